@@ -19,7 +19,7 @@ from testsmith.changes.members import MemberSearch, find_members
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.project_tests.suite import OwnSuite
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject
@@ -130,14 +130,14 @@ class _Took:
 
 
 async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
-    [driver] = drivers()
+    [language] = languages()
     settings = VerificationSettings(sandbox=choice, max_mutants=0)
-    search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [driver])
+    search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [language])
     subjects = list(_subjects(search, repository))
     progress = CountingProgress()
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
-            verdicts = await prove(subjects, workspace, driver, settings, progress, own_suite=OwnSuite())
+            verdicts = await prove(subjects, workspace, language, settings, progress, own_suite=OwnSuite())
     if not all(verdict.entries for verdict in verdicts):
         lost = [verdict.cuts for verdict in verdicts if not verdict.entries]
         print(f"{len(lost)} candidates were cut as a whole, the first for {lost[0][:1]}")
@@ -145,8 +145,8 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
 
 
 def _subjects(search: MemberSearch, repository: Repository) -> Iterator[RunSubject]:
-    [driver] = drivers()
-    for request in driver.requests(search.head_tree, search.members, repository.project):
+    [language] = languages()
+    for request in language.source.requests(search.head_tree, search.members, repository.project):
         for number in range(CANDIDATES):
             code = _code(request.member, number)
             candidate = Candidate(member=request.member.id, code=code, origin=Origin.MODEL)

@@ -7,7 +7,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.python.mutation.mutants import Mutant, mutants_of
+from testsmith.languages.mutants import Mutant
+from testsmith.languages.python.mutation.mutants import mutants_of
 from testsmith.languages.python.source.parsing import span_of
 from testsmith.model import Change, Member, MemberKind
 

@@ -30,7 +30,7 @@ from fakes.workspaces import CountingProgress
 from testsmith.changes.members import find_members
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
 from testsmith.thresholds import DEFAULTS
@@ -193,10 +193,10 @@ def _ours(place: Place) -> Verdicts:
 
 
 async def _our_verdicts(place: Place) -> Verdicts:
-    [driver] = drivers()
+    [language] = languages()
     settings = VerificationSettings(runs=1, test_seconds=60.0, python=place.interpreter)
     repository = Repository.open(place.root)
-    search = find_members(repository, SelectionSettings(all_paths=(place.module.path,)), [driver])
+    search = find_members(repository, SelectionSettings(all_paths=(place.module.path,)), [language])
     code = (place.root / place.module.tests).read_text(encoding="utf-8")
     subjects = [
         RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
@@ -205,7 +205,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
     async with open_workspace(await order_for(repository, search, settings)) as opened:
         workspace = replace(opened, parallel=1)
         progress = CountingProgress()
-        proofs = await gather_evidence(subjects, workspace, driver.test_functions, settings, progress)
+        proofs = await gather_evidence(subjects, workspace, language.tests.test_functions, settings, progress)
         with Stopwatch() as watch:
             mutations = await gather_mutants(proofs, workspace, _ALL_MUTANTS, progress)
     killed = {

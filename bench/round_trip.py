@@ -25,7 +25,7 @@ from fakes.github.actions_run import Finished
 from fakes.github.clock import WallClock
 from fakes.github.github import fake_github
 from fakes.shop import Shop
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.pipeline import RunOptions
 
 PAIRS = (
@@ -120,8 +120,8 @@ class _Trip:
         tests = [
             f"{path}::{one.name}"
             for path in changed
-            for driver in drivers()
-            for one in driver.marked_tests((checkout / path).read_text())
+            for language in languages()
+            for one in language.tests.marked_tests((checkout / path).read_text())
         ]
         command = (str(interpreter), "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "--color=no")
         done = subprocess.run((*command, *tests), cwd=checkout, capture_output=True, text=True, check=False)

@@ -22,9 +22,10 @@ from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.git.repository import Repository
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.guidance import mutants_around
 from testsmith.languages.python.explorer.module_source import read_module
-from testsmith.languages.python.mutation.mutants import Mutant, plain_text
+from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.harness import (
     ChangedModule,
     ChangedModules,
@@ -36,7 +37,7 @@ from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.project_tests.suite import changes_noticed
 from testsmith.languages.python.running.workspace import Workspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -126,7 +127,7 @@ async def open_ground(module: Module, root: Path, interpreter: Path) -> AsyncIte
     repository = Repository.open(root)
     selection = SelectionSettings(all_paths=(module.path,), max_members=10_000)
     settings = VerificationSettings(python=interpreter, test_command=f"pytest {module.tests}")
-    search = find_members(repository, selection, drivers())
+    search = find_members(repository, selection, languages())
     source = plain_text((root / module.path).read_bytes())
     mutants = mutants_of_module(module, source)
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
@@ -151,7 +152,7 @@ def _held_out(mutants: Sequence[Mutant], members: Sequence[Member], source: str)
 
 async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     """Measure test modules that stand alone, all of them together."""
-    [driver] = drivers()
+    [language] = languages()
     member = whole(ground.module, ground.source)
     subjects = [
         RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.OFFLINE))
@@ -159,7 +160,7 @@ async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     ]
     settings = VerificationSettings(runs=RUNS, test_seconds=60.0)
     proofs = await gather_evidence(
-        subjects, ground.workspace, driver.test_functions, settings, CountingProgress()
+        subjects, ground.workspace, language.tests.test_functions, settings, CountingProgress()
     )
     functions = [function for proof in proofs for function in proof.functions]
     passing = sum(each.head[0].status is TestStatus.PASSED for each in functions)

@@ -16,7 +16,7 @@ from testsmith.changes.members import find_members
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.project_tests.suite import OwnSuite, measure_project_tests
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.settings import SelectionSettings, VerificationSettings
 
 
@@ -49,7 +49,7 @@ def measure_suites(folder: Path) -> Iterator[Figure]:
 
 async def _measured(repository: Repository) -> _Took:
     settings = VerificationSettings()
-    search = find_members(repository, SelectionSettings(base="main", head="change"), drivers())
+    search = find_members(repository, SelectionSettings(base="main", head="change"), languages())
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
             suite = await measure_project_tests(workspace, search.members, settings)

@@ -295,7 +295,7 @@ def _told(app: App, message: object, code: int) -> int:
 
 
 def _suggest(arguments: Mapping[str, Any], app: App) -> int:
-    from testsmith.languages.registry import drivers
+    from testsmith.languages.registry import languages
     from testsmith.pipeline import suggest, write_tests
     from testsmith.reporting.estimate import render_estimate
     from testsmith.reporting.fault_reports import concluded, readable
@@ -314,14 +314,14 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     # without suggestions that cannot be rendered in this format
     report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
     text = render(report, settings.output_format, view)
-    written = _written(settings, lambda: write_tests(report, settings, drivers()))
+    written = _written(settings, lambda: write_tests(report, settings, languages()))
     _put_out(text, app)
     return _closed(report, written, settings, app)
 
 
 def _sweep(arguments: Mapping[str, Any], app: App) -> int:
     """Run a whole sweep, its plan alone, or one step of a sharded sweep."""
-    from testsmith.languages.registry import drivers
+    from testsmith.languages.registry import languages
     from testsmith.reporting.formats import render_sweep
     from testsmith.sweep.machines import collect
     from testsmith.sweep.parts import PartsFolder
@@ -348,7 +348,7 @@ def _sweep(arguments: Mapping[str, Any], app: App) -> int:
         swept = _finished(settings, app, work, sweeps=True)
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         swept = SweepReport(plan=SweepPlan(ranked=()), report=_internal(error, settings, app))
-    written = _written(settings, lambda: write_sweep(swept, settings, drivers()))
+    written = _written(settings, lambda: write_sweep(swept, settings, languages()))
     _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, app)), app)
     return _closed(swept.report, written, settings, app)
 

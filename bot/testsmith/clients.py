@@ -14,7 +14,7 @@ from testsmith.generation.cached import CachedGenerator
 from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
 from testsmith.languages.python.running.project_tests.cache import Measurements, NoMeasurements
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.llm.budget import SpendingMeter
 from testsmith.llm.factory import build_budget, build_provider
 from testsmith.model import CacheStats, Estimate, Progress
@@ -64,7 +64,7 @@ class Clients:
         model, measurements = self._model, self._measurements
         self.stack.enter_context(self.cache)  # closed before the stores, however the run ends
         return RunDependencies(
-            drivers=drivers(),
+            languages=languages(),
             model=model,
             build_sandbox=build_sandbox,
             cache=model or _NoResults(),
@@ -105,7 +105,7 @@ class Clients:
         store = self.stack.enter_context(open_store(settings.cache, self.progress.warn))
         cached = self._cached(asked, store)
         tools = RunDependencies(
-            drivers=drivers(),
+            languages=languages(),
             model=None if settings.provider is ProviderChoice.OFFLINE else cached,
             build_sandbox=build_sandbox,
             cache=cached,

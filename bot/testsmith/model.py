@@ -100,7 +100,7 @@ class Member:
     Attributes:
         path: The defining file, relative to the git root, with forward slashes.
         name: The dotted name inside the file, for example `Cart.add`.
-        language: The driver's identifier, for example `python`.
+        language: The language's identifier, for example `python`.
         change: Why the member is considered.
         line: First line of the definition on head, including decorators, counted from 1.
         end_line: Last line of the definition on head.

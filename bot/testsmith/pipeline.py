@@ -31,13 +31,7 @@ from testsmith.faults import (
 from testsmith.generation.fan_out import TimedObserver, closing, results
 from testsmith.generation.interface import NotedGenerator, Observer, ObservingGenerator, TestGenerator
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import (
-    CannotConvert,
-    CannotParse,
-    CannotPlace,
-    LanguageDriver,
-    SourceTree,
-)
+from testsmith.languages.language import Language
 from testsmith.languages.python.explorer.generator import OfflineGenerator
 from testsmith.languages.python.running.import_check import (
     could_not_import,
@@ -55,6 +49,8 @@ from testsmith.languages.python.running.python_version import (
 )
 from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import CannotConvert, CannotPlace
 from testsmith.llm.interface import SpendingEnded
 from testsmith.model import (
     Baseline,
@@ -127,7 +123,7 @@ class RunDependencies:
     """Clients of one run, built by the entry point.
 
     Attributes:
-        drivers: The supported languages.
+        languages: The supported languages.
         model: Generator that calls a model; None if the settings use none.
         build_sandbox: Builds the sandbox that runs the project's code with an interpreter.
         cache: Source of the result cache figures.
@@ -138,7 +134,7 @@ class RunDependencies:
         measurements: Store for baseline measurements between runs.
     """
 
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     model: TestGenerator | None
     build_sandbox: Callable[[SandboxChoice, Path], Awaitable[Sandbox]]
     cache: CacheStatsReporter
@@ -206,9 +202,9 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Asked:
-    """Request for one member, and the driver of its language."""
+    """Request for one member, and the language of its language."""
 
-    driver: LanguageDriver
+    language: Language
     request: Request
 
 
@@ -317,7 +313,7 @@ def _begun(settings: Settings, tools: RunDependencies, given: RunOptions) -> _Ru
     repository = given.repository or Repository.open(settings.folder)
     settings, tools = _narrowed(settings, tools, given)
     search = given.search or _searched(repository, settings, tools)
-    asked, unasked = _requests(repository, search, tools.drivers, given.trusted)
+    asked, unasked = _requests(repository, search, tools.languages, given.trusted)
     requests = _with_repairs(asked, given.repairs)
     sources, unchanged = dict[str, str](), set[str]()
     if given.is_unchanged is not None:
@@ -340,7 +336,7 @@ def _begun(settings: Settings, tools: RunDependencies, given: RunOptions) -> _Ru
 
 def _searched(repository: Repository, settings: Settings, tools: RunDependencies) -> MemberSearch:
     tools.progress.phase("finding changed members", 1)
-    return find_members(repository, settings.selection, tools.drivers)
+    return find_members(repository, settings.selection, tools.languages)
 
 
 def _narrowed(
@@ -407,7 +403,7 @@ def _looked_after(run: _Run, outcome: RunOutcome) -> LifecycleResult:
         failing=outcome.failing,
     )
     try:
-        return look_after(now, run.tools.drivers)
+        return look_after(now, run.tools.languages)
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         _warn_of_fault(run, "earlier tests were not looked at", error)
         return LifecycleResult(digests={})
@@ -431,25 +427,25 @@ def _sources(settings: Settings, search: MemberSearch, requests: Mapping[str, _A
         rules=tuple((rule, str(getattr(verification, rule))) for rule in rules),
     )
     base_text = _read_once(search.base_tree)
-    used = {asked.driver.language: asked.driver for asked in requests.values()}
+    used = {asked.language.name: asked.language for asked in requests.values()}
     own_tests = {
-        language: cache(partial(_beside_ours, search.head_tree, driver)) for language, driver in used.items()
+        name: cache(partial(_beside_ours, search.head_tree, language)) for name, language in used.items()
     }
     return {
         member: source_digest(
             asked.request,
             ground,
             base=base_text(asked.request.member.path),
-            own_tests=own_tests[asked.driver.language](asked.request.test_path),
+            own_tests=own_tests[asked.language.name](asked.request.test_path),
         )
         for member, asked in requests.items()
     }
 
 
-def _beside_ours(tree: SourceTree, driver: LanguageDriver, path: str) -> str:
+def _beside_ours(tree: SourceTree, language: Language, path: str) -> str:
     """Return a test file's content without the bot's own tests, which do not influence the result."""
     data = tree.read(path)
-    return "" if data is None else driver.beside_marked(data.decode(errors="replace"))
+    return "" if data is None else language.tests.beside_marked(data.decode(errors="replace"))
 
 
 def _generators_of(settings: Settings) -> str:
@@ -473,31 +469,35 @@ def _notes_of(generator: object) -> tuple[str, ...]:
 def _requests(
     repository: Repository,
     search: MemberSearch,
-    drivers: Sequence[LanguageDriver],
+    languages: Sequence[Language],
     trusted: SourceTree | None,
 ) -> tuple[dict[str, _Asked], tuple[Skipped, ...]]:
     """Return the request for each member, by its id, and the members for which none could be built."""
     tree = search.head_tree if trusted is None else TrustedTree(search.head_tree, trusted)
     asked: dict[str, _Asked] = {}
     lost: list[Skipped] = []
-    for driver in drivers:
-        members = [member for member in search.members if member.language == driver.language]
+    for language in languages:
+        members = [member for member in search.members if member.language == language.name]
         try:
-            requests: list[Request | Skipped] = list(driver.requests(tree, members, repository.project))
+            requests: list[Request | Skipped] = list(
+                language.source.requests(tree, members, repository.project)
+            )
         except Exception as error:
             if not is_fault(error):
                 raise
-            requests = [_requested(driver, tree, member, repository.project) for member in members]
+            requests = [_requested(language, tree, member, repository.project) for member in members]
         asked |= {
-            one.member.id: _Asked(driver=driver, request=one) for one in requests if isinstance(one, Request)
+            one.member.id: _Asked(language=language, request=one)
+            for one in requests
+            if isinstance(one, Request)
         }
         lost += [one for one in requests if isinstance(one, Skipped)]
     return asked, tuple(lost)
 
 
-def _requested(driver: LanguageDriver, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
+def _requested(language: Language, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
     try:
-        [request] = driver.requests(tree, [member], project)
+        [request] = language.source.requests(tree, [member], project)
     except Exception as error:
         if not is_fault(error):
             raise
@@ -676,7 +676,7 @@ async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
 
 def _is_conditional(run: _Run, asked: _Asked) -> bool:
     data = run.search.head_tree.read(asked.request.member.path)
-    return data is not None and asked.driver.is_conditional(data, asked.request.member)
+    return data is not None and asked.language.source.is_conditional(data, asked.request.member)
 
 
 def runs_code(settings: Settings) -> bool:
@@ -786,22 +786,22 @@ async def _asked(run: _Run, generator: TestGenerator, share: float) -> Answers:
 
 async def _take_answers(run: _Run, generator: TestGenerator, found: list[Result]) -> None:
     """Collect the answers for all members, one language at a time."""
-    for driver in run.tools.drivers:
-        requests = [one.request for one in run.requests.values() if one.driver is driver]
-        await _take_for(run, generator, driver, requests, found)
+    for language in run.tools.languages:
+        requests = [one.request for one in run.requests.values() if one.language is language]
+        await _take_for(run, generator, language, requests, found)
 
 
 async def _take_for(
     run: _Run,
     generator: TestGenerator,
-    driver: LanguageDriver,
+    language: Language,
     requests: Sequence[Request],
     found: list[Result],
 ) -> None:
     """Collect the answers for some members. After an internal error, retry the unanswered ones in halves."""
     answered: set[str | None] = set()
     try:
-        async with closing(results(generator, requests, batches=driver.batches)) as stream:
+        async with closing(results(generator, requests, batches=language.batches)) as stream:
             async for result in stream:
                 found.append(result)
                 answered.add(result.member)
@@ -816,7 +816,7 @@ async def _take_for(
         half = (len(left) + 1) // 2
         for part in (left[:half], left[half:]):
             if part:
-                await _take_for(run, generator, driver, part, found)
+                await _take_for(run, generator, language, part, found)
 
 
 def _sorted_out(found: Iterable[Result], failure: str | None) -> Answers:
@@ -868,7 +868,7 @@ def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
     """Return a candidate converted to its member's framework, or unchanged if it cannot be converted."""
     member, framework = asked.request.member, asked.request.framework
     try:
-        return replace(candidate, code=asked.driver.in_framework(candidate.code, framework, member))
+        return replace(candidate, code=asked.language.tests.in_framework(candidate.code, framework, member))
     except (CannotConvert, CannotParse):
         return candidate
 
@@ -876,14 +876,14 @@ def _converted(asked: _Asked, candidate: Candidate) -> Candidate:
 def _framework_of(asked: _Asked, code: str) -> str:
     member, framework = asked.request.member, asked.request.framework
     try:
-        is_in_form = asked.driver.in_framework(code, framework, member) == code
+        is_in_form = asked.language.tests.in_framework(code, framework, member) == code
     except CannotConvert:
         is_in_form = False
-    return framework if is_in_form else asked.driver.framework
+    return framework if is_in_form else asked.language.tests.framework
 
 
 def _unjudged(asked: _Asked, candidate: Candidate) -> Suggestion:
-    tests = asked.driver.test_functions(candidate.code)
+    tests = asked.language.tests.test_functions(candidate.code)
     return Suggestion(
         member=candidate.member,
         number=0,
@@ -971,7 +971,7 @@ def _first_round(
     """Return the repair state of the model's candidates. Other generators cannot repair theirs."""
     return Repairs(
         standings={
-            candidate.member: RepairState.of(run.requests[candidate.member].driver, candidate, one)
+            candidate.member: RepairState.of(run.requests[candidate.member].language, candidate, one)
             for candidate, one in zip(candidates, judged, strict=True)
             if candidate.origin is Origin.MODEL and not _was_not_judged(one)
         },
@@ -1054,11 +1054,11 @@ async def _formatted(run: _Run, candidates: Iterable[Candidate]) -> list[Result]
 
 def _format(asked: _Asked, candidate: Candidate, tree: SourceTree | None) -> Result:
     """Return a candidate formatted with the tree's settings (if any), or skipped if it cannot be parsed."""
-    code, driver = candidate.code, asked.driver
+    code, language = candidate.code, asked.language
     try:
         if tree is not None:
-            code = driver.format(code, asked.request.test_path, tree)
-        driver.test_functions(code)
+            code = language.tests.format(code, asked.request.test_path, tree)
+        language.tests.test_functions(code)
     except CannotParse as error:
         return _unreadable(asked, error)
     except Exception as error:  # noqa: BLE001 - `_lost` re-raises it if it ends the run
@@ -1075,30 +1075,30 @@ async def _judged(run: _Run, place: _Place, candidates: Sequence[Candidate]) -> 
     """Format and prove candidates, and return the results in the same order."""
     formatted = await _formatted(run, candidates)
     proven: dict[int, Judged | None] = {}
-    for driver in run.tools.drivers:
+    for language in run.tools.languages:
         own = {
             number: _subject(run.requests[one.member].request, one)
             for number, one in enumerate(formatted)
-            if isinstance(one, Candidate) and run.requests[one.member].driver is driver
+            if isinstance(one, Candidate) and run.requests[one.member].language is language
         }
         verdicts = await prove_in_time(
-            list(own.values()), run.deadline, partial(_verdicts, run, place, driver)
+            list(own.values()), run.deadline, partial(_verdicts, run, place, language)
         )
         proven |= dict(zip(own, verdicts, strict=True))
     return [_judged_of(run, one, proven.get(number)) for number, one in enumerate(formatted)]
 
 
 async def _verdicts(
-    run: _Run, place: _Place, driver: LanguageDriver, subjects: Sequence[RunSubject]
+    run: _Run, place: _Place, language: Language, subjects: Sequence[RunSubject]
 ) -> list[Judged]:
     settings = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS)
 
     async def proven(some: Sequence[RunSubject]) -> Sequence[Verdict]:
-        return await prove(some, place.workspace, driver, settings, run.progress, own_suite=place.own_suite)
+        return await prove(some, place.workspace, language, settings, run.progress, own_suite=place.own_suite)
 
     form = FrameworkForm(
         workspace=place.workspace,
-        driver=driver,
+        language=language,
         frameworks={member: asked.request.framework for member, asked in run.requests.items()},
         tree=run.search.head_tree,
         seconds=settings.test_seconds,
@@ -1143,14 +1143,14 @@ def _suggestion(run: _Run, entry: ProvenSuggestion, repairs: Repairs) -> Suggest
     )
 
 
-def write_tests(report: Report, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
+def write_tests(report: Report, settings: Settings, languages: Sequence[Language]) -> tuple[str, ...]:
     """Write a report's green suggestions into the working tree, and return messages about the files."""
     repository = Repository.open(settings.folder)
     tree = repository.working_tree()
     marking = Marking.of(report, marks=settings.commits.mark_tests)
-    there = already_tested(marking.members, tree, drivers, marking.failing)
+    there = already_tested(marking.members, tree, languages, marking.failing)
     new = [one for one in report.suggestions if one.member not in there or _is_for_a_new_effect(report, one)]
-    plan = plan_edits(new, tree, drivers, marking)
+    plan = plan_edits(new, tree, languages, marking)
     left = dict.fromkeys(one.member for one in report.suggestions if one.is_green and one not in new)
     return (*written(plan, repository.root), *map(already_there, left))
 

@@ -28,7 +28,7 @@ from testsmith.forge.commits import (
 )
 from testsmith.forge.interface import Forbidden, ForgeFailure, HeadMoved, PullRequest
 from testsmith.git.trees import OverlaidTree, RepositoryTree
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.model import GeneratedTest, Suggestion
 from testsmith.reporting.pull_requests.commit_message import commit_message, follow_up_body, follow_up_title
 from testsmith.settings import CommitSettings, Mode
@@ -69,7 +69,7 @@ class PublishOrder:
         head: Full object id of the commit that the suggestions were verified on.
         suggestions: The suggestions; questions are left out.
         tree: The files of that commit.
-        drivers: The language drivers.
+        languages: The languages.
         settings: Where the tests are committed, and the commit message.
         marking: How tests are marked, and which marked tests they replace.
         removals: Tests of removed members to delete in the same commit.
@@ -79,7 +79,7 @@ class PublishOrder:
     head: str
     suggestions: tuple[Suggestion, ...]
     tree: RepositoryTree
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     settings: CommitSettings = field(default_factory=CommitSettings)
     marking: Marking = field(default_factory=Marking)
     removals: tuple[GeneratedTest, ...] = ()
@@ -392,7 +392,10 @@ class _Publisher:
         }
         dropped = (content for path, content in ours.items() if path not in kept)
         tests = (
-            test for content in dropped for driver in order.drivers for test in marked_in(content, driver)
+            test
+            for content in dropped
+            for language in order.languages
+            for test in marked_in(content, language)
         )
         return kept, frozenset(test.mark.member for test in tests)
 
@@ -420,13 +423,13 @@ class _Publisher:
             _Refused: There are no edits, or they are too large.
         """
         order = self._order
-        planned = plan_edits(order.suggestions, tree, order.drivers, order.marking)
-        planned = with_removals(planned, order.removals, tree, order.drivers)
+        planned = plan_edits(order.suggestions, tree, order.languages, order.marking)
+        planned = with_removals(planned, order.removals, tree, order.languages)
         planned = replace(planned, refused=(*planned.refused, *self._outdated))
-        self._plan = within_bounds(planned, tree, order.drivers)
+        self._plan = within_bounds(planned, tree, order.languages)
         if order.adds_support:  # only for the edits that are left
-            supported, _ = with_support(self._plan, tree, "", order.drivers)
-            self._plan = within_bounds(supported, tree, order.drivers)
+            supported, _ = with_support(self._plan, tree, "", order.languages)
+            self._plan = within_bounds(supported, tree, order.languages)
         if not self._plan.edits:
             raise _Refused(PublishStatus.NOTHING, why_nothing(self._plan))
         if is_too_large(self._plan.edits):

@@ -9,14 +9,14 @@ import pytest
 from fakes.git_repository import GitRepository
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import ComparisonScope, MemberFindings, SourceTree
-from testsmith.languages.python.driver import PythonDriver
-from testsmith.languages.registry import drivers
+from testsmith.languages.python.language import PYTHON, PythonSource
+from testsmith.languages.registry import languages
+from testsmith.languages.source import ComparisonScope, MemberFindings, SourceTree
 from testsmith.model import SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 
 
-class RaisesForOneFile(PythonDriver):
+class RaisesForOneFile(PythonSource):
     """Finds members in every file but `guilty.py`."""
 
     def changed_members(self, scope: ComparisonScope) -> MemberFindings:
@@ -47,7 +47,7 @@ def _search(
     made: GitRepository, selection: SelectionSettings | None = None, folder: str = "."
 ) -> MemberSearch:
     return find_members(
-        Repository.open(made.folder / folder), selection or SelectionSettings(base="main"), drivers()
+        Repository.open(made.folder / folder), selection or SelectionSettings(base="main"), languages()
     )
 
 
@@ -384,7 +384,9 @@ def test_find_members__an_exception_for_one_file_costs_that_file(
     made: GitRepository, selection: SelectionSettings
 ) -> None:
     made.commit({"a.py": ONE, "guilty.py": ONE, "z.py": ONE})
-    search = find_members(Repository.open(made.folder), selection, [RaisesForOneFile()])
+    search = find_members(
+        Repository.open(made.folder), selection, [replace(PYTHON, source=RaisesForOneFile())]
+    )
     assert _ids(search) == ["a.py::f", "z.py::f"]
     [lost] = search.skipped
     assert (lost.path, lost.member, lost.stage) == ("guilty.py", None, SkipStage.INTERNAL)

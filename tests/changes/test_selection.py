@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from testsmith.changes.selection import PathBase, is_at_or_below, only_wanted
-from testsmith.languages.driver import MemberFindings
+from testsmith.languages.source import MemberFindings
 from testsmith.model import Change, Member, MemberKind, Skipped, SkipStage
 
 PLACE = PathBase(root=Path("/projects/repo"), project="apps/a")

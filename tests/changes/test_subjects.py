@@ -8,12 +8,12 @@ import pytest
 from fakes.trees import MemoryTree
 from testsmith.changes.selection import Subjects, VisibleTree, compile_globs, printable
 from testsmith.git.trees import SUBMODULE, SYMLINK, TreeEntry
-from testsmith.languages.driver import ChangedFile
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
+from testsmith.languages.source import ChangedFile
 from testsmith.model import UsageFailure
 from testsmith.settings import DEFAULT_EXCLUDE, SelectionSettings
 
-SUBJECTS = Subjects(SelectionSettings(max_file_bytes=100), drivers())
+SUBJECTS = Subjects(SelectionSettings(max_file_bytes=100), languages())
 
 
 def test_counts__sources_of_the_project_that_are_no_tests() -> None:
@@ -22,7 +22,7 @@ def test_counts__sources_of_the_project_that_are_no_tests() -> None:
 
 
 def test_counts__globs_are_tried_below_the_opened_folder_too() -> None:
-    inside = Subjects(SelectionSettings(include=("src/**",)), drivers(), "apps/a")
+    inside = Subjects(SelectionSettings(include=("src/**",)), languages(), "apps/a")
     paths = ["apps/a/src/x.py", "apps/a/docs/x.py", "apps/b/src/x.py", "src/x.py"]
     assert [path for path in paths if inside.counts(path)] == ["apps/a/src/x.py"]
     assert [path for path in paths if inside.is_included(path)] == ["apps/a/src/x.py", "src/x.py"]

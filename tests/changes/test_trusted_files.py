@@ -8,8 +8,8 @@ from fakes.git_repository import GitRepository
 from testsmith.changes.members import find_members
 from testsmith.changes.trusted_files import TrustedTree, settings_values
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import SourceTree
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
+from testsmith.languages.source import SourceTree
 from testsmith.model import UsageFailure
 from testsmith.settings import SelectionSettings
 
@@ -103,12 +103,12 @@ def test_trusted_tree__is_what_a_driver_asks_conventions_of(made: GitRepository)
     made.git("checkout", "-q", "-b", "topic")
     made.commit({"TESTSMITH.md": "As head says.\n" * 5000, "shop/x.py": "def f(): return 2\n"})
     found = find_members(
-        Repository.open(made.folder), SelectionSettings(base="main", head="topic"), drivers()
+        Repository.open(made.folder), SelectionSettings(base="main", head="topic"), languages()
     )
     assert found.base_tree is not None
-    (driver,) = drivers()
+    (language,) = languages()
     trees = (TrustedTree(found.head_tree, found.base_tree), found.head_tree)
-    trusted, own = (next(iter(driver.requests(tree, found.members, ""))) for tree in trees)
+    trusted, own = (next(iter(language.source.requests(tree, found.members, ""))) for tree in trees)
     assert trusted.conventions == "As base says."
     assert trusted.member.source == "def f(): return 2"
     assert len(own.conventions.encode()) == 16 * 1024

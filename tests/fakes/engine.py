@@ -12,15 +12,15 @@ from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
 from testsmith.generation.interface import BatchTestGenerator
 from testsmith.languages.python.explorer.generator import OfflineGenerator
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Change, Member, Request, Result, Skipped
 
 
 def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[Member]:
-    """Return all members as the driver finds them, with another reason to be looked at; tests have none."""
-    driver = drivers()[0]
-    paths = [path for path in sorted(files) if not driver.is_test(path)]
-    found = driver.all_members(MemoryTree(files), paths, "").members
+    """Return all members as the language finds them, with another reason to be looked at; tests have none."""
+    language = languages()[0]
+    paths = [path for path in sorted(files) if not language.tests.is_test(path)]
+    found = language.source.all_members(MemoryTree(files), paths, "").members
     fields = Member.__slots__
     return [Member(**{**{name: getattr(each, name) for name in fields}, "change": change}) for each in found]
 

@@ -14,13 +14,13 @@ from typing import Any
 from testsmith.model import Member
 
 STAGES = {
-    "request": "testsmith.languages.python.source.context:requests",
+    "request": "testsmith.languages.python.language:PythonSource.requests",
     "planning trials": "testsmith.languages.python.explorer.generator:read_hints",
     "running trials": "testsmith.languages.python.explorer.generator:explore",
     "writing tests": "testsmith.languages.python.explorer.generator:_answer",
     "prompt": "testsmith.generation.llm.generator:completion_request",
     "parsing": "testsmith.generation.llm.generator:parse_answer",
-    "formatting": "testsmith.languages.python.driver:PythonDriver.format",
+    "formatting": "testsmith.languages.python.language:PythonTests.format",
     "running": "testsmith.verification.prove:gather_evidence",
     "guard": "testsmith.verification.prove:guard",
     "gate": "testsmith.verification.prove:judge",
@@ -53,7 +53,8 @@ def inject(place: str, guilty: str) -> None:
             raise Injected(place)
         return function(*arguments, **named)
 
-    setattr(owner, name, raising)
+    is_static = isinstance(vars(owner).get(name), staticmethod)
+    setattr(owner, name, staticmethod(raising) if is_static else raising)
 
 
 def _is_about(value: object, guilty: str) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from testsmith.languages.python.mutation.mutants import Edit, InFunction, Mutant
-from testsmith.languages.python.mutation.operators import Operator
+from testsmith.languages.mutants import Edit, Mutant, Operator, Scope
 from testsmith.verification.mutation import Mutation
 
 
@@ -19,7 +18,7 @@ def a_mutant(
         operator=operator,
         edit=Edit(start=10 * line, end=10 * line + 1, text="<="),
         statement=(line, line),
-        function=None if loaded else InFunction(name="total", line=1),
+        function=None if loaded else Scope(name="total", line=1),
     )
 
 

@@ -11,7 +11,7 @@ import textwrap
 from dataclasses import dataclass
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 from testsmith.model import Member
 
 
@@ -52,7 +52,7 @@ class GuardCase:
 
     def subject(self) -> Member:
         tree = MemoryTree({self.path: self.module_text})
-        members = PythonDriver().all_members(tree, [self.path], "").members
+        members = PYTHON.source.all_members(tree, [self.path], "").members
         return next(one for one in members if self.member in {"", one.name})
 
 

@@ -1,4 +1,4 @@
-"""Requests for members of a small shop, as a driver would make them."""
+"""Requests for members of a small shop, as a language would make them."""
 
 from __future__ import annotations
 

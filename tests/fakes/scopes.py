@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping
 
 from fakes.trees import MemoryTree
-from testsmith.languages.driver import ChangedFile, ComparisonScope
+from testsmith.languages.source import ChangedFile, ComparisonScope
 
 Files = Mapping[str, str | bytes]
 

@@ -28,7 +28,7 @@ from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import FetchRemote
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import (
     Funnel,
     GeneratedTest,
@@ -132,7 +132,7 @@ class Stage:
                 open_states=partial(open_states, *places, remote),
                 suggest=self._suggest,
                 limits=self.limits,
-                drivers=drivers(),
+                languages=languages(),
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,
             )
@@ -201,7 +201,7 @@ class Stage:
                 open_states=opened,
                 suggest=self._suggest,
                 limits=self.limits,
-                drivers=drivers(),
+                languages=languages(),
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,
             )
@@ -229,7 +229,7 @@ class Stage:
             selection = replace(
                 selection, base=None, all_paths=given.paths, only=given.only, refuses_unknown=False
             )
-        search = find_members(states.repository, selection, drivers())
+        search = find_members(states.repository, selection, languages())
         sources = {member.id: _source(member) for member in search.members}
         assert given.is_unchanged
         unchanged = {id_ for id_, source in sources.items() if given.is_unchanged(id_, source)}

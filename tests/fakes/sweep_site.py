@@ -19,7 +19,7 @@ from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.sweep_memory import Remembered, remembered
 from testsmith.git.fetch import open_checkout
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Member, Report, Suggestion
 from testsmith.publish import PublishResult
 from testsmith.settings import CommitSettings, Secret
@@ -117,7 +117,7 @@ class SweepSite:
     def carry_out(self, order: SweepOrder) -> PublishResult:
         with self.forge() as forge:
             head = order.swept.report.head or ""
-            return publish_sweep(forge, order.swept, head, order.tree, drivers(), self.settings)
+            return publish_sweep(forge, order.swept, head, order.tree, languages(), self.settings)
 
     def remembered(self) -> Remembered:
         with self.forge() as forge:

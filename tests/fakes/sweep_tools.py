@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testsmith import pipeline
 from testsmith.execution.sandbox.interface import CannotRun, Sandbox
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import CacheStats, Spending
 from testsmith.reporting.terminal import PlainProgress
 from testsmith.settings import SandboxChoice
@@ -44,7 +44,7 @@ async def _no_sandbox(_choice: SandboxChoice, _python: Path) -> Sandbox:
 def idle_tools(tried: Remembered | None = None) -> SweepDependencies:
     """Return the clients of a sweep on a machine where nothing can be run."""
     run = pipeline.RunDependencies(
-        drivers=drivers(),
+        languages=languages(),
         model=None,
         build_sandbox=_no_sandbox,
         cache=_Nothing(),

@@ -8,7 +8,7 @@ import pytest
 from fakes.git_repository import GitRepository
 from testsmith.git.diff import changed_files
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import ChangedFile
+from testsmith.languages.source import ChangedFile
 
 Files = dict[str, str | bytes | None]
 

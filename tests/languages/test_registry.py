@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-from testsmith.languages.driver import driver_for
-from testsmith.languages.registry import drivers
+from testsmith.languages.language import language_of
+from testsmith.languages.registry import languages
 
 
-def test_drivers__each_language_once() -> None:
-    languages = [driver.language for driver in drivers()]
-    assert languages == ["python"]
+def test_languages__each_language_once() -> None:
+    assert [language.name for language in languages()] == ["python"]
 
 
-def test_driver_for__by_path() -> None:
-    found = driver_for("src/shop/cart.py", drivers())
+def test_language_of__by_path() -> None:
+    found = language_of("src/shop/cart.py", languages())
     assert found is not None
-    assert found.language == "python"
-    assert driver_for("src/shop/cart.rs", drivers()) is None
+    assert found.name == "python"
+    assert language_of("src/shop/cart.rs", languages()) is None

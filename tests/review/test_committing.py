@@ -23,7 +23,7 @@ from testsmith.forge.interface import PullRequest
 from testsmith.git.fetch import open_checkout
 from testsmith.git.repository import Repository
 from testsmith.git.trees import OverlaidTree
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import GeneratedTest, Label, StaleTestAction, Suggestion
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
 from testsmith.review.commit_tests import commit_proven
@@ -88,7 +88,7 @@ class Site:
             head=pull.head_sha,
             suggestions=suggestions or (suggestion(),),
             tree=self.repository.commit_tree(self.head),
-            drivers=drivers(),
+            languages=languages(),
             settings=settings,
         )
 

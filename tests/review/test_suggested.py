@@ -10,7 +10,7 @@ from fakes.trees import MemoryTree
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.comment_positions import shown_files
 from testsmith.forge.interface import Anchor, FilePatch
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 from testsmith.model import Label, Suggestion
 from testsmith.review.desired_state import PlacedChange, suggested_changes
 from testsmith.test_files.plan import plan_edits
@@ -33,7 +33,7 @@ def changes(
     first, second = made.commit({TEST_PATH: before}), made.commit({TEST_PATH: after.encode()})
     files = shown_files([FilePatch(path=TEST_PATH, patch=made.git("diff", first, second))])
     tree = MemoryTree({TEST_PATH: after.encode()})
-    return suggested_changes(suggestions, files, lambda one: plan_edits([one], tree, [PythonDriver()]).edits)
+    return suggested_changes(suggestions, files, lambda one: plan_edits([one], tree, [PYTHON]).edits)
 
 
 def applied(change: PlacedChange, text: str = AFTER) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from fakes.github.faults import Fault
 from fakes.sweep_site import BRANCH, MAY_SWEEP, SweepSite, member, suggestion, sweep_site
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.publish import PublishStatus
 from testsmith.settings import CommitSettings
 from testsmith.sweep.pull_request_sweep import content_for
@@ -92,10 +92,10 @@ def test_third__after_a_squashed_merge_with_a_reviewers_commit_nothing_is_lost(s
 def test_closed_unmerged__is_remembered_by_content_and_carried_on(site: SweepSite) -> None:
     site.land("add")
     site.github.close(site.shop, site.pulls[0])
-    refused = content_for(member("add"), drivers())
+    refused = content_for(member("add"), languages())
     assert "closed without merging" in site.remembered().why_not(refused)
     changed = replace(member("add"), source="def add(a):\n    return a + 3\n")
-    assert site.remembered().why_not(content_for(changed, drivers())) == ""
+    assert site.remembered().why_not(content_for(changed, languages())) == ""
     assert site.land("size").status is PublishStatus.DONE
     assert site.paths() == {"tests/test_size.py"}
     site.pulls[0].body = "a person has written something else"
@@ -104,7 +104,7 @@ def test_closed_unmerged__is_remembered_by_content_and_carried_on(site: SweepSit
 
 def test_open__holds_back_what_it_proposes(site: SweepSite) -> None:
     site.land("add")
-    content = content_for(member("add"), drivers())
+    content = content_for(member("add"), languages())
     assert site.remembered().why_not(content) == "its tests stand in pull request 1, which is open"
 
 

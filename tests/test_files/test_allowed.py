@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.test_files.write import why_not_allowed
 
 LINKS = frozenset({"linked", "tests/link.py", "vendor/lib"})
@@ -33,11 +33,11 @@ LINKS = frozenset({"linked", "tests/link.py", "vendor/lib"})
     ],
 )
 def test_not_allowed(path: str) -> None:
-    assert why_not_allowed(path, LINKS, drivers())
+    assert why_not_allowed(path, LINKS, languages())
 
 
 @pytest.mark.parametrize(
     "path", ["tests/test_x.py", "tests/__init__.py", "shop/test_x.py", "tests/a b/test_x.py"]
 )
 def test_allowed(path: str) -> None:
-    assert why_not_allowed(path, LINKS, drivers()) == ""
+    assert why_not_allowed(path, LINKS, languages()) == ""

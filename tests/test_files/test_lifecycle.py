@@ -8,14 +8,15 @@ from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 from testsmith.changes.members import find_members
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import ChangedFile, MarkedTest, TestMark
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.source import ChangedFile
+from testsmith.languages.tests import MarkedTest, TestMark
 from testsmith.model import GeneratedTest, StaleTestAction
 from testsmith.settings import SelectionSettings
 from testsmith.test_files.lifecycle import Now, fails, followed, is_outdated, look_after, removals
 
 SOURCE = "def add(a):\n    return a + 1\n"
-DIGEST = PythonDriver().source_digest(SOURCE)
+DIGEST = PYTHON.source.digest(SOURCE)
 PATHS = ("shop/cart.py", "tests/test_cart.py")
 TEST = "from shop.cart import add\n\n\ndef test_add():\n    assert add(1) == 2\n"
 
@@ -68,8 +69,8 @@ def test_fails__a_class_with_one_test_that_does() -> None:
 def looked_after(
     head: str | None, *, edit: bool = False, failing: set[str] | None = None, path: str = "shop/cart.py"
 ) -> tuple[GeneratedTest, ...]:
-    driver = PythonDriver()
-    test = driver.seal(driver.mark(TEST, mark()))
+    language = PYTHON
+    test = language.tests.seal(language.tests.mark(TEST, mark()))
     text = test.replace("== 2", "== 3") if edit else test
     files = {"shop/__init__.py": "", "tests/test_cart.py": text, "tests/data.txt": "# testsmith "}
     if head is not None:
@@ -81,7 +82,7 @@ def looked_after(
         members=(),
         failing=None if failing is None else frozenset(failing),
     )
-    return look_after(now, [driver]).earlier
+    return look_after(now, [language]).earlier
 
 
 @pytest.mark.parametrize("path", ["shop/cart.py", "shop/till.py"])
@@ -125,8 +126,8 @@ def test_look_after__a_changed_member() -> None:
     ids=["deleted", "file renamed", "moved", "renamed", "replaced", "another file"],
 )
 def test_look_after__what_git_tells(tmp_path: Path, files: dict[str, str | bytes | None], gone: int) -> None:
-    project, driver = GitRepository.create(tmp_path), PythonDriver()
-    test = driver.seal(driver.mark(TEST, mark()))
+    project, language = GitRepository.create(tmp_path), PYTHON
+    test = language.tests.seal(language.tests.mark(TEST, mark()))
     there = {
         "shop/__init__.py": "",
         "shop/cart.py": SOURCE,
@@ -134,9 +135,9 @@ def test_look_after__what_git_tells(tmp_path: Path, files: dict[str, str | bytes
         "tests/test_cart.py": test,
     }
     base, head = project.commit(dict(there)), project.commit(files)
-    search = find_members(Repository.open(tmp_path), SelectionSettings(base=base, head=head), [driver])
+    search = find_members(Repository.open(tmp_path), SelectionSettings(base=base, head=head), [language])
     now = Now(tree=search.head_tree, files=search.files, members=search.found)
-    assert len(look_after(now, [driver]).earlier) == gone
+    assert len(look_after(now, [language]).earlier) == gone
 
 
 def test_removals__only_what_was_seen_to_fail_and_nobody_edited() -> None:
@@ -148,9 +149,9 @@ def test_removals__only_what_was_seen_to_fail_and_nobody_edited() -> None:
 
 
 def test_look_after__digests_of_members_only_where_marks_may_follow_them() -> None:
-    driver, file = PythonDriver(), ChangedFile(base_path="shop/cart.py", head_path="shop/cart.py")
+    language, file = PYTHON, ChangedFile(base_path="shop/cart.py", head_path="shop/cart.py")
     tree = MemoryTree({"shop/__init__.py": "", "shop/cart.py": SOURCE, "tests/test_cart.py": TEST})
-    assert look_after(Now(tree=tree, files=(file,), members=()), [driver]).digests == {}
-    (member,) = driver.all_members(tree, ["shop/cart.py"], "").members
-    found = look_after(Now(tree=tree, files=(file,), members=(member,)), [driver])
+    assert look_after(Now(tree=tree, files=(file,), members=()), [language]).digests == {}
+    (member,) = language.source.all_members(tree, ["shop/cart.py"], "").members
+    found = look_after(Now(tree=tree, files=(file,), members=(member,)), [language])
     assert found.digests == {"shop/cart.py::add": DIGEST}

@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 from testsmith.model import GeneratedTest, Label, Origin, StaleTestAction, Suggestion
 from testsmith.test_files.plan import EditPlan, Marking, plan_edits, with_removals
 from testsmith.test_files.write import write_edits
@@ -42,7 +42,7 @@ def suggestion(
 
 
 def planned(*suggestions: Suggestion, files: dict[str, str | bytes] | None = None) -> EditPlan:
-    return plan_edits(suggestions, MemoryTree({"src/shop/cart.py": b"", **(files or {})}), [PythonDriver()])
+    return plan_edits(suggestions, MemoryTree({"src/shop/cart.py": b"", **(files or {})}), [PYTHON])
 
 
 def test_plan_edits__a_new_file() -> None:
@@ -182,7 +182,7 @@ def test_plan_edits__what_is_written_runs_in_the_project_with_its_own_conftest(t
         "import pytest\nfrom shop.cart import Cart\n\n\n@pytest.fixture\ndef cart():\n    return Cart()\n\n\n"
         'def test_add(cart):\n    assert cart.add("tea") == 1\n'
     )
-    plan = plan_edits([suggestion(code=code)], MemoryTree(files), [PythonDriver()])
+    plan = plan_edits([suggestion(code=code)], MemoryTree(files), [PYTHON])
     assert write_edits(tmp_path, plan.edits).paths == (TEST_PATH,)
     assert '    assert cart_2.add("tea") == 1  # noqa: S101\n' in (tmp_path / TEST_PATH).read_text()
     command = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:xdist", *plan_ids(plan))
@@ -202,7 +202,7 @@ def placed(existing: str | None, marks: Marking, code: str | None = None) -> str
     """Return a test file after a suggestion for its member came into it."""
     files: dict[str, bytes | str] = {} if existing is None else {TEST_PATH: existing}
     tree = MemoryTree({"src/shop/cart.py": b"", **files})
-    plan = plan_edits([suggestion(code=code)], tree, [PythonDriver()], marks)
+    plan = plan_edits([suggestion(code=code)], tree, [PYTHON], marks)
     return plan.edits[0].new.decode() if plan.edits else existing or ""
 
 
@@ -233,7 +233,7 @@ def test_marking__a_changed_members_test_is_renewed_in_place() -> None:
     assert text.count("# testsmith 1.2 cafe0000") == text.count("# testsmith") == 1
     assert text.index("def test_add") < text.index("def test_mine")
     assert text.endswith(MINE)
-    (one,) = PythonDriver().marked_tests(text)
+    (one,) = PYTHON.tests.marked_tests(text)
     assert (one.name, one.is_edited) == ("test_add", False)
 
 
@@ -255,7 +255,7 @@ def test_marking__more_tests_of_an_unchanged_member_come_beside() -> None:
     old = placed(None, marking())
     text = placed(old, marking(), OTHER)
     assert text.count("# testsmith 1.2 0123abcd") == 2
-    assert not any(one.is_edited for one in PythonDriver().marked_tests(text))
+    assert not any(one.is_edited for one in PYTHON.tests.marked_tests(text))
 
 
 def test_marking__placed_again_nothing_changes() -> None:
@@ -272,9 +272,9 @@ def earlier(name: str, path: str = TEST_PATH) -> GeneratedTest:
 
 def test_removals__beside_what_is_added() -> None:
     tree = MemoryTree({TEST_PATH: f"{EXISTING}{MINE}"})
-    plan = plan_edits([suggestion("test_size")], tree, [PythonDriver()])
+    plan = plan_edits([suggestion("test_size")], tree, [PYTHON])
     tests = [earlier("test_mine"), earlier("test_add", "tests/nowhere.py")]
-    (edit,) = with_removals(plan, tests, tree, [PythonDriver()]).edits
+    (edit,) = with_removals(plan, tests, tree, [PYTHON]).edits
     assert (edit.tests, edit.removed) == (("test_size",), ("test_mine",))
     assert "test_mine" not in edit.new.decode()
     assert "test_size" in edit.new.decode()
@@ -283,6 +283,6 @@ def test_removals__beside_what_is_added() -> None:
 
 def test_removals__the_last_test_goes_with_its_file() -> None:
     tree = MemoryTree({TEST_PATH: EXISTING})
-    (edit,) = with_removals(EditPlan(), [earlier("test_add")], tree, [PythonDriver()]).edits
+    (edit,) = with_removals(EditPlan(), [earlier("test_add")], tree, [PYTHON]).edits
     assert (edit.path, edit.removed, edit.removes_file) == (TEST_PATH, ("test_add",), True)
-    assert with_removals(EditPlan(), [], tree, [PythonDriver()]) == EditPlan()
+    assert with_removals(EditPlan(), [], tree, [PYTHON]) == EditPlan()

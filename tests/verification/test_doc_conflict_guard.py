@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.judge.documentation.contradictions import (
     ClaimRelation,
     Promise,
@@ -13,6 +12,7 @@ from testsmith.languages.python.judge.documentation.contradictions import (
 )
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.judge.documentation.questions import documented_test, question_text
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Candidate, Change, Member, MemberKind, Origin
 from testsmith.verification.doc_conflict_guard import Guarded, guard
 from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
     BaseOutcome,
     Candidate,

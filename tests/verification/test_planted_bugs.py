@@ -11,7 +11,8 @@ import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import CountingProgress, small_workspace
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.project_tests.suite import OwnSuite
 from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
 from testsmith.model import Candidate, Label, Origin
@@ -36,7 +37,7 @@ def passing(case: GuardCase) -> Proof:
 
 def guarded(case: GuardCase) -> Guarded:
     proof = passing(case)
-    return guard(proof, PythonDriver().documented_examples(proof.member))
+    return guard(proof, documented_examples(proof.member))
 
 
 @pytest.mark.parametrize("case", PLANTED, ids=lambda case: case.name)
@@ -69,7 +70,7 @@ def proven(folder: Path, *cases: GuardCase) -> tuple[Verdict, ...]:
         files = {case.path: case.module_text for case in cases}
         async with small_workspace(folder, files) as workspace:
             return await prove(
-                subjects, workspace, PythonDriver(), settings, CountingProgress(), own_suite=OwnSuite()
+                subjects, workspace, PYTHON, settings, CountingProgress(), own_suite=OwnSuite()
             )
 
     return asyncio.run(scenario())

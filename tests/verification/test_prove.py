@@ -11,14 +11,14 @@ import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.answers import Reached
-from testsmith.languages.driver import DocumentedExample
-from testsmith.languages.python.driver import PythonDriver
 from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.project_tests.suite import (
     MemberBaseline,
     OwnSuite,
     measure_project_tests,
 )
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -83,7 +83,7 @@ def proven(
             return await prove(
                 subjects,
                 workspace,
-                PythonDriver(),
+                PYTHON,
                 settings,
                 CountingProgress(),
                 own_suite=own_suite or OwnSuite(),
@@ -170,7 +170,7 @@ def proven_beside(folder: Path, own_tests: str, one: RunSubject) -> Verdict:
             own_suite = await measure_project_tests(workspace, [one.member], settings)
             assert one.member.id in own_suite.members, own_suite.notes
             (verdict,) = await prove(
-                [one], workspace, PythonDriver(), settings, CountingProgress(), own_suite=own_suite
+                [one], workspace, PYTHON, settings, CountingProgress(), own_suite=own_suite
             )
             return verdict
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.languages.driver import CannotPlace, DocumentedExample
-from testsmith.languages.python.driver import PythonDriver
 from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.source import DocumentedExample
+from testsmith.languages.tests import CannotPlace
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -34,7 +35,6 @@ from testsmith.verification.repair import (
 )
 from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
-DRIVER = PythonDriver()
 ADDED = function_member("def cost(amount):\n    return 2 * amount\n", "cost", change=Change.ADDED)
 CHANGED = replace(ADDED, change=Change.CHANGED)
 PASSED, FAILED, MISSING = TestStatus.PASSED, TestStatus.FAILED, TestStatus.MISSING
@@ -108,7 +108,7 @@ def failures(found: Repair | None) -> dict[str, str]:
 
 
 def repair(of: Verdict) -> Repair | None:
-    return repair_of(of, DRIVER.keep_tests)
+    return repair_of(of, PYTHON.tests.keep_tests)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_repair_of__shows_neither_the_good_tests_nor_the_catches() -> None:
     )
     found = repair(mixed)
     assert found is not None
-    assert DRIVER.test_functions(found.code) == ("test_bad",)
+    assert PYTHON.tests.test_functions(found.code) == ("test_bad",)
 
 
 def test_repair_of__nothing_wrong() -> None:
@@ -200,7 +200,7 @@ def test_repair_of__is_bounded() -> None:
     many = [ran(f"test_{number}", FAILED) for number in range(MOST_TESTS + 5)]
     found = repair(verdict(*many, cuts=[cut(one.name) for one in many]))
     assert found is not None
-    assert len(found.failures) == len(DRIVER.test_functions(found.code)) == MOST_TESTS
+    assert len(found.failures) == len(PYTHON.tests.test_functions(found.code)) == MOST_TESTS
     huge = module(ran("test_a", FAILED), body="x = '" + "y" * MOST_CODE_CHARACTERS + "'")
     assert repair(verdict(ran("test_a", FAILED), cuts=[cut("test_a")], code=huge)) is None
 
@@ -278,7 +278,7 @@ def test_joined__any_test_is_better_than_none() -> None:
 
 
 def standing(of: Verdict) -> RepairState:
-    return RepairState.of(DRIVER, of.proof.candidate, of)
+    return RepairState.of(PYTHON, of.proof.candidate, of)
 
 
 def half_good() -> Verdict:
@@ -294,14 +294,14 @@ def answer(code: str) -> Candidate:
 def test_standing__an_answer_stands_beside_the_good_tests() -> None:
     mended = "from shop import cost\n\n\ndef test_bad():\n    assert cost(1) == 2\n"
     together = standing(half_good()).beside_the_good(answer(mended))
-    assert DRIVER.test_functions(together.code) == ("test_good", "test_bad")
+    assert PYTHON.tests.test_functions(together.code) == ("test_good", "test_bad")
     assert together.code.count("import cost") == 1
 
 
 def test_standing__an_answer_with_the_name_of_a_good_test_does_not_replace_it() -> None:
     mended = "from shop import cost\n\n\ndef test_good():\n    assert cost(1) == 2\n"
     together = standing(half_good()).beside_the_good(answer(mended))
-    first, second = DRIVER.test_functions(together.code)
+    first, second = PYTHON.tests.test_functions(together.code)
     assert first == "test_good" != second
     assert "assert cost(2) == 4" in together.code
 
@@ -324,11 +324,11 @@ def test_standing__what_cannot_be_read_is_mended_as_a_whole() -> None:
     unread = Skipped(
         path="shop.py", stage=SkipStage.VERIFICATION, reason="line 1 is no Python", member=ADDED.id
     )
-    found = RepairState.of(DRIVER, answer("def test_a(:\n"), unread).repair
+    found = RepairState.of(PYTHON, answer("def test_a(:\n"), unread).repair
     assert found == Repair(
         code="def test_a(:\n", failures=(("", "line 1 is no Python"),), normalised_code="def test_a(:\n"
     )
-    assert RepairState.of(DRIVER, answer("(" * (MOST_CODE_CHARACTERS + 1)), unread).repair is None
+    assert RepairState.of(PYTHON, answer("(" * (MOST_CODE_CHARACTERS + 1)), unread).repair is None
 
 
 def test_standing__an_expected_value_that_was_only_observed_is_told() -> None:

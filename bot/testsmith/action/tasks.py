@@ -18,7 +18,7 @@ from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import ReviewResult
 from testsmith.git.fetch import FetchRemote, open_checkout
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Progress, Report
 from testsmith.pipeline import RunOptions, suggest
 from testsmith.reporting.rendering import PREPARING, repeated
@@ -105,7 +105,7 @@ class _Job:
             open_states=opened,
             suggest=self._suggest,
             limits=PostLimits(max_comments=context.review.max_comments),
-            drivers=drivers(),
+            languages=languages(),
             progress=self.progress,
             commands=context.review.commands,
             commits=lambda states: self._settings(states).commits,
@@ -154,7 +154,7 @@ class _Job:
                 tools=replace(clients.sweep, repository=repository),
                 parts=parts,
                 parts_place=PARTS_FOLDER,
-                drivers=drivers(),
+                languages=languages(),
             )
         )
         await cache.save()

@@ -22,7 +22,8 @@ from testsmith.faults import file_skipped_by_fault, is_fault
 from testsmith.git.diff import changed_files, path_of
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.driver import ChangedFile, ComparisonScope, LanguageDriver, MemberFindings
+from testsmith.languages.language import Language
+from testsmith.languages.source import ChangedFile, ComparisonScope, MemberFindings
 from testsmith.model import Change, Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 
@@ -55,7 +56,7 @@ class MemberSearch:
 
 
 def find_members(
-    repository: Repository, selection: SelectionSettings, drivers: Sequence[LanguageDriver]
+    repository: Repository, selection: SelectionSettings, languages: Sequence[Language]
 ) -> MemberSearch:
     """Return the members of a change or, with `all_paths`, of a set of files.
 
@@ -66,13 +67,13 @@ def find_members(
     Args:
         repository: Repository that contains both states.
         selection: Selection settings.
-        drivers: Language drivers.
+        languages: languages.
 
     Raises:
         UsageFailure: A revision or path is unknown, or there is no merge base.
     """
     states = _states(repository, selection)
-    subjects = Subjects(selection, drivers, repository.project)
+    subjects = Subjects(selection, languages, repository.project)
     place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
@@ -151,16 +152,16 @@ def _states(repository: Repository, selection: SelectionSettings) -> _States:
 def _changed_members(
     scope: ComparisonScope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
 ) -> MemberFindings:
-    """Return the members that the drivers find in changed files, limited to included files."""
+    """Return the members that the languages find in changed files, limited to included files."""
     obstacles = _obstacles(head, subjects, (file.head_path or "" for file in scope.files))
     readable = [file for file in scope.files if file.head_path not in obstacles]
 
-    def find(driver: LanguageDriver, some: Sequence[ChangedFile]) -> MemberFindings:
-        return driver.changed_members(replace(scope, files=some))
+    def find(language: Language, some: Sequence[ChangedFile]) -> MemberFindings:
+        return language.source.changed_members(replace(scope, files=some))
 
     found = [
-        _apart_from_faults(its_files, partial(find, driver), path_of)
-        for driver, its_files in _by_driver(subjects, readable, path_of)
+        _apart_from_faults(its_files, partial(find, language), path_of)
+        for language, its_files in _by_language(subjects, readable, path_of)
     ]
     findings = _joined([*found, _skipping(obstacles | _submodules(head, subjects, changed))])
     return MemberFindings(
@@ -215,19 +216,19 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
     visible = VisibleTree(tree, subjects, also=named.files)
     readable = [path for path in paths if path not in obstacles]
 
-    def find(driver: LanguageDriver, some: Sequence[str]) -> MemberFindings:
-        return driver.all_members(visible, some, subjects.project)
+    def find(language: Language, some: Sequence[str]) -> MemberFindings:
+        return language.source.all_members(visible, some, subjects.project)
 
     found = [
-        _apart_from_faults(its_paths, partial(find, driver), str)
-        for driver, its_paths in _by_driver(subjects, readable, str)
+        _apart_from_faults(its_paths, partial(find, language), str)
+        for language, its_paths in _by_language(subjects, readable, str)
     ]
     return _joined([*found, _skipping(unfit | obstacles)])
 
 
 def _unfit(subjects: Subjects, path: str) -> str | None:
     """Return why a named file cannot be used, or None."""
-    if subjects.driver(path) is None:
+    if subjects.language(path) is None:
         return "it is no source file of a language that is known here"
     return "it belongs to the tests" if subjects.is_test(path) else None
 
@@ -241,7 +242,7 @@ def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -
 
 def _submodules(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
     """Return the submodules among the paths, each with the reason it is skipped."""
-    foreign = (path for path in paths if subjects.driver(path) is None and subjects.is_within(path))
+    foreign = (path for path in paths if subjects.language(path) is None and subjects.is_within(path))
     entries = (entry for path in foreign if (entry := tree.entry(path)) is not None)
     return {entry.path: "it is a submodule" for entry in entries if entry.is_submodule}
 
@@ -258,15 +259,15 @@ def _skipping(reasons: Mapping[str, str]) -> MemberFindings:
 Subject = TypeVar("Subject")
 
 
-def _by_driver(
+def _by_language(
     subjects: Subjects, items: Iterable[Subject], path_of: Callable[[Subject], str]
-) -> list[tuple[LanguageDriver, list[Subject]]]:
-    """Return the items grouped by driver."""
-    found: dict[str, tuple[LanguageDriver, list[Subject]]] = {}
+) -> list[tuple[Language, list[Subject]]]:
+    """Return the items grouped by language."""
+    found: dict[str, tuple[Language, list[Subject]]] = {}
     for item in items:
-        driver = subjects.driver(path_of(item))
-        if driver is not None:
-            found.setdefault(driver.language, (driver, []))[1].append(item)
+        language = subjects.language(path_of(item))
+        if language is not None:
+            found.setdefault(language.name, (language, []))[1].append(item)
     return list(found.values())
 
 

@@ -1,4 +1,4 @@
-"""Decide which files and members are selected, and what a driver sees of a tree."""
+"""Decide which files and members are selected, and what a language sees of a tree."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from testsmith.git.trees import RepositoryTree, TreeEntry
-from testsmith.languages.driver import ChangedFile, LanguageDriver, MemberFindings, driver_for
+from testsmith.languages.language import Language, language_of
+from testsmith.languages.source import ChangedFile, MemberFindings
 from testsmith.model import Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import SelectionSettings
 
@@ -23,7 +24,7 @@ _MEANINGS = {"**/": "(?:.*/)?", "/**": "/.*", "**": ".*", "*": "[^/]*", "?": "[^
 class Subjects:
     """Rules that decide which files count.
 
-    A file counts if a driver handles it, it is not a test, it is in the opened folder, and no exclude glob
+    A file counts if a language handles it, it is not a test, it is in the opened folder, and no exclude glob
     matches. Globs are matched against the path relative to the Git root and relative to the opened folder.
 
     Attributes:
@@ -31,27 +32,27 @@ class Subjects:
     """
 
     def __init__(
-        self, selection: SelectionSettings, drivers: Sequence[LanguageDriver], project: str = ""
+        self, selection: SelectionSettings, languages: Sequence[Language], project: str = ""
     ) -> None:
         self.project = project
-        self._drivers = drivers
+        self._drivers = languages
         self._inside = f"{project}/" if project else ""
         self._included = compile_globs(selection.include)
         self._excluded = compile_globs(selection.exclude)
         self._max_bytes = selection.max_file_bytes
 
-    def driver(self, path: str) -> LanguageDriver | None:
-        """Return the driver that handles a path."""
-        return driver_for(path, self._drivers)
+    def language(self, path: str) -> Language | None:
+        """Return the language that handles a path."""
+        return language_of(path, self._drivers)
 
     def is_test(self, path: str) -> bool:
         """Return whether a path is a test in its language."""
-        driver = self.driver(path)
-        return driver is not None and driver.is_test(path)
+        language = self.language(path)
+        return language is not None and language.tests.is_test(path)
 
     def counts(self, path: str) -> bool:
         """Return whether a file counts, ignoring include globs."""
-        return self.driver(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
+        return self.language(path) is not None and path.startswith(self._inside) and not self.is_hidden(path)
 
     def is_within(self, path: str) -> bool:
         """Return whether a path of any language is in the opened folder, included, and not hidden."""
@@ -89,7 +90,7 @@ class Subjects:
 
 
 class VisibleTree:
-    """A tree as drivers see it: without tests, excluded files and unreadable files."""
+    """A tree as languages see it: without tests, excluded files and unreadable files."""
 
     def __init__(self, tree: RepositoryTree, subjects: Subjects, also: Collection[str] = ()) -> None:
         self._tree = tree

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from testsmith.languages.driver import CONVENTIONS_FILE, SourceTree
+from testsmith.languages.source import CONVENTIONS_FILE, SourceTree
 from testsmith.settings import repository_values
 
 

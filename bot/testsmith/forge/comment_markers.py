@@ -52,7 +52,7 @@ def content_digest(member: str, code: str) -> str:
 
     Args:
         member: The member's id.
-        code: The test module, ideally normalized by its language driver. Line endings, trailing blanks, and
+        code: The test module, ideally normalized by its language. Line endings, trailing blanks, and
             blank lines at the start and end are ignored.
     """
     lines = (line.rstrip() for line in code.replace("\r\n", "\n").split("\n"))

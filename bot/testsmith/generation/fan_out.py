@@ -91,7 +91,7 @@ async def results(
     Args:
         generator: The generator.
         requests: The requests.
-        batches: Whether the language driver allows batches. Without them, or if the generator does not
+        batches: Whether the language allows batches. Without them, or if the generator does not
             support them, requests are made one by one.
         at_once: Maximum number of concurrent single requests.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from testsmith.languages.driver import ChangedFile
+from testsmith.languages.source import ChangedFile
 
 _SECTION = re.compile(r"^(?=diff --git )", re.MULTILINE)
 _FIRST_HUNK = re.compile(r"^@@ -", re.MULTILINE)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from testsmith.git.command import Git, GitFailed, records, text_of
-from testsmith.languages.driver import SourceTree
+from testsmith.languages.source import SourceTree
 
 REGULAR, EXECUTABLE, SYMLINK, SUBMODULE = "100644", "100755", "120000", "160000"
 """Git's modes of tree entries."""

@@ -1,1 +1,1 @@
-"""Language drivers, the code that depends on a programming language."""
+"""languages, the code that depends on a programming language."""

@@ -1,12 +1,12 @@
-"""Available language drivers."""
+"""The languages that the bot knows."""
 
 from __future__ import annotations
 
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 
 
-def drivers() -> tuple[LanguageDriver, ...]:
-    """Return one driver per language, in lookup order."""
-    from testsmith.languages.python.driver import PythonDriver
+def languages() -> tuple[Language, ...]:
+    """Return the languages, in lookup order."""
+    from testsmith.languages.python.language import PYTHON
 
-    return (PythonDriver(),)
+    return (PYTHON,)

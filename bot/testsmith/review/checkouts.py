@@ -11,7 +11,7 @@ from testsmith.events import ReviewPullRequest
 from testsmith.git.fetch import FetchRemote, ensure_commits, open_checkout
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.driver import SourceTree
+from testsmith.languages.source import SourceTree
 from testsmith.pipeline import RunOptions
 
 

@@ -10,7 +10,7 @@ from testsmith.forge.commits import CommittingForge
 from testsmith.forge.interface import ForgeFailure, PullRequest
 from testsmith.forge.reconcile import DesiredState, PostLimits, Reconciled, ShownWhere, reconcile
 from testsmith.forge.review_result import ReviewResult
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.model import Report, Suggestion
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
 from testsmith.reporting.pull_requests.member_status import found_in
@@ -61,7 +61,7 @@ class CommitStep:
         head: Full object id of the head that was processed.
         states: Its base and head.
         report: The report of the run.
-        drivers: The language drivers.
+        languages: The languages.
         limits: The posting limits.
         settings: The commit settings.
         made: The result; None if there was nothing to commit.
@@ -73,7 +73,7 @@ class CommitStep:
     head: str
     states: States
     report: Report
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     limits: PostLimits
     settings: CommitSettings
     made: PublishResult | None = None
@@ -102,7 +102,7 @@ class CommitStep:
             head=self.head,
             suggestions=suggestions,
             tree=self.states.head_tree,
-            drivers=self.drivers,
+            languages=self.languages,
             settings=self.settings,
             marking=Marking.of(self.report, marks=self.settings.mark_tests),
             removals=gone,

@@ -33,7 +33,7 @@ from testsmith.forge.reconcile import (
 )
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import CannotFetch
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.model import Progress, Report, Suggestion
 from testsmith.pipeline import RunOptions
 from testsmith.reporting.pull_requests.comments import SuggestedChange
@@ -72,7 +72,7 @@ class ReviewDependencies:
         open_states: Checks out its base and head; may take a while.
         suggest: Generates and verifies the tests.
         limits: The posting limits.
-        drivers: The language drivers.
+        languages: The languages.
         progress: Receives the progress of the run.
         commands: Whether comment commands such as `apply` are enabled.
         commits: Returns the commit settings.
@@ -83,7 +83,7 @@ class ReviewDependencies:
     open_states: Callable[[ReviewPullRequest], States]
     suggest: Callable[[States, RunOptions], Awaitable[Report]]
     limits: PostLimits
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     progress: Progress
     commands: bool = False
     commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
@@ -189,7 +189,7 @@ def _landing(begun: Begun, report: Report, tools: ReviewDependencies) -> CommitS
         head=begun.task.head_sha,
         states=begun.states,
         report=report,
-        drivers=tools.drivers,
+        languages=tools.languages,
         limits=tools.limits,
         settings=tools.commits(begun.states),
     )
@@ -279,8 +279,8 @@ def _edits_of(
 ) -> Callable[[Suggestion], Sequence[FileEdit]]:
     """Return a function that computes the edits a single suggestion makes to the files of head."""
     marking = Marking.of(report, marks=tools.commits(states).mark_tests)
-    tree, drivers = states.head_tree, tools.drivers
-    return lambda suggestion: plan_edits([suggestion], tree, drivers, marking).edits
+    tree, languages = states.head_tree, tools.languages
+    return lambda suggestion: plan_edits([suggestion], tree, languages, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgress) -> Mapping[str, ShownFile]:

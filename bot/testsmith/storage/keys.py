@@ -51,7 +51,7 @@ class KeyParts:
     included, but the names of the failed tests are.
 
     Attributes:
-        language: The driver's identifier.
+        language: The language's identifier.
         member: The member's dotted name.
         module: The public module that tests import the member from.
         source: The member's source, normalized by syntax tree.

@@ -16,8 +16,9 @@ from pathlib import Path
 from testsmith import pipeline
 from testsmith.execution.project_copy import source_roots
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.driver import CannotParse, driver_for
-from testsmith.languages.python.mutation.mutants import Mutant, mutants_of, plain_text
+from testsmith.languages.language import language_of
+from testsmith.languages.mutants import Mutant
+from testsmith.languages.python.mutation.mutants import mutants_of, plain_text
 from testsmith.languages.python.running.harness import ChangedModules
 from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite, measure_whole_suite
 from testsmith.languages.python.running.project_tests.run import files_not_loaded
@@ -28,6 +29,7 @@ from testsmith.languages.python.running.project_tests.suite import (
     measure_project_tests,
 )
 from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member, MemberKind, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.report_assembly import numbered
 from testsmith.settings import Settings, VerificationSettings
@@ -176,10 +178,10 @@ def edits_of(
     """Return the edits for the proposed tests, and the supporting files they need, with reasons."""
     tree = ground.search.head_tree
     marking = Marking.of_members(
-        report.members, tools.drivers, marks=settings.commits.mark_tests, failing=report.failing
+        report.members, tools.languages, marks=settings.commits.mark_tests, failing=report.failing
     )
-    plan = plan_edits(report.suggestions, tree, tools.drivers, marking)
-    return with_support(plan, tree, ground.repository.project, tools.drivers)
+    plan = plan_edits(report.suggestions, tree, tools.languages, marking)
+    return with_support(plan, tree, ground.repository.project, tools.languages)
 
 
 async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
@@ -268,8 +270,8 @@ def _failing_members(
 
 def _marked(edit: FileEdit, names: set[str], order: ConcludeOrder) -> set[str]:
     """Return the members that the markers of these tests name."""
-    driver = driver_for(edit.path, order.tools.drivers)
-    marked = () if driver is None else driver.marked_tests(edit.new.decode())
+    language = language_of(edit.path, order.tools.languages)
+    marked = () if language is None else language.tests.marked_tests(edit.new.decode())
     return {one.mark.member for one in marked if one.name.partition("::")[0] in _tops(names)}
 
 

@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from testsmith.languages.driver import MemberWeight, Reachable
 from testsmith.languages.python.running.project_tests.baseline import FileReach
 from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite
+from testsmith.languages.source import MemberWeight, Reachable
 from testsmith.model import Member
 from testsmith.sweep_results import Coverage, Facts
 

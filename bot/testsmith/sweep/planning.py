@@ -11,13 +11,14 @@ from typing import Protocol
 
 from testsmith import __version__, pipeline
 from testsmith.changes.selection import Subjects, VisibleTree
-from testsmith.languages.driver import CannotParse, LanguageDriver, MemberWeight, Reachable
+from testsmith.languages.language import Language, language_of
 from testsmith.languages.python.running.project_tests.baseline import CannotReadCoverage
 from testsmith.languages.python.running.project_tests.file_coverage import (
     WholeSuite,
     measure_whole_suite,
     whole_from_coverage,
 )
+from testsmith.languages.source import CannotParse, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings
 from testsmith.storage.keys import Tried, decode_tried, encode_tried, outcome_of, tried_key
@@ -247,7 +248,7 @@ async def counted_before(
     """
     paths = tuple(dict.fromkeys(member.path for member in ground.search.members))
     suite = await _measured(settings, tools, ground, paths)
-    there = await in_thread(there_to_reach, ground, tools.drivers, paths)
+    there = await in_thread(there_to_reach, ground, tools.languages, paths)
     files = await in_thread(count_files, there, suite)
     return Counted(suite=suite, there=there, files=files)
 
@@ -267,7 +268,7 @@ def counted_elsewhere(
     )
     if file is not None:
         suite = _read(paths, file)
-    there = there_to_reach(ground, tools.drivers, paths)
+    there = there_to_reach(ground, tools.languages, paths)
     return Counted(suite=suite, there=there, files=count_files(there, suite))
 
 
@@ -295,16 +296,16 @@ def _read(paths: Sequence[str], file: Path) -> WholeSuite:
 
 
 def there_to_reach(
-    ground: SweepWorkspace, drivers: Sequence[LanguageDriver], paths: Sequence[str]
+    ground: SweepWorkspace, languages: Sequence[Language], paths: Sequence[str]
 ) -> dict[str, Reachable]:
     """Return the reachable statements and branches of files; none for unreadable files."""
     found: dict[str, Reachable] = {}
     for path in paths:
-        driver = next((one for one in drivers if one.handles(path)), None)
+        language = language_of(path, languages)
         data = ground.search.head_tree.read(path)
-        if driver is not None and data is not None:
+        if language is not None and data is not None:
             try:
-                found[path] = driver.reachable(data)
+                found[path] = language.source.reachable(data)
             except (CannotParse, RecursionError):
                 found[path] = Reachable()
     return found
@@ -352,12 +353,12 @@ def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
 
 
 def _weights(order: PlanOrder) -> dict[str, MemberWeight]:
-    search, drivers, project = order.ground.search, order.tools.drivers, order.ground.repository.project
-    tree = VisibleTree(search.head_tree, Subjects(order.settings.selection, drivers, project))
+    search, languages, project = order.ground.search, order.tools.languages, order.ground.repository.project
+    tree = VisibleTree(search.head_tree, Subjects(order.settings.selection, languages, project))
     found: dict[str, MemberWeight] = {}
-    for driver in drivers:
-        own = [member for member in search.members if member.language == driver.language]
-        found |= driver.weights(tree, own, project)
+    for language in languages:
+        own = [member for member in search.members if member.language == language.name]
+        found |= language.source.weights(tree, own, project)
     return found
 
 

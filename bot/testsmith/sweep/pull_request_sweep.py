@@ -13,7 +13,7 @@ from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.forge.sweep_memory import Proposed, Remembered, SweepMemory, remembered
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.model import Member, Report
 from testsmith.publish import (
     PublishOrder,
@@ -61,7 +61,7 @@ class Hosted:
         tools: The clients of the sweep.
         parts: Directory through which machines exchange parts.
         parts_place: Its path relative to the workspace.
-        drivers: The language drivers.
+        languages: The languages.
         notes: Sentences for the log and the job summary, added as they come up.
     """
 
@@ -73,7 +73,7 @@ class Hosted:
     tools: SweepDependencies
     parts: PartsFolder
     parts_place: str
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     notes: list[str] = field(default_factory=list)
 
 
@@ -176,18 +176,18 @@ def _why_not(hosted: Hosted) -> Callable[[Member], str]:
         known = remembered(hosted.forge.own_pulls(SWEEP_BRANCH, default.name))
     except ForgeFailure as failure:
         hosted.notes.append(_UNREAD.format(failure))
-    return lambda member: known.why_not(content_for(member, hosted.drivers))
+    return lambda member: known.why_not(content_for(member, hosted.languages))
 
 
-def content_for(member: Member, drivers: Sequence[LanguageDriver]) -> str:
+def content_for(member: Member, languages: Sequence[Language]) -> str:
     """Return the content digest by which pull requests remember a member."""
-    sources = (one.source_digest(member.source) for one in drivers if one.language == member.language)
+    sources = (one.source.digest(member.source) for one in languages if one.name == member.language)
     return content_digest(member.id, next(sources, member.source))
 
 
 def _landed(hosted: Hosted, swept: SweepReport) -> ReviewResult:
     tree = hosted.repository.commit_tree(hosted.head)
-    done = publish_sweep(hosted.forge, swept, hosted.head, tree, hosted.drivers, hosted.settings.commits)
+    done = publish_sweep(hosted.forge, swept, hosted.head, tree, hosted.languages, hosted.settings.commits)
     return _told(done, swept)
 
 
@@ -196,7 +196,7 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
     swept: SweepReport,
     head: str,
     tree: RepositoryTree,
-    drivers: Sequence[LanguageDriver],
+    languages: Sequence[Language],
     settings: CommitSettings,
 ) -> PublishResult:
     """Commit the tests of a sweep, and open or update its pull request.
@@ -206,7 +206,7 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
         swept: The sweep.
         head: Full object id of the swept commit.
         tree: The files of that commit.
-        drivers: The language drivers.
+        languages: The languages.
         settings: The commit message settings, and whether tests are marked.
     """
     report = swept.report
@@ -216,9 +216,9 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
         head=head,
         suggestions=report.suggestions,
         tree=tree,
-        drivers=drivers,
+        languages=languages,
         settings=settings,
-        marking=Marking.of_members(report.members, drivers, marks=marks, failing=failing),
+        marking=Marking.of_members(report.members, languages, marks=marks, failing=failing),
         adds_support=True,
     )
 
@@ -228,7 +228,7 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
         new = [
             Proposed(
                 member=one.member,
-                content=content_for(members[one.member], drivers),
+                content=content_for(members[one.member], languages),
                 shown="".join(span.text for span in proposal_words([one])),
             )
             for one in given.suggestions

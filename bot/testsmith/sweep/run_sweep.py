@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from testsmith import pipeline
 from testsmith.git.repository import Repository
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.model import Estimate, Member, Report, Skipped, SkipStage
 from testsmith.settings import Settings
 from testsmith.sweep.measure import ConcludeOrder, concluded
@@ -187,13 +187,13 @@ def failed(report: Report) -> tuple[Skipped, ...]:
     return tuple(one for one in tried if one.member is not None)
 
 
-def write_sweep(swept: SweepReport, settings: Settings, drivers: Sequence[LanguageDriver]) -> tuple[str, ...]:
+def write_sweep(swept: SweepReport, settings: Settings, languages: Sequence[Language]) -> tuple[str, ...]:
     """Write a sweep's green suggestions into the working tree, and return lines that describe the result."""
     repository, report = Repository.open(settings.folder), swept.report
     tree = repository.working_tree()
-    marking = Marking.of_members(report.members, drivers, marks=settings.commits.mark_tests)
-    plan = plan_edits(report.suggestions, tree, drivers, marking)
-    plan, made = with_support(plan, tree, repository.project, drivers)
+    marking = Marking.of_members(report.members, languages, marks=settings.commits.mark_tests)
+    plan = plan_edits(report.suggestions, tree, languages, marking)
+    plan, made = with_support(plan, tree, repository.project, languages)
     return (
         *pipeline.written(plan, repository.root),
         *(f"{path} is new: {reason}" for path, reason in made.items()),

@@ -64,7 +64,7 @@ def found(
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
     tools.progress.phase("finding members", 1)
-    return SweepWorkspace(repository=opened, search=find_members(opened, selection, tools.drivers))
+    return SweepWorkspace(repository=opened, search=find_members(opened, selection, tools.languages))
 
 
 @asynccontextmanager

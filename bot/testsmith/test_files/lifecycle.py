@@ -9,14 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.driver import (
-    CannotParse,
-    ChangedFile,
-    LanguageDriver,
-    MarkedTest,
-    SourceTree,
-    TestMark,
-)
+from testsmith.languages.language import Language
+from testsmith.languages.source import CannotParse, ChangedFile, SourceTree
+from testsmith.languages.tests import MarkedTest, TestMark
 from testsmith.model import GeneratedTest, Member, StaleTestAction
 
 
@@ -89,7 +84,7 @@ class LifecycleResult:
     """The state of the tests from earlier runs.
 
     Attributes:
-        digests: Digests of current behavior by member id; see `LanguageDriver.source_digest`.
+        digests: Digests of current behavior by member id; see `SourceReader.digest`.
         earlier: Tests that need someone's attention, by file and position.
     """
 
@@ -97,22 +92,22 @@ class LifecycleResult:
     earlier: tuple[GeneratedTest, ...] = ()
 
 
-def look_after(now: Now, drivers: Sequence[LanguageDriver]) -> LifecycleResult:
+def look_after(now: Now, languages: Sequence[Language]) -> LifecycleResult:
     """Find generated tests whose member changed or was removed, reading all files with marked tests."""
     marked = [
         (path, test)
         for path in now.tree.paths()
-        for driver in drivers
-        if driver.handles(path) and driver.is_test(path)
-        for test in marked_in(now.tree.read(path), driver)
+        for language in languages
+        if language.source.handles(path) and language.tests.is_test(path)
+        for test in marked_in(now.tree.read(path), language)
     ]
     paths = frozenset(now.tree.paths())
-    known = list(now.members) if not marked else [*_members_of_files(now, paths, drivers), *now.members]
+    known = list(now.members) if not marked else [*_members_of_files(now, paths, languages), *now.members]
     digests = {
-        member.id: driver.source_digest(member.source)
-        for driver in drivers
+        member.id: language.source.digest(member.source)
+        for language in languages
         for member in known
-        if member.language == driver.language
+        if member.language == language.name
     }
     changed = {path for file in now.files for path in (file.base_path, file.head_path) if path is not None}
     found = (
@@ -123,16 +118,16 @@ def look_after(now: Now, drivers: Sequence[LanguageDriver]) -> LifecycleResult:
     return LifecycleResult(digests=digests, earlier=tuple(one for one in found if one is not None))
 
 
-def _members_of_files(
-    now: Now, paths: Collection[str], drivers: Sequence[LanguageDriver]
-) -> Iterator[Member]:
-    for driver in drivers:
+def _members_of_files(now: Now, paths: Collection[str], languages: Sequence[Language]) -> Iterator[Member]:
+    for language in languages:
         there = [
             file.head_path
             for file in now.files
-            if file.head_path in paths and file.head_path is not None and driver.handles(file.head_path)
+            if file.head_path in paths
+            and file.head_path is not None
+            and language.source.handles(file.head_path)
         ]
-        yield from driver.all_members(now.tree, there, now.project).members
+        yield from language.source.all_members(now.tree, there, now.project).members
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +139,12 @@ class _Place:
     failing: frozenset[str] | None
 
 
-def marked_in(data: bytes | None, driver: LanguageDriver) -> Iterable[MarkedTest]:
+def marked_in(data: bytes | None, language: Language) -> Iterable[MarkedTest]:
     """Return the marked tests of a test file; none if the file is missing or unreadable."""
     if data is None or b"# testsmith " not in data:
         return ()
     try:
-        return driver.marked_tests(data.decode())
+        return language.tests.marked_tests(data.decode())
     except (CannotParse, UnicodeDecodeError):
         return ()
 
@@ -181,7 +176,7 @@ def removals(tests: Iterable[GeneratedTest]) -> Iterator[GeneratedTest]:
 def already_tested(
     members: Mapping[str, str],
     tree: SourceTree,
-    drivers: Sequence[LanguageDriver],
+    languages: Sequence[Language],
     failing: Collection[str] | None = None,
 ) -> frozenset[str]:
     """Return the members that have up-to-date tests from an earlier run that still pass.
@@ -189,14 +184,14 @@ def already_tested(
     Args:
         members: Digests of current behavior by member id.
         tree: All files.
-        drivers: The language drivers.
+        languages: The languages.
         failing: See `Marking.failing`.
     """
     return frozenset(
         test.mark.member
         for path in tree.paths()
-        for driver in drivers
-        if driver.handles(path) and driver.is_test(path)
-        for test in marked_in(tree.read(path), driver)
+        for language in languages
+        if language.source.handles(path) and language.tests.is_test(path)
+        for test in marked_in(tree.read(path), language)
         if members.get(test.mark.member) == test.mark.source and not fails(test.name, path, failing or ())
     )

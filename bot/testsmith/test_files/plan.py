@@ -7,14 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from testsmith import __version__
-from testsmith.languages.driver import (
-    CannotParse,
-    CannotPlace,
-    LanguageDriver,
-    SourceTree,
-    TestMark,
-    driver_for,
-)
+from testsmith.languages.language import Language, language_of
+from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import CannotPlace, TestMark
 from testsmith.model import GeneratedTest, Member, Report, Suggestion
 from testsmith.test_files.lifecycle import followed, is_outdated
 
@@ -81,7 +76,7 @@ class Marking:
 
     Attributes:
         version: The bot's version; empty for no markers.
-        members: Digests of current behavior by member id; see `LanguageDriver.source_digest`.
+        members: Digests of current behavior by member id; see `SourceReader.digest`.
         failing: The project's tests that fail, for example `tests/test_cart.py::test_add`, and test files
             that fail to load; None if nothing was measured.
     """
@@ -94,17 +89,17 @@ class Marking:
     def of_members(
         cls,
         members: Sequence[Member],
-        drivers: Sequence[LanguageDriver],
+        languages: Sequence[Language],
         *,
         marks: bool,
         failing: frozenset[str] | None = None,
     ) -> Marking:
         """Return the marking for the tests of some members without known digests."""
         digests = {
-            member.id: driver.source_digest(member.source)
+            member.id: language.source.digest(member.source)
             for member in members
-            for driver in drivers
-            if driver.language == member.language
+            for language in languages
+            if language.name == member.language
         }
         return cls(version=__version__ if marks else "", members=digests, failing=failing)
 
@@ -120,7 +115,7 @@ _UNMARKED = Marking()
 def plan_edits(
     suggestions: Iterable[Suggestion],
     tree: SourceTree,
-    drivers: Sequence[LanguageDriver],
+    languages: Sequence[Language],
     marking: Marking = _UNMARKED,
 ) -> EditPlan:
     """Return the edits that add the green suggestions, in order, to the project's test files.
@@ -130,7 +125,7 @@ def plan_edits(
     Args:
         suggestions: The suggestions of a report; those that are not green are skipped.
         tree: The files to add the tests to, including the linter's settings.
-        drivers: The language drivers.
+        languages: The languages.
         marking: How new tests are marked, and which marked tests they replace.
     """
     paths = frozenset(tree.paths())
@@ -138,11 +133,11 @@ def plan_edits(
     for suggestion in suggestions:
         if suggestion.is_green:
             by_path.setdefault(suggestion.test_path, []).append(suggestion)
-    place = _Place(tree, paths, drivers, marking)
+    place = _Place(tree, paths, languages, marking)
     merges = [_merge(path, group, place) for path, group in by_path.items()]
     edits = [merge.edit for merge in merges if merge.edit is not None]
     return EditPlan(
-        edits=(*_companions(edits, paths, drivers), *edits),
+        edits=(*_companions(edits, paths, languages), *edits),
         refused=tuple(each for merge in merges for each in merge.refused),
         unchanged=tuple(member for merge in merges for member in merge.unchanged),
     )
@@ -154,7 +149,7 @@ class _Place:
 
     tree: SourceTree
     paths: frozenset[str]
-    drivers: Sequence[LanguageDriver]
+    languages: Sequence[Language]
     marking: Marking
 
 
@@ -168,12 +163,12 @@ class _Merge:
 
 
 def _merge(path: str, group: Sequence[Suggestion], place: _Place) -> _Merge:
-    driver = driver_for(path, place.drivers)
-    if driver is None:
+    language = language_of(path, place.languages)
+    if language is None:
         return _Merge(refused=tuple(_not_placed(each, "no language knows such a file") for each in group))
     try:
-        _refuse_path(path, place.paths, driver)
-        return _merged(path, _text(place.tree.read(path)), group, driver, place)
+        _refuse_path(path, place.paths, language)
+        return _merged(path, _text(place.tree.read(path)), group, language, place)
     except _Unplaceable as reason:
         return _Merge(refused=tuple(_not_placed(each, str(reason)) for each in group))
 
@@ -182,10 +177,10 @@ class _Unplaceable(Exception):
     """The tests cannot be added to the file; the message says why."""
 
 
-def _refuse_path(path: str, paths: frozenset[str], driver: LanguageDriver) -> None:
+def _refuse_path(path: str, paths: frozenset[str], language: Language) -> None:
     if "\0" in path or "\\" in path or not FORBIDDEN_PARTS.isdisjoint(path.split("/")):
         raise _Unplaceable("its test path leads out of the repository")
-    if not driver.is_test(path):
+    if not language.tests.is_test(path):
         raise _Unplaceable("its test path lies in no test tree")
     if any(str(parent) in paths for parent in PurePosixPath(path).parents):
         raise _Unplaceable("a folder of its test path is a file")
@@ -204,7 +199,7 @@ def _merged(
     path: str,
     existing: str | None,
     group: Sequence[Suggestion],
-    driver: LanguageDriver,
+    language: Language,
     place: _Place,
 ) -> _Merge:
     text = existing
@@ -213,7 +208,7 @@ def _merged(
     unchanged: list[str] = []
     for suggestion in group:
         try:
-            placed = _placed(text, suggestion, driver, place)
+            placed = _placed(text, suggestion, language, place)
         except (CannotParse, CannotPlace) as error:
             refused.append(_not_placed(suggestion, str(error)))
             continue
@@ -221,19 +216,19 @@ def _merged(
         text = placed
     edit = None
     if text is not None and members:
-        finished = driver.seal(driver.finish(text, existing, path, place.tree))
+        finished = language.tests.seal(language.tests.finish(text, existing, path, place.tree))
         edit = FileEdit(
             path=path,
             old=None if existing is None else existing.encode(),
             new=finished.encode(),
-            tests=_added_tests(existing or "", finished, driver),
-            removed=_added_tests(finished, existing or "", driver),
+            tests=_added_tests(existing or "", finished, language),
+            removed=_added_tests(finished, existing or "", language),
             members=tuple(members),
         )
     return _Merge(edit=edit, refused=tuple(refused), unchanged=tuple(unchanged))
 
 
-def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, place: _Place) -> str:
+def _placed(text: str | None, suggestion: Suggestion, language: Language, place: _Place) -> str:
     """Return a file's text with a suggestion's tests added, replacing outdated ones.
 
     Raises:
@@ -245,19 +240,19 @@ def _placed(text: str | None, suggestion: Suggestion, driver: LanguageDriver, pl
     source = marking.members.get(suggestion.member)
     if source is not None and marking.version:
         mark = TestMark(version=marking.version, source=source, member=suggestion.member)
-        code = driver.mark(code, mark)
-    marked = () if text is None else driver.marked_tests(text)
+        code = language.tests.mark(code, mark)
+    marked = () if text is None else language.tests.marked_tests(text)
     outdated = [
         one.name
         for one in marked
         if followed(one.mark, marking.members, place.paths) == suggestion.member
         and is_outdated(one, path, source, marking.failing)
     ]
-    return driver.place(text, code, outdated)
+    return language.tests.place(text, code, outdated)
 
 
 def with_removals(
-    plan: EditPlan, tests: Iterable[GeneratedTest], tree: SourceTree, drivers: Sequence[LanguageDriver]
+    plan: EditPlan, tests: Iterable[GeneratedTest], tree: SourceTree, languages: Sequence[Language]
 ) -> EditPlan:
     """Return a plan that also deletes tests from their files."""
     edits = {edit.path: edit for edit in plan.edits}
@@ -265,33 +260,33 @@ def with_removals(
     for test in tests:
         by_path.setdefault(test.path, []).append(test.name)
     for path, names in by_path.items():
-        driver, old = driver_for(path, drivers), tree.read(path)
-        if driver is not None and old is not None:
+        language, old = language_of(path, languages), tree.read(path)
+        if language is not None and old is not None:
             edit = edits.get(path) or FileEdit(path=path, old=old, new=old)
             try:
-                new = driver.remove(edit.new.decode(), names).encode()
+                new = language.tests.remove(edit.new.decode(), names).encode()
             except CannotParse:  # unreadable file: someone has to delete the tests by hand
                 continue
             edits[path] = replace(edit, new=new, removed=(*edit.removed, *names))
     return replace(plan, edits=tuple(edit for edit in edits.values() if edit.new != edit.old))
 
 
-def _added_tests(before: str, after: str, driver: LanguageDriver) -> tuple[str, ...]:
-    there = frozenset(driver.test_functions(before))
-    return tuple(name for name in driver.test_functions(after) if name not in there)
+def _added_tests(before: str, after: str, language: Language) -> tuple[str, ...]:
+    there = frozenset(language.tests.test_functions(before))
+    return tuple(name for name in language.tests.test_functions(after) if name not in there)
 
 
 def _companions(
     edits: Sequence[FileEdit],
     paths: frozenset[str],
-    drivers: Sequence[LanguageDriver],
+    languages: Sequence[Language],
 ) -> Sequence[FileEdit]:
     """Return the empty files that new test files need in their directories, each once."""
     needed: dict[str, None] = {}
     for edit in edits:
-        driver = driver_for(edit.path, drivers)
-        if edit.old is None and driver is not None:
-            needed.update(dict.fromkeys(driver.companions(edit.path, paths)))
+        language = language_of(edit.path, languages)
+        if edit.old is None and language is not None:
+            needed.update(dict.fromkeys(language.tests.companions(edit.path, paths)))
     return [FileEdit(path=path, old=None, new=b"") for path in needed]
 
 
@@ -311,7 +306,7 @@ sys.path.insert(0, str(Path(__file__).parent{below}))
 
 
 def with_support(
-    plan: EditPlan, tree: SourceTree, project: str, drivers: Sequence[LanguageDriver]
+    plan: EditPlan, tree: SourceTree, project: str, languages: Sequence[Language]
 ) -> tuple[EditPlan, dict[str, str]]:
     """Return a plan with the supporting files that its test files need, and the reason for each.
 
@@ -321,12 +316,12 @@ def with_support(
         plan: The plan.
         tree: The files it applies to.
         project: The project's directory below the git root.
-        drivers: The language drivers.
+        languages: The languages.
     """
     inside = f"{project}/" if project else ""
     paths = [path for path in tree.paths() if path.startswith(inside)]
     new = [edit.path for edit in plan.edits if edit.old is None]
-    if not new or any(_is_test(path, drivers) for path in paths):
+    if not new or any(_is_test(path, languages) for path in paths):
         return plan, {}
     made = {new[0].rpartition("/")[0] + "/": "the project had no tests: its test tree begins here"}
     place = f"{inside}conftest.py"
@@ -339,9 +334,9 @@ def with_support(
     return replace(plan, edits=edits), {**made, place: reason}
 
 
-def _is_test(path: str, drivers: Sequence[LanguageDriver]) -> bool:
-    driver = driver_for(path, drivers)
-    return driver is not None and driver.is_test(path) and not path.endswith("__init__.py")
+def _is_test(path: str, languages: Sequence[Language]) -> bool:
+    language = language_of(path, languages)
+    return language is not None and language.tests.is_test(path) and not path.endswith("__init__.py")
 
 
 def _finds_sources(tree: SourceTree, inside: str) -> bool:

@@ -13,26 +13,26 @@ from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.test_files.plan import FORBIDDEN_PARTS, EditPlan, FileEdit, NotPlaced
 
 _FORGE_FOLDERS = frozenset({".github", ".gitlab", ".forgejo", ".gitea"})
 
 
-def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[LanguageDriver]) -> str:
+def why_not_allowed(path: str, links: Collection[str], languages: Sequence[Language]) -> str:
     """Return why the bot must not commit a file; empty if it may.
 
     Args:
         path: The file, relative to the git root.
         links: Symbolic links and submodules in the tree.
-        drivers: The language drivers; one of them must recognize the file as a test.
+        languages: The languages; one of them must recognize the file as a test.
     """
     parts = path.split("/")
     if "\0" in path or "\\" in path or any(part.casefold() in FORBIDDEN_PARTS for part in parts):
         return "its path leads out of the repository"
     if parts[0].casefold() in _FORGE_FOLDERS:
         return "it lies among the forge's own files"
-    if not any(driver.is_test(path) and driver.handles(path) for driver in drivers):
+    if not any(language.tests.is_test(path) and language.source.handles(path) for language in languages):
         return "it is no test file"
     above = (str(one) for one in (PurePosixPath(path), *PurePosixPath(path).parents))
     if any(one in links for one in above):
@@ -40,16 +40,16 @@ def why_not_allowed(path: str, links: Collection[str], drivers: Sequence[Languag
     return ""
 
 
-def within_bounds(plan: EditPlan, tree: RepositoryTree, drivers: Sequence[LanguageDriver]) -> EditPlan:
+def within_bounds(plan: EditPlan, tree: RepositoryTree, languages: Sequence[Language]) -> EditPlan:
     """Return a plan without edits that the bot must not commit.
 
     Args:
         plan: The plan.
         tree: The files it applies to.
-        drivers: The language drivers.
+        languages: The languages.
     """
     links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
-    reasons = {edit.path: why_not_allowed(edit.path, links, drivers) for edit in plan.edits}
+    reasons = {edit.path: why_not_allowed(edit.path, links, languages) for edit in plan.edits}
     kept = tuple(edit for edit in plan.edits if not reasons[edit.path])
     refused = tuple(one for edit in plan.edits if reasons[edit.path] for one in _refusals(edit, reasons))
     return replace(plan, edits=kept, refused=(*plan.refused, *refused))

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.mutation.mutants import Mutant, plain_text
+from testsmith.languages.mutants import Mutant
+from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.harness import ChangedModule, ChangedModules
 from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite, changes_noticed
 from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member, Progress
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded

@@ -10,8 +10,8 @@ import ast
 from collections import Counter
 from collections.abc import Collection, Iterator
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Change, Member, MemberKind
 from testsmith.verification.gate import ProvenSuggestion, Verdict
 from testsmith.verification.results import Proof

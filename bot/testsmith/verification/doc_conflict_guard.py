@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.judge.documentation.contradictions import (
     ClaimRelation,
     Contradiction,
@@ -29,6 +28,7 @@ from testsmith.languages.python.judge.documentation.questions import (
     short,
 )
 from testsmith.languages.python.judge.test_reading.edits import row_counts
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Candidate
 from testsmith.thresholds import DEFAULTS
 from testsmith.verification.results import FunctionProof, Proof, TestStatus

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.running.harness import (
     UTF_8,
     RunSetting,
@@ -23,6 +22,7 @@ from testsmith.languages.python.running.harness import (
     run_jobs,
 )
 from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import DEFAULTS

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.languages.driver import CannotConvert, CannotParse, LanguageDriver, SourceTree
+from testsmith.languages.language import Language
 from testsmith.languages.python.running.harness import trouble_under_unittest
 from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import CannotConvert
 from testsmith.model import Candidate, Member
 from testsmith.tasks import gather, in_thread
 from testsmith.verification.evidence import RunSubject
@@ -23,14 +25,14 @@ class FrameworkForm:
 
     Attributes:
         workspace: Workspace to run the tests in.
-        driver: Driver of the tests' language.
+        language: Language of the tests.
         frameworks: Framework by member id.
         tree: Tree of head, whose settings are used to format tests.
         seconds: Time limit of one run.
     """
 
     workspace: Workspace
-    driver: LanguageDriver
+    language: Language
     frameworks: Mapping[str, str]
     tree: SourceTree
     seconds: float
@@ -45,7 +47,7 @@ class FrameworkForm:
         wanted = {
             at: verdict.green
             for at, verdict in enumerate(verdicts)
-            if verdict.green is not None and self._of(verdict.proof.member) != self.driver.framework
+            if verdict.green is not None and self._of(verdict.proof.member) != self.language.tests.framework
         }
         converted = {at: await in_thread(self._converted, subjects[at], one) for at, one in wanted.items()}
         again = {
@@ -68,10 +70,10 @@ class FrameworkForm:
         """Return a candidate's green tests in the framework's form, or why they cannot be converted."""
         candidate, member = entry.candidate, subject.member
         try:
-            code = self.driver.in_framework(candidate.code, self._of(member), member)
+            code = self.language.tests.in_framework(candidate.code, self._of(member), member)
             if code != candidate.code:
-                code = self.driver.format(code, subject.beside or "", self.tree)
-            names = {name.rpartition("::")[2]: name for name in self.driver.test_functions(code)}
+                code = self.language.tests.format(code, subject.beside or "", self.tree)
+            names = {name.rpartition("::")[2]: name for name in self.language.tests.test_functions(code)}
         except (CannotConvert, CannotParse) as error:
             return f"cannot be written for {self._of(member)}: {error}"
         sayings = tuple(

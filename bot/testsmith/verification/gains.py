@@ -6,8 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
-from testsmith.languages.python.mutation.mutants import Mutant
-from testsmith.languages.python.mutation.operators import Operator
+from testsmith.languages.mutants import Mutant, Operator
 from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation

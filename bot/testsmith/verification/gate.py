@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.documentation.questions import (
     Question,
     first_words,
@@ -24,6 +23,7 @@ from testsmith.languages.python.judge.test_reading.claims import Claim, Claimed,
 from testsmith.languages.python.judge.test_reading.edits import without_rows
 from testsmith.languages.python.judge.test_reading.situations import resolved
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import (
     BaseOutcome,
     Candidate,

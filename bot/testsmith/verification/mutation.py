@@ -15,18 +15,9 @@ from dataclasses import dataclass, field, replace
 
 from testsmith.execution.answers import PASSED, SKIPPED, JobResult
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.driver import CannotParse
+from testsmith.languages.mutants import Edit, Mutant, Replacement, Scope
 from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
-from testsmith.languages.python.mutation.mutants import (
-    Edit,
-    InFunction,
-    Mutant,
-    Replacement,
-    mutants_of,
-    plain_text,
-    returning_at_once,
-    taken_away,
-)
+from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.running.harness import (
     ChangedModule,
     ChangedModules,
@@ -36,6 +27,7 @@ from testsmith.languages.python.running.harness import (
     run_jobs,
 )
 from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.source import CannotParse
 from testsmith.model import MemberKind, Progress
 from testsmith.thresholds import GateTable
 from testsmith.verification.results import Proof
@@ -127,7 +119,7 @@ class _Trial:
             function.name for function in self.proof.functions if mutant.is_reached_by(function.lines)
         )
 
-    def _function(self, function: InFunction | None) -> tuple[str, int] | None:
+    def _function(self, function: Scope | None) -> tuple[str, int] | None:
         return function_of(function, runs_when_loaded=runs_when_loaded(self.proof))
 
     def outcome(self, result: JobResult) -> Mutation:
@@ -161,7 +153,7 @@ def runs_when_loaded(proof: Proof) -> bool:
     return ran and proof.member.kind is not MemberKind.CLASS
 
 
-def function_of(function: InFunction | None, *, runs_when_loaded: bool) -> tuple[str, int] | None:
+def function_of(function: Scope | None, *, runs_when_loaded: bool) -> tuple[str, int] | None:
     """Return the function whose code to replace; None if it already ran at import."""
     return None if function is None or runs_when_loaded else (function.name, function.line)
 

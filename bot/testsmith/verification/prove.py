@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.languages.driver import LanguageDriver
+from testsmith.languages.language import Language
+from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
 from testsmith.languages.python.judge.smells.smells import smells_of
@@ -64,7 +65,7 @@ class _Prover:
     """Runs and judges candidates. The same code is run only once per member."""
 
     workspace: Workspace
-    driver: LanguageDriver
+    language: Language
     settings: VerificationSettings
     progress: Progress
     own_tests: OwnTests
@@ -75,7 +76,11 @@ class _Prover:
         """Run the code that has not been run yet."""
         new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
         proofs = await gather_evidence(
-            list(new.values()), self.workspace, self.driver.test_functions, self.settings, self.progress
+            list(new.values()),
+            self.workspace,
+            self.language.tests.test_functions,
+            self.settings,
+            self.progress,
         )
         self.known.update(zip(new, proofs, strict=True))
 
@@ -83,9 +88,9 @@ class _Prover:
         """Judge a candidate in its original form."""
         proof = replace(self.known[_key(subject)], candidate=subject.candidate)
         case = _Case(proof)
-        guarded = guard(proof, self.driver.documented_examples(subject.member))
+        guarded = guard(proof, documented_examples(subject.member))
         smells = _smells(proof)
-        case.take(judge(proof, guarded, smells, self.driver.keep_tests))
+        case.take(judge(proof, guarded, smells, self.language.tests.keep_tests))
         return case
 
     def advance(self, case: _Case) -> None:
@@ -97,7 +102,7 @@ class _Prover:
                 continue  # doctest, which runs all lines before the example, agrees with the test
             subject = RunSubject(member=case.proof.member, candidate=draft.candidate)
             proof = self.known[_key(subject)]
-            judged = settle(draft, proof, _smells(proof), self.driver.keep_tests)
+            judged = settle(draft, proof, _smells(proof), self.language.tests.keep_tests)
             if isinstance(judged, ProvenSuggestion):
                 own = self.own_tests.of(subject.member)
                 judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
@@ -118,7 +123,7 @@ class _Prover:
                 thins=not case.is_thinned,
             )
             case.unweighed.remove(entry)
-            judged = weigh(entry, weight, self.driver.keep_tests)
+            judged = weigh(entry, weight, self.language.tests.keep_tests)
             if isinstance(judged, ProvenSuggestion):
                 case.entries.append(judged)
             else:
@@ -144,7 +149,7 @@ def _key(subject: RunSubject) -> tuple[str, str]:
 async def prove(  # noqa: PLR0913 - everything that verification needs
     subjects: Sequence[RunSubject],
     workspace: Workspace,
-    driver: LanguageDriver,
+    language: Language,
     settings: VerificationSettings,
     progress: Progress,
     *,
@@ -153,16 +158,16 @@ async def prove(  # noqa: PLR0913 - everything that verification needs
     """Return a verdict for each candidate, in the same order.
 
     Args:
-        subjects: The candidates with their members, all of the driver's language.
+        subjects: The candidates with their members, all of the language's language.
         workspace: Workspace to run them in.
-        driver: Driver of their language.
+        language: Their language.
         settings: Number of runs and limits.
         progress: Progress display, advanced once per run of a candidate.
         own_suite: Measurements of the project's own tests.
     """
     table = GateTable.of(settings)
     own_tests = OwnTests(own_suite, workspace, table.suite_seconds, progress)
-    prover = _Prover(workspace, driver, settings, progress, own_tests, table)
+    prover = _Prover(workspace, language, settings, progress, own_tests, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(table.rounds):

@@ -16,11 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from testsmith.languages.driver import CannotParse, LanguageDriver
+from testsmith.languages.language import Language
 from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.judge.test_reading.claims import Claim, claims_of, functions_of
 from testsmith.languages.python.judge.test_reading.situations import dotted_name, is_literal
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipped
 from testsmith.verification.gate import Cut, KeepTests, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict
@@ -146,7 +147,7 @@ class RepairState:
     """State of one member's candidate during repairs.
 
     Attributes:
-        driver: Driver of its language.
+        language: Its language.
         best: Best verdict so far; None if no answer could be parsed yet.
         latest: Result of the latest answer; None if no more repairs are requested.
         code: The latest answer, unchanged.
@@ -154,7 +155,7 @@ class RepairState:
         was_mended: Whether the best verdict comes from a repair.
     """
 
-    driver: LanguageDriver
+    language: Language
     best: Verdict | None = None
     latest: Judged | None = None
     code: str = ""
@@ -162,16 +163,16 @@ class RepairState:
     was_mended: bool = False
 
     @classmethod
-    def of(cls, driver: LanguageDriver, candidate: Candidate, judged: Judged) -> RepairState:
+    def of(cls, language: Language, candidate: Candidate, judged: Judged) -> RepairState:
         """Return the state of a candidate after the first round."""
         best = judged if isinstance(judged, Verdict) else None
-        return cls(driver=driver, best=best, latest=judged, code=candidate.code)
+        return cls(language=language, best=best, latest=judged, code=candidate.code)
 
     @cached_property
     def repair(self) -> Repair | None:
         """Next repair request; None if there is nothing to repair."""
         if isinstance(self.latest, Verdict):
-            return repair_of(self.latest, self.driver.keep_tests)
+            return repair_of(self.latest, self.language.tests.keep_tests)
         if self.latest is None or len(self.code) > MOST_CODE_CHARACTERS:
             return None
         return _repair(self.code, (("", _plain(self.latest.reason)),))
@@ -191,7 +192,7 @@ class RepairState:
         if self.green is None:
             return answer
         good = self.green.candidate
-        return replace(answer, code=self.driver.place(good.code, answer.code), sayings=good.sayings)
+        return replace(answer, code=self.language.tests.place(good.code, answer.code), sayings=good.sayings)
 
     def after(self, judged: Judged) -> RepairState:
         """Return the state after an answer to a repair. An answer that cannot be proven ends the repairs."""

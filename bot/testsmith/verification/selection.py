@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
     FunctionGains,

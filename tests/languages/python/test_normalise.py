@@ -10,9 +10,9 @@ import pytest
 from _pytest.mark import ParameterSet
 
 import testsmith
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.comparison import meaning, meaning_of_source, normalised_source
 from testsmith.languages.python.source.definitions import definitions
+from testsmith.languages.source import CannotParse
 
 HOUSE = sorted(Path(testsmith.__file__).parent.rglob("*.py"))
 

@@ -5,8 +5,8 @@ import textwrap
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.parsing import comments, decode, parse, read_source, text_of
+from testsmith.languages.source import CannotParse
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from testsmith.languages.python.running.python_version import (
 )
 from testsmith.languages.python.running.workspace import Workspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
-from testsmith.languages.registry import drivers
+from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject
@@ -102,7 +102,7 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
         own_suite = await measure_project_tests(workspace, search.members, SETTINGS)
         subjects = list(_subjects(candidates, search))
         verdicts = await prove(
-            subjects, workspace, drivers()[0], SETTINGS, CountingProgress(), own_suite=own_suite
+            subjects, workspace, languages()[0], SETTINGS, CountingProgress(), own_suite=own_suite
         )
     pairs = zip(candidates, verdicts, strict=True)
     return Judged(
@@ -143,7 +143,7 @@ def _changed_project(folder: Path) -> tuple[Repository, MemberSearch]:
     second = made.commit(dict(head))
     repository = Repository.open(folder)
     selection = SelectionSettings(base=first, head=second, max_members=_MOST_MEMBERS)
-    return repository, find_members(repository, selection, drivers())
+    return repository, find_members(repository, selection, languages())
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -155,7 +155,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[RunSubject]:
-    asked = drivers()[0].requests(search.head_tree, search.members, "")
+    asked = languages()[0].source.requests(search.head_tree, search.members, "")
     requests = {request.member.id: request for request in asked}
     for one in candidates:
         request = requests[one.member]

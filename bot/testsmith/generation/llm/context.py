@@ -92,7 +92,7 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     """Select the context of a prompt.
 
     The first block of every member comes before the second of any, so that a small budget is shared fairly;
-    drivers order blocks by usefulness. One style sample per call is enough.
+    languages order blocks by usefulness. One style sample per call is enough.
 
     Args:
         requests: Requests of one call.

@@ -1,1 +1,1 @@
-"""Python language driver."""
+"""Python language."""

@@ -322,12 +322,12 @@ async def _order(session: CommandSession, proven: Sequence[Proven]) -> PublishOr
     begun, tools = await session.begun(), session.tools.review
     settings = tools.commits(begun.states)
     members = [one.member for one in proven if one.member is not None]
-    marking = Marking.of_members(members, tools.drivers, marks=settings.mark_tests)
+    marking = Marking.of_members(members, tools.languages, marks=settings.mark_tests)
     return PublishOrder(
         head=session.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
         tree=begun.states.head_tree,
-        drivers=tools.drivers,
+        languages=tools.languages,
         settings=settings,
         marking=replace(marking, failing=known_failing(proven)),
     )

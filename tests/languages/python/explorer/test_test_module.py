@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from fakes.cases import call, case, fact, gives, on_object, raises
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.explorer.cases import CallResult, Case
 from testsmith.languages.python.explorer.render.assertions import match_text, spread
 from testsmith.languages.python.explorer.render.call_text import Slot
@@ -16,6 +15,7 @@ from testsmith.languages.python.explorer.render.summaries import Test
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.subjects import Home
 from testsmith.languages.python.explorer.trial import Trial
+from testsmith.languages.source import DocumentedExample
 
 
 def body(made: Case) -> str:

@@ -10,16 +10,10 @@ from unittest.mock import ANY
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.mutation.mutants import (
-    InFunction,
-    Mutant,
-    mutants_of,
-    plain_text,
-    returning_at_once,
-    taken_away,
-)
-from testsmith.languages.python.mutation.operators import Operator, snippet
+from testsmith.languages.mutants import Mutant, Operator, Scope
+from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
+from testsmith.languages.python.mutation.operators import snippet
+from testsmith.languages.source import CannotParse
 from testsmith.model import Change, Member, MemberKind
 
 MOST = 30
@@ -189,7 +183,7 @@ def test_mutants_of__the_text_of_an_error_stays_and_so_does_what_decorates_and_a
 def test_mutants_of__default_values_run_when_the_module_is_loaded() -> None:
     default, *others = mutants("def f(a=1):\n    return a + 2\n")
     assert default.function is None
-    assert {mutant.function for mutant in others} == {InFunction(name="f", line=1)}
+    assert {mutant.function for mutant in others} == {Scope(name="f", line=1)}
 
 
 def test_mutants_of__overloads_are_no_code() -> None:
@@ -274,7 +268,7 @@ def test_mutants_of__the_body_of_a_class_runs_when_it_is_loaded() -> None:
     source = "class C:\n    SIZE = 3\n\n    def _f(self):\n        return 4\n"
     found = {mutant.words: mutant.function for mutant in mutants(source, "C")}
     assert found["`3` to `4` on line 2"] is None
-    assert found["`4` to `5` on line 5"] == InFunction(name="_f", line=4)
+    assert found["`4` to `5` on line 5"] == Scope(name="_f", line=4)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import time
 from textwrap import dedent
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.source.context import CUT_MARK, MOST_BYTES, Conventions
 from testsmith.model import Request
 
@@ -108,11 +108,13 @@ FILES = {
 
 
 def requests(files: dict[str, str] | None = None) -> dict[str, Request]:
-    driver = PythonDriver()
+    language = PYTHON
     tree = MemoryTree(files or FILES)
-    paths = [path for path in tree.paths() if driver.handles(path) and not driver.is_test(path)]
-    members = driver.all_members(tree, paths, "").members
-    found = list(driver.requests(tree, members, ""))
+    paths = [
+        path for path in tree.paths() if language.source.handles(path) and not language.tests.is_test(path)
+    ]
+    members = language.source.all_members(tree, paths, "").members
+    found = list(language.source.requests(tree, members, ""))
     assert [request.member for request in found] == list(members)
     return {request.member.name: request for request in found}
 
@@ -218,10 +220,10 @@ def test_requests__a_thousand_files_take_a_moment() -> None:
     files = {f"src/shop/m{n}.py": f"from shop.base import g\n\n\n{body}" for n in range(1_000)}
     files["src/shop/base.py"] = "def g(x): ...\n"
     tree = MemoryTree(files)
-    driver = PythonDriver()
-    members = driver.all_members(tree, tree.paths(), "").members
+    language = PYTHON
+    members = language.source.all_members(tree, tree.paths(), "").members
     began = time.process_time()
-    found = list(driver.requests(tree, members, ""))
+    found = list(language.source.requests(tree, members, ""))
     assert time.process_time() - began < 8
     assert len(found) == 6_001
     assert found[-1].context.signatures == "# shop.base\ndef g(x): ..."

@@ -6,8 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.coverable import decisions, reachable
+from testsmith.languages.source import CannotParse
 
 
 def lines(source: str) -> list[tuple[int, int]]:

@@ -4,8 +4,8 @@ import pytest
 
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
-from testsmith.languages.driver import MemberFindings
 from testsmith.languages.python.source.members import all_members, changed_members
+from testsmith.languages.source import MemberFindings
 from testsmith.model import Member, MemberKind, Place, Skipped, SkipStage
 
 Names = dict[str, str]

@@ -4,9 +4,9 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.source.parsing import MAX_PATTERN_COST, parse_concrete
+from testsmith.languages.source import CannotParse
 
 NESTED = {
     "mapping": ("{1: ", "}"),
@@ -63,11 +63,11 @@ def test_parse_concrete__brackets_elsewhere_cost_nothing() -> None:
 
 @pytest.mark.parametrize("form", NESTED)
 def test_driver__what_would_keep_it_busy_is_refused_wherever_it_comes_from(form: str) -> None:
-    driver, hostile = PythonDriver(), f"{TEST}\n\n{nested(form, 24)}"
+    language, hostile = PYTHON, f"{TEST}\n\n{nested(form, 24)}"
     more = f"{hostile}\n\ndef test_more():\n    assert True\n"
     with pytest.raises(CannotParse):  # a model's answer, or what is kept of one
-        driver.keep_tests(more, {"test_more"})
+        language.tests.keep_tests(more, {"test_more"})
     with pytest.raises(CannotParse):  # a test file with a mark that somebody forged
-        driver.remove(hostile, {"test_add"})
+        language.tests.remove(hostile, {"test_add"})
     with pytest.raises(CannotParse):
-        driver.place(hostile, "def test_new():\n    assert True\n", {"test_add"})
+        language.tests.place(hostile, "def test_new():\n    assert True\n", {"test_add"})

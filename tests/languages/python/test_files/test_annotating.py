@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.test_files.formatting import with_argument_types
+from testsmith.languages.source import CannotParse
 
 
 def annotated(names: str, rows: str, arguments: str) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from fakes.trees import MemoryTree
 from testsmith.git.trees import WorkingTree, entries_on_disk
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.merging import place
+from testsmith.languages.source import CannotParse
 
 TEST_PATH = "tests/test_cart.py"
 

@@ -4,7 +4,6 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotParse, TestMark
 from testsmith.languages.python.test_files.marking import (
     beside_marked,
     marked,
@@ -12,6 +11,8 @@ from testsmith.languages.python.test_files.marking import (
     sealed,
     source_digest,
 )
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import TestMark
 
 MARK = TestMark(version="0.3.0", source="0123abcd", member="src/my shop/cart.py::Cart.add")
 LINE = "# testsmith 0.3.0 0123abcd "

@@ -8,9 +8,10 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotParse, CannotPlace
 from testsmith.languages.python.test_files import test_modules
 from testsmith.languages.python.test_files.merging import place
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotPlace
 
 ADDED = dedent('''\
     """Tests of adding."""

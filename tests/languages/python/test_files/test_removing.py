@@ -4,7 +4,7 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.python.driver import PythonDriver
+from testsmith.languages.python.language import PYTHON
 
 FILE = dedent(
     """\
@@ -33,7 +33,7 @@ NEW = "from shop.cart import add\n\n\ndef test_add():\n    assert add(1) == 3\n"
 
 
 def removed(*names: str, text: str = FILE) -> str:
-    return PythonDriver().remove(text, names)
+    return PYTHON.tests.remove(text, names)
 
 
 def test_remove__the_test_its_mark_and_the_imports_only_it_used() -> None:
@@ -68,7 +68,7 @@ def test_remove__all_there_is() -> None:
 @pytest.mark.parametrize("name", ["test_add", "test_size"])
 def test_place__new_tests_stand_where_the_old_ones_stood(name: str) -> None:
     code = NEW.replace("add", name.removeprefix("test_")).replace("== 3", "== 4")
-    after = PythonDriver().place(FILE, code, [name])
+    after = PYTHON.tests.place(FILE, code, [name])
     old, new = FILE.splitlines(), after.splitlines()
     mark = f"# testsmith 1 00000000 00000000 a.py::{name.removeprefix('test_')}"
     assert [line for line in old if line not in new] == [
@@ -80,4 +80,4 @@ def test_place__new_tests_stand_where_the_old_ones_stood(name: str) -> None:
 
 
 def test_place__in_the_place_of_all_there_is() -> None:
-    assert PythonDriver().place(NEW.replace("3", "2"), NEW, ["test_add"]) == NEW
+    assert PYTHON.tests.place(NEW.replace("3", "2"), NEW, ["test_add"]) == NEW

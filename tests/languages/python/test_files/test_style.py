@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.test_files.style import (
     are_annotated,
     lowest_python,
     refuse_newer_syntax,
     sample,
 )
+from testsmith.languages.source import CannotParse
 
 
 @pytest.mark.parametrize(

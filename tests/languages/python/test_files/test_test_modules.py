@@ -4,8 +4,8 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.test_files import test_modules
+from testsmith.languages.source import CannotParse
 
 MODULE = dedent('''\
     """Tests of the cart."""

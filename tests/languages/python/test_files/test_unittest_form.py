@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.languages.driver import CannotConvert
 from testsmith.languages.python.test_files.unittest_form import class_name_of, in_unittest_form
+from testsmith.languages.tests import CannotConvert
 
 MODULE = dedent('''\
     import os

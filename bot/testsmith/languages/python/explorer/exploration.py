@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.case_selection import shortlist
 from testsmith.languages.python.explorer.cases import (
     Arc,
@@ -34,7 +35,6 @@ from testsmith.languages.python.explorer.runner import (
 )
 from testsmith.languages.python.explorer.subjects import Subject
 from testsmith.languages.python.explorer.trial import Trial
-from testsmith.languages.python.mutation.mutants import Mutant
 from testsmith.model import Change
 from testsmith.tasks import gather
 

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from testsmith.generation.fan_out import SideBySide, closing
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.explorer.case_selection import choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, Work, explore
@@ -36,6 +35,7 @@ from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.workspace import ProjectCopy, Workspace
+from testsmith.languages.source import CannotParse
 from testsmith.model import (
     Candidate,
     Change,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
-from testsmith.languages.driver import CannotParse
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.argument_repair import repaired_arguments
 from testsmith.languages.python.explorer.boundary_search import (
     BoundarySearch,
@@ -31,8 +31,9 @@ from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import quoted
 from testsmith.languages.python.explorer.subjects import Subject
 from testsmith.languages.python.explorer.trial import Trial
-from testsmith.languages.python.mutation.mutants import Mutant, mutants_of
+from testsmith.languages.python.mutation.mutants import mutants_of
 from testsmith.languages.python.source.parsing import span_of
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 # Variations of a trial: literals replaced by what they were compared with, or changed slightly.

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, Imports, InputSource
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Member, MemberKind
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.cases import ExplorerAnswer, read_told
 from testsmith.languages.python.explorer.trial import Trial
-from testsmith.languages.python.mutation.mutants import Mutant
 from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.tasks import in_thread

@@ -6,9 +6,9 @@ import ast
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.explorer.render.call_text import Argument, Pieces, Slot, call_text
 from testsmith.languages.python.explorer.render.expressions import Imports, InputSource
+from testsmith.languages.source import DocumentedExample
 
 CALLS = "calls"
 """List in which a function of the test records its calls."""

@@ -10,9 +10,8 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.driver import CannotParse
+from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
 from testsmith.languages.python.mutation.operators import (
-    Operator,
     Swap,
     condition_swaps,
     handler_swaps,
@@ -22,6 +21,7 @@ from testsmith.languages.python.mutation.operators import (
     swaps_within,
 )
 from testsmith.languages.python.source.parsing import bodies, parse_untrusted, span_of
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
@@ -42,77 +42,6 @@ _RETURNED = tuple(
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    r"""A text replacement.
-
-    Attributes:
-        start: Offset of the first replaced character, in text whose lines end in `\n`.
-        end: Offset after the last replaced character.
-        text: Replacement text.
-    """
-
-    start: int
-    end: int
-    text: str
-
-    def applied(self, source: str) -> str:
-        """Return the text with the edit applied."""
-        return source[: self.start] + self.text + source[self.end :]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InFunction:
-    """Outermost function that contains a change, as identified by its code object.
-
-    Attributes:
-        name: Plain name.
-        line: First line, including decorators.
-    """
-
-    name: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """A member with one changed syntax node.
-
-    Attributes:
-        line: Line of the node.
-        words: Description of the change, for example `` `<` to `<=` on line 12 ``.
-        operator: Kind of change.
-        edit: Edit of the module's text.
-        statement: First and last line of the statement, or of its head.
-        function: Function that contains it, or None if it runs at import.
-    """
-
-    line: int
-    words: str
-    operator: Operator
-    edit: Edit
-    statement: tuple[int, int]
-    function: InFunction | None
-
-    def is_reached_by(self, lines: frozenset[int]) -> bool:
-        """Return whether a run that covered these lines executed the statement."""
-        first, last = self.statement
-        return any(first <= line <= last for line in lines)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replacement:
-    """A member replaced by one that only raises or returns.
-
-    Attributes:
-        edit: Edit of the module's text.
-        function: The function, if the member is one.
-    """
-
-    edit: Edit
-    function: InFunction | None
 
 
 def plain_text(data: bytes) -> str:
@@ -274,8 +203,8 @@ def _named_definitions(body: Sequence[ast.stmt], names: Sequence[str]) -> Iterat
                 yield from _named_definitions(inner, names)
 
 
-def _named(function: _Function) -> InFunction:
-    return InFunction(name=function.name, line=span_of(function).first)
+def _named(function: _Function) -> Scope:
+    return Scope(name=function.name, line=span_of(function).first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,11 +213,11 @@ class _Site:
 
     swap: Swap
     statement: tuple[int, int]
-    function: InFunction | None
+    function: Scope | None
 
 
 def _sites(
-    statement: ast.stmt, function: InFunction | None = None, following: ast.stmt | None = None
+    statement: ast.stmt, function: Scope | None = None, following: ast.stmt | None = None
 ) -> Iterator[_Site]:
     """Yield the changes of a statement and everything inside it; `following` is the next statement."""
     if _is_left_out(statement):

@@ -10,29 +10,13 @@ import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
+
+from testsmith.languages.mutants import Operator
 
 _MOST_SNIPPET_CHARACTERS = 40
 _LARGEST_NUMBER = 10**15
 _OFTEN_MUTE_KEYWORDS = frozenset({"encoding", "errors"})
 _CALLS_OF_MUTE_TEXTS = frozenset({"cast", "getLogger", "TypeVar", "NewType"})
-
-
-class Operator(StrEnum):
-    """Kinds of change, most informative to a reviewer first."""
-
-    BOUNDARY = "boundary"
-    COMPARISON = "comparison"
-    BOOLEAN = "boolean"
-    CONDITION = "negated condition"
-    ARITHMETIC = "arithmetic"
-    OFF_BY_ONE = "off by one"
-    CONSTANT = "constant"
-    SIGN = "dropped sign"
-    RETURN = "return value"
-    EXCEPTION = "exception type"
-    JUMP = "break and continue"
-    STATEMENT = "deleted statement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

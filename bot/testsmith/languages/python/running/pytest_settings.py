@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from testsmith.languages.driver import SourceTree
+from testsmith.languages.source import SourceTree
 
 KEPT_KEYS = (
     "filterwarnings",

@@ -18,10 +18,10 @@ from pathlib import Path
 from testsmith.execution.answers import PASSED
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.isolated import for_interpreter
-from testsmith.languages.driver import SourceTree
 from testsmith.languages.python.running.harness import RunSetting, TestJob, run_plan
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
 from testsmith.languages.python.running.workspace import CannotPrepare, Interpreter, Workspace
+from testsmith.languages.source import SourceTree
 
 _MINORS = range(9, 16)
 _FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.definitions import (
     TYPING_DECORATORS,
     Definition,
@@ -27,6 +26,7 @@ from testsmith.languages.python.source.definitions import (
     statements,
 )
 from testsmith.languages.python.source.parsing import LineSpan, SourceFile, comments, parse, span_of
+from testsmith.languages.source import CannotParse
 from testsmith.model import Change, MemberKind
 
 # Meaning of a definition, as comparable text.

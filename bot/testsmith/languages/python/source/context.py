@@ -10,7 +10,6 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import PurePosixPath
 
-from testsmith.languages.driver import CONVENTIONS_FILE, CannotParse, SourceTree
 from testsmith.languages.python.source.comparison import normalised_source
 from testsmith.languages.python.source.definitions import (
     Definition,
@@ -32,6 +31,7 @@ from testsmith.languages.python.source.references import (
 )
 from testsmith.languages.python.test_files.style import framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
+from testsmith.languages.source import CONVENTIONS_FILE, CannotParse, SourceTree
 from testsmith.model import Context, Member, MemberKind, Request
 
 _MOST_CHARACTERS = 300
@@ -144,7 +144,7 @@ _MOST_HOPS = 5
 
 
 def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
-    """Yield one request per member, in order; see `LanguageDriver.requests`."""
+    """Yield one request per member, in order; see `SourceReader.requests`."""
     test_paths = TestPaths(tree, project)
     conventions = Conventions(tree)
     used = _Signatures(tree, project)

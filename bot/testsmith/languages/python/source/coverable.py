@@ -16,9 +16,9 @@ import re
 from collections.abc import Sequence
 from itertools import accumulate
 
-from testsmith.languages.driver import CannotParse, CodeBranch, Reachable
 from testsmith.languages.python.source.definitions import definitions, is_type_checking
 from testsmith.languages.python.source.parsing import bodies, decode, parse_untrusted, span_of
+from testsmith.languages.source import CannotParse, CodeBranch, Reachable
 from testsmith.model import Member
 
 _PRAGMA = re.compile(r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)")

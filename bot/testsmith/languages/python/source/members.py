@@ -6,13 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from testsmith.languages.driver import (
-    CannotParse,
-    ChangedFile,
-    ComparisonScope,
-    MemberFindings,
-    SourceTree,
-)
 from testsmith.languages.python.source.affected import Effect, effects
 from testsmith.languages.python.source.comparison import (
     Comparison,
@@ -34,13 +27,14 @@ from testsmith.languages.python.source.package import (
     top_level,
 )
 from testsmith.languages.python.source.parsing import SourceFile, read_source
+from testsmith.languages.source import CannotParse, ChangedFile, ComparisonScope, MemberFindings, SourceTree
 from testsmith.model import Change, Member, MemberKind, Place, Skipped, SkipStage
 
 LANGUAGE = "python"
 
 
 def changed_members(scope: ComparisonScope) -> MemberFindings:
-    """Return the added, changed and affected members; see `LanguageDriver.changed_members`.
+    """Return the added, changed and affected members; see `SourceReader.changed_members`.
 
     For a new class, its public methods are returned, or the class itself if it has none. For an existing
     class, added and changed dunder methods are included. Code that only moved, within a file or between
@@ -61,7 +55,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
 
 
 def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
-    """Return every public member of the files as `added`; see `LanguageDriver.all_members`."""
+    """Return every public member of the files as `added`; see `SourceReader.all_members`."""
     files = [ChangedFile(base_path=None, head_path=path) for path in paths]
     findings = changed_members(ComparisonScope(base=tree, head=tree, files=files, project=project))
     return replace(findings, members=tuple(map(_wholly_changed, findings.members)))

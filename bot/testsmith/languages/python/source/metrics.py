@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from testsmith.languages.driver import MemberWeight, SourceTree
 from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.coverable import decisions
 from testsmith.languages.python.source.package import (
@@ -15,11 +14,12 @@ from testsmith.languages.python.source.package import (
     SourceRoots,
     top_level,
 )
+from testsmith.languages.source import MemberWeight, SourceTree
 from testsmith.model import Member
 
 
 def weights(tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, MemberWeight]:
-    """Return the weights of members by id; see `LanguageDriver.weights`.
+    """Return the weights of members by id; see `SourceReader.weights`.
 
     Packages are read one at a time to limit memory. Callers of a method cannot be determined from the source
     alone, so users of its class are counted instead.

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from testsmith.languages.driver import CannotParse, SourceTree
 from testsmith.languages.python.source.definitions import Definition, definitions, statements
 from testsmith.languages.python.source.parsing import SourceFile, read_source
 from testsmith.languages.python.source.references import (
@@ -27,6 +26,7 @@ from testsmith.languages.python.source.references import (
     is_private,
     references,
 )
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import MemberKind
 
 

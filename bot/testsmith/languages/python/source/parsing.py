@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
-from testsmith.languages.driver import CannotParse
+from testsmith.languages.source import CannotParse
 
 if TYPE_CHECKING:
     import libcst as cst

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from testsmith.languages.driver import CannotParse, SourceTree
 from testsmith.languages.python.source.parsing import (
     lines_of,
     parse_untrusted,
@@ -33,6 +32,7 @@ from testsmith.languages.python.test_files.ruff import (
 from testsmith.languages.python.test_files.style import are_annotated, lowest_python, refuse_newer_syntax
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import is_test_module
+from testsmith.languages.source import CannotParse, SourceTree
 
 _BUILTINS = (bool, int, float, str, bytes)
 
@@ -204,7 +204,7 @@ class RuffFormatter:
     program: str = field(default_factory=ruff_program)
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.format`. If ruff fails, the code is returned unchanged."""
+        """See `TestFiles.format`. If ruff fails, the code is returned unchanged."""
         refuse_costly_patterns(code)
         tests = test_functions(code)
         version = _lowest_python(tree, test_path)
@@ -221,7 +221,7 @@ class RuffFormatter:
         return code
 
     def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
-        """See `LanguageDriver.finish`. If ruff fails, the text is returned unchanged."""
+        """See `TestFiles.finish`. If ruff fails, the text is returned unchanged."""
         if text == existing:
             return text
         version = _lowest_python(tree, test_path)

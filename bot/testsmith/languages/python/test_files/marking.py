@@ -14,11 +14,12 @@ import re
 import tokenize
 from collections.abc import Iterator, Sequence
 
-from testsmith.languages.driver import CannotParse, MarkedTest, TestMark
 from testsmith.languages.python.source.comparison import meaning_of_source, normalised_source
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import lines_of, parse, parse_untrusted, span_of
 from testsmith.languages.python.test_files.test_modules import test_functions
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import MarkedTest, TestMark
 
 _UNSEALED = "0" * 8
 _MARK = re.compile(

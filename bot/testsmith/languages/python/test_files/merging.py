@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 
-from testsmith.languages.driver import CannotParse, CannotPlace
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_concrete, parse_untrusted, refusing_depth
 from testsmith.languages.python.test_files.equivalence import (
@@ -31,6 +30,8 @@ from testsmith.languages.python.test_files.equivalence import (
 )
 from testsmith.languages.python.test_files.insertion import Parts, indentation, inserted
 from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotPlace
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
 """PEP 263 declaration of another encoding, in one of the first two lines."""

@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from tempfile import TemporaryDirectory
 
-from testsmith.languages.driver import SourceTree
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import SourceTree
 
 _NEWEST_KNOWN = (3, 14)
 _OLDEST_KNOWN = (3, 7)

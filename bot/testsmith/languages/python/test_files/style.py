@@ -9,11 +9,11 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 
-from testsmith.languages.driver import CannotParse, SourceTree
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
 from testsmith.languages.python.test_files.test_modules import is_test_name
 from testsmith.languages.python.test_files.test_paths import TEST_FOLDERS
+from testsmith.languages.source import CannotParse, SourceTree
 
 PYTEST = "pytest"
 UNITTEST = "unittest"

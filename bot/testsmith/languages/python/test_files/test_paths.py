@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from testsmith.languages.driver import SourceTree
+from testsmith.languages.source import SourceTree
 
 SOURCE_FOLDERS = frozenset({"src", "lib"})
 """Folders that contain packages but are not packages themselves."""

@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from testsmith.languages.driver import CannotConvert
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth
 from testsmith.languages.python.test_files.test_modules import is_fixture, is_suite, is_test_name
+from testsmith.languages.tests import CannotConvert
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
     ast.Eq: "assertEqual",

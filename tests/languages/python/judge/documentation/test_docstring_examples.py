@@ -4,12 +4,12 @@ import textwrap
 
 import pytest
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.judge.documentation.docstring_examples import (
     ShownCall,
     documented_examples,
     shown_calls,
 )
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Change, Member, MemberKind
 
 

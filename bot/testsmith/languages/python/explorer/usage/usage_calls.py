@@ -17,11 +17,11 @@ from enum import IntEnum
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.explorer.render.expressions import Expression, unique
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
 from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.source import CannotParse
 
 
 class Where(IntEnum):

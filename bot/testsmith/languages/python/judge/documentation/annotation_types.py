@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 
 UNKNOWN = object()
 """Marker for values that cannot be read from the source."""

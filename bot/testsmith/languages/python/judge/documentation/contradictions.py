@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from testsmith.languages.driver import CannotParse, DocumentedExample
 from testsmith.languages.python.judge.documentation.annotation_types import (
     classes_of,
     element_type,
@@ -45,6 +44,7 @@ from testsmith.languages.python.judge.test_reading.situations import (
     situation,
 )
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse, DocumentedExample
 from testsmith.model import Member
 
 # Claims of tests compared with the docstring's examples. Only values that are visible in the source are

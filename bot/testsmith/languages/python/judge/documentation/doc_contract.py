@@ -13,10 +13,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.documentation.annotation_types import fits, outline
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 ANY_EXCEPTION = frozenset({"Exception", "BaseException"})

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from testsmith.languages.driver import DocumentedExample
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Member
 
 _Documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef

@@ -8,7 +8,6 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.documentation.annotation_types import (
     classes_of,
     element_type,
@@ -21,6 +20,7 @@ from testsmith.languages.python.judge.test_reading.edits import Piece, Text, row
 from testsmith.languages.python.judge.test_reading.situations import BoundNames
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 

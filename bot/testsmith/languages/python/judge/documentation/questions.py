@@ -9,10 +9,10 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from testsmith.languages.driver import DocumentedExample
 from testsmith.languages.python.judge.documentation.contradictions import Promise, expression
 from testsmith.languages.python.judge.documentation.docstring_examples import docstring_of
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import DocumentedExample
 from testsmith.model import Candidate, Member
 
 _MOST_TEXT = 200

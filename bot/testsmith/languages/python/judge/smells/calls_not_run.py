@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.execution.answers import Place
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.documentation.questions import short
 from testsmith.languages.python.judge.smells.test_function import (
     EXPECTING,
@@ -26,6 +25,7 @@ from testsmith.languages.python.judge.smells.unsafe_calls import is_replaced
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 _HARMLESS = frozenset(

@@ -11,7 +11,6 @@ import ast
 import copy
 from collections.abc import Callable, Collection, Sequence
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.judge.smells.conditions import (
     asserts_under_a_condition,
     fails_where_caught,
@@ -33,6 +32,7 @@ from testsmith.languages.python.judge.smells.writes_outside import writes_outsid
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, is_literal
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 from testsmith.thresholds import DEFAULTS
 

@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member, MemberKind
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -22,7 +22,6 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from testsmith.languages.driver import SourceTree
 from testsmith.languages.python.running.install.requirements import (
     MAX_FILE_BYTES,
     Collector,
@@ -39,6 +38,7 @@ from testsmith.languages.python.running.install.tool_environments import (
     read_tox,
     read_workflows,
 )
+from testsmith.languages.source import SourceTree
 
 _TEST_FILE = re.compile(r"(?:^|.*/)(?:tests?/(?:.*/)?[^/]+|test_[^/]+|[^/]+_test|conftest)\.py")
 _IMPORT = re.compile(r"^[ \t]*(?:import|from)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)

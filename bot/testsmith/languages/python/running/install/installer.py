@@ -22,7 +22,6 @@ from testsmith.execution.shell import in_folder, last_words, shell_command
 from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.driver import SourceTree
 from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
 from testsmith.languages.python.running.install.installed import Installed
 from testsmith.languages.python.running.install.package_index import (
@@ -33,6 +32,7 @@ from testsmith.languages.python.running.install.package_index import (
     uv_variables,
 )
 from testsmith.languages.python.running.workspace import CannotPrepare, remove_folder
+from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
 
 _GIB = 1024**3

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.answers import Reached
-from testsmith.languages.driver import CodeBranch
+from testsmith.languages.source import CodeBranch
 from testsmith.model import Baseline, BaselineStatus, Failure
 
 EXIT = -1

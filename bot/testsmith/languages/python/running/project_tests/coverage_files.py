@@ -23,7 +23,6 @@ from types import CodeType
 from typing import Any
 
 from testsmith.execution.answers import Reached
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.running.project_tests.baseline import (
     EXIT,
     CannotReadCoverage,
@@ -36,6 +35,7 @@ from testsmith.languages.python.running.project_tests.lcov import looks_like_lco
 from testsmith.languages.python.running.worker.tracer import ways_on
 from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import BaselineStatus, Member
 
 MOST_BYTES = 64 * 1024**2

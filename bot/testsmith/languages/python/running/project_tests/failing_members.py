@@ -15,9 +15,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
-from testsmith.languages.driver import CannotParse
 from testsmith.languages.python.running.project_tests.answers import OwnTest, SuiteAnswer
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
 ReadText = Callable[[str], str | None]

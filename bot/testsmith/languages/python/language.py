@@ -1,0 +1,68 @@
+"""Python, tested with pytest or unittest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from testsmith.languages.language import Language
+from testsmith.languages.python.source import context, coverable, members
+from testsmith.languages.python.test_files import marking, merging, test_modules, test_paths
+from testsmith.languages.python.test_files.formatting import RuffFormatter
+from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
+from testsmith.languages.tests import TestFiles
+from testsmith.model import Member
+
+
+class PythonSource(SourceReader):
+    """Reads Python's source files."""
+
+    changed_members = staticmethod(members.changed_members)
+    all_members = staticmethod(members.all_members)
+    requests = staticmethod(context.requests)
+    reachable = staticmethod(coverable.reachable)
+    is_conditional = staticmethod(coverable.is_conditional)
+    digest = staticmethod(marking.source_digest)
+
+    def handles(self, path: str) -> bool:
+        """Return whether `path` is a Python module."""
+        return path.endswith(".py")
+
+    def weights(
+        self, tree: SourceTree, members: Sequence[Member], project: str
+    ) -> Mapping[str, MemberWeight]:
+        """Return the weights of members by id."""
+        from testsmith.languages.python.source.metrics import weights
+
+        return weights(tree, members, project)
+
+
+class PythonTests(RuffFormatter, TestFiles):
+    """Reads and edits Python's test files."""
+
+    framework = "pytest"
+    is_test = staticmethod(test_paths.is_test)
+    test_functions = staticmethod(test_modules.test_functions)
+    keep_tests = staticmethod(test_modules.keep_tests)
+    place = staticmethod(merging.place)
+    mark = staticmethod(marking.marked)
+    seal = staticmethod(marking.sealed)
+    marked_tests = staticmethod(marking.marked_tests)
+    beside_marked = staticmethod(marking.beside_marked)
+    companions = staticmethod(test_paths.package_files)
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """Return a test file without the named tests."""
+        from testsmith.languages.python.test_files.cutting import without_tests
+
+        return without_tests(text, names).text
+
+    def in_framework(self, code: str, framework: str, member: Member) -> str:
+        """Return a test module in the framework's form."""
+        if framework == self.framework:
+            return code
+        from testsmith.languages.python.test_files.unittest_form import class_name_of, in_unittest_form
+
+        return in_unittest_form(code, class_name_of(member.name))
+
+
+PYTHON = Language(name="python", source=PythonSource(), tests=PythonTests())

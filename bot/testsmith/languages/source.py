@@ -1,0 +1,210 @@
+"""What a language knows about source files: their members, and what surrounds these.
+
+Files are read through a `SourceTree`; nothing here touches git, the file system or a subprocess. A file that
+cannot be parsed is reported as `Skipped`, and the run continues.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
+
+from testsmith.model import Change, Member, Request, Skipped
+
+CONVENTIONS_FILE = "TESTSMITH.md"
+"""Name of the files that describe how tests for a folder and everything below it should be written."""
+
+
+class SourceTree(Protocol):
+    """Files of one state of a repository: a commit or the working tree."""
+
+    def paths(self) -> Sequence[str]:
+        """Return the sorted paths of all regular files, relative to the Git root."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a regular file, or None if there is no regular file at `path`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that differs between base and head.
+
+    Attributes:
+        base_path: Path on base, or None if the file is new.
+        head_path: Path on head, or None if the file was deleted.
+        added_lines: Lines of head that the diff adds or changes, 1-based.
+    """
+
+    base_path: str | None
+    head_path: str | None
+    added_lines: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparisonScope:
+    """Input of a comparison between base and head.
+
+    Attributes:
+        base: Files of the merge base.
+        head: Files of head.
+        files: Changed files that are not excluded, with renames paired, in path order.
+        project: Project folder relative to the Git root, or `""` for the root. Source roots are this folder
+            and its `src/`.
+        reference_steps: Maximum number of references between a changed definition and an affected member.
+    """
+
+    base: SourceTree
+    head: SourceTree
+    files: Sequence[ChangedFile]
+    project: str = ""
+    reference_steps: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberFindings:
+    """Members found, and the files that could not be read, each with a reason."""
+
+    members: tuple[Member, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedExample:
+    """An example from a member's documentation.
+
+    Attributes:
+        setup: All preceding statements of the same docstring, in order.
+        call: Source text of the expression.
+        expected: Source text of the documented value, or None if an exception is documented.
+        exception: Name of the documented exception, or None if a value is documented.
+        line: Line of the example in the file, 1-based.
+    """
+
+    setup: tuple[str, ...]
+    call: str
+    expected: str | None
+    exception: str | None
+    line: int
+
+
+class CodeBranch(NamedTuple):
+    """One branch of a statement such as `if` or `for`.
+
+    Attributes:
+        head: Lines of the statement without its bodies.
+        target: Lines where its body begins.
+        past: Whether this is the branch that skips the body.
+    """
+
+    head: range
+    target: range
+    past: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reachable:
+    """Statements and branches of a file that tests can reach.
+
+    Attributes:
+        statements: Lines of each statement; for compound statements, without their bodies.
+        ways: Branches of the statements that have any.
+    """
+
+    statements: tuple[range, ...] = ()
+    ways: tuple[CodeBranch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberWeight:
+    """Metrics used to rank members.
+
+    Attributes:
+        decisions: Number of decision points.
+        dependents: Definitions of the same package that use the member, or its class, directly.
+    """
+
+    decisions: int = 0
+    dependents: int = 0
+
+
+class CannotParse(ValueError):
+    """Text is not valid source in its language. The message says where and why, without the text."""
+
+
+class SourceReader(ABC):
+    """Reads the source files of one language."""
+
+    @abstractmethod
+    def handles(self, path: str) -> bool:
+        """Return whether `path` is a source file of this language."""
+
+    @abstractmethod
+    def all_members(self, tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
+        """Return every public member of the files as `added`."""
+
+    @abstractmethod
+    def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+        """Yield one request per member, in order, with test path, context and normalized source."""
+
+    def changed_members(self, scope: ComparisonScope) -> MemberFindings:
+        """Return the added, changed and affected members, ordered by file and line.
+
+        By default, members whose text differs; no member is affected.
+        """
+        base_paths = [file.base_path for file in scope.files if file.base_path and file.head_path]
+        head_paths = {file.head_path: file for file in scope.files if file.head_path is not None}
+        old = {
+            (head.head_path, member.name): member.source
+            for head in head_paths.values()
+            for member in self.all_members(scope.base, base_paths, scope.project).members
+            if member.path == head.base_path
+        }
+        found = self.all_members(scope.head, list(head_paths), scope.project)
+        members = []
+        for member in found.members:
+            before = old.get((member.path, member.name))
+            if before is None:
+                members.append(member)
+            elif before != member.source:
+                inside = range(member.line, member.end_line + 1)
+                lines = head_paths[member.path].added_lines.intersection(inside)
+                members.append(replace(member, change=Change.CHANGED, changed_lines=lines))
+        return replace(found, members=tuple(members))
+
+    def reachable(self, data: bytes) -> Reachable:  # noqa: ARG002 - a default
+        """Return the statements and branches of a file that tests can reach; none if unknown.
+
+        Raises:
+            CannotParse: `data` is not valid source in this language.
+        """
+        return Reachable()
+
+    def weights(
+        self,
+        tree: SourceTree,  # noqa: ARG002 - a default
+        members: Sequence[Member],
+        project: str,  # noqa: ARG002
+    ) -> Mapping[str, MemberWeight]:
+        """Return the weights of members by id. Run time must grow linearly with the size of the tree."""
+        return {member.id: MemberWeight() for member in members}
+
+    def is_conditional(self, data: bytes, member: Member) -> bool:  # noqa: ARG002 - a default
+        """Return whether a member is defined only under a condition in its file, and so may not exist.
+
+        Args:
+            data: Content of the file.
+            member: The member.
+        """
+        return False
+
+    def digest(self, source: str) -> str:
+        """Return a digest of a member's behavior; by default, of its text without blank space.
+
+        A language may ignore more, for example the member's name and documentation.
+        """
+        return hashlib.sha256(" ".join(source.split()).encode()).hexdigest()[:16]

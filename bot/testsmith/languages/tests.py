@@ -1,0 +1,162 @@
+"""What a language knows about test files: where they are, how they are read, cut, merged and formatted."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from testsmith.languages.source import SourceTree
+from testsmith.model import Member
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestMark:
+    """Content of the comment that the bot writes above each generated test.
+
+    Attributes:
+        version: Version of the bot.
+        source: Digest of the member's behavior when the test was generated; see
+            `SourceReader.digest`.
+        member: Id of the member when the test was generated.
+    """
+
+    __test__ = False
+
+    version: str
+    source: str
+    member: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkedTest:
+    """A test with a mark.
+
+    Attributes:
+        name: Top-level name of the function, or of the class that contains the tests.
+        mark: The parsed mark.
+        is_edited: Whether the test was edited after the bot added it.
+    """
+
+    name: str
+    mark: TestMark
+    is_edited: bool
+
+
+class CannotPlace(ValueError):
+    """A test module cannot be added to a test file without changing existing code. The message says why."""
+
+
+class CannotConvert(ValueError):
+    """A test module cannot be converted to another framework. The message says why."""
+
+
+class TestFiles(ABC):
+    """Reads and edits the test files of one language. Methods that parse text raise `CannotParse`."""
+
+    __test__ = False
+
+    framework: str
+    """Test framework to generate tests for if the project does not specify one."""
+
+    @abstractmethod
+    def is_test(self, path: str) -> bool:
+        """Return whether `path` is a test file or supports tests (for example `conftest.py`)."""
+
+    @abstractmethod
+    def test_functions(self, code: str) -> tuple[str, ...]:
+        """Return the names of a test module's test functions in order, with methods as `Class::name`."""
+
+    @abstractmethod
+    def keep_tests(self, code: str, names: Collection[str]) -> str:
+        """Return the module with only the named test functions, without imports that became unused."""
+
+    def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
+        """Return a test file's text with the tests of a test module added; by default, to a new file only.
+
+        The text in `existing` is kept verbatim. Imports are merged, and added names that would collide are
+        renamed. Tests that the file already contains under any name are not added again. Tests named in
+        `instead_of` are removed, and the new tests take the position of the first of them. If `existing` is
+        None, a new file is created.
+
+        Raises:
+            CannotPlace: The module would affect the existing tests.
+        """
+        if existing is None or not self.test_functions(self.remove(existing, instead_of)):
+            return code
+        raise CannotPlace("tests cannot be added to an existing file of this language")
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """Return a test file without the named tests, their marks and the imports that only they used."""
+        return self.keep_tests(text, [name for name in self.test_functions(text) if name not in names])
+
+    def mark(self, code: str, mark: TestMark) -> str:  # noqa: ARG002 - a default
+        """Return a test module with a mark above each test. `seal` completes the marks. By default, none."""
+        return code
+
+    def seal(self, text: str) -> str:
+        """Return a test file in which new marks contain the digests of their tests, to detect later edits."""
+        return text
+
+    def marked_tests(self, text: str) -> tuple[MarkedTest, ...]:  # noqa: ARG002 - a default
+        """Return the marked tests of a test file, in order."""
+        return ()
+
+    def beside_marked(self, text: str) -> str:
+        """Return the content of a test file without unedited marked tests, for comparison.
+
+        Imports, comments and formatting are ignored. The result is empty if nothing remains. Text that is not
+        valid source in this language is returned unchanged.
+        """
+        return text
+
+    def in_framework(self, code: str, framework: str, member: Member) -> str:  # noqa: ARG002 - a default
+        """Return a member's test module converted to another test framework.
+
+        Raises:
+            CannotConvert: The module contains something with no equivalent in the framework.
+        """
+        if framework == self.framework:
+            return code
+        raise CannotConvert(f"tests are written for {self.framework} only")
+
+    def format(self, code: str, test_path: str, tree: SourceTree) -> str:  # noqa: ARG002 - a default
+        """Return a test module formatted according to the project's settings.
+
+        Applies the safe fixes of the project's linter and adds return types if neighboring tests have them.
+        The behavior of the tests does not change.
+
+        Args:
+            code: A complete test module, as generated.
+            test_path: Path of the test file relative to the Git root; settings may depend on it.
+            tree: Files of head, from which the project's settings are read.
+
+        Raises:
+            CannotParse: `code` is not valid source in this language, or uses syntax newer than the oldest
+                version the project supports.
+        """
+        return code
+
+    def finish(
+        self,
+        text: str,
+        existing: str | None,  # noqa: ARG002 - a default
+        test_path: str,  # noqa: ARG002
+        tree: SourceTree,  # noqa: ARG002
+    ) -> str:
+        """Return a test file produced by `place`, changed so that it passes the project's linter.
+
+        Only text that is not in `existing` changes, except that imports are sorted if they were sorted
+        before. Violations that cannot be fixed are suppressed line by line.
+
+        Args:
+            text: The complete test file, made of formatted modules.
+            existing: Previous text of the file, or None for a new file.
+            test_path: Path of the test file relative to the Git root.
+            tree: Files of head, from which the project's settings are read.
+        """
+        return text
+
+    def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - a default
+        """Return the empty files that a new test file requires, given the paths of the tree."""
+        return ()
