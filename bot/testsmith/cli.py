@@ -14,14 +14,11 @@ from testsmith.app import App
 from testsmith.model import Failure, Report, UsageFailure
 from testsmith.process import supervisor
 from testsmith.settings import (
-    DEFAULT_MODEL,
-    ON_PULL_REQUESTS,
-    OPTIONS,
+    EVERY_OPTION,
     CacheSettings,
     Option,
     OutputFormat,
     ProviderChoice,
-    SandboxChoice,
     Settings,
     SettingsSources,
     parse,
@@ -76,37 +73,32 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_suggest(commands: Any) -> None:
-    suggest = commands.add_parser(
-        "suggest",
-        usage="testsmith suggest --base REV [option ...]",
-        help="suggest proven tests for what a change does",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    suggest = _command(
+        commands, "suggest", "--base REV", "suggest proven tests for what a change does", _DESCRIPTION
     )
-    _add_selection(suggest.add_argument_group("what to look at"))
-    _add_generation(suggest.add_argument_group("who makes the tests"))
-    _add_proof(suggest.add_argument_group("how they are proven"))
-    output = suggest.add_argument_group("what comes of it")
-    _add_output(output)
-    output.add_argument(
+    group = suggest.add_argument_group("what to look at")
+    group.add_argument("--base", metavar="REV", help="revision to compare with; the merge base counts")
+    _add_place(group)
+    group.add_argument(
+        "--all", metavar="PATH", nargs="+", help="take every public member of these files or folders as added"
+    )
+    group.add_argument(
+        "--only", metavar="MEMBER|PATH", action="append", help="only this member, file or folder (repeatable)"
+    )
+    _add_run(suggest).add_argument(
         "--estimate",
         action="store_true",
         help="only say what a model would be asked, and what that would cost: no call, no key, nothing run",
     )
-    _add_options(suggest.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too"))
 
 
 def _add_sweep(commands: Any) -> None:
-    sweep = commands.add_parser(
+    sweep = _command(
+        commands,
         "sweep",
-        usage="testsmith sweep [PATH ...] [option ...]",
-        help="suggest proven tests for what a whole project leaves untested",
-        description=_SWEEP_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+        "[PATH ...]",
+        "suggest proven tests for what a whole project leaves untested",
+        _SWEEP_DESCRIPTION,
     )
     group = sweep.add_argument_group("what to look at")
     group.add_argument(
@@ -116,25 +108,31 @@ def _add_sweep(commands: Any) -> None:
     group.add_argument(
         "--dry-run", action="store_true", help="only rank, and say what a sweep would take: nothing is spent"
     )
-    _add_generation(sweep.add_argument_group("who makes the tests"))
-    _add_proof(sweep.add_argument_group("how they are proven"))
-    _add_output(sweep.add_argument_group("what comes of it"))
-    _add_options(sweep.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too"))
-    _add_machines(sweep.add_argument_group("several machines, one step on each"))
-
-
-def _add_machines(group: Any) -> None:
-    step = group.add_mutually_exclusive_group()
+    _add_run(sweep)
+    machines = sweep.add_argument_group("several machines, one step on each")
+    step = machines.add_mutually_exclusive_group()
     step.add_argument(
         "--plan", metavar="N", type=int, help="measure, rank, and split what is taken into at most N shards"
     )
     step.add_argument("--shard", metavar="K/N", help="make and prove the tests of one shard of the plan")
     step.add_argument("--collect", action="store_true", help="put the reports of all shards together")
-    group.add_argument(
+    machines.add_argument(
         "--parts",
         metavar="DIR",
         default="testsmith-parts",
         help="the folder in which machines leave parts for each other (default: testsmith-parts)",
+    )
+
+
+def _command(commands: Any, name: str, usage: str, summary: str, description: str) -> Any:
+    return commands.add_parser(
+        name,
+        usage=f"testsmith {name} {usage} [option ...]",
+        help=summary,
+        description=description,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
 
 
@@ -143,102 +141,55 @@ def _add_place(group: Any) -> None:
     group.add_argument("--head", metavar="REV", help="revision to look at (default: the working tree)")
 
 
-def _add_selection(group: Any) -> None:
-    group.add_argument("--base", metavar="REV", help="revision to compare with; the merge base counts")
-    _add_place(group)
-    group.add_argument(
-        "--all", metavar="PATH", nargs="+", help="take every public member of these files or folders as added"
-    )
-    group.add_argument(
-        "--only", metavar="MEMBER|PATH", action="append", help="only this member, file or folder (repeatable)"
-    )
-
-
-def _add_generation(group: Any) -> None:
+def _add_run(command: Any) -> Any:
+    """Add the flags of a run to a command, and return the group of those for its output."""
+    group = command.add_argument_group("who makes the tests")
     group.add_argument(
         "--provider",
-        choices=[choice.value for choice in ProviderChoice],
+        choices=list(ProviderChoice),
         help="auto (default): openai where there is a key, else offline",
     )
-    group.add_argument(
-        "--base-url", metavar="URL", help="another OpenAI-compatible endpoint; the key is optional"
-    )
+    _add_options(group, "model", in_file=False)
     record = group.add_mutually_exclusive_group()
     record.add_argument("--record", metavar="FILE", help="keep the run's model exchanges in this file")
     record.add_argument(
         "--replay", metavar="FILE", help="answer from such a file, strictly, without a network"
     )
     group.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
-
-
-def _add_proof(group: Any) -> None:
+    group = command.add_argument_group("how they are proven")
     group.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
-        default=None,
         help="run the tests and keep the proven ones (default); without it nothing is written",
     )
-    group.add_argument(
-        "--sandbox",
-        choices=[choice.value for choice in SandboxChoice],
-        help="how much isolation is owed before code is run (default: best-effort)",
+    _add_options(group, "verification", in_file=False)
+    output = command.add_argument_group("what comes of it")
+    output.add_argument("--write", action="store_true", help="write the tests into the project's test tree")
+    output.add_argument(
+        "--verbose", action="store_true", help="say more on stderr, cache statistics included"
     )
-    group.add_argument(
-        "--python",
-        metavar="PATH",
-        help="interpreter with pytest that runs the tests (default: $VIRTUAL_ENV, DIR/.venv, or this one)",
-    )
-    group.add_argument(
-        "--coverage",
-        metavar="FILE",
-        help="a .coverage, coverage.xml or lcov.info of your own tests, read instead of a run",
-    )
-    group.add_argument(
-        "--install",
-        action="store_true",
-        help="first install the project and what its tests need, with the network open for that step",
-    )
-    group.add_argument(
-        "--setup-command",
-        metavar="TEXT",
-        help="shell text that sets the project up in a virtual environment, in place of --install",
-    )
-    group.add_argument(
-        "--test-command",
-        metavar="TEXT",
-        help="how your own tests are run, as `pytest -m 'not slow'` (default: pytest)",
-    )
-    group.add_argument(
-        "--python-version",
-        metavar="X.Y",
-        help="the version of Python that the tests run on; one that is not there is had through uv",
-    )
+    output.add_argument("--format", choices=list(OutputFormat), help="default: text")
+    group = command.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too")
+    _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
+    return output
 
 
-def _add_output(group: Any) -> None:
-    group.add_argument("--write", action="store_true", help="write the tests into the project's test tree")
-    group.add_argument("--verbose", action="store_true", help="say more on stderr, cache statistics included")
-    group.add_argument("--format", choices=[choice.value for choice in OutputFormat], help="default: text")
+def _add_options(group: Any, *groups: str, in_file: bool) -> None:
+    for name in groups:
+        for option in EVERY_OPTION:
+            if option.group == name and option.in_file is in_file and option.has_flag:
+                group.add_argument(f"--{option.name}", help=option.summary, **_kind(option))
 
 
-def _add_options(group: Any) -> None:
-    for option in OPTIONS:
-        if option.name in ON_PULL_REQUESTS:
-            continue
-        group.add_argument(f"--{option.name}", help=_option_help(option), **_option_kind(option))
-
-
-def _option_help(option: Option) -> str:
-    return f"{option.help} (default: {DEFAULT_MODEL})" if option.name == "model" else option.help
-
-
-def _option_kind(option: Option) -> dict[str, Any]:
+def _kind(option: Option) -> dict[str, Any]:
     if option.kind is list:
         return {"action": "append", "metavar": "GLOB"}
     if option.kind is bool:
-        return {"action": argparse.BooleanOptionalAction, "default": None}
+        return {"action": argparse.BooleanOptionalAction if option.in_file else "store_true"}
     if issubclass(option.kind, StrEnum):
-        return {"choices": [word.value for word in option.kind]}
+        return {"choices": list(option.kind)}
+    if option.metavar:
+        return {"metavar": option.metavar}
     return {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "NAME")}
 
 

@@ -7,13 +7,15 @@ the group of settings it needs.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from testsmith.model import UsageFailure
+
+_T = TypeVar("_T")
 
 DEFAULT_MODEL = "gpt-6-luna"
 """Default model, used if neither `--model` nor `--base-url` is given. Shown by `--help`."""
@@ -117,6 +119,18 @@ class Secret:
         return "***"
 
 
+def option(default: _T, summary: str, **more: Any) -> _T:
+    """Return a field of a settings group that users can set, with its default.
+
+    Args:
+        default: The default.
+        summary: One line for `--help`.
+        more: Other attributes of its `Option`.
+    """
+    described: Any = field(default=default, metadata={"summary": summary, **more})
+    return cast("_T", described)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionSettings:
     """Which members to consider.
@@ -127,11 +141,6 @@ class SelectionSettings:
         all_paths: Files and folders given with `--all`; all of their public members count as `added`.
         only: Member ids, member names or paths to restrict the run to; empty for no restriction.
         refuses_unknown: Whether an entry of `only` that matches nothing in the project is an error.
-        include: Globs; a file must match at least one.
-        exclude: Globs; a file must match none.
-        max_members: Maximum members per run, nearest to the change first.
-        max_file_bytes: Maximum size of a file; larger files are skipped.
-        reference_steps: Maximum number of references between an affected member and the change.
     """
 
     base: str | None = None
@@ -139,11 +148,11 @@ class SelectionSettings:
     all_paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     refuses_unknown: bool = True
-    include: tuple[str, ...] = ("**",)
-    exclude: tuple[str, ...] = DEFAULT_EXCLUDE
-    max_members: int = 40
-    max_file_bytes: int = 1_000_000
-    reference_steps: int = 3
+    include: tuple[str, ...] = option(("**",), "glob of files to look at")
+    exclude: tuple[str, ...] = option(DEFAULT_EXCLUDE, "glob of files to leave out")
+    max_members: int = option(40, "members a run", least=1)
+    max_file_bytes: int = option(1_000_000, "larger files are skipped", least=1)
+    reference_steps: int = option(3, "references between an affected member and what changed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,46 +161,51 @@ class ModelSettings:
 
     Attributes:
         api_key: The API key, if any.
-        base_url: An OpenAI-compatible endpoint; None for the SDK's default.
-        model: The model's id.
-        fallback_model: Id of the model to use if the first one keeps failing or does not exist; None for
-            none.
-        model_for: Members to call the model for, with `openai+offline`.
-        temperature: Sampling temperature; 0 for the least variation.
-        reasoning_effort: Reasoning effort of the model.
-        service_tier: Service tier of the calls.
+        base_url: The endpoint; None for the SDK's default.
+        fallback_model: Id of the model to use if the first one keeps failing or does not exist.
         tokens_per_member: Expected output tokens per member.
-        max_output_tokens: Maximum output tokens per call, excluding reasoning.
         prompt_token_budget: Maximum context tokens per call, excluding the members' own source.
-        observation_token_budget: Maximum tokens of observations per call; 0 to not run members before calling
-            the model.
-        timeout_seconds: Time limit of one attempt, including connecting.
-        max_concurrent_calls: Maximum calls in flight.
-        max_retry_attempts: Maximum attempts per call.
         retry_base_seconds: Half of the delay before the second attempt. The delay doubles with each further
             attempt.
-        max_retry_after_seconds: Longest `Retry-After` delay to honor.
         record: File to record the exchanges in.
         replay: File to replay recorded exchanges from; no real call is made.
     """
 
     api_key: Secret | None = None
-    base_url: str | None = None
-    model: str = DEFAULT_MODEL
-    fallback_model: str | None = None
-    model_for: ModelFor = ModelFor.ALL
-    temperature: float = 0.0
-    reasoning_effort: ReasoningEffort = ReasoningEffort.LOWEST
-    service_tier: ServiceTier = ServiceTier.AUTO
-    tokens_per_member: int = 300
-    max_output_tokens: int = 8192
-    prompt_token_budget: int = 6000
-    observation_token_budget: int = 2000
-    timeout_seconds: float = 120.0
-    max_concurrent_calls: int = 5
-    max_retry_attempts: int = 3
+    base_url: str | None = option(
+        None, "another OpenAI-compatible endpoint; the key is optional", metavar="URL", in_file=False
+    )
+    model: str = option(DEFAULT_MODEL, f"the model's id (default: {DEFAULT_MODEL})")
+    fallback_model: str | None = option(None, "model for what the first one fails at")
+    model_for: ModelFor = option(
+        ModelFor.ALL,
+        "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
+    )
+    temperature: float = option(0.0, "of the model's answers")
+    reasoning_effort: ReasoningEffort = option(
+        ReasoningEffort.LOWEST,
+        "how long the model thinks before it answers (default: lowest, the least that it accepts)",
+    )
+    service_tier: ServiceTier = option(
+        ServiceTier.AUTO,
+        "flex: slower answers at half the price, from endpoints that offer it (default: auto)",
+    )
+    tokens_per_member: int = option(300, "output tokens reckoned a member", least=1)
+    max_output_tokens: int = option(8192, "output tokens of one call, without thinking", least=1)
+    prompt_token_budget: int = option(6000, "tokens of context beside the members' own sources")
+    observation_token_budget: int = option(
+        2000,
+        "tokens a call of what running the members showed; 0 runs none before the model is asked",
+    )
+    timeout_seconds: float = option(
+        120.0, "seconds one attempt of a call may take", name="timeout", least=0.001
+    )
+    max_concurrent_calls: int = option(5, "calls in flight", least=1)
+    max_retry_attempts: int = option(3, "attempts a call", least=1)
     retry_base_seconds: float = 0.1
-    max_retry_after_seconds: float = 60.0
+    max_retry_after_seconds: float = option(
+        60.0, "longest Retry-After that is obeyed, in seconds", name="max-retry-after"
+    )
     record: Path | None = None
     replay: Path | None = None
 
@@ -202,13 +216,11 @@ class CacheSettings:
 
     Attributes:
         folder: The cache folder.
-        max_bytes: Maximum size of the store; the oldest entries are removed first.
-        max_age_days: Days after which unused entries are removed.
     """
 
     folder: Path
-    max_bytes: int = 64 * 1024**2
-    max_age_days: int = 60
+    max_bytes: int = option(64 * 1024**2, "size of the cache", name="cache-max-bytes", least=1)
+    max_age_days: int = option(60, "days an unused entry stays in the cache", name="cache-max-age", least=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,41 +245,64 @@ class VerificationSettings:
 
     Attributes:
         enabled: False with `--no-verify`: no code is run and no test may be written.
-        sandbox: Required isolation.
-        python: Interpreter to run the tests with, if given.
-        runs: Runs of each test on head.
-        test_seconds: Time limit of one run of a candidate.
         memory_bytes: Memory limit per process.
         parallel: Maximum concurrent sandboxed processes; the number of cores by default.
-        suite_seconds: Time limit for measuring the project's own tests; 0 to skip the measurement.
         coverage: Coverage file of the project's own tests to read instead of measuring; None to measure.
-        max_mutants: Maximum mutants per member.
-        repairs: How many times failing candidates are sent back to the model.
-        install: Whether to install the project and its test dependencies first, with network access for that
-            step only.
-        install_seconds: Time limit of the installation.
-        setup_command: Shell command that sets up the project instead of its metadata; None to use the
-            metadata.
-        test_command: Command that runs the project's own tests; None for plain pytest.
-        python_version: Required Python version, for example `3.12`; None for whichever is available.
+        install: Whether to install the project and its test dependencies first.
+        setup_command: Shell command that sets up the project; None to use its metadata.
     """
 
     enabled: bool = True
-    sandbox: SandboxChoice = SandboxChoice.BEST_EFFORT
-    python: Path | None = None
-    runs: int = 5
-    test_seconds: float = 20.0
+    sandbox: SandboxChoice = option(
+        SandboxChoice.BEST_EFFORT,
+        "how much isolation is owed before code is run (default: best-effort)",
+        in_file=False,
+    )
+    python: Path | None = option(
+        None,
+        "interpreter with pytest that runs the tests (default: $VIRTUAL_ENV, DIR/.venv, or this one)",
+        metavar="PATH",
+        in_file=False,
+    )
+    runs: int = option(5, "runs of each test on head", least=1)
+    test_seconds: float = option(20.0, "seconds one candidate may take in one run", least=0.1)
     memory_bytes: int = 2 * 1024**3
     parallel: int = 2
-    suite_seconds: float = 120.0
-    coverage: Path | None = None
-    max_mutants: int = 30
-    repairs: int = 1
-    install: bool = False
-    install_seconds: float = 300.0
-    setup_command: str | None = None
-    test_command: str | None = None
-    python_version: str | None = None
+    suite_seconds: float = option(
+        120.0, "seconds that measuring the project's own tests may take; 0 leaves them unmeasured"
+    )
+    coverage: Path | None = option(
+        None,
+        "a .coverage, coverage.xml or lcov.info of your own tests, read instead of a run",
+        metavar="FILE",
+        in_file=False,
+    )
+    max_mutants: int = option(30, "mutants of one member", least=1)
+    repairs: int = option(1, "times a failing candidate goes back to the model")
+    install: bool = option(
+        False,
+        "first install the project and what its tests need, with the network open for that step",
+        in_file=False,
+    )
+    install_seconds: float = option(300.0, "seconds --install may take", least=1)
+    setup_command: str | None = option(
+        None,
+        "shell text that sets the project up in a virtual environment, in place of --install",
+        metavar="TEXT",
+        in_file=False,
+    )
+    test_command: str | None = option(
+        None,
+        "how your own tests are run, as `pytest -m 'not slow'` (default: pytest)",
+        metavar="TEXT",
+        in_file=False,
+    )
+    python_version: str | None = option(
+        None,
+        "the version of Python that the tests run on; one that is not there is had through uv",
+        metavar="X.Y",
+        in_file=False,
+    )
 
     @property
     def installs(self) -> bool:
@@ -280,21 +315,15 @@ class BudgetSettings:
     """Limits of one run.
 
     Attributes:
-        max_minutes: Minutes after which no further member is started. Results up to then are shown.
-        max_calls: Maximum answered model calls.
-        max_tokens: Maximum tokens of prompts and answers together.
-        max_cost: Maximum cost in US dollars, if the price is known.
-        prompt_price: US dollars per million prompt tokens; None for the built-in price list. Used only if
-            both prices are given.
-        completion_price: US dollars per million completion tokens, likewise.
+        prompt_price: None for the built-in price list. Used only if both prices are given.
     """
 
-    max_minutes: float = 10.0
-    max_calls: int = 20
-    max_tokens: int = 500_000
-    max_cost: float = 0.50
-    prompt_price: float | None = None
-    completion_price: float | None = None
+    max_minutes: float = option(10.0, "minutes one run may take", least=0.01)
+    max_calls: int = option(20, "calls to the model that may be answered in one run")
+    max_tokens: int = option(500_000, "tokens of prompts and answers one run may take")
+    max_cost: float = option(0.50, "US dollars one run may cost, where prices are known")
+    prompt_price: float | None = option(None, "US dollars a million prompt tokens")
+    completion_price: float | None = option(None, "US dollars a million answer tokens")
 
 
 class Role(StrEnum):
@@ -313,24 +342,20 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSettings:
-    """How a pull request is reviewed.
+    """How a pull request is reviewed."""
 
-    Attributes:
-        max_comments: Maximum review comments per run.
-        skip_label: Label of pull requests to skip; empty for none.
-        fail_on_error: Whether a failure of the model provider or GitHub fails the step.
-        commands: Whether the workflow also runs on comments, so that suggestions explain how to reply.
-        explain_for: Minimum role for read-only commands.
-        installs_forks: Whether a command on a fork's pull request may install its project, with network
-            access.
-    """
-
-    max_comments: int = 10
-    skip_label: str = "testsmith-skip"
-    fail_on_error: bool = False
-    commands: bool = False
-    explain_for: Role = Role.WRITE
-    installs_forks: bool = False
+    max_comments: int = option(10, "maximum review comments per run")
+    skip_label: str = option("testsmith-skip", "label of pull requests to skip; empty for none")
+    fail_on_error: bool = option(False, "whether a failure of the model provider or GitHub fails the step")
+    commands: bool = option(
+        False, "whether the workflow also runs on comments, so that suggestions explain how to reply"
+    )
+    explain_for: Role = option(Role.WRITE, "minimum role for read-only commands")
+    installs_forks: bool = option(
+        False,
+        "whether a command on a fork's pull request may install its project, with network access",
+        name="install-forks",
+    )
 
 
 class SweepStep(StrEnum):
@@ -344,21 +369,17 @@ class SweepStep(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSettings:
-    """How the action sweeps a repository.
+    """How the action sweeps a repository."""
 
-    Attributes:
-        paths: Files and folders to sweep; empty for the whole repository.
-        step: Step that this job runs.
-        shards: Maximum number of shards in the plan.
-        shard: Shard that this job proves, for example `2/4`; empty for none.
-        dry_run: Whether to only print the plan, without spending anything.
-    """
+    paths: tuple[str, ...] = option((), "files and folders to sweep; empty for the whole repository")
+    step: SweepStep = option(SweepStep.ALL, "step that this job runs", name="sweep-step")
+    shards: int = option(1, "maximum number of shards in the plan", least=1)
+    shard: str = option("", "shard that this job proves, for example `2/4`; empty for none")
+    dry_run: bool = option(False, "whether to only print the plan, without spending anything")
 
-    paths: tuple[str, ...] = ()
-    step: SweepStep = SweepStep.ALL
-    shards: int = 1
-    shard: str = ""
-    dry_run: bool = False
+
+PERSON = r"[^<>@\s][^<>@\x00-\x1f\x7f-\x9f]{0,98}[^<>@\s] <[^<>@\s]{1,64}@[^<>@\s]{1,190}>"
+"""Pattern of a person in a commit trailer: a name and an email address on one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,17 +387,14 @@ class CommitSettings:
     """How tests are added to the project's test tree.
 
     Attributes:
-        mode: How accepted tests are delivered on a pull request.
         mark_tests: Whether each test gets a comment that names its member, so that the test is found again
             when the member changes.
-        sign_off: Person who signs off commits, as `Name <address>`; empty for none.
-        co_author: Co-author of commits, as `Name <address>`; empty for none.
     """
 
-    mode: Mode = Mode.SUGGEST
-    mark_tests: bool = True
-    sign_off: str = ""
-    co_author: str = ""
+    mode: Mode = option(Mode.SUGGEST, "on a pull request: suggest, commit or pull-request", has_flag=False)
+    mark_tests: bool = option(True, "a comment above each test that is written")
+    sign_off: str = option("", "who signs commits off, Name <address>", pattern=PERSON, has_flag=False)
+    co_author: str = option("", "co-author of commits, Name <address>", pattern=PERSON, has_flag=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -408,7 +426,7 @@ class Settings:
     output_format: OutputFormat = OutputFormat.TEXT
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """A setting with a command-line flag and a key of the same name in the repository's settings file.
 
@@ -417,18 +435,25 @@ class Option:
         group: The group of `Settings` that it belongs to.
         field: The field of the group.
         kind: Type of the value: `list` is a list of strings, a `StrEnum` one of its values.
-        help: One line for `--help`.
+        summary: One line for `--help`.
         least: Minimum of a number.
         pattern: Regular expression that a string must match; empty for any.
+        metavar: Name of the value in `--help`; empty for one that fits its type.
+        in_file: Whether a repository's settings file may set it. What decides where data is sent or which
+            program runs is never read from a file, because a pull request could change it.
+        has_flag: Whether it has an effect on the command line.
     """
 
     name: str
     group: str
     field: str
-    kind: type[int | float | bool | str | list[str]]
-    help: str
+    kind: type[int | float | bool | str | list[str] | Path]
+    summary: str
     least: float = 0
     pattern: str = ""
+    metavar: str = ""
+    in_file: bool = True
+    has_flag: bool = True
 
     @property
     def key(self) -> str:
@@ -436,134 +461,38 @@ class Option:
         return self.name.replace("-", "_")
 
 
-PERSON = r"[^<>@\s][^<>@\x00-\x1f\x7f-\x9f]{0,98}[^<>@\s] <[^<>@\s]{1,64}@[^<>@\s]{1,190}>"
-"""Pattern of a person in a commit trailer: a name and an email address on one line."""
+def options_of(kind: type, group: str = "") -> Iterator[Option]:
+    """Yield the fields of a group of settings that `option` describes."""
+    kinds = get_type_hints(kind)
+    for one in fields(kind):
+        if one.metadata:
+            described: Any = {"name": one.name.replace("_", "-"), **one.metadata}
+            yield Option(group=group, field=one.name, kind=_kind(kinds[one.name]), **described)
 
-OPTIONS = (
-    Option("include", "selection", "include", list, "glob of files to look at"),
-    Option("exclude", "selection", "exclude", list, "glob of files to leave out"),
-    Option("max-members", "selection", "max_members", int, "members a run", 1),
-    Option("max-file-bytes", "selection", "max_file_bytes", int, "larger files are skipped", 1),
-    Option(
-        "reference-steps",
-        "selection",
-        "reference_steps",
-        int,
-        "references between an affected member and what changed",
-    ),
-    Option("model", "model", "model", str, "the model's id"),
-    Option("fallback-model", "model", "fallback_model", str, "model for what the first one fails at"),
-    Option(
-        "model-for",
-        "model",
-        "model_for",
-        ModelFor,
-        "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
-    ),
-    Option("temperature", "model", "temperature", float, "of the model's answers"),
-    Option(
-        "reasoning-effort",
-        "model",
-        "reasoning_effort",
-        ReasoningEffort,
-        "how long the model thinks before it answers (default: lowest, the least that it accepts)",
-    ),
-    Option(
-        "service-tier",
-        "model",
-        "service_tier",
-        ServiceTier,
-        "flex: slower answers at half the price, from endpoints that offer it (default: auto)",
-    ),
-    Option("tokens-per-member", "model", "tokens_per_member", int, "output tokens reckoned a member", 1),
-    Option(
-        "max-output-tokens",
-        "model",
-        "max_output_tokens",
-        int,
-        "output tokens of one call, without thinking",
-        1,
-    ),
-    Option(
-        "prompt-token-budget",
-        "model",
-        "prompt_token_budget",
-        int,
-        "tokens of context beside the members' own sources",
-    ),
-    Option(
-        "observation-token-budget",
-        "model",
-        "observation_token_budget",
-        int,
-        "tokens a call of what running the members showed; 0 runs none before the model is asked",
-    ),
-    Option("timeout", "model", "timeout_seconds", float, "seconds one attempt of a call may take", 0.001),
-    Option("max-concurrent-calls", "model", "max_concurrent_calls", int, "calls in flight", 1),
-    Option("max-retry-attempts", "model", "max_retry_attempts", int, "attempts a call", 1),
-    Option(
-        "max-retry-after",
-        "model",
-        "max_retry_after_seconds",
-        float,
-        "longest Retry-After that is obeyed, in seconds",
-    ),
-    Option("max-minutes", "budget", "max_minutes", float, "minutes one run may take", 0.01),
-    Option("max-calls", "budget", "max_calls", int, "calls to the model that may be answered in one run"),
-    Option("max-tokens", "budget", "max_tokens", int, "tokens of prompts and answers one run may take"),
-    Option("max-cost", "budget", "max_cost", float, "US dollars one run may cost, where prices are known"),
-    Option("prompt-price", "budget", "prompt_price", float, "US dollars a million prompt tokens"),
-    Option("completion-price", "budget", "completion_price", float, "US dollars a million answer tokens"),
-    Option("runs", "verification", "runs", int, "runs of each test on head", 1),
-    Option(
-        "test-seconds",
-        "verification",
-        "test_seconds",
-        float,
-        "seconds one candidate may take in one run",
-        0.1,
-    ),
-    Option(
-        "suite-seconds",
-        "verification",
-        "suite_seconds",
-        float,
-        "seconds that measuring the project's own tests may take; 0 leaves them unmeasured",
-    ),
-    Option("max-mutants", "verification", "max_mutants", int, "mutants of one member", 1),
-    Option("repairs", "verification", "repairs", int, "times a failing candidate goes back to the model"),
-    Option("install-seconds", "verification", "install_seconds", float, "seconds --install may take", 1),
-    Option("cache-max-bytes", "cache", "max_bytes", int, "size of the cache", 1),
-    Option("mode", "commits", "mode", Mode, "on a pull request: suggest, commit or pull-request"),
-    Option("mark-tests", "commits", "mark_tests", bool, "a comment above each test that is written"),
-    Option("sign-off", "commits", "sign_off", str, "who signs commits off, Name <address>", 0, PERSON),
-    Option("co-author", "commits", "co_author", str, "co-author of commits, Name <address>", 0, PERSON),
-    Option("cache-max-age", "cache", "max_age_days", int, "days an unused entry stays in the cache", 1),
+
+def _kind(hint: Any) -> type:
+    """Return the type of a field's value: X of `X | None`, and list of `tuple[str, ...]`."""
+    if get_origin(hint) is tuple:
+        return list
+    given = [one for one in get_args(hint) if one is not type(None)]
+    return given[0] if given else hint  # type: ignore[no-any-return]  # a type, as the groups have no others
+
+
+EVERY_OPTION = tuple(
+    option
+    for group, kind in get_type_hints(Settings).items()
+    if is_dataclass(kind) and isinstance(kind, type)
+    for option in options_of(kind, group)
 )
+"""Every option of the groups in `Settings`."""
+
+OPTIONS = tuple(one for one in EVERY_OPTION if one.in_file)
 """Every setting that the repository's settings file may contain. Most also have a command-line flag."""
 
-ON_PULL_REQUESTS = frozenset({"mode", "sign-off", "co-author"})
-"""Options that have no effect on the command line."""
-
 NEVER_FROM_A_FILE = frozenset(
-    {
-        "provider",
-        "base-url",
-        "setup-command",
-        "test-command",
-        "install",
-        "sandbox",
-        "python",
-        "python-version",
-        "coverage",
-        "api-key",
-        "token",
-    }
+    {"provider", "api-key", "token", *(one.name for one in EVERY_OPTION if not one.in_file)}
 )
-"""Settings that decide where data is sent or which program runs.
-
-They are never read from a file, because a pull request could change it.
-"""
+"""Settings that are never read from a file."""
 
 SETTINGS_FILES = ("testsmith.toml", "pyproject.toml")
 """Settings files in order of precedence; pyproject.toml uses the table `[tool.testsmith]`."""
@@ -641,9 +570,11 @@ def checked_value(option: Option, value: object, place: str) -> object:
         UsageFailure: The value has the wrong type or format, or is too small.
     """
     if option.kind is list:
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
             raise UsageFailure(f"{place}: `{option.name}` must be a list of texts.")
         return tuple(value)
+    if option.kind is Path:
+        return Path(str(value)).expanduser()
     if issubclass(option.kind, StrEnum):
         return _chosen(option.kind, option.name, value, place)
     wanted = (int, float) if option.kind is float else option.kind
@@ -663,7 +594,7 @@ def _chosen(kind: type[StrEnum], name: str, value: object, place: str) -> StrEnu
     try:
         return kind(str(value))
     except ValueError:
-        raise UsageFailure(f"{place}: `{name}` must be one of {', '.join(kind)}.") from None
+        raise UsageFailure(f"{place}: `{name}` must be one of {', '.join(kind)}, not `{value}`.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -698,6 +629,10 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
         UsageFailure: A setting is missing, out of range, or contradicts another one.
     """
     arguments = sources.arguments
+    key = sources.environment.get("TESTSMITH_API_KEY") or sources.environment.get("OPENAI_API_KEY")
+    record, replay = (
+        Path(given).expanduser() if (given := arguments.get(name)) else None for name in ("record", "replay")
+    )
     settings = Settings(
         folder=folder.resolve(),
         provider=ProviderChoice.OFFLINE,
@@ -707,9 +642,9 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
             all_paths=tuple(arguments.get("all") or ()),
             only=tuple(arguments.get("only") or ()),
         ),
-        model=_with_endpoint(ModelSettings(), sources),
+        model=ModelSettings(api_key=Secret(key) if key else None, record=record, replay=replay),
         cache=CacheSettings(folder=Path(arguments.get("cache_dir") or sources.cache_folder)),
-        verification=_with_interpreter(VerificationSettings(), arguments),
+        verification=VerificationSettings(enabled=arguments.get("verify") is not False),
         write=bool(arguments.get("write")),
         estimate=bool(arguments.get("estimate")),
         dry_run=bool(arguments.get("dry_run")),
@@ -725,42 +660,10 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
     return replace(settings, provider=resolved_provider(choice, settings.model))
 
 
-def _with_endpoint(model: ModelSettings, sources: SettingsSources) -> ModelSettings:
-    key = sources.environment.get("TESTSMITH_API_KEY") or sources.environment.get("OPENAI_API_KEY")
-    arguments = sources.arguments
-    return replace(
-        model,
-        api_key=Secret(key) if key else None,
-        base_url=arguments.get("base_url") or None,
-        record=_path(arguments.get("record")),
-        replay=_path(arguments.get("replay")),
-    )
-
-
-def _with_interpreter(
-    verification: VerificationSettings, arguments: Mapping[str, Any]
-) -> VerificationSettings:
-    return replace(
-        verification,
-        enabled=arguments.get("verify") is not False,
-        sandbox=SandboxChoice(arguments.get("sandbox") or SandboxChoice.BEST_EFFORT),
-        python=_path(arguments.get("python")),
-        coverage=_path(arguments.get("coverage")),
-        install=bool(arguments.get("install")),
-        setup_command=arguments.get("setup_command") or None,
-        test_command=arguments.get("test_command") or None,
-        python_version=arguments.get("python_version") or None,
-    )
-
-
-def _path(text: str | None) -> Path | None:
-    return Path(text).expanduser() if text else None
-
-
 def _with_options(settings: Settings, sources: SettingsSources) -> Settings:
-    for option in OPTIONS:
+    for option in EVERY_OPTION:
         typed = sources.arguments.get(option.key)
-        if typed is not None:
+        if typed is not None and (typed != "" or option.in_file):
             value = checked_value(option, typed, sources.place)
         elif option.name in sources.file:
             value = sources.file[option.name]

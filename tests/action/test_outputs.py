@@ -13,7 +13,6 @@ from testsmith.action.outputs import (
     append_summary,
     check_cache_folder,
     give_to_owner,
-    write_patch,
     write_report,
 )
 from testsmith.model import Failure, UsageFailure
@@ -59,13 +58,13 @@ def test_summary__is_added_to_what_is_there(tmp_path: Path) -> None:
 
 def test_write_patch__beside_the_report(workspace: Path) -> None:
     write_report(workspace, "{}\n")
-    assert write_patch(workspace, "+ä\n") == "testsmith-report/tests.patch"
+    assert write_report(workspace, "+ä\n", name="tests.patch") == "testsmith-report/tests.patch"
     assert (workspace / "testsmith-report" / "tests.patch").read_bytes() == "+ä\n".encode()
     assert (workspace / "testsmith-report" / "report.json").exists()
     (workspace / "testsmith-report" / "tests.patch").unlink()
     (workspace / "testsmith-report" / "tests.patch").mkdir()
     with pytest.raises(Failure, match="the patch cannot be written"):
-        write_patch(workspace, "+")
+        write_report(workspace, "+", name="tests.patch", what="the patch")
 
 
 def test_report__lies_in_a_folder_that_git_ignores(workspace: Path) -> None:

@@ -7,9 +7,8 @@ inputs. Names and meanings match the command line flags if there is such a flag.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -23,7 +22,7 @@ from testsmith.events import (
 from testsmith.forge.reconcile import MOST_COMMENTS
 from testsmith.model import UsageFailure
 from testsmith.settings import (
-    OPTIONS,
+    EVERY_OPTION,
     Option,
     ProviderChoice,
     ReviewSettings,
@@ -34,6 +33,7 @@ from testsmith.settings import (
     SweepSettings,
     SweepStep,
     checked_value,
+    options_of,
     parse,
 )
 from testsmith.sweep.shards import MOST_SHARDS, shard_of
@@ -88,7 +88,7 @@ PARTS_FOLDER = "testsmith-report/parts"
 
 _PLACE = "the action's inputs"
 _KEY = "TESTSMITH_API_KEY"
-_OPTIONS = tuple(option for option in OPTIONS if option.name in INPUTS)
+_RANGES = {"max-comments": (0, MOST_COMMENTS), "shards": (1, MOST_SHARDS)}
 _TRUTHS = {"true": True, "false": False}
 _SEPARATORS = re.compile(r"[\n,]")
 _VERSION = re.compile(r"3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,3})?", re.ASCII)
@@ -102,7 +102,7 @@ _ALWAYS_STRICT = (
     "Runs for comments hold the repository's secrets, so the sandbox is strict, whatever the input says."
 )
 
-_Choice = TypeVar("_Choice", bound=StrEnum)
+_Group = TypeVar("_Group")
 
 
 class NoToken(UsageFailure):
@@ -169,7 +169,7 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         UsageFailure: An input is not valid; the message names it.
     """
     given = {name: text for name in INPUTS if (text := given_input(environment, name)) is not None}
-    arguments = dict(_arguments(given))
+    arguments = _arguments(given)
     notes: tuple[str, ...] = ()
     if _asks_nobody(given, task):
         arguments["provider"] = ProviderChoice.OFFLINE
@@ -177,13 +177,15 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         arguments["provider"], notes = _without_key(arguments["provider"], task)
     if isinstance(task, HandleCommentCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
-    key, review = given.get("api-key"), _review(given)
+    key, review, sweep = given.get("api-key"), _group(ReviewSettings, given), _group(SweepSettings, given)
+    if sweep.step is SweepStep.SHARD:
+        shard_of(sweep.shard)
     return ActionContext(
         runner=runner,
         token=_token(given.get("token")),
         review=review,
         installs_forks=review.installs_forks or not isinstance(task, HandleCommentCommands),
-        sweep=_sweep(given),
+        sweep=sweep,
         api_key=Secret(key) if key else None,
         archives=_within(runner.workspace, given.get("cache-dir")),
         arguments=arguments,
@@ -282,36 +284,38 @@ def _without_key(choice: object, task: Work) -> tuple[ProviderChoice, tuple[str,
     return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
 
 
-def _review(given: Mapping[str, str]) -> ReviewSettings:
-    default = ReviewSettings()
-    return ReviewSettings(
-        max_comments=_comments(given.get("max-comments"), default.max_comments),
-        skip_label=given.get("skip-label", default.skip_label),
-        fail_on_error=_truth("fail-on-error", given.get("fail-on-error", str(default.fail_on_error))),
-        commands=_truth("commands", given.get("commands", str(default.commands))),
-        explain_for=_choice(given, "explain-for", default.explain_for),
-        installs_forks=_truth("install-forks", given.get("install-forks", str(default.installs_forks))),
-    )
+def _arguments(given: Mapping[str, str]) -> dict[str, object]:
+    """Return the settings arguments that the inputs set."""
+    try:
+        provider = ProviderChoice(given.get("provider", ProviderChoice.AUTO))
+    except ValueError:
+        raise _wrong("provider", f"one of {', '.join(ProviderChoice)}", given["provider"]) from None
+    version = given.get("python-version")
+    if version is not None and not _VERSION.fullmatch(version):
+        wanted = 'a version such as "3.12", in quotes, since 3.10 alone is 3.1'
+        raise _wrong("python-version", wanted, version)
+    values = {one.key: _value(one, given[one.name]) for one in EVERY_OPTION if one.name in given}
+    return {"provider": provider, "sandbox": SandboxChoice.STRICT, **values}
 
 
-def _sweep(given: Mapping[str, str]) -> SweepSettings:
-    default = SweepSettings()
-    step = _choice(given, "sweep-step", default.step)
-    if step is SweepStep.SHARD:
-        shard_of(given.get("shard", ""))
-    return SweepSettings(
-        paths=tuple(_parts(given.get("paths", ""))),
-        step=step,
-        shards=_shards(given.get("shards", str(default.shards))),
-        shard=given.get("shard", ""),
-        dry_run=_truth("dry-run", given.get("dry-run", str(default.dry_run))),
-    )
+def _group(kind: type[_Group], given: Mapping[str, str]) -> _Group:
+    """Return a group of settings that only the action has."""
+    values = {one.field: _value(one, given[one.name]) for one in options_of(kind) if one.name in given}
+    return kind(**values)
 
 
-def _shards(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or not 1 <= int(text) <= MOST_SHARDS:
-        raise _wrong("shards", f"a whole number from 1 to {MOST_SHARDS}", text)
-    return int(text)
+def _value(option: Option, text: str) -> Any:
+    if option.kind is list:
+        value: Any = _parts(text)
+    elif option.kind is bool:
+        value = _TRUTHS.get(text.lower())
+        if value is None:
+            raise _wrong(option.name, "true or false", text)
+    elif issubclass(option.kind, str):
+        value = text
+    else:
+        value = _number(option, text)
+    return checked_value(option, value, _PLACE)
 
 
 def _parts(text: str) -> list[str]:
@@ -320,64 +324,17 @@ def _parts(text: str) -> list[str]:
     return [part for part in found if part]
 
 
-def _comments(text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    if not text.isdecimal() or int(text) > MOST_COMMENTS:
-        raise _wrong("max-comments", f"a whole number from 0 to {MOST_COMMENTS}", text)
-    return int(text)
-
-
-def _truth(name: str, text: str) -> bool:
-    if text.lower() not in _TRUTHS:
-        raise _wrong(name, "true or false", text)
-    return _TRUTHS[text.lower()]
-
-
-def _arguments(given: Mapping[str, str]) -> Iterator[tuple[str, object]]:
-    """Yield the settings arguments that the inputs set."""
-    yield "provider", _choice(given, "provider", ProviderChoice.AUTO)
-    yield "sandbox", _choice(given, "sandbox", SandboxChoice.STRICT)
-    for name in ("base-url", "setup-command", "test-command"):
-        yield name.replace("-", "_"), given.get(name)
-    yield "python_version", _version(given.get("python-version"))
-    for option in _OPTIONS:
-        if option.name in given:
-            yield option.key, _option(option, given[option.name])
-
-
-def _choice(given: Mapping[str, str], name: str, default: _Choice) -> _Choice:
-    text = given.get(name, default)
-    try:
-        return type(default)(text)
-    except ValueError:
-        raise _wrong(name, f"one of {', '.join(type(default))}", text) from None
-
-
-def _option(option: Option, text: str) -> Any:
-    if option.kind is list:
-        value: Any = _parts(text)
-    elif option.kind is bool:
-        value = _truth(option.name, text)
-    elif issubclass(option.kind, str):
-        value = text
-    else:
-        value = _number(option, text)
-    checked_value(option, value, _PLACE)
-    return value
-
-
 def _number(option: Option, text: str) -> float:
+    wanted, bounds = "a whole number" if option.kind is int else "a number", _RANGES.get(option.name)
+    if bounds is not None:
+        wanted = f"{wanted} from {bounds[0]} to {bounds[1]}"
     try:
-        return int(text) if option.kind is int else float(text)
+        value = int(text) if option.kind is int else float(text)
     except ValueError:
-        raise _wrong(option.name, "a whole number" if option.kind is int else "a number", text) from None
-
-
-def _version(text: str | None) -> str | None:
-    if text is not None and not _VERSION.fullmatch(text):
-        raise _wrong("python-version", 'a version such as "3.12", in quotes, since 3.10 alone is 3.1', text)
-    return text
+        raise _wrong(option.name, wanted, text) from None
+    if bounds is not None and not bounds[0] <= value <= bounds[1]:
+        raise _wrong(option.name, wanted, text)
+    return value
 
 
 def _within(workspace: Path, text: str | None) -> Path | None:

@@ -131,8 +131,6 @@ class _SafeLog(io.TextIOBase):
 # Files: outputs, summary, report and their owner.
 
 REPORT_FOLDER = "testsmith-report"
-REPORT_NAME = "report.json"
-PATCH_NAME = "tests.patch"
 
 _IGNORED = "*\n"
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -175,8 +173,8 @@ def _encoded(text: str) -> bytes:
     return text.encode(errors="backslashreplace")
 
 
-def write_report(workspace: Path, document: str) -> str:
-    """Write the report to a directory in the workspace that git ignores.
+def write_report(workspace: Path, text: str, *, name: str = "report.json", what: str = "the report") -> str:
+    """Write the report, or another file next to it, to a directory in the workspace that git ignores.
 
     Returns:
         The file's path relative to the workspace.
@@ -184,15 +182,6 @@ def write_report(workspace: Path, document: str) -> str:
     Raises:
         Failure: The file could not be written, or the checkout has something else under the directory's name.
     """
-    return _written(workspace, REPORT_NAME, document, "the report")
-
-
-def write_patch(workspace: Path, patch: str) -> str:
-    """Write a patch next to the report. Returns and raises like `write_report`."""
-    return _written(workspace, PATCH_NAME, patch, "the patch")
-
-
-def _written(workspace: Path, name: str, text: str, what: str) -> str:
     try:
         with _opened(workspace) as root, _own_folder(root, REPORT_FOLDER) as folder:
             _replace(folder, ".gitignore", _IGNORED)

@@ -35,7 +35,6 @@ from testsmith.action.outputs import (
     mask_command,
     safe_log,
     write_commands,
-    write_patch,
     write_report,
 )
 from testsmith.action.runner import Runner, runner_of
@@ -50,21 +49,6 @@ from testsmith.reporting.pull_requests.annotations import annotations_of as prop
 from testsmith.reporting.pull_requests.member_status import account
 from testsmith.reporting.rendering import PREPARING, View, repeated
 from testsmith.reporting.terminal import PlainProgress
-
-OUTPUTS = (
-    "members",
-    "suggestions",
-    "skipped",
-    "api-calls",
-    "cache-hits",
-    "report",
-    "commit",
-    "pull-request",
-    "patch",
-    "matrix",
-    "parts",
-)
-"""Every output of the action."""
 
 _TITLE = "TestSmith"
 _GRANTING = "The job summary has the review, and the lines of the workflow that grant what is missing."
@@ -124,27 +108,23 @@ def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "")
     """
     reviewed = reviewed or ReviewResult(delivery=PostStatus.NOTHING)
     found = reviewed.report or Report(members=())
-    figures = (
-        len(found.members),
-        len(found.suggestions),
-        len(found.skipped),
-        found.statistics.spending.api_calls,
-        found.statistics.cache.hits,
-    )
-    handed_on = (reviewed.matrix, reviewed.parts)
-    landed = (reviewed.commit, "" if reviewed.follow_up is None else str(reviewed.follow_up))
-    return dict(
-        zip(
-            OUTPUTS,
-            (*map(str, figures), report, *landed, patch, *handed_on),
-            strict=True,
-        )
-    )
+    return {
+        "members": str(len(found.members)),
+        "suggestions": str(len(found.suggestions)),
+        "skipped": str(len(found.skipped)),
+        "api-calls": str(found.statistics.spending.api_calls),
+        "cache-hits": str(found.statistics.cache.hits),
+        "report": report,
+        "commit": reviewed.commit,
+        "pull-request": "" if reviewed.follow_up is None else str(reviewed.follow_up),
+        "patch": patch,
+        "matrix": reviewed.matrix,
+        "parts": reviewed.parts,
+    }
 
 
-def last_lines(ended: ActionResult) -> Iterator[str]:
+def last_lines(reviewed: ReviewResult) -> Iterator[str]:
     """Yield the last sentences of the log."""
-    reviewed = ended.reviewed
     yield from reviewed.notes
     if reviewed.report is not None:
         yield headline(reviewed.report, account(reviewed.report, reviewed.settled).figures)
@@ -220,7 +200,16 @@ def _done(step: _Step, perform: Perform | None) -> int:
         if not task.has_small_token:
             raise
         return _nothing(step, runner, Nothing(reason=str(failure), is_warning=True))
-    return _left(step, task, context, _ended(step, task, context, perform))
+    parts = (context.parts_folder,) if isinstance(task, SweepRepository) else ()
+    folders = (context.cache_folder, *filter(None, (context.archives,)), *parts)
+    for folder in folders:
+        check_cache_folder(runner.workspace, folder)
+    ended = _ended(step, task, context, perform)
+    _write(step, task, context, ended.reviewed)
+    for folder in folders:
+        step.attempt(partial(give_to_owner, runner.workspace, folder), None)
+    step.annotate(annotations_of(ended))
+    return ended.exit_code
 
 
 def _payload(path: Path) -> object:
@@ -249,8 +238,6 @@ def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | N
         from testsmith.action import tasks
 
         perform = tasks.perform
-    for folder in _folders(task, context):
-        check_cache_folder(context.runner.workspace, folder)
     is_internal = False
     try:
         with folded(step.app.stdout, f"Reviewing {task.what}", step.app.fold_token):
@@ -260,17 +247,13 @@ def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | N
     except Failure as failure:
         reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
     except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
-        reviewed, is_internal = _internal(_told(step, error)), True
+        is_internal, reason = True, _told(step, error)
+        report = Report(members=(), failure=reason)
+        reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=reason, report=report)
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
     return ActionResult(
         reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error
     )
-
-
-def _folders(task: Work, context: ActionContext) -> tuple[Path, ...]:
-    """Return the directories that hold caches or sweep parts."""
-    parts = context.parts_folder if isinstance(task, SweepRepository) else None
-    return (context.cache_folder, *filter(None, (context.archives, parts)))
 
 
 def _told(step: _Step, error: Exception) -> str:
@@ -279,42 +262,23 @@ def _told(step: _Step, error: Exception) -> str:
     return f"internal error: {error!r}; the log holds the details. Please report it."
 
 
-def _internal(failure: str) -> ReviewResult:
-    report = Report(members=(), failure=failure)
-    return ReviewResult(delivery=PostStatus.FAILED, reason=failure, report=report)
-
-
-def _left(step: _Step, task: Work, context: ActionContext, ended: ActionResult) -> int:
-    """Write all outputs of a review, and return the exit code."""
-    runner, report = context.runner, ended.reviewed.report
-    for sentence in last_lines(ended):
-        step.say(sentence)
-    path = "" if report is None else step.attempt(partial(_write_report, runner.workspace, report), "")
-    patch = _write_patch(step, runner.workspace, ended.reviewed.patch)
-    _write_summary(step, context, task, ended.reviewed)
-    _write_outputs(step, runner, outputs_of(ended.reviewed, path, patch))
-    for folder in _folders(task, context):
-        step.attempt(partial(give_to_owner, runner.workspace, folder), None)
-    step.annotate(annotations_of(ended))
-    return ended.exit_code
-
-
-def _write_report(workspace: Path, report: Report) -> str:
-    return write_report(workspace, render_json(report))
-
-
-def _write_patch(step: _Step, workspace: Path, patch: str) -> str:
-    return step.attempt(partial(write_patch, workspace, patch), "") if patch else ""
-
-
-def _write_summary(step: _Step, context: ActionContext, task: Work, reviewed: ReviewResult) -> None:
+def _write(step: _Step, task: Work, context: ActionContext, reviewed: ReviewResult) -> None:
+    """Write the last lines of the log, and all files about a review."""
     from testsmith.reporting.pull_requests.job_summary import job_summary
 
-    runner = context.runner
+    for sentence in last_lines(reviewed):
+        step.say(sentence)
+    runner, report, path, patch = context.runner, reviewed.report, "", ""
+    if report is not None:
+        path = step.attempt(lambda: write_report(runner.workspace, render_json(report)), "")
+    if reviewed.patch:
+        write = partial(write_report, runner.workspace, name="tests.patch", what="the patch")
+        patch = step.attempt(partial(write, reviewed.patch), "")
     if runner.summary is not None:
         command = ("testsmith", *_command(task), *repeated(context.arguments, PREPARING))
         view = View(project=runner.repository, command=command)
         step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
+    _write_outputs(step, runner, outputs_of(reviewed, path, patch))
 
 
 def _command(task: Work) -> tuple[str, ...]:
