@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -47,8 +48,12 @@ def payload(place: str = "", value: Any = None) -> dict[str, Any]:
     return whole
 
 
+def asked(event_name: str, told: object, skip_label: str = DEFAULT_SKIP_LABEL) -> Task:
+    return task_of(event_name, json.dumps(told), skip_label)
+
+
 def review(told: object, skip_label: str = DEFAULT_SKIP_LABEL) -> ReviewPullRequest:
-    task = task_of("pull_request", told, skip_label)
+    task = asked("pull_request", told, skip_label)
     assert isinstance(task, ReviewPullRequest), task
     return task
 
@@ -78,7 +83,7 @@ def test_pull_request__is_reviewed_when(action: str) -> None:
 
 @pytest.mark.parametrize("action", ["closed", "labeled", "edited", "converted_to_draft", ""])
 def test_pull_request__is_not_reviewed_when(action: str) -> None:
-    told = nothing(task_of("pull_request", payload("action", action)))
+    told = nothing(asked("pull_request", payload("action", action)))
 
     assert (repr(action) in told.reason, told.is_warning) == (True, False)
 
@@ -95,7 +100,7 @@ def test_pull_request__is_not_reviewed_when(action: str) -> None:
     ],
 )
 def test_pull_request__is_left_alone(place: str, value: object, skip_label: str, told: str) -> None:
-    left = nothing(task_of("pull_request", payload(place, value), skip_label))
+    left = nothing(asked("pull_request", payload(place, value), skip_label))
 
     assert told in left.reason
     assert not left.is_warning
@@ -159,7 +164,7 @@ def test_pull_request__of_somebody_who_is_gone() -> None:
     ],
 )
 def test_payload__what_has_another_shape_is_told_by_its_place(place: str, value: object) -> None:
-    told = nothing(task_of("pull_request", payload(place, value)))
+    told = nothing(asked("pull_request", payload(place, value)))
 
     assert told.is_warning
     assert f"`{place}" in told.reason
@@ -167,26 +172,26 @@ def test_payload__what_has_another_shape_is_told_by_its_place(place: str, value:
 
 @pytest.mark.parametrize("whole", [None, [], "opened", 1, {"pull_request": {}}])
 def test_payload__no_object_at_all(whole: object) -> None:
-    assert nothing(task_of("pull_request", whole)).is_warning
+    assert nothing(asked("pull_request", whole)).is_warning
 
 
 @pytest.mark.parametrize("name", ["merge_group", "issue_comment", "workflow_run", ""])
 def test_others__ask_for_nothing(name: str) -> None:
-    assert not nothing(task_of(name, payload())).is_warning
+    assert not nothing(asked(name, payload())).is_warning
 
 
 def test_sweep__by_the_clock_and_by_hand_from_the_default_branch() -> None:
-    assert task_of("schedule", None) == SweepRepository()
+    assert asked("schedule", None) == SweepRepository()
     by_hand = {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}
-    assert task_of("workflow_dispatch", by_hand) == SweepRepository()
-    elsewhere = nothing(task_of("workflow_dispatch", {**by_hand, "ref": "refs/heads/other"}))
+    assert asked("workflow_dispatch", by_hand) == SweepRepository()
+    elsewhere = nothing(asked("workflow_dispatch", {**by_hand, "ref": "refs/heads/other"}))
     assert elsewhere.is_warning
     assert "run the workflow from 'main'" in elsewhere.reason
-    assert nothing(task_of("workflow_dispatch", {})).is_warning
+    assert nothing(asked("workflow_dispatch", {})).is_warning
 
 
 def test_others__pull_request_target_says_what_to_use_instead() -> None:
-    told = nothing(task_of("pull_request_target", payload()))
+    told = nothing(asked("pull_request_target", payload()))
 
     assert told.is_warning
     assert "`on: pull_request` instead" in told.reason
@@ -195,10 +200,10 @@ def test_others__pull_request_target_says_what_to_use_instead() -> None:
 @pytest.mark.parametrize("hostile", ["::set-env name=A::b", "##[error]x", "a\n::error::b", "x" * 10_000])
 def test_reason__holds_nothing_that_a_log_would_obey(hostile: str) -> None:
     reasons = [
-        nothing(task_of(hostile, None)).reason,
-        nothing(task_of("pull_request", payload("action", hostile))).reason,
+        nothing(asked(hostile, None)).reason,
+        nothing(asked("pull_request", payload("action", hostile))).reason,
         nothing(
-            task_of("pull_request", payload("pull_request.user", {"login": f"{hostile[:40]}[bot]"}))
+            asked("pull_request", payload("pull_request.user", {"login": f"{hostile[:40]}[bot]"}))
         ).reason,
     ]
     for reason in reasons:
@@ -243,13 +248,13 @@ APPLY = ParsedComment(lines=(SlashCommand(verb=Verb.APPLY, numbers=(1,)),))
 
 
 def test_comment__in_the_conversation() -> None:
-    assert task_of("issue_comment", comment()) == HandleCommentCommands(
+    assert asked("issue_comment", comment()) == HandleCommentCommands(
         repository="octo/shop", number=7, comment=2**40, commander="ada", orders=APPLY
     )
 
 
 def test_comment__on_the_diff() -> None:
-    assert task_of("pull_request_review_comment", comment(on_diff=True)) == HandleCommentCommands(
+    assert asked("pull_request_review_comment", comment(on_diff=True)) == HandleCommentCommands(
         repository="octo/shop",
         number=7,
         comment=2**40,
@@ -262,16 +267,16 @@ def test_comment__on_the_diff() -> None:
 
 def test_comment__a_bare_word_counts_only_as_an_answer() -> None:
     told = comment("comment.body", "apply", on_diff=True)
-    assert isinstance(task_of("pull_request_review_comment", told), Nothing)
+    assert isinstance(asked("pull_request_review_comment", told), Nothing)
     told["comment"]["in_reply_to_id"] = 12
-    task = task_of("pull_request_review_comment", told)
+    task = asked("pull_request_review_comment", told)
     assert isinstance(task, HandleCommentCommands)
     assert (task.thread, task.orders.is_shortcut) == (12, True)
 
 
 def test_comment__on_the_change_of_a_fork_has_a_small_token() -> None:
     told = comment("pull_request.head", {"sha": SHA["head"], "repo": None}, on_diff=True)
-    task = task_of("pull_request_review_comment", told)
+    task = asked("pull_request_review_comment", told)
     assert isinstance(task, HandleCommentCommands)
     assert task.has_small_token
 
@@ -293,7 +298,7 @@ def test_comment__on_the_change_of_a_fork_has_a_small_token() -> None:
     ],
 )
 def test_comment__that_is_none_to_obey(place: str, value: Any, told: str) -> None:
-    nothing_to_do = nothing(task_of("issue_comment", comment(place, value)))
+    nothing_to_do = nothing(asked("issue_comment", comment(place, value)))
     assert (told in nothing_to_do.reason, nothing_to_do.is_warning) == (True, False)
 
 
@@ -309,4 +314,4 @@ def test_comment__that_is_none_to_obey(place: str, value: Any, told: str) -> Non
     ],
 )
 def test_comment__of_the_wrong_shape(place: str, value: Any) -> None:
-    assert nothing(task_of("issue_comment", comment(place, value))).is_warning
+    assert nothing(asked("issue_comment", comment(place, value))).is_warning

@@ -7,6 +7,7 @@ what is remembered of them. What is proposed for a member is told by its name, s
 from __future__ import annotations
 
 import asyncio
+import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -113,7 +114,7 @@ class Stage:
         fills_workspace: bool = True,
         after_checkout: Callable[[], object] = lambda: None,
     ) -> ReviewResult:
-        task = task_of(event.name, event.payload)
+        task = task_of(event.name, json.dumps(event.payload))
         assert isinstance(task, ReviewPullRequest), task
         token = token or self.token
         folder = Path(tempfile.mkdtemp(dir=self.folder))
@@ -161,7 +162,7 @@ class Stage:
     def obey(self, spoken: Spoken, *, token: Token | None = None) -> Commanded:
         """Let the action obey a comment."""
         event = spoken.event
-        task = task_of(event.name, event.payload)
+        task = task_of(event.name, json.dumps(event.payload))
         if isinstance(task, Nothing):
             return Commanded(
                 ReviewResult(delivery=PostStatus.NOTHING, reason=task.reason), spoken.comment, []
@@ -347,7 +348,7 @@ def _made(member: Member, seed: int = 0) -> Suggestion | Skipped:
 
 def nothing_of(event: Event) -> Nothing:
     """Return why an event asks for nothing."""
-    task = task_of(event.name, event.payload)
+    task = task_of(event.name, json.dumps(event.payload))
     assert isinstance(task, Nothing), task
     return task
 

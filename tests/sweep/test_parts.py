@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.reports import a_member, a_suggestion, sample_report
+from testsmith.decode import MOST_BYTES
 from testsmith.model import (
     Baseline,
     BaselineStatus,
@@ -20,7 +21,6 @@ from testsmith.model import (
 )
 from testsmith.sweep.machines import merged
 from testsmith.sweep.parts import (
-    MOST_BYTES,
     MOST_RANKED,
     PLAN_NAME,
     BadPart,

@@ -6,7 +6,6 @@ pull request is reviewed, the runner accepts no commands.
 
 from __future__ import annotations
 
-import json
 import secrets
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -212,10 +211,10 @@ def _done(step: _Step, perform: Perform | None) -> int:
     return ended.exit_code
 
 
-def _payload(path: Path) -> object:
+def _payload(path: Path) -> bytes:
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
         raise UsageFailure(
             f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
             "variable as GitHub sets it."

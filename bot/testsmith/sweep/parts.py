@@ -13,24 +13,18 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
+from testsmith.decode import MOST_BYTES, Malformed, decode
 from testsmith.model import Failure, Member, Report
 from testsmith.sweep.shards import MOST_SHARDS, Shard
 from testsmith.sweep_results import SweepPlan
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
-
 
 PART_SCHEMA = 1
 """Schema version of parts; parts with another version are refused."""
 
 PLAN_NAME = "plan.json"
 """File name of the plan."""
-
-MOST_BYTES = 64 * 1024 * 1024
-"""Maximum bytes of a part."""
 
 MOST_RANKED = 2_000
 """Maximum number of ranked but unselected members in a plan, most valuable first."""
@@ -158,7 +152,9 @@ def _without_source(member: Member) -> Member:
 
 
 def _written(part: PlanPart | ShardPart, name: str) -> bytes:
-    data = bytes(_adapter(type(part)).dump_json(part))
+    from pydantic_core import to_json
+
+    data = to_json(part)
     if len(data) > MOST_BYTES:
         raise BadPart(
             f"{name} would have over {MOST_BYTES // 1024**2} MB, more than is read again. Sweep fewer "
@@ -168,28 +164,14 @@ def _written(part: PlanPart | ShardPart, name: str) -> bytes:
 
 
 def _read(kind: type[_Part], data: bytes, name: str) -> _Part:
-    from pydantic import ValidationError
-
     if len(data) > MOST_BYTES:
         raise _bad(name, f"it has over {MOST_BYTES // 1024**2} MB")
     try:
-        read: _Part = _adapter(kind).validate_json(data, strict=True)
-    except (ValidationError, RecursionError) as error:
-        raise _bad(name, f"it is not as this program writes it ({_first(error)})") from None
-    return read
-
-
-def _adapter(kind: type[_Part]) -> TypeAdapter[_Part]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
-
-
-def _first(error: Any) -> str:
-    """Return the first place with a wrong shape, without any quoted text."""
-    details = error.errors(include_input=False, include_url=False) if hasattr(error, "errors") else []
-    places = [".".join(str(step) for step in one["loc"]) for one in details if one["loc"]]
-    return ascii(places[0][:80]) if places else "it cannot be parsed"
+        return decode(kind, data)
+    except Malformed as error:
+        raise _bad(
+            name, f"it is not as this program writes it ({error.path or 'it cannot be parsed'})"
+        ) from None
 
 
 def _bad(name: str, why: str) -> BadPart:
