@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.comment_markers import HIDDEN_LIMIT, content_digest
 from testsmith.forge.sweep_memory import (
-    MEMORY_LIMIT,
     Proposed,
     Remembered,
     SweepMemory,
@@ -37,7 +36,7 @@ def test_memory__is_never_longer_than_it_may_be() -> None:
         refused=tuple(content_digest(str(number), "") for number in range(3_000)),
     )
     line = encode(many)
-    assert len(line) <= MEMORY_LIMIT
+    assert len(line) <= HIDDEN_LIMIT
     back = decode(line)
     assert back
     assert back.proposed
@@ -78,7 +77,7 @@ def test_memory__what_is_none_is_not_read(text: str) -> None:
 
 def test_memory__entries_of_another_shape_are_left_out() -> None:
     good = f'["a.py::f","{content_digest("a", "b")}","1 test"]'
-    bad = '["a.py::f","not a digest",""],["a",1,""],[],{},null,["\\ud800","0123456789abcdef",""]'
+    bad = '["a.py::f","not a digest",""],["a",1,""],[],{},null,["a","0123456789abcdef"]'
     text = f'<!-- testsmith:sweep {{"version":1,"proposed":[{bad},{good}],"refused":[1,"x"]}} -->'
     memory = decode(text)
     assert memory == SweepMemory(

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from testsmith.action.inputs import (
     SECRETS,
@@ -38,6 +38,7 @@ from testsmith.action.outputs import (
 )
 from testsmith.action.runner import Runner, runner_of
 from testsmith.app import App
+from testsmith.decode import decode
 from testsmith.events import Nothing, SweepRepository, Work, task_of
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
@@ -213,12 +214,14 @@ def _done(step: _Step, perform: Perform | None) -> int:
 
 def _payload(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        payload = path.read_bytes()
+        decode(Any, payload)
     except (OSError, ValueError) as error:
         raise UsageFailure(
             f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
             "variable as GitHub sets it."
         ) from error
+    return payload
 
 
 def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:

@@ -8,6 +8,7 @@ marker match.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,12 @@ NUMBER_LIMIT = 999_999
 """Largest number a suggestion can have."""
 
 DIGEST = re.compile(r"[0-9a-f]{16}")
-"""Pattern of the digests in markers."""
+"""Pattern of the digests in markers and hidden lines."""
+
+HIDDEN_LIMIT = 20_000
+"""Maximum characters of a hidden line, including its markers."""
+
+_MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
 
 _RUN = re.compile(r"<!-- testsmith:run ([0-9a-f]{16}) -->")
 _ANSWER = re.compile(r"<!-- testsmith:answer ([1-9][0-9]{0,18}) -->")
@@ -104,6 +110,30 @@ def is_marked(body: str) -> bool:
 def is_same_login(one: str, other: str) -> bool:
     """Return whether two logins, both in the form of GitHub's REST API, name the same account."""
     return one.casefold() == other.casefold()
+
+
+def hidden_line(name: str, data: object) -> str:
+    """Return data as a hidden line of JSON, in which nothing means anything to Markdown, HTML or GitHub.
+
+    Args:
+        name: The line's name, for example `state`.
+        data: The data.
+
+    Raises:
+        ValueError: It contains NaN or infinity.
+    """
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return f"<!-- testsmith:{name} {text.translate(_MEANT_FOR_MARKUP)} -->"
+
+
+def hidden_data(name: str, body: str) -> str:
+    """Return the JSON in the last hidden line of a name; empty if there is none, or if it is far too long."""
+    opening, closing = f"<!-- testsmith:{name} ", " -->"
+    start = max(body.rfind(f"\n{opening}") + 1, 0)
+    if not body.startswith(opening, start):
+        return ""
+    line = body[start + len(opening) : start + 2 * HIDDEN_LIMIT].partition("\n")[0].rstrip()
+    return line.removesuffix(closing) if line.endswith(closing) else ""
 
 
 def _last_line(body: str) -> str:

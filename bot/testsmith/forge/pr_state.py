@@ -10,18 +10,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from operator import eq
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar
 
-from testsmith.forge.comment_markers import DIGEST, NUMBER_LIMIT
+from annotated_types import Interval, Len, MaxLen
+
+from testsmith.decode import IF_VALID, Malformed, Matches, OrElse, Then
+from testsmith.decode import decode as decode_json
+from testsmith.forge.comment_markers import (
+    DIGEST,
+    HIDDEN_LIMIT,
+    NUMBER_LIMIT,
+    hidden_data,
+    hidden_line,
+)
 from testsmith.model import SkipStage
 from testsmith.storage.keys import is_same_but_for_tests
-
-STATE_LIMIT = 20_000
-"""Maximum characters of the hidden block, including its markers."""
 
 MEMBER_LIMIT = 1_000
 """Maximum characters of a stored member id."""
@@ -30,8 +37,7 @@ SHOWN_LIMIT = 200
 """Maximum characters of the stored display text of an entry."""
 
 _VERSION = 1
-_OPENING = "<!-- testsmith:state "
-_CLOSING = " -->"
+_NAME = "state"
 LANDINGS = 20
 """Maximum number of commit locations stored."""
 
@@ -39,17 +45,7 @@ _LANDING = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}|#[1-9][0-9]{0,9}")
 _SOURCE = re.compile(r"[0-9a-zA-Z:._-]{0,128}")
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _EXTRA_LIMIT = 2_000
-_EXTRA_DEPTH = 200
-_READ_LIMIT = 2 * STATE_LIMIT
-_MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _NUMBERS_SKIPPED = 10_000
-_TOP_KEYS = frozenset(
-    {"version", "next", "entries", "past", "rejected", "applied", "landings", "ignored", "cut"}
-)
-_ENTRY_KEYS = frozenset({"member", "source", "outcome", "number", "content", "stage", "shown", "asked"})
-
-_Kind = TypeVar("_Kind", bound=StrEnum)
 
 
 class MemberState(StrEnum):
@@ -208,16 +204,16 @@ def encode(state: State) -> str:
     stay), then of past ones; the oldest committed contents; the oldest rejected contents. The next number and
     the pause flag always stay.
     """
-    return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= STATE_LIMIT)
+    return next(block for block in map(_block, _ever_smaller(state)) if len(block) <= HIDDEN_LIMIT)
 
 
 def fits(state: State) -> bool:
     """Return whether a full state fits into the hidden block."""
-    return len(_block(state)) <= STATE_LIMIT
+    return len(_block(state)) <= HIDDEN_LIMIT
 
 
 def _block(state: State) -> str:
-    return f"{_OPENING}{_json(_told(state)).translate(_MEANT_FOR_MARKUP)}{_CLOSING}"
+    return hidden_line(_NAME, _told(state))
 
 
 def _json(value: object) -> str:
@@ -329,89 +325,107 @@ def _without_rejected(state: State, count: int) -> State:
     return replace(state, rejected=state.rejected[count:])
 
 
-def decode(body: str) -> State | None:
-    """Return the state in a comment's hidden block, or None if it has no readable one."""
-    data = _parsed(_found_block(body))
-    if not isinstance(data, dict):
+_Number = Annotated[int, Interval(ge=1, le=NUMBER_LIMIT)]
+_Flag = Annotated[bool, OrElse(value=False)]
+_Digest = Annotated[str, Matches(DIGEST)]
+_Digests = Annotated[
+    tuple[Annotated[_Digest, IF_VALID], ...], OrElse(()), Then(lambda found: tuple(dict.fromkeys(found)))
+]
+
+
+@dataclass(kw_only=True)
+class _Entry:
+    """An entry as it is written. Unknown keys become further attributes."""
+
+    __pydantic_config__: ClassVar = {"extra": "allow"}
+
+    member: Annotated[str, Len(1, MEMBER_LIMIT)]
+    outcome: MemberState
+    source: Annotated[str, Matches(_SOURCE)] = ""
+    shown: Annotated[str, MaxLen(SHOWN_LIMIT)] = ""
+    asked: _Flag = False
+    stage: Annotated[SkipStage | None, OrElse(None)] = None
+    number: Annotated[_Number | None, OrElse(None)] = None
+    content: Annotated[_Digest, OrElse("")] = ""
+
+
+def _entry(read: _Entry) -> StateEntry | None:
+    is_skipped = read.outcome is MemberState.SKIPPED
+    if not (read.stage if is_skipped else read.number and read.content):
         return None
-    if data.get("version") != _VERSION:
-        return State(rejected=_digests(data.get("rejected")), next_number=_next_number(data.get("next"), ()))
-    entries = tuple(_distinct(_entries(data.get("entries"))))
-    past = tuple(_distinct_past(_pasts(data.get("past")), entries))
+    return StateEntry(
+        member=read.member,
+        source=read.source,
+        outcome=read.outcome,
+        number=None if is_skipped else read.number,
+        content="" if is_skipped else read.content,
+        stage=read.stage if is_skipped else None,
+        shown=read.shown,
+        is_asked=read.asked,
+        extra=_extra(read),
+    )
+
+
+def _landing(row: tuple[str, ...]) -> CommittedPlace | None:
+    contents = tuple(dict.fromkeys(one for one in row[1:] if DIGEST.fullmatch(one)))
+    is_place = contents and _LANDING.fullmatch(row[0])
+    return CommittedPlace(place=row[0], contents=contents) if is_place else None
+
+
+@dataclass(kw_only=True)
+class _Block:
+    """A state as it is written. Unknown keys become further attributes."""
+
+    __pydantic_config__: ClassVar = {"extra": "allow"}
+
+    version: Any = None
+    next: Annotated[_Number, OrElse(1)] = 1
+    entries: Annotated[tuple[Annotated[_Entry, IF_VALID], ...], OrElse(())] = ()
+    past: Annotated[tuple[Annotated[tuple[_Number, _Digest, Any], IF_VALID], ...], OrElse(())] = ()
+    rejected: _Digests = ()
+    applied: _Digests = ()
+    landings: Annotated[
+        tuple[Annotated[tuple[Annotated[str, IF_VALID], ...], IF_VALID], ...], OrElse(())
+    ] = ()
+    ignored: _Flag = False
+    cut: _Flag = False
+
+
+def decode(body: str) -> State | None:
+    """Return the state in a comment's hidden line, or None if it has no readable one."""
+    try:
+        read = decode_json(_Block, hidden_data(_NAME, body))
+    except Malformed:
+        return None
+    if read.version != _VERSION:
+        return State(rejected=read.rejected, next_number=_next_number(read.next, ()))
+    entries = tuple(_distinct(filter(None, map(_entry, read.entries))))
+    past = tuple(
+        _distinct_past(
+            (
+                PastSuggestion(number=number, content=content, was_hidden=was_hidden == 1)
+                for number, content, was_hidden in read.past
+            ),
+            entries,
+        )
+    )
     return State(
         entries=entries,
         past=past,
-        rejected=_digests(data.get("rejected")),
-        applied=_digests(data.get("applied")),
-        landings=tuple(_landings(data.get("landings")))[-LANDINGS:],
-        is_ignored=data.get("ignored") is True,
-        next_number=_next_number(data.get("next"), (*entries, *past)),
-        is_cut=data.get("cut") is True,
-        extra=_extra(data, _TOP_KEYS),
+        rejected=read.rejected,
+        applied=read.applied,
+        landings=tuple(filter(None, map(_landing, read.landings)))[-LANDINGS:],
+        is_ignored=read.ignored,
+        next_number=_next_number(read.next, (*entries, *past)),
+        is_cut=read.cut,
+        extra=_extra(read),
     )
 
 
 def without_block(body: str) -> str:
-    """Return a body without its hidden block."""
+    """Return a body without its hidden line."""
     lines = body.replace("\r\n", "\n").split("\n")
-    return "\n".join(line for line in lines if not line.startswith(_OPENING))
-
-
-def _found_block(body: str) -> str:
-    """Return the JSON between the last block marker at the start of a line and the end of that line."""
-    start = max(body.rfind(f"\n{_OPENING}") + 1, 0)
-    if not body.startswith(_OPENING, start):
-        return ""
-    line = body[start + len(_OPENING) : start + _READ_LIMIT].partition("\n")[0].rstrip()
-    return line.removesuffix(_CLOSING) if line.endswith(_CLOSING) else ""
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refused(constant: str) -> object:
-    raise ValueError(constant)
-
-
-def _entries(data: object) -> Iterator[StateEntry]:
-    for one in data if isinstance(data, list) else ():
-        entry = _entry(one) if isinstance(one, dict) else None
-        if entry is not None:
-            yield entry
-
-
-def _entry(data: Mapping[str, Any]) -> StateEntry | None:
-    member, source, shown = data.get("member"), data.get("source", ""), data.get("shown", "")
-    outcome = _one_of(MemberState, data.get("outcome"))
-    if not (_is_text(member, MEMBER_LIMIT) and member and _is_text(shown, SHOWN_LIMIT) and outcome):
-        return None
-    if not (isinstance(source, str) and _SOURCE.fullmatch(source)):
-        return None
-    entry = StateEntry(
-        member=member,
-        source=source,
-        outcome=outcome,
-        shown=shown,
-        is_asked=data.get("asked") is True,
-        extra=_extra(data, _ENTRY_KEYS),
-    )
-    return _skipped(entry, data) if outcome is MemberState.SKIPPED else _numbered(entry, data)
-
-
-def _skipped(entry: StateEntry, data: Mapping[str, Any]) -> StateEntry | None:
-    stage = _one_of(SkipStage, data.get("stage"))
-    return replace(entry, stage=stage) if stage else None
-
-
-def _numbered(entry: StateEntry, data: Mapping[str, Any]) -> StateEntry | None:
-    number, content = _number(data.get("number")), data.get("content", "")
-    if number is None or not _is_digest(content):
-        return None
-    return replace(entry, number=number, content=content)
+    return "\n".join(line for line in lines if not line.startswith(f"<!-- testsmith:{_NAME} "))
 
 
 def _distinct(entries: Iterable[StateEntry]) -> Iterator[StateEntry]:
@@ -426,15 +440,6 @@ def _distinct(entries: Iterable[StateEntry]) -> Iterator[StateEntry]:
             yield entry
 
 
-def _pasts(data: object) -> Iterator[PastSuggestion]:
-    for one in data if isinstance(data, list) else ():
-        if not (isinstance(one, list) and len(one) == len(("number", "content", "hidden"))):
-            continue
-        number, content, was_hidden = _number(one[0]), one[1], one[2] == 1
-        if number is not None and _is_digest(content):
-            yield PastSuggestion(number=number, content=content, was_hidden=was_hidden)
-
-
 def _distinct_past(
     pasts: Iterable[PastSuggestion], entries: Iterable[StateEntry]
 ) -> Iterator[PastSuggestion]:
@@ -445,49 +450,18 @@ def _distinct_past(
             yield past
 
 
-def _landings(data: object) -> Iterator[CommittedPlace]:
-    for one in data if isinstance(data, list) else ():
-        place, contents = (one[0], _digests(one[1:])) if isinstance(one, list) and one else ("", ())
-        if isinstance(place, str) and _LANDING.fullmatch(place) and contents:
-            yield CommittedPlace(place=place, contents=contents)
-
-
-def _digests(data: object) -> tuple[str, ...]:
-    found = (one for one in (data if isinstance(data, list) else ()) if _is_digest(one))
-    return tuple(dict.fromkeys(found))
-
-
-def _extra(data: Mapping[str, Any], known: frozenset[str]) -> Extra:
-    others = ((key, value) for key, value in data.items() if key not in known and _KEY.fullmatch(key))
+def _extra(read: _Block | _Entry) -> Extra:
+    """Return the unknown keys; none if they are too long or contain NaN."""
+    known = {field.name for field in fields(read)}
+    others = {key: value for key, value in vars(read).items() if key not in known and _KEY.fullmatch(key)}
     try:
-        extra = tuple((key, _json(value)) for key, value in others)
-    except RecursionError:
+        extra = tuple((key, _json(value)) for key, value in others.items())
+    except ValueError:
         return ()
-    text = "".join(key + value for key, value in extra)
-    is_deep = text.count("[") + text.count("{") > _EXTRA_DEPTH
-    return () if is_deep or len(text) > _EXTRA_LIMIT else extra
+    return extra if sum(len(key) + len(value) for key, value in extra) <= _EXTRA_LIMIT else ()
 
 
-def _next_number(data: object, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
+def _next_number(number: int, numbered: Iterable[StateEntry | PastSuggestion]) -> int:
     """Return a number above all known ones. Ignore a stored one far above them: the bot did not write it."""
     least = 1 + max((one.number or 0 for one in numbered), default=0)
-    number = _number(data) or 1
     return number if least <= number <= least + _NUMBERS_SKIPPED else least
-
-
-def _number(data: object) -> int | None:
-    if isinstance(data, bool) or not isinstance(data, int):
-        return None
-    return data if 0 < data <= NUMBER_LIMIT else None
-
-
-def _is_digest(data: object) -> bool:
-    return isinstance(data, str) and DIGEST.fullmatch(data) is not None
-
-
-def _is_text(data: object, limit: int) -> bool:
-    return isinstance(data, str) and len(data) <= limit and not _LONE_SURROGATE.search(data)
-
-
-def _one_of(kind: type[_Kind], data: object) -> _Kind | None:
-    return kind(data) if isinstance(data, str) and data in set(kind) else None

@@ -11,30 +11,25 @@ access can edit the line, so invalid entries are dropped one by one.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Literal
 
-from testsmith.forge.comment_markers import DIGEST
+from annotated_types import MaxLen
+
+from testsmith.decode import IF_VALID, Malformed, Matches, OrElse
+from testsmith.decode import decode as decode_json
+from testsmith.forge.comment_markers import DIGEST, HIDDEN_LIMIT, hidden_data, hidden_line
 from testsmith.forge.commits import OwnPull
-
-MEMORY_LIMIT = 20_000
-"""Maximum characters of the hidden line, including its markers."""
 
 REFUSED_LIMIT = 600
 """Maximum number of refused contents that are kept, most recent first."""
 
 _VERSION = 1
-_OPENING = "<!-- testsmith:sweep "
-_CLOSING = " -->"
-_READ_LIMIT = 2 * MEMORY_LIMIT
+_NAME = "sweep"
 _MEMBER_LIMIT = 1_000
 _SHOWN_LIMIT = 200
-_ENTRY = ("member", "content", "shown")
-_MEANT_FOR_MARKUP = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&@#"})
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_Digest = Annotated[str, Matches(DIGEST)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +66,7 @@ def encode(memory: SweepMemory) -> str:
     If the state is too large, parts are dropped in this order: display texts; the ids of the members proposed
     first; the oldest refused contents.
     """
-    return next(line for line in map(_line, _ever_smaller(memory)) if len(line) <= MEMORY_LIMIT)
+    return next(line for line in map(_line, _ever_smaller(memory)) if len(line) <= HIDDEN_LIMIT)
 
 
 def _ever_smaller(memory: SweepMemory) -> Iterator[SweepMemory]:
@@ -104,54 +99,37 @@ def _line(memory: SweepMemory) -> str:
         "proposed": [[one.member, one.content, one.shown[:_SHOWN_LIMIT]] for one in memory.proposed],
         "refused": list(memory.refused),
     }
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-    return f"{_OPENING}{text.translate(_MEANT_FOR_MARKUP)}{_CLOSING}"
+    return hidden_line(_NAME, data)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    version: Literal[1]
+    proposed: Annotated[
+        tuple[
+            Annotated[
+                tuple[Annotated[str, MaxLen(_MEMBER_LIMIT)], _Digest, Annotated[str, MaxLen(_SHOWN_LIMIT)]],
+                IF_VALID,
+            ],
+            ...,
+        ],
+        OrElse(()),
+    ] = ()
+    refused: Annotated[tuple[Annotated[_Digest, IF_VALID], ...], OrElse(())] = ()
 
 
 def decode(body: str) -> SweepMemory | None:
     """Return the state in the hidden line of a text, or None if there is no readable one."""
-    data = _parsed(_found_line(body))
-    if not isinstance(data, dict) or data.get("version") != _VERSION:
+    try:
+        read = decode_json(_Line, hidden_data(_NAME, body))
+    except Malformed:
         return None
     return SweepMemory(
-        proposed=tuple(_entries(data.get("proposed"))), refused=tuple(_digests(data.get("refused")))
+        proposed=tuple(
+            Proposed(member=member, content=content, shown=shown) for member, content, shown in read.proposed
+        ),
+        refused=tuple(dict.fromkeys(read.refused)),
     )
-
-
-def _found_line(body: str) -> str:
-    """Return the JSON of the last hidden line."""
-    lines = body.replace("\r\n", "\n").split("\n")
-    found = [one.rstrip() for one in lines if one.startswith(_OPENING) and len(one) <= _READ_LIMIT]
-    line = found[-1] if found else ""
-    return line[len(_OPENING) : -len(_CLOSING)] if line.endswith(_CLOSING) else ""
-
-
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _entries(data: object) -> Iterator[Proposed]:
-    for one in data if isinstance(data, list) else ():
-        if not (isinstance(one, list) and len(one) == len(_ENTRY)):
-            continue
-        member, content, shown = one
-        if _is_text(member, _MEMBER_LIMIT) and _is_digest(content) and _is_text(shown, _SHOWN_LIMIT):
-            yield Proposed(member=member, content=content, shown=shown)
-
-
-def _digests(data: object) -> Iterator[str]:
-    yield from dict.fromkeys(one for one in (data if isinstance(data, list) else ()) if _is_digest(one))
-
-
-def _is_digest(data: object) -> bool:
-    return isinstance(data, str) and DIGEST.fullmatch(data) is not None
-
-
-def _is_text(data: object, limit: int) -> bool:
-    return isinstance(data, str) and len(data) <= limit and not _LONE_SURROGATE.search(data)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

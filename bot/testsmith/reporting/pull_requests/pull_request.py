@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.forge.comment_markers import BODY_LIMIT, SUMMARY_MARK, length
-from testsmith.forge.pr_state import STATE_LIMIT
+from testsmith.forge.comment_markers import BODY_LIMIT, HIDDEN_LIMIT, SUMMARY_MARK, length
 from testsmith.forge.reconcile import Reconciled, ShownWhere, Texts
 from testsmith.model import Report, Suggestion
 from testsmith.reporting.phrases import count
@@ -28,7 +27,7 @@ from testsmith.reporting.pull_requests.member_status import (
 from testsmith.reporting.pull_requests.summary import Extras, summary_text
 from testsmith.reporting.rendering import View
 
-SUMMARY_LIMIT = BODY_LIMIT - STATE_LIMIT - 2 * len(SUMMARY_MARK)
+SUMMARY_LIMIT = BODY_LIMIT - HIDDEN_LIMIT - 2 * len(SUMMARY_MARK)
 """Maximum characters of the summary's text, leaving room for the stored state."""
 
 _MOST_ADDED = 200
