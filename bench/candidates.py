@@ -16,8 +16,8 @@ from bench.places import order_for
 from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.baseline import OwnSuite
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.project_tests.suite import OwnSuite
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin

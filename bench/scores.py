@@ -21,21 +21,16 @@ from bench.places import order_for
 from bench.projects import commit_all
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.jobs import ChangedModule, ChangedModules, TestJob
 from testsmith.git.repository import Repository
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.guidance import mutants_around
 from testsmith.languages.python.explorer.module_source import read_module
 from testsmith.languages.python.mutation.mutants import plain_text
-from testsmith.languages.python.running.harness import (
-    ChangedModule,
-    ChangedModules,
-    RunSetting,
-    TestJob,
-    run_jobs,
-)
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.project_tests.suite import changes_noticed
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
@@ -108,7 +103,7 @@ class Ground:
 
     module: Module
     source: str
-    workspace: Workspace
+    workspace: PythonWorkspace
     search: MemberSearch
     mutants: tuple[Mutant, ...]
     held_out: frozenset[int]

@@ -13,8 +13,9 @@ from bench.places import order_for
 from bench.pulls import PAIRS, pull_request
 from bench.subjects import NotToBeHad
 from testsmith.changes.members import find_members
+from testsmith.execution.baseline import OwnSuite
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.project_tests.suite import OwnSuite, measure_project_tests
+from testsmith.languages.python.running.project_tests.suite import measure_project_tests
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.settings import SelectionSettings, VerificationSettings

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from testsmith.execution.measurements import Measurements, NoMeasurements
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.generation.cached import CachedGenerator
 from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
-from testsmith.languages.python.running.project_tests.cache import Measurements, NoMeasurements
 from testsmith.languages.registry import languages
 from testsmith.llm.budget import SpendingMeter
 from testsmith.llm.factory import build_budget, build_provider

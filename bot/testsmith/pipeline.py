@@ -19,8 +19,11 @@ from testsmith import __version__
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.trusted_files import TrustedTree
 from testsmith.deadline import Deadline, TimeIsOver, next_group
+from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.measurements import Measurements, NoMeasurements
 from testsmith.execution.sandbox.interface import CannotRun, Sandbox
 from testsmith.execution.sandbox.layers import CannotIsolate
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.faults import (
     apart_from_faults,
     fault_in_words,
@@ -40,14 +43,13 @@ from testsmith.languages.python.running.import_check import (
     modules_that_do_not_load,
 )
 from testsmith.languages.python.running.interpreter import choose_interpreter, tracks_environment
-from testsmith.languages.python.running.project_tests.cache import Measurements, NoMeasurements
-from testsmith.languages.python.running.project_tests.suite import OwnSuite, measure_project_tests, with_base
+from testsmith.languages.python.running.project_tests.suite import measure_project_tests, with_base
 from testsmith.languages.python.running.python_version import (
     OtherPythonOrder,
     requires_python,
     with_other_python,
 )
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotConvert, CannotPlace
@@ -161,7 +163,7 @@ class RunOptions:
         repairs: Problems of existing tests for the model to fix, by member id.
         seed: Random seed of the offline engine; a different seed gives different tests.
         search: Members that were already found, in request order; None to find them.
-        workspace: Workspace that runs head's code; None to open one for this run.
+        workspace: PythonWorkspace that runs head's code; None to open one for this run.
     """
 
     repository: Repository | None = None
@@ -174,7 +176,7 @@ class RunOptions:
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0
     search: MemberSearch | None = None
-    workspace: Workspace | None = None
+    workspace: PythonWorkspace | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,9 +232,9 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Workspace for verification, and the baseline measured in it."""
+    """PythonWorkspace for verification, and the baseline measured in it."""
 
-    workspace: Workspace
+    workspace: PythonWorkspace
     own_suite: OwnSuite
 
 
@@ -527,7 +529,7 @@ def _members(run: _Run) -> list[Member]:
     return [asked.request.member for asked in run.requests.values()]
 
 
-async def _outcome_in(run: _Run, workspace: Workspace) -> RunOutcome:
+async def _outcome_in(run: _Run, workspace: PythonWorkspace) -> RunOutcome:
     engine = OfflineGenerator(workspace, run.given.seed)
     if not run.settings.verification.enabled:
         return await _unproven(run, await _asked_together(run, _generators(run, engine)))
@@ -596,7 +598,7 @@ def _observe_with(generator: object, observer: Observer) -> None:
         generator.observe_with(observer)
 
 
-async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
+async def _own_suite(run: _Run, workspace: PythonWorkspace) -> OwnSuite:
     """Measure the project's own tests, while candidates are generated."""
     settings = _with_suite_seconds(run, _SHARE_OF_MAKING)
     measuring = measure_project_tests(workspace, _members(run), settings, run.tools.measurements)
@@ -615,7 +617,7 @@ async def _own_suite(run: _Run, workspace: Workspace) -> OwnSuite:
     return await _with_base(run, workspace, suite)
 
 
-async def _with_base(run: _Run, workspace: Workspace, suite: OwnSuite) -> OwnSuite:
+async def _with_base(run: _Run, workspace: PythonWorkspace, suite: OwnSuite) -> OwnSuite:
     """Run the project's own tests with base's source, and return the suite with their results."""
     seconds = _with_suite_seconds(run, _SHARE_OF_OWN_TESTS).suite_seconds
     try:
@@ -634,7 +636,7 @@ def _with_suite_seconds(run: _Run, share: float) -> VerificationSettings:
     return replace(settings, suite_seconds=min(settings.suite_seconds, share * run.deadline.left))
 
 
-async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
+async def _with_other_python(run: _Run, workspace: PythonWorkspace) -> PythonWorkspace:
     """Look for another interpreter to run the tests on, while candidates are generated."""
     order = OtherPythonOrder(
         environment=run.tools.environment,
@@ -650,7 +652,7 @@ async def _with_other_python(run: _Run, workspace: Workspace) -> Workspace:
         return workspace
 
 
-async def _not_loading(run: _Run, workspace: Workspace) -> dict[str, Skipped]:
+async def _not_loading(run: _Run, workspace: PythonWorkspace) -> dict[str, Skipped]:
     """Return members that cannot be imported as skipped, before any model call is paid for."""
     members = _members(run)
     problems = await modules_that_do_not_load(workspace, {member.module for member in members})
@@ -685,7 +687,7 @@ def runs_code(settings: Settings) -> bool:
 
 
 @asynccontextmanager
-async def _workspace(run: _Run) -> AsyncIterator[Workspace]:
+async def _workspace(run: _Run) -> AsyncIterator[PythonWorkspace]:
     """Open a workspace in the sandbox that the settings require, or use the given one."""
     if run.given.workspace is not None:
         yield run.given.workspace

@@ -14,19 +14,20 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from testsmith.execution.jobs import TestJob
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, Sandbox
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.sandbox.layers import offer
 from testsmith.execution.sandbox.linux import kernel
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.install.installer import InstallOrder, install_project
 from testsmith.languages.python.running.python_version import (
     OtherPythonOrder,
     requires_python,
     with_other_python,
 )
-from testsmith.languages.python.running.workspace import CannotPrepare
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fakes.git_repository import GitRepository
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
@@ -22,7 +22,7 @@ async def small_workspace(
     head: Mapping[str, str],
     base: Mapping[str, str] | None = None,
     settings: VerificationSettings | None = None,
-) -> AsyncIterator[Workspace]:
+) -> AsyncIterator[PythonWorkspace]:
     """Give a workspace of a project whose files are these on head and, where given, those on base."""
     made = GitRepository.create(folder / "project")
     first = None if base is None else made.commit(dict(base))

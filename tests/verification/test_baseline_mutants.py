@@ -8,9 +8,9 @@ import pytest
 
 from fakes.mutants import a_mutant
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.execution.answers import Reached
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Mutant
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings

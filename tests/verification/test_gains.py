@@ -7,9 +7,9 @@ import pytest
 
 from fakes.mutants import a_mutant, a_mutation
 from fakes.reports import a_member
-from testsmith.execution.answers import Reached
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Operator
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
     FunctionGains,

@@ -11,9 +11,9 @@ import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import CountingProgress, small_workspace
+from testsmith.execution.baseline import OwnSuite
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.language import PYTHON
-from testsmith.languages.python.running.project_tests.suite import OwnSuite
 from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import VerificationSettings

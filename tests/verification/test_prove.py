@@ -10,14 +10,11 @@ from typing import Any
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.execution.answers import Reached
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import Reached
 from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.language import PYTHON
-from testsmith.languages.python.running.project_tests.suite import (
-    MemberBaseline,
-    OwnSuite,
-    measure_project_tests,
-)
+from testsmith.languages.python.running.project_tests.suite import measure_project_tests
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
     BaseOutcome,

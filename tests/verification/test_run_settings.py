@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.languages.python.running.workspace import Interpreter, Workspace
+from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
@@ -237,7 +237,7 @@ def proofs(
     return dict(zip(codes, asyncio.run(scenario()), strict=True))
 
 
-def with_other(workspace: Workspace, path: Path) -> Workspace:
+def with_other(workspace: PythonWorkspace, path: Path) -> PythonWorkspace:
     """Return a workspace with another interpreter, which says of itself that it is of Python 3.8."""
     interpreter = Interpreter(path=path, version=(3, 8), borrowed_folders=workspace.interpreter.packages)
     return replace(workspace, other=replace(workspace, interpreter=interpreter))

@@ -2,12 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.execution.answers import (
-    BESIDE_OWN_TESTS,
-    MOVED_CLOCK,
-    UNDER_CONFTEST,
-    WITHOUT_ADDOPTS,
-)
+from testsmith.execution.jobs import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
 from testsmith.languages.python.running.harness import RunSetting
 from testsmith.verification.run_settings import LEAP_EVENING, READABLE, head_settings, words_of
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fakes.mutants import a_mutant, a_mutation
-from testsmith.execution.answers import Reached
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline
+from testsmith.execution.baseline import MemberBaseline
+from testsmith.execution.jobs import Reached
 from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.model import (
     BaseOutcome,

@@ -14,21 +14,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from testsmith import pipeline
+from testsmith.execution.baseline import MemberBaseline, OwnSuite, WholeSuite
+from testsmith.execution.jobs import ChangedModules
 from testsmith.execution.project_copy import source_roots
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.language import language_of
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text
-from testsmith.languages.python.running.harness import ChangedModules
-from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite, measure_whole_suite
+from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.python.running.project_tests.run import files_not_loaded
-from testsmith.languages.python.running.project_tests.suite import (
-    MemberBaseline,
-    OwnSuite,
-    changes_noticed,
-    measure_project_tests,
-)
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.python.running.project_tests.suite import changes_noticed, measure_project_tests
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, MemberKind, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.report_assembly import numbered
@@ -56,7 +53,7 @@ class Scores:
 
 
 async def scores(
-    workspaces: tuple[Workspace, Workspace],
+    workspaces: tuple[PythonWorkspace, PythonWorkspace],
     members: Sequence[Member],
     settings: VerificationSettings,
     tools: pipeline.RunDependencies,
@@ -76,7 +73,9 @@ def _score(fates: Fates, known: set[tuple[str, int]]) -> MutationScore | None:
     return MutationScore(mutants=len(known), noticed=sum(fates[one] for one in known)) if known else None
 
 
-def _mutants(workspace: Workspace, members: Sequence[Member], most: int) -> dict[str, tuple[Mutant, ...]]:
+def _mutants(
+    workspace: PythonWorkspace, members: Sequence[Member], most: int
+) -> dict[str, tuple[Mutant, ...]]:
     found: dict[str, tuple[Mutant, ...]] = {}
     for member in members:
         try:
@@ -88,7 +87,7 @@ def _mutants(workspace: Workspace, members: Sequence[Member], most: int) -> dict
 
 
 async def _fates(
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     members: Sequence[Member],
     mutants: Mapping[str, Sequence[Mutant]],
     settings: VerificationSettings,
@@ -122,7 +121,7 @@ def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:
 
 
 def _changed(
-    workspace: Workspace, member: Member, mutants: Sequence[Mutant], baseline: MemberBaseline
+    workspace: PythonWorkspace, member: Member, mutants: Sequence[Mutant], baseline: MemberBaseline
 ) -> ChangedModules:
     source = plain_text((workspace.head.root / member.path).read_bytes())
     is_class = member.kind is MemberKind.CLASS
@@ -214,7 +213,9 @@ def _is_proposed(suggestion: Suggestion) -> bool:
     return suggestion.is_green and suggestion.evidence is not None
 
 
-def _with_edits(workspace: Workspace, ground: SweepWorkspace, plan: EditPlan, folder: Path) -> Workspace:
+def _with_edits(
+    workspace: PythonWorkspace, ground: SweepWorkspace, plan: EditPlan, folder: Path
+) -> PythonWorkspace:
     """Return a workspace on a copy of head with the planned edits."""
     root = folder / "project"
     shutil.copytree(workspace.head.root, root, symlinks=True)
@@ -293,7 +294,9 @@ def without(report: Report, members: set[str]) -> Report:
     return replace(report, suggestions=numbered(report.members, kept), skipped=(*report.skipped, *skipped))
 
 
-async def _figures(order: ConcludeOrder, beside: Workspace, report: Report, suite: WholeSuite) -> Concluded:
+async def _figures(
+    order: ConcludeOrder, beside: PythonWorkspace, report: Report, suite: WholeSuite
+) -> Concluded:
     """Return the figures before and after, using only mutants that were run both times."""
     counted = _coverage_after(order, suite)
     scored = await _scores(order, beside, report)
@@ -316,7 +319,7 @@ def _coverage_after(order: ConcludeOrder, suite: WholeSuite) -> Coverage | None:
     return coverage_of(files.values(), has_branches=has_branches)
 
 
-async def _scores(order: ConcludeOrder, beside: Workspace, report: Report) -> Scores:
+async def _scores(order: ConcludeOrder, beside: PythonWorkspace, report: Report) -> Scores:
     touched = {one.member for one in report.suggestions if _is_proposed(one)}
     members = [member for member in report.members if member.id in touched]
     workspace = order.ground.workspace

@@ -6,8 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from testsmith.languages.python.running.project_tests.baseline import FileReach
-from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite
+from testsmith.execution.baseline import FileReach, WholeSuite
 from testsmith.languages.source import MemberWeight, Reachable
 from testsmith.model import Member
 from testsmith.sweep_results import Coverage, Facts

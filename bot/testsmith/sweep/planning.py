@@ -11,13 +11,10 @@ from typing import Protocol
 
 from testsmith import __version__, pipeline
 from testsmith.changes.selection import Subjects, VisibleTree
+from testsmith.execution.baseline import CannotReadCoverage, WholeSuite
+from testsmith.execution.coverage_files import whole_from_coverage
 from testsmith.languages.language import Language, language_of
-from testsmith.languages.python.running.project_tests.baseline import CannotReadCoverage
-from testsmith.languages.python.running.project_tests.file_coverage import (
-    WholeSuite,
-    measure_whole_suite,
-    whole_from_coverage,
-)
+from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.source import CannotParse, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings

@@ -14,8 +14,9 @@ from testsmith import pipeline
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.model import Member
 from testsmith.settings import Settings
@@ -32,13 +33,13 @@ class SweepWorkspace:
     Attributes:
         repository: The repository to sweep.
         search: Every public member of the files and folders to sweep.
-        workspace: Workspace that runs the code of head; None if code is not, or cannot be, run.
+        workspace: PythonWorkspace that runs the code of head; None if code is not, or cannot be, run.
         obstacle: Why code cannot be run; empty if it can.
     """
 
     repository: Repository
     search: MemberSearch
-    workspace: Workspace | None = None
+    workspace: PythonWorkspace | None = None
     obstacle: str = ""
 
     @property

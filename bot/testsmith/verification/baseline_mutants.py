@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.mutation.mutants import plain_text
-from testsmith.languages.python.running.harness import ChangedModule, ChangedModules
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite, changes_noticed
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.project_tests.suite import changes_noticed
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, Progress
 from testsmith.verification.gains import OwnEvidence
@@ -82,12 +83,14 @@ class OwnTests:
 
     Args:
         own_suite: The measured suite.
-        workspace: Workspace to run the tests in.
+        workspace: PythonWorkspace to run the tests in.
         seconds: Time limit of one call of `learn`, for all its mutants together.
         progress: Progress display, advanced once per mutant.
     """
 
-    def __init__(self, own_suite: OwnSuite, workspace: Workspace, seconds: float, progress: Progress) -> None:
+    def __init__(
+        self, own_suite: OwnSuite, workspace: PythonWorkspace, seconds: float, progress: Progress
+    ) -> None:
         self._own_suite = own_suite
         self._workspace = workspace
         self._seconds = seconds

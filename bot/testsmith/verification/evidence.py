@@ -11,17 +11,19 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.execution.answers import CRASHED, TIMED_OUT, FunctionResult, JobResult, Place
-from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.python.running.harness import (
-    UTF_8,
-    RunSetting,
+from testsmith.execution.jobs import (
+    CRASHED,
+    TIMED_OUT,
+    FunctionResult,
+    JobResult,
+    Place,
     TestJob,
     TracedMember,
     batches_of,
-    run_jobs,
 )
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.python.running.harness import UTF_8, RunSetting, run_jobs
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
@@ -64,7 +66,7 @@ class RunSubject:
 
 async def gather_evidence(
     subjects: Sequence[RunSubject],
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     test_functions: TestFunctions,
     settings: VerificationSettings,
     progress: Progress,
@@ -73,7 +75,7 @@ async def gather_evidence(
 
     Args:
         subjects: The candidates.
-        workspace: Workspace to run them in.
+        workspace: PythonWorkspace to run them in.
         test_functions: Returns the names of a candidate's test functions.
         settings: Number of runs and time limits.
         progress: Progress display, advanced once per run of a candidate.
@@ -145,7 +147,7 @@ _Results = dict[RunSetting, dict[int, JobResult]]
 class _Runner:
     """Runs jobs under several settings concurrently."""
 
-    workspace: Workspace
+    workspace: PythonWorkspace
     progress: Progress
 
     async def run(self, settings: Sequence[RunSetting], jobs: Sequence[TestJob]) -> _Results:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from testsmith.languages.language import Language
 from testsmith.languages.python.running.harness import trouble_under_unittest
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotConvert
 from testsmith.model import Candidate, Member
@@ -24,14 +24,14 @@ class FrameworkForm:
     """Converts tests to the framework of their members.
 
     Attributes:
-        workspace: Workspace to run the tests in.
+        workspace: PythonWorkspace to run the tests in.
         language: Language of the tests.
         frameworks: Framework by member id.
         tree: Tree of head, whose settings are used to format tests.
         seconds: Time limit of one run.
     """
 
-    workspace: Workspace
+    workspace: PythonWorkspace
     language: Language
     frameworks: Mapping[str, str]
     tree: SourceTree

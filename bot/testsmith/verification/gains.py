@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.languages.mutants import Mutant, Operator
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof

@@ -13,20 +13,21 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.answers import PASSED, SKIPPED, JobResult
+from testsmith.execution.jobs import (
+    PASSED,
+    SKIPPED,
+    ChangedModule,
+    ChangedModules,
+    JobResult,
+    TestJob,
+    batches_of,
+)
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.mutants import Edit, Mutant, Replacement, Scope
 from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
-from testsmith.languages.python.running.harness import (
-    ChangedModule,
-    ChangedModules,
-    RunSetting,
-    TestJob,
-    batches_of,
-    run_jobs,
-)
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import MemberKind, Progress
 from testsmith.thresholds import GateTable
@@ -169,7 +170,7 @@ def _fails(status: str | None) -> bool:
 
 
 async def gather_mutants(
-    proofs: Sequence[Proof], workspace: Workspace, table: GateTable, progress: Progress
+    proofs: Sequence[Proof], workspace: PythonWorkspace, table: GateTable, progress: Progress
 ) -> tuple[Mutation, ...]:
     """Run candidates against the mutants of their members concurrently, and return the results.
 
@@ -177,7 +178,7 @@ async def gather_mutants(
 
     Args:
         proofs: The candidates. All of their test functions pass on head.
-        workspace: Workspace to run them in.
+        workspace: PythonWorkspace to run them in.
         table: Limits for the number of mutants and the time per candidate.
         progress: Progress display, advanced once per candidate.
     """
@@ -211,7 +212,7 @@ def _of_file(trial: _Trial, result: JobResult) -> Mutation:
 
 
 async def _run(
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     batches: Sequence[Sequence[TestJob]],
     progress: Progress | None,
     setting: RunSetting = _SETTING,
@@ -233,7 +234,9 @@ async def _run(
     return {number: result for task in tasks for number, result in task.result().items()}
 
 
-def _trials(proofs: Sequence[Proof], workspace: Workspace, table: GateTable) -> Iterator[tuple[int, _Trial]]:
+def _trials(
+    proofs: Sequence[Proof], workspace: PythonWorkspace, table: GateTable
+) -> Iterator[tuple[int, _Trial]]:
     """Yield the candidates that can be run, with their indexes."""
     for number, proof in enumerate(proofs):
         trial = _trial(proof, workspace, table) if proof.member.language == _LANGUAGE else None
@@ -241,7 +244,7 @@ def _trials(proofs: Sequence[Proof], workspace: Workspace, table: GateTable) -> 
             yield number, trial
 
 
-def _trial(proof: Proof, workspace: Workspace, table: GateTable) -> _Trial | None:
+def _trial(proof: Proof, workspace: PythonWorkspace, table: GateTable) -> _Trial | None:
     member = proof.member
     try:
         source = plain_text((workspace.head.root / member.path).read_bytes())

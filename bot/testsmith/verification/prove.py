@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from testsmith.execution.baseline import OwnSuite
 from testsmith.languages.language import Language
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
 from testsmith.languages.python.judge.smells.smells import smells_of
-from testsmith.languages.python.running.project_tests.suite import OwnSuite
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
@@ -64,7 +64,7 @@ class _Case:
 class _Prover:
     """Runs and judges candidates. The same code is run only once per member."""
 
-    workspace: Workspace
+    workspace: PythonWorkspace
     language: Language
     settings: VerificationSettings
     progress: Progress
@@ -148,7 +148,7 @@ def _key(subject: RunSubject) -> tuple[str, str]:
 
 async def prove(  # noqa: PLR0913 - everything that verification needs
     subjects: Sequence[RunSubject],
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     language: Language,
     settings: VerificationSettings,
     progress: Progress,
@@ -159,7 +159,7 @@ async def prove(  # noqa: PLR0913 - everything that verification needs
 
     Args:
         subjects: The candidates with their members, all of the language's language.
-        workspace: Workspace to run them in.
+        workspace: PythonWorkspace to run them in.
         language: Their language.
         settings: Number of runs and limits.
         progress: Progress display, advanced once per run of a candidate.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from testsmith.execution.answers import Place
+from testsmith.execution.jobs import Place
 from testsmith.model import Candidate, Member
 
 

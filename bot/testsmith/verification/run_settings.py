@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from testsmith.execution.answers import (
+from testsmith.execution.jobs import (
     BESIDE_OWN_TESTS,
     FAILED,
     MOVED_CLOCK,
@@ -17,8 +17,9 @@ from testsmith.execution.answers import (
     WITHOUT_ADDOPTS,
     FunctionResult,
     JobResult,
+    TestJob,
 )
-from testsmith.languages.python.running.harness import UTF_8, RunSetting, TestJob
+from testsmith.languages.python.running.harness import UTF_8, RunSetting
 
 ON_BASE = RunSetting(name="merge base", hash_seed=1, on_base=True)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from testsmith.execution.answers import read_answer
 from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
 from testsmith.languages.python.explorer.cases import read_told
+from testsmith.languages.python.running.answers import read_answer
 from testsmith.languages.python.running.project_tests.answers import read_suite
 
 BIG = "1" + "0" * 400
@@ -80,7 +80,7 @@ def test_read_answer__no_greeting_ends_the_run(greeting: str) -> None:
 
 MEASURED = """
 import resource, sys
-from testsmith.execution.answers import read_answer
+from testsmith.languages.python.running.answers import read_answer
 from testsmith.languages.python.running.project_tests.answers import read_suite
 from testsmith.execution.sandbox.interface import ProcessOutcome
 line = {"a": b'{"number": 0, "functions": [' + b"[]," * (10 << 20) + b"[]]}",

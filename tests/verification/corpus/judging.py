@@ -23,7 +23,7 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     with_other_python,
 )
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Label, Origin
@@ -113,7 +113,7 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
 
 
 @asynccontextmanager
-async def _workspace(repository: Repository, search: MemberSearch) -> AsyncIterator[Workspace]:
+async def _workspace(repository: Repository, search: MemberSearch) -> AsyncIterator[PythonWorkspace]:
     """Give a workspace as the program opens one."""
     environment = {"PATH": os.environ.get("PATH", os.defpath)}  # where other interpreters are found
     interpreter = choose_interpreter(SETTINGS.python, {}, repository.root)

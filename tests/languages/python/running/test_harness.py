@@ -13,18 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.execution.answers import MOVED_CLOCK, JobResult
+from testsmith.execution.jobs import MOVED_CLOCK, JobResult, TestJob, TracedMember, batches_of
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.languages.python.running.harness import (
-    RunSetting,
-    TestJob,
-    TracedMember,
-    batches_of,
-    install_workers,
-    run_jobs,
-)
-from testsmith.languages.python.running.workspace import Interpreter, ProjectCopy, Workspace, remove_folder
+from testsmith.execution.workspace import ProjectCopy, remove_folder
+from testsmith.languages.python.running.harness import RunSetting, install_workers, run_jobs
+from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 
 SHOP = """\
 import time
@@ -40,12 +34,12 @@ GOOD = "from shop import clamp\n\ndef test_good():\n    assert clamp(1, 2, 3) ==
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
+def workspace(tmp_path: Path) -> Iterator[PythonWorkspace]:
     root = (tmp_path / "scratch" / "head").resolve()
     root.mkdir(parents=True)
     (root / "shop.py").write_text(SHOP)
     install_workers(root.parent)
-    yield Workspace(
+    yield PythonWorkspace(
         head=ProjectCopy(root=root, source_roots=(root,)),
         base=None,
         interpreter=Interpreter(
@@ -59,7 +53,7 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 
 def run(
-    workspace: Workspace, *codes: str, seconds: float = 10.0, setting: RunSetting | None = None
+    workspace: PythonWorkspace, *codes: str, seconds: float = 10.0, setting: RunSetting | None = None
 ) -> list[JobResult]:
     traced = TracedMember(path="shop.py", first=4, last=7)
     jobs = [
@@ -85,7 +79,7 @@ def statuses(result: JobResult) -> dict[str, str]:
     return {name: function.status for name, function in result.functions.items()}
 
 
-def test_run_jobs__tells_how_each_function_ends(workspace: Workspace) -> None:
+def test_run_jobs__tells_how_each_function_ends(workspace: PythonWorkspace) -> None:
     code = """
         import pytest
         from shop import clamp
@@ -133,7 +127,7 @@ def test_run_jobs__tells_how_each_function_ends(workspace: Workspace) -> None:
     assert result.problem == ""
 
 
-def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: Workspace) -> None:
+def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: PythonWorkspace) -> None:
     code = """
         import pytest
         from shop import clamp
@@ -173,7 +167,7 @@ def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: Workspa
     assert result.loaded.lines == {5, 6}
 
 
-def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: Workspace) -> None:
+def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: PythonWorkspace) -> None:
     code = "seen = []\n" + "".join(f"def test_{n}():\n    seen.append({n})\n" for n in range(8))
     code += "def teardown_module():\n    raise ValueError(str(seen))\n"
     in_order, *shuffled = [
@@ -189,7 +183,7 @@ def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: Workspace
     assert shuffled[0] == shuffled[2]
 
 
-def test_run_jobs__settings_reach_the_tests(workspace: Workspace) -> None:
+def test_run_jobs__settings_reach_the_tests(workspace: PythonWorkspace) -> None:
     code = """
         import os, time
         def test_setting():
@@ -208,7 +202,7 @@ def test_run_jobs__settings_reach_the_tests(workspace: Workspace) -> None:
     assert set(statuses(run(workspace, code, setting=setting)[0]).values()) == {"passed"}
 
 
-def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: Workspace) -> None:
+def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: PythonWorkspace) -> None:
     strict = replace(workspace, pytest_ini="[pytest]\nfilterwarnings = error\n")
     code = "import warnings\ndef test_warns():\n    warnings.warn('x')\n"
     assert statuses(run(strict, code)[0]) == {"test_warns": "failed"}
@@ -217,7 +211,7 @@ def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: Wo
     }
 
 
-def test_run_jobs__a_module_that_does_not_load_says_why(workspace: Workspace) -> None:
+def test_run_jobs__a_module_that_does_not_load_says_why(workspace: PythonWorkspace) -> None:
     missing, syntax, raising, leaving = run(
         workspace,
         "import nothing_here\ndef test_x(): pass\n",
@@ -232,12 +226,12 @@ def test_run_jobs__a_module_that_does_not_load_says_why(workspace: Workspace) ->
     assert not missing.functions
 
 
-def test_run_jobs__a_fixture_that_is_not_there_is_named(workspace: Workspace) -> None:
+def test_run_jobs__a_fixture_that_is_not_there_is_named(workspace: PythonWorkspace) -> None:
     (result,) = run(workspace, "def test_x(nothing_here):\n    assert nothing_here\n")
     assert result.functions["test_x"].message == "in setup: fixture 'nothing_here' not found"
 
 
-def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> None:
+def test_run_jobs__modules_of_the_bot_are_not_there(workspace: PythonWorkspace) -> None:
     hiding = replace(
         workspace, interpreter=replace(workspace.interpreter, hidden_modules=("testsmith", "openai"))
     )
@@ -257,7 +251,7 @@ def test_run_jobs__modules_of_the_bot_are_not_there(workspace: Workspace) -> Non
     assert set(statuses(run(hiding, code)[0]).values()) == {"passed"}
 
 
-def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: Workspace) -> None:
+def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: PythonWorkspace) -> None:
     (workspace.head.root / "code.py").write_text("import os\n\nos._exit(0)\n")  # as pytest loads a `code`
     result = asyncio.run(
         run_jobs(workspace, RunSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])
@@ -265,7 +259,7 @@ def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: 
     assert result.problem == "the test module ended the test process outside its test functions"
 
 
-def test_run_jobs__owned_modules_come_from_the_copy_alone(workspace: Workspace) -> None:
+def test_run_jobs__owned_modules_come_from_the_copy_alone(workspace: PythonWorkspace) -> None:
     owning = replace(workspace, owned_modules=frozenset({"shop", "iniconfig_like", "unidiff"}))
     code = """
         import pytest
@@ -279,7 +273,9 @@ def test_run_jobs__owned_modules_come_from_the_copy_alone(workspace: Workspace) 
     assert set(statuses(run(owning, code)[0]).values()) == {"passed"}
 
 
-def test_run_jobs__each_test_starts_in_an_empty_folder_with_a_clean_environment(workspace: Workspace) -> None:
+def test_run_jobs__each_test_starts_in_an_empty_folder_with_a_clean_environment(
+    workspace: PythonWorkspace,
+) -> None:
     code = """
         import os, pathlib
         def test_folder():
@@ -293,7 +289,7 @@ def test_run_jobs__each_test_starts_in_an_empty_folder_with_a_clean_environment(
     assert [path.name for path in workspace.scratch.iterdir() if path.name.startswith("run-")] == []
 
 
-def test_run_jobs__functions_behind_a_hang_or_crash_are_run_all_the_same(workspace: Workspace) -> None:
+def test_run_jobs__functions_behind_a_hang_or_crash_are_run_all_the_same(workspace: PythonWorkspace) -> None:
     code = """
         import os, time
         def test_before(): pass
@@ -398,7 +394,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("attack", HOSTILE)
-def test_run_jobs__a_hostile_module_costs_nobody_else(attack: str, workspace: Workspace) -> None:
+def test_run_jobs__a_hostile_module_costs_nobody_else(attack: str, workspace: PythonWorkspace) -> None:
     started = time.monotonic()
     before, _, after = run(workspace, GOOD, HOSTILE[attack], GOOD, seconds=1.0)
     assert statuses(before) == {"test_good": "passed"}
@@ -408,7 +404,7 @@ def test_run_jobs__a_hostile_module_costs_nobody_else(attack: str, workspace: Wo
     assert [path.name for path in workspace.scratch.iterdir() if path.name.startswith("run-")] == []
 
 
-def test_run_jobs__leaves_no_process_behind(workspace: Workspace, tmp_path: Path) -> None:
+def test_run_jobs__leaves_no_process_behind(workspace: PythonWorkspace, tmp_path: Path) -> None:
     note = tmp_path / "daemon"
     code = f"""
         import os, pathlib, time
@@ -427,7 +423,7 @@ def test_run_jobs__leaves_no_process_behind(workspace: Workspace, tmp_path: Path
         os.kill(int(note.read_text()), 0)
 
 
-def test_run_jobs__cancelling_leaves_no_folder(workspace: Workspace, tmp_path: Path) -> None:
+def test_run_jobs__cancelling_leaves_no_folder(workspace: PythonWorkspace, tmp_path: Path) -> None:
     note = tmp_path / "child"
     code = f"""
         import os, pathlib, time
@@ -450,14 +446,16 @@ def test_run_jobs__cancelling_leaves_no_folder(workspace: Workspace, tmp_path: P
         os.kill(int(note.read_text()), signal.SIGCONT)
 
 
-def test_run_jobs__without_pytest_every_job_has_the_reason(workspace: Workspace, tmp_path: Path) -> None:
+def test_run_jobs__without_pytest_every_job_has_the_reason(
+    workspace: PythonWorkspace, tmp_path: Path
+) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "bare")], check=True)
     bare = replace(workspace.interpreter, path=tmp_path / "bare" / "bin" / "python")
     for result in run(replace(workspace, interpreter=bare), GOOD, GOOD):
         assert "No module named" in result.problem
 
 
-def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: Workspace) -> None:
+def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: PythonWorkspace) -> None:
     (workspace.head.root / "slow.py").write_text("import time\ntime.sleep(60)\n")
     (workspace.head.root / "needy.py").write_text("import nothing_here\n")
     jobs = [
@@ -495,7 +493,7 @@ def test_batches_of__keeps_all_processors_busy_with_few_starts(
     assert [job for batch in batches for job in batch] == asked
 
 
-def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: Workspace) -> None:
+def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: PythonWorkspace) -> None:
     code = """
         import datetime
         def test_x():
@@ -507,7 +505,7 @@ def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: Wo
     assert run(workspace, GOOD)[0].done == frozenset()
 
 
-def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: Workspace) -> None:
+def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: PythonWorkspace) -> None:
     code = """
         import os, random, pytest
         seen = []
@@ -545,7 +543,7 @@ def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: Wor
     }
 
 
-def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(workspace: Workspace) -> None:
+def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(workspace: PythonWorkspace) -> None:
     code = """
         import os, pathlib, tempfile
         def test_folder(): pathlib.Path("made").mkdir()
@@ -568,14 +566,14 @@ def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(worksp
     assert "again in the same folder: FileExistsError" in twice.functions["test_folder"].message
 
 
-def test_run_jobs__what_leaves_nothing_is_not_run_again(workspace: Workspace, tmp_path: Path) -> None:
+def test_run_jobs__what_leaves_nothing_is_not_run_again(workspace: PythonWorkspace, tmp_path: Path) -> None:
     count = tmp_path / "count"
     code = f"def test_x(tmp_path):\n    (tmp_path / 'x').touch()\n    open({str(count)!r}, 'a').write('x')\n"
     run(workspace, code, setting=RunSetting(name="", twice=True))
     assert count.read_text() == "x"
 
 
-def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) -> None:
+def test_run_jobs__files_that_a_function_leaves_are_named(workspace: PythonWorkspace) -> None:
     code = """
         import os, pathlib, tempfile
         import pytest
@@ -615,7 +613,7 @@ def test_run_jobs__files_that_a_function_leaves_are_named(workspace: Workspace) 
     assert all("\x1b" not in name and len(name) <= 100 for name in left["test_many"])
 
 
-def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Workspace) -> None:
+def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: PythonWorkspace) -> None:
     code = textwrap.dedent("""
         import pytest
         from shop import clamp
@@ -666,7 +664,7 @@ def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Work
     ]
 
 
-def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspace: Workspace) -> None:
+def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspace: PythonWorkspace) -> None:
     code = textwrap.dedent("""
         import pathlib
         from shop import clamp
@@ -687,7 +685,7 @@ def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspac
     ]
 
 
-def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Workspace) -> None:
+def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: PythonWorkspace) -> None:
     code = """
         import json
         import pytest
@@ -722,7 +720,7 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Works
     }
 
 
-def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace) -> None:
+def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: PythonWorkspace) -> None:
     code = """
         import socket, urllib.error, urllib.request
         def test_name(): socket.create_connection(("no-such-host.invalid", 80), timeout=2)
@@ -764,14 +762,16 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: Workspace)
     ],
 )
 def test_run_jobs__locale_and_folder_are_those_of_the_setting(
-    setting: RunSetting, claim: str, workspace: Workspace
+    setting: RunSetting, claim: str, workspace: PythonWorkspace
 ) -> None:
     code = f"import locale, os, random\ndef test_x(tmp_path):\n    assert {claim}\n"
     (result,) = run(workspace, code, setting=setting)
     assert (statuses(result), result.problem) == ({"test_x": "passed"}, "")
 
 
-def test_run_jobs__random_numbers_differ_from_test_to_test(workspace: Workspace, tmp_path: Path) -> None:
+def test_run_jobs__random_numbers_differ_from_test_to_test(
+    workspace: PythonWorkspace, tmp_path: Path
+) -> None:
     seen = tmp_path / "seen"
     code = f"import random\ndef test_x():\n    open({str(seen)!r}, 'a').write(f'{{random.random()}} ')\n"
     run(workspace, code, code, code)

@@ -10,9 +10,9 @@ import pytest
 
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
-from testsmith.execution.answers import PASSED
+from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.python_version import (
     FoundInterpreter,
     OtherPythonOrder,
@@ -21,7 +21,7 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     with_other_python,
 )
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.settings import SandboxChoice
 
 VERSION = (sys.version_info[0], sys.version_info[1])
@@ -34,10 +34,10 @@ def order(folder: Path, requires: str = ">=3.9") -> OtherPythonOrder:
 
 def found_in(
     tmp_path: Path, wanted: OtherPythonOrder, head: Mapping[str, str] | None = None
-) -> tuple[Workspace, str]:
+) -> tuple[PythonWorkspace, str]:
     """Look for another interpreter than one of Python 3.8; return the workspace, and how a test ends."""
 
-    async def scenario() -> tuple[Workspace, str]:
+    async def scenario() -> tuple[PythonWorkspace, str]:
         async with small_workspace(tmp_path, head or {"shop.py": "def one():\n    return 1\n"}) as opened:
             old = replace(opened, interpreter=replace(opened.interpreter, version=(3, 8)))
             workspace = await with_other_python(old, wanted)
@@ -92,7 +92,7 @@ def test_with_other_python__a_project_that_does_not_load_there_is_told_of(tmp_pa
 def test_with_other_python__holds_under_all_layers_of_the_sandbox(tmp_path: Path) -> None:
     """Both interpreters work in the same folders, under the same users."""
 
-    async def scenario() -> tuple[Workspace, list[str]]:
+    async def scenario() -> tuple[PythonWorkspace, list[str]]:
         async with small_workspace(tmp_path, {"shop.py": "def one():\n    return 1\n"}) as opened:
             sandbox = await build_sandbox(SandboxChoice.BEST_EFFORT, opened.interpreter.path)
             old = replace(opened.interpreter, version=(3, 8))

@@ -14,9 +14,11 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex
+from testsmith.execution.jobs import TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
 from testsmith.languages.python.running.python_version import (
     FittingPython,
@@ -25,7 +27,7 @@ from testsmith.languages.python.running.python_version import (
     fitting_python,
     interpreters_in,
 )
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
@@ -102,7 +104,7 @@ def test_check_version__names_the_way_to_another() -> None:
         check_version(OWN, wish("3.8"))
 
 
-async def opened(whole: WorkspaceOrder) -> tuple[Workspace, str]:
+async def opened(whole: WorkspaceOrder) -> tuple[PythonWorkspace, str]:
     code = "import platform\ndef test_version():\n    assert not platform.python_version()\n"
     async with open_workspace(whole) as workspace:
         results = await run_jobs(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import small_workspace
-from testsmith.execution.answers import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.execution.jobs import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult, TestJob
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"

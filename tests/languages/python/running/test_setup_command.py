@@ -10,11 +10,12 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels
-from testsmith.execution.answers import JobResult
+from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
@@ -92,7 +93,7 @@ def order(
     )
 
 
-async def run_on_both(whole: WorkspaceOrder, code: str) -> tuple[Workspace, JobResult, JobResult]:
+async def run_on_both(whole: WorkspaceOrder, code: str) -> tuple[PythonWorkspace, JobResult, JobResult]:
     job = TestJob(number=0, code=code, seconds=20.0)
     async with open_workspace(whole) as workspace:
         head = await run_jobs(workspace, RunSetting(name="head"), [job])

@@ -7,12 +7,9 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import function_member, small_workspace
-from testsmith.languages.python.running.harness import ChangedModule, ChangedModules
-from testsmith.languages.python.running.project_tests.suite import (
-    OwnSuite,
-    changes_noticed,
-    measure_project_tests,
-)
+from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.jobs import ChangedModule, ChangedModules
+from testsmith.languages.python.running.project_tests.suite import changes_noticed, measure_project_tests
 from testsmith.settings import VerificationSettings
 
 SHOP = """\

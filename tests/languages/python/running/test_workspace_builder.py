@@ -13,21 +13,22 @@ import pytest
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
-from testsmith.execution.answers import JobResult
+from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.settings import VerificationSettings
 
 
-async def look(folder: Path, head: dict[str, str], base: dict[str, str] | None = None) -> Workspace:
+async def look(folder: Path, head: dict[str, str], base: dict[str, str] | None = None) -> PythonWorkspace:
     async with small_workspace(folder, head, base) as workspace:
         return workspace
 
 
-async def run_one(workspace: Workspace, code: str, *, on_base: bool = False) -> JobResult:
+async def run_one(workspace: PythonWorkspace, code: str, *, on_base: bool = False) -> JobResult:
     setting = RunSetting(name="", on_base=on_base)
     return (await run_jobs(workspace, setting, [TestJob(number=0, code=code, seconds=10)]))[0]
 
@@ -106,7 +107,7 @@ def order_for(folder: Path) -> WorkspaceOrder:
 def test_open_workspace__tells_what_was_left_out(tmp_path: Path) -> None:
     order = replace(order_for(tmp_path), head=MemoryTree(files={"a.py": ""}, links={"out": "/etc/passwd"}))
 
-    async def scenario() -> Workspace:
+    async def scenario() -> PythonWorkspace:
         async with open_workspace(order) as workspace:
             return workspace
 
@@ -170,7 +171,7 @@ def test_open_workspace__an_environment_that_came_with_a_branch_is_not_used(tmp_
     (tmp_path / "project" / ".venv" / "pyvenv.cfg").write_text(settings)
     order = order_for(tmp_path / "project")
 
-    async def scenario() -> Workspace:
+    async def scenario() -> PythonWorkspace:
         async with open_workspace(order) as workspace:
             return workspace
 

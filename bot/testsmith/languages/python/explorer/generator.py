@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from testsmith.execution.workspace import ProjectCopy
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.languages.python.explorer.case_selection import choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
@@ -34,7 +35,7 @@ from testsmith.languages.python.explorer.trials import plan
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import (
     Candidate,
@@ -83,11 +84,11 @@ class OfflineGenerator:
     Each member is run once; its tests and its observations come from the same trials.
 
     Args:
-        workspace: Workspace to run the project in.
+        workspace: PythonWorkspace to run the project in.
         seed: Seed for random inputs; different seeds give different tests.
     """
 
-    def __init__(self, workspace: Workspace, seed: int = 0) -> None:
+    def __init__(self, workspace: PythonWorkspace, seed: int = 0) -> None:
         self._workspace = workspace
         self._explorer = Explorer(workspace)
         self._seed = seed

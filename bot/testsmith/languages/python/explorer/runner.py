@@ -7,11 +7,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.cases import ExplorerAnswer, read_told
 from testsmith.languages.python.explorer.trial import Trial
 from testsmith.languages.python.running.harness import worker_command
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import in_thread
 
 LONGEST_VALUE = 200
@@ -81,10 +82,10 @@ class Explorer:
     """Runs explorers in a workspace, as many concurrently as the workspace allows.
 
     Args:
-        workspace: Workspace of the project.
+        workspace: PythonWorkspace of the project.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: PythonWorkspace) -> None:
         self._workspace = workspace
         self._slots = asyncio.Semaphore(workspace.parallel)
 
@@ -128,7 +129,7 @@ class Explorer:
 
 
 def _planned(
-    workspace: Workspace, copy: ProjectCopy, job: ExplorerJob, setting: ExplorerSetting
+    workspace: PythonWorkspace, copy: ProjectCopy, job: ExplorerJob, setting: ExplorerSetting
 ) -> dict[str, object]:
     return {
         "roots": [str(root) for root in copy.source_roots],

@@ -7,7 +7,6 @@ the remaining jobs run in a new worker.
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -16,10 +15,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
-from testsmith.execution.answers import JobResult, WorkerAnswer, read_answer
+from testsmith.execution.jobs import ChangedModules, JobResult, TestJob
 from testsmith.execution.sandbox.interface import CannotRun, Command, shown
+from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
+from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import in_thread
 
 _SOURCE = Path(__file__).parent / "worker"
@@ -38,7 +39,7 @@ def install_workers(scratch: Path) -> Path:
 
 
 def worker_command(  # noqa: PLR0913 - all of it makes one process
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     name: str,
     *,
     copy: ProjectCopy,
@@ -49,10 +50,10 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
     """Return the command that runs one program of `worker/`.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         name: Module name of the program.
         copy: Copy of the project that the program may read.
-        folder: Working folder, see `Workspace.new_folder`.
+        folder: Working folder, see `PythonWorkspace.new_folder`.
         stdin: Standard input.
         variables: Additional environment variables.
     """
@@ -90,8 +91,6 @@ def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
 _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
-_JOBS_WORTH_A_START = 8
-"""Starting a worker takes about as much CPU time as four runs of a small test module."""
 
 UTF_8 = "C.UTF-8"
 """A language-neutral UTF-8 locale."""
@@ -157,89 +156,8 @@ class RunSetting:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TracedMember:
-    """Location of a member whose lines are traced.
-
-    Attributes:
-        path: File, relative to the git root.
-        first: First line, including decorators.
-        last: Last line.
-    """
-
-    path: str
-    first: int
-    last: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedModule:
-    """One mutant of a module.
-
-    Attributes:
-        number: Identifies it within its job.
-        edit: Start offset, end offset (exclusive) and replacement text.
-        function: Plain name and first line of the outermost function it is in; None if it runs when the
-            module is loaded.
-        tests: Test functions to run.
-        whole: Whether to run all of them instead of stopping at the first failure.
-    """
-
-    number: int
-    edit: tuple[int, int, str]
-    function: tuple[str, int] | None
-    tests: frozenset[str]
-    whole: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangedModules:
-    """All mutants of one module that a test module is run against.
-
-    Attributes:
-        path: File of the module, relative to the git root.
-        source: Source text with LF line endings.
-        names: All functions of the test module.
-        changes: The mutants.
-        direct: Module the member is imported from, its dotted name there, and the mutant that removes it. A
-            worker calls the member to show that mutants written to a file take effect. None if not needed.
-    """
-
-    path: str
-    source: str
-    names: frozenset[str]
-    changes: tuple[ChangedModule, ...]
-    direct: tuple[str, str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestJob:
-    """One test module to run, or one module of the project to import.
-
-    Attributes:
-        number: Identifies the job within its batch.
-        code: Text of the test module, or the dotted name of the module to import.
-        seconds: Time limit.
-        is_import: Whether to import a module instead of running tests.
-        traced: Member whose lines are traced, if any.
-        without: Names of test functions to leave out.
-        changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
-        beside: Test file of the project that would hold the test module (it may not exist), relative to the
-            git root; None if unknown.
-    """
-
-    number: int
-    code: str
-    seconds: float
-    is_import: bool = False
-    traced: TracedMember | None = None
-    without: frozenset[str] = frozenset()
-    changed: ChangedModules | None = None
-    beside: str | None = None
-
-
 async def run_jobs(
-    workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]
+    workspace: PythonWorkspace, setting: RunSetting, jobs: Sequence[TestJob]
 ) -> dict[int, JobResult]:
     """Run jobs under one setting, in one process if possible, and return a result for each.
 
@@ -260,7 +178,7 @@ async def run_jobs(
     return results
 
 
-async def run_plan(workspace: Workspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
+async def run_plan(workspace: PythonWorkspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
     """Run jobs in one worker and return its answer.
 
     Raises:
@@ -327,7 +245,7 @@ def _seconds(jobs: Sequence[TestJob]) -> float:
 
 
 def _plan(
-    workspace: Workspace, copy: ProjectCopy, setting: RunSetting, jobs: Sequence[TestJob]
+    workspace: PythonWorkspace, copy: ProjectCopy, setting: RunSetting, jobs: Sequence[TestJob]
 ) -> dict[str, object]:
     return {
         "roots": [str(root) for root in copy.source_roots],
@@ -379,17 +297,6 @@ def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -
     }
 
 
-def batches_of(
-    jobs: Sequence[TestJob], settings: int, parallel: int, most: int = 20
-) -> list[Sequence[TestJob]]:
-    """Split jobs for one setting to keep all processors busy while each worker start pays off."""
-    to_keep_all_busy = math.ceil(parallel / settings)
-    worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
-    evenly = math.ceil(len(jobs) * settings / (parallel * 3))
-    size = max(1, min(most, max(worth_a_start, evenly)))
-    return [jobs[start : start + size] for start in range(0, len(jobs), size)]
-
-
 _MOST_SHOWN = 300
 _PROGRAM = """\
 import pathlib, runpy, sys
@@ -399,11 +306,11 @@ runpy.run_module("unittest", run_name="__main__", alter_sys=True)
 """
 
 
-async def trouble_under_unittest(workspace: Workspace, code: str, seconds: float) -> str:
+async def trouble_under_unittest(workspace: PythonWorkspace, code: str, seconds: float) -> str:
     """Return why a module's tests do not all pass under `python -m unittest`; empty if they do.
 
     Args:
-        workspace: Workspace; the tests run on head.
+        workspace: PythonWorkspace; the tests run on head.
         code: Text of the module.
         seconds: Time limit.
 

@@ -6,10 +6,10 @@ import asyncio
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from testsmith.execution.answers import FAILED
+from testsmith.execution.jobs import FAILED, TestJob, batches_of
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.python.running.harness import RunSetting, TestJob, batches_of, run_jobs
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import Member
 from testsmith.tasks import gather
 
@@ -39,11 +39,11 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
     return f"could not import {module} (no module named '{missing['name']}'). {advice}"
 
 
-async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str]) -> dict[str, str]:
+async def modules_that_do_not_load(workspace: PythonWorkspace, modules: Iterable[str]) -> dict[str, str]:
     """Import modules of head, each in its own process, and return the reason for each that fails.
 
     Args:
-        workspace: Workspace to import in.
+        workspace: PythonWorkspace to import in.
         modules: Dotted names.
     """
     names = sorted(set(modules))
@@ -63,11 +63,11 @@ async def modules_that_do_not_load(workspace: Workspace, modules: Iterable[str])
     return {name: reason for part in found for name, reason in part.items()}
 
 
-async def members_that_do_not_exist(workspace: Workspace, members: Sequence[Member]) -> frozenset[str]:
+async def members_that_do_not_exist(workspace: PythonWorkspace, members: Sequence[Member]) -> frozenset[str]:
     """Return the ids of members whose name is missing or refers to something other than their definition.
 
     Args:
-        workspace: Workspace to check in.
+        workspace: PythonWorkspace to check in.
         members: Members defined under a condition, in modules that load.
 
     Raises:
@@ -118,7 +118,7 @@ def _lookup(member: Member) -> str:
     )
 
 
-def does_not_exist(member: Member, workspace: Workspace) -> str:
+def does_not_exist(member: Member, workspace: PythonWorkspace) -> str:
     """Return why no test is written for a member whose name does not refer to its definition."""
     version = "{}.{}".format(*workspace.interpreter.version)
     return (

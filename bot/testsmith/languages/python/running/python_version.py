@@ -15,12 +15,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from testsmith.execution.answers import PASSED
+from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.isolated import for_interpreter
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_plan
+from testsmith.execution.workspace import CannotPrepare
+from testsmith.languages.python.running.harness import RunSetting, run_plan
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
-from testsmith.languages.python.running.workspace import CannotPrepare, Interpreter, Workspace
+from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.languages.source import SourceTree
 
 _MINORS = range(9, 16)
@@ -59,7 +60,7 @@ class FoundInterpreter:
         return f"Python {self.version[0]}.{self.version[1]} at {self.path}"
 
 
-async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Workspace:
+async def with_other_python(workspace: PythonWorkspace, order: OtherPythonOrder) -> PythonWorkspace:
     """Add the oldest other interpreter that the project supports and that can run the tests.
 
     If there are candidates but none can be used, a note says why.
@@ -70,7 +71,7 @@ async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Wo
     reasons: list[str] = []
     for one in allowed(found, order.requires)[:_MOST_TRIED]:
         other = await _tried(workspace, one, order)
-        if isinstance(other, Workspace):
+        if isinstance(other, PythonWorkspace):
             return replace(workspace, other=other)
         reasons.append(f"{one} ({other})")
     if not reasons:
@@ -79,7 +80,9 @@ async def with_other_python(workspace: Workspace, order: OtherPythonOrder) -> Wo
     return replace(workspace, notes=(*workspace.notes, note))
 
 
-async def _tried(workspace: Workspace, found: FoundInterpreter, order: OtherPythonOrder) -> Workspace | str:
+async def _tried(
+    workspace: PythonWorkspace, found: FoundInterpreter, order: OtherPythonOrder
+) -> PythonWorkspace | str:
     """Return the workspace with another interpreter, or why that interpreter cannot be used."""
     packages = workspace.interpreter.packages
     interpreter = Interpreter(
@@ -100,7 +103,7 @@ async def _tried(workspace: Workspace, found: FoundInterpreter, order: OtherPyth
         return str(error)
 
 
-async def _trouble(workspace: Workspace, found: FoundInterpreter, modules: Sequence[str]) -> str:
+async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, modules: Sequence[str]) -> str:
     """Return why tests of the members cannot be run; empty if they can."""
     imports = [
         TestJob(number=number, code=module, seconds=_SECONDS, is_import=True)

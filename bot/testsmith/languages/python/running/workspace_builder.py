@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from testsmith.execution.answers import PASSED, Greeting
+from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.project_copy import (
     CopyReport,
     bring_ignored_files,
@@ -21,9 +21,11 @@ from testsmith.execution.project_copy import (
 )
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
+from testsmith.execution.workspace import CannotPrepare, ProjectCopy
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.python.running.harness import RunSetting, TestJob, install_workers, run_plan
+from testsmith.languages.python.running.answers import Greeting
+from testsmith.languages.python.running.harness import RunSetting, install_workers, run_plan
 from testsmith.languages.python.running.install.installed import with_installation
 from testsmith.languages.python.running.install.installer import InstallOrder, install_project, version_of
 from testsmith.languages.python.running.interpreter import (
@@ -44,13 +46,7 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     version_of_program,
 )
-from testsmith.languages.python.running.workspace import (
-    UNKNOWN_VERSION,
-    CannotPrepare,
-    Interpreter,
-    ProjectCopy,
-    Workspace,
-)
+from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
@@ -80,7 +76,7 @@ class WorkspaceOrder:
 
 
 @asynccontextmanager
-async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[Workspace]:
+async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace]:
     """Yield a workspace and remove it at the end.
 
     Raises:
@@ -155,7 +151,7 @@ def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) 
     )
 
 
-async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+async def _laid_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
     try:
         return await in_thread(_lay_out, order, scratch)
     except OSError as error:
@@ -166,7 +162,7 @@ async def _laid_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
         ) from error
 
 
-def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
+def _lay_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
     """Write everything into the scratch folder; the interpreter is still unknown."""
     install_workers(scratch)
     repository = order.repository
@@ -180,7 +176,7 @@ def _lay_out(order: WorkspaceOrder, scratch: Path) -> Workspace:
     roots = [*head.source_roots, *(base.source_roots if base else ())]
     ini = pytest_ini(order.head, repository.project)
     notes = (ini.note, _left_out({*head_report.refused, *base_report.refused}))
-    return Workspace(
+    return PythonWorkspace(
         head=head,
         base=base,
         interpreter=Interpreter(path=Path(), version=UNKNOWN_VERSION),
@@ -213,7 +209,7 @@ def _left_out(paths: set[str]) -> str:
     return f"left out of the copy that is run, as too large, too deep or leading out of it: {named}{more}"
 
 
-async def _tried(workspace: Workspace) -> Workspace:
+async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:
     """Run the interpreter, first under the project's strictness, and store what it reports in the workspace.
 
     Installed packages could print anything in its name, so it cannot set paths or change a known version.
@@ -238,7 +234,7 @@ async def _tried(workspace: Workspace) -> Workspace:
     return replace(workspace, pytest_ini=PLAIN_INI, notes=(*workspace.notes, note))
 
 
-async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
+async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:
     """Run a test that always passes; return the interpreter's report and whether the test passed.
 
     Raises:
@@ -257,7 +253,7 @@ async def _trial(workspace: Workspace) -> tuple[Greeting, bool]:
     return answer.greeting, result is not None and [r.status for r in result.functions.values()] == [PASSED]
 
 
-def _without_pytest(workspace: Workspace, problem: str | None) -> str:
+def _without_pytest(workspace: PythonWorkspace, problem: str | None) -> str:
     own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
     if own:
         return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fakes.workspaces import small_workspace
 from testsmith.languages.python.running.install.installed import Installed, with_installation
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 
 HEAD = {"src/shop/__init__.py": "", "libs/tills/tills.py": "SIDE = 'head'\n"}
 BASE = {"src/shop/__init__.py": "", "libs/tills/tills.py": "SIDE = 'base'\n"}
@@ -30,7 +30,7 @@ def installation(folder: Path) -> tuple[Installed, Path]:
 def used(folder: Path, installed: Installed) -> tuple[list[str], list[str], list[str]]:
     """Return the source roots of both sides, and the files of both, relative to their copies."""
 
-    async def scenario() -> Workspace:
+    async def scenario() -> PythonWorkspace:
         async with small_workspace(folder / "repository", HEAD, BASE) as workspace:
             found = with_installation(workspace, installed)
             assert found.base is not None

@@ -13,15 +13,16 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, made_wheel, shop_wheels
-from testsmith.execution.answers import JobResult
+from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, TestJob, run_jobs
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.install.installer import version_of
 from testsmith.languages.python.running.install.package_index import uv_program
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.run import run_suite
-from testsmith.languages.python.running.workspace import CannotPrepare, Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
@@ -68,7 +69,7 @@ def order(project: Repository, index: PackageIndex) -> WorkspaceOrder:
     )
 
 
-async def run_on_both(workspace: Workspace, code: str) -> tuple[JobResult, JobResult]:
+async def run_on_both(workspace: PythonWorkspace, code: str) -> tuple[JobResult, JobResult]:
     job = TestJob(number=0, code=code, seconds=20.0)
     head = await run_jobs(workspace, RunSetting(name="head"), [job])
     base = await run_jobs(workspace, RunSetting(name="base", on_base=True), [job])
@@ -77,7 +78,7 @@ async def run_on_both(workspace: Workspace, code: str) -> tuple[JobResult, JobRe
 
 @pytest.mark.slow
 def test_install__the_project_and_what_its_tests_need(index: PackageIndex) -> None:
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, JobResult]:
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult, JobResult]:
         async with open_workspace(whole) as workspace:
             return workspace, *await run_on_both(workspace, TEST)
 
@@ -107,7 +108,7 @@ def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageInd
     }
     code = "import shop\ndef test_it():\n    import for_tests\n    assert shop.VALUE == 5\n"
 
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
         async with open_workspace(whole) as workspace:
             return workspace, (await run_on_both(workspace, code))[0]
 
@@ -125,7 +126,7 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
         "tox.ini": "[testenv]\ndeps = for-tests\n",
     }
 
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
         async with open_workspace(whole) as workspace:
             return workspace, (await run_on_both(workspace, TEST))[0]
 
@@ -165,7 +166,7 @@ def test_install__a_pytest_that_works_here(index: PackageIndex, asked: str, prob
     head: dict[str, str | bytes | None] = {"requirements-test.txt": f"{asked}\nfor-tests\n"}
     head["test_shop.py"] = "def test_it():\n    pass\n"
 
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult, SuiteAnswer]:
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult, SuiteAnswer]:
         async with open_workspace(whole) as workspace:
             result = (await run_on_both(workspace, TEST))[0]
             return workspace, result, await run_suite(workspace, (), 60.0)
@@ -215,7 +216,7 @@ def test_versions():
     assert (version("needed"), version("for-tests")) == ("1.0", "1.0")
 """
 
-    async def scenario(whole: WorkspaceOrder) -> tuple[Workspace, JobResult]:
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
         async with open_workspace(whole) as workspace:
             return workspace, (await run_on_both(workspace, code))[0]
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from testsmith.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
+from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED
 from testsmith.languages.python.running.project_tests.answers import OwnTest, SuiteAnswer
 from testsmith.languages.python.running.project_tests.failing_members import FailingMembers
 from testsmith.model import Change, Member, MemberKind

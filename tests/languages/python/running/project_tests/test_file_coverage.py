@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 from fakes.workspaces import small_workspace
-from testsmith.languages.python.running.project_tests.file_coverage import WholeSuite, measure_whole_suite
+from testsmith.execution.baseline import WholeSuite
+from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.python.running.project_tests.run import files_not_loaded
 from testsmith.settings import VerificationSettings
 

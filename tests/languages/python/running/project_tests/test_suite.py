@@ -9,16 +9,15 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import function_member, small_workspace
+from testsmith.execution.baseline import OnBase, OwnSuite
+from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, Sandbox
-from testsmith.languages.python.running.harness import ChangedModule, ChangedModules
-from testsmith.languages.python.running.project_tests.baseline import OnBase
 from testsmith.languages.python.running.project_tests.suite import (
-    OwnSuite,
     changes_noticed,
     measure_project_tests,
     with_base,
 )
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import Baseline, BaselineStatus, Member
 from testsmith.settings import VerificationSettings
 
@@ -587,7 +586,7 @@ def noticed(
 ) -> dict[int, bool]:
     changed = ChangedModules(path="shop.py", source=SHOP, names=frozenset(), changes=changes)
 
-    async def scenario(workspace: Workspace) -> dict[str, dict[int, bool]]:
+    async def scenario(workspace: PythonWorkspace) -> dict[str, dict[int, bool]]:
         return await changes_noticed(workspace, {"shop.py::clamp": changed}, seconds)
 
     async def whole() -> dict[str, dict[int, bool]]:

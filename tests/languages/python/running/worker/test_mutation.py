@@ -7,15 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import small_workspace
-from testsmith.execution.answers import FAILED, PASSED, read_answer
+from testsmith.execution.jobs import FAILED, PASSED, ChangedModule, ChangedModules, TestJob
 from testsmith.execution.sandbox.interface import ProcessOutcome
-from testsmith.languages.python.running.harness import (
-    ChangedModule,
-    ChangedModules,
-    RunSetting,
-    TestJob,
-    run_jobs,
-)
+from testsmith.languages.python.running.answers import read_answer
+from testsmith.languages.python.running.harness import RunSetting, run_jobs
 
 SOURCE = "LIMIT = 3\n\n\ndef low(n):\n    return n < LIMIT\n"
 TESTS = "import shop\n\ndef test_x():\n    assert shop.low(2) and not shop.low(3)\n"

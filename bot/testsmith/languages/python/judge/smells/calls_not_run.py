@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from testsmith.execution.answers import Place
+from testsmith.execution.jobs import Place
 from testsmith.languages.python.judge.documentation.questions import short
 from testsmith.languages.python.judge.smells.test_function import (
     EXPECTING,

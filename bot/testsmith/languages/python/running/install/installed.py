@@ -20,8 +20,9 @@ from testsmith.execution.project_copy import (
     source_roots,
     top_level_modules,
 )
+from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.interpreter import installed_folders
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.python.running.workspace import PythonWorkspace
 
 _MOST_BYTES = 65_536
 _MOST_FOLDERS = 50
@@ -54,7 +55,7 @@ class Installed:
         return installed_folders(self.environment)
 
 
-def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
+def with_installation(workspace: PythonWorkspace, installed: Installed) -> PythonWorkspace:
     """Return a workspace that uses an installation, with the files created by the build in its copies.
 
     The copy that was installed is removed because it does not run.
@@ -76,7 +77,7 @@ def with_installation(workspace: Workspace, installed: Installed) -> Workspace:
     return workspace
 
 
-def _bring_made_files(workspace: Workspace, installed: Installed) -> None:
+def _bring_made_files(workspace: PythonWorkspace, installed: Installed) -> None:
     """Copy files created by the build into head and base, except files of head, which base must not get."""
     head, names = workspace.head, workspace.owned_modules
     copies = [copy for copy in (head, workspace.base) if copy is not None]

@@ -19,6 +19,7 @@ from testsmith.execution.project_copy import write_copy
 from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
 from testsmith.execution.sandbox.users import take_back
 from testsmith.execution.shell import in_folder, last_words, shell_command
+from testsmith.execution.workspace import CannotPrepare, remove_folder
 from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
@@ -31,7 +32,6 @@ from testsmith.languages.python.running.install.package_index import (
     uv_program,
     uv_variables,
 )
-from testsmith.languages.python.running.workspace import CannotPrepare, remove_folder
 from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
 

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from testsmith.languages.python.running.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _ADDRESSES = (

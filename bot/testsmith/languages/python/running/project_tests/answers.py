@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from testsmith.execution.answers import CRASHED, FAILED, PASSED, SKIPPED
+from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED
 from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
 
 MOST_TESTS = 100_000

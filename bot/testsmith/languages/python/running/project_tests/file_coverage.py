@@ -8,31 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from testsmith.execution.sandbox.interface import CannotRun, Command, ProcessOutcome
-from testsmith.execution.shell import in_folder, last_words, shell_command
-from testsmith.languages.python.running.harness import process_variables
-from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, not_loaded_notes
-from testsmith.languages.python.running.project_tests.baseline import (
+from testsmith.execution.baseline import (
     CannotReadCoverage,
     FileCoverage,
     FileReach,
-    MeasuredCoverage,
     OwnSuite,
+    WholeSuite,
 )
+from testsmith.execution.coverage_files import whole_from_coverage
+from testsmith.execution.sandbox.interface import CannotRun, Command, ProcessOutcome
+from testsmith.execution.shell import in_folder, last_words, shell_command
+from testsmith.execution.workspace import ProjectCopy, remove_folder
+from testsmith.languages.python.running.harness import process_variables
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, not_loaded_notes
 from testsmith.languages.python.running.project_tests.command import ShellCommand
-from testsmith.languages.python.running.project_tests.coverage_files import read_coverage, suite_from_coverage
+from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
 from testsmith.languages.python.running.project_tests.run import (
     copy_for_own_tests,
     limits_of_own_tests,
     run_whole_suite,
 )
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
@@ -42,7 +43,7 @@ _Read = TypeVar("_Read")
 
 
 async def run_shell_suite(
-    workspace: Workspace, command: ShellCommand, members: Sequence[Member], seconds: float
+    workspace: PythonWorkspace, command: ShellCommand, members: Sequence[Member], seconds: float
 ) -> OwnSuite:
     """Run the project's tests with a shell command; return the members' baseline from the coverage file.
 
@@ -57,7 +58,7 @@ async def run_shell_suite(
 
 
 async def with_shell_coverage(
-    workspace: Workspace, command: ShellCommand, seconds: float, read: Callable[[Path], _Read]
+    workspace: PythonWorkspace, command: ShellCommand, seconds: float, read: Callable[[Path], _Read]
 ) -> _Read:
     """Run the project's tests with a shell command and read the coverage file that they write.
 
@@ -77,7 +78,7 @@ async def with_shell_coverage(
         await in_thread(remove_folder, folder)
 
 
-def _command(workspace: Workspace, copy: ProjectCopy, folder: Path, text: str) -> Command:
+def _command(workspace: PythonWorkspace, copy: ProjectCopy, folder: Path, text: str) -> Command:
     python = workspace.interpreter.path
     return Command(
         argv=in_folder(python, copy.source_roots[0], (*shell_command(), text)),
@@ -116,32 +117,13 @@ def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
     return place
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WholeSuite:
-    """Coverage of whole files by all tests together.
-
-    Attributes:
-        files: Coverage by path relative to the git root. Files not listed were not reached.
-        is_known: Whether anything was measured; if not, files missing from `files` mean nothing.
-        has_branches: Whether branches were measured.
-        failed: Tests that did not pass and test files that could not be loaded; None if unknown.
-        notes: Remarks for the report.
-    """
-
-    files: Mapping[str, FileReach] = field(default_factory=dict)
-    is_known: bool = False
-    has_branches: bool = False
-    failed: frozenset[str] | None = None
-    notes: tuple[str, ...] = ()
-
-
 async def measure_whole_suite(
-    workspace: Workspace, paths: Sequence[str], settings: VerificationSettings
+    workspace: PythonWorkspace, paths: Sequence[str], settings: VerificationSettings
 ) -> WholeSuite:
     """Run the project's tests and return their coverage of whole files.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         paths: Source files, relative to the git root.
         settings: Time limit and other settings.
     """
@@ -189,68 +171,3 @@ def _notes(answer: SuiteAnswer) -> list[str]:
             else ()
         ),
     ]
-
-
-def whole_from_coverage(paths: Sequence[str], file: Path, new_folder: Callable[[str], Path]) -> WholeSuite:
-    """Return the coverage of source files according to a coverage file.
-
-    Args:
-        paths: Source files, relative to the git root.
-        file: The coverage file.
-        new_folder: Creates an empty folder for a copy of it.
-
-    Raises:
-        CannotReadCoverage: The file cannot be used, or contains none of the source files.
-        OSError: The file cannot be read.
-    """
-    measured = read_coverage(file, new_folder)
-    found = _matched(paths, measured)
-    if paths and not found:
-        raise CannotReadCoverage(f"{file.name} says nothing of any file that is swept")
-    return WholeSuite(
-        files={path: FileReach(coverage) for path, coverage in found.items()},
-        is_known=True,
-        has_branches=measured.has_branches,
-        notes=(f"what your tests reach was read from {file.name}",),
-    )
-
-
-def _matched(paths: Sequence[str], measured: MeasuredCoverage) -> dict[str, FileCoverage]:
-    """Return the coverage of each path, matched by the longest common suffix.
-
-    A report contains paths as they were where the tests ran: below another folder, or below a source root.
-    """
-    by_name: dict[str, list[str]] = {}
-    for place in measured.files:
-        by_name.setdefault(place.rpartition("/")[2], []).append(place)
-    found: dict[str, FileCoverage] = {}
-    for path in paths:
-        places = _longest(path, by_name.get(path.rpartition("/")[2], ()))
-        if places:
-            whole = measured.files[places[0]].copy()
-            for place in places[1:]:
-                whole.add(measured.files[place])
-            found[path] = whole
-    return found
-
-
-def _longest(path: str, places: Sequence[str]) -> list[str]:
-    """Return the names that may refer to a path: one is a suffix of the other."""
-    wanted = path.split("/")
-    fitting = {
-        place: common
-        for place in places
-        if (common := _common(wanted, place.split("/"))) in {len(wanted), place.count("/") + 1}
-    }
-    most = max(fitting.values(), default=0)
-    return [place for place, common in fitting.items() if common == most]
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Return the number of parts in the common suffix of two paths."""
-    number = 0
-    for left, right in zip(reversed(one), reversed(other), strict=False):
-        if left != right:
-            break
-        number += 1
-    return number

@@ -11,12 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.project_copy import exchange_files
 from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome, read_lines
-from testsmith.languages.python.running.harness import ChangedModule, ChangedModules, worker_command
+from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
+from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
-from testsmith.languages.python.running.workspace import ProjectCopy, Workspace, remove_folder, writable_copy
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.model import Member
 from testsmith.tasks import gather, in_thread
@@ -34,7 +36,7 @@ _CONFIGURATION = frozenset(
 """Files with pytest settings, which belong to the tests."""
 
 
-async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
+async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
     """Run the project's tests and return the results.
 
     Tests whose files import a member's module run first, then those whose files name a member.
@@ -48,11 +50,11 @@ async def run_suite(workspace: Workspace, members: Sequence[Member], seconds: fl
     return await _run(workspace, _plan(spans, seconds, names=names, modules=modules))
 
 
-async def run_on_base(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
     """Run some of head's tests on base's source and return the results, without tracing.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         tests: Test ids; `FILE::` loads a file without running its tests.
         seconds: Time limit for all tests.
 
@@ -63,13 +65,13 @@ async def run_on_base(workspace: Workspace, tests: Collection[str], seconds: flo
     return await _run(workspace, _plan((), seconds, only=sorted(tests)), partial(copy_of_base, files=files))
 
 
-async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
+async def run_whole_suite(workspace: PythonWorkspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
     """Run the project's tests and return their combined coverage of whole files.
 
     This includes lines that run when the files are loaded. It is not recorded which test reached a line.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         paths: Source files, relative to the git root.
         seconds: Time limit for all tests.
 
@@ -80,11 +82,11 @@ async def run_whole_suite(workspace: Workspace, paths: Sequence[str], seconds: f
     return await _run(workspace, _plan(spans, seconds, whole=True))
 
 
-async def run_again(workspace: Workspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+async def run_again(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
     """Run some of the project's tests and return the results, without tracing.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         tests: Test ids; `FILE::` loads a file without running its tests.
         seconds: Time limit for all tests.
 
@@ -94,7 +96,9 @@ async def run_again(workspace: Workspace, tests: Collection[str], seconds: float
     return await _run(workspace, _plan((), seconds, only=sorted(tests)))
 
 
-async def files_not_loaded(workspace: Workspace, files: Collection[str], seconds: float) -> Mapping[str, str]:
+async def files_not_loaded(
+    workspace: PythonWorkspace, files: Collection[str], seconds: float
+) -> Mapping[str, str]:
     """Return the test files that cannot be loaded, with the reasons, without running tests.
 
     Raises:
@@ -122,7 +126,7 @@ def _names(member: Member) -> set[str]:
     return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
 
 
-def copy_for_own_tests(workspace: Workspace, folder: Path) -> ProjectCopy:
+def copy_for_own_tests(workspace: PythonWorkspace, folder: Path) -> ProjectCopy:
     """Copy head into a working folder where its tests may write to it.
 
     Raises:
@@ -131,11 +135,11 @@ def copy_for_own_tests(workspace: Workspace, folder: Path) -> ProjectCopy:
     return _copied(workspace.head, folder)
 
 
-def copy_of_base(workspace: Workspace, folder: Path, files: Collection[str]) -> ProjectCopy:
+def copy_of_base(workspace: PythonWorkspace, folder: Path, files: Collection[str]) -> ProjectCopy:
     """Copy base into a working folder, with head's tests instead of its own.
 
     Args:
-        workspace: Workspace with head and base.
+        workspace: PythonWorkspace with head and base.
         folder: The working folder.
         files: Head's test files, relative to the git root, in any folder.
 
@@ -163,19 +167,19 @@ def _copied(copy: ProjectCopy, folder: Path) -> ProjectCopy:
         raise CannotRun(f"The project cannot be copied for its own tests: {error.strerror}.") from error
 
 
-LayOut = Callable[[Workspace, Path], ProjectCopy]
+LayOut = Callable[[PythonWorkspace, Path], ProjectCopy]
 """Writes the copy of the project that the tests run in into a working folder."""
 
 
 async def _run(
-    workspace: Workspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
+    workspace: PythonWorkspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
 ) -> SuiteAnswer:
     outcome, root = await run_worker(workspace, plan, lay_out)
     return await in_thread(read_suite, outcome, str(root))
 
 
 async def run_worker(
-    workspace: Workspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
+    workspace: PythonWorkspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
 ) -> tuple[ProcessOutcome, Path]:
     """Run one plan of `worker/suite.py` in a new copy; return how it ended and the copy's root.
 
@@ -201,7 +205,7 @@ async def run_worker(
         await in_thread(remove_folder, folder)
 
 
-def _call(workspace: Workspace) -> PytestCall:
+def _call(workspace: PythonWorkspace) -> PytestCall:
     """Return the configured call of pytest, or a plain one if the test command needs a shell."""
     command = workspace.test_command
     return command if isinstance(command, PytestCall) else PLAIN_PYTEST
@@ -219,7 +223,9 @@ def limits_of_own_tests(limits: Limits, seconds: object, root: Path) -> Limits:
     )
 
 
-def _whole_plan(workspace: Workspace, copy: ProjectCopy, plan: Mapping[str, object]) -> dict[str, object]:
+def _whole_plan(
+    workspace: PythonWorkspace, copy: ProjectCopy, plan: Mapping[str, object]
+) -> dict[str, object]:
     call = _call(workspace)
     project = copy.source_roots[0] / call.folder
     roots = dict.fromkeys((*copy.source_roots, *(project / path for path in call.paths)))
@@ -294,7 +300,7 @@ class _Part:
 
 
 async def try_changes(
-    workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
+    workspace: PythonWorkspace, changed: Mapping[str, ChangedModules], seconds: float
 ) -> dict[str, dict[int, bool]]:
     """Run the project's tests against mutants in parallel; see `suite.changes_noticed`."""
     changes = [
@@ -309,7 +315,7 @@ async def try_changes(
     return found
 
 
-async def _tried(workspace: Workspace, part: _Part, seconds: float) -> list[tuple[str, int, bool]]:
+async def _tried(workspace: PythonWorkspace, part: _Part, seconds: float) -> list[tuple[str, int, bool]]:
     try:
         outcome, _ = await run_worker(workspace, part.plan(seconds))
     except CannotRun:

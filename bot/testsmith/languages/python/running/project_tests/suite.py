@@ -13,28 +13,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from testsmith.execution.answers import PASSED, Reached
+from testsmith.execution.baseline import MemberBaseline, OnBase, OwnSuite
+from testsmith.execution.jobs import PASSED, ChangedModules, Reached
+from testsmith.execution.measurements import MOST_FAILED, Kept, Measurements, NoMeasurements, keep, kept_suite
 from testsmith.execution.project_copy import is_safe_path
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.python.running.harness import ChangedModules
 from testsmith.languages.python.running.project_tests.answers import (
     OwnTest,
     SuiteAnswer,
     change_note,
     suite_notes,
 )
-from testsmith.languages.python.running.project_tests.baseline import MemberBaseline, OnBase, OwnSuite
-from testsmith.languages.python.running.project_tests.cache import (
-    MOST_FAILED,
-    Kept,
-    Measurements,
-    NoMeasurements,
-    keep,
-    kept_suite,
-    suite_key,
-)
 from testsmith.languages.python.running.project_tests.command import ShellCommand
-from testsmith.languages.python.running.project_tests.coverage_files import suite_from_coverage
+from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
 from testsmith.languages.python.running.project_tests.failing_members import FailingMembers
 from testsmith.languages.python.running.project_tests.file_coverage import run_shell_suite
 from testsmith.languages.python.running.project_tests.run import (
@@ -43,7 +34,8 @@ from testsmith.languages.python.running.project_tests.run import (
     run_suite,
     try_changes,
 )
-from testsmith.languages.python.running.workspace import Workspace
+from testsmith.languages.python.running.project_tests.suite_key import suite_key
+from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
@@ -59,7 +51,7 @@ _MOST_SOURCE_BYTES = 1_000_000
 
 
 async def measure_project_tests(
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     members: Sequence[Member],
     settings: VerificationSettings,
     measurements: Measurements = _NOTHING_KEPT,
@@ -67,7 +59,7 @@ async def measure_project_tests(
     """Run the project's tests once and return what they reach of the members.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         members: Members to measure.
         settings: Time limit, or the coverage file to read instead.
         measurements: Cache for baselines.
@@ -88,7 +80,7 @@ async def measure_project_tests(
 
 
 async def _measured(
-    workspace: Workspace,
+    workspace: PythonWorkspace,
     members: Sequence[Member],
     settings: VerificationSettings,
     measurements: Measurements,
@@ -105,11 +97,11 @@ async def _measured(
     return suite
 
 
-async def with_base(workspace: Workspace, suite: OwnSuite, seconds: float) -> OwnSuite:
+async def with_base(workspace: PythonWorkspace, suite: OwnSuite, seconds: float) -> OwnSuite:
     """Run head's tests that reach a member on base's source, and add the results to the baseline.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         suite: Baseline on head.
         seconds: Time limit for all tests.
     """
@@ -135,14 +127,14 @@ def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
     return replace(suite, on_base=known, notes=(*suite.notes, note))
 
 
-async def _with_change(workspace: Workspace, suite: OwnSuite, ends: float) -> OwnSuite:
+async def _with_change(workspace: PythonWorkspace, suite: OwnSuite, ends: float) -> OwnSuite:
     """Add to the baseline the members whose failing tests fail because of the change.
 
     These tests pass on base. They are run once more on head: those that pass now failed by chance or because
     of tests that ran before them.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         suite: Baseline so far.
         ends: Deadline on the monotonic clock.
     """
@@ -177,7 +169,7 @@ def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
 
 
 def _concluded(
-    workspace: Workspace, members: Sequence[Member], answer: SuiteAnswer, *, installs: bool
+    workspace: PythonWorkspace, members: Sequence[Member], answer: SuiteAnswer, *, installs: bool
 ) -> OwnSuite:
     """Return the baseline according to a run of the tests."""
     naming = FailingMembers(members, workspace.owned_modules, partial(_text, workspace.head.root))
@@ -287,14 +279,14 @@ def _quickest(tests: Iterable[OwnTest]) -> tuple[str, ...]:
 
 
 async def changes_noticed(
-    workspace: Workspace, changed: Mapping[str, ChangedModules], seconds: float
+    workspace: PythonWorkspace, changed: Mapping[str, ChangedModules], seconds: float
 ) -> dict[str, dict[int, bool]]:
     """Run the project's tests against mutants of members; return whether each was killed, by number.
 
     Mutants that were not tried in time, or whose tests fail without them, are left out.
 
     Args:
-        workspace: Workspace to run in.
+        workspace: PythonWorkspace to run in.
         changed: Mutants by member id. Their `tests` are ids of the project's tests; `names` is ignored.
         seconds: Time limit for all mutants.
     """

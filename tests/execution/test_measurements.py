@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.execution.answers import Reached
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import Reached
+from testsmith.execution.measurements import Kept, keep, kept_suite
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.languages.python.running.project_tests.baseline import MemberBaseline, OwnSuite
-from testsmith.languages.python.running.project_tests.cache import Kept, keep, kept_suite, suite_key
-from testsmith.languages.python.running.workspace import Interpreter, ProjectCopy, Workspace
+from testsmith.execution.workspace import ProjectCopy
+from testsmith.languages.python.running.project_tests.suite_key import suite_key
+from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.model import BaselineStatus
 from testsmith.settings import CacheSettings
 from testsmith.storage.keys import MEASUREMENTS_FILE_NAME
@@ -120,8 +122,8 @@ def test_kept_suite__what_has_not_the_right_shape_is_a_miss(
     assert kept_suite(Spoiling(), "k", MEMBERS, 1.0) is None
 
 
-def workspace(folder: Path) -> Workspace:
-    return Workspace(
+def workspace(folder: Path) -> PythonWorkspace:
+    return PythonWorkspace(
         head=ProjectCopy(root=folder / "head", source_roots=(folder / "head",)),
         base=None,
         interpreter=Interpreter(path=folder / "env" / "bin" / "python", version=(3, 13)),

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 import re
 
-from testsmith.languages.python.running.project_tests.baseline import (
-    EXIT,
-    CannotReadCoverage,
-    FileCoverage,
-    MeasuredCoverage,
-)
+from testsmith.execution.baseline import EXIT, CannotReadCoverage, FileCoverage, MeasuredCoverage
 
 _JUMP = re.compile(r"jump to line (\d{1,9})")
 """Branch target as written by coverage.py; any other name is an exit."""

@@ -12,12 +12,13 @@ import pytest
 from coverage import CoverageData
 
 from fakes.workspaces import function_member
+from testsmith.execution.baseline import CannotReadCoverage, MemberBaseline, OwnSuite
+from testsmith.execution.coverage_files import read_coverage
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.languages.python.running.project_tests.baseline import CannotReadCoverage
-from testsmith.languages.python.running.project_tests.coverage_files import read_coverage, suite_from_coverage
-from testsmith.languages.python.running.project_tests.suite import MemberBaseline, OwnSuite
-from testsmith.languages.python.running.workspace import Interpreter, ProjectCopy, Workspace
+from testsmith.execution.workspace import ProjectCopy
+from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
+from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.model import BaselineStatus
 
 CART = """\
@@ -51,11 +52,11 @@ MEMBERS = [function_member(CART, name, "src/shop/cart.py") for name in ("total",
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> PythonWorkspace:
     head = tmp_path / "scratch" / "head"
     (head / "src" / "shop").mkdir(parents=True)
     (head / "src" / "shop" / "cart.py").write_text(CART)
-    return Workspace(
+    return PythonWorkspace(
         head=ProjectCopy(root=head, source_roots=(head, head / "src")),
         base=None,
         interpreter=Interpreter(path=Path(sys.executable), version=sys.version_info[:2]),
@@ -96,7 +97,7 @@ def of_total(suite: OwnSuite) -> MemberBaseline:
 
 @pytest.mark.parametrize("report", [False, True])
 def test_suite_from_coverage__lines_and_branches(
-    workspace: Workspace, elsewhere: Path, *, report: bool
+    workspace: PythonWorkspace, elsewhere: Path, *, report: bool
 ) -> None:
     suite = suite_from_coverage(workspace, MEMBERS, cover(elsewhere, "--branch", report=report))
     total, unused = of_total(suite), suite.members[MEMBERS[1].id]
@@ -114,7 +115,7 @@ def test_suite_from_coverage__lines_and_branches(
 
 
 def test_suite_from_coverage__what_a_report_leaves_out_is_no_gain(
-    workspace: Workspace, elsewhere: Path
+    workspace: PythonWorkspace, elsewhere: Path
 ) -> None:
     suite = suite_from_coverage(workspace, MEMBERS, cover(elsewhere, report=True))
     assert 23 in suite.members[MEMBERS[2].id].reached.lines
@@ -122,7 +123,7 @@ def test_suite_from_coverage__what_a_report_leaves_out_is_no_gain(
 
 @pytest.mark.parametrize("report", [False, True])
 def test_suite_from_coverage__without_branches_none_is_a_gain(
-    workspace: Workspace, elsewhere: Path, *, report: bool
+    workspace: PythonWorkspace, elsewhere: Path, *, report: bool
 ) -> None:
     path = cover(elsewhere, report=report)
     suite = suite_from_coverage(workspace, MEMBERS, path)
@@ -152,14 +153,16 @@ def xml(source: str, filename: str, lines: str = '<line number="17" hits="1"/>')
     ],
 )
 def test_suite_from_coverage__wherever_the_project_stood(
-    workspace: Workspace, tmp_path: Path, source: str, filename: str
+    workspace: PythonWorkspace, tmp_path: Path, source: str, filename: str
 ) -> None:
     path = tmp_path / "coverage.xml"
     path.write_text(xml(source, filename))
     assert set(suite_from_coverage(workspace, MEMBERS, path).members) == {member.id for member in MEMBERS}
 
 
-def test_suite_from_coverage__of_another_file_nothing_is_known(workspace: Workspace, tmp_path: Path) -> None:
+def test_suite_from_coverage__of_another_file_nothing_is_known(
+    workspace: PythonWorkspace, tmp_path: Path
+) -> None:
     path = tmp_path / "coverage.xml"
     path.write_text(xml("/builds/other", "pay/cart.py"))
     suite = suite_from_coverage(workspace, MEMBERS, path)
@@ -169,7 +172,7 @@ def test_suite_from_coverage__of_another_file_nothing_is_known(workspace: Worksp
 
 
 def test_suite_from_coverage__several_places_of_one_file_count_together(
-    workspace: Workspace, tmp_path: Path
+    workspace: PythonWorkspace, tmp_path: Path
 ) -> None:
     path = tmp_path / "coverage.xml"
     one = xml("", "/a/shop/cart.py", '<line number="18" hits="0"/><line number="19" hits="1"/>')
@@ -178,7 +181,7 @@ def test_suite_from_coverage__several_places_of_one_file_count_together(
     assert {18, 19} <= suite_from_coverage(workspace, MEMBERS, path).members[MEMBERS[1].id].reached.lines
 
 
-def test_suite_from_coverage__older_than_the_sources(workspace: Workspace, tmp_path: Path) -> None:
+def test_suite_from_coverage__older_than_the_sources(workspace: PythonWorkspace, tmp_path: Path) -> None:
     path, own = tmp_path / "coverage.xml", tmp_path / "own" / "src" / "shop"
     path.write_text(xml("", "src/shop/cart.py"))
     own.mkdir(parents=True)
@@ -192,7 +195,7 @@ def test_suite_from_coverage__older_than_the_sources(workspace: Workspace, tmp_p
 
 
 def test_suite_from_coverage__another_python_has_other_branches(
-    workspace: Workspace, elsewhere: Path
+    workspace: PythonWorkspace, elsewhere: Path
 ) -> None:
     path = cover(elsewhere, "--branch")
     object.__setattr__(workspace, "interpreter", Interpreter(path=Path("python"), version=(3, 9)))
@@ -220,7 +223,7 @@ BOMB = """\
     ],
 )
 def test_suite_from_coverage__what_cannot_be_used(
-    workspace: Workspace, tmp_path: Path, content: bytes, reason: str
+    workspace: PythonWorkspace, tmp_path: Path, content: bytes, reason: str
 ) -> None:
     path = tmp_path / "coverage.xml"
     path.write_bytes(content)
@@ -231,7 +234,7 @@ def test_suite_from_coverage__what_cannot_be_used(
 
 
 def test_suite_from_coverage__a_database_with_a_view_is_not_read(
-    workspace: Workspace, tmp_path: Path
+    workspace: PythonWorkspace, tmp_path: Path
 ) -> None:
     path = tmp_path / ".coverage"
     with closing(sqlite3.connect(path)) as connection:
@@ -303,13 +306,13 @@ def _new_folder(folder: Path) -> Callable[[str], Path]:
     return new_folder
 
 
-def test_suite_from_coverage__a_file_that_has_gone(workspace: Workspace, tmp_path: Path) -> None:
+def test_suite_from_coverage__a_file_that_has_gone(workspace: PythonWorkspace, tmp_path: Path) -> None:
     suite = suite_from_coverage(workspace, MEMBERS, tmp_path / "gone.xml")
     assert suite.notes[0].startswith("gone.xml was not used: ")
 
 
 def test_suite_from_coverage__nothing_is_left_in_the_scratch_folder(
-    workspace: Workspace, elsewhere: Path
+    workspace: PythonWorkspace, elsewhere: Path
 ) -> None:
     path = cover(elsewhere)
     content = path.read_bytes()

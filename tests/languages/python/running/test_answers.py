@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from testsmith.execution.answers import FunctionResult, JobResult, Reached, read_answer
+from testsmith.execution.jobs import FunctionResult, JobResult, Reached
 from testsmith.execution.sandbox.interface import ProcessOutcome
+from testsmith.languages.python.running.answers import read_answer
 
 GREETING = {"python": [3, 13], "pytest": "9.0.1", "problem": None}
 

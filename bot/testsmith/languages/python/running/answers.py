@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from testsmith.execution.jobs import (
+    BESIDE_OWN_TESTS,
+    MISSING,
+    MOVED_CLOCK,
+    STATUSES,
+    UNDER_CONFTEST,
+    WITHOUT_ADDOPTS,
+    FunctionResult,
+    JobResult,
+    Place,
+    Reached,
+)
 from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
-
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
-TIMED_OUT, CRASHED = "timed out", "crashed"
-MISSING = "missing"
-"""Status of a test function that was not run because its module failed to load."""
-STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
-"""Possible statuses of a test function that was run."""
-
-MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
-WITHOUT_ADDOPTS = "without addopts"
-"""Flags a worker reports about a run.
-
-The clock was moved, the test ran within the project's own session, the test ran under the project's conftest
-only, or either of these ran without the project's `addopts`.
-"""
 
 _DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS})
 _WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # a tuple, because a reported value may be unhashable
@@ -34,63 +31,6 @@ _MOST_MESSAGE_CHARACTERS = 4_000
 _MOST_NAMES = 10
 _MOST_PLACES = 10_000
 _MOST_NAME_CHARACTERS = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reached:
-    """Lines reached, and arcs from lines with several successors; a negative line number is an exit."""
-
-    lines: frozenset[int] = frozenset()
-    branches: frozenset[tuple[int, int]] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionResult:
-    """Result of one test function.
-
-    Attributes:
-        status: One of `STATUSES`.
-        message: Failure message, if the test did not pass. Untrusted text.
-        reached: Lines and arcs of the member that the test reached.
-        wants_network: Whether it failed because no network was available.
-        raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
-        left: Names of some files it left outside of pytest's temporary folder. Untrusted text.
-    """
-
-    status: str
-    message: str = ""
-    reached: Reached = Reached()
-    wants_network: bool = False
-    raised_by_test: bool = False
-    left: tuple[str, ...] = ()
-
-
-Place = tuple[int, int, int, int]
-"""Location in a source text: line, column, end line, end column. Columns count bytes; -1 if unknown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobResult:
-    """Result of one job.
-
-    Attributes:
-        functions: Results of the test functions that ran, by name.
-        problem: Why the module could not be run; empty if it ran. Untrusted text.
-        loaded: Lines and arcs of the member reached while the modules were loaded.
-        changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
-            not pass.
-        idle: Locations of calls and imports in the test module that were not reached; None if unknown.
-        acts: Whether mutants written to a file were shown to take effect.
-        done: Flags describing how the worker ran the job, for example `MOVED_CLOCK`.
-    """
-
-    functions: Mapping[str, FunctionResult] = field(default_factory=dict)
-    problem: str = ""
-    loaded: Reached = Reached()
-    changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
-    idle: tuple[Place, ...] | None = None
-    acts: bool = False
-    done: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

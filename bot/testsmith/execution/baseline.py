@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.answers import Reached
+from testsmith.execution.jobs import Reached
 from testsmith.languages.source import CodeBranch
 from testsmith.model import Baseline, BaselineStatus, Failure
 
@@ -234,3 +234,22 @@ class OwnSuite:
     def _failing(self, on_base: OnBase) -> int:
         ran = [test for test in on_base.failed if test.partition("::")[0] not in on_base.not_loaded]
         return len(ran) + sum(self.passing.get(file, 0) for file in on_base.not_loaded)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeSuite:
+    """Coverage of whole files by all tests together.
+
+    Attributes:
+        files: Coverage by path relative to the git root. Files not listed were not reached.
+        is_known: Whether anything was measured; if not, files missing from `files` mean nothing.
+        has_branches: Whether branches were measured.
+        failed: Tests that did not pass and test files that could not be loaded; None if unknown.
+        notes: Remarks for the report.
+    """
+
+    files: Mapping[str, FileReach] = field(default_factory=dict)
+    is_known: bool = False
+    has_branches: bool = False
+    failed: frozenset[str] | None = None
+    notes: tuple[str, ...] = ()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.languages.python.running.project_tests.baseline import CannotReadCoverage, FileReach
-from testsmith.languages.python.running.project_tests.coverage_files import read_coverage
-from testsmith.languages.python.running.project_tests.lcov import looks_like_lcov, read_lcov
+from testsmith.execution.baseline import CannotReadCoverage, FileReach
+from testsmith.execution.coverage_files import read_coverage
+from testsmith.execution.lcov import looks_like_lcov, read_lcov
 from testsmith.languages.source import CodeBranch
 
 SOURCE = """\

@@ -1,0 +1,175 @@
+"""Jobs for a runner: test modules to run, mutants to run them against, and the results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+TIMED_OUT, CRASHED = "timed out", "crashed"
+MISSING = "missing"
+"""Status of a test function that was not run because its module failed to load."""
+STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
+"""Possible statuses of a test function that was run."""
+
+MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
+WITHOUT_ADDOPTS = "without addopts"
+"""Flags a worker reports about a run.
+
+The clock was moved, the test ran within the project's own session, the test ran under the project's conftest
+only, or either of these ran without the project's `addopts`.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """Lines reached, and arcs from lines with several successors; a negative line number is an exit."""
+
+    lines: frozenset[int] = frozenset()
+    branches: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionResult:
+    """Result of one test function.
+
+    Attributes:
+        status: One of `STATUSES`.
+        message: Failure message, if the test did not pass. Untrusted text.
+        reached: Lines and arcs of the member that the test reached.
+        wants_network: Whether it failed because no network was available.
+        raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
+        left: Names of some files it left outside of pytest's temporary folder. Untrusted text.
+    """
+
+    status: str
+    message: str = ""
+    reached: Reached = Reached()
+    wants_network: bool = False
+    raised_by_test: bool = False
+    left: tuple[str, ...] = ()
+
+
+Place = tuple[int, int, int, int]
+"""Location in a source text: line, column, end line, end column. Columns count bytes; -1 if unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobResult:
+    """Result of one job.
+
+    Attributes:
+        functions: Results of the test functions that ran, by name.
+        problem: Why the module could not be run; empty if it ran. Untrusted text.
+        loaded: Lines and arcs of the member reached while the modules were loaded.
+        changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
+            not pass.
+        idle: Locations of calls and imports in the test module that were not reached; None if unknown.
+        acts: Whether mutants written to a file were shown to take effect.
+        done: Flags describing how the worker ran the job, for example `MOVED_CLOCK`.
+    """
+
+    functions: Mapping[str, FunctionResult] = field(default_factory=dict)
+    problem: str = ""
+    loaded: Reached = Reached()
+    changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    idle: tuple[Place, ...] | None = None
+    acts: bool = False
+    done: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedMember:
+    """Location of a member whose lines are traced.
+
+    Attributes:
+        path: File, relative to the git root.
+        first: First line, including decorators.
+        last: Last line.
+    """
+
+    path: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModule:
+    """One mutant of a module.
+
+    Attributes:
+        number: Identifies it within its job.
+        edit: Start offset, end offset (exclusive) and replacement text.
+        function: Plain name and first line of the outermost function it is in; None if it runs when the
+            module is loaded.
+        tests: Test functions to run.
+        whole: Whether to run all of them instead of stopping at the first failure.
+    """
+
+    number: int
+    edit: tuple[int, int, str]
+    function: tuple[str, int] | None
+    tests: frozenset[str]
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedModules:
+    """All mutants of one module that a test module is run against.
+
+    Attributes:
+        path: File of the module, relative to the git root.
+        source: Source text with LF line endings.
+        names: All functions of the test module.
+        changes: The mutants.
+        direct: Module the member is imported from, its dotted name there, and the mutant that removes it. A
+            worker calls the member to show that mutants written to a file take effect. None if not needed.
+    """
+
+    path: str
+    source: str
+    names: frozenset[str]
+    changes: tuple[ChangedModule, ...]
+    direct: tuple[str, str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestJob:
+    """One test module to run, or one module of the project to import.
+
+    Attributes:
+        number: Identifies the job within its batch.
+        code: Text of the test module, or the dotted name of the module to import.
+        seconds: Time limit.
+        is_import: Whether to import a module instead of running tests.
+        traced: Member whose lines are traced, if any.
+        without: Names of test functions to leave out.
+        changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
+        beside: Test file of the project that would hold the test module (it may not exist), relative to the
+            git root; None if unknown.
+    """
+
+    number: int
+    code: str
+    seconds: float
+    is_import: bool = False
+    traced: TracedMember | None = None
+    without: frozenset[str] = frozenset()
+    changed: ChangedModules | None = None
+    beside: str | None = None
+
+
+_JOBS_WORTH_A_START = 8
+"""Starting a worker takes about as much CPU time as four runs of a small test module."""
+
+
+def batches_of(
+    jobs: Sequence[TestJob], settings: int, parallel: int, most: int = 20
+) -> list[Sequence[TestJob]]:
+    """Split jobs for one setting to keep all processors busy while each worker start pays off."""
+    to_keep_all_busy = math.ceil(parallel / settings)
+    worth_a_start = min(_JOBS_WORTH_A_START, math.ceil(len(jobs) / to_keep_all_busy))
+    evenly = math.ceil(len(jobs) * settings / (parallel * 3))
+    size = max(1, min(most, max(worth_a_start, evenly)))
+    return [jobs[start : start + size] for start in range(0, len(jobs), size)]

@@ -1,0 +1,88 @@
+"""The workspace: copies of the project and a scratch folder.
+
+Nothing is ever run in the user's own tree. A language adds what its runs need; see `runner.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from testsmith.execution.sandbox.interface import Limits, Sandbox
+from testsmith.execution.tempdirs import remove_tree
+from testsmith.model import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectCopy:
+    """A copy of the project at one revision.
+
+    Attributes:
+        root: Copy of the git root.
+        source_roots: Folders that contain sources, the project's folder first.
+    """
+
+    root: Path
+    source_roots: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """What is needed to run code of the project, in any language.
+
+    Attributes:
+        head: Copy of head.
+        base: Copy of base; None if there is none.
+        scratch: Parent of the working folders, one per process; see `new_folder`.
+        sandbox: Runs the processes.
+        limits: Limits for one process.
+        parallel: Maximum number of parallel processes.
+        refused_folders: Folders that nothing is loaded from: the user's own tree, which an editable
+            installation would add.
+        notes: Remarks for the report.
+        readable: Additional folders that every process may read.
+    """
+
+    head: ProjectCopy
+    base: ProjectCopy | None
+    scratch: Path
+    sandbox: Sandbox
+    limits: Limits
+    parallel: int = 2
+    refused_folders: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
+    readable: tuple[Path, ...] = ()
+
+    def new_folder(self, purpose: str) -> Path:
+        """Create an empty working folder in the scratch folder; `purpose` becomes part of its name."""
+        return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch))
+
+
+def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
+    """Duplicate a copy into a working folder where the code that runs may write to it.
+
+    Args:
+        copy: The copy to duplicate; links stay links.
+        folder: Working folder, see `Workspace.new_folder`.
+
+    Raises:
+        OSError: There is not enough space.
+    """
+    root = folder / "project"
+    shutil.copytree(copy.root, root, symlinks=True)
+    return ProjectCopy(
+        root=root, source_roots=tuple(root / place.relative_to(copy.root) for place in copy.source_roots)
+    )
+
+
+class CannotPrepare(Failure):
+    """The project cannot be run; the message says why and what to do."""
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove as much of a folder as possible."""
+    with contextlib.suppress(OSError):
+        remove_tree(folder)
