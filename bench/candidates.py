@@ -23,7 +23,7 @@ from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject
-from testsmith.verification.prove import prove
+from testsmith.verification.prove import ProofContext, prove
 
 LEDGER = Path(__file__).parent / "ledger"
 CANDIDATES = 5
@@ -137,7 +137,14 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     progress = CountingProgress()
     async with open_workspace(await order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
-            verdicts = await prove(subjects, workspace, language, settings, progress, own_suite=OwnSuite())
+            context = ProofContext(
+                workspace=workspace,
+                own_suite=OwnSuite(),
+                settings=settings,
+                progress=progress,
+                tree=search.head_tree,
+            )
+            verdicts = await prove(subjects, language, context)
     if not all(verdict.entries for verdict in verdicts):
         lost = [verdict.cuts for verdict in verdicts if not verdict.entries]
         print(f"{len(lost)} candidates were cut as a whole, the first for {lost[0][:1]}")
@@ -150,7 +157,7 @@ def _subjects(search: MemberSearch, repository: Repository) -> Iterator[RunSubje
         for number in range(CANDIDATES):
             code = _code(request.member, number)
             candidate = Candidate(member=request.member.id, code=code, origin=Origin.MODEL)
-            yield RunSubject(member=request.member, candidate=candidate, beside=request.test_path)
+            yield RunSubject(member=request.member, candidate=candidate, test_path=request.test_path)
 
 
 def _code(member: Member, number: int) -> str:

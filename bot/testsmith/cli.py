@@ -247,10 +247,11 @@ def _told(app: App, message: object, code: int) -> int:
 
 def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     from testsmith.languages.registry import languages
-    from testsmith.pipeline import suggest, write_tests
+    from testsmith.pipeline import suggest
     from testsmith.reporting.estimate import render_estimate
     from testsmith.reporting.fault_reports import concluded, readable
     from testsmith.reporting.formats import render
+    from testsmith.test_files.write import write_tests
 
     settings = _settings(arguments, app)
     if settings.estimate:

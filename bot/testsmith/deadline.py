@@ -51,6 +51,10 @@ class Deadline:
         """Seconds left, at least 0."""
         return max(0.0, self.end - self.clock())
 
+    def at_most(self, seconds: float, share: float) -> float:
+        """Return a number of seconds, or this share of the time left if that is less."""
+        return min(seconds, share * self.left)
+
     async def within(self, work: Awaitable[T], share: float = 1.0) -> T:
         """Await some work, and cancel it if it takes more than a share of the time left.
 

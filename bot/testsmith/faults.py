@@ -22,7 +22,9 @@ def is_fault(error: Exception) -> bool:
 
 
 def skipped_by_fault(member: Member, error: Exception) -> Skipped:
-    """Return a member whose work raised an unexpected exception as skipped."""
+    """Return a member as skipped by an internal error; re-raise an exception that ends the run."""
+    if not is_fault(error):
+        raise error
     return Skipped(
         path=member.path,
         member=member.id,

@@ -165,6 +165,11 @@ class Skipped:
     permanent: bool = False
     traceback: str = field(default="", compare=False)
 
+    @classmethod
+    def of(cls, member: Member, stage: SkipStage, reason: str) -> Skipped:
+        """Return a member as skipped."""
+        return cls(path=member.path, stage=stage, reason=reason, member=member.id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:

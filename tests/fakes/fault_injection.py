@@ -27,7 +27,7 @@ STAGES = {
     "mutation": "testsmith.verification.mutation:_trial",
     "own tests": "testsmith.verification.baseline_mutants:runs_when_loaded",
     "weighing": "testsmith.verification.prove:weigh",
-    "choosing": "testsmith.pipeline:best_verdict",
+    "choosing": "testsmith.pipeline.conclude:best_verdict",
     "report": "testsmith.reporting.json_contract:_suggestion",
 }
 """Where it raises: a module and the name under which it calls the function."""

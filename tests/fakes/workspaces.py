@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
+from fakes.trees import MemoryTree
+from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
 from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
+from testsmith.verification.prove import ProofContext
 
 
 @asynccontextmanager
@@ -39,6 +42,19 @@ async def small_workspace(
     )
     async with open_workspace(order) as workspace:
         yield workspace
+
+
+def proof_context(
+    workspace: PythonWorkspace, settings: VerificationSettings, own_suite: OwnSuite | None = None
+) -> ProofContext:
+    """Return what candidates are proven with in a workspace."""
+    return ProofContext(
+        workspace=workspace,
+        own_suite=own_suite or OwnSuite(),
+        settings=settings,
+        progress=CountingProgress(),
+        tree=MemoryTree({}),
+    )
 
 
 def function_member(source: str, name: str, path: str = "shop.py", change: Change = Change.CHANGED) -> Member:

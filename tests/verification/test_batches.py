@@ -8,7 +8,7 @@ from fakes.clock import FakeClock
 from fakes.requests import make_member
 from testsmith.deadline import Deadline
 from testsmith.model import Candidate, Change, Origin
-from testsmith.verification.batches import prove_in_time
+from testsmith.verification.batches import in_groups
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
 from testsmith.verification.results import Proof
@@ -39,7 +39,7 @@ class Prover:
 
 def proven(prover: Prover, subjects: Sequence[RunSubject], minutes: float) -> list[str | None]:
     deadline = Deadline.after(minutes, prover.clock.now)
-    judged = asyncio.run(prove_in_time(subjects, deadline, prover))
+    judged = asyncio.run(in_groups(subjects, deadline, prover))
     found = [one if isinstance(one, Verdict) else None for one in judged]
     assert [one.proof.candidate for one in found if one] == [
         subject.candidate for subject, one in zip(subjects, found, strict=True) if one
@@ -47,14 +47,14 @@ def proven(prover: Prover, subjects: Sequence[RunSubject], minutes: float) -> li
     return [None if one is None else one.proof.member.name for one in found]
 
 
-def test_prove_in_time__a_usual_run_is_one_group() -> None:
+def test_in_groups__a_usual_run_is_one_group() -> None:
     prover = Prover(FakeClock(), seconds=2)
     subjects = [subject(name) for name in "abcd"]
     assert proven(prover, subjects, 10) == [*"abcd"]
     assert prover.groups == [[*"abcd"]]
 
 
-def test_prove_in_time__the_nearest_first_and_no_more_than_there_is_time_for() -> None:
+def test_in_groups__the_nearest_first_and_no_more_than_there_is_time_for() -> None:
     prover = Prover(FakeClock(), seconds=20)
     subjects = [
         subject("affected", Change.AFFECTED),
@@ -66,7 +66,7 @@ def test_prove_in_time__the_nearest_first_and_no_more_than_there_is_time_for() -
     assert prover.groups == [["added", "added"]]
 
 
-def test_prove_in_time__what_does_not_end_is_lost_alone() -> None:
+def test_in_groups__what_does_not_end_is_lost_alone() -> None:
     prover = Prover(FakeClock(), seconds=0.01, hangs_at="m12")
     subjects = [subject(f"m{number:02}") for number in range(15)]
     found = proven(prover, subjects, 0.04)

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
-from fakes.workspaces import CountingProgress, small_workspace
-from testsmith.execution.baseline import OwnSuite
+from fakes.workspaces import proof_context, small_workspace
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
@@ -69,9 +68,7 @@ def proven(folder: Path, *cases: GuardCase) -> tuple[Verdict, ...]:
     async def scenario() -> tuple[Verdict, ...]:
         files = {case.path: case.module_text for case in cases}
         async with small_workspace(folder, files) as workspace:
-            return await prove(
-                subjects, workspace, PYTHON, settings, CountingProgress(), own_suite=OwnSuite()
-            )
+            return await prove(subjects, PYTHON, proof_context(workspace, settings))
 
     return asyncio.run(scenario())
 

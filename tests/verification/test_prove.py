@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fakes.workspaces import CountingProgress, function_member, small_workspace
+from fakes.workspaces import function_member, proof_context, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
 from testsmith.languages.python.judge.documentation.questions import Question
@@ -77,14 +77,7 @@ def proven(
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
         async with small_workspace(folder, {"shop.py": head}, before) as workspace:
-            return await prove(
-                subjects,
-                workspace,
-                PYTHON,
-                settings,
-                CountingProgress(),
-                own_suite=own_suite or OwnSuite(),
-            )
+            return await prove(subjects, PYTHON, proof_context(workspace, settings, own_suite))
 
     return asyncio.run(scenario())
 
@@ -166,9 +159,8 @@ def proven_beside(folder: Path, own_tests: str, one: RunSubject) -> Verdict:
         async with small_workspace(folder, files, {"shop.py": HEAD}) as workspace:
             own_suite = await measure_project_tests(workspace, [one.member], settings)
             assert one.member.id in own_suite.members, own_suite.notes
-            (verdict,) = await prove(
-                [one], workspace, PYTHON, settings, CountingProgress(), own_suite=own_suite
-            )
+            context = proof_context(workspace, settings, own_suite)
+            (verdict,) = await prove([one], PYTHON, context)
             return verdict
 
     return asyncio.run(scenario())

@@ -291,16 +291,16 @@ def answer(code: str) -> Candidate:
     return Candidate(member=ADDED.id, code=code, origin=Origin.MODEL)
 
 
-def test_standing__an_answer_stands_beside_the_good_tests() -> None:
+def test_standing__an_answer_stands_with_accepted_tests() -> None:
     mended = "from shop import cost\n\n\ndef test_bad():\n    assert cost(1) == 2\n"
-    together = standing(half_good()).beside_the_good(answer(mended))
+    together = standing(half_good()).with_accepted(answer(mended))
     assert PYTHON.tests.test_functions(together.code) == ("test_good", "test_bad")
     assert together.code.count("import cost") == 1
 
 
 def test_standing__an_answer_with_the_name_of_a_good_test_does_not_replace_it() -> None:
     mended = "from shop import cost\n\n\ndef test_good():\n    assert cost(1) == 2\n"
-    together = standing(half_good()).beside_the_good(answer(mended))
+    together = standing(half_good()).with_accepted(answer(mended))
     first, second = PYTHON.tests.test_functions(together.code)
     assert first == "test_good" != second
     assert "assert cost(2) == 4" in together.code
@@ -312,12 +312,12 @@ def test_standing__an_answer_that_would_act_on_the_good_tests_is_refused() -> No
         "def test_bad():\n    assert cost(1) == 2\n"
     )
     with pytest.raises(CannotPlace):
-        standing(half_good()).beside_the_good(answer(acting))
+        standing(half_good()).with_accepted(answer(acting))
 
 
 def test_standing__without_good_tests_the_answer_is_all() -> None:
     bad = standing(verdict(ran("test_a", FAILED), cuts=[cut("test_a")]))
-    assert bad.beside_the_good(answer("x = 1\n")).code == "x = 1\n"
+    assert bad.with_accepted(answer("x = 1\n")).code == "x = 1\n"
 
 
 def test_standing__what_cannot_be_read_is_mended_as_a_whole() -> None:
@@ -340,7 +340,7 @@ def test_standing__an_expected_value_that_was_only_observed_is_told() -> None:
         verdict(good, bad, entries=[entry], code=f"{code}def test_bad():\n    assert cost(1) == 2\n")
     )
     assert after.observed_in(entry) == ("test_bad",)
-    assert after.was_mended
+    assert after.was_repaired
     assert after.repair is None
     assert after.observed_in(green("test_bad", label=Label.CATCHES)) == ()
 
@@ -350,7 +350,7 @@ def test_standing__a_worse_answer_changes_nothing_but_what_is_mended_next() -> N
     worse = verdict(ran("test_good", PASSED), ran("test_bad", FAILED), cuts=[cut("test_bad")])
     after = before.after(worse)
     assert after.best == before.best
-    assert not after.was_mended
+    assert not after.was_repaired
     assert list(failures(after.repair)) == ["test_bad"]
 
 
@@ -359,11 +359,11 @@ def skipped(reason: str) -> Skipped:
 
 
 def test_repairs__an_answer_that_does_not_come_ends_the_mending_of_its_member() -> None:
-    before = Repairs(standings={ADDED.id: standing(half_good())})
+    before = Repairs(states={ADDED.id: standing(half_good())})
     assert list(before.wanted()) == [ADDED.id]
     after = before.after({ADDED.id: skipped("429: too many requests")}, None)
     assert after.wanted() == {}
-    assert after.standings[ADDED.id].best == half_good()
+    assert after.states[ADDED.id].best == half_good()
     assert list(after.notes()) == [
         "repairs: 1 candidate went back to the model, 0 came back better",
         "1 of them came to nothing: 429: too many requests",
@@ -371,14 +371,14 @@ def test_repairs__an_answer_that_does_not_come_ends_the_mending_of_its_member() 
 
 
 def test_repairs__nothing_is_wanted_once_spending_has_ended() -> None:
-    before = Repairs(standings={ADDED.id: standing(half_good())})
+    before = Repairs(states={ADDED.id: standing(half_good())})
     ended = before.after({}, "no credit left")
     assert ended.wanted() == {}
-    assert Repairs(standings=before.standings, failure="no credit left").wanted() == {}
+    assert Repairs(states=before.states, failure="no credit left").wanted() == {}
 
 
 def test_repairs__without_any_nothing_is_said() -> None:
-    assert list(Repairs(standings={ADDED.id: standing(half_good())}).notes()) == []
+    assert list(Repairs(states={ADDED.id: standing(half_good())}).notes()) == []
 
 
 def test_repair_of__a_class_needs_no_line_of_its_own() -> None:

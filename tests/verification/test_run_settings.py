@@ -223,7 +223,7 @@ def proofs(
         RunSubject(
             member=member,
             candidate=Candidate(member=member.id, code=textwrap.dedent(code), origin=Origin.MODEL),
-            beside="tests/test_shop.py",
+            test_path="tests/test_shop.py",
         )
         for code in codes.values()
     ]

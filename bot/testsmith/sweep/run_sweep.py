@@ -27,6 +27,7 @@ from testsmith.sweep.sweep_workspace import SweepWorkspace, found, opened
 from testsmith.sweep_results import SweepPlan, SweepReport
 from testsmith.tasks import in_thread
 from testsmith.test_files.plan import Marking, plan_edits, with_support
+from testsmith.test_files.write import write_plan
 
 _LEAST_MINUTES = 0.5
 """Minutes reserved for verification, however long planning took."""
@@ -195,6 +196,6 @@ def write_sweep(swept: SweepReport, settings: Settings, languages: Sequence[Lang
     plan = plan_edits(report.suggestions, tree, languages, marking)
     plan, made = with_support(plan, tree, repository.project, languages)
     return (
-        *pipeline.written(plan, repository.root),
+        *write_plan(plan, repository.root),
         *(f"{path} is new: {reason}" for path, reason in made.items()),
     )

@@ -12,9 +12,13 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from pathlib import Path, PurePosixPath
 
+from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.language import Language
-from testsmith.test_files.plan import FORBIDDEN_PARTS, EditPlan, FileEdit, NotPlaced
+from testsmith.model import Change, Report, Suggestion
+from testsmith.settings import Settings
+from testsmith.test_files.lifecycle import already_tested
+from testsmith.test_files.plan import FORBIDDEN_PARTS, EditPlan, FileEdit, Marking, NotPlaced, plan_edits
 
 _FORGE_FOLDERS = frozenset({".github", ".gitlab", ".forgejo", ".gitea"})
 
@@ -138,6 +142,50 @@ def _quoted(path: str) -> str:
 
 def _escaped(match: re.Match[bytes]) -> bytes:
     return b"\\" + match[0] if match[0] in b'"\\' else b"\\%03o" % match[0][0]
+
+
+def write_tests(report: Report, settings: Settings, languages: Sequence[Language]) -> tuple[str, ...]:
+    """Write a report's green suggestions into the working tree, and return messages about the files."""
+    repository = Repository.open(settings.folder)
+    tree = repository.working_tree()
+    marking = Marking.of(report, marks=settings.commits.mark_tests)
+    there = already_tested(marking.members, tree, languages, marking.failing)
+    new = [one for one in report.suggestions if one.member not in there or _is_for_a_new_effect(report, one)]
+    plan = plan_edits(new, tree, languages, marking)
+    left = dict.fromkeys(one.member for one in report.suggestions if one.is_green and one not in new)
+    return (*write_plan(plan, repository.root), *map(already_there, left))
+
+
+def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
+    """Return whether a suggestion covers more of an affected member than its existing tests.
+
+    An affected member's own source is unchanged. False if the project's own tests were not measured.
+    """
+    affected = {one.id for one in report.members if one.change is Change.AFFECTED}
+    evidence = suggestion.evidence
+    return suggestion.member in affected and evidence is not None and evidence.mutants_gained is not None
+
+
+def already_there(member: str) -> str:
+    """Return the message that a member's existing tests were kept."""
+    return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
+
+
+def write_plan(plan: EditPlan, root: Path) -> tuple[str, ...]:
+    """Write a plan's files below the git root, and return messages about them."""
+    done = write_edits(root, plan.edits)
+    return (
+        *(f"wrote {path}" for path in done.paths),
+        *(
+            f"replaced {edit.path}::{name}"
+            for edit in plan.edits
+            if edit.path in done.paths
+            for name in edit.removed
+        ),
+        *map(already_there, plan.unchanged),
+        *(f"did not write {one.path}: {one.reason}" for one in plan.refused),
+        *(f"did not write {one.path}: {one.reason}" for one in done.refused),
+    )
 
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC

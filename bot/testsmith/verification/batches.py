@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
 
 from testsmith.changes.members import distance
 from testsmith.deadline import Deadline, TimeIsOver, next_group
+from testsmith.faults import apart_from_faults, skipped_by_fault
+from testsmith.languages.language import Language
 from testsmith.verification.evidence import RunSubject
+from testsmith.verification.framework_conversion import prove_in_framework
+from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import Judged
 
 SHARE = 0.6
@@ -15,11 +20,40 @@ SHARE = 0.6
 If a group exceeds it, half of its members may still finish in the remaining time.
 """
 
+_SHARE_OF_OWN_TESTS = 0.25
+"""Maximum fraction of the time left for the project's own tests with one group's mutants."""
+
 ProveGroup = Callable[[Sequence[RunSubject]], Awaitable[Sequence[Judged]]]
 """Returns a verdict, or the reason for none, for each candidate in order."""
 
 
 async def prove_in_time(
+    subjects: Sequence[RunSubject], language: Language, context: ProofContext, deadline: Deadline
+) -> list[Judged | None]:
+    """Return a verdict for each candidate, in the same order; None for those that ran out of time.
+
+    An internal error costs only the candidate that causes it.
+
+    Args:
+        subjects: The candidates, all of one language.
+        language: Their language.
+        context: What they are proven with.
+        deadline: Deadline for all of them.
+    """
+
+    async def prove_group(group: Sequence[RunSubject]) -> Sequence[Judged]:
+        seconds = deadline.at_most(context.settings.suite_seconds, _SHARE_OF_OWN_TESTS)
+        limited = replace(context, settings=replace(context.settings, suite_seconds=seconds))
+        return await apart_from_faults(
+            group,
+            lambda some: prove_in_framework(some, language, limited),
+            lambda subject, error: skipped_by_fault(subject.member, error),
+        )
+
+    return await in_groups(subjects, deadline, prove_group)
+
+
+async def in_groups(
     subjects: Sequence[RunSubject], deadline: Deadline, prove_group: ProveGroup
 ) -> list[Judged | None]:
     """Return a verdict for each candidate, in the same order; None for those that ran out of time.

@@ -56,12 +56,14 @@ class RunSubject:
     Attributes:
         member: The member.
         candidate: The candidate.
-        beside: Path of its tests, relative to the git root; None if unknown.
+        test_path: Path of its tests, relative to the git root; None if unknown.
+        framework: Framework of the form that would be posted; None for the form that its generator wrote.
     """
 
     member: Member
     candidate: Candidate
-    beside: str | None = None
+    test_path: str | None = None
+    framework: str | None = None
 
 
 async def gather_evidence(
@@ -127,7 +129,7 @@ def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> Te
         code=subject.candidate.code,
         seconds=settings.test_seconds,
         traced=traced,
-        beside=subject.beside,
+        beside=subject.test_path,
     )
 
 
@@ -235,7 +237,7 @@ class _Evidence:
         return tuple(dict.fromkeys([*own, *found]))
 
     def proof(self, subject: RunSubject, names: tuple[str, ...] | str, number: int) -> Proof:
-        proof = Proof(member=subject.member, candidate=subject.candidate, beside=subject.beside)
+        proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
         if isinstance(names, str):
             return replace(proof, problem=names)
         functions = (self._function(name, number) for name in self.names(number, names))

@@ -205,14 +205,9 @@ class Verdict:
 
     def skipped(self) -> Skipped:
         """Return the member as skipped, with the reason why this candidate gave no suggestion."""
-        member = self.proof.member
         ran = any(cut.point > Point.ANSWERED for cut in self.cuts)
-        return Skipped(
-            path=member.path,
-            stage=SkipStage.GATE if ran else SkipStage.VERIFICATION,
-            reason=self.proof.problem or _reasons(self.cuts),
-            member=member.id,
-        )
+        stage = SkipStage.GATE if ran else SkipStage.VERIFICATION
+        return Skipped.of(self.proof.member, stage, self.proof.problem or _reasons(self.cuts))
 
 
 def _reasons(cuts: Sequence[Cut]) -> str:

@@ -12,6 +12,7 @@ from testsmith.languages.python.judge.documentation.questions import Question
 from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
 from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.source import SourceTree
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
@@ -33,6 +34,25 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import gather_mutants
 from testsmith.verification.results import Proof
 from testsmith.verification.selection import EntryWeight, weigh
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofContext:
+    """What candidates of all languages are proven with.
+
+    Attributes:
+        workspace: Workspace to run them in.
+        own_suite: Measurements of the project's own tests.
+        settings: Number of runs and limits.
+        progress: Progress display, advanced once per run of a candidate.
+        tree: Tree of head, whose settings are used to format converted tests.
+    """
+
+    workspace: PythonWorkspace
+    own_suite: OwnSuite
+    settings: VerificationSettings
+    progress: Progress
+    tree: SourceTree
 
 
 @dataclass(slots=True)
@@ -64,10 +84,8 @@ class _Case:
 class _Prover:
     """Runs and judges candidates. The same code is run only once per member."""
 
-    workspace: PythonWorkspace
     language: Language
-    settings: VerificationSettings
-    progress: Progress
+    context: ProofContext
     own_tests: OwnTests
     table: GateTable
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
@@ -77,10 +95,10 @@ class _Prover:
         new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
         proofs = await gather_evidence(
             list(new.values()),
-            self.workspace,
+            self.context.workspace,
             self.language.tests.test_functions,
-            self.settings,
-            self.progress,
+            self.context.settings,
+            self.context.progress,
         )
         self.known.update(zip(new, proofs, strict=True))
 
@@ -112,7 +130,7 @@ class _Prover:
         """Run green tests against mutants of their members, and judge the results."""
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
-        mutations = await gather_mutants(proofs, self.workspace, self.table, self.progress)
+        mutations = await gather_mutants(proofs, self.context.workspace, self.table, self.context.progress)
         await self.own_tests.learn(proofs, mutations)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
@@ -146,33 +164,24 @@ def _key(subject: RunSubject) -> tuple[str, str]:
     return subject.member.id, subject.candidate.code
 
 
-async def prove(  # noqa: PLR0913 - everything that verification needs
-    subjects: Sequence[RunSubject],
-    workspace: PythonWorkspace,
-    language: Language,
-    settings: VerificationSettings,
-    progress: Progress,
-    *,
-    own_suite: OwnSuite,
+async def prove(
+    subjects: Sequence[RunSubject], language: Language, context: ProofContext
 ) -> tuple[Verdict, ...]:
     """Return a verdict for each candidate, in the same order.
 
     Args:
-        subjects: The candidates with their members, all of the language's language.
-        workspace: PythonWorkspace to run them in.
+        subjects: The candidates with their members, all of one language.
         language: Their language.
-        settings: Number of runs and limits.
-        progress: Progress display, advanced once per run of a candidate.
-        own_suite: Measurements of the project's own tests.
+        context: What they are proven with.
     """
-    table = GateTable.of(settings)
-    own_tests = OwnTests(own_suite, workspace, table.suite_seconds, progress)
-    prover = _Prover(workspace, language, settings, progress, own_tests, table)
+    table = GateTable.of(context.settings)
+    own_tests = OwnTests(context.own_suite, context.workspace, table.suite_seconds, context.progress)
+    prover = _Prover(language, context, own_tests, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(table.rounds):
         left = [
-            RunSubject(member=case.proof.member, candidate=draft.candidate, beside=case.proof.beside)
+            RunSubject(member=case.proof.member, candidate=draft.candidate, test_path=case.proof.test_path)
             for case in cases
             for draft in case.open
         ]

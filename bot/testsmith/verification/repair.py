@@ -152,7 +152,7 @@ class RepairState:
         latest: Result of the latest answer; None if no more repairs are requested.
         code: The latest answer, unchanged.
         observed: Test functions whose expected values were replaced by observed values.
-        was_mended: Whether the best verdict comes from a repair.
+        was_repaired: Whether the best verdict comes from a repair.
     """
 
     language: Language
@@ -160,7 +160,7 @@ class RepairState:
     latest: Judged | None = None
     code: str = ""
     observed: frozenset[str] = frozenset()
-    was_mended: bool = False
+    was_repaired: bool = False
 
     @classmethod
     def of(cls, language: Language, candidate: Candidate, judged: Judged) -> RepairState:
@@ -182,7 +182,7 @@ class RepairState:
         """Tests that are already accepted."""
         return None if self.best is None else self.best.green
 
-    def beside_the_good(self, answer: Candidate) -> Candidate:
+    def with_accepted(self, answer: Candidate) -> Candidate:
         """Return an answer combined with the accepted tests, so that none of them is lost.
 
         Raises:
@@ -204,7 +204,7 @@ class RepairState:
             best=best,
             latest=judged,
             observed=self.observed | self._observed(judged),
-            was_mended=self.was_mended or (best.proof is judged.proof and best.green is not None),
+            was_repaired=self.was_repaired or (best.proof is judged.proof and best.green is not None),
         )
 
     def _observed(self, verdict: Verdict) -> frozenset[str]:
@@ -225,13 +225,13 @@ class Repairs:
     """Candidates of one generator during repairs.
 
     Attributes:
-        standings: State by member id.
+        states: State by member id.
         sent: Members that were sent for repair.
         refused: Answers that are missing or could not be proven, with the reason.
         failure: Why no more requests are possible; None if they are.
     """
 
-    standings: Mapping[str, RepairState] = field(default_factory=dict)
+    states: Mapping[str, RepairState] = field(default_factory=dict)
     sent: frozenset[str] = frozenset()
     refused: tuple[Skipped, ...] = ()
     failure: str | None = None
@@ -240,7 +240,7 @@ class Repairs:
         """Return the next repair requests by member id; empty after a failure."""
         if self.failure is not None:
             return {}
-        repairs = ((member, standing.repair) for member, standing in self.standings.items())
+        repairs = ((member, state.repair) for member, state in self.states.items())
         return {member: repair for member, repair in repairs if repair is not None}
 
     def after(self, judged: Mapping[str, Judged], failure: str | None) -> Repairs:
@@ -250,10 +250,10 @@ class Repairs:
             judged: Results of the members in the round.
             failure: Why the round ended early; None if it did not.
         """
-        moved = {member: self.standings[member].after(one) for member, one in judged.items()}
+        moved = {member: self.states[member].after(one) for member, one in judged.items()}
         refused = (one for one in judged.values() if isinstance(one, Skipped))
         return Repairs(
-            standings={**self.standings, **moved},
+            states={**self.states, **moved},
             sent=self.sent | judged.keys(),
             refused=(*self.refused, *refused),
             failure=failure,
@@ -262,7 +262,7 @@ class Repairs:
     def notes(self) -> Iterator[str]:
         """Yield notes for the report."""
         if self.sent:
-            mended = sum(standing.was_mended for standing in self.standings.values())
+            mended = sum(state.was_repaired for state in self.states.values())
             candidates = "1 candidate" if len(self.sent) == 1 else f"{len(self.sent)} candidates"
             yield f"repairs: {candidates} went back to the model, {mended} came back better"
         reasons = Counter(one.reason for one in self.refused if one.reason != self.failure)
@@ -299,7 +299,7 @@ def repair_of(verdict: Verdict, keep_tests: KeepTests) -> Repair | None:
         return None
     if proof.problem is not None:
         return _repair(code, (("", _plain(proof.problem)),))
-    wrong = dict(_mendable(verdict))
+    wrong = dict(_repairable(verdict))
     try:
         names = [name for name, _ in functions_of(parse_untrusted(code)) if name in wrong][:MOST_TESTS]
         if not names:
@@ -323,7 +323,7 @@ def _normalised(code: str) -> str:
         return code
 
 
-def _mendable(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _repairable(verdict: Verdict) -> Iterator[tuple[str, str]]:
     """Yield the test functions that their generator can fix, with their problems."""
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}

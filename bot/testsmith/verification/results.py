@@ -100,7 +100,7 @@ class Proof:
         candidate: The candidate as it was run.
         functions: Its test functions, in order; empty if it has none.
         problem: Why nothing could be run (for example a syntax error); None otherwise.
-        beside: Path of its tests, relative to the git root; None if unknown.
+        test_path: Path of its tests, relative to the git root; None if unknown.
         idle: Positions of calls and imports in its code that no function reached; None if they could not be
             recorded.
     """
@@ -109,7 +109,7 @@ class Proof:
     candidate: Candidate
     functions: tuple[FunctionProof, ...] = ()
     problem: str | None = None
-    beside: str | None = None
+    test_path: str | None = None
     idle: tuple[Place, ...] | None = None
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
-from fakes.workspaces import CountingProgress
+from fakes.workspaces import proof_context
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.git.repository import Repository
@@ -101,9 +101,8 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
             candidates = [one for one in candidates if not one.of(OTHER_PYTHON)]
         own_suite = await measure_project_tests(workspace, search.members, SETTINGS)
         subjects = list(_subjects(candidates, search))
-        verdicts = await prove(
-            subjects, workspace, languages()[0], SETTINGS, CountingProgress(), own_suite=own_suite
-        )
+        context = proof_context(workspace, SETTINGS, own_suite)
+        verdicts = await prove(subjects, languages()[0], context)
     pairs = zip(candidates, verdicts, strict=True)
     return Judged(
         cases=tuple(case for candidate, verdict in pairs for case in cases_of(candidate, verdict)),
@@ -160,7 +159,7 @@ def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[
     for one in candidates:
         request = requests[one.member]
         candidate = Candidate(member=one.member, code=one.code, origin=Origin.MODEL)
-        yield RunSubject(member=request.member, candidate=candidate, beside=request.test_path)
+        yield RunSubject(member=request.member, candidate=candidate, test_path=request.test_path)
 
 
 def cases_of(candidate: Labelled, verdict: Verdict) -> Iterator[Case]:

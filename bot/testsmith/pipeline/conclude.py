@@ -1,0 +1,155 @@
+"""Turn the results of a run into its suggestions, skipped members and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from testsmith.faults import skipped_by_fault
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotConvert
+from testsmith.model import (
+    Candidate,
+    Label,
+    Origin,
+    Report,
+    Skipped,
+    SkipStage,
+    Statistics,
+    Suggestion,
+)
+from testsmith.pipeline.generate import Answers
+from testsmith.pipeline.state import RunState
+from testsmith.pipeline.verify import formatted_candidates
+from testsmith.verification.gains import unmeasured_note
+from testsmith.verification.gate import ProvenSuggestion, Verdict
+from testsmith.verification.prove import ProofContext, best_verdict, funnel
+from testsmith.verification.repair import Judged, Repairs
+
+
+def conclude(
+    run: RunState,
+    context: ProofContext,
+    answers: Answers,
+    proven: Sequence[tuple[Candidate, Judged]],
+    repairs: Repairs,
+) -> Report:
+    """Return the best proven result for each member, with the reasons for the members without one."""
+    verdicts = _by_member(proven, repairs)
+    reasons = {one.member: one for _, one in proven if isinstance(one, Skipped) and one.member is not None}
+    reasons |= answers.skipped
+    best: dict[str, Verdict] = {}
+    suggestions: list[Suggestion] = []
+    for member, ones in verdicts.items():
+        try:
+            verdict = best_verdict(ones)
+            suggestions += [_proven_suggestion(run, entry, repairs) for entry in verdict.entries]
+            best[member] = verdict
+        except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+            reasons[member] = skipped_by_fault(run.requests[member].member, error)
+    unasked = run.without(reasons | best)
+    posted = [entry for verdict in best.values() for entry in verdict.entries]
+    every = [verdict for ones in verdicts.values() for verdict in ones]
+    return Report(
+        members=run.search.found,
+        suggestions=tuple(suggestions),
+        skipped=(
+            *(one for member, one in reasons.items() if member not in best),
+            *(verdict.skipped() for verdict in best.values() if not verdict.entries),
+            *unasked.all_skipped(SkipStage.GENERATION, answers.failure or "no generator had an answer"),
+        ),
+        statistics=Statistics(funnel=funnel(every, posted, len(run.requests) - len(best))),
+        failure=repairs.failure,
+        notes=(*_notes(run, context), *repairs.notes()),
+        failing=context.own_suite.known_to_fail,
+        baseline=context.own_suite.reported(run.requests),
+    )
+
+
+def _by_member(proven: Sequence[tuple[Candidate, Judged]], repairs: Repairs) -> dict[str, list[Verdict]]:
+    """Return the verdicts of each member's candidates, after repairs for the model's candidates."""
+    found = {member: [state.best] for member, state in repairs.states.items() if state.best is not None}
+    for candidate, judged in proven:
+        if isinstance(judged, Verdict) and candidate.origin is not Origin.MODEL:
+            found.setdefault(candidate.member, []).append(judged)
+    return found
+
+
+def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
+    yield f"sandbox: {', '.join(context.workspace.sandbox.layers())}"
+    yield from context.workspace.notes
+    yield from context.own_suite.notes
+    yield from unmeasured_note(run.members, context.own_suite)
+
+
+def _proven_suggestion(run: RunState, entry: ProvenSuggestion, repairs: Repairs) -> Suggestion:
+    suggestion = _suggestion(run, entry.candidate, entry.tests)
+    state = repairs.states.get(suggestion.member)
+    return replace(
+        suggestion,
+        evidence=entry.evidence,
+        label=entry.label,
+        summary=entry.summary,
+        witness=suggestion.witness if entry.label is Label.NEW_BEHAVIOUR else None,
+        observed=() if state is None else state.observed_in(entry),
+    )
+
+
+async def conclude_unproven(run: RunState, answers: Answers) -> Report:
+    """Return the formatted candidates as suggestions without evidence, one for each member."""
+    firsts: dict[str, Candidate] = {}
+    for candidate in answers.candidates:
+        firsts.setdefault(candidate.member, candidate)
+    converted = [_converted(run, candidate) for candidate in firsts.values()]
+    suggestions: list[Suggestion] = []
+    skipped = [*answers.skipped.values()]
+    for one in await formatted_candidates(run, converted):
+        if isinstance(one, Skipped):
+            skipped.append(one)
+            continue
+        try:
+            tests = run.language_of(one.member).tests.test_functions(one.code)
+            suggestions.append(_suggestion(run, one, tests))
+        except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+            skipped.append(skipped_by_fault(run.requests[one.member].member, error))
+    return Report(
+        members=run.search.found,
+        suggestions=tuple(suggestions),
+        skipped=tuple(skipped),
+        failure=answers.failure,
+    )
+
+
+def _converted(run: RunState, candidate: Candidate) -> Candidate:
+    """Return a candidate converted to its member's framework, or unchanged if it cannot be converted."""
+    request, language = run.requests[candidate.member], run.language_of(candidate.member)
+    try:
+        return replace(
+            candidate, code=language.tests.in_framework(candidate.code, request.framework, request.member)
+        )
+    except (CannotConvert, CannotParse):
+        return candidate
+
+
+def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...]) -> Suggestion:
+    """Return a candidate as a suggestion without number and evidence."""
+    request, language = run.requests[candidate.member], run.language_of(candidate.member)
+    try:
+        is_in_form = (
+            language.tests.in_framework(candidate.code, request.framework, request.member) == candidate.code
+        )
+    except CannotConvert:
+        is_in_form = False
+    return Suggestion(
+        member=candidate.member,
+        number=0,
+        test_path=request.test_path,
+        code=candidate.code,
+        framework=request.framework if is_in_form else language.tests.framework,
+        tests=tests,
+        origin=candidate.origin,
+        evidence=None,
+        label=None,
+        summary=candidate.summary(tests),
+        witness=candidate.witness(tests),
+    )

@@ -1,0 +1,78 @@
+"""Send failing candidates back to the model, and prove its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from testsmith.deadline import next_group
+from testsmith.faults import skipped_by_fault
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotPlace
+from testsmith.model import Candidate, Origin, Result, Skipped, SkipStage
+from testsmith.pipeline import time_budget
+from testsmith.pipeline.generate import Answers, ask
+from testsmith.pipeline.state import RunState
+from testsmith.pipeline.verify import verify
+from testsmith.verification.prove import ProofContext
+from testsmith.verification.repair import Judged, Repairs, RepairState
+
+
+async def repair(
+    run: RunState, context: ProofContext, proven: Sequence[tuple[Candidate, Judged]], failure: str | None
+) -> Repairs:
+    """Send failing candidates back to the model and prove its answers, as many times as configured.
+
+    Args:
+        run: The run's state.
+        context: What candidates are proven with.
+        proven: All candidates as their generators wrote them, with the results of proving them. Only the
+            model can repair its own.
+        failure: Why no more requests are possible; None if they are.
+    """
+    not_judged = {SkipStage.BUDGET, SkipStage.INTERNAL}
+    repairs = Repairs(
+        states={
+            candidate.member: RepairState.of(run.language_of(candidate.member), candidate, judged)
+            for candidate, judged in proven
+            if candidate.origin is Origin.MODEL
+            and not (isinstance(judged, Skipped) and judged.stage in not_judged)
+        },
+        failure=failure,
+    )
+    for _ in range(run.settings.verification.repairs):
+        wanted = repairs.wanted()
+        if run.clients.model is None or not wanted or not next_group(len(wanted), run.deadline.left, None):
+            break
+        again = replace(
+            run, requests={member: replace(run.requests[member], repair=wanted[member]) for member in wanted}
+        )
+        run.progress.phase("repairing", len(wanted))
+        answers = await ask(again, run.clients.model, time_budget.GENERATION)
+        repairs = repairs.after(await _verified(again, context, repairs, answers), answers.failure)
+    return repairs
+
+
+async def _verified(
+    run: RunState, context: ProofContext, repairs: Repairs, answers: Answers
+) -> dict[str, Judged]:
+    """Prove repaired tests together with the ones that already passed, and return the results by member."""
+    merged = [_with_accepted(run, repairs.states[one.member], one) for one in answers.candidates]
+    candidates = [one for one in merged if isinstance(one, Candidate)]
+    results = await verify(run, context, candidates)
+    refused = {one.member: one for one in merged if isinstance(one, Skipped) and one.member is not None}
+    proven = {one.member: result for one, result in zip(candidates, results, strict=True)}
+    return {**answers.skipped, **refused, **proven}
+
+
+def _with_accepted(run: RunState, state: RepairState, answer: Candidate) -> Result:
+    member = run.requests[answer.member].member
+    try:
+        return state.with_accepted(answer)
+    except CannotPlace as error:
+        reason = f"its repaired tests cannot be added to those that passed: {error}"
+    except CannotParse as error:
+        reason = f"its test module cannot be read: {error}"
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+        return skipped_by_fault(member, error)
+    return Skipped.of(member, SkipStage.VERIFICATION, reason)

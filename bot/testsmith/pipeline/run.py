@@ -1,0 +1,220 @@
+"""One run from changes to report, phase by phase.
+
+Phases run in order, with three exceptions: tests reduced by the gate are run again as they would be posted,
+the model is asked to repair failing candidates, and with `model-for hard` the model is called only for
+members that the offline engine's proven tests do not fully cover.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from testsmith.deadline import TimeIsOver
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.sandbox.layers import CannotIsolate
+from testsmith.execution.workspace import CannotPrepare
+from testsmith.generation.fan_out import TimedObserver
+from testsmith.generation.interface import NotedGenerator, ObservingGenerator
+from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
+from testsmith.pipeline import time_budget
+from testsmith.pipeline.conclude import conclude, conclude_unproven
+from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
+from testsmith.pipeline.prepare import (
+    look_for_other_python,
+    measure_own_suite,
+    members_not_importable,
+    workspace_of,
+)
+from testsmith.pipeline.repair import repair
+from testsmith.pipeline.select import select
+from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks_for_hard_alone, runs_code
+from testsmith.pipeline.verify import verify
+from testsmith.reporting.fault_reports import concluded, readable
+from testsmith.reporting.report_assembly import check, numbered
+from testsmith.settings import ModelFor, ProviderChoice, Settings
+from testsmith.tasks import gather
+from testsmith.test_files.lifecycle import LifecycleResult, Now, look_after
+from testsmith.verification.completeness import is_complete
+from testsmith.verification.gate import Verdict
+from testsmith.verification.prove import ProofContext
+
+
+async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions | None = None) -> Report:
+    """Run all phases and return the report.
+
+    Args:
+        settings: The settings of the run.
+        tools: The clients.
+        given: Optional inputs that replace parts of the run.
+
+    Raises:
+        UsageFailure: The folder is not in a repository, or a revision does not exist.
+    """
+    started = tools.clock()
+    run = select(settings, tools, given or RunOptions())
+    found = await _suggestions(run) if run.requests else Report(members=run.search.found)
+    report = concluded(readable(_completed(run, found, tools.clock() - started)))
+    check(report)
+    return report
+
+
+async def estimate(
+    settings: Settings,
+    tools: RunDependencies,
+    reckoned: ExpectedCallsReporter,
+    given: RunOptions | None = None,
+) -> Estimate:
+    """Return the model calls that a run would make, without calling the model or running code.
+
+    Args:
+        settings: The settings of the run.
+        tools: The clients; the generator only estimates, and `spending` returns the expected cost.
+        reckoned: Source of the calls that the generator estimated.
+        given: Optional inputs that replace parts of the run.
+
+    Raises:
+        UsageFailure: The folder is not in a repository, or a revision does not exist.
+    """
+    started = tools.clock()
+    run = select(settings, tools, given or RunOptions())
+    run.progress.phase("reckoning calls", len(run.requests))
+    answers = Answers() if run.clients.model is None else await ask(run, run.clients.model, 1.0)
+    calls = reckoned.expected_calls()
+    left_out = tuple(one for one in answers.skipped.values() if one.stage is SkipStage.BUDGET)
+    asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
+    known = (*(candidate.member for candidate in answers.candidates), *answers.skipped)
+    return Estimate(
+        members=run.search.found,
+        calls=calls,
+        cached=tuple(member for member in known if member not in asked),
+        skipped=(*run.search.skipped, *run.skipped, *left_out),
+        statistics=_statistics(run, Statistics(), tools.clock() - started),
+        base=run.search.base,
+        head=run.search.head,
+    )
+
+
+async def _suggestions(run: RunState) -> Report:
+    """Return a report with the results for all members, opening a workspace if code is run."""
+    if not runs_code(run.settings):
+        return await conclude_unproven(run, await generate_unproven(run))
+    try:
+        async with workspace_of(run) as workspace:
+            broken = await run.deadline.within(members_not_importable(run, workspace))
+            report = await _suggestions_in(workspace, run.without(broken))
+            return replace(report, skipped=(*broken.values(), *report.skipped))
+    except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+        skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))
+    except TimeIsOver:
+        skipped = run.all_skipped(SkipStage.BUDGET, run.deadline.reason("the project was ready to be run"))
+    return Report(members=run.search.found, skipped=skipped)
+
+
+async def _suggestions_in(workspace: PythonWorkspace, run: RunState) -> Report:
+    """Generate tests, prove and repair them, and return a report with the results."""
+    engine = OfflineGenerator(workspace, run.options.seed)
+    if not run.settings.verification.enabled:
+        return await conclude_unproven(run, await generate_unproven(run, engine))
+    observer = _observe(run, engine)
+    answers, own_suite, workspace = await gather(
+        generate(run, engine), measure_own_suite(run, workspace), look_for_other_python(run, workspace)
+    )
+    context = ProofContext(
+        workspace=workspace,
+        own_suite=own_suite,
+        settings=run.settings.verification,
+        progress=run.progress,
+        tree=run.search.head_tree,
+    )
+    results = await verify(run, context, answers.candidates)
+    complete: set[str] = set()
+    if asks_for_hard_alone(run.settings):
+        complete = {one.proof.member.id for one in results if isinstance(one, Verdict) and is_complete(one)}
+        hard = run.without(complete)
+        if hard.requests and hard.clients.model is not None:
+            of_model = await ask_for_hard(hard, hard.clients.model)
+            results = [*await verify(hard, context, of_model.candidates), *results]
+            answers = joined([of_model, answers])
+    proven = list(zip(answers.candidates, results, strict=True))
+    repairs = await repair(run, context, proven, answers.failure)
+    report = conclude(run, context, answers, proven, repairs)
+    return replace(
+        report,
+        statistics=replace(report.statistics, not_asked=len(complete)),
+        notes=(*report.notes, *_note_of_complete(run, len(complete)), *observer.notes()),
+    )
+
+
+def _observe(run: RunState, engine: OfflineGenerator) -> TimedObserver:
+    """Have the model's generator use the engine's observations, and return their source."""
+    runs_for_model = run.settings.provider is ProviderChoice.OPENAI
+    share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS
+    observer = TimedObserver(engine, run.deadline, share)
+    model: object = run.clients.model
+    if isinstance(model, ObservingGenerator):
+        model.observe_with(observer)
+    return observer
+
+
+def _note_of_complete(run: RunState, complete: int) -> tuple[str, ...]:
+    """Return a note on how many members the model was called for, and why not for the others."""
+    if not complete:
+        return ()
+    every = len(run.requests)
+    why = "the offline engine's tests kill all mutants, reach all lines and branches, and show the change"
+    return (f"the model was asked for {every - complete} of {every} members: of the others {why}",)
+
+
+def _completed(run: RunState, report: Report, seconds: float) -> Report:
+    """Return a report of results completed with what all runs report."""
+    search = run.search
+    model: object = run.clients.model
+    earlier = _earlier_tests(run, report)
+    notes = model.notes() if isinstance(model, NotedGenerator) else ()
+    return replace(
+        report,
+        suggestions=numbered(search.found, report.suggestions),
+        skipped=(*search.skipped, *run.skipped, *report.skipped),
+        statistics=_statistics(run, report.statistics, seconds),
+        base=search.base,
+        head=search.head,
+        notes=(*report.notes, *notes, *_without_effect(run.settings)),
+        sources=run.sources,
+        unchanged=frozenset(run.sources.keys() - run.requests.keys()),
+        digests=earlier.digests,
+        earlier=earlier.earlier,
+    )
+
+
+def _statistics(run: RunState, statistics: Statistics, seconds: float) -> Statistics:
+    spending, cache = run.clients.spending.spending(), run.clients.cache.cache_stats()
+    return replace(statistics, spending=spending, cache=cache, seconds=seconds)
+
+
+def _earlier_tests(run: RunState, report: Report) -> LifecycleResult:
+    """Find tests from earlier runs that need attention."""
+    search = run.search
+    now = Now(
+        tree=search.head_tree,
+        files=search.files,
+        members=search.found,
+        project=run.repository.project,
+        failing=report.failing,
+    )
+    try:
+        return look_after(now, run.clients.languages)
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+        run.warn_of_fault("earlier tests were not looked at", error)
+        return LifecycleResult(digests={})
+
+
+def _without_effect(settings: Settings) -> tuple[str, ...]:
+    """Return notes on settings that had no effect."""
+    asks = settings.provider is not ProviderChoice.OFFLINE
+    if settings.model.model_for is ModelFor.ALL or not asks or asks_for_hard_alone(settings):
+        return ()
+    return (
+        "the model was asked for all members: model-for hard needs the provider openai+offline, and proof",
+    )

@@ -1,0 +1,139 @@
+"""Find the members to look at, and build their requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+
+from testsmith import __version__
+from testsmith.changes.members import MemberSearch, find_members
+from testsmith.changes.trusted_files import TrustedTree
+from testsmith.deadline import Deadline
+from testsmith.faults import is_fault, skipped_by_fault
+from testsmith.git.repository import Repository
+from testsmith.languages.language import Language
+from testsmith.languages.source import SourceTree
+from testsmith.model import Member, Request, Skipped, SkipStage
+from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks_for_hard_alone
+from testsmith.settings import ProviderChoice, ReasoningEffort, Settings
+from testsmith.storage.keys import FingerprintInputs, source_digest
+
+
+def select(settings: Settings, clients: RunDependencies, options: RunOptions) -> RunState:
+    """Find the members and build their requests, without members whose result is already known."""
+    repository = options.repository or Repository.open(settings.folder)
+    if options.paths:
+        selection = replace(
+            settings.selection, base=None, all_paths=options.paths, only=options.only, refuses_unknown=False
+        )
+        settings = replace(settings, selection=selection)
+    if options.candidates is not None:  # no generator is called
+        settings, clients = replace(settings, provider=ProviderChoice.OFFLINE), replace(clients, model=None)
+    search = options.search
+    if search is None:
+        clients.progress.phase("finding changed members", 1)
+        search = find_members(repository, settings.selection, clients.languages)
+    requests, lost = _requests(repository, search, clients.languages, options)
+    sources, unchanged = dict[str, str](), set[str]()
+    if options.is_unchanged is not None:
+        sources = _sources(settings, search, requests, clients.languages)
+        unchanged = {member for member, source in sources.items() if options.is_unchanged(member, source)}
+    run = RunState(
+        settings=settings,
+        clients=clients,
+        options=options,
+        repository=repository,
+        search=search,
+        requests=requests,
+        sources=sources,
+        deadline=Deadline.after(settings.budget.max_minutes, clients.clock),
+    )
+    known = run.without(requests.keys() - unchanged).all_skipped(SkipStage.CHANGES, options.reason)
+    return replace(run.without(unchanged), skipped=(*known, *lost))
+
+
+def _requests(
+    repository: Repository, search: MemberSearch, languages: Sequence[Language], options: RunOptions
+) -> tuple[dict[str, Request], list[Skipped]]:
+    """Return the request for each member, by its id, and the members for which none could be built."""
+    tree = search.head_tree if options.trusted is None else TrustedTree(search.head_tree, options.trusted)
+    found: list[Request | Skipped] = []
+    for language in languages:
+        members = [member for member in search.members if member.language == language.name]
+        try:
+            found += list(language.source.requests(tree, members, repository.project))
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            found += [_request(language, tree, member, repository.project) for member in members]
+    requests = {
+        one.member.id: replace(one, repair=options.repairs.get(one.member.id))
+        for one in found
+        if isinstance(one, Request)
+    }
+    return requests, [one for one in found if isinstance(one, Skipped)]
+
+
+def _request(language: Language, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
+    try:
+        [request] = language.source.requests(tree, [member], project)
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+        return skipped_by_fault(member, error)
+    return request
+
+
+def _sources(
+    settings: Settings,
+    search: MemberSearch,
+    requests: Mapping[str, Request],
+    languages: Sequence[Language],
+) -> dict[str, str]:
+    """Return, by member id, the digest of everything its result depends on."""
+    verification = settings.verification
+    rules = {
+        "enabled": verification.enabled,
+        "runs": verification.runs,
+        "max_mutants": verification.max_mutants,
+        "repairs": verification.repairs,
+        "sandbox": verification.sandbox,
+        "setup_command": verification.setup_command,
+        "test_command": verification.test_command,
+    }
+    inputs = FingerprintInputs(
+        version=__version__,
+        generators=_description_of_generators(settings),
+        rules=tuple((rule, str(value)) for rule, value in rules.items()),
+    )
+    base_text = cache(_nothing if search.base_tree is None else search.base_tree.read)
+    own_tests = {
+        language.name: cache(partial(_tests_of_others, search.head_tree, language)) for language in languages
+    }
+    return {
+        member: source_digest(
+            request,
+            inputs,
+            base=base_text(request.member.path),
+            own_tests=own_tests[request.member.language](request.test_path),
+        )
+        for member, request in requests.items()
+    }
+
+
+def _nothing(_path: str) -> None:
+    """Read a file of a base that is not there."""
+
+
+def _tests_of_others(tree: SourceTree, language: Language, path: str) -> str:
+    """Return a test file's content without the bot's own tests, which do not influence the result."""
+    data = tree.read(path)
+    return "" if data is None else language.tests.beside_marked(data.decode(errors="replace"))
+
+
+def _description_of_generators(settings: Settings) -> str:
+    """Return a description of the generators, for the digest. Default settings add nothing to it."""
+    model = settings.model
+    words = f"{settings.provider} {model.base_url or ''} {model.model}"
+    if model.reasoning_effort is not ReasoningEffort.LOWEST:
+        words += f" {model.reasoning_effort}"
+    return f"{words} {model.model_for}" if asks_for_hard_alone(settings) else words

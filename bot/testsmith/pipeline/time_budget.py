@@ -1,0 +1,19 @@
+"""How a run divides its time: each value is a fraction of the time left when a phase begins."""
+
+GENERATION = 0.6
+"""Generation; the rest is for verification."""
+
+ENGINE = 0.3
+"""The offline engine if the model follows or uses its observations."""
+
+OBSERVATIONS = 0.05
+"""Wait for observations if the engine has already run."""
+
+BASELINE = 0.7
+"""Limit after which the baseline is canceled, if its own limit did not apply."""
+
+BASELINE_ON_BASE = 0.3
+"""Limit after which the baseline run on base is canceled."""
+
+OWN_TESTS = 0.25
+"""The project's own tests on base."""
