@@ -12,7 +12,6 @@ from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Operator
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
-    FunctionGains,
     Gains,
     OwnEvidence,
     gains_of,
@@ -150,16 +149,15 @@ A, B = frozenset({FIRST}), frozenset({(1, 2)})
 def test_gains_something__any_rule_is_enough(
     gains: Gains, *, knows_branches: bool, has_mutants: bool | None, enough: bool
 ) -> None:
-    shown = FunctionGains(gains=gains, knows_branches=knows_branches, has_mutants=has_mutants)
-    assert gains_something(shown) is enough
+    own = OwnEvidence(baseline=replace(baseline(()), branches_known=knows_branches))
+    mutation = Mutation(mutants={None: None, True: (FIRST,), False: ()}[has_mutants])
+    assert gains_something(gains, mutation, own) is enough
 
 
 def test_gains_something__that_own_tests_fail_on_base_as_well_is_not_a_gain() -> None:
-    shown = FunctionGains(
-        gains=Gains(fails_on_base=True), knows_branches=True, has_mutants=True, own_fail_on_base=True
-    )
-    assert not gains_something(shown)
-    assert gains_something(replace(shown, gains=Gains(fails_on_base=True, killed=A, alive=A)))
+    own, mutation = OwnEvidence(fail_on_base=True), Mutation(mutants=(FIRST,))
+    assert not gains_something(Gains(fails_on_base=True), mutation, own)
+    assert gains_something(Gains(fails_on_base=True, killed=A, alive=A), mutation, own)
 
 
 EVIDENCE = Evidence(passes=5, runs=5)

@@ -140,6 +140,13 @@ def test_repair_of__a_smell_is_mended() -> None:
     assert failures(repair(smelly)) == {"test_a": "asserts nothing"}
 
 
+def test_repair_of__a_test_that_passes_whatever_the_member_returns_is_mended() -> None:
+    blind = replace(cut("test_a", Point.STABLE, "passes whatever comes"), is_blind=True)
+    assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {
+        "test_a": "passes whatever comes"
+    }
+
+
 @pytest.mark.parametrize("reason", ["kills none of 7 mutants of the member", "shows nothing new"])
 def test_repair_of__a_right_test_that_shows_nothing_new_is_no_mistake(reason: str) -> None:
     assert repair(verdict(ran("test_a", PASSED), cuts=[cut("test_a", Point.STABLE, reason)])) is None

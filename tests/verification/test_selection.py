@@ -29,7 +29,7 @@ from testsmith.verification.gate import (
 )
 from testsmith.verification.mutation import Mutation
 from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
-from testsmith.verification.selection import BLIND, EntryWeight, weigh
+from testsmith.verification.selection import EntryWeight, weigh
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
 CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)
@@ -170,7 +170,8 @@ def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though
     found = weighed(EntryWeight(proof=run, mutation=mutation))
     assert isinstance(found, Judgement)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
-    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=BLIND),)
+    reason = "passes even if the member returns something else"
+    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, is_blind=True),)
 
 
 def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -> None:

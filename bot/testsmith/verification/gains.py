@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
@@ -123,49 +123,18 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
     return base.status in RAN_AND_FAILED and not base.raised_by_test
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FunctionGains:
-    """Input of the gate's rules for one test function.
+def gains_something(gains: Gains, mutation: Mutation, own: OwnEvidence) -> bool:
+    """Return whether a test function that is green, reaches the member and has no smell is worth suggesting.
 
-    Attributes:
-        gains: What the function shows.
-        knows_branches: Whether it is known which branches the project's own tests reach.
-        has_mutants: Whether the member has mutants; None if they could not be run.
-        own_fail_on_base: Whether one of the project's own tests that reach the member fails with base's
-            source. Then a failure on base is nothing new.
+    Without a baseline, it is unknown of every mutant whether the project's own tests kill it. More coverage
+    alone is not enough, except in a member such as an exception without a body: a test of it can only fail if
+    the member is removed.
     """
-
-    gains: Gains
-    knows_branches: bool
-    has_mutants: bool | None
-    own_fail_on_base: bool = False
-
-
-RULES: Mapping[str, Callable[[FunctionGains], bool]] = {
-    "kills a mutant that the own tests leave alive": lambda shown: bool(shown.gains.alive),
-    "kills a mutant of which it is not known what the own tests do with it": (
-        lambda shown: bool(shown.gains.unknown)
-    ),
-    "kills a mutant, and reaches a branch that the own tests do not": (
-        lambda shown: shown.knows_branches and bool(shown.gains.branches and shown.gains.killed)
-    ),
-    "fails on base, where the member was there, and no own test that reaches it does": (
-        lambda shown: shown.gains.fails_on_base and not shown.own_fail_on_base
-    ),
-    "reaches a line that the own tests do not, of a member in which there is nothing to change": (
-        lambda shown: shown.has_mutants is False and bool(shown.gains.lines)
-    ),
-}
-"""Rules of which a test function must meet at least one, if it is green, reaches the member and has no smell.
-
-Without a baseline, the second rule applies to every mutant. More coverage alone is not enough. The last rule
-is for members such as an exception without a body: a test of it can only fail if the member is removed.
-"""
-
-
-def gains_something(shown: FunctionGains) -> bool:
-    """Return whether a test function is worth a reviewer's time."""
-    return any(rule(shown) for rule in RULES.values())
+    kills_new = bool(gains.alive or gains.unknown)
+    kills_in_new_branch = own.knows_branches and bool(gains.branches and gains.killed)
+    shows_change = gains.fails_on_base and not own.fail_on_base
+    reaches_the_unchangeable = mutation.mutants == () and bool(gains.lines)
+    return kills_new or kills_in_new_branch or shows_change or reaches_the_unchangeable
 
 
 def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:

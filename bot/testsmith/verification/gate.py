@@ -125,12 +125,14 @@ class Cut:
         point: The last stage it reached.
         reason: Why it was cut, in plain text.
         is_gainless: Whether it is a valid test that adds nothing.
+        is_blind: Whether it passes whatever the member returns.
     """
 
     function: str
     point: Point
     reason: str
     is_gainless: bool = False
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,6 @@ from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipp
 from testsmith.verification.gate import Cut, KeepTests, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict
 from testsmith.verification.results import FunctionProof, TestStatus
-from testsmith.verification.selection import BLIND
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -333,7 +332,7 @@ def _repairable(verdict: Verdict) -> Iterator[tuple[str, str]]:
         function = functions.get(cut.function)
         if function is None or _held_before(function, proof.member):
             continue
-        is_poor = cut.function in smells or cut.reason == BLIND
+        is_poor = cut.function in smells or cut.is_blind
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 

@@ -16,7 +16,6 @@ from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
 from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
-    FunctionGains,
     Gains,
     OwnEvidence,
     gains_of,
@@ -155,12 +154,6 @@ def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> st
     return f"shows nothing that {names} {'does' if len(chosen) == 1 else 'do'} not show"
 
 
-_NOTHING_NEW = "fails without this change, but so do your own tests"
-"""Reason for cutting a function that shows the change, if the project's own tests do so too."""
-
-BLIND = "passes even if the member returns something else"
-"""Reason for cutting a function that runs the member without checking its behavior."""
-
 _LENGTH_OF_INHERITED = 1_000
 """Assumed length of a test function that is defined elsewhere, so that it ranks last."""
 
@@ -183,23 +176,6 @@ class EntryWeight:
     table: GateTable = DEFAULTS
     thins: bool = True
 
-    def gains(self) -> dict[str, Gains]:
-        """Return what each test function shows."""
-        return {
-            function.name: gains_of(function, self.proof.member, self.mutation, self.own)
-            for function in self.proof.functions
-        }
-
-    def shown(self, gains: Gains) -> FunctionGains:
-        """Return the input of the gate's rules."""
-        mutants = self.mutation.mutants
-        return FunctionGains(
-            gains=gains,
-            knows_branches=self.own.knows_branches,
-            has_mutants=None if mutants is None else bool(mutants),
-            own_fail_on_base=self.own.fail_on_base,
-        )
-
 
 def weigh(
     entry: ProvenSuggestion, weight: EntryWeight, keep_tests: KeepTests
@@ -212,7 +188,10 @@ def weigh(
     Returns:
         The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
     """
-    gains = weight.gains()
+    gains = {
+        function.name: gains_of(function, weight.proof.member, weight.mutation, weight.own)
+        for function in weight.proof.functions
+    }
     weighed = {name: gains.get(name, Gains()) for name in entry.tests}
     cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
     kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
@@ -233,22 +212,25 @@ def weigh(
 
 def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
     """Return the cut for a function that gains nothing, or None."""
-    if weight.mutation.impossible:
-        is_shown = gains.fails_on_base and not weight.own.fail_on_base
-        return None if is_shown else Cut(function=name, point=Point.STABLE, reason=NOT_MUTATED)
-    if weight.mutation.unheard:  # otherwise, breaking this one run would hide a forged result
+    mutation = weight.mutation
+    is_gainless = is_blind = False
+    if mutation.impossible:
+        if gains.fails_on_base and not weight.own.fail_on_base:
+            return None
+        reason = NOT_MUTATED
+    elif mutation.unheard:  # otherwise, breaking this one run would hide a forged result
         reason = "could not be run with the member taken away"
-    elif name in weight.mutation.empty:
+    elif name in mutation.empty:
         reason = "passes also when the member is taken away"
-    elif name in weight.mutation.blind:
-        reason = BLIND
-    elif gains_something(weight.shown(gains)):
+    elif name in mutation.blind:
+        reason, is_blind = "passes even if the member returns something else", True
+    elif gains_something(gains, mutation, weight.own):
         return None
+    elif gains.fails_on_base:
+        reason = "fails without this change, but so do your own tests"
     else:
-        is_gainless = weight.mutation.mutants is not None and not gains.fails_on_base
-        reason = _NOTHING_NEW if gains.fails_on_base else _lack(gains, weight.mutation)
-        return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless)
-    return Cut(function=name, point=Point.STABLE, reason=reason)
+        reason, is_gainless = _lack(gains, mutation), mutation.mutants is not None
+    return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless, is_blind=is_blind)
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:
