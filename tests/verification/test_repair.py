@@ -142,9 +142,7 @@ def test_repair_of__a_smell_is_mended() -> None:
 
 def test_repair_of__a_test_that_passes_whatever_the_member_returns_is_mended() -> None:
     blind = replace(cut("test_a", Point.STABLE, "passes anyway"), is_blind=True)
-    assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {
-        "test_a": "passes anyway"
-    }
+    assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {"test_a": "passes anyway"}
 
 
 @pytest.mark.parametrize("reason", ["kills none of 7 mutants of the member", "shows nothing new"])
