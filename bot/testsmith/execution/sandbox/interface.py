@@ -1,50 +1,13 @@
-"""The sandbox interface, through which all code of the project and all generated tests run.
-
-Sandboxed processes print JSON lines. Untrusted code runs in the same processes, so a line may be anything:
-lines that cannot be parsed are skipped, and the amount of data is limited.
-"""
+"""The sandbox interface, through which all code of the project and all generated tests run."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from testsmith.model import Failure
-
-_MOST_VALUES = 2_000_000
-"""Maximum number of JSON values in an output (separators are counted); each takes about 100 bytes."""
-
-
-def read_lines(output: bytes, take: Callable[[dict[str, Any]], None]) -> bool:
-    """Call a function for each line that is a JSON object, in order.
-
-    Args:
-        output: The output.
-        take: Handles one line. If it raises an exception, the line is skipped, so it must not store anything
-            before the whole line is validated.
-
-    Returns:
-        Whether everything was read.
-    """
-    start, left = 0, _MOST_VALUES
-    while start < len(output) and left >= 0:
-        end = output.find(b"\n", start)
-        line = output[start:] if end < 0 else output[start:end]
-        start += len(line) + 1
-        left -= 1 + sum(map(line.count, (b",", b"[", b"{")))
-        if left >= 0 and line.lstrip().startswith(b"{"):
-            _take(line, take)
-    return left >= 0
-
-
-def _take(line: bytes, take: Callable[[dict[str, Any]], None]) -> None:
-    try:
-        take(json.loads(line))
-    except Exception:  # noqa: BLE001 - for example a huge number or deep nesting
-        return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +87,11 @@ def shown(printed: bytes, most: int) -> str:
         printed: The output.
         most: Maximum number of characters.
     """
-    text = printed.decode("utf-8", "replace").strip()[-most:]
+    return without_controls(printed.decode("utf-8", "replace").strip()[-most:])
+
+
+def without_controls(text: str) -> str:
+    """Return untrusted text without characters that control a terminal."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from testsmith.execution.sandbox.interface import read_lines
+from testsmith.decode import decode_lines
 from testsmith.languages.python.explorer.render.call_text import call_text
 from testsmith.languages.python.explorer.render.expressions import Expression, is_opaque
 from testsmith.languages.python.explorer.subjects import (
@@ -138,7 +139,9 @@ def read_told(output: bytes) -> ExplorerAnswer:
         else:
             observations[int(line["number"])] = _observation(line)
 
-    read_lines(output, take)
+    for line in decode_lines(dict[str, Any], output)[0]:
+        with suppress(Exception):  # a line that does not have the expected form counts for nothing
+            take(line)
     return ExplorerAnswer(
         loaded=bool(greeting),
         problem=_text(greeting, "problem"),

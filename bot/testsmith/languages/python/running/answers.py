@@ -1,20 +1,18 @@
-"""Decode the output of `worker/serve.py`.
-
-Untrusted code runs in the same process as the worker, so every value is validated and truncated before use.
-"""
+"""The output of `worker/serve.py`. Untrusted code runs in the same process, so it may be anything."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Literal
 
+from annotated_types import Ge, MaxLen
+
+from testsmith.decode import IF_VALID, Matches, OrElse, Then, decode_lines
 from testsmith.execution.jobs import (
     BESIDE_OWN_TESTS,
-    MISSING,
     MOVED_CLOCK,
-    STATUSES,
     UNDER_CONFTEST,
     WITHOUT_ADDOPTS,
     FunctionResult,
@@ -22,10 +20,10 @@ from testsmith.execution.jobs import (
     Place,
     Reached,
 )
-from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
+from testsmith.execution.sandbox.interface import ProcessOutcome, without_controls
 
 _DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS})
-_WITH_CHANGES = tuple(sorted({*STATUSES, MISSING}))  # a tuple, because a reported value may be unhashable
+_LOCALE = re.compile(r"[a-z]{2}_[A-Z]{2}\.UTF-8")
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
 _MOST_NAMES = 10
@@ -70,6 +68,53 @@ class WorkerAnswer:
         return self.greeting is not None and not self.greeting.problem
 
 
+_Status = Literal["passed", "failed", "skipped", "timed out", "crashed"]
+_Message = Annotated[str, Then(lambda text: without_controls(text[:_MOST_MESSAGE_CHARACTERS])), OrElse("")]
+_Flag = Annotated[bool, OrElse(value=False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reached:
+    lines: Annotated[frozenset[Annotated[int, Ge(1), IF_VALID]], OrElse(frozenset())] = frozenset()
+    branches: Annotated[frozenset[Annotated[tuple[int, int], IF_VALID]], OrElse(frozenset())] = frozenset()
+
+    def reached(self) -> Reached:
+        return Reached(lines=self.lines, branches=self.branches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Function(_Reached):
+    name: str
+    status: _Status
+    message: _Message = ""
+    network: _Flag = False
+    raised_by_test: _Flag = False
+    left: Annotated[tuple[_Message, ...], OrElse(())] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mutant:
+    number: int
+    functions: dict[str, Annotated[_Status | Literal["missing"], IF_VALID]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A greeting, which has `python`, or the result of a job, which has `number`."""
+
+    python: tuple[int, int] | None = None
+    pytest: str = ""
+    locales: Annotated[tuple[Annotated[str, Matches(_LOCALE), IF_VALID], ...], OrElse(())] = ()
+    number: int | None = None
+    functions: Annotated[tuple[Annotated[_Function, IF_VALID], ...], OrElse(())] = ()
+    problem: _Message = ""
+    loaded: Annotated[_Reached, OrElse(_Reached())] = _Reached()
+    mutants: Annotated[tuple[Annotated[_Mutant, IF_VALID], ...], OrElse(())] = ()
+    idle: Annotated[tuple[Place, ...] | None, MaxLen(_MOST_PLACES), OrElse(None)] = None
+    acts: _Flag = False
+    done: Annotated[frozenset[Annotated[str, IF_VALID]], OrElse(frozenset())] = frozenset()
+
+
 def read_answer(outcome: ProcessOutcome, wanted: Collection[int]) -> WorkerAnswer:
     """Parse a worker's output line by line, ignoring malformed lines.
 
@@ -79,17 +124,17 @@ def read_answer(outcome: ProcessOutcome, wanted: Collection[int]) -> WorkerAnswe
     """
     greeting: Greeting | None = None
     results: dict[int, JobResult] = {}
-
-    def take(data: dict[str, Any]) -> None:
-        nonlocal greeting
-        if "python" in data and greeting is None:
-            greeting = _greeting(data)
-            return
-        number = data.get("number")
-        if isinstance(number, int) and number in wanted and number not in results:
-            results[number] = _job_result(data)
-
-    read_lines(outcome.stdout, take)
+    for line in decode_lines(_Line, outcome.stdout)[0]:
+        if line.number is not None:
+            if line.number in wanted and line.number not in results:
+                results[line.number] = _job_result(line)
+        elif line.python is not None and greeting is None:
+            greeting = Greeting(
+                version=line.python,
+                pytest=line.pytest[:50],
+                problem=line.problem[:500],
+                locales=line.locales,
+            )
     return WorkerAnswer(greeting=greeting, results=results, trouble=_trouble(outcome, greeting))
 
 
@@ -105,94 +150,24 @@ def _trouble(outcome: ProcessOutcome, greeting: Greeting | None) -> str:
     return ": ".join([ending, *(line[:300] for line in last_words)])
 
 
-def _greeting(data: Mapping[str, Any]) -> Greeting | None:
-    match data:
-        case {"python": [int(major), int(minor)], "pytest": str(pytest)}:
-            problem = data.get("problem")
-            return Greeting(
-                version=(major, minor),
-                pytest=pytest[:50],
-                problem=_text(problem)[:500],
-                locales=tuple(name for name in _list(data.get("locales")) if _is_locale(name)),
-            )
-    return None
-
-
-def _is_locale(name: object) -> bool:
-    return isinstance(name, str) and re.fullmatch(r"[a-z]{2}_[A-Z]{2}\.UTF-8", name) is not None
-
-
-def _job_result(data: Mapping[str, Any]) -> JobResult:
-    functions = data.get("functions")
-    named: dict[str, FunctionResult] = {}
-    for function in (functions if isinstance(functions, list) else [])[:_MOST_FUNCTIONS]:
-        match function:
-            case {"name": str(name), "status": str(status)} if status in STATUSES:
-                named[name] = _function_result(status, function)
-    loaded = data.get("loaded")
+def _job_result(job: _Line) -> JobResult:
     return JobResult(
-        functions=named,
-        problem=_text(data.get("problem")),
-        loaded=_reached(loaded if isinstance(loaded, dict) else {}),
-        changed=dict(_changed(data.get("mutants"))),
-        idle=_places(data.get("idle")),
-        acts=data.get("acts") is True,
-        done=frozenset(word for word in _list(data.get("done")) if isinstance(word, str)) & _DONE,
+        functions={one.name: _function_result(one) for one in job.functions[:_MOST_FUNCTIONS]},
+        problem=job.problem,
+        loaded=job.loaded.reached(),
+        changed={one.number: dict(list(one.functions.items())[:_MOST_FUNCTIONS]) for one in job.mutants},
+        idle=job.idle,
+        acts=job.acts,
+        done=job.done & _DONE,
     )
 
 
-def _function_result(status: str, data: Mapping[str, Any]) -> FunctionResult:
-    left = (_text(name)[:_MOST_NAME_CHARACTERS] for name in _list(data.get("left"))[:_MOST_NAMES])
+def _function_result(function: _Function) -> FunctionResult:
     return FunctionResult(
-        status=status,
-        message=_text(data.get("message")),
-        reached=_reached(data),
-        wants_network=data.get("network") is True,
-        raised_by_test=data.get("raised_by_test") is True,
-        left=tuple(name for name in left if name),
+        status=function.status,
+        message=function.message,
+        reached=function.reached(),
+        wants_network=function.network,
+        raised_by_test=function.raised_by_test,
+        left=tuple(name[:_MOST_NAME_CHARACTERS] for name in function.left[:_MOST_NAMES] if name),
     )
-
-
-def _changed(data: object) -> Iterator[tuple[int, dict[str, str]]]:
-    for tried in _list(data):
-        match tried:
-            case {"number": int(number), "functions": dict(functions)}:
-                known = [(name, status) for name, status in functions.items() if status in _WITH_CHANGES]
-                yield number, dict(known[:_MOST_FUNCTIONS])
-
-
-def _places(data: object) -> tuple[Place, ...] | None:
-    if not isinstance(data, list) or len(data) > _MOST_PLACES:
-        return None
-    places: list[Place] = []
-    for place in data:
-        match place:
-            case [int(line), int(column), int(last), int(end)]:
-                places.append((line, column, last, end))
-            case _:
-                return None
-    return tuple(places)
-
-
-def _reached(data: Mapping[str, Any]) -> Reached:
-    lines, branches = data.get("lines"), data.get("branches")
-    return Reached(
-        lines=frozenset(line for line in _list(lines) if isinstance(line, int) and line > 0),
-        branches=frozenset(arc for told_arc in _list(branches) for arc in _arc(told_arc)),
-    )
-
-
-def _arc(data: object) -> Iterator[tuple[int, int]]:
-    match data:
-        case [int(before), int(after)]:
-            yield before, after
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    """Return the value as text that is safe to show: truncated, without terminal control sequences."""
-    text = value[:_MOST_MESSAGE_CHARACTERS] if isinstance(value, str) else ""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)

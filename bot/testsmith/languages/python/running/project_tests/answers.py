@@ -1,18 +1,17 @@
-"""Decode the output of `worker/suite.py`.
-
-Untrusted code runs in the same process as the worker, so every value is validated before use.
-"""
+"""The output of `worker/suite.py`. Untrusted code runs in the same process, so it may be anything."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
+from annotated_types import Ge
+
+from testsmith.decode import IF_VALID, OneOf, OrElse, decode_lines
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED
-from testsmith.execution.sandbox.interface import ProcessOutcome, read_lines
+from testsmith.execution.sandbox.interface import ProcessOutcome
 
 MOST_TESTS = 100_000
 """Results of further tests are not read."""
@@ -24,6 +23,8 @@ _FINISHED = frozenset({0, 1, 5})
 
 _EXCEPTION = re.compile(r"[\w.]*(?:Error|Exception|Warning|Exit|Skipped|Failed)\b")
 """Start of a line that names an exception."""
+
+_T = TypeVar("_T")
 
 Lines = Mapping[str, frozenset[int]]
 """Line numbers by file."""
@@ -93,6 +94,74 @@ class SuiteAnswer:
         return frozenset((*(test.id for test in self.failed), *(f"{file}::" for file in self.broken)))
 
 
+_Numbers = frozenset[Annotated[int, Ge(1), IF_VALID]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _LineSet:
+    kind: Literal["lines"]
+    number: int
+    attempt: int
+    files: dict[str, Annotated[_Numbers, IF_VALID]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arcs:
+    kind: Literal["arcs"]
+    arcs: tuple[Annotated[tuple[str, int, int], IF_VALID], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Loaded:
+    kind: Literal["loaded"]
+    set: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Test:
+    kind: Literal["test"]
+    id: str
+    file: str
+    name: str
+    status: str
+    seconds: float
+    set: int
+    attempt: int
+    left_early: Annotated[tuple[Annotated[tuple[str, int], IF_VALID], ...], OrElse(())] = ()
+    likely: Annotated[bool, OrElse(value=True)] = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Broken:
+    kind: Literal["broken"]
+    node: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Collected:
+    kind: Literal["collected"]
+    rootdir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Exit:
+    kind: Literal["exit"]
+    code: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    kind: Literal["ended"]
+    how: str
+    words: Annotated[str, OrElse("")] = ""
+    running: Annotated[str, OrElse("")] = ""
+
+
+_Line = Annotated[_LineSet | _Arcs | _Loaded | _Test | _Broken | _Collected | _Exit | _Ended, OneOf("kind")]
+
+
 def read_suite(outcome: ProcessOutcome, root: str) -> SuiteAnswer:
     """Parse a worker's output, ignoring malformed lines.
 
@@ -101,7 +170,9 @@ def read_suite(outcome: ProcessOutcome, root: str) -> SuiteAnswer:
         root: Folder of the project copy.
     """
     reader = _Reader(root)
-    is_read = read_lines(outcome.stdout, reader.take)
+    lines, is_read = decode_lines(_Line, outcome.stdout)
+    for line in lines:
+        reader.take(line)
     return reader.answer(outcome if is_read else replace(outcome, truncated=True))
 
 
@@ -119,86 +190,67 @@ class _Reader:
         self._how = ""
         self._words = ""
 
-    def take(self, data: Mapping[str, Any]) -> None:
-        match data:
-            case {"kind": "lines", "number": int(number), "attempt": int(attempt), "files": dict(files)}:
-                self._sets[attempt, number] = dict(self._lines(files))
-            case {"kind": "arcs", "arcs": list(arcs)}:
-                self._take_arcs(arcs)
-            case {"kind": "loaded", "set": int(number), "attempt": int(attempt)}:
-                for file, lines in self._sets.get((attempt, number), {}).items():
+    def take(self, line: Any) -> None:
+        match line:
+            case _LineSet():
+                self._sets[line.attempt, line.number] = dict(self._own(line.files.items()))
+            case _Arcs():
+                self._take_arcs(line)
+            case _Loaded():
+                for file, lines in self._sets.get((line.attempt, line.set), {}).items():
                     self._loaded.setdefault(file, set()).update(lines)
-            case {"kind": "test"}:
-                self._take_test(data)
-            case {"kind": "broken", "node": str(node), "message": str(message)}:
-                reason = _reason(message.replace(self._prefix, ""))
-                self._broken.setdefault(one_line(node.partition("::")[0]), reason)
-            case {"kind": "collected", "rootdir": str(rootdir)}:
-                self._rootdir = one_line(rootdir)
-            case {"kind": "exit", "code": int(code)}:
-                self._exit = code
-            case {"kind": "ended", "how": str(how)}:
-                self._take_ending(data, how)
+            case _Test():
+                self._take_test(line)
+            case _Broken():
+                reason = _reason(line.message.replace(self._prefix, ""))
+                self._broken.setdefault(one_line(line.node.partition("::")[0]), reason)
+            case _Collected():
+                self._rootdir = one_line(line.rootdir)
+            case _Exit():
+                self._exit = line.code
+            case _Ended():
+                self._take_ending(line)
 
-    def _lines(self, files: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[int]]]:
-        for file, lines in files.items():
-            if file.startswith(self._prefix) and isinstance(lines, list):
-                found = frozenset(line for line in lines if isinstance(line, int) and line > 0)
-                yield file.removeprefix(self._prefix), found
+    def _take_arcs(self, line: _Arcs) -> None:
+        for file, arc in self._own((file, (before, after)) for file, before, after in line.arcs):
+            self._arcs.setdefault(file, set()).add(arc)
 
-    def _take_arcs(self, arcs: Iterable[Any]) -> None:
-        for data in arcs:
-            match data:
-                case [str(file), int(before), int(after)] if file.startswith(self._prefix):
-                    place = file.removeprefix(self._prefix)
-                    self._arcs.setdefault(place, set()).add((before, after))
+    def _own(self, items: Iterable[tuple[str, _T]]) -> Iterator[tuple[str, _T]]:
+        """Yield what is said of files of the project, by path."""
+        for file, item in items:
+            if file.startswith(self._prefix):
+                yield file.removeprefix(self._prefix), item
 
-    def _take_test(self, data: Mapping[str, Any]) -> None:
-        self._likely_ended |= data.get("likely") is False
-        match data:
-            case {
-                "id": str(name),
-                "file": str(file),
-                "name": str(function),
-                "status": str(status),
-                "seconds": int() | float() as seconds,
-                "set": int(number),
-                "attempt": int(attempt),
-            } if (
-                len(name) <= _MOST_ID_CHARACTERS and len(self._tests) < MOST_TESTS and math.isfinite(seconds)
-            ):
-                self._add(
-                    OwnTest(
-                        id=name,
-                        file=file,
-                        name=function,
-                        status=status if status in {PASSED, SKIPPED, FAILED} else CRASHED,
-                        seconds=float(seconds),
-                        lines=self._sets.get((attempt, number), {}),
-                        left_early=self._left_early(data.get("left_early")),
-                    )
-                )
-
-    def _left_early(self, data: object) -> Lines:
-        found: dict[str, set[int]] = {}
-        for place in data if isinstance(data, list) else []:
-            match place:
-                case [str(file), int(line)] if file.startswith(self._prefix):
-                    found.setdefault(file.removeprefix(self._prefix), set()).add(line)
-        return {file: frozenset(lines) for file, lines in found.items()}
+    def _take_test(self, line: _Test) -> None:
+        self._likely_ended |= not line.likely
+        if len(line.id) > _MOST_ID_CHARACTERS or len(self._tests) >= MOST_TESTS:
+            return
+        left_early: dict[str, set[int]] = {}
+        for file, number in self._own(line.left_early):
+            left_early.setdefault(file, set()).add(number)
+        self._add(
+            OwnTest(
+                id=line.id,
+                file=line.file,
+                name=line.name,
+                status=line.status if line.status in {PASSED, SKIPPED, FAILED} else CRASHED,
+                seconds=line.seconds,
+                lines=self._sets.get((line.attempt, line.set), {}),
+                left_early={file: frozenset(lines) for file, lines in left_early.items()},
+            )
+        )
 
     def _add(self, test: OwnTest) -> None:
         known = self._tests.get(test.id)
         if known is None or test.has_failed:
             self._tests[test.id] = test
 
-    def _take_ending(self, data: Mapping[str, Any], how: str) -> None:
-        self._how, self._words = how, one_line(data.get("words"))
-        running = data.get("running")
-        if isinstance(running, str) and len(running) <= _MOST_ID_CHARACTERS:
-            file, _, rest = running.partition("::")
+    def _take_ending(self, line: _Ended) -> None:
+        self._how, self._words = line.how, one_line(line.words)
+        if 0 < len(line.running) <= _MOST_ID_CHARACTERS:
+            file, _, rest = line.running.partition("::")
             name = rest.partition("[")[0]
-            self._add(OwnTest(id=running, file=file, name=name, status=CRASHED))
+            self._add(OwnTest(id=line.running, file=file, name=name, status=CRASHED))
 
     def answer(self, outcome: ProcessOutcome) -> SuiteAnswer:
         is_whole = self._how == "done" and self._exit in _FINISHED and not outcome.truncated
@@ -241,10 +293,9 @@ def _reason(message: str) -> str:
     return one_line((named or errors or lines or [""])[-1])
 
 
-def one_line(value: object) -> str:
-    """Return the value as one line that is safe to show: truncated, without terminal control sequences."""
-    text = value[:_MOST_WORDS] if isinstance(value, str) else ""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+def one_line(text: str) -> str:
+    """Return text as one line that is safe to show: truncated, without terminal control sequences."""
+    return "".join(letter if letter.isprintable() else " " for letter in text[:_MOST_WORDS]).strip()
 
 
 _MOST_REASONS = 3

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from annotated_types import Ge
+
+from testsmith.decode import decode_lines
 from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.project_copy import exchange_files
-from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome, read_lines
+from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome
 from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
 from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
@@ -246,6 +249,14 @@ _LEAST_A_PROCESS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _TriedChange:
+    kind: Literal["change"]
+    module: Annotated[int, Ge(0)]
+    number: int
+    noticed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """The mutants that one process tries, each with the id of its member."""
 
@@ -282,21 +293,12 @@ class _Part:
         """Return the member, the mutant's number and whether it was killed, for each mutant tried."""
         members = list(dict.fromkeys(member for member, _ in self.changes))
         asked = {(member, change.number) for member, change in self.changes}
-        found: list[tuple[str, int, bool]] = []
-
-        def take(data: dict[str, Any]) -> None:
-            match data:
-                case {
-                    "kind": "change",
-                    "module": int(module),
-                    "number": int(number),
-                    "noticed": bool(noticed),
-                }:
-                    if 0 <= module < len(members) and (members[module], number) in asked:
-                        found.append((members[module], number, noticed))
-
-        read_lines(outcome.stdout, take)
-        return found
+        tried, _ = decode_lines(_TriedChange, outcome.stdout)
+        return [
+            (members[one.module], one.number, one.noticed)
+            for one in tried
+            if one.module < len(members) and (members[one.module], one.number) in asked
+        ]
 
 
 async def try_changes(
