@@ -28,7 +28,7 @@ class GateTable:
         snapshot_characters: Length above which an expected string or container counts as a snapshot of a
             whole output.
         questions: Maximum questions per candidate.
-        told_reasons: Number of test functions whose reasons are listed if none is left.
+        named_reasons: Number of test functions whose reasons are listed if none is left.
     """
 
     max_mutants: int = _SET.max_mutants
@@ -40,7 +40,7 @@ class GateTable:
     candidate_characters: int = 200_000
     snapshot_characters: int = 600
     questions: int = 3
-    told_reasons: int = 3
+    named_reasons: int = 3
 
     @classmethod
     def of(cls, settings: VerificationSettings) -> GateTable:

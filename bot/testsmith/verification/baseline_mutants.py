@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
@@ -17,21 +16,6 @@ from testsmith.model import Member, Progress
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
 from testsmith.verification.results import Proof
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """Mutants of one member to run the project's own tests against."""
-
-    member: Member
-    baseline: MemberBaseline
-    runs_when_loaded: bool
-    mutants: list[Mutant] = field(default_factory=list)
-
-    def changed(self, source: str) -> ChangedModules:
-        return changes_reached(
-            self.member, source, self.mutants, self.baseline, runs_when_loaded=self.runs_when_loaded
-        )
 
 
 def changes_reached(
@@ -108,12 +92,14 @@ class OwnTests:
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:
         """Run the project's own tests against mutants that candidates kill and whose result is unknown."""
-        asked: dict[str, _Asked] = {}
+        mutants: dict[str, list[Mutant]] = {}
+        first: dict[str, Proof] = {}
         for proof, mutation in zip(proofs, mutations, strict=True):
             if not mutation.in_file:  # has no effect in the session of the project's tests
-                self._collect(asked, proof, mutation)
-        found = {member: self._changed(one) for member, one in asked.items()}
-        changed = {member: one for member, one in found.items() if one is not None}
+                first.setdefault(proof.member.id, proof)
+                mutants.setdefault(proof.member.id, []).extend(self._unknown(proof.member, mutation))
+        found = {member: self._changed(first[member], new) for member, new in mutants.items()}
+        changed = {member: one for member, one in found.items() if one is not None and one.changes}
         if not changed:
             return
         count = sum(len(one.changes) for one in changed.values())
@@ -123,30 +109,32 @@ class OwnTests:
         except CannotRun:  # the results remain unknown
             return
         self._progress.advance(count)
-        for member, data in noticed.items():
-            mutants = asked[member].mutants
-            known = {mutants[number]: fails for number, fails in data.items() if number < len(mutants)}
+        for member, fails in noticed.items():
+            known = {one: fails[number] for number, one in enumerate(mutants[member]) if number in fails}
             self._noticed.setdefault(member, {}).update(known)
 
-    def _collect(self, asked: dict[str, _Asked], proof: Proof, mutation: Mutation) -> None:
-        member, own = proof.member, self.of(proof.member)
-        baseline = own.baseline or self._own_suite.partly.get(member.id)
-        if baseline is None:
-            return
-        known = self._asked.setdefault(member.id, set())
+    def _unknown(self, member: Member, mutation: Mutation) -> list[Mutant]:
+        """Return the killed mutants that were not looked up yet, the ones of changed lines first."""
+        if self._baseline(member) is None:
+            return []
+        own, known = self.of(member), self._asked.setdefault(member.id, set())
         new = [one for one in mutation.killed - known if own.leaves_alive(one) is None]
         known.update(new)
-        loaded = runs_when_loaded(proof)
-        one = asked.setdefault(member.id, _Asked(member=member, baseline=baseline, runs_when_loaded=loaded))
-        one.mutants.extend(sorted(new, key=lambda mutant: _order(mutant, member)))
+        return sorted(new, key=lambda mutant: _order(mutant, member))
 
-    def _changed(self, asked: _Asked) -> ChangedModules | None:
+    def _baseline(self, member: Member) -> MemberBaseline | None:
+        return self._own_suite.members.get(member.id) or self._own_suite.partly.get(member.id)
+
+    def _changed(self, proof: Proof, mutants: Sequence[Mutant]) -> ChangedModules | None:
+        member, baseline = proof.member, self._baseline(proof.member)
+        if baseline is None:
+            return None
         try:
-            source = plain_text((self._workspace.head.root / asked.member.path).read_bytes())
+            source = plain_text((self._workspace.head.root / member.path).read_bytes())
         except (OSError, CannotParse):
             return None
-        changed = asked.changed(source)
-        return changed if changed.changes else None
+        is_loaded = runs_when_loaded(proof)
+        return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_loaded)
 
 
 def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:

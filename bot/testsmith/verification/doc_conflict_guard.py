@@ -107,8 +107,8 @@ def _raised(functions: Iterable[FunctionProof]) -> Iterator[tuple[str, str]]:
     for function in functions:
         found = [_EXCEPTION.match(run.message) for run in function.head if run.status is TestStatus.FAILED]
         names = {"" if one is None else one["name"] for one in found}
-        held = function.base is not None and function.base.status is TestStatus.PASSED
-        if len(names) == 1 and len(found) == len(function.head) and function.lines and not held:
+        passed_before = function.base is not None and function.base.status is TestStatus.PASSED
+        if len(names) == 1 and len(found) == len(function.head) and function.lines and not passed_before:
             yield from ((function.name, name) for name in names - {"", "AssertionError"})
 
 

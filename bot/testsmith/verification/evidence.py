@@ -33,7 +33,7 @@ from testsmith.verification.run_settings import (
     ON_BASE,
     READABLE,
     head_settings,
-    jobs_that_held,
+    jobs_broken_on_head,
     on_base_again,
     with_later_runs,
     words_of,
@@ -185,12 +185,12 @@ class _Runner:
         head: Mapping[RunSetting, dict[int, JobResult]],
     ) -> Mapping[int, JobResult]:
         """Repeat tests on base, as often as on head, that passed there once and always fail on head."""
-        held = list(jobs_that_held(jobs, base, list(head.values())))
+        broken = list(jobs_broken_on_head(jobs, base, list(head.values())))
         settings = on_base_again(len(head))
-        if not held or not settings:
+        if not broken or not settings:
             return base
-        self.progress.phase("checking what held before", len(held) * len(settings))
-        again = await self.run(settings, held)
+        self.progress.phase("checking what held before", len(broken) * len(settings))
+        again = await self.run(settings, broken)
         return with_later_runs(base, list(again.values()))
 
     def _is_traced(self, setting: RunSetting) -> bool:

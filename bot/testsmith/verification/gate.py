@@ -218,7 +218,7 @@ def _reasons(cuts: Sequence[Cut]) -> str:
         return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
     if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
         return "mutation not possible: changes of its source have no effect on what its tests run"
-    data = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.told_reasons]]
+    data = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.named_reasons]]
     left = len(cuts) - len(data)
     more = [f"{left} more likewise cut"] if left else []
     return "; ".join(["no test was left", *data, *more]) if data else "no test was left"
@@ -357,9 +357,9 @@ class _Gate:
     def _kind(self, function: FunctionProof) -> TestKind | Cut:
         if self.passes(function):
             return TestKind.GREEN
-        held = function.base is not None and function.base.status is TestStatus.PASSED
+        passed_before = function.base is not None and function.base.status is TestStatus.PASSED
         fails = all(run.status is TestStatus.FAILED for run in function.head)
-        if held and fails and self._proof.member.change is not Change.ADDED:
+        if passed_before and fails and self._proof.member.change is not Change.ADDED:
             return TestKind.CATCHES
         ran = any(run.status is not TestStatus.MISSING for run in function.head)
         point = Point.RAN if ran else Point.ANSWERED

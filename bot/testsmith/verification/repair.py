@@ -14,7 +14,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 from testsmith.languages.language import Language
 from testsmith.languages.python.judge.smells.smells import smells_of
@@ -148,33 +147,26 @@ class RepairState:
     Attributes:
         language: Its language.
         best: Best verdict so far; None if no answer could be parsed yet.
-        latest: Result of the latest answer; None if no more repairs are requested.
-        code: The latest answer, unchanged.
+        repair: Next repair request; None if there is nothing to repair.
         observed: Test functions whose expected values were replaced by observed values.
         was_repaired: Whether the best verdict comes from a repair.
     """
 
     language: Language
     best: Verdict | None = None
-    latest: Judged | None = None
-    code: str = ""
+    repair: Repair | None = None
     observed: frozenset[str] = frozenset()
     was_repaired: bool = False
 
     @classmethod
     def of(cls, language: Language, candidate: Candidate, judged: Judged) -> RepairState:
         """Return the state of a candidate after the first round."""
-        best = judged if isinstance(judged, Verdict) else None
-        return cls(language=language, best=best, latest=judged, code=candidate.code)
-
-    @cached_property
-    def repair(self) -> Repair | None:
-        """Next repair request; None if there is nothing to repair."""
-        if isinstance(self.latest, Verdict):
-            return repair_of(self.latest, self.language.tests.keep_tests)
-        if self.latest is None or len(self.code) > MOST_CODE_CHARACTERS:
-            return None
-        return _repair(self.code, (("", _plain(self.latest.reason)),))
+        if isinstance(judged, Verdict):
+            keep_tests = language.tests.keep_tests
+            return cls(language=language, best=judged, repair=repair_of(judged, keep_tests))
+        is_long = len(candidate.code) > MOST_CODE_CHARACTERS
+        unread = None if is_long else _repair(candidate.code, (("", _plain(judged.reason)),))
+        return cls(language=language, repair=unread)
 
     @property
     def green(self) -> ProvenSuggestion | None:
@@ -196,12 +188,12 @@ class RepairState:
     def after(self, judged: Judged) -> RepairState:
         """Return the state after an answer to a repair. An answer that cannot be proven ends the repairs."""
         if isinstance(judged, Skipped):
-            return replace(self, latest=None)
+            return replace(self, repair=None)
         best = judged if self.best is None else joined(self.best, judged)
         return replace(
             self,
             best=best,
-            latest=judged,
+            repair=repair_of(judged, self.language.tests.keep_tests),
             observed=self.observed | self._observed(judged),
             was_repaired=self.was_repaired or (best.proof is judged.proof and best.green is not None),
         )
@@ -261,9 +253,9 @@ class Repairs:
     def notes(self) -> Iterator[str]:
         """Yield notes for the report."""
         if self.sent:
-            mended = sum(state.was_repaired for state in self.states.values())
+            better = sum(state.was_repaired for state in self.states.values())
             candidates = "1 candidate" if len(self.sent) == 1 else f"{len(self.sent)} candidates"
-            yield f"repairs: {candidates} went back to the model, {mended} came back better"
+            yield f"repairs: {candidates} went back to the model, {better} came back better"
         reasons = Counter(one.reason for one in self.refused if one.reason != self.failure)
         for reason, times in reasons.items():
             yield f"{times} of them came to nothing: {reason}"
@@ -330,17 +322,17 @@ def _repairable(verdict: Verdict) -> Iterator[tuple[str, str]]:
     smells = smells_of(proof.candidate.code, proof.member)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
-        if function is None or _held_before(function, proof.member):
+        if function is None or _passed_before(function, proof.member):
             continue
         is_poor = cut.function in smells or cut.is_blind
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 
 
-def _held_before(function: FunctionProof, member: Member) -> bool:
+def _passed_before(function: FunctionProof, member: Member) -> bool:
     """Return whether a function passed on base and always fails now: a finding, not a mistake in the test."""
-    held = function.base is not None and function.base.status is TestStatus.PASSED
-    return held and function.passes == 0 and member.change is not Change.ADDED
+    passed = function.base is not None and function.base.status is TestStatus.PASSED
+    return passed and function.passes == 0 and member.change is not Change.ADDED
 
 
 def _reaches(function: FunctionProof, member: Member) -> bool:

@@ -122,20 +122,20 @@ def on_base_again(runs: int) -> tuple[RunSetting, ...]:
     return tuple(replace(ON_BASE, hash_seed=seed, order_seed=seed) for seed in range(2, runs + 1))
 
 
-def jobs_that_held(
+def jobs_broken_on_head(
     jobs: Sequence[TestJob], base: Mapping[int, JobResult], head: Sequence[Mapping[int, JobResult]]
 ) -> Iterator[TestJob]:
     """Yield the jobs reduced to functions that passed on base and failed in each run on head."""
     for job in jobs:
         on_base = base[job.number].functions if job.number in base else {}
         on_head = [found[job.number].functions for found in head if job.number in found]
-        held = {
+        broken = {
             name
             for name, result in on_base.items()
             if result.status == PASSED and all(_status(functions, name) == FAILED for functions in on_head)
         }
-        if held and on_head:
-            yield replace(job, without=job.without | (on_base.keys() - held))
+        if broken and on_head:
+            yield replace(job, without=job.without | (on_base.keys() - broken))
 
 
 def _status(functions: Mapping[str, FunctionResult], name: str) -> str:
