@@ -43,11 +43,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == "quick" and not is_quick(collection_path) else None
 
 
+@pytest.hookimpl(trylast=True)  # after the order was chosen by chance
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick tier."""
+    """Mark the tests of the quick tier, and begin with the slow ones, so that the end waits for none."""
     for item in items:
         if is_quick(item.path) and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.quick)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_configure() -> None:

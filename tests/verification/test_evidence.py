@@ -72,7 +72,9 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
             assert clamp(5, 1, 3) == 3
     """
     progress = CountingProgress()
-    (proof,) = prove(tmp_path, subject(code), base={"shop.py": BASE}, progress=progress)
+    new = "from shop import added\ndef test_x():\n    assert added() == 1\n"
+    subjects = (subject(code), subject(new, function_member(HEAD, "added")))
+    proof, added = prove(tmp_path, *subjects, base={"shop.py": BASE}, progress=progress)
     low, high = by_name(proof)["test_low"], by_name(proof)["test_high"]
     assert (low.passes, len(low.head), high.passes) == (5, 5, 5)
     assert low.base is not None
@@ -81,8 +83,12 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert low.base.message.startswith("assert 0 == 1")
     assert [sorted(function.lines) for function in (low, high)] == [[2, 3], [2, 4]]
     assert [sorted(function.branches) for function in (low, high)] == [[(2, 3)], [(2, 4)]]
-    assert progress.phases == [("running tests", 7)]
-    assert progress.steps == 7
+    assert progress.phases == [("running tests", 14)]
+    assert progress.steps == 14
+    not_there = by_name(added)["test_x"].base
+    assert not_there is not None
+    assert not_there.status is TestStatus.MISSING
+    assert "cannot import name 'added'" in not_there.message
 
 
 def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Path) -> None:
@@ -129,53 +135,40 @@ def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_pa
     assert [bool(run.lines) for run in low.head].count(False) == 1
 
 
-def test_gather_evidence__without_a_base_nothing_is_said_of_it(tmp_path: Path) -> None:
-    (proof,) = prove(
-        tmp_path, subject("from shop import clamp\ndef test_x():\n    assert clamp(2, 1, 3) == 2\n")
-    )
-    assert by_name(proof)["test_x"].base is None
+STABLE = "def test_x():\n    assert True\n"
+UNSTABLE = "seen = []\ndef test_first():\n    seen.append(1)\ndef test_x():\n    {}\n"
+PASSES_OF = {
+    "import os\n    assert os.environ['PYTHONHASHSEED'] == '2'": {1},
+    "import time\n    assert time.strftime('%Z') == 'UTC'": {2},
+    "seen.append(1)\n    assert len(seen) == 2": {1, 2, 3, 4},
+}
+INHERITING = """
+    class Base:
+        def test_inherited(self): assert False
+    class TestOne(Base):
+        def test_own(self): assert True
+"""
 
 
-def test_gather_evidence__what_is_new_on_head_does_not_load_on_base(tmp_path: Path) -> None:
-    added = subject(
-        "from shop import added\ndef test_x():\n    assert added() == 1\n", function_member(HEAD, "added")
-    )
-    (proof,) = prove(tmp_path, added, base={"shop.py": BASE})
-    base = by_name(proof)["test_x"].base
-    assert base is not None
-    assert base.status is TestStatus.MISSING
-    assert "cannot import name 'added'" in base.message
-
-
-def test_gather_evidence__unstable_tests_do_not_pass_every_time(tmp_path: Path) -> None:
-    passes_of = {
-        "import os\n    assert os.environ['PYTHONHASHSEED'] == '2'": {1},
-        "import time\n    assert time.strftime('%Z') == 'UTC'": {2},
-        "seen.append(1)\n    assert len(seen) == 2": {1, 2, 3, 4},
+def test_gather_evidence__of_candidates_of_many_kinds_without_a_base(tmp_path: Path) -> None:
+    not_run = ("def test_x(:\n", "x = 1\n", STABLE + "#" * 300_000)
+    codes = (*not_run, STABLE, INHERITING, *map(UNSTABLE.format, PASSES_OF))
+    progress = CountingProgress()
+    proofs = prove(tmp_path, *map(subject, codes), progress=progress)
+    assert progress.steps == 6 * (len(codes) - len(not_run))
+    assert [bool(proof.problem) for proof in proofs] == [code in not_run for code in codes]
+    assert proofs[1].problem == "it has no test function"
+    stable, inheriting, *unstable = proofs[len(not_run) :]
+    assert stable.candidate.code == STABLE
+    assert by_name(stable)["test_x"].base is None
+    assert {name: function.passes for name, function in by_name(inheriting).items()} == {
+        "TestOne::test_own": 5,
+        "TestOne::test_inherited": 0,  # which pytest alone finds
     }
-    code = "seen = []\ndef test_first():\n    seen.append(1)\ndef test_x():\n    {}\n"
-    proofs = prove(tmp_path, *(subject(code.format(body)) for body in passes_of))
-    for proof, passes in zip(proofs, passes_of.values(), strict=True):
+    for proof, passes in zip(unstable, PASSES_OF.values(), strict=True):
         function = by_name(proof)["test_x"]
         assert len(function.head) == 5
         assert function.passes in passes
-
-
-def test_gather_evidence__candidates_that_cannot_be_run_say_why(tmp_path: Path) -> None:
-    good = "def test_x():\n    assert True\n"
-    progress = CountingProgress()
-    proofs = prove(
-        tmp_path,
-        subject("def test_x(:\n"),
-        subject("x = 1\n"),
-        subject(good + "#" * 300_000),
-        subject(good),
-        progress=progress,
-    )
-    assert [bool(proof.problem) for proof in proofs] == [True, True, True, False]
-    assert [proof.candidate.code for proof in proofs][3] == good
-    assert proofs[1].problem == "it has no test function"
-    assert progress.steps == 6
 
 
 def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(tmp_path: Path) -> None:
@@ -195,20 +188,6 @@ def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(t
     assert (functions["test_before"].passes, functions["test_after"].passes) == (5, 5)
     assert by_name(other)["test_x"].passes == 5
     assert time.monotonic() - started < 20
-
-
-def test_gather_evidence__tests_that_pytest_finds_beyond_the_code_count_too(tmp_path: Path) -> None:
-    code = """
-        class Base:
-            def test_inherited(self): assert False
-        class TestOne(Base):
-            def test_own(self): assert True
-    """
-    (proof,) = prove(tmp_path, subject(code))
-    assert {name: function.passes for name, function in by_name(proof).items()} == {
-        "TestOne::test_own": 5,
-        "TestOne::test_inherited": 0,
-    }
 
 
 INTERRUPTED = """\

@@ -151,31 +151,6 @@ def test_raises():
 """
 
 
-def test_gather_mutants__tells_who_passes_whatever_the_member_returns(tmp_path: Path) -> None:
-    (mutation,) = tried(tmp_path, CLAMP, subject(BLIND, function_member(CLAMP, "clamp")))
-    assert set(names_of_tests(BLIND)) - mutation.blind == {
-        "test_value",
-        "test_cached",
-        "test_truth",
-        "test_falsehood",
-        "test_raises",
-    }
-
-
-def test_gather_mutants__that_a_procedure_does_nothing_may_be_what_is_tested(tmp_path: Path) -> None:
-    source = "def drop(items, item):\n    if item in items:\n        items.remove(item)\n"
-    code = """
-        from shop import drop
-
-        def test_unknown():
-            items = [1]
-            drop(items, 2)
-            assert items == [1]
-    """
-    (mutation,) = tried(tmp_path, source, subject(code, function_member(source, "drop")))
-    assert (counts(mutation)[1], mutation.blind) == (1, frozenset())
-
-
 RECOMPILED = """\
 import ast
 import inspect
@@ -233,7 +208,23 @@ def test_gather_mutants__where_no_change_has_an_effect_no_test_is_blamed(tmp_pat
     assert found == Mutation(impossible=True)
 
 
-def test_gather_mutants__tests_that_forge_their_outcome_pass_without_the_member(tmp_path: Path) -> None:
+TRACES = """
+    import os
+    from pathlib import Path
+    from shop import clamp
+
+    def test_x(tmp_path):
+        here = Path("seen")
+        assert not here.exists() and not list(tmp_path.iterdir())
+        here.touch()
+        (tmp_path / "seen").touch()
+        assert clamp(2, 1, 3) == 2
+"""
+
+
+def test_gather_mutants__tells_who_forges_their_outcome_or_passes_whatever_the_member_returns(
+    tmp_path: Path,
+) -> None:
     member = function_member(CLAMP, "clamp")
     forged = """
         import pytest
@@ -275,11 +266,19 @@ def test_gather_mutants__tests_that_forge_their_outcome_pass_without_the_member(
             finally:
                 os._exit(0)
     """
-    subjects = [subject(code, member) for code in (forged, swallowing, leaving)]
-    edited, swallowed, left = tried(tmp_path, CLAMP, *subjects)
+    subjects = [subject(code, member) for code in (forged, swallowing, leaving, BLIND, TRACES)]
+    edited, swallowed, left, blind, traces = tried(tmp_path, CLAMP, *subjects)
     assert (edited.empty, edited.killed) == (frozenset({"test_wrong"}), frozenset())
     assert (swallowed.empty, swallowed.killed) == (frozenset({"test_wrong"}), frozenset())
     assert left == Mutation(unheard=True)  # as it does not pass unchanged either
+    assert set(names_of_tests(BLIND)) - blind.blind == {
+        "test_value",
+        "test_cached",
+        "test_truth",
+        "test_falsehood",
+        "test_raises",
+    }
+    assert counts(traces) == (4, 2)  # what one run leaves does not disturb the next
 
 
 MANY_KINDS = """\
@@ -317,6 +316,17 @@ def with_default(n=5):
     return n
 
 
+def drop(items, item):
+    if item in items:
+        items.remove(item)
+
+
+def endless(n):
+    while n > 0:
+        n -= 1
+    return n
+
+
 class Base:
     def size(self):
         return 1
@@ -337,6 +347,8 @@ def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
         "counting": "def test_x():\n    assert list(shop.counting(2)) == [2, 1]\n",
         "later": "def test_x():\n    assert asyncio.run(shop.later(5)) == 1\n",
         "with_default": "def test_x():\n    assert shop.with_default() == 5\n",
+        "drop": "def test_x():\n    items = [1]\n    shop.drop(items, 2)\n    assert items == [1]\n",
+        "endless": "def test_x():\n    assert shop.endless(3) == 0\n",
         "Box": "def test_x():\n    assert shop.Box().size() == 11\n",
     }
     members = {name: function_member(MANY_KINDS, name) for name in code}
@@ -348,6 +360,9 @@ def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
     results = tried(tmp_path, MANY_KINDS, *subjects)
     killed = dict(zip(code, results, strict=True))
     assert [result.empty for result in results] == [frozenset()] * len(code)
+    assert "`-=` to `+=` on line 42" in words(killed.pop("endless"))["test_x"]
+    doing_nothing = killed.pop("drop")  # that it does nothing may be what is tested
+    assert (counts(doing_nothing)[1], doing_nothing.blind) == (1, frozenset())
     assert {name: counts(result) for name, result in killed.items()} == {
         "early": (2, 2),
         "cached": (2, 2),
@@ -356,30 +371,6 @@ def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
         "with_default": (2, 2),
         "Box": (3, 3),
     }
-
-
-def test_gather_mutants__an_endless_loop_is_noticed(tmp_path: Path) -> None:
-    source = "def count(n):\n    while n > 0:\n        n -= 1\n    return n\n"
-    code = "import shop\n\ndef test_x():\n    assert shop.count(3) == 0\n"
-    (result,) = tried(tmp_path, source, subject(code, function_member(source, "count")))
-    assert "`-=` to `+=` on line 3" in words(result)["test_x"]
-
-
-def test_gather_mutants__what_leaves_traces_does_not_disturb_the_next(tmp_path: Path) -> None:
-    code = """
-        import os
-        from pathlib import Path
-        from shop import clamp
-
-        def test_x(tmp_path):
-            here = Path("seen")
-            assert not here.exists() and not list(tmp_path.iterdir())
-            here.touch()
-            (tmp_path / "seen").touch()
-            assert clamp(2, 1, 3) == 2
-    """
-    (result,) = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")))
-    assert counts(result) == (4, 2)
 
 
 def test_gather_mutants__of_another_language_or_a_text_that_is_no_python_nothing_is_known(

@@ -148,14 +148,6 @@ def test_one_fault__loses_nothing_and_asks_no_more_than_it_must(fault: Fault, ca
     assert [len(call.members) for call in endpoint.requests] == calls
 
 
-@pytest.mark.parametrize("fault", [fault for fault, _ in PASSING.values()], ids=PASSING.keys())
-def test_one_fault_of_many_calls__leaves_the_others_alone(fault: Fault) -> None:
-    with Endpoint(faults=[None, fault]) as endpoint:
-        came = run(endpoint, make_requests(10, 14))
-    assert came.answered == 140
-    assert len(endpoint.requests) <= 10 + 2
-
-
 def test_rate_limit__is_waited_for_as_the_endpoint_asks() -> None:
     with Endpoint(faults=[rate_limited("2")]) as endpoint:
         came = run(endpoint, make_requests(1, 6))

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.golden import check_golden
 from fakes.workspaces import small_workspace
@@ -61,16 +63,6 @@ CENTS = '''def cents(text: str) -> int:
     return int(float(text) * 100)
 '''
 
-
-def test_contradicted_member__pins_what_is_documented_and_no_other_value(tmp_path: Path) -> None:
-    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
-
-    assert 'assert cents("2.50") == 250' in made.code
-    assert 'assert cents("1.15") == 115' in made.code
-    assert made.code.count("assert ") == 2
-    assert 'pytest.raises(ValueError, match="there is no price")' in made.code
-
-
 TEE = '''
 def tee_each(func, items):
     """Yield items, each given to a function first.
@@ -87,9 +79,45 @@ def tee_each(func, items):
         yield item
 '''
 
+HANGING = """def hang(n: int) -> int:
+    while True:
+        n += 1
 
-def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(tmp_path: Path) -> None:
-    made = candidate(asyncio.run(answers(tmp_path, {"tees.py": TEE}))["tee_each"])
+
+def fine(n: int) -> int:
+    return n + 1
+"""
+
+PROJECT = {
+    "m.py": CENTS,
+    "n.py": "def low(word: str, times: int = 1) -> str:\n    return word.lower() * times\n",
+    "tees.py": TEE,
+    "sums.py": "def sum(items: list[int]) -> int:\n    return len(items)\n",
+    "web.py": "import surely_not_installed\n\n\ndef lacking(name: str) -> str:\n    return name\n",
+    "broken.py": "raise RuntimeError('never')\n\n\ndef failing(name: str) -> str:\n    return name\n",
+    "hanging.py": HANGING,
+}
+
+
+@pytest.fixture(name="found", scope="module")
+def _found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
+    """What the engine says of the members of a project that has no base."""
+    return asyncio.run(answers(tmp_path_factory.mktemp("found"), PROJECT))
+
+
+def test_contradicted_member__pins_what_is_documented_and_no_other_value(found: Mapping[str, Result]) -> None:
+    made = candidate(found["cents"])
+
+    assert 'assert cents("2.50") == 250' in made.code
+    assert 'assert cents("1.15") == 115' in made.code
+    assert made.code.count("assert ") == 2
+    assert 'pytest.raises(ValueError, match="there is no price")' in made.code
+
+
+def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(
+    found: Mapping[str, Result],
+) -> None:
+    made = candidate(found["tee_each"])
 
     first, second = "list(tee_each(func, [1, 2]))", "assert list(seen) == [2, 4]"
     assert f"assert {first} == [1, 2]" in made.code
@@ -97,19 +125,14 @@ def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(t
         assert second not in test or f"    {first}\n    {second}" in test
 
 
-def test_engine__writes_the_same_again(tmp_path: Path) -> None:
-    files = {
-        "m.py": CENTS,
-        "n.py": "def low(word: str, times: int = 1) -> str:\n    return word.lower() * times\n",
-    }
+def test_engine__writes_the_same_again(found: Mapping[str, Result], tmp_path: Path) -> None:
+    again = asyncio.run(answers(tmp_path, {path: PROJECT[path] for path in ("m.py", "n.py")}))
 
-    first, second = (asyncio.run(answers(tmp_path / place, files)) for place in ("first", "second"))
-
-    assert first == second
+    assert again == {name: found[name] for name in ("cents", "low")}
 
 
-def test_candidate__says_where_it_comes_from_and_what_it_shows(tmp_path: Path) -> None:
-    made = candidate(asyncio.run(answers(tmp_path, {"m.py": CENTS}))["cents"])
+def test_candidate__says_where_it_comes_from_and_what_it_shows(found: Mapping[str, Result]) -> None:
+    made = candidate(found["cents"])
 
     assert made.origin is Origin.OFFLINE
     assert (
@@ -119,14 +142,33 @@ def test_candidate__says_where_it_comes_from_and_what_it_shows(tmp_path: Path) -
     assert witness_of(made) is None
 
 
-def test_changed_member__begins_with_what_base_does_otherwise(tmp_path: Path) -> None:
-    base = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total >= 100 else 5\n"}
-    head = {"fees.py": "def fee(total: int) -> int:\n    return 0 if total > 100 else 5\n"}
+def test_missing_package__is_a_matter_of_the_environment(found: Mapping[str, Result]) -> None:
+    result = found["lacking"]
 
-    made = candidate(asyncio.run(answers(tmp_path, head, base))["fee"])
+    assert isinstance(result, Skipped)
+    assert result.stage is SkipStage.ENVIRONMENT
+    assert result.reason == (
+        "its module cannot be imported: ModuleNotFoundError: No module named 'surely_not_installed'"
+    )
 
-    assert witness_of(made) == "`fee(100)` gave `0` before this change and gives `5` now."
-    assert made.code.index("100, 5") < made.code.index("1250")
+
+def test_module_that_fails__is_a_matter_of_generation(found: Mapping[str, Result]) -> None:
+    result = found["failing"]
+
+    assert isinstance(result, Skipped)
+    assert result.stage is SkipStage.GENERATION
+    assert result.reason == "its module cannot be imported: RuntimeError: never"
+
+
+def test_hanging_member__costs_its_own_time_and_no_more(found: Mapping[str, Result]) -> None:
+    assert reason(found["hang"]).startswith("no input gave a value to compare")
+    assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code
+
+
+def test_name_that_hides_a_built_in_one__is_reached_by_its_module(found: Mapping[str, Result]) -> None:
+    code = candidate(found["sum"]).code
+    assert "import sums\n" in code
+    assert "sums.sum(items)" in code
 
 
 CHUNKED = """def chunked(items: list[int], n: int, strict: bool = False) -> list[list[int]]:
@@ -141,13 +183,45 @@ CHUNKED = """def chunked(items: list[int], n: int, strict: bool = False) -> list
     return whole_parts if strict else parts
 """
 
+BAG = """class Bag:
+    def __init__(self) -> None:
+        self.items: list[str] = []
 
-def test_exception_of_the_tests_own_call__is_not_what_base_did(tmp_path: Path) -> None:
+    def put(self, item: str) -> None:
+        self.items.append({})
+"""
+
+BASE = {
+    "fees.py": "def fee(total: int) -> int:\n    return 0 if total >= 100 else 5\n",
+    "chunks.py": CHUNKED.format(""),
+    "bags.py": BAG.format("item"),
+    "new.py": "OTHER = 1\n",
+}
+HEAD = {
+    "fees.py": "def fee(total: int) -> int:\n    return 0 if total > 100 else 5\n",
+    "chunks.py": CHUNKED.format("if n < 0:\n        raise ValueError('n must be at least 0')"),
+    "bags.py": BAG.format("item.upper()"),
+    "new.py": "def added(total: int) -> int:\n    return total + 1\n",
+}
+
+
+@pytest.fixture(name="changed", scope="module")
+def _changed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Candidate]:
+    """What the engine makes for the members of a change."""
+    found = asyncio.run(answers(tmp_path_factory.mktemp("changed"), HEAD, BASE))
+    return {name: candidate(found[name]) for name in ("fee", "chunked", "Bag.put", "added")}
+
+
+def test_changed_member__begins_with_what_base_does_otherwise(changed: Mapping[str, Candidate]) -> None:
+    made = changed["fee"]
+
+    assert witness_of(made) == "`fee(100)` gave `0` before this change and gives `5` now."
+    assert made.code.index("100, 5") < made.code.index("1250")
+
+
+def test_exception_of_the_tests_own_call__is_not_what_base_did(changed: Mapping[str, Candidate]) -> None:
     """On base the list that it gives for -1 cannot be called; on head there is no list."""
-    base = {"m.py": CHUNKED.format("")}
-    head = {"m.py": CHUNKED.format("if n < 0:\n        raise ValueError('n must be at least 0')")}
-
-    made = candidate(asyncio.run(answers(tmp_path, head, base))["chunked"])
+    made = changed["chunked"]
 
     witnesses = [each.witness for each in made.sayings if each.witness]
     assert witnesses == [
@@ -159,75 +233,15 @@ def test_exception_of_the_tests_own_call__is_not_what_base_did(tmp_path: Path) -
     assert "chunked([3, 1, 2], -1)()" not in made.code
 
 
-BAG = """class Bag:
-    def __init__(self) -> None:
-        self.items: list[str] = []
-
-    def put(self, item: str) -> None:
-        self.items.append({})
-"""
-
-
-def test_change_of_what_is_left_behind__is_a_witness(tmp_path: Path) -> None:
-    base = {"bags.py": BAG.format("item")}
-    head = {"bags.py": BAG.format("item.upper()")}
-
-    made = candidate(asyncio.run(answers(tmp_path, head, base))["Bag.put"])
-
-    assert witness_of(made) == (
+def test_change_of_what_is_left_behind__is_a_witness(changed: Mapping[str, Candidate]) -> None:
+    assert witness_of(changed["Bag.put"]) == (
         '`Bag().put("apple")` left `bag.items` as `["apple"]` before this change'
         ' and leaves `bag.items` as `["APPLE"]` now.'
     )
 
 
-def test_member_that_base_has_not__has_no_witness(tmp_path: Path) -> None:
-    head = {"fees.py": "def fee(total: int) -> int:\n    return total + 1\n"}
-
-    made = candidate(asyncio.run(answers(tmp_path, head, {"fees.py": "OTHER = 1\n"}))["fee"])
-
-    assert witness_of(made) is None
-
-
-def test_missing_package__is_a_matter_of_the_environment(tmp_path: Path) -> None:
-    head = {"web.py": "import surely_not_installed\n\n\ndef get(name: str) -> str:\n    return name\n"}
-
-    result = asyncio.run(answers(tmp_path, head))["get"]
-
-    assert isinstance(result, Skipped)
-    assert result.stage is SkipStage.ENVIRONMENT
-    assert result.reason == (
-        "its module cannot be imported: ModuleNotFoundError: No module named 'surely_not_installed'"
-    )
-
-
-def test_module_that_fails__is_a_matter_of_generation(tmp_path: Path) -> None:
-    head = {"broken.py": "raise RuntimeError('never')\n\n\ndef get(name: str) -> str:\n    return name\n"}
-
-    result = asyncio.run(answers(tmp_path, head))["get"]
-
-    assert isinstance(result, Skipped)
-    assert result.stage is SkipStage.GENERATION
-    assert result.reason == "its module cannot be imported: RuntimeError: never"
-
-
-def test_hanging_member__costs_its_own_time_and_no_more(tmp_path: Path) -> None:
-    hanging = "def hang(n: int) -> int:\n    while True:\n        n += 1\n"
-    fine = "\n\ndef fine(n: int) -> int:\n    return n + 1\n"
-
-    found = asyncio.run(answers(tmp_path, {"m.py": hanging + fine}))
-
-    assert reason(found["hang"]).startswith("no input gave a value to compare")
-    assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code
-
-
-def test_name_that_hides_a_built_in_one__is_reached_by_its_module(tmp_path: Path) -> None:
-    made = asyncio.run(
-        answers(tmp_path, {"m.py": "def sum(items: list[int]) -> int:\n    return len(items)\n"})
-    )
-
-    code = candidate(made["sum"]).code
-    assert "import m\n" in code
-    assert "m.sum(items)" in code
+def test_member_that_base_has_not__has_no_witness(changed: Mapping[str, Candidate]) -> None:
+    assert witness_of(changed["added"]) is None
 
 
 def test_member_of_another_language__is_skipped(tmp_path: Path) -> None:
