@@ -13,14 +13,12 @@ from testsmith.forge.interface import (
     CreateSummary,
     DeletePendingReview,
     Existing,
-    Minimise,
+    HideComment,
     Operation,
     ResolveThread,
-    Restore,
     Review,
     ReviewComment,
     Thread,
-    UnresolveThread,
     UpdateSummary,
     Viewer,
 )
@@ -86,14 +84,10 @@ class Talk:
                 self.say(body, BOT)
             case UpdateSummary(comment=number, body=body):
                 self.comments[number] = replace(self.comments[number], body=body)
-            case Minimise(node_id=node):
-                self.hide(node)
-            case Restore(node_id=node):
-                self.hide(node, hidden=False)
-            case ResolveThread(thread=thread):
-                self.resolve(thread)
-            case UnresolveThread(thread=thread):
-                self.resolve(thread, resolved=False)
+            case HideComment(node_id=node, reason=reason):
+                self.hide(node, hidden=reason is not None)
+            case ResolveThread(thread=thread, is_resolved=is_resolved):
+                self.resolve(thread, resolved=is_resolved)
             case DeletePendingReview(review=number):
                 assert self.reviews.pop(number).is_pending
 

@@ -30,10 +30,8 @@ from testsmith.forge.interface import (
     CreateReview,
     CreateSummary,
     DeletePendingReview,
-    Minimise,
+    HideComment,
     ResolveThread,
-    Restore,
-    UnresolveThread,
     UpdateSummary,
 )
 from testsmith.forge.plan import is_same_summary, plan
@@ -108,7 +106,12 @@ def test_plan__an_unchanged_member_beside_a_changed_one() -> None:
     talk.run(wanted(proposing("a"), proposing("b")))
     unchanged = MemberOutcome(member="a", source="s1", is_unchanged=True)
     planned = talk.run(wanted(unchanged, proposing("b", "new code", "s2")))
-    assert [type(one) for one in planned.operations] == [CreateReview, Minimise, ResolveThread, UpdateSummary]
+    assert [type(one) for one in planned.operations] == [
+        CreateReview,
+        HideComment,
+        ResolveThread,
+        UpdateSummary,
+    ]
     assert talk.shown_contents() == [content_of("a"), content_of("b", "new code")]
     assert numbers_in(talk)[content_of("b", "new code")] == 3
     assert [(entry.member, entry.number) for entry in talk.memory().entries] == [("a", 1), ("b", 3)]
@@ -122,7 +125,7 @@ def test_plan__a_deleted_member_is_hidden_and_resolved_where_that_is_permitted()
         assert comment.thread
         operations = plan(talk.existing(), wanted(proposing("b")), LIMITS).operations
         resolving = (ResolveThread(thread=comment.thread.node_id),) if may else ()
-        hiding = Minimise(node_id=comment.node_id, classifier=Classifier.OUTDATED)
+        hiding = HideComment(node_id=comment.node_id, reason=Classifier.OUTDATED)
         assert operations[:-1] == (hiding, *resolving)
         assert isinstance(operations[-1], UpdateSummary)
 
@@ -162,7 +165,9 @@ def test_plan__what_applies_again_is_shown_again() -> None:
     talk.run(wanted(proposing("a"), proposing("b")))
     talk.run(wanted(proposing("b")))
     planned = talk.run(wanted(proposing("a"), proposing("b")))
-    assert [type(one) for one in planned.operations] == [Restore, UnresolveThread, UpdateSummary]
+    assert [type(one) for one in planned.operations] == [HideComment, ResolveThread, UpdateSummary]
+    threads = [one.thread and one.thread.is_resolved for one in talk.review_comments.values()]
+    assert threads == [False, False]
     assert sorted(talk.shown_contents()) == sorted([content_of("a"), content_of("b")])
     assert numbers_in(talk)[content_of("a")] == 1
 
@@ -191,8 +196,8 @@ def test_plan__of_two_summaries_the_oldest_stays() -> None:
     other.run(wanted(proposing("a"), proposing("b")))
     second = talk.say(other.summary(), BOT)
     planned = talk.run(wanted(proposing("a"), proposing("b")))
-    assert [type(one) for one in planned.operations] == [UpdateSummary, Minimise]
-    assert planned.operations[-1] == Minimise(node_id=second.node_id, classifier=Classifier.DUPLICATE)
+    assert [type(one) for one in planned.operations] == [UpdateSummary, HideComment]
+    assert planned.operations[-1] == HideComment(node_id=second.node_id, reason=Classifier.DUPLICATE)
     assert [(entry.member, entry.number) for entry in talk.memory().entries] == [("a", 1), ("b", 2)]
     assert kinds(talk, wanted(proposing("a"), proposing("b"))) == []
 
@@ -204,7 +209,7 @@ def test_plan__two_runs_at_once_leave_one_of_each() -> None:
     for planned in both:
         talk.apply(planned.operations)
     planned = talk.run(want)
-    assert {type(one) for one in planned.operations} == {Minimise, ResolveThread}
+    assert {type(one) for one in planned.operations} == {HideComment, ResolveThread}
     assert talk.summary()
     assert sorted(talk.shown_contents()) == sorted([content_of("a"), content_of("b")])
     assert kinds(talk, want) == []

@@ -16,7 +16,7 @@ from testsmith.forge.interface import (
     Forbidden,
     ForgeFailure,
     HeadMoved,
-    Minimise,
+    HideComment,
     Operation,
     OutcomeUnknown,
     PullRequest,
@@ -190,7 +190,7 @@ def test_post__a_thread_that_may_not_be_resolved_is_a_note() -> None:
     forge.faults[ResolveThread] = [note]
     posting = posted(forge, wanted(skipping("a", source="s2")))
     assert list(posting.notes) == ["Threads stay open."]
-    assert kinds(forge)[2:] == [Minimise, UpdateSummary]
+    assert kinds(forge)[2:] == [HideComment, UpdateSummary]
 
 
 def test_post__what_is_forbidden_ends_it_and_tells_the_numbers() -> None:

@@ -254,44 +254,22 @@ class Classifier(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Minimise:
-    """Hide a comment of the bot."""
+class HideComment:
+    """Hide a comment of the bot for a reason or, without one, show it again. Safe to repeat."""
 
     node_id: str
-    classifier: Classifier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Restore:
-    """Unhide a comment that the bot has hidden."""
-
-    node_id: str
+    reason: Classifier | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolveThread:
-    """Resolve the thread of one of the bot's comments. A missing permission only yields a note."""
+    """Resolve or reopen the thread of a comment of the bot. A missing permission only yields a note."""
 
     thread: str
+    is_resolved: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnresolveThread:
-    """Reopen a thread that the bot resolved. A missing permission only yields a note."""
-
-    thread: str
-
-
-Operation = (
-    DeletePendingReview
-    | CreateReview
-    | CreateSummary
-    | UpdateSummary
-    | Minimise
-    | Restore
-    | ResolveThread
-    | UnresolveThread
-)
+Operation = DeletePendingReview | CreateReview | CreateSummary | UpdateSummary | HideComment | ResolveThread
 """A single change to a pull request."""
 
 

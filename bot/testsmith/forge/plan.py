@@ -24,14 +24,12 @@ from testsmith.forge.interface import (
     CreateSummary,
     DeletePendingReview,
     Existing,
-    Minimise,
+    HideComment,
     NewComment,
     Operation,
     ResolveThread,
-    Restore,
     Review,
     ReviewComment,
-    UnresolveThread,
     UpdateSummary,
 )
 from testsmith.forge.pr_state import State, decode, encode, fits, without_block, without_skipped
@@ -121,10 +119,10 @@ def _comments(new: list[Proposal], texts: Texts) -> Iterator[NewComment]:
 
 def _tidying(settled: Reconciled) -> Iterator[Operation]:
     for comment in settled.restored:
-        yield Restore(node_id=comment.node_id)
+        yield HideComment(node_id=comment.node_id, reason=None)
         thread = comment.thread
         if thread and thread.is_resolved and thread.viewer_may_unresolve:
-            yield UnresolveThread(thread=thread.node_id)
+            yield ResolveThread(thread=thread.node_id, is_resolved=False)
     for comment in settled.applied:
         yield from _resolving(comment)
     for comment in settled.rejected:
@@ -136,7 +134,7 @@ def _tidying(settled: Reconciled) -> Iterator[Operation]:
 
 
 def _hiding(comment: ReviewComment, classifier: Classifier) -> Iterator[Operation]:
-    yield Minimise(node_id=comment.node_id, classifier=classifier)
+    yield HideComment(node_id=comment.node_id, reason=classifier)
     yield from _resolving(comment)
 
 
@@ -156,7 +154,7 @@ def _summary(existing: Existing, state: State, text: str) -> Iterator[Operation]
         yield UpdateSummary(comment=summaries[0].id, body=body)
     for comment in summaries[1:]:
         if not comment.is_minimised:
-            yield Minimise(node_id=comment.node_id, classifier=Classifier.DUPLICATE)
+            yield HideComment(node_id=comment.node_id, reason=Classifier.DUPLICATE)
 
 
 def is_same_summary(one: str, other: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from forge.github.desk import Desk
+from forge.github.http import Http, http
 
 from fakes.github.scene import scene
 
@@ -18,3 +19,10 @@ def _desk(tmp_path: Path) -> Iterator[Desk]:
         desk = Desk(at)
         yield desk
         desk.close()
+
+
+@pytest.fixture(name="http")
+def _http() -> Iterator[Http]:
+    """A client whose requests are answered one by one."""
+    with http() as made:
+        yield made

@@ -28,9 +28,11 @@ LIMIT = "API rate limit exceeded for installation ID 1."
 def test_wait_asked__by_what_github_tells(
     status: int, message: str, headers: dict[str, str], wait: float | None
 ) -> None:
-    assert wait_asked(Rejected(status, message, headers=headers), now=1_000.0, attempt=0) == wait
+    assert (
+        wait_asked(Rejected(status=status, message=message, headers=headers), now=1_000.0, attempt=0) == wait
+    )
 
 
 def test_wait_asked__grows_where_no_time_is_told() -> None:
-    waits = [wait_asked(Rejected(429, ""), now=0.0, attempt=attempt) for attempt in (0, 1, 2, 10**9)]
+    waits = [wait_asked(Rejected(status=429), now=0.0, attempt=attempt) for attempt in (0, 1, 2, 10**9)]
     assert waits == [60, 120, 240, 3_840]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated
 from urllib.parse import quote
 
 from testsmith.decode import at
@@ -18,10 +17,9 @@ from testsmith.forge.commits import (
     OwnPull,
     PullText,
 )
-from testsmith.forge.github.connection import READ_CONTENTS, WRITE_CONTENTS, Accepted
+from testsmith.forge.github.connection import Accepted
 from testsmith.forge.github.errors import refusal_of, shown
 from testsmith.forge.github.pull_requests import RepositoryReader
-from testsmith.forge.github.queries import COMMIT
 from testsmith.forge.interface import ForgeFailure, HeadMoved, Refused
 
 HEAD_LOOKS = 10
@@ -30,9 +28,6 @@ HEAD_LOOKS = 10
 _PLAIN, _EXECUTABLE = "100644", "100755"
 _PROTECTED = ("protected branch", "rule violation", "must be made through a pull request")
 _STALE = ("expected branch to point to", "not a fast forward")
-_NO_MUTATION = ("createcommitonbranch' doesn't exist", "createcommitonbranchinput isn't a defined")
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +65,7 @@ class BranchWriter(RepositoryReader):
         """Create a branch at a commit. If the branch exists, leave it where it is."""
         data = {"ref": f"refs/heads/{name}", "sha": sha}
         try:
-            self._write(
+            self._hub.write(
                 f"make branch {name}",
                 lambda: self._hub.rest(Accepted, "POST", "/git/refs", data),
                 lambda: self._at(name, sha),
@@ -85,16 +80,17 @@ class BranchWriter(RepositoryReader):
             return
         self._require_at(name, sha)
         path = f"/git/refs/heads/{quote(name)}"
-        self._write(
+        self._hub.write(
             f"remove branch {name}",
             lambda: self._hub.rest(Accepted, "DELETE", path),
             lambda: Accepted() if self.branch(name) is None else None,
         )
 
     def commit_files(self, order: NewCommit) -> MadeCommit:
-        """Put one commit on a branch exactly once: by a mutation or, if that cannot do it, by git objects."""
+        """Put one commit on a branch exactly once, signed by GitHub if possible."""
+        is_plain = not order.merged and not any(change.is_executable for change in order.changes)
         try:
-            return self._commit(order)
+            return self._commit_by_mutation(order) if is_plain else self._commit_by_objects(order)
         except ForgeFailure as failed:
             refusal, branch = refusal_of(failed), order.branch
             if refusal.has("BRANCH_PROTECTION_RULE_VIOLATION", _PROTECTED):
@@ -106,15 +102,6 @@ class BranchWriter(RepositoryReader):
                 tip = self.branch(branch)
                 raise HeadMoved("" if tip is None else tip.sha) from failed
             raise
-
-    def _commit(self, order: NewCommit) -> MadeCommit:
-        if not order.merged and not any(change.is_executable for change in order.changes):
-            try:
-                return self._commit_by_mutation(order)
-            except ForgeFailure as failed:
-                if not refusal_of(failed).has("", _NO_MUTATION):
-                    raise
-        return self._commit_by_objects(order)
 
     def _commit_by_mutation(self, order: NewCommit) -> MadeCommit:
         data = {
@@ -132,7 +119,10 @@ class BranchWriter(RepositoryReader):
         }
 
         def send() -> MadeCommit:
-            return MadeCommit(sha=self._hub.graphql(_Made, COMMIT, {"input": data}).sha)
+            made = self._hub.mutate(
+                _Made, "createCommitOnBranch", data, fields="commit { oid }", permission="contents: write"
+            )
+            return MadeCommit(sha=made.sha)
 
         def look_up() -> MadeCommit | None:
             tip = self.branch(order.branch)
@@ -142,19 +132,19 @@ class BranchWriter(RepositoryReader):
             is_ours = commit.parents == (order.parent,) and commit.message.strip() == _message(order).strip()
             return MadeCommit(sha=tip.sha) if is_ours else None
 
-        return self._write("commit", send, look_up)
+        return self._hub.write("commit", send, look_up)[0]
 
     def _commit_by_objects(self, order: NewCommit) -> MadeCommit:
         """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot."""
         self._require_at(order.branch, order.parent)
         parents = [order.parent, *([order.merged] if order.merged else [])]
         what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
-        base = self._hub.get(_GitCommit, what, path, permission=READ_CONTENTS)
+        base = self._hub.get(_GitCommit, what, path)
         entries = [self._tree_entry(one) for one in order.changes]
         tree = self._made_object("/git/trees", base_tree=base.tree, tree=entries)
         sha = self._made_object("/git/commits", message=_message(order), tree=tree, parents=parents)
         path, data = f"/git/refs/heads/{quote(order.branch)}", {"sha": sha, "force": False}
-        self._write(
+        self._hub.write(
             "commit",
             lambda: self._hub.rest(Accepted, "PATCH", path, data),
             lambda: self._at(order.branch, sha),
@@ -170,12 +160,7 @@ class BranchWriter(RepositoryReader):
 
     def _made_object(self, path: str, **data: object) -> str:
         """Create a git object. Safe to repeat."""
-        return self._write("commit", lambda: self._hub.rest(_Object, "POST", path, data)).sha
-
-    def _write(
-        self, what: str, send: Callable[[], _T], look_up: Callable[[], _T | None] = lambda: None
-    ) -> _T:
-        return self._hub.write(what, send, look_up, permission=WRITE_CONTENTS).answer
+        return self._hub.write("commit", lambda: self._hub.rest(_Object, "POST", path, data))[0].sha
 
     def _require_at(self, branch: str, sha: str) -> None:
         tip = self.branch(branch)
@@ -199,7 +184,7 @@ class BranchWriter(RepositoryReader):
             return next((one for one in self.own_pulls(branch, onto) if one.is_open), None)
 
         try:
-            return self._hub.write(what, send, look_up).answer
+            return self._hub.write(what, send, look_up)[0]
         except ForgeFailure as failed:
             if not refusal_of(failed).has("", ("not permitted to create",)):
                 raise

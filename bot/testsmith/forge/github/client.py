@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from testsmith.forge.comment_markers import answer_to
 from testsmith.forge.github.branches import BranchWriter
-from testsmith.forge.github.connection import (
-    WRITE_CONTENTS,
-    WRITE_PULLS,
-    Accepted,
-)
-from testsmith.forge.github.queries import MINIMISE, RESOLVE, RESTORE, UNRESOLVE
+from testsmith.forge.github.connection import Accepted
 from testsmith.forge.github.reviews import NewReview, delete_pending
 from testsmith.forge.interface import (
     Applied,
@@ -18,13 +13,10 @@ from testsmith.forge.interface import (
     CreateSummary,
     DeletePendingReview,
     Forbidden,
-    Minimise,
+    HideComment,
     NotFound,
     Operation,
     Reaction,
-    ResolveThread,
-    Restore,
-    UnresolveThread,
     UpdateSummary,
 )
 from testsmith.forge.plan import is_same_summary
@@ -68,18 +60,24 @@ class GitHub(BranchWriter):
         """
         match operation:
             case CreateReview():
-                return NewReview(self, self._hub, number, operation).create()
+                applied = NewReview(self, self._hub, number, operation).create()
             case DeletePendingReview(review=review):
-                return Applied(was_there=delete_pending(self._hub, number, review))
-            case CreateSummary():
-                return self._create_summary(number, operation.body)
-            case UpdateSummary():
-                self._update_summary(operation.comment, operation.body)
-                return Applied()
-            case Minimise() | Restore():
-                return self._hide_or_show(operation)
-            case ResolveThread() | UnresolveThread():
-                return self._resolve(operation)
+                applied = Applied(was_there=delete_pending(self._hub, number, review))
+            case CreateSummary(body=body):
+                applied = self._create_summary(number, body)
+            case UpdateSummary(comment=comment, body=body):
+                applied = self._update_summary(comment, body)
+            case HideComment(reason=None):
+                node = operation.node_id
+                applied = self._mutate("show a comment again", "unminimizeComment", subjectId=node)
+            case HideComment():
+                data = {"subjectId": operation.node_id, "classifier": str(operation.reason)}
+                applied = self._mutate("hide a comment", "minimizeComment", **data)
+            case _:
+                what = "resolve a thread" if operation.is_resolved else "reopen a thread"
+                name = "resolveReviewThread" if operation.is_resolved else "unresolveReviewThread"
+                applied = self._mutate(what, name, threadId=operation.thread)
+        return applied
 
     def _create_summary(self, number: int, body: str) -> Applied:
         path = f"/issues/{number}/comments"
@@ -92,45 +90,30 @@ class GitHub(BranchWriter):
                 self._update_summary(summaries[0].id, body)
             return Accepted()
 
-        done = self._hub.write(
+        _, was_there = self._hub.write(
             f"comment on pull request {number}",
             lambda: self._hub.rest(Accepted, "POST", path, {"body": body}),
             look_up,
         )
-        return Applied(was_there=done.was_there)
+        return Applied(was_there=was_there)
 
-    def _update_summary(self, comment: int, body: str) -> None:
+    def _update_summary(self, comment: int, body: str) -> Applied:
         path = f"/issues/comments/{comment}"
         what = "update the summary comment"
         self._hub.write(what, lambda: self._hub.rest(Accepted, "PATCH", path, {"body": body}))
-
-    def _mutate(self, what: str, document: str, data: dict[str, str], permission: str) -> None:
-        """Send a GraphQL mutation that is safe to repeat."""
-        self._hub.write(
-            what,
-            lambda: self._hub.graphql(Accepted, document, {"input": data}),
-            permission=permission,
-        )
-
-    def _hide_or_show(self, operation: Minimise | Restore) -> Applied:
-        data = {"subjectId": operation.node_id}
-        try:
-            if isinstance(operation, Minimise):
-                data["classifier"] = operation.classifier.value
-                self._mutate("hide a comment", MINIMISE, data, WRITE_PULLS)
-            else:
-                self._mutate("show a comment again", RESTORE, data, WRITE_PULLS)
-        except NotFound:
-            return Applied(note="A comment of ours is gone: somebody has deleted it.")
         return Applied()
 
-    def _resolve(self, operation: ResolveThread | UnresolveThread) -> Applied:
-        data = {"threadId": operation.thread}
+    def _mutate(self, what: str, name: str, **data: str) -> Applied:
+        """Send a GraphQL mutation that is safe to repeat. What is gone, or may not be resolved, is a note."""
+        permission = "contents: write" if "threadId" in data else "pull-requests: write"
+
+        def send() -> Accepted:
+            return self._hub.mutate(Accepted, name, data, fields="clientMutationId", permission=permission)
+
         try:
-            if isinstance(operation, ResolveThread):
-                self._mutate("resolve a thread", RESOLVE, data, WRITE_CONTENTS)
-            else:
-                self._mutate("open a thread again", UNRESOLVE, data, WRITE_CONTENTS)
+            self._hub.write(what, send)
         except (Forbidden, NotFound) as refused:
+            if isinstance(refused, Forbidden) and "threadId" not in data:
+                raise
             return Applied(note=str(refused))
         return Applied()

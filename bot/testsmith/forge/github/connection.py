@@ -6,16 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import count
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from testsmith.decode import Malformed, decode
-from testsmith.forge.github.errors import Lost, Rejected, failure, graphql_error, rest_error, wait_asked
+from testsmith.forge.github.errors import (
+    Lost,
+    Rejected,
+    failure,
+    graphql_error,
+    permission_for,
+    rest_error,
+    wait_asked,
+)
 from testsmith.forge.interface import ForgeFailure, ForgeRateLimited, OutcomeUnknown
 from testsmith.settings import Secret
 
-READS = 4
-"""Maximum attempts of a read, with waits of 1, 2 and 4 seconds."""
+READ_WAITS = (1.0, 2.0, 4.0)
+"""Seconds between attempts of a read."""
 
 WRITES = 3
 """Maximum attempts of a write; repeated only if a lookup shows that it was not done."""
@@ -29,11 +37,6 @@ BEFORE_LOOKING = 3.0
 PATIENCE = 200.0
 """Maximum total seconds a run waits for rate limits: enough for one without a stated time and its repeat."""
 
-READ_PULLS = "pull-requests: read"
-READ_CONTENTS = "contents: read"
-WRITE_PULLS = "pull-requests: write"
-WRITE_CONTENTS = "contents: write"
-
 _T = TypeVar("_T")
 
 
@@ -42,23 +45,11 @@ class Accepted:
     """A response of which nothing is read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done(Generic[_T]):
-    """The result of a write.
-
-    Attributes:
-        answer: GitHub's response, or the result of the lookup.
-        was_there: Whether a lookup found it, after a response was lost.
-    """
-
-    answer: _T
-    was_there: bool = False
-
-
 class Connection:
     """Reads from and writes to one repository.
 
-    Responses are decoded into dataclasses. One that cannot be decoded counts as lost.
+    Responses are decoded into dataclasses. One that cannot be decoded counts as lost. `what` is always the
+    action in words that follow "cannot": `read pull request 7`.
 
     Args:
         url: Base address of the REST API, as in GITHUB_API_URL.
@@ -83,8 +74,8 @@ class Connection:
 
         self._requester = open_requester(url, token.value)
         self._graphql_url = graphql_url
-        self.owner, _, self._name = repository.partition("/")
         self.repository = repository
+        self.owner, _, self._name = repository.partition("/")
         self._clock = clock
         self._sleep = sleep
         self._patience = PATIENCE
@@ -98,41 +89,34 @@ class Connection:
         """Give GitHub a moment to catch up."""
         self._sleep(BETWEEN_WRITES)
 
-    def get(
-        self, kind: type[_T], what: str, path: str, *, permission: str = READ_PULLS, **query: str | int
-    ) -> _T:
-        """Return the REST response for a path below the repository; `what` is as in `failure`.
+    def get(self, kind: type[_T], what: str, path: str, **query: str | int) -> _T:
+        """Return the REST response for a path below the repository.
 
         Raises:
             ForgeFailure: It could not be read.
         """
-        return self._read(what, permission, lambda: self.rest(kind, "GET", path, query=query))
+        return self._read(what, lambda: self.rest(kind, "GET", path, query=query))
 
     def query(self, kind: type[_T], what: str, document: str, **variables: str | int | None) -> _T:
-        """Return the response to a read-only GraphQL document; `what` is as in `failure`.
+        """Return the response to a read-only GraphQL document.
 
         Raises:
             ForgeFailure: It could not be read.
         """
         place = {"owner": self.owner, "name": self._name} if "$owner" in document else {}
-        return self._read(what, READ_PULLS, lambda: self.graphql(kind, document, place | variables))
+        given, permission = place | variables, "pull-requests: read"
+        return self._read(what, lambda: self._graphql(kind, document, given, permission))
 
     def write(
-        self,
-        what: str,
-        send: Callable[[], _T],
-        look_up: Callable[[], _T | None] = lambda: None,
-        *,
-        permission: str = WRITE_PULLS,
-    ) -> Done[_T]:
-        """Do something exactly once.
+        self, what: str, send: Callable[[], _T], look_up: Callable[[], _T | None] = lambda: None
+    ) -> tuple[_T, bool]:
+        """Do something exactly once; return its result, and whether a lookup found it.
 
         Args:
-            what: The action, as in `failure`.
-            send: Sends the request, by `rest` or `graphql`, and returns its result.
+            what: The action.
+            send: Sends the request, by `rest` or `mutate`, and returns its result.
             look_up: Returns the same result if the request was carried out, else None. Called after a
                 response was lost, before anything is sent again. None suits requests that are safe to repeat.
-            permission: The permission it needs, as in `failure`.
 
         Raises:
             OutcomeUnknown: Responses were lost, and the lookup found nothing.
@@ -141,13 +125,13 @@ class Connection:
         lost: Exception = Lost()
         for _ in range(WRITES):
             try:
-                return Done(answer=self._within_limits(what, permission, lambda: self._paced(send)))
+                return self._within_limits(what, lambda: self._paced(send)), False
             except (Lost, Malformed) as error:
                 lost = error
             self._sleep(BEFORE_LOOKING)
             found = look_up()
             if found is not None:
-                return Done(answer=found, was_there=True)
+                return found, True
         raise OutcomeUnknown(
             f"Cannot {what}: GitHub gave no usable answer ({lost}), and it is not to be found there. "
             "The next run looks again."
@@ -170,12 +154,28 @@ class Connection:
             Malformed: As `Lost`; the response cannot be decoded.
         """
         place = f"/repos/{quote(self.owner, safe='')}/{quote(self._name, safe='')}{path}"
-        return decode(kind, self._sent(method, place, body, query))
+        return decode(kind, self._sent(method, place, body, permission_for(method, path), query=query))
 
-    def graphql(self, kind: type[_T], document: str, variables: Mapping[str, Any]) -> _T:
-        """Send one GraphQL document; only use within `write`. Raises like `rest`."""
-        text = self._sent("POST", self._graphql_url, {"query": document, "variables": dict(variables)})
-        error = graphql_error(text)
+    def mutate(
+        self, kind: type[_T], name: str, data: Mapping[str, Any], *, fields: str, permission: str
+    ) -> _T:
+        """Send one GraphQL mutation; only use within `write`. Raises like `rest`.
+
+        Args:
+            kind: The type of the response.
+            name: The mutation's name.
+            data: Its input.
+            fields: What to select of its result.
+            permission: What it needs, as a workflow grants it.
+        """
+        input_type = f"{name[0].upper()}{name[1:]}Input!"
+        document = f"mutation($input: {input_type}) {{ {name}(input: $input) {{ {fields} }} }}"
+        return self._graphql(kind, document, {"input": data}, permission)
+
+    def _graphql(self, kind: type[_T], document: str, variables: Mapping[str, Any], permission: str) -> _T:
+        body = {"query": document, "variables": variables}
+        text = self._sent("POST", self._graphql_url, body, permission)
+        error = graphql_error(text, permission)
         if error:
             raise error
         return decode(kind, text)
@@ -185,6 +185,8 @@ class Connection:
         method: str,
         url: str,
         body: Mapping[str, Any] | None,
+        permission: str,
+        *,
         query: Mapping[str, str | int] | None = None,
     ) -> str:
         try:
@@ -194,26 +196,21 @@ class Connection:
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.REQUEST_TIMEOUT:
             raise Lost(f"status {status}")
         if status >= HTTPStatus.MULTIPLE_CHOICES:
-            raise rest_error(status, headers, text)
+            raise rest_error(status, headers, text, permission)
         return "{}" if status == HTTPStatus.NO_CONTENT else text
 
-    def _read(self, what: str, permission: str, send: Callable[[], _T]) -> _T:
-        from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
-
-        retrying = Retrying(
-            retry=retry_if_exception_type((Lost, Malformed)),
-            stop=stop_after_attempt(READS),
-            wait=wait_exponential(multiplier=1),
-            sleep=self._sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(lambda: self._within_limits(what, permission, send))
-        except (Lost, Malformed) as lost:
-            raise ForgeFailure(
-                f"Cannot {what}: GitHub gave no usable answer to {READS} requests ({lost}). "
-                "Run the job again later."
-            ) from lost
+    def _read(self, what: str, send: Callable[[], _T]) -> _T:
+        for attempt in count():
+            try:
+                return self._within_limits(what, send)
+            except (Lost, Malformed) as lost:
+                if attempt == len(READ_WAITS):
+                    raise ForgeFailure(
+                        f"Cannot {what}: GitHub gave no usable answer to {attempt + 1} requests ({lost}). "
+                        "Run the job again later."
+                    ) from lost
+            self._sleep(READ_WAITS[attempt])
+        raise AssertionError("unreachable")
 
     def _paced(self, send: Callable[[], _T]) -> _T:
         left = self._next_write - self._clock()
@@ -224,7 +221,7 @@ class Connection:
         finally:
             self._next_write = self._clock() + BETWEEN_WRITES
 
-    def _within_limits(self, what: str, permission: str, send: Callable[[], _T]) -> _T:
+    def _within_limits(self, what: str, send: Callable[[], _T]) -> _T:
         """Return the response to a request, repeating it after rate limits, which carry nothing out."""
         for attempt in count():
             try:
@@ -232,12 +229,12 @@ class Connection:
             except Rejected as rejected:
                 seconds = wait_asked(rejected, now=self._clock(), attempt=attempt)
                 if seconds is None:
-                    raise failure(rejected, what, permission) from rejected
+                    raise failure(rejected, what) from rejected
                 if seconds > self._patience:
                     raise ForgeRateLimited(
-                        f"Cannot {what}: GitHub asks to wait {seconds:.0f} s before the next request, "
-                        "which is longer than the run can. Run the job again later."
+                        f"Cannot {what}: GitHub asks to wait {seconds:.0f} s before the next request, which "
+                        "is longer than the run can. Run the job again later."
                     ) from rejected
-                self._patience -= seconds
-                self._sleep(seconds)
+            self._patience -= seconds
+            self._sleep(seconds)
         raise AssertionError("unreachable")

@@ -9,7 +9,6 @@ from typing import Annotated, Generic, TypeVar
 
 from testsmith.decode import Matches, at
 from testsmith.forge.github.connection import Connection
-from testsmith.forge.github.queries import TALK
 from testsmith.forge.interface import (
     Comment,
     Existing,
@@ -22,6 +21,43 @@ from testsmith.forge.interface import (
 
 REQUESTS = 100
 """Maximum requests per pull request; more than 10,000 comments cannot be read."""
+
+_PAGE = "pageInfo { hasNextPage endCursor }"
+_AUTHOR = "author { __typename login }"
+_COMMENT = f"fullDatabaseId id body isMinimized {_AUTHOR} editor {{ __typename login }}"
+
+_TALK = f"""\
+query Talk(
+  $owner: String!, $name: String!, $number: Int!,
+  $withComments: Boolean! = false, $comments: String,
+  $withReviews: Boolean! = false, $reviews: String,
+  $withThreads: Boolean! = false, $threads: String, $threadCount: Int! = 100, $replies: String
+) {{
+  viewer {{ login }}
+  repository(owner: $owner, name: $name) {{
+    pullRequest(number: $number) {{
+      comments(first: 100, after: $comments) @include(if: $withComments) {{ nodes {{ {_COMMENT} }} {_PAGE} }}
+      reviews(first: 100, after: $reviews) @include(if: $withReviews) {{
+        nodes {{ fullDatabaseId body state {_AUTHOR} }} {_PAGE}
+      }}
+      reviewThreads(first: $threadCount, after: $threads) @include(if: $withThreads) {{
+        nodes: edges {{
+          cursor
+          node {{
+            id path line isResolved viewerCanResolve viewerCanUnresolve
+            comments(first: 50, after: $replies) {{ nodes {{ {_COMMENT} minimizedReason state }} {_PAGE} }}
+          }}
+        }}
+        {_PAGE}
+      }}
+    }}
+  }}
+}}
+"""
+"""Lists of the conversation of a pull request, and the viewer. Usually one request is enough.
+
+`replies` is a cursor in a thread's comments; with it, a single thread is asked for.
+"""
 
 _T = TypeVar("_T")
 _Number = Annotated[str, Matches(re.compile("[0-9]{1,19}"))]  # a number that GraphQL returns as text
@@ -143,7 +179,7 @@ class _Reader:
         self._requests += 1
         if self._requests > REQUESTS:
             raise self._failed("there are more than can be read")
-        return self._hub.query(_Talk, self._what, TALK, number=self._number, **variables)
+        return self._hub.query(_Talk, self._what, _TALK, number=self._number, **variables)
 
     def _failed(self, reason: str) -> ForgeFailure:
         return ForgeFailure(f"Cannot {self._what}: {reason}.")

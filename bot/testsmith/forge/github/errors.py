@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated
 
@@ -21,29 +22,23 @@ class Lost(Exception):
     """No response, or an unreadable one: the request may or may not have been carried out."""
 
 
+@dataclass(eq=False, kw_only=True)
 class Rejected(Exception):
     """GitHub did not carry out a request.
 
     Attributes:
         status: The HTTP status; 200 for a GraphQL error.
         message: GitHub's message.
+        permission: The permission that the request needs, as a workflow grants it.
         headers: The response headers, with lower-case names.
         kinds: The GraphQL error types.
     """
 
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        kinds: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = headers or {}
-        self.kinds = kinds
+    status: int = 0
+    message: str = ""
+    permission: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ()
 
     def has(self, kind: str, words: Iterable[str]) -> bool:
         """Return whether it is of a GraphQL error type, or has some words in its message."""
@@ -62,15 +57,23 @@ class _RestError:
     errors: Annotated[tuple[Annotated[str | _Detail, IF_VALID], ...] | str, OrElse(())] = ()
 
 
-def rest_error(status: int, headers: Mapping[str, str], text: str) -> Rejected:
+def rest_error(status: int, headers: Mapping[str, str], text: str, permission: str) -> Rejected:
     """Return the error in a REST response that has neither succeeded nor been lost."""
-    try:
+    message = ""
+    with suppress(Malformed):
         error = decode(_RestError, text)
-    except Malformed:
-        return Rejected(status, "", headers=headers)
-    errors = (error.errors,) if isinstance(error.errors, str) else error.errors
-    details = (one if isinstance(one, str) else one.message for one in errors)
-    return Rejected(status, ": ".join((error.message, *filter(None, details))), headers=headers)
+        errors = (error.errors,) if isinstance(error.errors, str) else error.errors
+        details = (one if isinstance(one, str) else one.message for one in errors)
+        message = ": ".join((error.message, *filter(None, details)))
+    return Rejected(status=status, message=message, permission=permission, headers=headers)
+
+
+def permission_for(method: str, path: str) -> str:
+    """Return the permission that a REST request below a repository needs, as a workflow grants it."""
+    if path.startswith("/collaborators"):
+        return "metadata: read"
+    scope = "pull-requests" if path.startswith(("/pulls", "/issues")) else "contents"
+    return f"{scope}: {'read' if method == 'GET' else 'write'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ class _GraphQLErrors:
     errors: tuple[_GraphQLError, ...] = ()
 
 
-def graphql_error(text: str) -> Rejected | Lost | None:
+def graphql_error(text: str, permission: str) -> Rejected | Lost | None:
     """Return the error in a GraphQL response. Without an error type, the outcome is unknown.
 
     Raises:
@@ -96,7 +99,9 @@ def graphql_error(text: str) -> Rejected | Lost | None:
         return None
     kinds = tuple(kind for one in errors if (kind := one.type or one.code))
     message = " ".join(one.message for one in errors if one.message)
-    return Rejected(200, message, kinds=kinds) if kinds else Lost(message or "an error without words")
+    if not kinds:
+        return Lost(message or "an error without words")
+    return Rejected(status=200, message=message, permission=permission, kinds=kinds)
 
 
 def wait_asked(rejected: Rejected, *, now: float, attempt: int) -> float | None:
@@ -129,18 +134,13 @@ def _whole(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _DIGITS else None
 
 
-def failure(rejected: Rejected, what: str, permission: str) -> ForgeFailure:
-    """Return the forge error for a rejected request.
-
-    Args:
-        rejected: The response.
-        what: The action, in words that follow "cannot": `read pull request 7`.
-        permission: The permission it needs, as a workflow grants it.
-    """
+def failure(rejected: Rejected, what: str) -> ForgeFailure:
+    """Return the forge error for a rejected request; `what` is as in `Connection`."""
     said = f"GitHub says {shown(rejected.message)}" if rejected.message else f"status {rejected.status}"
     message = f"Cannot {what}: {said}."
     if _lacks_permission(rejected):
-        return Forbidden(f"{message} Grant the workflow's token `{permission}`.", permission=permission)
+        needed = rejected.permission
+        return Forbidden(f"{message} Grant the workflow's token `{needed}`.", permission=needed)
     if rejected.status == HTTPStatus.UNAUTHORIZED:
         return ForgeFailure(f"{message} The token is not valid, or no longer: give the step a new one.")
     if rejected.status == HTTPStatus.NOT_FOUND or "NOT_FOUND" in rejected.kinds:
@@ -160,7 +160,7 @@ def _lacks_permission(rejected: Rejected) -> bool:
 
 def refusal_of(failed: ForgeFailure) -> Rejected:
     """Return GitHub's answer that led to a failure; one without words if none did."""
-    return failed.__cause__ if isinstance(failed.__cause__, Rejected) else Rejected(0, "")
+    return failed.__cause__ if isinstance(failed.__cause__, Rejected) else Rejected()
 
 
 def shown(text: str) -> str:

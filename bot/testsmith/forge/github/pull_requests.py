@@ -10,9 +10,8 @@ from urllib.parse import quote
 
 from testsmith.decode import at
 from testsmith.forge.commits import Ahead, Branch, OwnPull
-from testsmith.forge.github.connection import READ_CONTENTS, Connection
+from testsmith.forge.github.connection import Connection
 from testsmith.forge.github.conversation import read_conversation
-from testsmith.forge.github.queries import VIEWER
 from testsmith.forge.interface import (
     Commit,
     DiffTooLarge,
@@ -178,7 +177,7 @@ class RepositoryReader:
         it signs what an app commits through the API.
         """
         path = f"/commits/{sha}"  # the response includes the commit's files, so the page size is 1
-        found = self._hub.get(_Commit, f"read commit {sha}", path, permission=READ_CONTENTS, per_page=1)
+        found = self._hub.get(_Commit, f"read commit {sha}", path, per_page=1)
         return Commit(
             author=found.author,
             message=found.message,
@@ -192,14 +191,14 @@ class RepositoryReader:
         """Return the current state of a branch, or None if it does not exist."""
         path = f"/branches/{quote(name)}"
         try:
-            found = self._hub.get(_Branch, f"read branch {name}", path, permission=READ_CONTENTS)
+            found = self._hub.get(_Branch, f"read branch {name}", path)
         except NotFound:
             return None
         return Branch(name=name, sha=found.sha, is_protected=found.protected)
 
     def default_branch(self) -> Branch:
         """Return the current state of the default branch."""
-        name = self._hub.get(_Repository, "read the repository", "", permission=READ_CONTENTS).default_branch
+        name = self._hub.get(_Repository, "read the repository", "").default_branch
         found = self.branch(name)
         if found is None:
             raise ForgeFailure(
@@ -211,7 +210,7 @@ class RepositoryReader:
     def ahead(self, base: str, head: str) -> Ahead:
         """Return what one commit has that another does not."""
         path = f"/compare/{base}...{head}"
-        found = self._hub.get(_Comparison, "compare two commits", path, permission=READ_CONTENTS)
+        found = self._hub.get(_Comparison, "compare two commits", path)
         files = dict[str, str | None]()
         for one in found.files:  # a renamed file is gone from its earlier path
             files |= {one.previous_filename: None} if one.previous_filename else {}
@@ -231,7 +230,7 @@ class RepositoryReader:
 
     def _content(self, sha: str) -> bytes:
         path = f"/git/blobs/{sha}"
-        return base64.b64decode(self._hub.get(_Blob, "read a file", path, permission=READ_CONTENTS).content)
+        return base64.b64decode(self._hub.get(_Blob, "read a file", path).content)
 
     def own_pulls(self, branch: str, onto: str) -> tuple[OwnPull, ...]:
         """Return the pull requests from one branch of the repository onto another, newest first."""
@@ -261,13 +260,13 @@ class RepositoryReader:
 
     def login(self) -> str:
         """Return the login of the account that the token belongs to. GraphQL has it in the form of REST."""
-        return self._hub.query(_Viewer, "look up whom the token speaks for", VIEWER).login
+        return self._hub.query(_Viewer, "look up whom the token speaks for", "{ viewer { login } }").login
 
     def role(self, login: str) -> Role:
         """Return a user's role in the repository. Deleted accounts and non-users have none."""
         what, path = f"look up what {login} may do", f"/collaborators/{quote(login, safe='')}/permission"
         try:
-            found = self._hub.get(_Permission, what, path, permission="metadata: read")
+            found = self._hub.get(_Permission, what, path)
         except NotFound:
             return Role.NONE
         if found.permission in {"admin", "write"}:

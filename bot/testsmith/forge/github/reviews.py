@@ -68,10 +68,10 @@ class NewReview:
             self._send(comments, event="COMMENT")
             return ()
 
-        done = self._hub.write(self._what, send, lambda: self._missing(comments))
+        refused, was_there = self._hub.write(self._what, send, lambda: self._missing(comments))
         kept = {comment.content for comment in comments}
         left_out = (one.content for one in self._review.comments if one.content not in kept)
-        return Applied(was_there=done.was_there, refused=(*left_out, *done.answer))
+        return Applied(was_there=was_there, refused=(*left_out, *refused))
 
     def _send(self, comments: Sequence[NewComment], **event: str) -> int:
         """Send the review. Without an event, it is pending and only the bot sees it."""
@@ -138,10 +138,10 @@ class NewReview:
     def _is_taken(self, comments: Sequence[NewComment]) -> bool:
         """Return whether GitHub accepts some comments, using a pending review that is deleted at once."""
         try:
-            done = self._hub.write(self._what, lambda: self._send(comments), self._pending)
+            pending, _ = self._hub.write(self._what, lambda: self._send(comments), self._pending)
         except Refused:
             return False
-        delete_pending(self._hub, self._number, done.answer)
+        delete_pending(self._hub, self._number, pending)
         return True
 
     def _pending(self) -> int | None:
