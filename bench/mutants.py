@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.clock import Stopwatch
 from bench.figures import Figure
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
@@ -91,5 +92,7 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], S
         workspace = replace(made, parallel=1)
         proofs = await gather_evidence(subjects, workspace, test_functions, settings, CountingProgress())
         with Stopwatch() as watch:
-            mutations = await gather_mutants(proofs, workspace, GateTable.of(settings), CountingProgress())
+            mutations = await gather_mutants(
+                proofs, PYTHON.mutator, workspace, GateTable.of(settings), CountingProgress()
+            )
     return mutations, watch

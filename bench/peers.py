@@ -29,6 +29,7 @@ from bench.subjects import NotToBeHad, environment_with, fetched
 from fakes.workspaces import CountingProgress
 from testsmith.changes.members import find_members
 from testsmith.git.repository import Repository
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Origin
@@ -207,7 +208,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
         progress = CountingProgress()
         proofs = await gather_evidence(subjects, workspace, language.tests.test_functions, settings, progress)
         with Stopwatch() as watch:
-            mutations = await gather_mutants(proofs, workspace, _ALL_MUTANTS, progress)
+            mutations = await gather_mutants(proofs, PYTHON.mutator, workspace, _ALL_MUTANTS, progress)
     killed = {
         mutant.edit.applied(place.source): mutant in mutation.killed
         for mutation in mutations

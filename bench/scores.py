@@ -33,11 +33,11 @@ from testsmith.languages.python.running.project_tests.suite import changes_notic
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import edit_of
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 RUNS = 5
 

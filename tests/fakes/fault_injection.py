@@ -22,7 +22,7 @@ STAGES = {
     "parsing": "testsmith.generation.llm.generator:parse_answer",
     "formatting": "testsmith.languages.python.language:PythonTests.format",
     "running": "testsmith.verification.prove:gather_evidence",
-    "guard": "testsmith.verification.prove:guard",
+    "guard": "testsmith.languages.python.judge.judge:PythonJudge.conflicts",
     "gate": "testsmith.verification.prove:judge",
     "mutation": "testsmith.verification.mutation:_trial",
     "own tests": "testsmith.verification.baseline_mutants:runs_when_loaded",

@@ -11,6 +11,7 @@ from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Mutant
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
@@ -91,8 +92,8 @@ def learnt(
                 VerificationSettings(runs=1),
                 CountingProgress(),
             )
-            mutations = await gather_mutants(proofs, workspace, DEFAULTS, CountingProgress())
-            own = OwnTests(own_suite, workspace, seconds, progress)
+            mutations = await gather_mutants(proofs, PYTHON.mutator, workspace, DEFAULTS, CountingProgress())
+            own = OwnTests(own_suite, PYTHON.mutator, workspace, seconds, progress)
             before = own.of(MEMBER)
             await own.learn(proofs, mutations)
             return mutations[0], before, own.of(MEMBER)

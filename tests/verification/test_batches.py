@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from fakes.clock import FakeClock
 from fakes.requests import make_member
 from testsmith.deadline import Deadline
+from testsmith.languages.results import Proof
 from testsmith.model import Candidate, Change, Origin
 from testsmith.verification.batches import in_groups
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
-from testsmith.verification.results import Proof
 
 
 def subject(name: str, change: Change = Change.CHANGED, code: str = "") -> RunSubject:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from fakes.workspaces import function_member
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -20,7 +22,6 @@ from testsmith.model import (
 )
 from testsmith.verification.completeness import is_complete
 from testsmith.verification.gate import ProvenSuggestion, Verdict
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 SOURCE = '''
 def fee(weight: int) -> int:
@@ -68,17 +69,17 @@ def verdict(
 
 
 def test_suffices__all_mutants_lines_and_branches_and_the_change() -> None:
-    assert is_complete(verdict())
+    assert is_complete(verdict(), PYTHON.judge)
 
 
 @pytest.mark.parametrize("line", sorted(LINES))
 def test_suffices__not_with_a_line_that_only_a_cut_test_reaches(line: int) -> None:
-    assert not is_complete(verdict(lines=LINES - {line}))
+    assert not is_complete(verdict(lines=LINES - {line}), PYTHON.judge)
 
 
 @pytest.mark.parametrize("branch", sorted(BRANCHES))
 def test_suffices__not_with_a_branch_that_is_taken_one_way(branch: tuple[int, int]) -> None:
-    assert not is_complete(verdict(branches=BRANCHES - {branch}))
+    assert not is_complete(verdict(branches=BRANCHES - {branch}), PYTHON.judge)
 
 
 @pytest.mark.parametrize(
@@ -91,33 +92,33 @@ def test_suffices__not_with_a_branch_that_is_taken_one_way(branch: tuple[int, in
     ],
 )
 def test_suffices__not_with_less_evidence(evidence: Evidence) -> None:
-    assert not is_complete(verdict(evidence))
+    assert not is_complete(verdict(evidence), PYTHON.judge)
 
 
 def test_suffices__what_has_nothing_to_mutate_has_no_mutant_to_kill() -> None:
-    assert is_complete(verdict(replace(WHOLE, mutants=0, mutants_killed=0)))
+    assert is_complete(verdict(replace(WHOLE, mutants=0, mutants_killed=0)), PYTHON.judge)
 
 
 def test_suffices__an_added_member_has_nothing_to_show_on_base() -> None:
     assert is_complete(
-        verdict(replace(WHOLE, base=BaseOutcome.ABSENT, fail_to_pass=None), change=Change.ADDED)
+        verdict(replace(WHOLE, base=BaseOutcome.ABSENT, fail_to_pass=None), change=Change.ADDED), PYTHON.judge
     )
 
 
 def test_suffices__an_affected_member_shows_the_change_where_one_is_known() -> None:
     same = replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0)
-    assert is_complete(verdict(same, change=Change.AFFECTED))
+    assert is_complete(verdict(same, change=Change.AFFECTED), PYTHON.judge)
     assert not is_complete(
-        verdict(same, change=Change.AFFECTED, witness="`fee(1)` gave `0` and gives `1` now.")
+        verdict(same, change=Change.AFFECTED, witness="`fee(1)` gave `0` and gives `1` now."), PYTHON.judge
     )
 
 
 def test_suffices__a_class_is_known_by_its_mutants_alone() -> None:
-    assert is_complete(verdict(lines=frozenset(), branches=frozenset(), kind=MemberKind.CLASS))
+    assert is_complete(verdict(lines=frozenset(), branches=frozenset(), kind=MemberKind.CLASS), PYTHON.judge)
 
 
 def test_suffices__not_where_nothing_is_green_or_nothing_can_be_read() -> None:
     asked = replace(verdict().entries[0], label=Label.QUESTION)
-    assert not is_complete(replace(verdict(), entries=()))
-    assert not is_complete(replace(verdict(), entries=(asked,)))
-    assert not is_complete(verdict(source="def fee(:\n"))
+    assert not is_complete(replace(verdict(), entries=()), PYTHON.judge)
+    assert not is_complete(replace(verdict(), entries=(asked,)), PYTHON.judge)
+    assert not is_complete(verdict(source="def fee(:\n"), PYTHON.judge)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
+from testsmith.languages.results import FunctionProof, Proof, TestStatus
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import RunSubject, gather_evidence
-from testsmith.verification.results import FunctionProof, Proof, TestStatus
 
 BASE = """\
 def clamp(value, low, high):

@@ -10,6 +10,7 @@ from fakes.reports import a_member
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Operator
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
     Gains,
@@ -22,7 +23,6 @@ from testsmith.verification.gains import (
     with_reach,
 )
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 MEMBER = a_member("total", "shop.py", change=Change.CHANGED)
 FIRST, SECOND, THIRD = a_mutant(2), a_mutant(3), a_mutant(4)

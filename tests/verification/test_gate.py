@@ -5,8 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from testsmith.languages.python.judge.documentation.questions import Question
-from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.languages.judge import Conflicts
+from testsmith.languages.python.judge.documentation.questions import DocumentationQuestion
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
     BaseOutcome,
@@ -19,7 +21,6 @@ from testsmith.model import (
     SkipStage,
     TestDescription,
 )
-from testsmith.verification.doc_conflict_guard import Guarded
 from testsmith.verification.gate import (
     Cut,
     Judgement,
@@ -31,7 +32,6 @@ from testsmith.verification.gate import (
     judge,
     settle,
 )
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 MEMBER = Member(
     path="shop.py",
@@ -87,7 +87,7 @@ def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
 
 
 def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] | None = None) -> Judgement:
-    return judge(proof(one, member=member), Guarded(), smells or {}, keep_tests)
+    return judge(proof(one, member=member), Conflicts(), smells or {}, PYTHON)
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_judge__what_held_before_the_change_is_a_catch() -> None:
 
 def test_judge__a_good_test_is_not_lost_with_its_neighbours() -> None:
     run = proof(function("test_a"), function("test_b", F, F, F, F, F), function("test_c"))
-    (draft,) = judge(run, Guarded(), {}, keep_tests).drafts
+    (draft,) = judge(run, Conflicts(), {}, PYTHON).drafts
     assert draft.tests == ("test_a", "test_c")
     assert "def test_a" in draft.candidate.code
     assert "def test_b" not in draft.candidate.code
@@ -194,7 +194,7 @@ def test_judge__a_good_test_is_not_lost_with_its_neighbours() -> None:
 
 def test_judge__where_nothing_is_cut_the_code_stays_to_the_letter() -> None:
     run = proof(function("test_a"), function("test_b"))
-    (draft,) = judge(run, Guarded(), {}, keep_tests).drafts
+    (draft,) = judge(run, Conflicts(), {}, PYTHON).drafts
     assert draft.candidate == run.candidate
 
 
@@ -217,7 +217,7 @@ def test_judge__of_a_class_it_is_enough_to_name_it(body: str, lines: set[int], d
     runs = tuple(Run(status=P, import_lines=frozenset(lines)) for _ in range(5))
     candidate = Candidate(member=CLASS.id, code=code, origin=Origin.OFFLINE)
     run = Proof(member=CLASS, candidate=candidate, functions=(FunctionProof(name="test_a", head=runs),))
-    assert len(judge(run, Guarded(), {}, keep_tests).drafts) == drafts
+    assert len(judge(run, Conflicts(), {}, PYTHON).drafts) == drafts
 
 
 def green(run: Proof) -> ReducedCandidate:
@@ -247,7 +247,7 @@ def test_settle__the_evidence_tells_what_base_does(
 ) -> None:
     functions = [function(f"test_{number}", base=base) for number, base in enumerate(bases)]
     run = proof(*functions, member=replace(MEMBER, change=change))
-    entry = settle(green(run), run, {}, keep_tests)
+    entry = settle(green(run), run, {}, PYTHON)
     assert isinstance(entry, ProvenSuggestion)
     evidence = entry.evidence
     assert (evidence.base, evidence.tests, evidence.fail_to_pass) == (outcome, 2, failing)
@@ -260,7 +260,7 @@ def test_settle__the_evidence_tells_what_base_does(
 
 def test_settle__what_fails_now_is_cut_once_more() -> None:
     run = proof(function("test_a"), function("test_b", P, P, P, P, F))
-    left = settle(green(run), run, {}, keep_tests)
+    left = settle(green(run), run, {}, PYTHON)
     assert isinstance(left, Judgement)
     assert [draft.tests for draft in left.drafts] == [("test_a",)]
     assert [cut.function for cut in left.cuts] == ["test_b"]
@@ -269,7 +269,7 @@ def test_settle__what_fails_now_is_cut_once_more() -> None:
 def test_settle__tests_that_cannot_be_parted_go_together() -> None:
     run = proof(function("test_a"))
     inherited = replace(run, functions=(*run.functions, function("TestX::test_inherited", F, F, F, F, F)))
-    left = settle(green(run), inherited, {}, keep_tests)
+    left = settle(green(run), inherited, {}, PYTHON)
     assert isinstance(left, Judgement)
     assert left.drafts == ()
     assert {cut.function for cut in left.cuts} == {"test_a", "TestX::test_inherited"}
@@ -278,7 +278,7 @@ def test_settle__tests_that_cannot_be_parted_go_together() -> None:
 def test_settle__a_catch_says_what_held_before() -> None:
     run = proof(function("test_a", F, F, F, F, F, base=P, message="assert 2 == 1\n + more"))
     draft = ReducedCandidate(kind=TestKind.CATCHES, candidate=run.candidate, tests=run.names)
-    entry = settle(draft, run, {}, keep_tests)
+    entry = settle(draft, run, {}, PYTHON)
     assert isinstance(entry, ProvenSuggestion)
     assert entry.label is Label.CATCHES
     assert (entry.evidence.passes, entry.evidence.base) == (0, BaseOutcome.PASSES)
@@ -289,7 +289,7 @@ def test_settle__a_catch_says_what_held_before() -> None:
 
 def question(run: Proof) -> ReducedCandidate:
     shown = DocumentedExample(setup=(), call="total()", expected="3", exception=None, line=2)
-    asked = Question(documented=shown, candidate=run.candidate, test="test_a")
+    asked = DocumentationQuestion(documented=shown, candidate=run.candidate, test="test_a")
     return ReducedCandidate(
         kind=TestKind.QUESTION, candidate=run.candidate, tests=("test_a",), question=asked
     )
@@ -297,7 +297,7 @@ def question(run: Proof) -> ReducedCandidate:
 
 def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> None:
     run = proof(function("test_a", F, F, F, F, F, base=F, message="assert 4 == 3"))
-    entry = settle(question(run), run, {}, keep_tests)
+    entry = settle(question(run), run, {}, PYTHON)
     assert isinstance(entry, ProvenSuggestion)
     assert (entry.label, entry.is_green) == (Label.QUESTION, False)
     assert entry.summary == "The docstring says `total()` is `3`; it returns `4`. Which of the two is meant?"
@@ -306,15 +306,15 @@ def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> No
 @pytest.mark.parametrize("statuses", [(P, P, P, P, P), (F, F, P, F, F), (M,), (T,)])
 def test_settle__anything_else_is_no_question(statuses: tuple[TestStatus, ...]) -> None:
     run = proof(function("test_a", *statuses))
-    assert settle(question(run), run, {}, keep_tests) == Judgement()
+    assert settle(question(run), run, {}, PYTHON) == Judgement()
 
 
 def test_judge__the_guard_goes_before_everything() -> None:
     run = proof(function("test_a"), function("test_b"))
     asked = question(run).question
     assert asked is not None
-    guarded = Guarded(questions=(asked,), suspended={"test_a": "contradicts"})
-    judgement = judge(run, guarded, {}, keep_tests)
+    guarded = Conflicts(questions=(asked,), suspended={"test_a": "contradicts"})
+    judgement = judge(run, guarded, {}, PYTHON)
     assert [draft.kind for draft in judgement.drafts] == [TestKind.GREEN, TestKind.QUESTION]
     assert judgement.drafts[0].tests == ("test_b",)
     assert judgement.cuts == (Cut(function="test_a", point=Point.STABLE, reason="contradicts"),)

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
+from testsmith.languages.results import Proof
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
-from testsmith.verification.results import Proof
 
 CLAMP = """\
 def clamp(value, low, high):
@@ -40,7 +41,9 @@ def tried(
                 subjects, workspace, names_of_tests, SETTINGS, CountingProgress()
             )
             table = GateTable.of(SETTINGS)
-            return await gather_mutants(proofs, workspace, table, progress or CountingProgress())
+            return await gather_mutants(
+                proofs, PYTHON.mutator, workspace, table, progress or CountingProgress()
+            )
 
     return asyncio.run(scenario())
 

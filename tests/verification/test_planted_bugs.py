@@ -11,16 +11,17 @@ import pytest
 
 from fakes.planted_bugs import HONEST, PLANTED, GuardCase
 from fakes.workspaces import proof_context, small_workspace
+from testsmith.languages.judge import Conflicts
+from testsmith.languages.python.judge.documentation.conflicts import conflicts
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.test_files.test_modules import test_functions as functions_of
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.doc_conflict_guard import Guarded, guard
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
 from testsmith.verification.prove import prove
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 
 def passing(case: GuardCase) -> Proof:
@@ -34,9 +35,9 @@ def passing(case: GuardCase) -> Proof:
     )
 
 
-def guarded(case: GuardCase) -> Guarded:
+def guarded(case: GuardCase) -> Conflicts:
     proof = passing(case)
-    return guard(proof, documented_examples(proof.member))
+    return conflicts(proof, documented_examples(proof.member))
 
 
 @pytest.mark.parametrize("case", PLANTED, ids=lambda case: case.name)
@@ -51,7 +52,7 @@ def test_guard__no_planted_bug_stays_and_its_neighbours_do(case: GuardCase) -> N
 
 @pytest.mark.parametrize("case", HONEST, ids=lambda case: case.name)
 def test_guard__nothing_is_asked_of_honest_tests(case: GuardCase) -> None:
-    assert guarded(case) == Guarded()
+    assert guarded(case) == Conflicts()
 
 
 def test_planted_bugs__there_are_enough_of_them() -> None:

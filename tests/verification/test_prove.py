@@ -12,9 +12,13 @@ import pytest
 from fakes.workspaces import function_member, proof_context, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
-from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.judge import Judge
+from testsmith.languages.language import Language
+from testsmith.languages.mutants import Mutator
+from testsmith.languages.python.judge.documentation.questions import DocumentationQuestion
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.project_tests.suite import measure_project_tests
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
     BaseOutcome,
@@ -30,7 +34,6 @@ from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict, funnel, prove
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 BASE = """\
 def cents(text):
@@ -71,13 +74,14 @@ def proven(
     head: str = HEAD,
     runs: int = 2,
     own_suite: OwnSuite | None = None,
+    language: Language = PYTHON,
 ) -> tuple[Verdict, ...]:
     settings = VerificationSettings(test_seconds=2.0, runs=runs)
 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
         async with small_workspace(folder, {"shop.py": head}, before) as workspace:
-            return await prove(subjects, PYTHON, proof_context(workspace, settings, own_suite))
+            return await prove(subjects, language, proof_context(workspace, settings, own_suite))
 
     return asyncio.run(scenario())
 
@@ -164,6 +168,37 @@ def proven_beside(folder: Path, own_tests: str, one: RunSubject) -> Verdict:
             return verdict
 
     return asyncio.run(scenario())
+
+
+FAILING_ON_BASE = """
+    import shop
+
+    def test_nothing():
+        shop.cents("2")
+        shop.Colour
+
+    def test_color():
+        assert (shop.cents("2"), shop.Colour.RED.value) == (200, 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("language", "reason"),
+    [
+        (
+            replace(PYTHON, judge=Judge()),
+            "could not be judged: nothing is known that tells good tests of this language from bad ones",
+        ),
+        (replace(PYTHON, mutator=Mutator()), "could not be run with the member taken away"),
+    ],
+    ids=["without a judge", "without a mutator"],
+)
+def test_prove__nothing_is_posted_that_its_language_cannot_judge(
+    language: Language, reason: str, tmp_path: Path
+) -> None:
+    (verdict,) = proven(tmp_path, subject(FAILING_ON_BASE), language=language)
+    assert verdict.entries == ()
+    assert {cut.function: cut.reason for cut in verdict.cuts}["test_color"] == reason
 
 
 @pytest.mark.slow
@@ -401,7 +436,7 @@ def entry(
     code: str,
     label: Label | None,
     *tests: str,
-    question: Question | None = None,
+    question: DocumentationQuestion | None = None,
     evidence: Evidence | None = None,
 ) -> ProvenSuggestion:
     candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
@@ -431,7 +466,9 @@ CATCH = entry("c", Label.CATCHES, "test_c")
 def ask(code: str, call: str) -> ProvenSuggestion:
     shown = DocumentedExample(setup=(), call=call, expected="1", exception=None, line=1)
     candidate = Candidate(member=CENTS.id, code=code, origin=Origin.MODEL)
-    question = Question(documented=shown, candidate=candidate, test="test_q", functions=("test_p",))
+    question = DocumentationQuestion(
+        documented=shown, candidate=candidate, test="test_q", functions=("test_p",)
+    )
     return entry(code, Label.QUESTION, "test_q", question=question)
 
 

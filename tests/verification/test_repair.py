@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.languages.python.judge.documentation.questions import Question
+from testsmith.languages.python.judge.documentation.questions import DocumentationQuestion
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.languages.tests import CannotPlace
 from testsmith.model import (
@@ -33,7 +34,6 @@ from testsmith.verification.repair import (
     joined,
     repair_of,
 )
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 ADDED = function_member("def cost(amount):\n    return 2 * amount\n", "cost", change=Change.ADDED)
 CHANGED = replace(ADDED, change=Change.CHANGED)
@@ -94,7 +94,7 @@ def green(
 
 
 def question(*functions: str, call: str = "cost(1)") -> ProvenSuggestion:
-    asked = Question(
+    asked = DocumentationQuestion(
         documented=DocumentedExample(line=2, setup=(), call=call, expected="1", exception=None),
         candidate=Candidate(member=ADDED.id, code="", origin=Origin.MODEL),
         test="test_cost_as_documented",
@@ -108,7 +108,7 @@ def failures(found: Repair | None) -> dict[str, str]:
 
 
 def repair(of: Verdict) -> Repair | None:
-    return repair_of(of, PYTHON.tests.keep_tests)
+    return repair_of(of, PYTHON)
 
 
 @pytest.mark.parametrize(

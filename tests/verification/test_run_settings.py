@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.judge import Conflicts
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
-from testsmith.languages.python.test_files.test_modules import keep_tests
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
+from testsmith.languages.results import FunctionProof, Proof
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.doc_conflict_guard import Guarded
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gate import judge
-from testsmith.verification.results import FunctionProof, Proof
 
 SHOP = """\
 def price(amount):
@@ -253,7 +253,7 @@ def hash_under_the_first_seed() -> str:
 def test_gather_evidence__the_reason_names_the_setting_that_a_flaky_test_fails_under(tmp_path: Path) -> None:
     codes = {words: code.replace("HASH", hash_under_the_first_seed()) for words, code in FLAKY.items()}
     reasons = {
-        words: {cut.function: cut.reason for cut in judge(proof, Guarded(), {}, keep_tests).cuts}["test_x"]
+        words: {cut.function: cut.reason for cut in judge(proof, Conflicts(), {}, PYTHON).cuts}["test_x"]
         for words, proof in proofs(tmp_path, codes).items()
     }
     assert {words: reason for words, reason in reasons.items() if words not in reason} == {}

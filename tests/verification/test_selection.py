@@ -5,7 +5,8 @@ from dataclasses import replace
 from fakes.mutants import a_mutant, a_mutation
 from testsmith.execution.baseline import MemberBaseline
 from testsmith.execution.jobs import Reached
-from testsmith.languages.python.test_files.test_modules import keep_tests
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -28,7 +29,6 @@ from testsmith.verification.gate import (
     Verdict,
 )
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.verification.selection import EntryWeight, weigh
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
@@ -71,7 +71,7 @@ def entry(base: BaseOutcome = BaseOutcome.PASSES) -> ProvenSuggestion:
 
 
 def weighed(weight: EntryWeight) -> ProvenSuggestion | Judgement:
-    return weigh(entry(), weight, keep_tests)
+    return weigh(entry(), weight, PYTHON)
 
 
 def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
@@ -223,7 +223,7 @@ def test_weigh__what_shows_nothing_of_its_own_but_cannot_be_cut_out_stays() -> N
     inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
     run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
     kills = {"test_a": (FIRST,), "test_b": (SECOND,), "TestX::test_inherited": (FIRST,)}
-    found = weigh(inherited, EntryWeight(proof=run, mutation=a_mutation((FIRST, SECOND), kills)), keep_tests)
+    found = weigh(inherited, EntryWeight(proof=run, mutation=a_mutation((FIRST, SECOND), kills)), PYTHON)
     assert isinstance(found, ProvenSuggestion)
     assert found.tests == inherited.tests
 
@@ -232,7 +232,7 @@ def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
     inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
     run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
-    found = weigh(inherited, EntryWeight(proof=run, mutation=mutation), keep_tests)
+    found = weigh(inherited, EntryWeight(proof=run, mutation=mutation), PYTHON)
     assert isinstance(found, Judgement)
     assert found.drafts == ()
     assert {cut.function for cut in found.cuts} == {"test_a", "test_b", "TestX::test_inherited"}

@@ -7,8 +7,10 @@ language cannot judge is never posted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from testsmith.languages.judge import Judge
+from testsmith.languages.mutants import Mutator
 from testsmith.languages.source import SourceReader
 from testsmith.languages.tests import TestFiles
 
@@ -21,12 +23,16 @@ class Language:
         name: Identifier used in module names, headings of the documentation, and settings.
         source: Reads source files.
         tests: Reads and edits test files.
+        judge: Judges tests. Without one, no test of the language is posted.
+        mutator: Changes source files. Without one, no test of the language is posted.
         batches: Whether several members may share one model call.
     """
 
     name: str
     source: SourceReader
     tests: TestFiles
+    judge: Judge = field(default_factory=Judge)
+    mutator: Mutator = field(default_factory=Mutator)
     batches: bool = True
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -98,8 +97,8 @@ class Replacement:
     function: Scope | None
 
 
-class Mutator(ABC):
-    """Changes source files of one language."""
+class Mutator:
+    """Changes source files of one language. This class changes nothing, so nothing is proven with it."""
 
     def text(self, data: bytes) -> str:
         r"""Return a file's text with `\n` line ends and no byte order mark.
@@ -113,8 +112,13 @@ class Mutator(ABC):
             raise CannotParse(f"it is not UTF-8: {error}") from error
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
-    @abstractmethod
-    def mutants(self, text: str, member: Member, most: int, per_line: int = 2) -> tuple[Mutant, ...]:
+    def mutants(
+        self,
+        text: str,  # noqa: ARG002 - a default
+        member: Member,  # noqa: ARG002
+        most: int,  # noqa: ARG002
+        per_line: int = 2,  # noqa: ARG002
+    ) -> tuple[Mutant, ...]:
         """Return the mutants of a member, most informative first. The result is deterministic.
 
         Args:
@@ -126,14 +130,15 @@ class Mutator(ABC):
         Raises:
             CannotParse: `text` is not valid source in this language.
         """
+        return ()
 
-    @abstractmethod
-    def taken_away(self, text: str, member: Member) -> Replacement | None:
+    def taken_away(self, text: str, member: Member) -> Replacement | None:  # noqa: ARG002 - a default
         """Return a replacement of a member that always fails, or None if the text does not contain it.
 
         Raises:
             CannotParse: `text` is not valid source in this language.
         """
+        return None
 
     def returning_at_once(self, text: str, member: Member) -> tuple[Replacement, ...]:  # noqa: ARG002
         """Return replacements of a member that immediately return an uninformative value; by default, none.

@@ -131,7 +131,11 @@ async def _suggestions_in(workspace: PythonWorkspace, run: RunState) -> Report:
     results = await verify(run, context, answers.candidates)
     complete: set[str] = set()
     if asks_for_hard_alone(run.settings):
-        complete = {one.proof.member.id for one in results if isinstance(one, Verdict) and is_complete(one)}
+        complete = {
+            one.proof.member.id
+            for one in results
+            if isinstance(one, Verdict) and is_complete(one, run.language_of(one.proof.member.id).judge)
+        }
         hard = run.without(complete)
         if hard.requests and hard.clients.model is not None:
             of_model = await ask_for_hard(hard, hard.clients.model)

@@ -19,9 +19,8 @@ from testsmith.execution.jobs import ChangedModules
 from testsmith.execution.project_copy import source_roots
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import ProjectCopy, remove_folder
-from testsmith.languages.language import language_of
-from testsmith.languages.mutants import Mutant
-from testsmith.languages.python.mutation.mutants import mutants_of, plain_text
+from testsmith.languages.language import Language, language_of
+from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.python.running.project_tests.run import files_not_loaded
 from testsmith.languages.python.running.project_tests.suite import changes_noticed, measure_project_tests
@@ -59,7 +58,7 @@ async def scores(
     tools: pipeline.RunDependencies,
 ) -> Scores:
     """Return the mutation scores in two workspaces, the second of which has the new tests."""
-    mutants = await in_thread(_mutants, workspaces[0], members, settings.max_mutants)
+    mutants = await in_thread(_mutants, workspaces[0], members, settings.max_mutants, tools.languages)
     if not mutants:
         return Scores()
     fates = [await _fates(workspace, members, mutants, settings, tools) for workspace in workspaces]
@@ -74,16 +73,21 @@ def _score(fates: Fates, known: set[tuple[str, int]]) -> MutationScore | None:
 
 
 def _mutants(
-    workspace: PythonWorkspace, members: Sequence[Member], most: int
+    workspace: PythonWorkspace, members: Sequence[Member], most: int, languages: Sequence[Language]
 ) -> dict[str, tuple[Mutant, ...]]:
     found: dict[str, tuple[Mutant, ...]] = {}
     for member in members:
         try:
-            source = plain_text((workspace.head.root / member.path).read_bytes())
-            found[member.id] = mutants_of(source, member, most)
+            mutator = _mutator_of(member, languages)
+            source = mutator.text((workspace.head.root / member.path).read_bytes())
+            found[member.id] = mutator.mutants(source, member, most)
         except (OSError, CannotParse):
             continue
     return {member: ones for member, ones in found.items() if ones}
+
+
+def _mutator_of(member: Member, languages: Sequence[Language]) -> Mutator:
+    return next(language.mutator for language in languages if language.name == member.language)
 
 
 async def _fates(
@@ -102,7 +106,9 @@ async def _fates(
         baseline = _baseline(suite, member)
         if member.id not in mutants or baseline is None:
             continue
-        one = await in_thread(_changed, workspace, member, mutants[member.id], baseline)
+        one = await in_thread(
+            _changed, workspace, member, mutants[member.id], baseline, _mutator_of(member, tools.languages)
+        )
         tried = {change.number for change in one.changes}
         untouched = (number for number in range(len(mutants[member.id])) if number not in tried)
         fates |= {(member.id, number): False for number in untouched}
@@ -121,9 +127,13 @@ def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:
 
 
 def _changed(
-    workspace: PythonWorkspace, member: Member, mutants: Sequence[Mutant], baseline: MemberBaseline
+    workspace: PythonWorkspace,
+    member: Member,
+    mutants: Sequence[Mutant],
+    baseline: MemberBaseline,
+    mutator: Mutator,
 ) -> ChangedModules:
-    source = plain_text((workspace.head.root / member.path).read_bytes())
+    source = mutator.text((workspace.head.root / member.path).read_bytes())
     is_class = member.kind is MemberKind.CLASS
     return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_class)
 

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.mutants import Mutant
-from testsmith.languages.python.mutation.mutants import plain_text
+from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.python.running.project_tests.suite import changes_noticed
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, Progress
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
-from testsmith.verification.results import Proof
 
 
 def changes_reached(
@@ -67,14 +66,21 @@ class OwnTests:
 
     Args:
         own_suite: The measured suite.
-        workspace: PythonWorkspace to run the tests in.
+        mutator: Changes the source files of the language.
+        workspace: Workspace to run the tests in.
         seconds: Time limit of one call of `learn`, for all its mutants together.
         progress: Progress display, advanced once per mutant.
     """
 
     def __init__(
-        self, own_suite: OwnSuite, workspace: PythonWorkspace, seconds: float, progress: Progress
+        self,
+        own_suite: OwnSuite,
+        mutator: Mutator,
+        workspace: PythonWorkspace,
+        seconds: float,
+        progress: Progress,
     ) -> None:
+        self._mutator = mutator
         self._own_suite = own_suite
         self._workspace = workspace
         self._seconds = seconds
@@ -130,7 +136,7 @@ class OwnTests:
         if baseline is None:
             return None
         try:
-            source = plain_text((self._workspace.head.root / member.path).read_bytes())
+            source = self._mutator.text((self._workspace.head.root / member.path).read_bytes())
         except (OSError, CannotParse):
             return None
         is_loaded = runs_when_loaded(proof)

@@ -24,11 +24,11 @@ from testsmith.execution.jobs import (
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.python.running.harness import UTF_8, RunSetting, run_jobs
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import DEFAULTS
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.verification.run_settings import (
     ON_BASE,
     READABLE,

@@ -8,9 +8,9 @@ from functools import reduce
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.languages.mutants import Mutant, Operator
+from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof
 
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 

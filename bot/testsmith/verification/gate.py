@@ -7,84 +7,24 @@ same module. Everything here is pure.
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
-from testsmith.languages.python.judge.documentation.questions import (
-    Question,
-    first_words,
-    question_text,
-    short,
-)
-from testsmith.languages.python.judge.test_reading.claims import Claim, Claimed, claims_of, functions_of
-from testsmith.languages.python.judge.test_reading.edits import without_rows
-from testsmith.languages.python.judge.test_reading.situations import resolved
-from testsmith.languages.python.source.parsing import parse_untrusted
-from testsmith.languages.source import CannotParse
+from testsmith.languages.judge import Conflicts, Judge, Question
+from testsmith.languages.language import Language
+from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
 from testsmith.model import (
     BaseOutcome,
     Candidate,
     Change,
     Evidence,
     Label,
-    Member,
     MemberKind,
     Skipped,
     SkipStage,
 )
 from testsmith.thresholds import DEFAULTS
-from testsmith.verification.doc_conflict_guard import Guarded
-from testsmith.verification.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
-
-_RAISED_NOTHING = re.compile(r"^Failed: DID NOT RAISE <class '(?:[\w.<>]+\.)?(?P<name>\w+)'>")
-
-
-def difference(code: str, member: Member, function: str, message: str) -> str:
-    """Return a sentence with both results of the call that differs; empty if that call is unknown."""
-    try:
-        claims = [claim for claim in claims_of(parse_untrusted(code), member) if claim.function == function]
-    except CannotParse:
-        return ""
-    data = {sentence for claim in claims if (sentence := _difference(claim, message))}
-    return data.pop() if len(data) == 1 else ""
-
-
-def _difference(claim: Claim, message: str) -> str:
-    call, _ = resolved(claim.call, claim.before)
-    outputs = _outputs(claim.claimed, message)
-    is_call = any(isinstance(node, ast.Call | ast.Attribute) for node in ast.walk(call))
-    return f"`{short(ast.unparse(call))}` {outputs} now" if is_call and outputs else ""
-
-
-def _outputs(claimed: Claimed, message: str) -> str:
-    """Describe a claimed call's result before and after; empty if the message is not about this claim."""
-    if claimed.value is not None:
-        before = ast.unparse(claimed.value)
-        after = _compared_with(before, message)
-        return f"gave `{short(before)}` before this change and gives `{short(after)}`" if after else ""
-    raised = _RAISED_NOTHING.match(message)
-    if raised is None or raised["name"] != claimed.exception:
-        return ""
-    return f"raised `{claimed.exception}` before this change and raises nothing"
-
-
-def _compared_with(claimed: str, message: str) -> str:
-    """Return the other side of a failed comparison; empty if the message contains none."""
-    try:
-        body = parse_untrusted(first_words(message)).body
-    except CannotParse:
-        return ""
-    match body:
-        case [ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]))]:
-            sides = [ast.unparse(left), ast.unparse(right)]
-            if claimed in sides:
-                sides.remove(claimed)
-                return sides[0]
-    return ""
-
 
 _MOST_NAMED_FILES = 2
 _MOST_OF_A_FAILURE = 1_500
@@ -93,9 +33,6 @@ NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 
 NOT_MUTATED = "could not be judged: mutation not possible"
 """Reason for cutting a function if no change to the member's source had a visible effect."""
-
-KeepTests = Callable[[str, Collection[str]], str]
-"""Reduces a test module to some of its test functions; raises `CannotParse`."""
 
 
 class Point(IntEnum):
@@ -224,31 +161,31 @@ def _reasons(cuts: Sequence[Cut]) -> str:
     return "; ".join(["no test was left", *data, *more]) if data else "no test was left"
 
 
-def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests: KeepTests) -> Judgement:
+def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], language: Language) -> Judgement:
     """Sort a candidate's test functions into modules to run again and cuts.
 
     Args:
         proof: The candidate's results.
-        guarded: Conflicts with the documentation.
+        conflicts: Conflicts with the documentation.
         smells: The smell of each function that has one.
-        keep_tests: Reduces a test module to some of its functions.
+        language: Language of the tests.
     """
-    gate = _Gate(proof, smells)
+    gate = _Gate(proof, smells, language.judge)
     kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
     cuts: list[Cut] = []
     for function in proof.functions:
-        if function.name in guarded.suspended:
+        if function.name in conflicts.suspended:
             point = Point.STABLE if gate.passes(function) else Point.RAN
-            cuts.append(Cut(function=function.name, point=point, reason=guarded.suspended[function.name]))
-        elif function.name in guarded.rows and function.name not in smells:
+            cuts.append(Cut(function=function.name, point=point, reason=conflicts.suspended[function.name]))
+        elif function.name in conflicts.rows and function.name not in smells:
             kinds[TestKind.GREEN].append(function.name)  # its other rows are judged by the next run
         elif isinstance(finding := gate.finding(function), Cut):
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
-    whole = replace(proof.candidate, code=without_rows(proof.candidate.code, guarded.rows))
+    whole = replace(proof.candidate, code=language.judge.without_rows(proof.candidate.code, conflicts.rows))
     drafts = [
-        reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, keep_tests)
+        reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, language)
         for kind, names in kinds.items()
         if names
     ]
@@ -256,21 +193,21 @@ def judge(proof: Proof, guarded: Guarded, smells: Mapping[str, str], keep_tests:
         ReducedCandidate(
             kind=TestKind.QUESTION, candidate=question.candidate, tests=(question.test,), question=question
         )
-        for question in guarded.questions
+        for question in conflicts.questions
     ]
     return Judgement(drafts=(*drafts, *questions), cuts=tuple(cuts))
 
 
-def reduced(draft: ReducedCandidate, names: Sequence[str], keep_tests: KeepTests) -> ReducedCandidate:
+def reduced(draft: ReducedCandidate, names: Sequence[str], language: Language) -> ReducedCandidate:
     """Return a draft reduced to these test functions; unchanged if they are all of them."""
     if len(names) == len(draft.tests):
         return draft
-    code = keep_tests(draft.candidate.code, names)
+    code = language.tests.keep_tests(draft.candidate.code, names)
     return replace(draft, candidate=replace(draft.candidate, code=code), tests=tuple(names))
 
 
 def settle(
-    draft: ReducedCandidate, proof: Proof, smells: Mapping[str, str], keep_tests: KeepTests
+    draft: ReducedCandidate, proof: Proof, smells: Mapping[str, str], language: Language
 ) -> ProvenSuggestion | Judgement:
     """Judge a draft by the run of its own code.
 
@@ -278,25 +215,25 @@ def settle(
         The proven suggestion; or a smaller draft (if anything is left) and the functions that were cut.
     """
     if draft.question is not None:
-        return _settled_question(draft, draft.question, proof)
-    gate = _Gate(proof, smells)
+        return _settled_question(draft, draft.question, proof, language.judge)
+    gate = _Gate(proof, smells, language.judge)
     findings = {function.name: gate.finding(function) for function in proof.functions}
     kept = [name for name, finding in findings.items() if finding is draft.kind]
     if kept and len(kept) == len(findings):
-        return _entry(draft, proof)
+        return _entry(draft, proof, language.judge)
     cuts = tuple(
         finding if isinstance(finding, Cut) else _changed(name)
         for name, finding in findings.items()
         if finding is not draft.kind
     )
-    return lessened(draft, kept, cuts, keep_tests)
+    return lessened(draft, kept, cuts, language)
 
 
 def lessened(
-    draft: ReducedCandidate, kept: Sequence[str], cuts: Sequence[Cut], keep_tests: KeepTests
+    draft: ReducedCandidate, kept: Sequence[str], cuts: Sequence[Cut], language: Language
 ) -> Judgement:
     """Return what is left of a draft without the functions that were cut."""
-    smaller = reduced(draft, kept, keep_tests) if kept else None
+    smaller = reduced(draft, kept, language) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
         return Judgement(cuts=(*cuts, *_inseparable(kept)))
     return Judgement(drafts=(smaller,), cuts=tuple(cuts))
@@ -312,13 +249,13 @@ def _changed(function: str) -> Cut:
 
 
 def _settled_question(
-    draft: ReducedCandidate, question: Question, proof: Proof
+    draft: ReducedCandidate, question: Question, proof: Proof, judge: Judge
 ) -> ProvenSuggestion | Judgement:
     """Accept a question if its test, made from the documentation, reaches the member and always fails."""
-    reaches = all(map(_Gate(proof, {}).touches, proof.functions))
+    reaches = all(map(_Gate(proof, {}, judge).touches, proof.functions))
     if reaches and always_fails(proof):
-        entry = _entry(draft, proof)
-        return replace(entry, summary=question_text(question, proof.functions[0].head[0].message))
+        entry = _entry(draft, proof, judge)
+        return replace(entry, summary=question.text(proof.functions[0].head[0].message))
     return Judgement()
 
 
@@ -331,7 +268,8 @@ def always_fails(proof: Proof) -> bool:
 class _Gate:
     """Judges the functions of one proof."""
 
-    def __init__(self, proof: Proof, smells: Mapping[str, str]) -> None:
+    def __init__(self, proof: Proof, smells: Mapping[str, str], judge: Judge) -> None:
+        self._judge = judge
         self._proof = proof
         self._smells = smells
 
@@ -349,7 +287,7 @@ class _Gate:
             return Cut(function=function.name, point=Point.STABLE, reason=self._smells[function.name])
         if function.left:
             reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
-            return Cut(function=function.name, point=Point.STABLE, reason=first_words(reason))
+            return Cut(function=function.name, point=Point.STABLE, reason=self._judge.first_words(reason))
         if not self.touches(function):
             return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
         return kind
@@ -363,7 +301,7 @@ class _Gate:
             return TestKind.CATCHES
         ran = any(run.status is not TestStatus.MISSING for run in function.head)
         point = Point.RAN if ran else Point.ANSWERED
-        return Cut(function=function.name, point=point, reason=_failure(function))
+        return Cut(function=function.name, point=point, reason=_failure(function, self._judge))
 
     def touches(self, function: FunctionProof) -> bool:
         """Return whether a function reaches the member.
@@ -376,42 +314,27 @@ class _Gate:
         member = self._proof.member
         loaded = any(run.import_lines for run in function.head)
         is_class = member.kind is MemberKind.CLASS
-        return is_class and loaded and _names(self._proof.candidate.code, function.name, member)
+        code = self._proof.candidate.code
+        return is_class and loaded and self._judge.names_member(code, function.name, member)
 
 
-def _names(code: str, function: str, member: Member) -> bool:
-    """Return whether a test function, or module-level code that it shares, names the member."""
-    try:
-        tree = parse_untrusted(code)
-    except CannotParse:
-        return False
-    tests = dict(functions_of(tree))
-    shared = [node for node in tree.body if node not in tests.values() and not isinstance(node, ast.ClassDef)]
-    places: Iterable[ast.AST] = [*shared, *(node for name, node in tests.items() if name == function)]
-    return any(
-        (isinstance(node, ast.Name) and node.id == member.plain_name)
-        or (isinstance(node, ast.Attribute) and node.attr == member.plain_name)
-        for place in places
-        for node in ast.walk(place)
-    )
-
-
-def _failure(function: FunctionProof) -> str:
+def _failure(function: FunctionProof, judge: Judge) -> str:
     """Describe why a function did not pass every run."""
     first = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
     if first is None:
         return "was not run"
+    words = judge.first_words(first.message)
     if function.wants_network:
-        return f"needs the network: {first_words(first.message)}"
+        return f"needs the network: {words}"
     if function.passes:
-        return f"is flaky: {_share(function)}: {first_words(first.message)}"
+        return f"is flaky: {_share(function)}: {words}"
     return {
-        TestStatus.FAILED: f"fails on head: {first_words(first.message)}",
-        TestStatus.SKIPPED: f"is skipped: {first_words(first.message)}",
-        TestStatus.MISSING: f"could not be run: {first_words(first.message)}",
+        TestStatus.FAILED: f"fails on head: {words}",
+        TestStatus.SKIPPED: f"is skipped: {words}",
+        TestStatus.MISSING: f"could not be run: {words}",
         TestStatus.TIMED_OUT: "runs into the time limit",
         TestStatus.CRASHED: "ends the test process",
-    }.get(first.status, first_words(first.message))
+    }.get(first.status, words)
 
 
 def _share(function: FunctionProof) -> str:
@@ -433,7 +356,7 @@ def _share(function: FunctionProof) -> str:
     return f"{verb} in {len(fewer)} of {len(function.head)} runs, {which} {named}"
 
 
-def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
+def _entry(draft: ReducedCandidate, proof: Proof, judge: Judge) -> ProvenSuggestion:
     """Return the proven suggestion for a draft and the run of its code."""
     runs = max(len(function.head) for function in proof.functions)
     base = base_outcome(proof)
@@ -449,7 +372,7 @@ def _entry(draft: ReducedCandidate, proof: Proof) -> ProvenSuggestion:
             fail_to_pass=_fail_to_pass(proof, base),
             failures=tuple(_failures(proof, base)),
         ),
-        summary=_catch_text(proof)
+        summary=_catch_text(proof, judge)
         if draft.kind is TestKind.CATCHES
         else draft.candidate.summary(proof.names),
         question=draft.question,
@@ -496,12 +419,12 @@ def _label(kind: TestKind, base: BaseOutcome) -> Label | None:
     return Label.UNCHANGED_BEHAVIOUR if base is BaseOutcome.PASSES else Label.NEW_BEHAVIOUR
 
 
-def _catch_text(proof: Proof) -> str:
+def _catch_text(proof: Proof, judge: Judge) -> str:
     """Describe the difference between base and head, from the first function that shows one."""
     code, member = proof.candidate.code, proof.member
     for function in proof.functions:
-        data = difference(code, member, function.name, function.head[0].message)
+        data = judge.difference(code, member, function.name, function.head[0].message)
         if data:
             return data
-    says = first_words(proof.functions[0].head[0].message)
+    says = judge.first_words(proof.functions[0].head[0].message)
     return f"This held before the change and does not now: `{says}`. Is the difference wanted?"

@@ -23,17 +23,14 @@ from testsmith.execution.jobs import (
     batches_of,
 )
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.mutants import Edit, Mutant, Replacement, Scope
-from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
-from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
+from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
 from testsmith.languages.python.running.harness import RunSetting, run_jobs
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import MemberKind, Progress
 from testsmith.thresholds import GateTable
-from testsmith.verification.results import Proof
 
-_LANGUAGE = "python"
 _TAKEN_AWAY = 1_000_000
 """Job number of the removed member, above those of its mutants."""
 
@@ -57,7 +54,7 @@ class Mutation:
         kills: The mutants that each test function kills.
         empty: Functions that pass even with the member removed.
         blind: Functions that pass whatever value the member immediately returns.
-        unheard: Whether the runs gave no result, not even with the member removed.
+        unheard: Whether nothing is known, not even with the member removed. No test is posted then.
         in_file: Whether the changes had to be made in the module's file to have an effect.
         impossible: Whether no change had a visible effect.
     """
@@ -170,7 +167,11 @@ def _fails(status: str | None) -> bool:
 
 
 async def gather_mutants(
-    proofs: Sequence[Proof], workspace: PythonWorkspace, table: GateTable, progress: Progress
+    proofs: Sequence[Proof],
+    mutator: Mutator,
+    workspace: PythonWorkspace,
+    table: GateTable,
+    progress: Progress,
 ) -> tuple[Mutation, ...]:
     """Run candidates against the mutants of their members concurrently, and return the results.
 
@@ -178,11 +179,12 @@ async def gather_mutants(
 
     Args:
         proofs: The candidates. All of their test functions pass on head.
-        workspace: PythonWorkspace to run them in.
+        mutator: Changes the source files of their language.
+        workspace: Workspace to run them in.
         table: Limits for the number of mutants and the time per candidate.
         progress: Progress display, advanced once per candidate.
     """
-    trials = dict(_trials(proofs, workspace, table))
+    trials = dict(_trials(proofs, mutator, workspace, table))
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
     if jobs:
         progress.phase("trying mutants", len(jobs))
@@ -197,7 +199,7 @@ async def gather_mutants(
     in_file = await _run(workspace, batches_of(doubtful, 1, workspace.parallel), None, _IN_FILE)
     mutations = {number: trials[number].outcome(result) for number, result in results.items()}
     mutations |= {number: _of_file(trials[number], result) for number, result in in_file.items()}
-    return tuple(mutations.get(number, Mutation()) for number in range(len(proofs)))
+    return tuple(mutations.get(number, Mutation(unheard=True)) for number in range(len(proofs)))
 
 
 def _has_no_effect(result: JobResult) -> bool:
@@ -235,22 +237,22 @@ async def _run(
 
 
 def _trials(
-    proofs: Sequence[Proof], workspace: PythonWorkspace, table: GateTable
+    proofs: Sequence[Proof], mutator: Mutator, workspace: PythonWorkspace, table: GateTable
 ) -> Iterator[tuple[int, _Trial]]:
     """Yield the candidates that can be run, with their indexes."""
     for number, proof in enumerate(proofs):
-        trial = _trial(proof, workspace, table) if proof.member.language == _LANGUAGE else None
+        trial = _trial(proof, mutator, workspace, table)
         if trial is not None:
             yield number, trial
 
 
-def _trial(proof: Proof, workspace: PythonWorkspace, table: GateTable) -> _Trial | None:
+def _trial(proof: Proof, mutator: Mutator, workspace: PythonWorkspace, table: GateTable) -> _Trial | None:
     member = proof.member
     try:
-        source = plain_text((workspace.head.root / member.path).read_bytes())
-        gone = taken_away(source, member)
-        returning = () if returns_nothing(member) else returning_at_once(source, member)
-        mutants = mutants_of(source, member, table.max_mutants, table.mutants_a_line)
+        source = mutator.text((workspace.head.root / member.path).read_bytes())
+        gone = mutator.taken_away(source, member)
+        returning = mutator.returning_at_once(source, member)
+        mutants = mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
     except (OSError, CannotParse):
         return None
     if gone is None:

@@ -6,18 +6,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.baseline import OwnSuite
+from testsmith.languages.judge import CannotJudge, Question
 from testsmith.languages.language import Language
-from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
-from testsmith.languages.python.judge.documentation.questions import Question
-from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
-from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.source import SourceTree
+from testsmith.languages.results import Proof
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
 from testsmith.verification.baseline_mutants import OwnTests
-from testsmith.verification.doc_conflict_guard import guard
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import with_reach
 from testsmith.verification.gate import (
@@ -32,7 +29,6 @@ from testsmith.verification.gate import (
     settle,
 )
 from testsmith.verification.mutation import gather_mutants
-from testsmith.verification.results import Proof
 from testsmith.verification.selection import EntryWeight, weigh
 
 
@@ -106,9 +102,8 @@ class _Prover:
         """Judge a candidate in its original form."""
         proof = replace(self.known[_key(subject)], candidate=subject.candidate)
         case = _Case(proof)
-        guarded = guard(proof, documented_examples(subject.member))
-        smells = _smells(proof)
-        case.take(judge(proof, guarded, smells, self.language.tests.keep_tests))
+        conflicts = self.language.judge.conflicts(proof)
+        case.take(judge(proof, conflicts, self._smells(proof), self.language))
         return case
 
     def advance(self, case: _Case) -> None:
@@ -120,7 +115,7 @@ class _Prover:
                 continue  # doctest, which runs all lines before the example, agrees with the test
             subject = RunSubject(member=case.proof.member, candidate=draft.candidate)
             proof = self.known[_key(subject)]
-            judged = settle(draft, proof, _smells(proof), self.language.tests.keep_tests)
+            judged = settle(draft, proof, self._smells(proof), self.language)
             if isinstance(judged, ProvenSuggestion):
                 own = self.own_tests.of(subject.member)
                 judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
@@ -130,7 +125,9 @@ class _Prover:
         """Run green tests against mutants of their members, and judge the results."""
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
-        mutations = await gather_mutants(proofs, self.context.workspace, self.table, self.context.progress)
+        mutations = await gather_mutants(
+            proofs, self.language.mutator, self.context.workspace, self.table, self.context.progress
+        )
         await self.own_tests.learn(proofs, mutations)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
@@ -141,23 +138,30 @@ class _Prover:
                 thins=not case.is_thinned,
             )
             case.unweighed.remove(entry)
-            judged = weigh(entry, weight, self.language.tests.keep_tests)
+            judged = weigh(entry, weight, self.language)
             if isinstance(judged, ProvenSuggestion):
                 case.entries.append(judged)
             else:
                 case.is_thinned = True
                 case.take(judged)
 
+    def _smells(self, proof: Proof) -> dict[str, str]:
+        """Return smells, and calls that were not run, of passing functions; failing ones may stop early.
 
-def _smells(proof: Proof) -> dict[str, str]:
-    """Return smells, and calls that were not run, of passing functions; failing ones may stop early."""
-    code, member = proof.candidate.code, proof.member
-    passing = {one.name for one in proof.functions if one.passes == len(one.head)}
-    if proof.idle is None:
-        idle = dict.fromkeys(passing, "could not be watched while it was run")
-    else:
-        idle = {name: why for name, why in dormant_of(code, member, proof.idle).items() if name in passing}
-    return {**idle, **smells_of(code, member)}
+        If the tests cannot be judged, this is the smell of all of them: what is not understood is not posted.
+        """
+        code, member = proof.candidate.code, proof.member
+        passing = {one.name for one in proof.functions if one.passes == len(one.head)}
+        try:
+            smells = self.language.judge.smells(code, member)
+            if proof.idle is None:
+                idle = dict.fromkeys(passing, "could not be watched while it was run")
+            else:
+                not_run = self.language.judge.calls_not_run(code, member, proof.idle)
+                idle = {name: why for name, why in not_run.items() if name in passing}
+        except (CannotJudge, CannotParse) as error:
+            return dict.fromkeys(proof.names, f"could not be judged: {error}")
+        return {**idle, **smells}
 
 
 def _key(subject: RunSubject) -> tuple[str, str]:
@@ -175,7 +179,9 @@ async def prove(
         context: What they are proven with.
     """
     table = GateTable.of(context.settings)
-    own_tests = OwnTests(context.own_suite, context.workspace, table.suite_seconds, context.progress)
+    own_tests = OwnTests(
+        context.own_suite, language.mutator, context.workspace, table.suite_seconds, context.progress
+    )
     prover = _Prover(language, context, own_tests, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
@@ -246,7 +252,7 @@ def _worth(verdict: Verdict) -> tuple[int, ...]:
 
 def _subject_of(entry: ProvenSuggestion) -> str:
     """Return the key of a question or suspected bug, to find duplicates."""
-    return entry.candidate.code if entry.question is None else entry.question.documented.call
+    return entry.candidate.code if entry.question is None else entry.question.subject
 
 
 def funnel(verdicts: Iterable[Verdict], posted: Collection[ProvenSuggestion], unanswered: int) -> Funnel:

@@ -8,121 +8,18 @@ that add nothing.
 
 from __future__ import annotations
 
-import ast
-import copy
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from testsmith.languages.judge import CannotJudge, Judge
 from testsmith.languages.language import Language
-from testsmith.languages.python.judge.smells.smells import smells_of
-from testsmith.languages.python.judge.test_reading.claims import Claim, claims_of, functions_of
-from testsmith.languages.python.judge.test_reading.situations import dotted_name, is_literal
-from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.results import FunctionProof, TestStatus
 from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipped
-from testsmith.verification.gate import Cut, KeepTests, Point, ProvenSuggestion, Verdict
+from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict
-from testsmith.verification.results import FunctionProof, TestStatus
-
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-def observed_tests(before: str, after: str, member: Member) -> tuple[str, ...]:
-    """Return the test functions that only changed the expected result of the same behavior.
-
-    The syntax trees are compared. A function counts if it claims another value, truth value or exception for
-    the same call in the same situation (including rows of a parametrization), or if it differs from an
-    earlier function, whatever its name, only in the expectation: a side of a comparison, or the arguments of
-    `pytest.raises`.
-
-    Args:
-        before: The test module that was sent for repair.
-        after: The complete repaired module.
-        member: The member that they test.
-
-    Returns:
-        Names of functions of the repaired module, in order; empty if a module cannot be parsed.
-    """
-    try:
-        old, new = parse_untrusted(before), parse_untrusted(after)
-    except CannotParse:
-        return ()
-    claimed = _by_key((claim.situation, _form(claim)) for claim in _claims(old, member))
-    expected = _by_key(_divided(function) for _, function in functions_of(old))
-    found = {
-        claim.function for claim in _claims(new, member) if _differs(claimed, claim.situation, _form(claim))
-    }
-    found |= {name for name, function in functions_of(new) if _differs(expected, *_divided(function))}
-    return tuple(name for name, _ in functions_of(new) if name in found)
-
-
-def _by_key(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for key, value in pairs:
-        found.setdefault(key, set()).add(value)
-    return found
-
-
-def _differs(known: dict[str, set[str]], key: str, value: str) -> bool:
-    return key in known and value not in known[key]
-
-
-def _claims(tree: ast.Module, member: Member) -> Iterator[Claim]:
-    """Yield the claims about calls. Comparisons are read in both directions; drop the reversed one."""
-    for claim in claims_of(tree, member):
-        value = claim.claimed.value
-        turned_round = is_literal(claim.call) or (value is not None and _mentions(value, member.plain_name))
-        if not turned_round:
-            yield claim
-
-
-def _mentions(expression: ast.expr, name: str) -> bool:
-    return any(
-        name in {getattr(node, "id", None), getattr(node, "attr", None)} for node in ast.walk(expression)
-    )
-
-
-def _form(claim: Claim) -> str:
-    claimed = claim.claimed
-    return repr(claimed) if claimed.value is None else ast.dump(claimed.value)
-
-
-def _divided(function: _Function) -> tuple[str, str]:
-    """Return a test function's actions and its expectations, each in a comparable form."""
-    copied = copy.deepcopy(function)
-    copied.name, copied.returns = "_", None
-    expected: list[str] = []
-    for node in ast.walk(copied):
-        match node:
-            case ast.Assert(test=test):
-                node.test, node.msg = _without_expected(test, expected), None
-            case ast.withitem(context_expr=ast.Call(func=called) as call) if _expects_exception(called):
-                expected.append(ast.dump(call))
-                call.args, call.keywords = [], []
-    return ast.dump(copied), "\n".join(expected)
-
-
-def _expects_exception(called: ast.expr) -> bool:
-    return dotted_name(called).rpartition(".")[2] in {"raises", "warns"}
-
-
-def _without_expected(test: ast.expr, expected: list[str]) -> ast.expr:
-    """Return the subject of an assertion, and append its expectation to a list."""
-    match test:
-        case ast.UnaryOp(op=ast.Not(), operand=operand):
-            expected.append("not")
-            return _without_expected(operand, expected)
-        case ast.BoolOp(values=values):
-            test.values = [_without_expected(value, expected) for value in values]
-        case ast.Compare(left=left, ops=operators, comparators=others):
-            sides = [left, *others]
-            about = next((side for side in sides if not is_literal(side)), left)
-            expected.extend(ast.dump(node) for node in (*operators, *sides) if node is not about)
-            return about
-    return test
-
 
 MOST_CODE_CHARACTERS = 24_000
 """Maximum length of a test module to repair: a longer answer would hardly fit into a call."""
@@ -162,10 +59,9 @@ class RepairState:
     def of(cls, language: Language, candidate: Candidate, judged: Judged) -> RepairState:
         """Return the state of a candidate after the first round."""
         if isinstance(judged, Verdict):
-            keep_tests = language.tests.keep_tests
-            return cls(language=language, best=judged, repair=repair_of(judged, keep_tests))
+            return cls(language=language, best=judged, repair=repair_of(judged, language))
         is_long = len(candidate.code) > MOST_CODE_CHARACTERS
-        unread = None if is_long else _repair(candidate.code, (("", _plain(judged.reason)),))
+        unread = None if is_long else _repair(candidate.code, (("", _plain(judged.reason)),), language)
         return cls(language=language, repair=unread)
 
     @property
@@ -193,7 +89,7 @@ class RepairState:
         return replace(
             self,
             best=best,
-            repair=repair_of(judged, self.language.tests.keep_tests),
+            repair=repair_of(judged, self.language),
             observed=self.observed | self._observed(judged),
             was_repaired=self.was_repaired or (best.proof is judged.proof and best.green is not None),
         )
@@ -203,7 +99,9 @@ class RepairState:
             return frozenset()
         good = () if self.green is None else self.green.tests
         proof = verdict.proof
-        return frozenset(observed_tests(self.repair.code, proof.candidate.code, proof.member)) - {*good}
+        return frozenset(
+            self.language.judge.observed_tests(self.repair.code, proof.candidate.code, proof.member)
+        ) - {*good}
 
     def observed_in(self, entry: ProvenSuggestion) -> tuple[str, ...]:
         """Return the tests of a green entry whose expected values were replaced by observed ones."""
@@ -277,49 +175,41 @@ def joined(first: Verdict, second: Verdict) -> Verdict:
     return replace(best, cuts=(*best.cuts, *gone))
 
 
-def repair_of(verdict: Verdict, keep_tests: KeepTests) -> Repair | None:
+def repair_of(verdict: Verdict, language: Language) -> Repair | None:
     """Return the repair request for a candidate; None if its generator cannot fix anything.
 
     Args:
         verdict: Result of the candidate.
-        keep_tests: Reduces a test module to some of its functions.
+        language: Language of the tests.
     """
     proof = verdict.proof
     code = proof.candidate.code
     if len(code) > MOST_CODE_CHARACTERS:
         return None
     if proof.problem is not None:
-        return _repair(code, (("", _plain(proof.problem)),))
-    wrong = dict(_repairable(verdict))
+        return _repair(code, (("", _plain(proof.problem)),), language)
     try:
-        names = [name for name, _ in functions_of(parse_untrusted(code)) if name in wrong][:MOST_TESTS]
+        wrong = dict(_repairable(verdict, language.judge))
+        names = [name for name in language.tests.test_functions(code) if name in wrong][:MOST_TESTS]
         if not names:
             return None
         if len(names) < len(proof.names):
-            code = keep_tests(code, names)
-    except CannotParse:
+            code = language.tests.keep_tests(code, names)
+    except (CannotParse, CannotJudge):
         return None
-    return _repair(code, tuple((name, wrong[name]) for name in names))
+    return _repair(code, tuple((name, wrong[name]) for name in names), language)
 
 
-def _repair(code: str, failures: tuple[tuple[str, str], ...]) -> Repair:
-    return Repair(code=code, failures=failures, normalised_code=_normalised(code))
+def _repair(code: str, failures: tuple[tuple[str, str], ...], language: Language) -> Repair:
+    return Repair(code=code, failures=failures, normalised_code=language.judge.normalized(code))
 
 
-def _normalised(code: str) -> str:
-    """Return code without comments and formatting; unchanged if it cannot be parsed."""
-    try:
-        return ast.unparse(parse_untrusted(code))
-    except CannotParse:
-        return code
-
-
-def _repairable(verdict: Verdict) -> Iterator[tuple[str, str]]:
+def _repairable(verdict: Verdict, judge: Judge) -> Iterator[tuple[str, str]]:
     """Yield the test functions that their generator can fix, with their problems."""
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
     functions = {function.name: function for function in proof.functions if function.name not in asked}
-    smells = smells_of(proof.candidate.code, proof.member)
+    smells = judge.smells(proof.candidate.code, proof.member)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
         if function is None or _passed_before(function, proof.member):

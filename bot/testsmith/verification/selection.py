@@ -6,14 +6,12 @@ is.
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from testsmith.languages.python.judge.test_reading.claims import functions_of
-from testsmith.languages.python.source.parsing import parse_untrusted
-from testsmith.languages.source import CannotParse
+from testsmith.languages.language import Language
+from testsmith.languages.results import Proof
 from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
     Gains,
@@ -28,7 +26,6 @@ from testsmith.verification.gate import (
     NOTHING_ALIVE,
     Cut,
     Judgement,
-    KeepTests,
     Point,
     ProvenSuggestion,
     ReducedCandidate,
@@ -37,7 +34,6 @@ from testsmith.verification.gate import (
     reduced,
 )
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.results import Proof
 
 _MOST_TRIED = 20_000
 """Maximum number of combinations to try. Beyond it, functions are selected greedily."""
@@ -177,9 +173,7 @@ class EntryWeight:
     thins: bool = True
 
 
-def weigh(
-    entry: ProvenSuggestion, weight: EntryWeight, keep_tests: KeepTests
-) -> ProvenSuggestion | Judgement:
+def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> ProvenSuggestion | Judgement:
     """Judge a green entry by the mutants that its tests kill.
 
     Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
@@ -196,10 +190,10 @@ def weigh(
     cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
     kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
     draft = ReducedCandidate(kind=TestKind.GREEN, candidate=entry.candidate, tests=entry.tests)
-    spare = _spare(draft, kept, keep_tests) if weight.thins else {}
+    spare = _spare(draft, kept, language) if weight.thins else {}
     cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
     if cuts:
-        return lessened(draft, [name for name in kept if name not in spare], cuts, keep_tests)
+        return lessened(draft, [name for name in kept if name not in spare], cuts, language)
     evidence = with_mutants(
         entry.evidence,
         weight.mutation,
@@ -243,24 +237,16 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
     return f"kills none of {mutants} of the member"
 
 
-def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], keep_tests: KeepTests) -> dict[str, str]:
+def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], language: Language) -> dict[str, str]:
     """Return the redundant functions with the reason, if they can be cut from the module."""
-    spare = redundant(_showings(draft.candidate.code, gains))
+    spare = redundant(_showings(language.judge.lengths(draft.candidate.code), gains))
     left = [name for name in gains if name not in spare]
-    parts = bool(spare) and reduced(draft, left, keep_tests).candidate.code != draft.candidate.code
+    parts = bool(spare) and reduced(draft, left, language).candidate.code != draft.candidate.code
     return spare if parts else {}
 
 
-def _showings(code: str, gains: Mapping[str, Gains]) -> list[Showing]:
-    lengths = {name: (node.end_lineno or node.lineno) - node.lineno for name, node in _functions(code)}
+def _showings(lengths: Mapping[str, int], gains: Mapping[str, Gains]) -> list[Showing]:
     return [
         Showing(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
         for name, gained in gains.items()
     ]
-
-
-def _functions(code: str) -> Iterable[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    try:
-        return list(functions_of(parse_untrusted(code)))
-    except CannotParse:
-        return ()

@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from testsmith.languages.language import Language
+from testsmith.languages.mutants import Mutator, Replacement
+from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
+from testsmith.languages.python.judge.judge import PythonJudge
+from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import marking, merging, test_modules, test_paths
 from testsmith.languages.python.test_files.formatting import RuffFormatter
@@ -36,6 +40,18 @@ class PythonSource(SourceReader):
         return weights(tree, members, project)
 
 
+class PythonMutator(Mutator):
+    """Changes Python's source files."""
+
+    text = staticmethod(plain_text)
+    mutants = staticmethod(mutants_of)
+    taken_away = staticmethod(taken_away)
+
+    def returning_at_once(self, text: str, member: Member) -> tuple[Replacement, ...]:
+        """Return replacements that immediately return; none if the member is annotated to return nothing."""
+        return () if returns_nothing(member) else returning_at_once(text, member)
+
+
 class PythonTests(RuffFormatter, TestFiles):
     """Reads and edits Python's test files."""
 
@@ -65,4 +81,10 @@ class PythonTests(RuffFormatter, TestFiles):
         return in_unittest_form(code, class_name_of(member.name))
 
 
-PYTHON = Language(name="python", source=PythonSource(), tests=PythonTests())
+PYTHON = Language(
+    name="python",
+    source=PythonSource(),
+    tests=PythonTests(),
+    judge=PythonJudge(),
+    mutator=PythonMutator(),
+)

@@ -61,41 +61,41 @@ def plain_text(data: bytes) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def mutants_of(source_text: str, member: Member, most: int, a_line: int = 2) -> tuple[Mutant, ...]:
+def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple[Mutant, ...]:
     """Return the mutants of a member, most informative first. The result is deterministic.
 
     Args:
-        source_text: The module's text; see `plain_text`.
+        text: The module's text; see `plain_text`.
         member: The member.
         most: Maximum number of mutants.
-        a_line: Maximum number of mutants per line, each from a different operator.
+        per_line: Maximum number of mutants per line, each from a different operator.
 
     Raises:
-        CannotParse: `source_text` is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
-    definition = _definition(source_text, member)
+    definition = _definition(text, member)
     if definition is None:
         return ()
-    places = _Places(source_text)
+    places = _Places(text)
     found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
     every = [mutant for mutant in found if mutant is not None]
-    ranked = sorted(_ranked(every, a_line), key=_telling)
+    ranked = sorted(_ranked(every, per_line), key=_telling)
     changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
     others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
     kept = _spread(changed, most)
     return (*kept, *_spread(others, most - len(kept)))
 
 
-def taken_away(source_text: str, member: Member) -> Replacement | None:
+def taken_away(text: str, member: Member) -> Replacement | None:
     """Return a replacement of a member that raises, or None if the text does not contain the member.
 
     Raises:
-        CannotParse: `source_text` is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
-    definition = _definition(source_text, member)
+    definition = _definition(text, member)
     if definition is None:
         return None
-    places = _Places(source_text)
+    places = _Places(text)
     if isinstance(definition, ast.ClassDef):
         end = places.offset(definition.end_lineno or definition.lineno, definition.end_col_offset or 0)
         text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
@@ -103,18 +103,18 @@ def taken_away(source_text: str, member: Member) -> Replacement | None:
     return _begun_with(_GONE, definition, places)
 
 
-def returning_at_once(source_text: str, member: Member) -> tuple[Replacement, ...]:
+def returning_at_once(text: str, member: Member) -> tuple[Replacement, ...]:
     """Return replacements of a function that immediately return an uninformative value; none for a class.
 
     Generators yield that value first. A test that passes with all replacements does not check the member.
 
     Raises:
-        CannotParse: `source_text` is not valid Python.
+        CannotParse: `text` is not valid Python.
     """
-    definition = _definition(source_text, member)
+    definition = _definition(text, member)
     if not isinstance(definition, _Function):
         return ()
-    places = _Places(source_text)
+    places = _Places(text)
     form = "yield {}; return" if _is_generator(definition) else "return {}"
     return tuple(_begun_with(form.format(value), definition, places) for value in _RETURNED)
 
@@ -183,9 +183,9 @@ class _Places:
         return not self._lines[line][: offset - self._starts[line]].strip()
 
 
-def _definition(source_text: str, member: Member) -> _Definition | None:
+def _definition(text: str, member: Member) -> _Definition | None:
     """Return the member's definition; if the name is defined several times, the one on the member's line."""
-    found = list(_named_definitions(parse_untrusted(source_text).body, member.name.split(".")))
+    found = list(_named_definitions(parse_untrusted(text).body, member.name.split(".")))
     at_line = [node for node in found if span_of(node).first == member.line]
     chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
     return chosen[-1] if chosen else None

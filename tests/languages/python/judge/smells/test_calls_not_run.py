@@ -6,7 +6,7 @@ import textwrap
 import pytest
 from languages.python.judge.smells.test_smells import MEMBER
 
-from testsmith.languages.python.judge.smells.calls_not_run import dormant_of
+from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
 
 HEAD = """\
 import pytest
@@ -29,7 +29,7 @@ def dormant(body: str, idle: str, *, columns: bool = True) -> str | None:
     assert node.end_col_offset is not None
     whole = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
     place = whole if columns else (node.lineno, -1, -1, -1)
-    return dormant_of(code, MEMBER, [place]).get("test_x")
+    return calls_not_run(code, MEMBER, [place]).get("test_x")
 
 
 @pytest.mark.parametrize("columns", [True, False])
@@ -45,7 +45,7 @@ def dormant(body: str, idle: str, *, columns: bool = True) -> str | None:
         ("with pytest.raises(ValueError):\n    if total(1, -1):\n        shop.deploy(4)", "shop.deploy(4)"),
     ],
 )
-def test_dormant_of__a_call_or_import_that_nobody_has_seen(body: str, idle: str, *, columns: bool) -> None:
+def test_calls_not_run__a_call_or_import_that_nobody_has_seen(body: str, idle: str, *, columns: bool) -> None:
     what = "an import" if idle.startswith("import") else "a call"
     assert (
         dormant(body, idle, columns=columns) == f"has {what} that did not run while it was proven: `{idle}`"
@@ -71,7 +71,7 @@ def test_dormant_of__a_call_or_import_that_nobody_has_seen(body: str, idle: str,
         ),
     ],
 )
-def test_dormant_of__what_an_honest_test_need_not_reach(body: str, idle: str) -> None:
+def test_calls_not_run__what_an_honest_test_need_not_reach(body: str, idle: str) -> None:
     assert dormant(body, idle) is None
 
 
@@ -101,11 +101,11 @@ def test_dormant_of__what_an_honest_test_need_not_reach(body: str, idle: str) ->
         ("if tmp_path:\n    @shop.launch\n    def run(): ...", "shop.launch"),
     ],
 )
-def test_dormant_of__what_only_looks_harmless(body: str, idle: str) -> None:
+def test_calls_not_run__what_only_looks_harmless(body: str, idle: str) -> None:
     assert dormant(body, idle) == f"has a call that did not run while it was proven: `{idle}`"
 
 
-def test_dormant_of__what_makes_a_class() -> None:
+def test_calls_not_run__what_makes_a_class() -> None:
     idle = "class Made(metaclass=shop.deploy):\n    pass"
     assert dormant(f"if tmp_path:\n{textwrap.indent(idle, '    ')}", idle) is not None
 
@@ -113,14 +113,14 @@ def test_dormant_of__what_makes_a_class() -> None:
 @pytest.mark.parametrize(
     "piece", ["def unnamed(a=shop.on() and 1):\n    pass", "class Unnamed:\n    a = shop.on()"]
 )
-def test_dormant_of__what_runs_where_something_is_defined(piece: str) -> None:
+def test_calls_not_run__what_runs_where_something_is_defined(piece: str) -> None:
     code = f"{HEAD}\n{piece}\n\ndef test_x():\n    assert total(1, 1) == 1\n"
     (call,) = [node for node in ast.walk(ast.parse(code)) if ast.unparse(node) == "shop.on()"][-1:]
     assert isinstance(call, ast.Call)
-    assert dormant_of(code, MEMBER, [(call.lineno, -1, -1, -1)]).keys() == {"test_x"}
+    assert calls_not_run(code, MEMBER, [(call.lineno, -1, -1, -1)]).keys() == {"test_x"}
 
 
-def test_dormant_of__another_tests_call_is_not_this_ones() -> None:
+def test_calls_not_run__another_tests_call_is_not_this_ones() -> None:
     code = f"{HEAD}\ndef test_a():\n    assert helper(0) == 1\n\ndef test_b():\n    assert total(1, 1) == 1\n"
     line = HEAD.splitlines().index("    return shop.deploy() if ready else 1") + 1
-    assert dormant_of(code, MEMBER, [(line, -1, -1, -1)]).keys() == {"test_a"}
+    assert calls_not_run(code, MEMBER, [(line, -1, -1, -1)]).keys() == {"test_a"}

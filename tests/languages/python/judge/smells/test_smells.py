@@ -6,6 +6,7 @@ import time
 import pytest
 
 from testsmith.languages.python.judge.smells.smells import MOST_SNAPSHOT_CHARACTERS, SMELLS, smells_of
+from testsmith.languages.source import CannotParse
 from testsmith.model import Change, Member, MemberKind
 
 SOURCE = """\
@@ -755,3 +756,8 @@ def twin(form: str) -> list[str]:
 def test_smells_of__each_form_is_found_and_its_honest_twin_is_not(reason: str, bad: str, good: str) -> None:
     assert twin(bad) == [reason]
     assert twin(good) == []
+
+
+def test_smells_of__what_cannot_be_read_is_not_without_smells() -> None:
+    with pytest.raises(CannotParse):
+        smells_of("def test_x(:\n", MEMBER)

@@ -9,37 +9,42 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from testsmith.languages.judge import Question, short
 from testsmith.languages.python.judge.documentation.contradictions import Promise, expression
 from testsmith.languages.python.judge.documentation.docstring_examples import docstring_of
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import DocumentedExample
-from testsmith.model import Candidate, Member
+from testsmith.model import Member
 
-_MOST_TEXT = 200
 _NAME = re.compile(r"[\w.]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """Question for the maintainer: the documentation and the code differ.
+class DocumentationQuestion(Question):
+    """Question about what a docstring or an annotation promises.
 
     Attributes:
         documented: The documented call and its result.
-        candidate: A test module that claims the documented result.
-        test: Name of its one test function.
-        check: A test module that runs the docstring up to the example with doctest's rules. If it passes, the
-            question is not asked. None if the question is not about an example.
         observed: The value that the code returned or the exception that it raised, as source; empty if only a
             run can show it.
-        functions: The candidate's test functions that the question replaces.
     """
 
     documented: DocumentedExample | Promise
-    candidate: Candidate
-    test: str
-    check: Candidate | None = None
     observed: str = ""
-    functions: tuple[str, ...] = ()
+
+    @property
+    def subject(self) -> str:
+        """The documented call, as source."""
+        return self.documented.call
+
+    def text(self, message: str) -> str:
+        """Return the question, given pytest's message for the failure of the documented claim."""
+        says = (
+            _says_promise(self, self.documented, message)
+            if isinstance(self.documented, Promise)
+            else _says_example(self, self.documented, message)
+        )
+        return f"{says}. Which of the two is meant?"
 
 
 def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
@@ -140,28 +145,13 @@ def _free_names(trees: Iterable[ast.AST]) -> set[str]:
     return {name for name in read - bound if not hasattr(builtins, name)}
 
 
-def question_text(question: Question, message: str) -> str:
-    """Return the question's text.
-
-    Args:
-        question: The question.
-        message: pytest's message for the failure of the documented claim. Untrusted.
-    """
-    says = (
-        _says_promise(question, question.documented, message)
-        if isinstance(question.documented, Promise)
-        else _says_example(question, question.documented, message)
-    )
-    return f"{says}. Which of the two is meant?"
-
-
-def _says_example(question: Question, example: DocumentedExample, message: str) -> str:
+def _says_example(question: DocumentationQuestion, example: DocumentedExample, message: str) -> str:
     says = f"raises `{example.exception}`" if example.expected is None else f"is `{short(example.expected)}`"
     does = f"it returns `{short(question.observed)}`" if question.observed else _observed(example, message)
     return f"The docstring says `{short(example.call)}` {says}; {does}"
 
 
-def _says_promise(question: Question, promise: Promise, message: str) -> str:
+def _says_promise(question: DocumentationQuestion, promise: Promise, message: str) -> str:
     call = short(promise.call)
     if promise.exceptions:
         listed = " and ".join(f"`{short(name)}`" for name in promise.exceptions)
@@ -203,9 +193,3 @@ def first_words(message: str) -> str:
     line = next((line for line in message.splitlines() if line.strip()), "")
     plain = line.removeprefix("AssertionError: ") if line.startswith("AssertionError: assert ") else line
     return short(plain)
-
-
-def short(text: str) -> str:
-    """Return a text on one line, without backticks, truncated."""
-    line = " ".join(text.replace("`", "'").split())
-    return line if len(line) <= _MOST_TEXT else line[:_MOST_TEXT] + "..."

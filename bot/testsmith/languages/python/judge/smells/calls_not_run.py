@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.execution.jobs import Place
-from testsmith.languages.python.judge.documentation.questions import short
+from testsmith.languages.judge import short
 from testsmith.languages.python.judge.smells.test_function import (
     EXPECTING,
     FunctionNode,
@@ -57,7 +57,7 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Parents = Mapping[int, ast.AST | None]
 
 
-def dormant_of(code: str, member: Member, idle: Collection[Place]) -> dict[str, str]:
+def calls_not_run(code: str, member: Member, idle: Collection[Place]) -> dict[str, str]:
     """Return, by test function, why it is cut: a call or import that may run for it was not reached.
 
     Args:

@@ -46,11 +46,12 @@ Smell = Callable[[TestFunction], str | None]
 
 
 def smells_of(code: str, member: Member) -> dict[str, str]:
-    """Return the first smell of each test function that has one, by function name."""
-    try:
-        tree = parse_untrusted(code)
-    except CannotParse:
-        return {}
+    """Return the first smell of each test function that has one, by function name.
+
+    Raises:
+        CannotParse: `code` is not valid Python.
+    """
+    tree = parse_untrusted(code)
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}

@@ -11,8 +11,9 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from testsmith.languages.judge import Conflicts, short
 from testsmith.languages.python.judge.documentation.contradictions import (
     ClaimRelation,
     Contradiction,
@@ -22,38 +23,22 @@ from testsmith.languages.python.judge.documentation.contradictions import (
 )
 from testsmith.languages.python.judge.documentation.promised_tests import promised_test
 from testsmith.languages.python.judge.documentation.questions import (
-    Question,
+    DocumentationQuestion,
     doctest_check,
     documented_test,
-    short,
 )
 from testsmith.languages.python.judge.test_reading.edits import row_counts
+from testsmith.languages.results import FunctionProof, Proof, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import Candidate
 from testsmith.thresholds import DEFAULTS
-from testsmith.verification.results import FunctionProof, Proof, TestStatus
 
 _MOST_QUESTIONS = DEFAULTS.questions
 _EXCEPTION = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*)(?::|\s|$)")
 """Start of a failure message if an exception ended the test."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guarded:
-    """Conflicts of a candidate with the documentation.
-
-    Attributes:
-        questions: Questions to ask if running the documented claim shows that the code does not meet it.
-        suspended: Test functions that are not posted, with the reason.
-        rows: Parametrization rows that are not posted, by function that remains.
-    """
-
-    questions: tuple[Question, ...] = ()
-    suspended: Mapping[str, str] = field(default_factory=dict)
-    rows: Mapping[str, frozenset[int]] = field(default_factory=dict)
-
-
-def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
+def conflicts(proof: Proof, examples: Sequence[DocumentedExample]) -> Conflicts:
     """Return the candidate's conflicts with the documentation, given its results.
 
     A claim that fails on head is compared with the examples. If it claims a documented exception, the
@@ -64,7 +49,7 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
         examples: The docstring's examples.
     """
     if proof.problem is not None:
-        return Guarded()
+        return Conflicts()
     code, member = proof.candidate.code, proof.member
     passing = {function.name for function in proof.functions if _passes(function)}
     documented = documented_claims(code, member, examples)
@@ -91,7 +76,7 @@ def guard(proof: Proof, examples: Sequence[DocumentedExample]) -> Guarded:
         _example_questions(proof, shown, passing, names), _promise_questions(proof, promised, passing, names)
     )
     asked = tuple(itertools.islice(questions, _MOST_QUESTIONS))
-    return Guarded(questions=asked, suspended=suspended, rows=rows)
+    return Conflicts(questions=asked, suspended=suspended, rows=rows)
 
 
 def _passes(function: FunctionProof) -> bool:
@@ -166,7 +151,7 @@ def _test_names(proof: Proof) -> Iterator[str]:
 
 def _example_questions(
     proof: Proof, suspects: Iterable[DocumentedClaim], passing: set[str], names: Iterator[str]
-) -> Iterator[Question]:
+) -> Iterator[DocumentationQuestion]:
     """Yield one question per example, preferring claims that pass."""
     ordered = sorted(suspects, key=lambda claim: (claim.function not in passing, not claim.asserted))
     first = {claim.example.line: claim for claim in reversed(ordered)}
@@ -174,7 +159,7 @@ def _example_questions(
         seen = claim.relation is ClaimRelation.CONTRADICTS and claim.function in passing
         test = next(names)
         check = doctest_check(proof.member, claim.example, test)
-        yield Question(
+        yield DocumentationQuestion(
             documented=claim.example,
             candidate=_candidate(proof, documented_test(proof.member, claim.example, test)),
             test=test,
@@ -188,7 +173,7 @@ def _example_questions(
 
 def _promise_questions(
     proof: Proof, suspects: Iterable[Contradiction], passing: set[str], names: Iterator[str]
-) -> Iterator[Question]:
+) -> Iterator[DocumentationQuestion]:
     """Yield one question for the annotation and one per exception, from the first claim of each."""
     subjects: dict[tuple[str, str], list[Contradiction]] = {}
     for found in sorted(suspects, key=lambda found: found.function not in passing):
@@ -200,7 +185,7 @@ def _promise_questions(
         found, test = next(((one, test) for one, test in written if test is not None), (alike[0], None))
         if test is not None:
             seen = found.function in passing or bool(found.promise.exceptions)
-            yield Question(
+            yield DocumentationQuestion(
                 documented=found.promise,
                 candidate=_candidate(proof, test[0]),
                 test=test[1],

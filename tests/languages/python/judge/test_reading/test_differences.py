@@ -4,8 +4,8 @@ import textwrap
 
 import pytest
 
+from testsmith.languages.python.judge.test_reading.differences import difference
 from testsmith.model import Change, Member, MemberKind
-from testsmith.verification.gate import difference
 
 MEMBER = Member(
     path="shop.py",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from testsmith.execution.jobs import Place
 from testsmith.model import Candidate, Member
 
 
@@ -101,8 +100,8 @@ class Proof:
         functions: Its test functions, in order; empty if it has none.
         problem: Why nothing could be run (for example a syntax error); None otherwise.
         test_path: Path of its tests, relative to the git root; None if unknown.
-        idle: Positions of calls and imports in its code that no function reached; None if they could not be
-            recorded.
+        idle: Positions of calls and imports in its code that no function reached: first line and column, last
+            line and column. None if they could not be recorded.
     """
 
     member: Member
@@ -110,7 +109,7 @@ class Proof:
     functions: tuple[FunctionProof, ...] = ()
     problem: str | None = None
     test_path: str | None = None
-    idle: tuple[Place, ...] | None = None
+    idle: tuple[tuple[int, int, int, int], ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:

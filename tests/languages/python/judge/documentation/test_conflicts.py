@@ -5,17 +5,18 @@ import time
 
 import pytest
 
+from testsmith.languages.judge import Conflicts
+from testsmith.languages.python.judge.documentation.conflicts import conflicts
 from testsmith.languages.python.judge.documentation.contradictions import (
     ClaimRelation,
     Promise,
     documented_claims,
 )
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
-from testsmith.languages.python.judge.documentation.questions import documented_test, question_text
+from testsmith.languages.python.judge.documentation.questions import DocumentationQuestion, documented_test
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import Candidate, Change, Member, MemberKind, Origin
-from testsmith.verification.doc_conflict_guard import Guarded, guard
-from testsmith.verification.results import FunctionProof, Proof, Run, TestStatus
 
 CENTS = '''\
 def cents(text, *, rounding="down"):
@@ -255,18 +256,22 @@ def proof(code: str, *statuses: tuple[str, TestStatus], subject: Member | None =
     )
 
 
-def guarded(code: str, *statuses: tuple[str, TestStatus]) -> Guarded:
-    return guard(proof(code, *statuses), documented_examples(member()))
+def guarded(code: str, *statuses: tuple[str, TestStatus]) -> Conflicts:
+    return conflicts(proof(code, *statuses), documented_examples(member()))
 
 
-def test_guard__single_rows_are_taken_away_alone() -> None:
+def _observed(found: Conflicts) -> list[str]:
+    return [one.observed for one in found.questions if isinstance(one, DocumentationQuestion)]
+
+
+def test_conflicts__single_rows_are_taken_away_alone() -> None:
     found = guarded(ROWS, ("test_rows", TestStatus.PASSED), ("TestMore::test_method", TestStatus.FAILED))
     assert found.rows == {"test_rows": frozenset({0})}
     assert set(found.suspended) == {"TestMore::test_method"}
-    assert [question.observed for question in found.questions] == ["114", ""]
+    assert _observed(found) == ["114", ""]
 
 
-def test_guard__a_pinned_bug_is_a_question_and_its_neighbours_stay() -> None:
+def test_conflicts__a_pinned_bug_is_a_question_and_its_neighbours_stay() -> None:
     code = """
         from shop.money import cents
         def test_bug(): assert cents("1.15") == 114
@@ -275,22 +280,22 @@ def test_guard__a_pinned_bug_is_a_question_and_its_neighbours_stay() -> None:
     found = guarded(code, ("test_bug", TestStatus.PASSED), ("test_zero", TestStatus.PASSED))
     assert found.suspended == {"test_bug": 'contradicts the docstring\'s example `cents("1.15")`'}
     (question,) = found.questions
-    assert question.observed == "114"
+    assert _observed(found) == ["114"]
     assert question.candidate.code == (
         'from shop.money import cents\n\n\ndef test_cents_as_documented():\n    assert cents("1.15") == 115\n'
     )
 
 
-def test_guard__a_documented_value_that_fails_is_a_question() -> None:
+def test_conflicts__a_documented_value_that_fails_is_a_question() -> None:
     code = "from shop.money import cents\ndef test_doc(): assert cents('1.15') == 115\n"
     found = guarded(code, ("test_doc", TestStatus.FAILED))
     assert found.suspended == {"test_doc": 'fails on the docstring\'s example `cents("1.15")`'}
-    assert [question.observed for question in found.questions] == [""]
+    assert _observed(found) == [""]
 
 
-def test_guard__agreement_that_holds_is_nothing_to_ask() -> None:
+def test_conflicts__agreement_that_holds_is_nothing_to_ask() -> None:
     code = "from shop.money import cents\ndef test_doc(): assert cents('1.15') == 115\n"
-    assert guarded(code, ("test_doc", TestStatus.PASSED)) == Guarded()
+    assert guarded(code, ("test_doc", TestStatus.PASSED)) == Conflicts()
 
 
 CLAMP = '''\
@@ -314,18 +319,18 @@ def clamp(value: float) -> str:
         ("clamp(0) is None", ["clamp(0)"]),
     ],
 )
-def test_guard__what_an_example_compares_is_documented_whatever_the_annotation_says(
+def test_conflicts__what_an_example_compares_is_documented_whatever_the_annotation_says(
     claim: str, asks: list[str]
 ) -> None:
     subject = member(CLAMP, "clamp")
     code = f"from shop.money import clamp\ndef test_claim(): assert {claim}\n"
-    found = guard(
+    found = conflicts(
         proof(code, ("test_claim", TestStatus.PASSED), subject=subject), documented_examples(subject)
     )
-    assert [question.documented.call for question in found.questions] == asks
+    assert [question.subject for question in found.questions] == asks
 
 
-def test_guard__one_question_an_example() -> None:
+def test_conflicts__one_question_an_example() -> None:
     code = """
         from shop.money import cents
         def test_a(): assert cents("1.15") == 114
@@ -333,7 +338,7 @@ def test_guard__one_question_an_example() -> None:
     """
     found = guarded(code, ("test_a", TestStatus.PASSED), ("test_b", TestStatus.FAILED))
     assert set(found.suspended) == {"test_a", "test_b"}
-    assert [question.observed for question in found.questions] == ["114"]
+    assert _observed(found) == ["114"]
 
 
 PARSE = '''\
@@ -349,7 +354,7 @@ def parse(text: str) -> int:
 
 def ended(
     body: str, *messages: str, reaches: bool = True, base: TestStatus | None = None, source: str = PARSE
-) -> Guarded:
+) -> Conflicts:
     """Return what the guard makes of a test that fails with these messages, one a run."""
     subject = member(source, "parse")
     code = f"import pytest\nfrom shop.money import ParseError, parse\n\ndef test_x():\n{body}"
@@ -358,20 +363,20 @@ def ended(
     on_base = None if base is None else Run(status=base)
     function = FunctionProof(name="test_x", head=runs, base=on_base)
     candidate = Candidate(member=subject.id, code=code, origin=Origin.MODEL)
-    return guard(Proof(member=subject, candidate=candidate, functions=(function,)), ())
+    return conflicts(Proof(member=subject, candidate=candidate, functions=(function,)), ())
 
 
 EXPECTS_DOCUMENTED = "    with pytest.raises(ParseError):\n        parse('x')\n"
 NO_NUMBER = "ValueError: invalid literal for int() with base 10: 'x'"
 
 
-def test_guard__a_documented_exception_that_does_not_come_is_a_question() -> None:
+def test_conflicts__a_documented_exception_that_does_not_come_is_a_question() -> None:
     found = ended(EXPECTS_DOCUMENTED, NO_NUMBER, NO_NUMBER, base=TestStatus.FAILED)
     assert found.suspended == {
         "test_x": "sees `ValueError` raised, where the docstring documents `ParseError`"
     }
     (question,) = found.questions
-    assert question_text(question, NO_NUMBER) == (
+    assert question.text(NO_NUMBER) == (
         "The docstring documents `ParseError`; `parse('x')` raises `ValueError`. Which of the two is meant?"
     )
     assert question.candidate.code.endswith(
@@ -408,14 +413,14 @@ def test_guard__a_documented_exception_that_does_not_come_is_a_question() -> Non
         "raised by the member itself",
     ),
 )
-def test_guard__a_documented_exception_that_does_not_come_may_be_the_mistake_of_the_test(
-    found: Guarded,
+def test_conflicts__a_documented_exception_that_does_not_come_may_be_the_mistake_of_the_test(
+    found: Conflicts,
 ) -> None:
-    assert found == Guarded()
+    assert found == Conflicts()
 
 
-def test_guard__code_that_cannot_be_read_is_left_to_others() -> None:
-    assert guarded("def test_x(:") == Guarded()
+def test_conflicts__code_that_cannot_be_read_is_left_to_others() -> None:
+    assert guarded("def test_x(:") == Conflicts()
 
 
 def example(call: str, expected: str | None, *setup: str, exception: str | None = None) -> DocumentedExample:
@@ -477,9 +482,11 @@ def test_question_text__says_both_sides(
 ) -> None:
     code = "from shop.money import cents\ndef test_bug(): assert cents('1.15') == 114\n"
     (asked,) = guarded(code, ("test_bug", TestStatus.PASSED)).questions
-    question = type(asked)(documented=shown, candidate=asked.candidate, test=asked.test, observed=observed)
+    question = DocumentationQuestion(
+        documented=shown, candidate=asked.candidate, test=asked.test, observed=observed
+    )
     expected = f'The docstring says `cents("1.15")` {text}. Which of the two is meant?'
-    assert question_text(question, message) == expected
+    assert question.text(message) == expected
 
 
 @pytest.mark.parametrize(
@@ -499,6 +506,6 @@ def test_question_text__what_is_not_an_instance(message: str, seen: str) -> None
     promise = Promise(call="total([])", annotation="int")
     code = "from shop.money import cents\ndef test_bug(): assert cents('1.15') == 114\n"
     (asked,) = guarded(code, ("test_bug", TestStatus.PASSED)).questions
-    question = type(asked)(documented=promise, candidate=asked.candidate, test=asked.test)
+    question = DocumentationQuestion(documented=promise, candidate=asked.candidate, test=asked.test)
     expected = f"The annotation says `int`; `total([])` returns {seen}. Which of the two is meant?"
-    assert question_text(question, message) == expected
+    assert question.text(message) == expected

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.verification.repair import observed_tests
+from testsmith.languages.python.judge.test_reading.observed import observed_tests
 
 MEMBER = function_member("def cost(amount, rate=0):\n    return amount\n", "cost")
 

@@ -1,0 +1,152 @@
+"""What a language knows about the worth of a test, read from its text and its results."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from testsmith.languages.results import Proof
+from testsmith.model import Candidate, Member
+
+_MOST_TEXT = 200
+
+
+class CannotJudge(ValueError):
+    """Tests of a language cannot be judged. The message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question(ABC):
+    """Question for the maintainer: the documentation and the code differ.
+
+    Attributes:
+        candidate: A test module that claims the documented result.
+        test: Name of its one test function.
+        check: A test module that runs the documentation by its own rules. If it passes, the question is not
+            asked. None if there is none.
+        functions: The candidate's test functions that the question replaces.
+    """
+
+    candidate: Candidate
+    test: str
+    check: Candidate | None = None
+    functions: tuple[str, ...] = ()
+
+    @property
+    @abstractmethod
+    def subject(self) -> str:
+        """What the question is about, for example the documented call. The same question has the same one."""
+
+    @abstractmethod
+    def text(self, message: str) -> str:
+        """Return the question, given the failure message of the documented claim. Untrusted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflicts:
+    """Conflicts of a candidate with the documentation.
+
+    Attributes:
+        questions: Questions to ask if running the documented claim shows that the code does not meet it.
+        suspended: Test functions that are not posted, with the reason.
+        rows: Parametrization rows that are not posted, by function that remains.
+    """
+
+    questions: tuple[Question, ...] = ()
+    suspended: Mapping[str, str] = field(default_factory=dict)
+    rows: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+
+class Judge:
+    """Judges tests of one language. This class judges nothing, so nothing that it is asked about is posted.
+
+    A language has to implement `smells`; the other methods have defaults that post less, never more.
+    """
+
+    def smells(self, code: str, member: Member) -> Mapping[str, str]:  # noqa: ARG002 - a default
+        """Return why test functions are worthless or harmful even if they pass, by function name.
+
+        Raises:
+            CannotParse: `code` is not valid source in this language.
+            CannotJudge: Tests of this language cannot be judged.
+        """
+        raise CannotJudge("nothing is known that tells good tests of this language from bad ones")
+
+    def calls_not_run(
+        self,
+        code: str,  # noqa: ARG002 - a default
+        member: Member,  # noqa: ARG002
+        idle: Collection[tuple[int, int, int, int]],  # noqa: ARG002
+    ) -> Mapping[str, str]:
+        """Return why test functions are cut whose calls may have unknown effects, because they did not run.
+
+        Args:
+            code: The test module.
+            member: The member that it tests.
+            idle: Positions of calls and imports that were not reached; see `Proof.idle`.
+        """
+        return {}
+
+    def conflicts(self, proof: Proof) -> Conflicts:  # noqa: ARG002 - a default
+        """Return a candidate's conflicts with the documentation, given its results."""
+        return Conflicts()
+
+    def without_rows(self, code: str, rows: Mapping[str, frozenset[int]]) -> str:  # noqa: ARG002 - a default
+        """Return a test module without some rows of its parametrizations."""
+        return code
+
+    def names_member(self, code: str, function: str, member: Member) -> bool:  # noqa: ARG002 - a default
+        """Return whether a test function, or module-level code that it shares, names the member."""
+        return False
+
+    def lengths(self, code: str) -> Mapping[str, int]:  # noqa: ARG002 - a default
+        """Return the number of lines of each test function; of equal functions, the shorter one is kept."""
+        return {}
+
+    def normalized(self, code: str) -> str:
+        """Return a test module without comments and formatting; unchanged if it cannot be parsed."""
+        return code
+
+    def observed_tests(self, before: str, after: str, member: Member) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the test functions that only changed the expected result of the same behavior.
+
+        Args:
+            before: The test module that was sent for repair.
+            after: The complete repaired module.
+            member: The member that they test.
+
+        Returns:
+            Names of functions of the repaired module, in order; empty if a module cannot be parsed.
+        """
+        return ()
+
+    def covers(
+        self,
+        member: Member,  # noqa: ARG002 - a default
+        lines: Collection[int],  # noqa: ARG002
+        branches: Collection[tuple[int, int]],  # noqa: ARG002
+    ) -> bool:
+        """Return whether these lines and branches are all of a member; False in case of doubt."""
+        return False
+
+    def first_words(self, message: str) -> str:
+        """Return the most informative line of a failure message, truncated."""
+        return short(next((line for line in message.splitlines() if line.strip()), ""))
+
+    def difference(self, code: str, member: Member, function: str, message: str) -> str:  # noqa: ARG002
+        """Return a sentence with both results of the call that differs; empty if that call is unknown.
+
+        Args:
+            code: The test module.
+            member: The member.
+            function: The test function that passes on base and fails on head.
+            message: Its failure message on head. Untrusted.
+        """
+        return ""
+
+
+def short(text: str) -> str:
+    """Return a text on one line, without backticks, truncated."""
+    line = " ".join(text.replace("`", "'").split())
+    return line if len(line) <= _MOST_TEXT else line[:_MOST_TEXT] + "..."

@@ -1,0 +1,71 @@
+"""The judge of Python's tests."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+
+from testsmith.languages.judge import Conflicts, Judge
+from testsmith.languages.python.judge.covered import covers
+from testsmith.languages.python.judge.documentation.conflicts import conflicts
+from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
+from testsmith.languages.python.judge.documentation.questions import first_words
+from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
+from testsmith.languages.python.judge.smells.smells import smells_of
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.judge.test_reading.differences import difference
+from testsmith.languages.python.judge.test_reading.edits import without_rows
+from testsmith.languages.python.judge.test_reading.observed import observed_tests
+from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.results import Proof
+from testsmith.languages.source import CannotParse
+from testsmith.model import Member
+
+
+class PythonJudge(Judge):
+    """Judges tests for pytest and unittest."""
+
+    smells = staticmethod(smells_of)
+    calls_not_run = staticmethod(calls_not_run)
+    without_rows = staticmethod(without_rows)
+    observed_tests = staticmethod(observed_tests)
+    covers = staticmethod(covers)
+    first_words = staticmethod(first_words)
+    difference = staticmethod(difference)
+
+    def conflicts(self, proof: Proof) -> Conflicts:
+        """Return a candidate's conflicts with docstrings and annotations."""
+        return conflicts(proof, documented_examples(proof.member))
+
+    def names_member(self, code: str, function: str, member: Member) -> bool:
+        """Return whether a test function, or module-level code that it shares, names the member."""
+        try:
+            tree = parse_untrusted(code)
+        except CannotParse:
+            return False
+        tests = dict(functions_of(tree))
+        shared = [
+            node for node in tree.body if node not in tests.values() and not isinstance(node, ast.ClassDef)
+        ]
+        places: Iterable[ast.AST] = [*shared, *(node for name, node in tests.items() if name == function)]
+        return any(
+            (isinstance(node, ast.Name) and node.id == member.plain_name)
+            or (isinstance(node, ast.Attribute) and node.attr == member.plain_name)
+            for place in places
+            for node in ast.walk(place)
+        )
+
+    def lengths(self, code: str) -> Mapping[str, int]:
+        """Return the number of lines of each test function."""
+        try:
+            functions = functions_of(parse_untrusted(code))
+        except CannotParse:
+            return {}
+        return {name: (node.end_lineno or node.lineno) - node.lineno for name, node in functions}
+
+    def normalized(self, code: str) -> str:
+        """Return a test module without comments and formatting; unchanged if it cannot be parsed."""
+        try:
+            return ast.unparse(parse_untrusted(code))
+        except CannotParse:
+            return code
