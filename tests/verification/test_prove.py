@@ -67,7 +67,7 @@ def subject(code: str, member: Member = CENTS) -> RunSubject:
     return RunSubject(member=member, candidate=candidate)
 
 
-def proven(
+def proven(  # noqa: PLR0913 - all that a test may vary
     folder: Path,
     *subjects: RunSubject,
     base: str | None = BASE,

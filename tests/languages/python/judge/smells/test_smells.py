@@ -279,10 +279,6 @@ class TestTotal(unittest.TestCase):
     }
 
 
-def test_smells_of__what_cannot_be_read_has_none() -> None:
-    assert smells_of("def test_x(:", MEMBER) == {}
-
-
 def test_smells__each_says_what_it_is_about() -> None:
     assert all(smell.__doc__ for smell in SMELLS)
     assert len(set(SMELLS)) == len(SMELLS)
