@@ -103,7 +103,7 @@ def test_review__each_input_arrives() -> None:
 def test_settings__inputs_win_over_the_file() -> None:
     file = {"max-members": 3, "runs": 2, "model": "theirs"}
 
-    settings = settings_of(context({"max_members": "9"}), base=BASE, head=HEAD, file=file)
+    settings = settings_of(context({"max_members": "9"}), file=file, base=BASE, head=HEAD)
 
     assert (settings.selection.max_members, settings.verification.runs) == (9, 2)
     assert settings.model.model == "theirs"

@@ -9,8 +9,8 @@ import pytest
 
 from fakes.github.runner import parse_file
 from testsmith.action.outputs import (
+    append,
     append_outputs,
-    append_summary,
     check_cache_folder,
     give_to_owner,
     write_report,
@@ -51,7 +51,7 @@ def test_outputs__cannot_be_written(tmp_path: Path) -> None:
 def test_summary__is_added_to_what_is_there(tmp_path: Path) -> None:
     path = tmp_path / "summary"
     path.write_text("# before\n")
-    append_summary(path, "# Grüße \udcff\n")
+    append(path, "# Grüße \udcff\n", "the job summary")
 
     assert path.read_bytes() == "# before\n# Grüße \\udcff\n".encode()
 

@@ -170,11 +170,7 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
     """
     given = {name: text for name in INPUTS if (text := given_input(environment, name)) is not None}
     arguments = _arguments(given)
-    notes: tuple[str, ...] = ()
-    if _asks_nobody(given, task):
-        arguments["provider"] = ProviderChoice.OFFLINE
-    elif _lacks_key(given):
-        arguments["provider"], notes = _without_key(arguments["provider"], task)
+    arguments["provider"], notes = _provider(given, task)
     if isinstance(task, HandleCommentCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
     key, review, sweep = given.get("api-key"), _group(ReviewSettings, given), _group(SweepSettings, given)
@@ -194,61 +190,39 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
 
 
 def settings_of(
-    context: ActionContext,
-    *,
-    base: str,
-    head: str,
-    file: Mapping[str, object] | None = None,
-    installs: bool = True,
+    context: ActionContext, file: Mapping[str, object] | None = None, *, installs: bool = True, **more: object
 ) -> Settings:
-    """Return the settings for generating and verifying tests.
+    """Return the settings of a run.
 
     Args:
         context: The action's inputs.
-        base: Object id of the merge base.
-        head: Object id of the pull request's head.
-        file: Values of the repository's settings file at the merge base.
+        file: Values of the repository's settings file, from a state that the pull request could not change.
         installs: Whether the project may be installed, from its metadata or with the setup command.
+        more: What the inputs do not say, such as `base` and `head`.
 
     Raises:
         UsageFailure: A setting is missing or conflicts with another one.
     """
-    more: dict[str, object] = {"base": base, "head": head, "install": installs}
+    arguments, key = {**context.arguments, "install": installs, **more}, context.api_key
     if not installs:
-        more["setup_command"] = None
-    return parse(context.runner.workspace, _sources(context, more, file))
-
-
-def sweep_settings_of(
-    context: ActionContext, *, head: str, file: Mapping[str, object] | None = None
-) -> Settings:
-    """Return the settings of a sweep.
-
-    Args:
-        context: The action's inputs.
-        head: Object id of the commit to sweep.
-        file: Values of the repository's settings file at that commit.
-
-    Raises:
-        UsageFailure: A setting is missing or conflicts with another one.
-    """
-    paths = list(context.sweep.paths) or ["."]
-    more = {"all": paths, "head": head, "install": True, "dry_run": context.sweep.dry_run}
-    return parse(context.runner.workspace, _sources(context, more, file))
-
-
-def _sources(
-    context: ActionContext, more: Mapping[str, object], file: Mapping[str, object] | None
-) -> SettingsSources:
-    key = context.api_key
-    return SettingsSources(
-        arguments={**context.arguments, **more},
+        arguments["setup_command"] = None
+    sources = SettingsSources(
+        arguments=arguments,
         file=file or {},
         environment={} if key is None else {_KEY: key.value},
         cache_folder=context.cache_folder,
         place=_PLACE,
         prefix="",
     )
+    return parse(context.runner.workspace, sources)
+
+
+def sweep_settings_of(
+    context: ActionContext, file: Mapping[str, object] | None = None, *, head: str
+) -> Settings:
+    """Return the settings of a sweep of a commit; see `settings_of`."""
+    how = context.sweep
+    return settings_of(context, file, all=how.paths or (".",), head=head, dry_run=how.dry_run)
 
 
 def _token(text: str | None) -> Secret:
@@ -261,41 +235,33 @@ def _token(text: str | None) -> Secret:
     return Secret(text)
 
 
-def _asks_nobody(given: Mapping[str, str], task: Work) -> bool:
-    """Return whether a job only plans or collects, and so needs no key."""
-    steps = {SweepStep.PLAN, SweepStep.COLLECT}
-    return isinstance(task, SweepRepository) and given.get("sweep-step") in steps
-
-
-def _lacks_key(given: Mapping[str, str]) -> bool:
-    """Return whether a model is requested that needs a key, and none was given."""
-    choice = given.get("provider", ProviderChoice.AUTO)
+def _provider(given: Mapping[str, str], task: Work) -> tuple[ProviderChoice, tuple[str, ...]]:
+    """Return the provider to use, and sentences that say why it is not the requested one."""
+    try:
+        choice = ProviderChoice(given.get("provider", ProviderChoice.AUTO))
+    except ValueError:
+        raise _wrong("provider", f"one of {', '.join(ProviderChoice)}", given["provider"]) from None
+    if isinstance(task, SweepRepository) and given.get("sweep-step") in {SweepStep.PLAN, SweepStep.COLLECT}:
+        return ProviderChoice.OFFLINE, ()  # such a job calls no model, so it needs no key
     wants_model = choice in {ProviderChoice.OPENAI, ProviderChoice.OPENAI_AND_OFFLINE}
-    return wants_model and "api-key" not in given and "base-url" not in given
-
-
-def _without_key(choice: object, task: Work) -> tuple[ProviderChoice, tuple[str, ...]]:
-    """Return the provider to use without a key, and a sentence that says why."""
-    if not task.has_small_token:
-        raise UsageFailure(
-            f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an "
-            "endpoint of your own; without one, `provider: offline` makes the tests."
-        )
-    return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
+    if not wants_model or "api-key" in given or "base-url" in given:
+        return choice, ()
+    if task.has_small_token:
+        return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
+    raise UsageFailure(
+        f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an "
+        "endpoint of your own; without one, `provider: offline` makes the tests."
+    )
 
 
 def _arguments(given: Mapping[str, str]) -> dict[str, object]:
     """Return the settings arguments that the inputs set."""
-    try:
-        provider = ProviderChoice(given.get("provider", ProviderChoice.AUTO))
-    except ValueError:
-        raise _wrong("provider", f"one of {', '.join(ProviderChoice)}", given["provider"]) from None
     version = given.get("python-version")
     if version is not None and not _VERSION.fullmatch(version):
         wanted = 'a version such as "3.12", in quotes, since 3.10 alone is 3.1'
         raise _wrong("python-version", wanted, version)
     values = {one.key: _value(one, given[one.name]) for one in EVERY_OPTION if one.name in given}
-    return {"provider": provider, "sandbox": SandboxChoice.STRICT, **values}
+    return {"sandbox": SandboxChoice.STRICT, **values}
 
 
 def _group(kind: type[_Group], given: Mapping[str, str]) -> _Group:

@@ -149,19 +149,15 @@ def append_outputs(path: Path, values: Mapping[str, str], delimiter: str) -> Non
         Failure: The file could not be written.
     """
     lines = [f"{name}<<{delimiter}\n{value}\n{delimiter}\n" for name, value in values.items()]
-    _append(path, "".join(lines), "the outputs")
+    append(path, "".join(lines), "the outputs")
 
 
-def append_summary(path: Path, markdown: str) -> None:
-    """Append Markdown to the step's summary.
+def append(path: Path, text: str, what: str) -> None:
+    """Append text to a file of the step, such as its summary.
 
     Raises:
-        Failure: The file could not be written.
+        Failure: The file could not be written; the message says what it is.
     """
-    _append(path, markdown, "the job summary")
-
-
-def _append(path: Path, text: str, what: str) -> None:
     try:
         with path.open("ab") as file:
             file.write(_encoded(text))

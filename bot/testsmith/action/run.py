@@ -26,8 +26,8 @@ from testsmith.action.inputs import (
 from testsmith.action.outputs import (
     Level,
     annotation_command,
+    append,
     append_outputs,
-    append_summary,
     check_cache_folder,
     folded,
     give_to_owner,
@@ -279,7 +279,7 @@ def _write(step: _Step, task: Work, context: ActionContext, reviewed: ReviewResu
     if runner.summary is not None:
         command = ("testsmith", *_command(task), *repeated(context.arguments, PREPARING))
         view = View(project=runner.repository, command=command)
-        step.attempt(partial(append_summary, runner.summary, job_summary(reviewed, view)), None)
+        step.attempt(partial(append, runner.summary, job_summary(reviewed, view), "the job summary"), None)
     _write_outputs(step, runner, outputs_of(reviewed, path, patch))
 
 

@@ -115,12 +115,9 @@ class _Job:
     def _settings(self, states: States) -> Settings:
         key = states.base, states.head
         if key not in self.known:
+            installs = self.context.installs_forks or not states.is_fork
             self.known[key] = settings_of(
-                self.context,
-                base=states.base,
-                head=states.head,
-                file=states.values(),
-                installs=self.context.installs_forks or not states.is_fork,
+                self.context, states.values(), installs=installs, base=states.base, head=states.head
             )
         return self.known[key]
 
@@ -137,7 +134,8 @@ class _Job:
         context = self.context
         repository = await in_thread(open_checkout, context.runner.workspace, self._folder)
         head = repository.resolve("HEAD")
-        settings = sweep_settings_of(context, head=head, file=settings_values(repository.commit_tree(head)))
+        file = settings_values(repository.commit_tree(head))
+        settings = sweep_settings_of(context, file, head=head)
         parts = PartsFolder(context.parts_folder)
         cache = archives_of(context).sweep_sync(context.sweep, parts)
         clients = self.app.clients(settings, self.progress, cache, sweeps=True)
