@@ -246,14 +246,14 @@ def _told(app: App, message: object, code: int) -> int:
 
 
 def _suggest(arguments: Mapping[str, Any], app: App) -> int:
-    from testsmith.languages.registry import languages
+    settings = _settings(arguments, app)
+    from testsmith.languages.registry import languages  # below, as a wrong setting is reported at once
     from testsmith.pipeline import suggest
     from testsmith.reporting.estimate import render_estimate
     from testsmith.reporting.fault_reports import concluded, readable
     from testsmith.reporting.formats import render
     from testsmith.test_files.write import write_tests
 
-    settings = _settings(arguments, app)
     if settings.estimate:
         estimate = _finished(settings, app, lambda clients: clients.estimate())
         _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
@@ -273,19 +273,17 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
 
 def _sweep(arguments: Mapping[str, Any], app: App) -> int:
     """Run a whole sweep, its plan alone, or one step of a sharded sweep."""
-    from testsmith.languages.registry import languages
+    shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
+    if arguments["dry_run"] and (shards is not None or shard is not None or collects):
+        raise UsageFailure("--dry-run plans on one machine: leave --plan, --shard and --collect out.")
+    settings = _settings({**arguments, "all": arguments["all"] or ["."]}, app)
+    from testsmith.languages.registry import languages  # below, as a wrong setting is reported at once
     from testsmith.reporting.formats import render_sweep
     from testsmith.sweep.machines import collect
     from testsmith.sweep.parts import PartsFolder
     from testsmith.sweep.run_sweep import sweep, write_sweep
 
-    shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
-    if arguments["dry_run"] and (shards is not None or shard is not None or collects):
-        raise UsageFailure("--dry-run plans on one machine: leave --plan, --shard and --collect out.")
-    settings, parts = (
-        _settings({**arguments, "all": arguments["all"] or ["."]}, app),
-        PartsFolder(Path(arguments["parts"])),
-    )
+    parts = PartsFolder(Path(arguments["parts"]))
     if shards is not None:
         return _plan_shards(settings, app, parts, shards)
     if shard is not None:
@@ -438,13 +436,14 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
         environment=app.environment,
         cache_folder=app.cache_folder,
     )
-    _refuse_contradictions(arguments)
+    if arguments.get("base") and arguments.get("all"):
+        raise UsageFailure(
+            "--base and --all exclude each other: --all takes every public function and class of its files,"
+            " changed or not. Give one of them."
+        )
     settings = parse(folder, sources)
-    if (
-        arguments.get("model")
-        and not arguments.get("provider")
-        and settings.provider is ProviderChoice.OFFLINE
-    ):
+    is_offline = settings.provider is ProviderChoice.OFFLINE
+    if is_offline and arguments.get("model") and not arguments.get("provider"):
         raise UsageFailure(
             "--model needs a key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or name another endpoint with"
             " --base-url. Leave --model out to have the tests made without a model."
@@ -455,14 +454,6 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
             f"There is no file {coverage}: name another coverage file, or leave --coverage out."
         )
     return settings
-
-
-def _refuse_contradictions(arguments: Mapping[str, Any]) -> None:
-    if arguments.get("base") and arguments.get("all"):
-        raise UsageFailure(
-            "--base and --all exclude each other: --all takes every public function and class of its files,"
-            " changed or not. Give one of them."
-        )
 
 
 def _file_in(folder: Path, name: str) -> bytes | None:

@@ -149,19 +149,6 @@ def test_step__hostile_payloads_are_told_and_obeyed_in_nothing(at: Scene, tmp_pa
     assert len([*filter(None, done.log.shown), *done.log.all_annotations]) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["GITHUB_EVENT_PATH", "GITHUB_REPOSITORY", "GITHUB_WORKSPACE", "RUNNER_TEMP"]
-)
-def test_step__a_missing_variable_is_named(at: Scene, tmp_path: Path, name: str) -> None:
-    run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
-    without = {key: value for key, value in run.environment().items() if key != name}
-
-    done = finished(run, without)
-
-    assert done.status == 2
-    assert name in done.annotations("error")[0].data
-
-
 def test_step__files_that_are_missing_or_cannot_be_written(at: Scene, tmp_path: Path) -> None:
     run = run_of(at, tmp_path / "run", at.events.merge_group(at.shop, at.pull))
     environment = run.environment()
@@ -180,17 +167,6 @@ def finished(run: ActionsRun, environment: dict[str, str]) -> Finished:
         COMMAND, cwd=run.workspace, env=environment, check=False, capture_output=True, text=True, timeout=60
     )
     return run.finished(done.returncode, done.stdout, done.stderr)
-
-
-def test_step__a_wrong_input(at: Scene, tmp_path: Path) -> None:
-    run = run_of(at, tmp_path / "run", at.events.pull_request(at.shop, at.pull), sandbox="none")
-
-    done = run.run(COMMAND)
-
-    assert (done.status, done.stderr) == (2, "")
-    (error,) = done.annotations("error")
-    assert "`sandbox` must be one of strict, best-effort, off" in error.data
-    assert done.log.masks == [at.token.value]
 
 
 def test_step__without_an_event_it_is_the_command_line(at: Scene, tmp_path: Path) -> None:

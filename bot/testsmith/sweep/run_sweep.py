@@ -35,7 +35,7 @@ _LEAST_MINUTES = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepDependencies:
-    """The clients of one sweep, built by `main`.
+    """The clients of one sweep.
 
     Attributes:
         run: The dependencies of a pipeline run.
