@@ -19,9 +19,10 @@ from testsmith.verification.repair import Judged
 
 async def verify(run: RunState, context: ProofContext, candidates: Sequence[Candidate]) -> list[Judged]:
     """Format and prove candidates, and return the results in the same order."""
-    results: list[Judged] = []
-    proven: dict[int, Judged | None] = {}
     formatted = await formatted_candidates(run, candidates)
+    results: dict[int, Judged] = {
+        number: one for number, one in enumerate(formatted) if isinstance(one, Skipped)
+    }
     for language in run.clients.languages:
         subjects = {
             number: _subject(run, one)
@@ -29,16 +30,8 @@ async def verify(run: RunState, context: ProofContext, candidates: Sequence[Cand
             if isinstance(one, Candidate) and run.language_of(one.member) is language
         }
         verdicts = await prove_in_time(list(subjects.values()), language, context, run.deadline)
-        proven |= dict(zip(subjects, verdicts, strict=True))
-    for number, one in enumerate(formatted):
-        if isinstance(one, Skipped):
-            results.append(one)
-        else:
-            verdict = proven[number]
-            reason = run.deadline.reason("its tests were proven")
-            member = run.requests[one.member].member
-            results.append(verdict or Skipped.of(member, SkipStage.BUDGET, reason))
-    return results
+        results |= dict(zip(subjects, verdicts, strict=True))
+    return [results[number] for number in range(len(formatted))]
 
 
 def _subject(run: RunState, candidate: Candidate) -> RunSubject:

@@ -9,6 +9,7 @@ from testsmith.changes.members import distance
 from testsmith.deadline import Deadline, TimeIsOver, next_group
 from testsmith.faults import apart_from_faults, skipped_by_fault
 from testsmith.languages.language import Language
+from testsmith.model import Skipped, SkipStage
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.framework_conversion import prove_in_framework
 from testsmith.verification.prove import ProofContext
@@ -29,8 +30,8 @@ ProveGroup = Callable[[Sequence[RunSubject]], Awaitable[Sequence[Judged]]]
 
 async def prove_in_time(
     subjects: Sequence[RunSubject], language: Language, context: ProofContext, deadline: Deadline
-) -> list[Judged | None]:
-    """Return a verdict for each candidate, in the same order; None for those that ran out of time.
+) -> list[Judged]:
+    """Return a verdict for each candidate, or the reason why there is none, in the same order.
 
     An internal error costs only the candidate that causes it.
 
@@ -50,7 +51,12 @@ async def prove_in_time(
             lambda subject, error: skipped_by_fault(subject.member, error),
         )
 
-    return await in_groups(subjects, deadline, prove_group)
+    verdicts = await in_groups(subjects, deadline, prove_group)
+    reason = deadline.reason("its tests were proven")
+    return [
+        verdict or Skipped.of(subject.member, SkipStage.BUDGET, reason)
+        for subject, verdict in zip(subjects, verdicts, strict=True)
+    ]
 
 
 async def in_groups(

@@ -16,7 +16,6 @@ from testsmith.execution.jobs import (
     TIMED_OUT,
     FunctionResult,
     JobResult,
-    Place,
     TestJob,
     TracedMember,
     batches_of,
@@ -101,13 +100,24 @@ async def gather_evidence(
     results |= await runner.run([*head[1:], WATCHED], left)
     on_head = {setting: results[setting] for setting in head}
     await runner.replace_unreadable(on_head, left)
-    evidence = _Evidence(
-        head=on_head,
-        idle={number: result.idle for number, result in results[WATCHED].items()},
-        base=await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head),
-        other_version=None if workspace.other is None else workspace.other.interpreter.version,
-    )
-    return tuple(evidence.proof(subject, names[number], number) for number, subject in enumerate(subjects))
+    on_base = await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head)
+    other_version = None if workspace.other is None else workspace.other.interpreter.version
+    proofs = []
+    for number, subject in enumerate(subjects):
+        proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
+        own = names[number]
+        if isinstance(own, str):
+            proofs.append(replace(proof, problem=own))
+            continue
+        head_results = [(setting, found[number]) for setting, found in on_head.items() if number in found]
+        others = [name for _, result in head_results for name in sorted(result.functions)]  # e.g. inherited
+        functions = tuple(
+            _function(name, head_results, on_base.get(number), other_version)
+            for name in dict.fromkeys([*own, *others])
+        )
+        watched = results[WATCHED].get(number)
+        proofs.append(replace(proof, functions=functions, idle=None if watched is None else watched.idle))
+    return tuple(proofs)
 
 
 def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ...] | str:
@@ -221,45 +231,23 @@ def _is_unreadable(result: JobResult | None) -> bool:
     return any(error in result.problem for error in ("UnicodeDecodeError", "UnicodeEncodeError"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Evidence:
-    """Results of all runs."""
-
-    head: Mapping[RunSetting, Mapping[int, JobResult]]
-    base: Mapping[int, JobResult]
-    other_version: tuple[int, int] | None
-    idle: Mapping[int, tuple[Place, ...] | None]
-
-    def names(self, number: int, names: tuple[str, ...] | str) -> tuple[str, ...]:
-        """Return the candidate's functions, and others that pytest found, for example inherited ones."""
-        own = () if isinstance(names, str) else names
-        found = [name for _, result in self._of(number) for name in sorted(result.functions)]
-        return tuple(dict.fromkeys([*own, *found]))
-
-    def proof(self, subject: RunSubject, names: tuple[str, ...] | str, number: int) -> Proof:
-        proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
-        if isinstance(names, str):
-            return replace(proof, problem=names)
-        functions = (self._function(name, number) for name in self.names(number, names))
-        return replace(proof, functions=tuple(functions), idle=self.idle.get(number))
-
-    def _of(self, number: int) -> list[tuple[RunSetting, JobResult]]:
-        return [(setting, found[number]) for setting, found in self.head.items() if number in found]
-
-    def _function(self, name: str, number: int) -> FunctionProof:
-        on_head = self._of(number)
-        results = [result.functions.get(name) for _, result in on_head]
-        counted = on_head[:1] if _is_lost(results[0]) else on_head
-        base = self.base.get(number)
-        return FunctionProof(
-            name=name,
-            head=tuple(
-                _run(words_of(setting, result.done, self.other_version), name, result)
-                for setting, result in counted
-            ),
-            base=None if base is None else _run((), name, base),
-            wants_network=any(result is not None and result.wants_network for result in results),
-        )
+def _function(
+    name: str,
+    on_head: Sequence[tuple[RunSetting, JobResult]],
+    on_base: JobResult | None,
+    other_version: tuple[int, int] | None,
+) -> FunctionProof:
+    """Return the results of one test function. One that hung or crashed at first was not run again."""
+    results = [result.functions.get(name) for _, result in on_head]
+    counted = on_head[:1] if _is_lost(results[0]) else on_head
+    return FunctionProof(
+        name=name,
+        head=tuple(
+            _run(words_of(setting, result.done, other_version), name, result) for setting, result in counted
+        ),
+        base=None if on_base is None else _run((), name, on_base),
+        wants_network=any(result is not None and result.wants_network for result in results),
+    )
 
 
 def _is_lost(result: FunctionResult | None) -> bool:
