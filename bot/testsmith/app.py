@@ -89,7 +89,7 @@ class App:
     def clients(
         self, settings: Settings, progress: Progress, cache: CacheSync | None = None, *, sweeps: bool = False
     ) -> Clients:
-        """Return the clients of a run, which has its time limit from now on.
+        """Return the clients of a run, and give it its time; an estimate is not limited by the run's minutes.
 
         Args:
             settings: The settings of the run.
@@ -99,13 +99,13 @@ class App:
         """
         from testsmith.clients import Clients, no_archives
 
-        seconds = supervisor.seconds_allowed(settings.budget.max_minutes)
+        seconds, proof = supervisor.seconds_allowed(settings.budget.max_minutes), settings.verification
         if sweeps:
-            proof = settings.verification
             seconds += proof.install_seconds + _SUITES_OF_A_SWEEP * proof.suite_seconds
         if self.is_action:
             seconds += _SECONDS_WITH_GITHUB
-        supervisor.LINK.allow(seconds)
+        if not settings.estimate:
+            supervisor.LINK.allow(seconds)
         return Clients(
             settings=settings,
             progress=progress,
