@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from testsmith.forge.comment_markers import content_digest, suggestion_of
@@ -22,18 +22,19 @@ from testsmith.forge.interface import (
     UpdateSummary,
     Viewer,
 )
-from testsmith.forge.plan import PostPlan, plan
+from testsmith.forge.plan import notes_on, plan
 from testsmith.forge.pr_state import State
 from testsmith.forge.reconcile import (
     DesiredState,
     MemberOutcome,
     PostLimits,
+    Proposal,
     Reconciled,
     ShownWhere,
-    SuggestionDraft,
     Texts,
     own_suggestions,
     own_summaries,
+    reconcile,
     remember,
 )
 from testsmith.model import SkipStage
@@ -42,6 +43,32 @@ BOT = "github-actions[bot]"
 PERSON = "ada"
 CODE = "def test_it(): ..."
 HEAD = "a" * 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted(DesiredState):
+    """What a run wants, with what writes its texts."""
+
+    write: Callable[[Reconciled, str], Texts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What is decided from what stands there: numbers, texts, operations."""
+
+    settled: Reconciled
+    texts: Texts | None
+    operations: tuple[Operation, ...]
+    notes: tuple[str, ...]
+
+
+def plan_for(existing: Existing, want: Wanted, limits: PostLimits) -> Planned:
+    """Decide as a run does before it writes."""
+    settled = reconcile(existing, want, limits)
+    before = "".join(one.body for one in own_summaries(existing)[:1])
+    texts = want.write(settled, before) if settled.speaks else None
+    operations = tuple(plan(existing, want.head, settled, texts))
+    return Planned(settled=settled, texts=texts, operations=operations, notes=tuple(notes_on(settled)))
 
 
 @dataclass
@@ -66,9 +93,9 @@ class Talk:
             reviews=tuple(self.reviews.values()),
         )
 
-    def run(self, wanted: DesiredState, limits: PostLimits | None = None) -> PostPlan:
+    def run(self, wanted: Wanted, limits: PostLimits | None = None) -> Planned:
         """Plan and do it."""
-        planned = plan(self.existing(), wanted, limits or PostLimits())
+        planned = plan_for(self.existing(), wanted, limits or PostLimits())
         self.apply(planned.operations)
         return planned
 
@@ -159,16 +186,16 @@ def content_of(member: str, code: str = CODE) -> str:
     return content_digest(member, code)
 
 
-def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool = False) -> SuggestionDraft:
+def draft(member: str, code: str = CODE, *, line: int | None = 3, question: bool = False) -> Proposal:
     """Return what would be proposed for a member; without a line it has no place in the diff."""
     anchor = None if line is None else Anchor(path=member.partition("::")[0], line=line)
-    return SuggestionDraft(
-        content=content_of(member, code), anchor=anchor, is_question=question, shown="1 test"
+    return Proposal(
+        member=member, content=content_of(member, code), anchor=anchor, is_question=question, shown="1 test"
     )
 
 
 def proposing(member: str, code: str = CODE, source: str = "s1") -> MemberOutcome:
-    return MemberOutcome(member=member, source=source, drafts=(draft(member, code),))
+    return MemberOutcome(member=member, source=source, proposals=(draft(member, code),))
 
 
 def skipping(member: str, stage: SkipStage = SkipStage.GATE, source: str = "s1") -> MemberOutcome:
@@ -177,13 +204,13 @@ def skipping(member: str, stage: SkipStage = SkipStage.GATE, source: str = "s1")
 
 def wanted(
     *outcomes: MemberOutcome, head: str = "a" * 40, is_complete: bool = True, cost: str = "1 call"
-) -> DesiredState:
+) -> Wanted:
     """Return what a run wants, with texts that name what they are about."""
 
     def write(settled: Reconciled, _: str = "") -> Texts:
         return Texts(
             comments={
-                one.draft.content: f"Suggestion {one.number} for `{one.member}`"
+                one.content: f"Suggestion {one.number} for `{one.member}`"
                 for one in settled.proposals
                 if one.posting is ShownWhere.NEW
             },
@@ -193,7 +220,7 @@ def wanted(
             review="TestSmith proposes tests.",
         )
 
-    return DesiredState(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
+    return Wanted(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
 
 
 def numbers_in(talk: Talk) -> dict[str, int]:

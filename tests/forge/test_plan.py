@@ -8,9 +8,11 @@ from forge.talk import (
     BOT,
     PERSON,
     Talk,
+    Wanted,
     content_of,
     draft,
     numbers_in,
+    plan_for,
     proposing,
     skipping,
     wanted,
@@ -34,7 +36,7 @@ from testsmith.forge.interface import (
     ResolveThread,
     UpdateSummary,
 )
-from testsmith.forge.plan import is_same_summary, plan
+from testsmith.forge.plan import is_same_summary
 from testsmith.forge.pr_state import State, decode, encode
 from testsmith.forge.reconcile import DesiredState, MemberOutcome, PostLimits, Reconciled, Texts
 from testsmith.model import SkipStage
@@ -42,8 +44,8 @@ from testsmith.model import SkipStage
 LIMITS = PostLimits()
 
 
-def kinds(talk: Talk, want: DesiredState, limits: PostLimits = LIMITS) -> list[type]:
-    return [type(operation) for operation in plan(talk.existing(), want, limits).operations]
+def kinds(talk: Talk, want: Wanted, limits: PostLimits = LIMITS) -> list[type]:
+    return [type(operation) for operation in plan_for(talk.existing(), want, limits).operations]
 
 
 def test_plan__first_run() -> None:
@@ -66,7 +68,7 @@ def test_plan__first_run() -> None:
 
 @pytest.mark.parametrize("outcomes", [(), (skipping("a"), skipping("b"))])
 def test_plan__nothing_to_say_is_no_comment(outcomes: tuple[MemberOutcome, ...]) -> None:
-    planned = plan(Talk().existing(), wanted(*outcomes), LIMITS)
+    planned = plan_for(Talk().existing(), wanted(*outcomes), LIMITS)
     assert planned.operations == ()
     assert planned.texts is None
 
@@ -92,7 +94,7 @@ def test_plan__the_same_again_is_nothing() -> None:
     talk = Talk()
     want = wanted(proposing("a"), proposing("b"), skipping("c"))
     talk.run(want)
-    assert plan(talk.existing(), want, LIMITS).operations == ()
+    assert plan_for(talk.existing(), want, LIMITS).operations == ()
 
 
 def test_plan__a_new_cost_line_alone_is_nothing() -> None:
@@ -123,7 +125,7 @@ def test_plan__a_deleted_member_is_hidden_and_resolved_where_that_is_permitted()
         talk.run(wanted(proposing("a"), proposing("b")))
         (comment, _) = talk.review_comments.values()
         assert comment.thread
-        operations = plan(talk.existing(), wanted(proposing("b")), LIMITS).operations
+        operations = plan_for(talk.existing(), wanted(proposing("b")), LIMITS).operations
         resolving = (ResolveThread(thread=comment.thread.node_id),) if may else ()
         hiding = HideComment(node_id=comment.node_id, reason=Classifier.OUTDATED)
         assert operations[:-1] == (hiding, *resolving)
@@ -205,7 +207,7 @@ def test_plan__of_two_summaries_the_oldest_stays() -> None:
 def test_plan__two_runs_at_once_leave_one_of_each() -> None:
     talk = Talk()
     want = wanted(proposing("a"), proposing("b"))
-    both = [plan(talk.existing(), want, LIMITS) for _ in range(2)]
+    both = [plan_for(talk.existing(), want, LIMITS) for _ in range(2)]
     for planned in both:
         talk.apply(planned.operations)
     planned = talk.run(want)
@@ -235,7 +237,7 @@ def test_plan__what_was_left_out_is_listed_and_does_not_follow_later() -> None:
 def test_plan__a_place_that_was_refused_is_planned_again_without_it() -> None:
     talk = Talk()
     want = wanted(proposing("a"), proposing("b"))
-    review = plan(talk.existing(), want, LIMITS).operations[0]
+    review = plan_for(talk.existing(), want, LIMITS).operations[0]
     assert isinstance(review, CreateReview)
     talk.apply([replace(review, comments=review.comments[1:])])
     again = talk.run(replace(want, refused=frozenset({content_of("a")})))
@@ -247,7 +249,7 @@ def test_plan__a_place_that_was_refused_is_planned_again_without_it() -> None:
 def test_plan__an_answer_that_was_lost_is_no_second_review() -> None:
     talk = Talk()
     want = wanted(proposing("a"))
-    talk.apply(plan(talk.existing(), want, LIMITS).operations[:1])
+    talk.apply(plan_for(talk.existing(), want, LIMITS).operations[:1])
     assert kinds(talk, want) == [CreateSummary]
     talk.review_comments.clear()
     assert kinds(talk, want) == [CreateSummary]
@@ -264,7 +266,7 @@ def test_plan__our_leftover_pending_review_goes_first() -> None:
 def test_plan__a_pending_review_of_somebody_else_with_our_login_is_left_alone() -> None:
     talk = Talk()
     talk.review("my thoughts", is_pending=True)
-    planned = plan(talk.existing(), wanted(proposing("a")), LIMITS)
+    planned = plan_for(talk.existing(), wanted(proposing("a")), LIMITS)
     assert [type(one) for one in planned.operations] == [CreateSummary]
     assert planned.notes[0].endswith("Submit or delete that review.")
 
@@ -298,7 +300,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
     def write(settled: Reconciled, _: str = "") -> Texts:
         long = "\n".join(["```python", *(["x = 1"] * 30_000), "```", "", "the last line"])
         return Texts(
-            comments={one.draft.content: long for one in settled.proposals},
+            comments={one.content: long for one in settled.proposals},
             summary=long,
             review="one\n@line " * 20,
         )
@@ -316,7 +318,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
     state = decode(summary.body)
     assert state is not None
     assert len(state.entries) == 40
-    assert plan(talk.existing(), want, PostLimits(max_comments=25)).operations == ()
+    assert plan_for(talk.existing(), want, PostLimits(max_comments=25)).operations == ()
 
 
 def test_plan__a_state_without_room_for_all_settles_down() -> None:
@@ -360,7 +362,7 @@ def test_plan__random_lives_of_a_pull_request(seed: int) -> None:
         want = random_push(seeded, push)
         limits = PostLimits(max_comments=seeded.choice([1, 3, 10]))
         planned = talk.run(want, limits)
-        assert plan(talk.existing(), want, limits).operations == ()
+        assert plan_for(talk.existing(), want, limits).operations == ()
         remember_numbers(talk, planned.settled, numbered)
         assert len(set(talk.shown_contents())) == len(talk.shown_contents())
         assert sum(comment.author == BOT for comment in talk.comments.values()) <= 1
@@ -383,7 +385,7 @@ def random_push(seeded: random.Random, push: int) -> DesiredState:
             MemberOutcome(
                 member=member,
                 source=source,
-                drafts=drafts if is_decided else (),
+                proposals=drafts if is_decided else (),
                 stage=stage or SkipStage.ENVIRONMENT,
                 is_unchanged=is_unchanged,
                 is_decided=is_decided,
@@ -395,7 +397,7 @@ def random_push(seeded: random.Random, push: int) -> DesiredState:
 def remember_numbers(talk: Talk, settled: Reconciled, numbered: dict[int, str]) -> None:
     """Fail where a number stands for two contents, over the whole life of the pull request."""
     pairs = [(number, content) for content, number in numbers_in_ours(talk).items()]
-    pairs += [(one.number, one.draft.content) for one in settled.proposals]
+    pairs += [(one.number, one.content) for one in settled.proposals]
     for number, content in pairs:
         assert numbered.setdefault(number, content) == content
 
@@ -416,8 +418,8 @@ def meddle(seeded: random.Random, talk: Talk) -> None:
 
 
 def test_run_mark__of_a_review_is_of_what_it_posts() -> None:
-    first = plan(Talk().existing(), wanted(proposing("a")), LIMITS).operations[0]
-    other = plan(Talk().existing(), wanted(proposing("b")), LIMITS).operations[0]
+    first = plan_for(Talk().existing(), wanted(proposing("a")), LIMITS).operations[0]
+    other = plan_for(Talk().existing(), wanted(proposing("b")), LIMITS).operations[0]
     assert isinstance(first, CreateReview)
     assert isinstance(other, CreateReview)
     assert run_of(first.body) == first.run

@@ -48,7 +48,7 @@ def test_limits__never_beyond_what_the_forge_bears(asked: int, given: int) -> No
 
 
 def test_settle__numbers_in_order_and_one_comment_a_member() -> None:
-    a = MemberOutcome(member="a", drafts=(draft("a", "1", line=None), draft("a", "2"), draft("a", "3")))
+    a = MemberOutcome(member="a", proposals=(draft("a", "1", line=None), draft("a", "2"), draft("a", "3")))
     assert postings(Talk(), a, proposing("b")) == [
         ("a", 1, ShownWhere.LISTED),
         ("a", 2, ShownWhere.NEW),
@@ -64,7 +64,7 @@ def test_settle__beyond_the_limit_they_are_listed() -> None:
 
 
 def test_settle__the_same_content_twice_counts_once() -> None:
-    twice = MemberOutcome(member="a", drafts=(draft("a"), draft("a")))
+    twice = MemberOutcome(member="a", proposals=(draft("a"), draft("a")))
     assert postings(Talk(), twice) == [("a", 1, ShownWhere.NEW)]
 
 

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forge.talk import Talk
+from forge.talk import Planned, Talk, Wanted, plan_for
 
 from fakes.reports import VIEW
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.interface import Anchor
-from testsmith.forge.plan import PostPlan, plan
 from testsmith.forge.pr_state import without_block
 from testsmith.forge.reconcile import (
-    DesiredState,
     MemberOutcome,
     PostLimits,
+    Proposal,
     Reconciled,
-    SuggestionDraft,
     Texts,
     own_summaries,
 )
 from testsmith.model import Member, Report
-from testsmith.reporting.pull_requests.comments import SuggestedChange
 from testsmith.reporting.pull_requests.member_status import shown_words
 from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
@@ -39,25 +36,23 @@ class PullRequest:
     talk: Talk = field(default_factory=Talk)
     view: View = VIEW
     without_place: frozenset[str] = frozenset()
-    changes: Mapping[str, SuggestedChange] = field(default_factory=dict)
+    changes: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, report: Report, limits: PostLimits | None = None) -> PostPlan:
+    def run(self, report: Report, limits: PostLimits | None = None) -> Planned:
         """Plan what a report leaves there, and do it."""
         planned = self.plan(report, limits)
         self.talk.apply(planned.operations)
         return planned
 
-    def plan(self, report: Report, limits: PostLimits | None = None) -> PostPlan:
+    def plan(self, report: Report, limits: PostLimits | None = None) -> Planned:
         """Plan what a report leaves there."""
         before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
 
         def write(settled: Reconciled, _: str = "") -> Texts:
             return texts(report, settled, self.view, self.changes, before)
 
-        wanted = DesiredState(
-            head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True
-        )
-        return plan(self.talk.existing(), wanted, limits or PostLimits())
+        wanted = Wanted(head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True)
+        return plan_for(self.talk.existing(), wanted, limits or PostLimits())
 
     def shown(self) -> str:
         """Return all texts that stand there, one after the other, without what is remembered."""
@@ -77,8 +72,9 @@ class PullRequest:
         return MemberOutcome(
             member=member.id,
             source=report.sources.get(member.id, ""),
-            drafts=tuple(
-                SuggestionDraft(
+            proposals=tuple(
+                Proposal(
+                    member=member.id,
                     content=content_digest(one.member, one.code),
                     anchor=anchor,
                     is_question=not one.is_green,

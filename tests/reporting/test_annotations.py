@@ -62,7 +62,7 @@ def test_annotations_of__are_no_more_than_are_kept(suggestions: int, told: int) 
 def test_annotations_of__leave_out_what_a_person_has_rejected() -> None:
     reviewed = not_allowed(sample_report())
     assert reviewed.settled
-    contents = tuple(one.draft.content for one in reviewed.settled.proposals)
+    contents = tuple(one.content for one in reviewed.settled.proposals)
     state = replace(reviewed.settled.state, rejected=contents[1:])
 
     told = annotations_of(replace(reviewed, settled=replace(reviewed.settled, state=state)))

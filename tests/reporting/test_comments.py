@@ -9,7 +9,6 @@ from reporting.pages import Page
 from fakes.reports import VIEW, a_member, a_suggestion, sample_report
 from testsmith.model import Evidence, Label
 from testsmith.reporting.pull_requests.comments import (
-    SuggestedChange,
     folds_in,
     listed_fold,
     suggestion_comment,
@@ -64,7 +63,7 @@ def test_suggestion_comment__shows_the_whole_test_where_it_cannot_be_committed()
     plain = suggestion_comment(a_suggestion(member), member, VIEW)
 
     for text in ("a\r", "<!-- a -->", "x\n" * 40_000):
-        assert suggestion_comment(a_suggestion(member), member, VIEW, SuggestedChange(text=text)) == plain
+        assert suggestion_comment(a_suggestion(member), member, VIEW, text) == plain
 
 
 @pytest.mark.parametrize("label", [Label.QUESTION, Label.CATCHES])
@@ -72,7 +71,7 @@ def test_suggestion_comment__never_offers_to_commit_a_question(label: Label) -> 
     member = a_member("f")
     asking = a_suggestion(member, label=label)
 
-    assert "suggestion\n" not in suggestion_comment(asking, member, VIEW, SuggestedChange(text="a"))
+    assert "suggestion\n" not in suggestion_comment(asking, member, VIEW, "a")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,6 @@ from testsmith.forge.interface import CreateReview
 from testsmith.forge.pr_state import MEMBER_LIMIT
 from testsmith.forge.reconcile import PostLimits
 from testsmith.model import Change, Report, Skipped, SkipStage, Suggestion
-from testsmith.reporting.pull_requests.comments import SuggestedChange
 from testsmith.reporting.pull_requests.pull_request import SUMMARY_LIMIT, texts
 
 GOLDEN = Path(__file__).parent / "golden" / "pull_request"
@@ -330,7 +329,7 @@ def test_texts__of_the_review_are_one_line(suggestions: tuple[Suggestion, ...], 
 def test_texts__offer_to_commit_where_the_test_file_is_in_the_diff() -> None:
     report = sample_report()
     first = report.suggestions[0]
-    change = SuggestedChange(text='    last_line()\n\n\ndef test_new():\n    assert "```"')
+    change = '    last_line()\n\n\ndef test_new():\n    assert "```"'
 
     planned = PullRequest(changes={content_of(first): change}).plan(report)
 

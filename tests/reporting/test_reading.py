@@ -12,7 +12,6 @@ from fakes.reports import VIEW, a_member, a_suggestion
 from testsmith.model import Label, Origin
 from testsmith.reporting.pull_requests.comments import (
     CODE_LIMIT,
-    SuggestedChange,
     code_in,
     folds_in,
     hidden_code,
@@ -47,7 +46,7 @@ def test_fold__its_code_is_read_back(code: str) -> None:
 
 
 def test_comment__of_a_suggested_change_hides_the_code_that_was_proven() -> None:
-    change = SuggestedChange(text="import f\n\n\ndef test_f():\n    pass")
+    change = "import f\n\n\ndef test_f():\n    pass"
     comment = suggestion_comment(a_suggestion(MEMBER, code=CODES[0]), MEMBER, VIEW, change)
     assert shows_change(comment)
     assert code_in(comment) == CODES[0]

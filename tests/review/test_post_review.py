@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from forge.talk import BOT, HEAD, Talk, content_of, proposing, skipping, wanted
+from forge.talk import BOT, HEAD, Talk, Wanted, content_of, proposing, skipping, wanted
 
 from testsmith.forge.interface import (
     Applied,
@@ -23,7 +23,7 @@ from testsmith.forge.interface import (
     ResolveThread,
     UpdateSummary,
 )
-from testsmith.forge.reconcile import DesiredState, PostLimits
+from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.reconcile import ShownWhere as Place
 from testsmith.review.post_review import PostProgress, post
 
@@ -85,9 +85,11 @@ class TalkingForge:
         return given or Applied()
 
 
-def posted(forge: TalkingForge, want: DesiredState, limits: PostLimits | None = None) -> PostProgress:
-    posting = PostProgress()
-    post(forge, NUMBER, want, limits or PostLimits(), posting)
+def posted(
+    forge: TalkingForge, want: Wanted, limits: PostLimits | None = None, posting: PostProgress | None = None
+) -> PostProgress:
+    posting = posting or PostProgress()
+    post(forge, NUMBER, want, limits or PostLimits(), want.write, posting)
     return posting
 
 
@@ -201,7 +203,7 @@ def test_post__what_is_forbidden_ends_it_and_tells_the_numbers() -> None:
 
     forge.faults[CreateReview] = [forbid]
     with pytest.raises(Forbidden):
-        post(forge, NUMBER, wanted(proposing("a")), PostLimits(), posting)
+        posted(forge, wanted(proposing("a")), posting=posting)
     assert (posting.written, forge.talk.comments) == (0, {})
     assert posting.settled
     assert [one.number for one in posting.settled.proposals] == [1]

@@ -7,13 +7,11 @@ response, a rejected position, a concurrent run) is fixed: read again, plan agai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from testsmith.forge.comment_markers import (
     SUMMARY_MARK,
     SuggestionMarker,
     composed,
-    is_same_login,
     run_digest,
     run_mark,
     run_of,
@@ -28,67 +26,33 @@ from testsmith.forge.interface import (
     NewComment,
     Operation,
     ResolveThread,
-    Review,
     ReviewComment,
     UpdateSummary,
 )
 from testsmith.forge.pr_state import State, decode, encode, fits, without_block, without_skipped
 from testsmith.forge.reconcile import (
-    DesiredState,
-    PostLimits,
     Proposal,
     Reconciled,
     ShownWhere,
     Texts,
     own_reviews,
     own_summaries,
-    reconcile,
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostPlan:
-    """The operations for a pull request, in order.
-
-    Attributes:
-        operations: The operations; the review comes before the summary that mentions it.
-        notes: Sentences for the log and the job summary.
-        settled: The outcome of each suggestion.
-        texts: The texts that were written; None if there is nothing to post.
-    """
-
-    operations: tuple[Operation, ...]
-    notes: tuple[str, ...]
-    settled: Reconciled
-    texts: Texts | None
-
-
-def plan(existing: Existing, wanted: DesiredState, limits: PostLimits) -> PostPlan:
-    """Return the operations that bring a pull request to its desired state.
+def plan(existing: Existing, head: str, settled: Reconciled, texts: Texts | None) -> Iterator[Operation]:
+    """Yield the operations that bring a pull request to its desired state, the summary last.
 
     Args:
         existing: All comments and reviews, whoever wrote them.
-        wanted: The desired state.
-        limits: The posting limits.
+        head: Full object id of the head that was processed.
+        settled: The outcome of each suggestion.
+        texts: The texts to post; None for none.
     """
-    blocked = tuple(_pending_of_others(existing))
-    settled = reconcile(existing, wanted, PostLimits(max_comments=0) if blocked else limits)
-    summaries = own_summaries(existing)
-    speaks = bool(summaries) or wanted.has_news or settled.has_proposals()
-    texts = wanted.write(settled, summaries[0].body if summaries else "") if speaks else None
-    operations = tuple(_operations(existing, wanted, settled, texts))
-    return PostPlan(
-        operations=operations, notes=tuple(_notes(settled, blocked)), settled=settled, texts=texts
-    )
-
-
-def _operations(
-    existing: Existing, wanted: DesiredState, settled: Reconciled, texts: Texts | None
-) -> Iterator[Operation]:
     pending = [review for review in own_reviews(existing) if review.is_pending]
     yield from (DeletePendingReview(review=review.id) for review in pending)
     if texts is not None:
-        yield from _review(existing, wanted.head, settled, texts)
+        yield from _review(existing, head, settled, texts)
     yield from _tidying(settled)
     if texts is not None:
         yield from _summary(existing, settled.state, texts.summary)
@@ -97,7 +61,7 @@ def _operations(
 def _review(existing: Existing, head: str, settled: Reconciled, texts: Texts) -> Iterator[CreateReview]:
     """Yield the review, unless it was already posted."""
     new = [proposal for proposal in settled.proposals if proposal.posting is ShownWhere.NEW]
-    run = run_digest(head, (proposal.draft.content for proposal in new))
+    run = run_digest(head, (proposal.content for proposal in new))
     runs = {run_of(review.body) for review in own_reviews(existing) if not review.is_pending}
     if not new or run in runs:
         return
@@ -111,7 +75,7 @@ def _review(existing: Existing, head: str, settled: Reconciled, texts: Texts) ->
 
 def _comments(new: list[Proposal], texts: Texts) -> Iterator[NewComment]:
     for proposal in new:
-        content, anchor = proposal.draft.content, proposal.draft.anchor
+        content, anchor = proposal.content, proposal.anchor
         if anchor is not None:
             mark = str(SuggestionMarker(number=proposal.number, content=content))
             yield NewComment(anchor=anchor, body=composed(texts.comments[content], mark), content=content)
@@ -178,20 +142,9 @@ def _compared_state(body: str) -> State | None:
     return state if state is None or not state.is_cut else without_skipped(state)
 
 
-def _pending_of_others(existing: Existing) -> Iterator[Review]:
-    """Yield pending reviews that someone else created with the bot's account and must finish."""
-    ours = {review.id for review in own_reviews(existing)}
-    for review in existing.reviews:
-        if (
-            review.is_pending
-            and is_same_login(review.author, existing.viewer.login)
-            and review.id not in ours
-        ):
-            yield review
-
-
-def _notes(settled: Reconciled, blocked: tuple[Review, ...]) -> Iterator[str]:
-    if blocked:
+def notes_on(settled: Reconciled) -> Iterator[str]:
+    """Yield what a reader should know about the outcome, as sentences for the log and the job summary."""
+    if settled.is_blocked:
         yield (
             "A review of this account waits to be submitted, so no other can be made; what there is to say "
             "stands in the summary comment. Submit or delete that review."

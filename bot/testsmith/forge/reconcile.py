@@ -7,7 +7,7 @@ the comment; a suggestion that got no comment is listed in the summary.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -55,49 +55,6 @@ class PostLimits:
         return max(0, min(self.max_comments, MOST_COMMENTS))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuggestionDraft:
-    """A suggestion or question of this run that has no number yet.
-
-    Attributes:
-        content: Digest of its content; see `comment_markers.content_digest`.
-        anchor: Position for a comment in the diff; None if there is none.
-        is_question: Whether it is a question rather than a test to keep.
-        shown: Display text for the summary's row, stored in the state.
-    """
-
-    content: str
-    anchor: Anchor | None = None
-    is_question: bool = False
-    shown: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberOutcome:
-    """The outcome of one member in this run.
-
-    Attributes:
-        member: The member's id.
-        source: Digest of the inputs that led to the outcome; empty if the member must be processed again even
-            if nothing changes.
-        drafts: Suggestions and questions, in order of preference for a comment.
-        stage: The stage at which the member was skipped, if there is no draft.
-        shown: Display text for the summary's row of a skipped member, stored in the state.
-        is_unchanged: Whether it was not processed because the stored outcome is still valid.
-        is_decided: Whether it could be judged; if not, its stored outcome is kept.
-        is_asked: Whether a person requested it although it is not part of the change.
-    """
-
-    member: str
-    source: str = ""
-    drafts: tuple[SuggestionDraft, ...] = ()
-    stage: SkipStage | None = None
-    shown: str = ""
-    is_unchanged: bool = False
-    is_decided: bool = True
-    is_asked: bool = False
-
-
 class ShownWhere(StrEnum):
     """Where a suggestion is shown."""
 
@@ -110,12 +67,51 @@ class ShownWhere(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposal:
-    """A suggestion or question of this run, with its number and where it is shown."""
+    """A suggestion or question of this run.
+
+    Attributes:
+        member: Its member's id.
+        content: Digest of its content; see `comment_markers.content_digest`.
+        anchor: Position for a comment in the diff; None if there is none.
+        is_question: Whether it is a question rather than a test to keep.
+        shown: Display text for the summary's row, stored in the state.
+        number: Its number on the pull request; 0 before `reconcile` has assigned it.
+        posting: Where it is shown, once `reconcile` has decided.
+    """
 
     member: str
-    number: int
-    posting: ShownWhere
-    draft: SuggestionDraft
+    content: str
+    anchor: Anchor | None = None
+    is_question: bool = False
+    shown: str = ""
+    number: int = 0
+    posting: ShownWhere = ShownWhere.LISTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberOutcome:
+    """The outcome of one member in this run.
+
+    Attributes:
+        member: The member's id.
+        source: Digest of the inputs that led to the outcome; empty if the member must be processed again even
+            if nothing changes.
+        proposals: Suggestions and questions, in order of preference for a comment.
+        stage: The stage at which the member was skipped, if there is no proposal.
+        shown: Display text for the summary's row of a skipped member, stored in the state.
+        is_unchanged: Whether it was not processed because the stored outcome is still valid.
+        is_decided: Whether it could be judged; if not, its stored outcome is kept.
+        is_asked: Whether a person requested it although it is not part of the change.
+    """
+
+    member: str
+    source: str = ""
+    proposals: tuple[Proposal, ...] = ()
+    stage: SkipStage | None = None
+    shown: str = ""
+    is_unchanged: bool = False
+    is_decided: bool = True
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +141,8 @@ class Reconciled:
         restored: Comments hidden by the bot whose suggestion applies again.
         rejected: Visible comments of the bot whose suggestion a person has just rejected.
         applied: Comments of the bot whose suggestion has just been committed.
+        speaks: Whether there is anything to post.
+        is_blocked: Whether a pending review that the bot did not create prevents comments.
     """
 
     proposals: tuple[Proposal, ...]
@@ -154,6 +152,8 @@ class Reconciled:
     restored: tuple[ReviewComment, ...] = ()
     rejected: tuple[ReviewComment, ...] = ()
     applied: tuple[ReviewComment, ...] = ()
+    speaks: bool = False
+    is_blocked: bool = False
 
     def has_proposals(self) -> bool:
         """Return whether there are suggestions or questions, from this run or an earlier one."""
@@ -185,8 +185,6 @@ class DesiredState:
     Attributes:
         head: Full object id of the head that was processed; empty if it does not matter.
         outcomes: The outcome of every member.
-        write: Renders the texts once numbers and locations are known. Receives the current body of the
-            summary comment, empty if there is none. Pure.
         is_complete: Whether the outcomes cover all members; if not, other members keep their stored outcome.
         has_news: Whether to post even without suggestions or questions.
         refused: Contents that the forge rejected at every position in the diff.
@@ -195,7 +193,6 @@ class DesiredState:
 
     head: str
     outcomes: tuple[MemberOutcome, ...]
-    write: Callable[[Reconciled, str], Texts]
     is_complete: bool = True
     has_news: bool = False
     refused: frozenset[str] = frozenset()
@@ -227,6 +224,14 @@ def own_suggestions(existing: Existing) -> tuple[Posted, ...]:
 def own_reviews(existing: Existing) -> tuple[Review, ...]:
     """Return the bot's reviews."""
     return tuple(one for one in existing.reviews if _is_ours(existing, one) and run_of(one.body))
+
+
+def pending_of_others(existing: Existing) -> tuple[Review, ...]:
+    """Return pending reviews that someone else created with the bot's account and must finish."""
+    ours = own_reviews(existing)
+    return tuple(
+        one for one in existing.reviews if one.is_pending and _is_ours(existing, one) and one not in ours
+    )
 
 
 def own_answers(existing: Existing) -> dict[int, int]:
@@ -272,15 +277,21 @@ def _unknown(marks: Iterable[SuggestionMarker], state: State) -> Iterator[PastSu
 
 
 def reconcile(existing: Existing, wanted: DesiredState, limits: PostLimits) -> Reconciled:
-    """Decide the number and the location of each suggestion."""
+    """Decide the number and the location of each suggestion.
+
+    While a review that someone else began with the bot's account is pending, no comment can be posted.
+    """
     memory, posted = _with_wishes(remember(existing), wanted.wishes), own_suggestions(existing)
+    blocked = bool(pending_of_others(existing))
+    limits = PostLimits(max_comments=0) if blocked else limits
     proposals, next_number = _numbered(wanted.outcomes, memory)
     choice = _Choice(memory, posted, wanted.refused, limits)
     proposals = tuple(replace(one, posting=choice.posting(one)) for one in proposals)
     entries = tuple(_entries(memory, wanted, proposals))
     current = {entry.content for entry in entries if entry.number is not None}
     retired = tuple(_retired(posted, current, memory, wanted))
-    return Reconciled(
+    speaks = wanted.has_news or bool(own_summaries(existing))
+    settled = Reconciled(
         proposals=proposals,
         state=replace(
             memory,
@@ -294,7 +305,9 @@ def reconcile(existing: Existing, wanted: DesiredState, limits: PostLimits) -> R
         restored=tuple(_restored(posted, current, memory)),
         rejected=tuple(_shown_of(posted, wanted.wishes.rejected)),
         applied=tuple(_shown_of(posted, wanted.wishes.applied)),
+        is_blocked=blocked,
     )
+    return replace(settled, speaks=speaks or settled.has_proposals())
 
 
 def _with_wishes(memory: State, wishes: Decisions) -> State:
@@ -325,14 +338,11 @@ def _numbered(outcomes: Iterable[MemberOutcome], memory: State) -> tuple[tuple[P
     numbers, next_number = memory.numbers(), memory.next_number
     proposals = dict[str, Proposal]()
     for outcome in outcomes:
-        for draft in () if _stays(outcome) else outcome.drafts:
-            if draft.content in proposals:
-                continue
-            number = numbers.get(draft.content, next_number)
-            next_number += number == next_number
-            proposals[draft.content] = Proposal(
-                member=outcome.member, number=number, posting=ShownWhere.LISTED, draft=draft
-            )
+        for one in () if _stays(outcome) else outcome.proposals:
+            if one.content not in proposals:
+                number = numbers.get(one.content, next_number)
+                next_number += number == next_number
+                proposals[one.content] = replace(one, number=number)
     return tuple(proposals.values()), next_number
 
 
@@ -355,14 +365,14 @@ class _Choice:
 
     def posting(self, proposal: Proposal) -> ShownWhere:
         """Return where the next proposal is shown."""
-        content = proposal.draft.content
+        content = proposal.content
         if content in self._rejected:
             return ShownWhere.REJECTED
         if content in self._applied:
             return ShownWhere.COMMITTED
         if content in self._posted:
             return ShownWhere.STANDING
-        if content in self._known or proposal.draft.anchor is None:
+        if content in self._known or proposal.anchor is None:
             return ShownWhere.LISTED
         if proposal.member in self._members or not self._left:
             return ShownWhere.LISTED
@@ -402,7 +412,7 @@ def _fresh_entries(
         before = by_member.get(outcome.member, ())
         if _stays(outcome) and before:
             yield from before
-        elif not outcome.drafts and outcome.stage:
+        elif not outcome.proposals and outcome.stage:
             yield _skipped_entry(outcome)
     yield from (_proposal_entry(one, outcomes[one.member]) for one in proposals)
     for entry in memory.entries:
@@ -431,10 +441,10 @@ def _proposal_entry(proposal: Proposal, outcome: MemberOutcome) -> StateEntry:
     return StateEntry(
         member=proposal.member,
         source=outcome.source,
-        outcome=MemberState.QUESTION if proposal.draft.is_question else MemberState.SUGGESTED,
+        outcome=MemberState.QUESTION if proposal.is_question else MemberState.SUGGESTED,
         number=proposal.number,
-        content=proposal.draft.content,
-        shown=proposal.draft.shown,
+        content=proposal.content,
+        shown=proposal.shown,
         is_asked=outcome.is_asked,
     )
 

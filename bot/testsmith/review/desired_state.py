@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.comment_positions import ShownFile, Spot, anchor_of, replaced_lines
 from testsmith.forge.interface import Anchor
 from testsmith.forge.pr_state import State
-from testsmith.forge.reconcile import MemberOutcome, SuggestionDraft
+from testsmith.forge.reconcile import MemberOutcome, Proposal
 from testsmith.model import Member, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.pull_requests.member_status import shown_words
 from testsmith.test_files.plan import FileEdit
@@ -88,75 +88,57 @@ _UNDECIDED = frozenset({SkipStage.ENVIRONMENT, SkipStage.BUDGET})
 """Stages at which a member is skipped for a reason unrelated to the member itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Possible positions of comments.
-
-    Attributes:
-        files: The lines that the pull request's diff shows, by path.
-        changes: Suggested changes, by the content of their suggestions.
-    """
-
-    files: Mapping[str, ShownFile] = field(default_factory=dict)
-    changes: Mapping[str, Anchor] = field(default_factory=dict)
-
-
-def outcomes_of(report: Report, remembered: State, places: Places) -> tuple[MemberOutcome, ...]:
+def outcomes_of(
+    report: Report,
+    remembered: State,
+    files: Mapping[str, ShownFile],
+    changes: Mapping[str, PlacedChange],
+) -> tuple[MemberOutcome, ...]:
     """Return the outcome of each member in a report, and of stored members whose files could not be read.
 
     Args:
         report: The report of the run.
         remembered: The stored state of the pull request.
-        places: Possible positions of comments.
+        files: The lines that the pull request's diff shows, by path.
+        changes: Suggested changes, by the content of their suggestions.
     """
-    suggestions: dict[str, list[Suggestion]] = {}
-    for suggestion in report.suggestions:
-        suggestions.setdefault(suggestion.member, []).append(suggestion)
+    proposals: dict[str, list[Proposal]] = {}
+    spots = {member.id: tuple(_spots(member)) for member in report.members}
+    for one in report.suggestions:
+        content = content_digest(one.member, one.code)
+        change = changes.get(content)
+        proposal = Proposal(
+            member=one.member,
+            content=content,
+            anchor=anchor_of(files, spots[one.member]) if change is None else change.anchor,
+            is_question=not one.is_green,
+            shown=shown_words(one),
+        )
+        proposals.setdefault(one.member, []).append(proposal)
     skipped = {one.member: one for one in report.skipped if one.member is not None}
     found = [
-        _outcome(member, report, suggestions.get(member.id, ()), skipped.get(member.id), places)
+        _outcome(member, report, tuple(proposals.get(member.id, ())), skipped.get(member.id))
         for member in report.members
     ]
     return (*found, *_unread(report, remembered))
 
 
 def _outcome(
-    member: Member,
-    report: Report,
-    suggestions: list[Suggestion] | tuple[()],
-    skipped: Skipped | None,
-    places: Places,
+    member: Member, report: Report, proposals: tuple[Proposal, ...], skipped: Skipped | None
 ) -> MemberOutcome:
-    if suggestions or skipped is None:
-        return MemberOutcome(
-            member=member.id,
-            source=report.sources.get(member.id, ""),
-            drafts=tuple(_draft(member, suggestion, places) for suggestion in suggestions),
-        )
-    is_decided = _is_decided(skipped)
+    source = report.sources.get(member.id, "")
+    if proposals or skipped is None:
+        return MemberOutcome(member=member.id, source=source, proposals=proposals)
+    is_decided = skipped.stage not in _UNDECIDED
+    if skipped.stage is SkipStage.GENERATION:
+        is_decided = skipped.permanent
     return MemberOutcome(
         member=member.id,
-        source=report.sources.get(member.id, "") if is_decided else "",
+        source=source if is_decided else "",
         stage=skipped.stage,
         shown=shown_words(skipped),
         is_unchanged=member.id in report.unchanged,
         is_decided=is_decided,
-    )
-
-
-def _is_decided(skipped: Skipped) -> bool:
-    if skipped.stage is SkipStage.GENERATION:
-        return skipped.permanent
-    return skipped.stage not in _UNDECIDED
-
-
-def _draft(member: Member, suggestion: Suggestion, places: Places) -> SuggestionDraft:
-    content = content_digest(suggestion.member, suggestion.code)
-    return SuggestionDraft(
-        content=content,
-        anchor=places.changes.get(content) or anchor_of(places.files, tuple(_spots(member))),
-        is_question=not suggestion.is_green,
-        shown=shown_words(suggestion),
     )
 
 

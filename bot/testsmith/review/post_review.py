@@ -1,11 +1,12 @@
 """Apply the desired state to a pull request until nothing is left to do.
 
 A rejected position, a lost response or a concurrent run are all handled the same way: read again, plan again.
+So the conversation is read once before writing, and once more after it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.events import is_own_commit
@@ -15,10 +16,19 @@ from testsmith.forge.interface import (
     Existing,
     Forge,
     HeadMoved,
+    Operation,
     OutcomeUnknown,
 )
-from testsmith.forge.plan import PostPlan, plan
-from testsmith.forge.reconcile import DesiredState, PostLimits, Reconciled, remember
+from testsmith.forge.plan import notes_on, plan
+from testsmith.forge.reconcile import (
+    DesiredState,
+    PostLimits,
+    Reconciled,
+    Texts,
+    own_summaries,
+    reconcile,
+    remember,
+)
 
 MOST_OWN = 5
 """Maximum number of the bot's own commits to follow back."""
@@ -46,7 +56,18 @@ class PostProgress:
         self.notes.update(dict.fromkeys(note for note in notes if note))
 
 
-def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, posting: PostProgress) -> None:
+Write = Callable[[Reconciled, str], Texts]
+"""Renders the texts, given the current body of the summary comment (empty if there is none). Pure."""
+
+
+def post(  # noqa: PLR0913, PLR0917
+    forge: Forge,
+    number: int,
+    wanted: DesiredState,
+    limits: PostLimits,
+    write: Write,
+    posting: PostProgress,
+) -> None:
     """Bring a pull request to its desired state.
 
     Args:
@@ -54,6 +75,7 @@ def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, po
         number: Its number.
         wanted: The desired state.
         limits: The posting limits.
+        write: Renders the texts.
         posting: Updated as operations are applied, including when an error is raised.
 
     Raises:
@@ -63,13 +85,15 @@ def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, po
     """
     for _ in range(ROUNDS):
         existing = forge.existing(number)
-        planned = plan(existing, wanted, limits)
-        posting.settled = planned.settled
-        posting.note(planned.notes)
-        if not planned.operations:
+        posting.settled = settled = reconcile(existing, wanted, limits)
+        posting.note(notes_on(settled))
+        before = next((one.body for one in own_summaries(existing)), "")
+        texts = write(settled, before) if settled.speaks else None
+        operations = tuple(plan(existing, wanted.head, settled, texts))
+        if not operations:
             return
         try:
-            wanted = _carried_out(forge, number, wanted, planned, posting)
+            wanted = _carried_out(forge, number, wanted, operations, posting)
         except HeadMoved as moved:
             if not is_followed_by_own(forge, existing, wanted.head, moved.found):
                 raise
@@ -78,13 +102,13 @@ def post(forge: Forge, number: int, wanted: DesiredState, limits: PostLimits, po
 
 
 def _carried_out(
-    forge: Forge, number: int, wanted: DesiredState, planned: PostPlan, posting: PostProgress
+    forge: Forge, number: int, wanted: DesiredState, operations: Sequence[Operation], posting: PostProgress
 ) -> DesiredState:
     """Apply a plan as far as possible; return the desired state for the next round."""
-    makes_review = any(isinstance(operation, CreateReview) for operation in planned.operations)
+    makes_review = any(isinstance(operation, CreateReview) for operation in operations)
     if wanted.head and not makes_review:
         _expect_head(forge, number, wanted.head)  # creating a review checks the head itself
-    for operation in planned.operations:
+    for operation in operations:
         try:
             applied = forge.apply(number, operation)
         except OutcomeUnknown as failure:
@@ -136,10 +160,10 @@ def _at(head: str, wanted: DesiredState) -> DesiredState:
     Positions in test files may have moved, so suggestions placed there are listed in the summary instead.
     """
     moved = {
-        draft.content
+        one.content
         for outcome in wanted.outcomes
-        for draft in outcome.drafts
-        if draft.anchor is not None and draft.anchor.path != outcome.member.partition("::")[0]
+        for one in outcome.proposals
+        if one.anchor is not None and one.anchor.path != outcome.member.partition("::")[0]
     }
     return replace(wanted, head=head, refused=wanted.refused | moved)
 

@@ -1,15 +1,18 @@
-"""Review a pull request, from its event to its comments.
+"""Review a pull request, from its event to its comments: check out, recall, run, commit, publish.
 
-Read the current state, process what changed, then read again before writing: people push and comment during
-the minutes that verification takes.
+The conversation is read before the run, which may take minutes, and again before the bot commits or comments:
+people push and comment meanwhile.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 
 from testsmith.events import COMMIT_TRAILER, ReviewPullRequest
+from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.comment_positions import ShownFile, shown_files
 from testsmith.forge.commits import CommittingForge
 from testsmith.forge.interface import (
@@ -34,18 +37,18 @@ from testsmith.forge.reconcile import (
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import CannotFetch
 from testsmith.languages.language import Language
-from testsmith.model import Progress, Report, Suggestion
+from testsmith.model import Progress, Report
 from testsmith.pipeline import RunOptions
-from testsmith.reporting.pull_requests.comments import SuggestedChange
+from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
 from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
 from testsmith.review.checkouts import States
-from testsmith.review.commit_tests import CommitStep
-from testsmith.review.desired_state import Places, outcomes_of, suggested_changes
+from testsmith.review.desired_state import PlacedChange, outcomes_of, suggested_changes
 from testsmith.review.post_review import PostProgress, is_certainly_own, is_followed_by_own, post
-from testsmith.settings import CommitSettings
+from testsmith.settings import CommitSettings, Mode
 from testsmith.tasks import in_thread
-from testsmith.test_files.plan import FileEdit, Marking, plan_edits
+from testsmith.test_files.lifecycle import removals
+from testsmith.test_files.plan import Marking, plan_edits
 
 _NOT_LISTED = (
     "The pull request changes too many files for GitHub to list them all, so no comment can stand beside the "
@@ -63,9 +66,13 @@ _IGNORED = (
 )
 
 
+_NOTHING_READ = Existing(viewer=Viewer(login=""))
+_NO_STATE = State()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDependencies:
-    """The clients of a review, built by `main`.
+    """The clients of a review, built by `app`.
 
     Attributes:
         forge: The forge of the pull request.
@@ -90,6 +97,27 @@ class ReviewDependencies:
     repeated: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedOut:
+    """A pull request with its checkouts.
+
+    Attributes:
+        task: The task, at the head that is reviewed.
+        states: Its base and head.
+        existing: Its comments before the run; none if they may not be read.
+        unreadable: Why its comments may not be read; None if they may.
+    """
+
+    task: ReviewPullRequest
+    states: States
+    existing: Existing = _NOTHING_READ
+    unreadable: Forbidden | None = None
+
+
+class _NothingToReview(Exception):
+    """There is nothing to review; the message says why."""
+
+
 async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewResult:
     """Review a pull request and post the results.
 
@@ -97,190 +125,161 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
         Failure: The run cannot continue. If the forge refuses something, the result says so instead.
     """
     try:
-        begun = await in_thread(_begin, task, tools)
-    except Forbidden as failure:
-        return ReviewResult(delivery=PostStatus.FAILED, reason=str(failure), missing=(failure.permission,))
-    except HeadMoved as failure:
-        return ReviewResult(delivery=PostStatus.HEAD_MOVED, reason=str(failure))
+        pull = await in_thread(check_out, task, tools)
+        state = await in_thread(remembered_state, task, pull, tools.forge)
+    except _NothingToReview as reason:
+        return ReviewResult(delivery=PostStatus.NOTHING, reason=str(reason))
     except (ForgeFailure, CannotFetch) as failure:
-        return ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
-    if isinstance(begun, ReviewResult):
-        return begun
-    report = await tools.suggest(begun.states, begun.given())
+        delivery = PostStatus.HEAD_MOVED if isinstance(failure, HeadMoved) else PostStatus.FAILED
+        return ReviewResult(delivery=delivery, reason=str(failure), missing=_missing(failure))
+    report = await tools.suggest(pull.states, _options(pull.states, state))
     tools.progress.phase("posting", 1)
-    landing = await in_thread(_landing, begun, report, tools)
-    return landing.with_commit_result(await in_thread(deliver, begun, report, tools, landing.aimed))
+    made = await in_thread(commit, pull, report, tools)
+    mode = tools.commits(pull.states).mode
+    reviewed = await in_thread(
+        publish, pull, report, tools, partial(_after_commit, made=made, mode=mode), state
+    )
+    return _with_commit(reviewed, made)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """A pull request whose review has begun.
+def check_out(task: ReviewPullRequest, tools: ReviewDependencies) -> CheckedOut:
+    """Read the pull request and its comments, and check out its base and head.
 
-    Attributes:
-        task: The task.
-        states: Its base and head.
-        remembered: Its stored state; empty if its comments may not be read.
-        unreadable: Why its comments may not be read; None if they may.
-    """
-
-    task: ReviewPullRequest
-    states: States
-    remembered: State = field(default_factory=State)
-    unreadable: Forbidden | None = None
-
-    def given(self) -> RunOptions:
-        """Return the options for the run."""
-        return replace(
-            self.states.given(),
-            is_unchanged=lambda member, source: is_unchanged(self.remembered, member, source),
-        )
-
-
-def _begin(task: ReviewPullRequest, tools: ReviewDependencies) -> Begun | ReviewResult:
-    """Read the pull request; return a result if there is nothing to review."""
-    pull = tools.forge.pull_request(task.number)
-    if not pull.is_open:
-        return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
-    is_overtaken = pull.head_sha != task.head_sha
-    if is_overtaken:
-        task = _overtaken(task, pull.head_sha, tools.forge)
-    tools.progress.phase("fetching the pull request", 1)
-    states = tools.open_states(task)
-    try:
-        existing = tools.forge.existing(task.number)
-    except Forbidden as failure:
-        return Begun(task=task, states=states, unreadable=failure)
-    if sum(not one.is_minimised for one in own_summaries(existing)) > 1:
-        states = replace(states, notes=(*states.notes, _SEVERAL_SUMMARIES.format(existing.viewer.login)))
-    if not is_overtaken and _is_own_commit(task, states.message, existing, tools.forge):
-        return ReviewResult(delivery=PostStatus.NOTHING, reason="The head commit is the bot's own.")
-    remembered = remember(existing)
-    if remembered.is_ignored:
-        return ReviewResult(delivery=PostStatus.NOTHING, reason=_IGNORED)
-    return Begun(task=task, states=states, remembered=remembered)
-
-
-def _overtaken(task: ReviewPullRequest, head: str, forge: Forge) -> ReviewPullRequest:
-    """Return the task at the current head if only the bot's own commits led to it.
+    If only the bot's own commits followed the task's head, the current head is checked out.
 
     Raises:
-        HeadMoved: Someone else's commit led to it; the run for that commit will report.
+        _NothingToReview: The pull request is closed.
+        HeadMoved: Someone else's commit followed; the run for that commit will report.
+        CannotFetch: The commits could not be fetched.
     """
+    forge = tools.forge
+    current = forge.pull_request(task.number)
+    if not current.is_open:
+        raise _NothingToReview("The pull request has been closed.")
+    existing, unreadable = _NOTHING_READ, None
     try:
         existing = forge.existing(task.number)
-    except Forbidden:  # then the bot has written nothing there
-        raise HeadMoved(head) from None
-    if not is_followed_by_own(forge, existing, task.head_sha, head):
-        raise HeadMoved(head)
-    return replace(task, head_sha=head)
+    except Forbidden as failure:
+        unreadable = failure
+    if current.head_sha != task.head_sha:
+        if unreadable or not is_followed_by_own(forge, existing, task.head_sha, current.head_sha):
+            raise HeadMoved(current.head_sha)
+        task = replace(task, head_sha=current.head_sha)
+    tools.progress.phase("fetching the pull request", 1)
+    return CheckedOut(task=task, states=tools.open_states(task), existing=existing, unreadable=unreadable)
 
 
-def _is_own_commit(task: ReviewPullRequest, message: str, existing: Existing, forge: Forge) -> bool:
-    """Return whether the head commit is the bot's own, which needs no review. The author is queried last."""
-    if COMMIT_TRAILER not in message:
-        return False
-    return is_certainly_own(forge.commit(task.head_sha), task.head_sha, existing)
+def remembered_state(task: ReviewPullRequest, pull: CheckedOut, forge: Forge) -> State:
+    """Return the stored state of a pull request; empty if its comments may not be read.
+
+    Raises:
+        _NothingToReview: The task's head is the bot's own commit, or the bot is paused on the pull request.
+    """
+    may_be_own = task.head_sha == pull.task.head_sha and COMMIT_TRAILER in pull.states.message
+    if may_be_own and is_certainly_own(forge.commit(task.head_sha), task.head_sha, pull.existing):
+        raise _NothingToReview("The head commit is the bot's own.")
+    state = remember(pull.existing)
+    if state.is_ignored:
+        raise _NothingToReview(_IGNORED)
+    return state
 
 
-def _landing(begun: Begun, report: Report, tools: ReviewDependencies) -> CommitStep:
-    return CommitStep(
-        forge=tools.forge,
-        number=begun.task.number,
-        head=begun.task.head_sha,
-        states=begun.states,
-        report=report,
-        languages=tools.languages,
-        limits=tools.limits,
-        settings=tools.commits(begun.states),
-    )
+def _options(states: States, state: State) -> RunOptions:
+    """Return the options for a run that skips the members whose stored outcome is still valid."""
+    return replace(states.given(), is_unchanged=lambda member, source: is_unchanged(state, member, source))
 
 
-def _as_it_is(wanted: DesiredState) -> DesiredState:
-    return wanted
+def commit(pull: CheckedOut, report: Report, tools: ReviewDependencies) -> PublishResult | None:
+    """Commit the green tests that were neither rejected nor committed before, if the mode says so.
+
+    Returns:
+        What came of it; None if there was nothing to commit.
+    """
+    forge, number, settings = tools.forge, pull.task.number, tools.commits(pull.states)
+    if settings.mode is Mode.SUGGEST:
+        return None
+    try:
+        state = remember(forge.existing(number))
+        done = {*state.rejected, *state.applied}
+        order = PublishOrder(
+            head=pull.task.head_sha,
+            suggestions=tuple(
+                one
+                for one in report.suggestions
+                if one.is_green and content_digest(one.member, one.code) not in done
+            ),
+            tree=pull.states.head_tree,
+            languages=tools.languages,
+            settings=settings,
+            marking=Marking.of(report, marks=settings.mark_tests),
+            removals=tuple(removals(report.earlier)),
+        )
+        if not order.suggestions and not order.removals:
+            return None
+        made = publish_for(forge, order, forge.pull_request(number))
+    except ForgeFailure as failure:
+        return PublishResult(status=PublishStatus.FAILED, reason=str(failure))
+    if made.commit is not None and settings.mode is Mode.COMMIT:
+        with suppress(ForgeFailure):
+            forge.await_head(number, made.commit.sha)
+    return made
 
 
-def deliver(
-    begun: Begun,
+def publish(
+    pull: CheckedOut,
     report: Report,
     tools: ReviewDependencies,
-    aimed: Callable[[DesiredState], DesiredState] = _as_it_is,
+    adjusted: Callable[[DesiredState], DesiredState],
+    state: State = _NO_STATE,
 ) -> ReviewResult:
     """Post a report to the pull request and return the result.
 
     Args:
-        begun: The pull request.
+        pull: The pull request.
         report: The report of the run.
         tools: The clients.
-        aimed: Adjusts the desired state of a full review to the one that is wanted here.
+        adjusted: Returns the desired state that is wanted here, given that of a full review. Pure.
+        state: The stored state that the run was given.
     """
-    posting = PostProgress(notes=dict.fromkeys(begun.states.notes))
-    wanted = aimed(_wanted(begun, report, tools, posting))
-    data = _Told(begun, report, posting)
-    try:
-        if begun.unreadable is not None:
-            raise begun.unreadable
-        post(tools.forge, begun.task.number, wanted, tools.limits, posting)
-    except HeadMoved as failure:
-        return data.reviewed(PostStatus.HEAD_MOVED, failure)
-    except Forbidden as failure:
-        posting.settled = posting.settled or _settled_alone(wanted, tools.limits)
-        return data.reviewed(PostStatus.NOT_ALLOWED, failure, (failure.permission,))
-    except ForgeFailure as failure:
-        return data.reviewed(PostStatus.FAILED, failure)
-    return data.reviewed(PostStatus.POSTED)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """Builds the result of a review, however it ended."""
-
-    begun: Begun
-    report: Report
-    posting: PostProgress
-
-    def reviewed(
-        self, delivery: PostStatus, failure: ForgeFailure | None = None, missing: tuple[str, ...] = ()
-    ) -> ReviewResult:
-        """Return the result with a status."""
-        return ReviewResult(
-            delivery=delivery,
-            report=self.report,
-            settled=self.posting.settled,
-            reason="" if failure is None else str(failure),
-            missing=missing,
-            notes=tuple(self.posting.notes),
-            is_read_only=self.begun.task.has_small_token,
+    posting = PostProgress(notes=dict.fromkeys(pull.states.notes))
+    if sum(not one.is_minimised for one in own_summaries(pull.existing)) > 1:
+        posting.note((_SEVERAL_SUMMARIES.format(pull.existing.viewer.login),))
+    files = _shown_files(pull.task.number, report, tools.forge, posting)
+    changes = _suggested_changes(pull, report, files, tools)
+    wanted = adjusted(
+        DesiredState(
+            head=pull.task.head_sha,
+            outcomes=outcomes_of(report, state, files, changes),
+            has_news=bool(report.earlier),
         )
-
-
-def _wanted(begun: Begun, report: Report, tools: ReviewDependencies, posting: PostProgress) -> DesiredState:
-    """Return the desired state of the pull request, given the report."""
-    states, files = begun.states, _shown_files(begun.task.number, report, tools.forge, posting)
-    changes = {}
-    if files:  # otherwise the diff shows none of them, and head need not be listed
-        changes = suggested_changes(report.suggestions, files, _edits_of(states, report, tools))
-    places = Places(files=files, changes={content: change.anchor for content, change in changes.items()})
-    view = _view(begun, tools)
-    committable = {content: SuggestedChange(text=change.text) for content, change in changes.items()}
+    )
+    view = View(
+        project=pull.task.repository.rpartition("/")[2],
+        command=("testsmith", "suggest", "--base", pull.task.base_ref, *tools.repeated),
+        commands=tools.commands,
+    )
+    changed_texts = {content: change.text for content, change in changes.items()}
 
     def write(settled: Reconciled, before: str) -> Texts:
-        return texts(report, settled, view, committable, before)
+        return texts(report, settled, view, changed_texts, before)
 
-    return DesiredState(
-        head=begun.task.head_sha,
-        outcomes=outcomes_of(report, begun.remembered, places),
-        write=write,
-        has_news=bool(report.earlier),
+    failure: ForgeFailure | None = pull.unreadable
+    if failure is None:
+        try:
+            post(tools.forge, pull.task.number, wanted, tools.limits, write, posting)
+        except ForgeFailure as error:
+            failure = error
+    if isinstance(failure, Forbidden) and posting.settled is None:  # number the proposals all the same
+        posting.settled = reconcile(_NOTHING_READ, wanted, tools.limits)
+    return ReviewResult(
+        delivery=_delivery(failure),
+        report=report,
+        settled=posting.settled,
+        reason="" if failure is None else str(failure),
+        missing=_missing(failure),
+        notes=tuple(posting.notes),
+        is_read_only=pull.task.has_small_token,
     )
-
-
-def _edits_of(
-    states: States, report: Report, tools: ReviewDependencies
-) -> Callable[[Suggestion], Sequence[FileEdit]]:
-    """Return a function that computes the edits a single suggestion makes to the files of head."""
-    marking = Marking.of(report, marks=tools.commits(states).mark_tests)
-    tree, languages = states.head_tree, tools.languages
-    return lambda suggestion: plan_edits([suggestion], tree, languages, marking).edits
 
 
 def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgress) -> Mapping[str, ShownFile]:
@@ -296,15 +295,59 @@ def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgres
     return {}
 
 
-def _view(begun: Begun, tools: ReviewDependencies) -> View:
-    repository = begun.task.repository
-    return View(
-        project=repository.rpartition("/")[2],
-        command=("testsmith", "suggest", "--base", begun.task.base_ref, *tools.repeated),
-        commands=tools.commands,
+def _suggested_changes(
+    pull: CheckedOut, report: Report, files: Mapping[str, ShownFile], tools: ReviewDependencies
+) -> Mapping[str, PlacedChange]:
+    if not files:  # otherwise head need not be listed
+        return {}
+    marking = Marking.of(report, marks=tools.commits(pull.states).mark_tests)
+    tree = pull.states.head_tree
+    return suggested_changes(
+        report.suggestions, files, lambda one: plan_edits([one], tree, tools.languages, marking).edits
     )
 
 
-def _settled_alone(wanted: DesiredState, limits: PostLimits) -> Reconciled:
-    """Return the numbers of the proposals if no comments can be read."""
-    return reconcile(Existing(viewer=Viewer(login="")), wanted, limits)
+def _delivery(failure: ForgeFailure | None) -> PostStatus:
+    match failure:
+        case None:
+            return PostStatus.POSTED
+        case HeadMoved():
+            return PostStatus.HEAD_MOVED
+        case Forbidden():
+            return PostStatus.NOT_ALLOWED
+        case _:
+            return PostStatus.FAILED
+
+
+def _missing(failure: Exception | None) -> tuple[str, ...]:
+    return (failure.permission,) if isinstance(failure, Forbidden) else ()
+
+
+def _after_commit(wanted: DesiredState, made: PublishResult | None, mode: Mode) -> DesiredState:
+    """Return the desired state once tests were committed: those are not proposed as well."""
+    if made is None:
+        return wanted
+    there = (*made.suggestions, *made.standing)
+    contents = frozenset(content_digest(one.member, one.code) for one in there)
+    wishes = replace(wanted.wishes, applied=wanted.wishes.applied | contents, place=made.place)
+    wanted = replace(wanted, wishes=wishes, has_news=wanted.has_news or made.commit is not None)
+    if made.commit is not None and mode is Mode.COMMIT:
+        wanted = replace(wanted, head=made.commit.sha)
+    return wanted
+
+
+def _with_commit(reviewed: ReviewResult, made: PublishResult | None) -> ReviewResult:
+    """Return the result of the review with the result of the commit added."""
+    if made is None:
+        return reviewed
+    missing = ("contents: write",) if made.status is PublishStatus.NOT_ALLOWED else ()
+    unplaced = (f"The tests of `{one.member}` were not committed: {one.reason}." for one in made.unplaced)
+    reason = (made.reason,) if made.reason and made.status is not PublishStatus.MOVED else ()
+    return replace(
+        reviewed,
+        notes=(*reviewed.notes, *reason, *unplaced),
+        missing=(*reviewed.missing, *missing),
+        patch=made.patch,
+        commit="" if made.commit is None else made.commit.sha,
+        follow_up=None if made.pull is None else made.pull.number,
+    )

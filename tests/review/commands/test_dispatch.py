@@ -388,6 +388,15 @@ def test_a_push_that_breaks_nothing__is_proven_again_and_committed(at: Stage) ->
     assert "def test_size" in committed(at)
 
 
+def test_a_push_at_each_proof__commits_nothing(at: Stage) -> None:
+    pushes = iter(range(9))
+    at.while_proving = lambda: at.push({"README.md": f"{next(pushes)}\n"})
+    done = at.command("/testsmith apply 1 2")
+    assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
+    assert "went on twice" in done.answers[0]
+    assert "def test_size" in done.answers[0], "the patch"
+
+
 PUSHED = {"shop/cart.py": module("add", "size", "drop", "fresh")}
 
 

@@ -62,7 +62,7 @@ def annotations_of(reviewed: ReviewResult) -> tuple[Annotation, ...]:
 def _annotations(reviewed: ReviewResult, report: Report) -> Iterator[Annotation]:
     found = found_in(report, reviewed.settled)
     proposals = () if reviewed.settled is None else reviewed.settled.proposals
-    anchors = {one.draft.content: one.draft.anchor for one in proposals}
+    anchors = {one.content: one.anchor for one in proposals}
     for content in (row.content for row in account(report, reviewed.settled).rows):
         if content in found:
             yield _annotation(found[content], anchors.get(content))

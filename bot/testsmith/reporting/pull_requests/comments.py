@@ -15,7 +15,6 @@ import html
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from testsmith.forge.comment_markers import BODY_LIMIT, DIGEST, length
 from testsmith.model import Member, Origin, Suggestion
@@ -115,29 +114,15 @@ _LISTED_END = f"{_LISTED}end -->"
 _MARK_END = " -->"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SuggestedChange:
-    """A change of a test file that a reviewer can commit from a comment on its lines.
-
-    Attributes:
-        text: The replacement of those lines: the same lines plus the added ones. Lines end with a line feed,
-            except for the last one.
-    """
-
-    text: str
-
-
-def suggestion_comment(
-    suggestion: Suggestion, member: Member, view: View, change: SuggestedChange | None = None
-) -> str:
+def suggestion_comment(suggestion: Suggestion, member: Member, view: View, change: str = "") -> str:
     """Return the review comment for one suggestion, within GitHub's size limit.
 
     Args:
         suggestion: The suggestion, with its number on the pull request.
         member: Its member.
         view: How a reader can reproduce it.
-        change: The suggested change. Left out for questions, if it cannot be shown exactly, or if it is too
-            long.
+        change: On a test file, the text that replaces the comment's lines when a reviewer commits it. Left
+            out for questions, if it cannot be shown exactly, or if it is too long.
     """
     title = facts_line((_name(member), *title_words(suggestion, member)))
     heading = f"**{inline(title[:1])}**{inline(title[1:])}"
@@ -158,8 +143,8 @@ def suggestion_comment(
     return next(comment for comment in comments if length(comment) <= COMMENT_LIMIT)
 
 
-def _committable(suggestion: Suggestion, change: SuggestedChange | None) -> str:
-    block = change_block(change.text) if change and suggestion.is_green else ""
+def _committable(suggestion: Suggestion, change: str) -> str:
+    block = change_block(change) if change and suggestion.is_green else ""
     lead = "The test file is part of this pull request; this change adds the tests to it."
     return f"{lead}\n\n{block}" if block else ""
 

@@ -154,7 +154,7 @@ def _posted(reviewed: ReviewResult) -> frozenset[str]:
         return frozenset()
     with_comment = {ShownWhere.NEW, ShownWhere.STANDING}
     proposals = reviewed.settled.proposals
-    return frozenset(one.draft.content for one in proposals if one.posting in with_comment)
+    return frozenset(one.content for one in proposals if one.posting in with_comment)
 
 
 def _fitting(blocks: Iterable[str], room: int) -> Iterator[str]:

@@ -58,7 +58,7 @@ class NumberedSuggestion:
 def found_in(report: Report, settled: Reconciled | None = None) -> dict[str, NumberedSuggestion]:
     """Return the suggestions of a run, by content digest."""
     members = {member.id: member for member in report.members}
-    numbers = {} if settled is None else {one.draft.content: one.number for one in settled.proposals}
+    numbers = {} if settled is None else {one.content: one.number for one in settled.proposals}
     found = dict[str, NumberedSuggestion]()
     for one in report.suggestions:
         content = content_digest(one.member, one.code)

@@ -13,7 +13,6 @@ from testsmith.forge.reconcile import Reconciled, ShownWhere, Texts
 from testsmith.model import Report, Suggestion
 from testsmith.reporting.phrases import count
 from testsmith.reporting.pull_requests.comments import (
-    SuggestedChange,
     folds_in,
     listed_fold,
     suggestion_comment,
@@ -40,7 +39,7 @@ def texts(
     report: Report,
     settled: Reconciled,
     view: View,
-    changes: Mapping[str, SuggestedChange],
+    changes: Mapping[str, str],
     before: str = "",
 ) -> Texts:
     """Return the texts for a pull request.
@@ -49,16 +48,16 @@ def texts(
         report: The report of the run.
         settled: The numbers and locations of its suggestions, and the state to store.
         view: How a reader can reproduce it.
-        changes: Suggested changes by content digest, for suggestions with a comment on the test file.
+        changes: By content digest, the text that replaces the lines of a comment on a test file.
         before: The current body of the summary comment, from which the code of unchanged suggestions without
             a comment is copied.
     """
     found = found_in(report, settled)
-    contents = [one.draft.content for one in settled.proposals if one.posting is ShownWhere.NEW]
+    contents = [one.content for one in settled.proposals if one.posting is ShownWhere.NEW]
     new = {content: found[content] for content in contents}
     return Texts(
         comments={
-            content: suggestion_comment(one.suggestion, one.member, view, changes.get(content))
+            content: suggestion_comment(one.suggestion, one.member, view, changes.get(content, ""))
             for content, one in new.items()
         },
         summary=_summary(report, settled, view, folds_in(before)),
@@ -95,7 +94,7 @@ def _listed(
     view: View,
     carried: Mapping[str, str],
 ) -> Iterator[_Listed]:
-    postings = {one.draft.content: one.posting for one in settled.proposals}
+    postings = {one.content: one.posting for one in settled.proposals}
     for content in (row.content for row in data.rows):
         posting = postings.get(content)
         if posting is ShownWhere.LISTED:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from testsmith.events import HandleCommentCommands
 from testsmith.forge.comment_markers import is_same_login
@@ -26,7 +26,7 @@ from testsmith.forge.interface import (
 )
 from testsmith.forge.reconcile import own_answers, own_suggestions
 from testsmith.forge.review_result import PostStatus, ReviewResult
-from testsmith.forge.slash_commands import COMMANDS, InvalidCommand, SlashCommand, Verb
+from testsmith.forge.slash_commands import COMMANDS, SlashCommand, Verb
 from testsmith.git.fetch import CannotFetch
 from testsmith.reporting.pull_requests.replies import (
     about,
@@ -135,28 +135,47 @@ async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> Re
     pull = await in_thread(tools.forge.pull_request, task.number)
     if not pull.is_open:
         return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
-    session = CommandSession(task, tools, pull)
-    existing = await session.existing()
+    existing = await in_thread(tools.forge.existing, task.number)
     if task.comment in own_answers(existing):
         return ReviewResult(delivery=PostStatus.NOTHING, reason="The comment was answered by an earlier run.")
     if is_same_login(task.commander, existing.viewer.login):
         await in_thread(tools.forge.react, said(task), Reaction.REFUSED)
         return ReviewResult(delivery=PostStatus.NOTHING, reason=_OWN_LOGIN.format(task.commander))
-    answer, orders = _Answer(), task.orders
-    if orders.are_too_many:
-        answer.refuse(too_many_words(len(orders.lines)))
+    session, orders = CommandSession(task, tools, pull, existing), task.orders
+    refusals = [too_many_words(len(orders.lines))] if orders.are_too_many else []
     misread = () if orders.are_too_many else orders.misread
-    for line in misread:
-        answer.refuse(about(line, misread_words(line)))
-    for command in _in_order(orders.commands):
-        answer.take(command, await _done(session, command))
+    refusals += [about(line, misread_words(line)) for line in misread]
+    results = [(command, await _done(session, command)) for command in _in_order(orders.commands)]
+    hints = list[str]()
     is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
     if is_fork and any(COMMANDS[command.verb].runs_code for command in orders.commands):
-        not_installed = "" if tools.installs_forks else _NOT_INSTALLED
-        answer.parts.append(_OF_COMMIT.format(pull.head_sha) + not_installed)
+        hints.append(_OF_COMMIT.format(pull.head_sha) + ("" if tools.installs_forks else _NOT_INSTALLED))
     if misread and not any(command.verb is Verb.HELP for command in orders.commands):
-        answer.parts.append(help_words())
-    return await in_thread(_end, session, answer)
+        hints.append(help_words())
+    told = [
+        words for command, one in results for words in (about(command, one.words), patch_words(one.patch))
+    ]
+    is_done = not refusals and all(one.is_done for _, one in results)
+    await in_thread(_reply, session, (*refusals, *told, *hints), is_done)
+    return _result(results)
+
+
+def _reply(session: CommandSession, parts: Sequence[str], is_done: bool) -> None:
+    """Post the reply and the final reaction."""
+    task, forge = session.task, session.tools.forge
+    if any(parts):
+        forge.answer(task.number, said(task), reply(task.comment, parts))
+    forge.react(said(task), Reaction.DONE if is_done else Reaction.REFUSED)
+
+
+def _result(results: Sequence[tuple[SlashCommand, CommandResult]]) -> ReviewResult:
+    """Return the latest result of posting, with a note about each command."""
+    latest = ReviewResult(delivery=PostStatus.POSTED)
+    patch, notes = "", list[str]()
+    for command, one in results:
+        latest, patch = one.reviewed or latest, one.patch or patch
+        notes.append(f"{command}: {'done' if one.is_done else 'not done'}")
+    return replace(latest, notes=(*latest.notes, *notes), patch=patch or latest.patch)
 
 
 def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
@@ -171,45 +190,5 @@ async def _done(session: CommandSession, command: SlashCommand) -> CommandResult
         return await handle_command(session, command)
     except CannotFetch as failure:
         return CommandResult(is_done=False, words=sentences([str(failure)]))
-
-
-@dataclass(slots=True)
-class _Answer:
-    """The reply so far.
-
-    Attributes:
-        parts: Markdown texts.
-        is_done: Whether everything was done.
-        reviewed: The latest result of posting; None if nothing was posted.
-        notes: Sentences for the log and the job summary.
-        patch: Changes that could not be committed.
-    """
-
-    parts: list[str] = field(default_factory=list)
-    is_done: bool = True
-    reviewed: ReviewResult | None = None
-    notes: list[str] = field(default_factory=list)
-    patch: str = ""
-
-    def refuse(self, words: str) -> None:
-        """Add the reason why something is not done."""
-        self.parts.append(words)
-        self.is_done = False
-
-    def take(self, command: SlashCommand | InvalidCommand, data: CommandResult) -> None:
-        """Add the result of a command."""
-        self.parts += [about(command, data.words), patch_words(data.patch)]
-        self.patch = data.patch or self.patch
-        self.is_done = self.is_done and data.is_done
-        self.reviewed = data.reviewed or self.reviewed
-        self.notes.append(f"{command}: {'done' if data.is_done else 'not done'}")
-
-
-def _end(session: CommandSession, answer: _Answer) -> ReviewResult:
-    """Post the reply and the final reaction."""
-    task, forge = session.task, session.tools.forge
-    if any(answer.parts):
-        forge.answer(task.number, said(task), reply(task.comment, answer.parts))
-    forge.react(said(task), Reaction.DONE if answer.is_done else Reaction.REFUSED)
-    done = answer.reviewed or ReviewResult(delivery=PostStatus.POSTED)
-    return replace(done, notes=(*done.notes, *answer.notes), patch=answer.patch or done.patch)
+    finally:
+        session.just_read = None

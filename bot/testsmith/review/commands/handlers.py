@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from testsmith.forge.comment_markers import content_digest
-from testsmith.forge.interface import PullRequest
 from testsmith.forge.pr_state import StateEntry
 from testsmith.forge.reconcile import Decisions, DesiredState
 from testsmith.forge.slash_commands import SlashCommand, Verb
 from testsmith.model import Candidate, Member, Repair, Report, Suggestion
 from testsmith.pipeline import RunOptions
-from testsmith.publish import PublishOrder, PublishResult
+from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
 from testsmith.reporting.pull_requests.replies import explanation, help_words, sentences
 from testsmith.reporting.rendering import View
 from testsmith.review.commands.session import (
@@ -25,13 +24,16 @@ from testsmith.review.commands.session import (
     command_result,
     say_which,
 )
-from testsmith.review.commit_tests import commit_proven
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions
 from testsmith.review.review_pull_request import review
+from testsmith.tasks import in_thread
 from testsmith.test_files.plan import Marking
 
 _GONE = "its member is no more what the pull request changes"
 _LESS = "not all of its tests hold any more"
+_MOVED_TWICE = (
+    "The branch went on twice while the tests were proven, so nothing was committed. Try again later."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +176,7 @@ def _means(name: str, member: Member) -> bool:
 
 async def _suggest_untouched(session: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
     """Process members outside the change."""
-    tree = (await session.begun()).states.head_tree
+    tree = (await session.checked_out()).states.head_tree
     files = tuple(name for name in names if tree.entry(posixpath.normpath(name)) is not None)
     paths = (*files, *(() if len(files) == len(names) else (_EVERYTHING,)))
     report = await session.run(lambda _: True, RunOptions(paths=paths, only=tuple(names)))
@@ -289,14 +291,15 @@ def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
 
 async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Proven]) -> CommandResult:
     """Commit verified suggestions; if the branch has moved, verify them on the new head, once."""
-
-    async def prove(head: str) -> tuple[PublishOrder, PullRequest] | None:
-        await session.move_to(head)
+    forge = session.tools.forge
+    made = await in_thread(publish_for, forge, await _order(session, proven), session.pull)
+    if made.status is PublishStatus.MOVED:
+        await session.move_to(made.found)
         again = await prove_again(session, chosen.standings)
-        is_proven = all(one.suggestion for one in again)
-        return (await _order(session, again), session.pull) if is_proven else None
-
-    made = await commit_proven(session.tools.forge, await _order(session, proven), session.pull, prove)
+        if all(one.suggestion for one in again):
+            made = await in_thread(publish_for, forge, await _order(session, again), session.pull)
+            if made.status is PublishStatus.MOVED:
+                made = replace(made, status=PublishStatus.RACE_LOST, reason=_MOVED_TWICE)
     committed = {one.number for one in made.suggestions}
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
     left = _uncommitted(chosen, made)
@@ -319,14 +322,14 @@ def _uncommitted(chosen: Chosen, made: PublishResult) -> Chosen:
 
 
 async def _order(session: CommandSession, proven: Sequence[Proven]) -> PublishOrder:
-    begun, tools = await session.begun(), session.tools.review
-    settings = tools.commits(begun.states)
+    states, tools = (await session.checked_out()).states, session.tools.review
+    settings = tools.commits(states)
     members = [one.member for one in proven if one.member is not None]
     marking = Marking.of_members(members, tools.languages, marks=settings.mark_tests)
     return PublishOrder(
         head=session.pull.head_sha,
         suggestions=tuple(one.suggestion for one in proven if one.suggestion is not None),
-        tree=begun.states.head_tree,
+        tree=states.head_tree,
         languages=tools.languages,
         settings=settings,
         marking=replace(marking, failing=known_failing(proven)),

@@ -17,7 +17,7 @@ from testsmith.model import Report
 from testsmith.pipeline import RunOptions
 from testsmith.reporting.pull_requests.replies import sentences
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions, stand_of
-from testsmith.review.review_pull_request import Begun, ReviewDependencies, deliver
+from testsmith.review.review_pull_request import CheckedOut, ReviewDependencies, publish
 from testsmith.settings import Role
 from testsmith.tasks import in_thread
 
@@ -69,19 +69,24 @@ class CommandSession:
         task: The commands.
         tools: The clients.
         pull: The pull request when the commands were read; its head is pinned.
+        existing: Its comments and reviews at that time.
 
     Attributes:
         task: The commands.
         tools: The clients.
         pull: The pull request, at the pinned head.
+        just_read: Its comments and reviews, if nothing was done since they were read.
         may_write: Returns whether a login has write access; each is looked up once.
     """
 
-    def __init__(self, task: HandleCommentCommands, tools: CommandDependencies, pull: PullRequest) -> None:
+    def __init__(
+        self, task: HandleCommentCommands, tools: CommandDependencies, pull: PullRequest, existing: Existing
+    ) -> None:
         self.task = task
         self.tools = tools
         self.pull = pull
-        self._begun: Begun | None = None
+        self.just_read: Existing | None = existing
+        self._checked_out: CheckedOut | None = None
         self.may_write = cache(lambda login: tools.forge.role(login).covers(Role.WRITE))
 
     def review_task(self) -> ReviewPullRequest:
@@ -101,28 +106,26 @@ class CommandSession:
     async def move_to(self, head: str) -> None:
         """Pin another head, after the branch has moved."""
         self.pull = replace(await in_thread(self.tools.forge.pull_request, self.pull.number), head_sha=head)
-        self._begun = None
-
-    async def existing(self) -> Existing:
-        """Return the current comments and reviews."""
-        return await in_thread(self.tools.forge.existing, self.pull.number)
+        self._checked_out = None
 
     async def stand(self) -> PostedSuggestions:
         """Return the currently posted suggestions."""
-        existing = await self.existing()
+        existing, self.just_read = self.just_read, None
+        if existing is None:
+            existing = await in_thread(self.tools.forge.existing, self.pull.number)
         return await in_thread(stand_of, existing, self.may_write)
 
-    async def begun(self) -> Begun:
+    async def checked_out(self) -> CheckedOut:
         """Return the checkouts of the pinned head.
 
         Raises:
             CannotFetch: The commits could not be fetched.
         """
-        if self._begun is None:
+        if self._checked_out is None:
             task = self.review_task()
             states = await in_thread(self.tools.review.open_states, task)
-            self._begun = Begun(task=task, states=states)
-        return self._begun
+            self._checked_out = CheckedOut(task=task, states=states)
+        return self._checked_out
 
     async def run(self, members: Callable[[str], bool], wanted: RunOptions | None = None) -> Report:
         """Generate and verify tests for some members only.
@@ -131,8 +134,7 @@ class CommandSession:
             members: Returns whether a member id is processed.
             wanted: Additional options for the run.
         """
-        begun = await self.begun()
-        states = begun.states.given()
+        states = (await self.checked_out()).states
         given = replace(
             wanted or RunOptions(),
             repository=states.repository,
@@ -140,16 +142,16 @@ class CommandSession:
             is_unchanged=lambda member, _: not members(member),
             reason=_NOT_ASKED,
         )
-        return await self.tools.review.suggest(begun.states, given)
+        return await self.tools.review.suggest(states, given)
 
     async def remember(self, wishes: Decisions) -> ReviewResult:
         """Store decisions in the pull request's state, and update its comments."""
         report = await self.run(lambda _: False)
         return await self.post(report, lambda wanted: _only_wishes(wanted, wishes))
 
-    async def post(self, report: Report, aimed: Callable[[DesiredState], DesiredState]) -> ReviewResult:
-        """Post a report, with the desired state adjusted by `aimed`."""
-        return await in_thread(deliver, await self.begun(), report, self.tools.review, aimed)
+    async def post(self, report: Report, adjusted: Callable[[DesiredState], DesiredState]) -> ReviewResult:
+        """Post a report; see `publish`."""
+        return await in_thread(publish, await self.checked_out(), report, self.tools.review, adjusted)
 
 
 def _only_wishes(wanted: DesiredState, wishes: Decisions) -> DesiredState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +18,12 @@ from fakes.github.state import Token
 from fakes.reports import a_member, a_suggestion
 from fakes.stage import Stage, stage
 from testsmith.forge.github import Connection, GitHub
-from testsmith.forge.interface import PullRequest
 from testsmith.git.fetch import open_checkout
 from testsmith.git.repository import Repository
 from testsmith.git.trees import OverlaidTree
 from testsmith.languages.registry import languages
 from testsmith.model import GeneratedTest, Label, StaleTestAction, Suggestion
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
-from testsmith.review.commit_tests import commit_proven
 from testsmith.settings import CommitSettings, Mode, Secret
 from testsmith.test_files.plan import Marking
 
@@ -288,43 +285,6 @@ def test_moved__a_push_between(site: Site) -> None:
     theirs = site.at.push({"other.py": "1\n"})
     done = commit(site.forge(), order)
     assert (done.status, done.found, site.head) == (PublishStatus.MOVED, theirs, theirs)
-    forge = site.forge()
-    assert asyncio.run(commit_proven(forge, order, forge.pull_request(1))).status is PublishStatus.MOVED
-
-
-def test_moved__proven_again_and_committed(site: Site) -> None:
-    forge = site.forge()
-    order = site.order()
-    theirs = site.at.push({"other.py": "1\n"})
-    asked: list[str] = []
-
-    async def prove(head: str) -> tuple[PublishOrder, PullRequest] | None:
-        asked.append(head)
-        site.fetch()
-        return site.order(), forge.pull_request(1)
-
-    done = asyncio.run(commit_proven(forge, order, forge.pull_request(1), prove))
-    assert (done.status, asked) == (PublishStatus.DONE, [theirs])
-    assert site.at.shop.git.between(theirs, site.head) == (site.head,)
-
-
-@pytest.mark.parametrize(
-    ("again", "outcome"), [(True, PublishStatus.RACE_LOST), (False, PublishStatus.MOVED)]
-)
-def test_moved__twice_or_no_longer_proven(site: Site, *, again: bool, outcome: PublishStatus) -> None:
-    forge = site.forge()
-    order = site.order()
-    site.at.push({"other.py": "1\n"})
-
-    async def prove(_: str) -> tuple[PublishOrder, PullRequest] | None:
-        site.fetch()
-        proven = site.order()
-        site.at.push({"other.py": "2\n"})
-        return (proven, forge.pull_request(1)) if again else None
-
-    done = asyncio.run(commit_proven(forge, order, forge.pull_request(1), prove))
-    assert done.status is outcome
-    assert done.reason
     assert PATH in done.patch
 
 
