@@ -337,7 +337,7 @@ def test_texts__offer_to_commit_where_the_test_file_is_in_the_diff() -> None:
     comment = planned.texts.comments[content_of(first)]
     assert (
         "The test file is part of this pull request; this change adds the tests to it.\n\n"
-        f"````suggestion\n{change.text}\n````\n"
+        f"````suggestion\n{change}\n````\n"
     ) in comment
 
 
