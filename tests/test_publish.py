@@ -126,7 +126,7 @@ def test_commit__tests_are_on_the_branch(site: Site) -> None:
     done = site.commit(suggestion(), suggestion("size", label=Label.QUESTION))
     assert (done.status, done.reason, done.patch) == (PublishStatus.DONE, "", "")
     assert done.commit
-    assert done.commit.sha == site.head
+    assert done.commit == site.head
     assert site.at.shop.git.between(before, site.head) == (site.head,)
     assert site.text(PATH) == suggestion().code
     assert [one.member for one in done.suggestions] == ["shop/cart.py::add"]

@@ -19,7 +19,6 @@ from testsmith.forge.commits import (
     CannotOpenPulls,
     CommittingForge,
     FileChange,
-    MadeCommit,
     NewCommit,
     OwnPull,
     PullText,
@@ -93,7 +92,7 @@ class PublishResult:
     Attributes:
         status: The outcome.
         reason: Why not everything was done and what to do; empty if all was.
-        commit: The commit; None if none was made.
+        commit: Full object id of the commit; empty if none was made.
         pull: The bot's pull request with the commit; None if there is none.
         suggestions: The suggestions in the commit.
         standing: The suggestions whose tests are in the test tree already, for example after an interrupted
@@ -105,7 +104,7 @@ class PublishResult:
 
     status: PublishStatus
     reason: str = ""
-    commit: MadeCommit | None = None
+    commit: str = ""
     pull: OwnPull | None = None
     suggestions: tuple[Suggestion, ...] = ()
     standing: tuple[Suggestion, ...] = ()
@@ -118,7 +117,7 @@ class PublishResult:
         """The commit's id, or the pull request as `#12`; empty if nothing was committed."""
         if self.pull is not None:
             return f"#{self.pull.number}"
-        return "" if self.commit is None else self.commit.sha
+        return self.commit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,7 +355,7 @@ class _Publisher:
             "The next run tries again; let only one run at a time (`concurrency`).",
         )
 
-    def _commit_to_own(self, state: _OwnBranchState) -> tuple[MadeCommit, frozenset[str]]:
+    def _commit_to_own(self, state: _OwnBranchState) -> tuple[str, frozenset[str]]:
         """Commit on top of an open pull request, merging the verified commit, or to a new branch.
 
         Returns:
@@ -458,15 +457,16 @@ class _Publisher:
             raise HeadMoved("" if tip is None else tip.sha)
         return tip
 
-    def _commit(
-        self, branch: str, parent: str, carried: Sequence[FileChange] = (), merged: str = ""
-    ) -> MadeCommit:
-        """Commit the planned edits. With a merged commit, `carried` is what else the branch keeps."""
+    def _commit(self, branch: str, parent: str, carried: Sequence[FileChange] = (), merged: str = "") -> str:
+        """Commit the planned edits, and return the commit's id.
+
+        If another commit is merged, `carried` is what else the branch keeps.
+        """
         order, edits = self._order, self._plan.edits
         removed = [f"{edit.path}::{name}" for edit in edits for name in edit.removed]
         message = commit_message(self._taken(), removed, order.head, order.settings)
         edited = {edit.path for edit in edits}
-        return self._forge.commit_files(
+        made = self._forge.commit_files(
             NewCommit(
                 branch=branch,
                 parent=parent,
@@ -479,6 +479,7 @@ class _Publisher:
                 merged=merged,
             )
         )
+        return made.sha
 
     def _taken(self) -> tuple[Suggestion, ...]:
         """Return the suggestions that the planned edits include."""
@@ -487,7 +488,7 @@ class _Publisher:
     def _of(self, members: Collection[str]) -> tuple[Suggestion, ...]:
         return tuple(one for one in self._order.suggestions if one.is_green and one.member in members)
 
-    def _done(self, made: MadeCommit) -> PublishResult:
+    def _done(self, made: str) -> PublishResult:
         return PublishResult(
             status=PublishStatus.DONE,
             commit=made,

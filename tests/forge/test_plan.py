@@ -38,7 +38,7 @@ from testsmith.forge.interface import (
 )
 from testsmith.forge.plan import is_same_summary
 from testsmith.forge.pr_state import State, decode, encode
-from testsmith.forge.reconcile import DesiredState, MemberOutcome, PostLimits, Reconciled, Texts
+from testsmith.forge.reconcile import MemberOutcome, PostLimits, Reconciled, Texts
 from testsmith.model import SkipStage
 
 LIMITS = PostLimits()
@@ -370,7 +370,7 @@ def test_plan__random_lives_of_a_pull_request(seed: int) -> None:
     assert len(numbers_in_ours(talk)) == sum(one.author == BOT for one in talk.review_comments.values())
 
 
-def random_push(seeded: random.Random, push: int) -> DesiredState:
+def random_push(seeded: random.Random, push: int) -> Wanted:
     outcomes = []
     for member in seeded.sample([f"shop/m{n}.py::f" for n in range(8)], seeded.randint(0, 8)):
         source = f"s{seeded.randint(1, 3)}"

@@ -31,7 +31,7 @@ def test_first__opens_the_one_pull_request(site: SweepSite) -> None:
     assert (done.status, done.reason, done.patch) == (PublishStatus.DONE, "", "")
     assert done.commit
     assert done.pull
-    assert (done.pull.number, done.commit.sha) == (pull.number, site.tip)
+    assert (done.pull.number, done.commit) == (pull.number, site.tip)
     assert (pull.head_branch, pull.base_branch, pull.title) == (
         BRANCH,
         "main",

@@ -48,7 +48,7 @@ def _show(report: Report) -> None:
     render_json(report)
     members = {member.id: member for member in report.members}
     for one in report.suggestions:
-        suggestion_comment(one, members[one.member], View(project=""), None)
+        suggestion_comment(one, members[one.member], View(project=""))
 
 
 def _guilty(report: Report, show: Callable[[Report], object]) -> dict[str, Exception]:

@@ -219,9 +219,9 @@ def commit(pull: CheckedOut, report: Report, tools: ReviewDependencies) -> Publi
         made = publish_for(forge, order, forge.pull_request(number))
     except ForgeFailure as failure:
         return PublishResult(status=PublishStatus.FAILED, reason=str(failure))
-    if made.commit is not None and settings.mode is Mode.COMMIT:
+    if made.commit and settings.mode is Mode.COMMIT:
         with suppress(ForgeFailure):
-            forge.await_head(number, made.commit.sha)
+            forge.await_head(number, made.commit)
     return made
 
 
@@ -330,9 +330,9 @@ def _after_commit(wanted: DesiredState, made: PublishResult | None, mode: Mode) 
     there = (*made.suggestions, *made.standing)
     contents = frozenset(content_digest(one.member, one.code) for one in there)
     wishes = replace(wanted.wishes, applied=wanted.wishes.applied | contents, place=made.place)
-    wanted = replace(wanted, wishes=wishes, has_news=wanted.has_news or made.commit is not None)
-    if made.commit is not None and mode is Mode.COMMIT:
-        wanted = replace(wanted, head=made.commit.sha)
+    wanted = replace(wanted, wishes=wishes, has_news=wanted.has_news or bool(made.commit))
+    if made.commit and mode is Mode.COMMIT:
+        wanted = replace(wanted, head=made.commit)
     return wanted
 
 
@@ -348,6 +348,6 @@ def _with_commit(reviewed: ReviewResult, made: PublishResult | None) -> ReviewRe
         notes=(*reviewed.notes, *reason, *unplaced),
         missing=(*reviewed.missing, *missing),
         patch=made.patch,
-        commit="" if made.commit is None else made.commit.sha,
+        commit=made.commit,
         follow_up=None if made.pull is None else made.pull.number,
     )

@@ -250,7 +250,7 @@ def _told(done: PublishResult, swept: SweepReport) -> ReviewResult:
         missing=_missing(done),
         notes=swept.notes,
         patch=done.patch,
-        commit="" if done.commit is None else done.commit.sha,
+        commit=done.commit,
         follow_up=None if done.pull is None else done.pull.number,
         text=text,
     )

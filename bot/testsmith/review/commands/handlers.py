@@ -304,11 +304,11 @@ async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Prov
     done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
     left = _uncommitted(chosen, made)
     answer = command_result(left, words=_where(made, is_partly=bool(left.troubles)))
-    if not done or made.commit is None:
+    if not done or not made.commit:
         return replace(answer, patch=made.patch)
     reviewed = await session.remember(Decisions(applied=done, place=made.place))
     follow_up = None if made.pull is None else made.pull.number
-    return replace(answer, reviewed=replace(reviewed, commit=made.commit.sha, follow_up=follow_up))
+    return replace(answer, reviewed=replace(reviewed, commit=made.commit, follow_up=follow_up))
 
 
 def _uncommitted(chosen: Chosen, made: PublishResult) -> Chosen:
@@ -341,8 +341,8 @@ def _where(made: PublishResult, *, is_partly: bool) -> str:
     numbers = ", ".join(str(one.number) for one in made.suggestions)
     if made.pull is not None:
         return f"The tests of {numbers} are in {made.pull.url}."
-    if made.commit is not None and is_partly:
-        return f"Committed in {made.commit.sha}: {numbers}."
+    if made.commit and is_partly:
+        return f"Committed in {made.commit}: {numbers}."
     return ""
 
 
