@@ -439,7 +439,7 @@ class _Publisher:
             )
 
     def _require_own_repository(self, pull: PullRequest) -> None:
-        if (pull.head_repository or "").casefold() != pull.repository.casefold():
+        if pull.is_from_fork:
             raise _Refused(
                 PublishStatus.FORK,
                 "The branch is in a fork, where no token of this repository may write. The patch holds the "

@@ -53,6 +53,11 @@ class PullRequest:
     files: int = 0
     pushed_at: str = ""
 
+    @property
+    def is_from_fork(self) -> bool:
+        """Whether its head is in another repository, or in one that was deleted."""
+        return (self.head_repository or "").casefold() != self.repository.casefold()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilePatch:

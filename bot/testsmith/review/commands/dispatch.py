@@ -11,19 +11,12 @@ because it is a command only in the thread of a suggestion of the bot.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from testsmith.events import HandleCommentCommands
 from testsmith.forge.comment_markers import is_same_login
-from testsmith.forge.interface import (
-    AnsweringForge,
-    CommentRef,
-    Forbidden,
-    ForgeFailure,
-    PullRequest,
-    Reaction,
-)
+from testsmith.forge.interface import CommentRef, Forbidden, ForgeFailure, PullRequest, Reaction
 from testsmith.forge.reconcile import own_answers, own_suggestions
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.forge.slash_commands import COMMANDS, SlashCommand, Verb
@@ -50,24 +43,6 @@ def said(task: HandleCommentCommands) -> CommentRef:
     return CommentRef(comment=task.comment, is_on_diff=task.is_on_diff, thread=task.thread)
 
 
-def reason_not_authorized(task: HandleCommentCommands, forge: AnsweringForge, reading: Role) -> str:
-    """Return why a comment's commands are not run; empty if they are, after acknowledging with a reaction.
-
-    Args:
-        task: The commands.
-        forge: Looks up roles and adds reactions.
-        reading: The role required for read-only commands.
-    """
-    if task.orders.is_shortcut and not _is_in_own_thread(task, forge):
-        return "The reply is a bare word, and its thread is none of a suggestion."
-    role, needed = forge.role(task.commander), _needed(task, reading)
-    if not role.covers(needed):
-        forge.react(said(task), Reaction.REFUSED)
-        return f"{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
-    forge.react(said(task), Reaction.SEEN)
-    return ""
-
-
 def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
     """Return whether a fork's head is certainly the one that existed when the comment was written.
 
@@ -75,7 +50,7 @@ def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
     forged; the time of the fork's last push cannot. Anyone who can push to the repository itself may run
     commands anyway.
     """
-    if (pull.head_repository or "").casefold() == pull.repository.casefold():
+    if not pull.is_from_fork:
         return True
     if task.head_sha is not None and task.head_sha != pull.head_sha:
         return False
@@ -83,16 +58,6 @@ def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
         return True
     are_known = _TIME.fullmatch(task.said_at) and _TIME.fullmatch(pull.pushed_at)
     return are_known is not None and pull.pushed_at < task.said_at
-
-
-def _needed(task: HandleCommentCommands, reading: Role) -> Role:
-    is_read_only = all(COMMANDS[command.verb].is_read_only for command in task.orders.commands)
-    return reading if is_read_only else Role.WRITE
-
-
-def _is_in_own_thread(task: HandleCommentCommands, forge: AnsweringForge) -> bool:
-    posted = own_suggestions(forge.existing(task.number))
-    return any(one.comment.id == task.thread for one in posted)
 
 
 _OWN_LOGIN = (
@@ -113,13 +78,20 @@ _NOT_INSTALLED = (
 )
 
 
+class _NothingDone(Exception):
+    """No command was run; the message says why."""
+
+
 async def dispatch_commands(task: HandleCommentCommands, tools: CommandDependencies) -> ReviewResult:
-    """Run the commands of a comment, if its author is allowed to."""
+    """Run the commands of a comment: authorize, acknowledge, run, reply."""
     try:
-        refused = await in_thread(reason_not_authorized, task, tools.forge, tools.reading)
-        if refused:
-            return ReviewResult(delivery=PostStatus.NOTHING, reason=refused)
-        return await _obeyed(task, tools)
+        await in_thread(_authorize, task, tools)
+        session = await in_thread(_open_session, task, tools)
+        commands = sorted(task.orders.commands, key=_moves_head)
+        results = [(command, await _run(session, command)) for command in commands]
+        await in_thread(_reply, session, results)
+    except _NothingDone as reason:
+        return ReviewResult(delivery=PostStatus.NOTHING, reason=str(reason))
     except Forbidden as failure:
         return ReviewResult(
             delivery=PostStatus.NOT_ALLOWED,
@@ -129,61 +101,55 @@ async def dispatch_commands(task: HandleCommentCommands, tools: CommandDependenc
         )
     except ForgeFailure as failure:
         return ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
-
-
-async def _obeyed(task: HandleCommentCommands, tools: CommandDependencies) -> ReviewResult:
-    pull = await in_thread(tools.forge.pull_request, task.number)
-    if not pull.is_open:
-        return ReviewResult(delivery=PostStatus.NOTHING, reason="The pull request has been closed.")
-    existing = await in_thread(tools.forge.existing, task.number)
-    if task.comment in own_answers(existing):
-        return ReviewResult(delivery=PostStatus.NOTHING, reason="The comment was answered by an earlier run.")
-    if is_same_login(task.commander, existing.viewer.login):
-        await in_thread(tools.forge.react, said(task), Reaction.REFUSED)
-        return ReviewResult(delivery=PostStatus.NOTHING, reason=_OWN_LOGIN.format(task.commander))
-    session, orders = CommandSession(task, tools, pull, existing), task.orders
-    refusals = [too_many_words(len(orders.lines))] if orders.are_too_many else []
-    misread = () if orders.are_too_many else orders.misread
-    refusals += [about(line, misread_words(line)) for line in misread]
-    results = [(command, await _done(session, command)) for command in _in_order(orders.commands)]
-    hints = list[str]()
-    is_fork = (pull.head_repository or "").casefold() != pull.repository.casefold()
-    if is_fork and any(COMMANDS[command.verb].runs_code for command in orders.commands):
-        hints.append(_OF_COMMIT.format(pull.head_sha) + ("" if tools.installs_forks else _NOT_INSTALLED))
-    if misread and not any(command.verb is Verb.HELP for command in orders.commands):
-        hints.append(help_words())
-    told = [
-        words for command, one in results for words in (about(command, one.words), patch_words(one.patch))
-    ]
-    is_done = not refusals and all(one.is_done for _, one in results)
-    await in_thread(_reply, session, (*refusals, *told, *hints), is_done)
     return _result(results)
 
 
-def _reply(session: CommandSession, parts: Sequence[str], is_done: bool) -> None:
-    """Post the reply and the final reaction."""
-    task, forge = session.task, session.tools.forge
-    if any(parts):
-        forge.answer(task.number, said(task), reply(task.comment, parts))
-    forge.react(said(task), Reaction.DONE if is_done else Reaction.REFUSED)
+def _authorize(task: HandleCommentCommands, tools: CommandDependencies) -> None:
+    """Check the author's role, and acknowledge the comment with a reaction.
+
+    Raises:
+        _NothingDone: The comment is not a command, or its author lacks the role.
+    """
+    forge, orders = tools.forge, task.orders
+    if orders.is_shortcut:
+        posted = own_suggestions(forge.existing(task.number))
+        if not any(one.comment.id == task.thread for one in posted):
+            raise _NothingDone("The reply is a bare word, and its thread is none of a suggestion.")
+    is_read_only = all(COMMANDS[command.verb].is_read_only for command in orders.commands)
+    needed = tools.reading if is_read_only else Role.WRITE
+    role = forge.role(task.commander)
+    if not role.covers(needed):
+        forge.react(said(task), Reaction.REFUSED)
+        raise _NothingDone(
+            f"{task.commander} may not command this: it takes `{needed}` here, and the role is `{role}`."
+        )
+    forge.react(said(task), Reaction.SEEN)
 
 
-def _result(results: Sequence[tuple[SlashCommand, CommandResult]]) -> ReviewResult:
-    """Return the latest result of posting, with a note about each command."""
-    latest = ReviewResult(delivery=PostStatus.POSTED)
-    patch, notes = "", list[str]()
-    for command, one in results:
-        latest, patch = one.reviewed or latest, one.patch or patch
-        notes.append(f"{command}: {'done' if one.is_done else 'not done'}")
-    return replace(latest, notes=(*latest.notes, *notes), patch=patch or latest.patch)
+def _open_session(task: HandleCommentCommands, tools: CommandDependencies) -> CommandSession:
+    """Read the pull request and pin its head.
+
+    Raises:
+        _NothingDone: It is closed, the comment was answered, or the comment may be the bot's own.
+    """
+    forge = tools.forge
+    pull = forge.pull_request(task.number)
+    if not pull.is_open:
+        raise _NothingDone("The pull request has been closed.")
+    existing = forge.existing(task.number)
+    if task.comment in own_answers(existing):
+        raise _NothingDone("The comment was answered by an earlier run.")
+    if is_same_login(task.commander, existing.viewer.login):
+        forge.react(said(task), Reaction.REFUSED)
+        raise _NothingDone(_OWN_LOGIN.format(task.commander))
+    return CommandSession(task, tools, pull, existing)
 
 
-def _in_order(commands: Iterable[SlashCommand]) -> Sequence[SlashCommand]:
-    """Return the commands in order, except that those that move the head come last."""
-    return sorted(commands, key=lambda command: command.verb is Verb.APPLY)
+def _moves_head(command: SlashCommand) -> bool:
+    return command.verb is Verb.APPLY
 
 
-async def _done(session: CommandSession, command: SlashCommand) -> CommandResult:
+async def _run(session: CommandSession, command: SlashCommand) -> CommandResult:
     if COMMANDS[command.verb].runs_code and not is_what_was_seen(session.task, session.pull):
         return CommandResult(is_done=False, words=_PUSHED_SINCE.format(session.pull.head_sha))
     try:
@@ -192,3 +158,36 @@ async def _done(session: CommandSession, command: SlashCommand) -> CommandResult
         return CommandResult(is_done=False, words=sentences([str(failure)]))
     finally:
         session.just_read = None
+
+
+_Results = Sequence[tuple[SlashCommand, CommandResult]]
+
+
+def _reply(session: CommandSession, results: _Results) -> None:
+    """Post the reply, if there is anything to say, and the final reaction."""
+    task, forge, orders = session.task, session.tools.forge, session.task.orders
+    misread = () if orders.are_too_many else orders.misread
+    refusals = [too_many_words(len(orders.lines))] if orders.are_too_many else []
+    refusals += [about(line, misread_words(line)) for line in misread]
+    parts = list(refusals)
+    for command, one in results:
+        parts += [about(command, one.words), patch_words(one.patch)]
+    if session.pull.is_from_fork and any(COMMANDS[command.verb].runs_code for command, _ in results):
+        not_installed = "" if session.tools.installs_forks else _NOT_INSTALLED
+        parts.append(_OF_COMMIT.format(session.pull.head_sha) + not_installed)
+    if misread and not any(command.verb is Verb.HELP for command, _ in results):
+        parts.append(help_words())
+    if any(parts):
+        forge.answer(task.number, said(task), reply(task.comment, parts))
+    is_done = not refusals and all(one.is_done for _, one in results)
+    forge.react(said(task), Reaction.DONE if is_done else Reaction.REFUSED)
+
+
+def _result(results: _Results) -> ReviewResult:
+    """Return the latest result of posting, with a note about each command."""
+    latest = ReviewResult(delivery=PostStatus.POSTED)
+    patch, notes = "", list[str]()
+    for command, one in results:
+        latest, patch = one.reviewed or latest, one.patch or patch
+        notes.append(f"{command}: {'done' if one.is_done else 'not done'}")
+    return replace(latest, notes=(*latest.notes, *notes), patch=patch or latest.patch)
