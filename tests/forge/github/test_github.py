@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from forge.github.desk import NOT_SHOWN, REVIEWS, SHOWN, Desk, comment, contents
-from forge.talk import proposing, wanted
+from forge.talk import Wanted, plan_for, proposing, wanted
 
 from fakes.github.scene import WORKFLOW, scene
 from fakes.github.state import ACTIONS_BOT
@@ -29,8 +29,7 @@ from testsmith.forge.interface import (
     Thread,
     UpdateSummary,
 )
-from testsmith.forge.plan import plan
-from testsmith.forge.reconcile import DesiredState, PostLimits
+from testsmith.forge.reconcile import PostLimits
 
 SUMMARY = f"TestSmith proposes nothing.\n\nno call\n\n{SUMMARY_MARK}"
 OTHER = f"TestSmith proposes tests.\n\nno call\n\n{SUMMARY_MARK}"
@@ -177,12 +176,12 @@ def test_reaction__in_the_conversation_and_on_the_diff(desk: Desk) -> None:
     assert [one.content for one in comment.reactions] == ["eyes"]
 
 
-def run(forge: Forge, want: DesiredState) -> int:
+def run(forge: Forge, want: Wanted) -> int:
     """Do what a run does at the forge, and return how many operations there were."""
     pull = forge.pull_request(1)
     forge.commit(pull.head_sha)
     forge.file_patches(1)
-    planned = plan(forge.existing(1), want, PostLimits())
+    planned = plan_for(forge.existing(1), want, PostLimits())
     for operation in planned.operations:
         forge.apply(1, operation)
     return len(planned.operations)
