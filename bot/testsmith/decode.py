@@ -31,6 +31,12 @@ MOST_BYTES = 64 * 1024**2
 MOST_VALUES = 2_000_000
 """Maximum number of values in it, about: separators are counted. A value takes about 100 bytes."""
 
+NOTHING_ELSE: dict[str, Any] = {"extra": "forbid"}
+"""As `__pydantic_config__` of a dataclass: JSON with other keys than its fields is malformed."""
+
+OTHERS_TOO: dict[str, Any] = {"extra": "allow"}
+"""As `__pydantic_config__` of a dataclass without slots: other keys become attributes of its objects."""
+
 _MOST_ERRORS = 1_000
 """From here on, errors are only counted: each would take some hundred bytes."""
 
@@ -80,6 +86,28 @@ def decode(kind: Any, data: bytes | str, *, most_bytes: int = MOST_BYTES) -> Any
     if len(text) > most_bytes or _values(text) > MOST_VALUES:
         raise Malformed("", "is too large")
     return _validated(kind, text)
+
+
+@overload
+def decode_value(kind: type[_T], value: object) -> _T: ...
+
+
+@overload
+def decode_value(kind: Any, value: object) -> Any: ...
+
+
+def decode_value(kind: Any, value: object) -> Any:
+    """Return JSON that is parsed already as an object of a type; see `decode`.
+
+    Raises:
+        Malformed: The value is of another form, or cannot be written as JSON.
+    """
+    from pydantic_core import PydanticSerializationError, to_json
+
+    try:
+        return decode(kind, to_json(value))
+    except PydanticSerializationError:
+        raise Malformed("", "is malformed") from None
 
 
 @overload

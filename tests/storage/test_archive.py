@@ -107,7 +107,6 @@ def test_pack__text_beyond_the_bound_is_left_out() -> None:
         {**LINE, "value": {}},
         {**LINE, "value": {**result(), "schema": 2}},
         {**LINE, "value": {**result(), "member": "other"}},
-        {**LINE, "value": result("\ud800")},
         {**LINE, "value": {"schema": 1, "kind": "skipped", "stage": "gate", "reason": "so"}},
     ],
     ids=lambda line: repr(line)[:60],
@@ -116,6 +115,12 @@ def test_unpack__a_line_of_another_shape_is_left_out(line: object) -> None:
     contents = unpack(packed(HEADER, line, LINE))
 
     assert (contents.count, contents.refused) == (1, 1)
+
+
+def test_unpack__a_lone_surrogate_is_replaced() -> None:
+    contents = unpack(packed(HEADER, {**LINE, "value": result("\ud800")}))
+
+    assert [one.value for one in contents.entries[RESULTS]] == [result("\ufffd")]
 
 
 @pytest.mark.parametrize(

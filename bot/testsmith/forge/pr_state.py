@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Interval, Len, MaxLen
 
-from testsmith.decode import IF_VALID, Malformed, Matches, OrElse, Then
+from testsmith.decode import IF_VALID, OTHERS_TOO, Malformed, Matches, OrElse, Then
 from testsmith.decode import decode as decode_json
 from testsmith.forge.comment_markers import (
     DIGEST,
@@ -337,7 +337,7 @@ _Digests = Annotated[
 class _Entry:
     """An entry as it is written. Unknown keys become further attributes."""
 
-    __pydantic_config__: ClassVar = {"extra": "allow"}
+    __pydantic_config__: ClassVar = OTHERS_TOO
 
     member: Annotated[str, Len(1, MEMBER_LIMIT)]
     outcome: MemberState
@@ -376,7 +376,7 @@ def _landing(row: tuple[str, ...]) -> CommittedPlace | None:
 class _Block:
     """A state as it is written. Unknown keys become further attributes."""
 
-    __pydantic_config__: ClassVar = {"extra": "allow"}
+    __pydantic_config__: ClassVar = OTHERS_TOO
 
     version: Any = None
     next: Annotated[_Number, OrElse(1)] = 1

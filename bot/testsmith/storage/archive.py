@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import io
 import json
-import math
 import os
 import re
 import stat
@@ -19,14 +18,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
-from testsmith.storage.keys import KEY_SCHEMA, MEASUREMENT_SCHEMA, canonical_digest, is_tried
+from annotated_types import Interval
+
+from testsmith.decode import NOTHING_ELSE, Malformed, Matches, decode, decode_value
+from testsmith.storage.keys import KEY_SCHEMA, MEASUREMENT_SCHEMA, StoredTried, canonical_digest
 from testsmith.storage.store import (
     MAX_VALUE_BYTES,
     VALUE_SCHEMA,
     StoredEntry,
-    is_result,
+    StoredResult,
     json_object,
 )
 
@@ -61,9 +63,20 @@ _NAME = re.compile(
     rf"(?:{PREFIX}|{_SHARDS}shard-[0-9]{{1,3}}of[0-9]{{1,3}}-)[0-9]{{1,20}}-[0-9]{{1,6}}-(?P<digest>[0-9a-f]{{8}})",
     re.ASCII,
 )
-_KEY = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _HEADER = {"archive": "testsmith", "schema": ARCHIVE_SCHEMA}
-_SHAPE = {"store", "key", "used", "value"}
+
+_VALUES: Mapping[str, Any] = {RESULTS: StoredResult, TRIED: StoredTried, MEASUREMENTS: dict[str, Any]}
+"""Types of the values by store. Measurements are checked where they are used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    __pydantic_config__: ClassVar = NOTHING_ELSE
+
+    store: Literal["results", "measurements", "tried"]
+    key: Annotated[str, Matches(re.compile(r"[0-9a-f]{64}"))]
+    used: Annotated[float, Interval(ge=0, lt=1e12)]
+    value: dict[str, Any]
 
 
 class BadArchive(Exception):
@@ -192,44 +205,15 @@ def _lines(file: gzip.GzipFile) -> Iterator[bytes]:
 def _contents(lines: Iterable[bytes]) -> ArchiveContents:
     found: dict[str, list[StoredEntry]] = {store: [] for store in MOST_ENTRIES}
     refused = 0
-    for line in lines:
-        read = _entry(json_object(line))
-        if read is None:
+    for text in lines:
+        try:
+            line = decode(_Line, text)
+            decode_value(_VALUES[line.store], line.value)
+        except Malformed:
             refused += 1
         else:
-            found[read[0]].append(read[1])
+            found[line.store].append(StoredEntry(key=line.key, value=line.value, used_at=line.used))
     return ArchiveContents(entries=found, refused=refused)
-
-
-def _anything(_value: Mapping[str, object]) -> bool:
-    return True
-
-
-_IS_VALUE: Mapping[str, Callable[[Mapping[str, object]], bool]] = {
-    RESULTS: is_result,
-    TRIED: is_tried,
-}
-"""Validates values by store. Measurements are validated where they are used."""
-
-
-def _entry(line: dict[str, Any] | None) -> tuple[str, StoredEntry] | None:
-    """Return a line's store and entry; None unless it has exactly the right shape."""
-    if line is None or line.keys() != _SHAPE:
-        return None
-    store, key, used, value = (line[name] for name in ("store", "key", "used", "value"))
-    if not isinstance(store, str) or store not in MOST_ENTRIES or not isinstance(value, dict):
-        return None
-    if not isinstance(key, str) or not _KEY.fullmatch(key) or not _is_time(used):
-        return None
-    if not _IS_VALUE.get(store, _anything)(value):
-        return None
-    return store, StoredEntry(key=key, value=value, used_at=float(used))
-
-
-def _is_time(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and 0 <= value < 1e12  # noqa: PLR2004 - far beyond any date
 
 
 class ArchiveFailure(Exception):

@@ -10,7 +10,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Annotated, ClassVar, Literal, get_args
 
+from annotated_types import MaxLen
+
+from testsmith.decode import NOTHING_ELSE, Malformed, decode_value
 from testsmith.model import Member, Repair, Request, Skipped, SkipStage
 
 KEY_SCHEMA = 2
@@ -224,8 +228,8 @@ TRIED_SCHEMA = 1
 """Increased when the meaning of a part or of a value changes."""
 
 _MOST_REASON_CHARACTERS = 2_000
-_SHAPE = {"schema", "kind", "stage", "reason", "lasting"}
-_STAGES = frozenset({SkipStage.ENVIRONMENT, SkipStage.GENERATION, SkipStage.VERIFICATION, SkipStage.GATE})
+_Stage = Literal[SkipStage.ENVIRONMENT, SkipStage.GENERATION, SkipStage.VERIFICATION, SkipStage.GATE]
+_STAGES: frozenset[SkipStage] = frozenset(get_args(_Stage))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +245,19 @@ class Tried:
 
     stage: SkipStage
     reason: str
+    lasting: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredTried:
+    """The shape of what `encode_tried` returns."""
+
+    __pydantic_config__: ClassVar = NOTHING_ELSE
+
+    schema: Literal[1]
+    kind: Literal["tried"]
+    stage: _Stage
+    reason: Annotated[str, MaxLen(_MOST_REASON_CHARACTERS)]
     lasting: bool
 
 
@@ -280,16 +297,8 @@ def encode_tried(tried: Tried) -> dict[str, object]:
 
 def decode_tried(value: Mapping[str, object]) -> Tried | None:
     """Parse a stored value; None unless it has exactly the right shape."""
-    if value.keys() != _SHAPE or value["schema"] != TRIED_SCHEMA or value["kind"] != "tried":
+    try:
+        stored = decode_value(StoredTried, value)
+    except Malformed:
         return None
-    stage, reason, lasting = value["stage"], value["reason"], value["lasting"]
-    if not isinstance(stage, str) or not isinstance(reason, str) or not isinstance(lasting, bool):
-        return None
-    if stage not in _STAGES or len(reason) > _MOST_REASON_CHARACTERS:
-        return None
-    return Tried(stage=SkipStage(str(stage)), reason=reason, lasting=lasting)
-
-
-def is_tried(value: Mapping[str, object]) -> bool:
-    """Return whether a value has exactly the shape that `encode_tried` returns."""
-    return decode_tried(value) is not None
+    return Tried(stage=stored.stage, reason=stored.reason, lasting=stored.lasting)

@@ -11,14 +11,18 @@ an empty one. If the folder or disk cannot be used, the run continues without th
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
+from annotated_types import MaxLen
+
+from testsmith.decode import NOTHING_ELSE, Malformed, Matches, OneOf, decode, decode_value
 from testsmith.model import Candidate, Member, Origin, Result, Skipped, SkipStage
 from testsmith.settings import CacheSettings
 from testsmith.storage.database import OpenDatabase, is_broken, open_database
@@ -29,17 +33,38 @@ VALUE_SCHEMA = 1
 MAX_REASON_CHARACTERS = 2_000
 """Maximum length of a reason that this program writes."""
 
-_CANDIDATE_SHAPE = {"schema", "kind", "code"}
-_SKIPPED_SHAPE = {"schema", "kind", "stage", "reason"}
+_Text = Annotated[str, Matches(re.compile(r"[^\0]*[^\0\s][^\0]*"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredCandidate:
+    __pydantic_config__: ClassVar = NOTHING_ELSE
+
+    schema: Literal[1]
+    kind: Literal["candidate"]
+    code: _Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredSkip:
+    __pydantic_config__: ClassVar = NOTHING_ELSE
+
+    schema: Literal[1]
+    kind: Literal["skipped"]
+    stage: Literal["generation"]
+    reason: Annotated[_Text, MaxLen(MAX_REASON_CHARACTERS)]
+
+
+StoredResult = Annotated[_StoredCandidate | _StoredSkip, OneOf("kind")]
+"""The shape of what `encode_result` returns."""
 
 
 def json_object(data: bytes) -> dict[str, Any] | None:
     """Parse a JSON object; None if the bytes are anything else."""
     try:
-        parsed = json.loads(data)
-    except (ValueError, RecursionError):
+        return decode(dict[str, Any], data)
+    except Malformed:
         return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def encode_result(result: Result) -> dict[str, object]:
@@ -55,38 +80,19 @@ def encode_result(result: Result) -> dict[str, object]:
 
 def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
     """Return the member's result; None (a cache miss) unless the value has exactly the right shape."""
-    if not is_result(value):
-        return None
-    if value["kind"] == "candidate":
-        return Candidate(member=member.id, code=str(value["code"]), origin=Origin.MODEL)
-    reason = str(value["reason"])
-    return Skipped(
-        path=member.path, member=member.id, stage=SkipStage.GENERATION, reason=reason, permanent=True
-    )
-
-
-def is_result(value: Mapping[str, object]) -> bool:
-    """Return whether a value has exactly the shape that `encode_result` returns."""
-    if value.get("schema") != VALUE_SCHEMA:
-        return False
-    if value.get("kind") == "candidate" and value.keys() == _CANDIDATE_SHAPE:
-        return _is_text(value["code"])
-    if value.get("kind") == "skipped" and value.keys() == _SKIPPED_SHAPE:
-        reason = value["reason"]
-        is_short = isinstance(reason, str) and len(reason) <= MAX_REASON_CHARACTERS
-        return value["stage"] == SkipStage.GENERATION and is_short and _is_text(reason)
-    return False
-
-
-def _is_text(value: object) -> bool:
-    """Return whether a value is a non-empty string that can be encoded: no NUL or lone surrogate."""
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        return False
     try:
-        value.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+        stored: _StoredCandidate | _StoredSkip = decode_value(StoredResult, value)
+    except Malformed:
+        return None
+    if isinstance(stored, _StoredCandidate):
+        return Candidate(member=member.id, code=stored.code, origin=Origin.MODEL)
+    return Skipped(
+        path=member.path,
+        member=member.id,
+        stage=SkipStage.GENERATION,
+        reason=stored.reason,
+        permanent=True,
+    )
 
 
 FILE_NAME = "results-v1.sqlite3"
