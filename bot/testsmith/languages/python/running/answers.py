@@ -75,11 +75,11 @@ _Flag = Annotated[bool, OrElse(value=False)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reached:
-    lines: Annotated[frozenset[Annotated[int, Ge(1), IF_VALID]], OrElse(frozenset())] = frozenset()
-    branches: Annotated[frozenset[Annotated[tuple[int, int], IF_VALID]], OrElse(frozenset())] = frozenset()
+    lines: Annotated[tuple[Annotated[int, Ge(1), IF_VALID], ...], OrElse(())] = ()
+    branches: Annotated[tuple[Annotated[tuple[int, int], IF_VALID], ...], OrElse(())] = ()
 
     def reached(self) -> Reached:
-        return Reached(lines=self.lines, branches=self.branches)
+        return Reached(lines=frozenset(self.lines), branches=frozenset(self.branches))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
