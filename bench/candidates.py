@@ -18,6 +18,7 @@ from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.baseline import OwnSuite
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
@@ -135,10 +136,10 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [language])
     subjects = list(_subjects(search, repository))
     progress = CountingProgress()
-    async with open_workspace(await order_for(repository, search, settings)) as workspace:
+    async with open_workspace(order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
             context = ProofContext(
-                workspace=workspace,
+                runner=PythonRunner(workspace=workspace),
                 own_suite=OwnSuite(),
                 settings=settings,
                 progress=progress,

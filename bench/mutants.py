@@ -11,6 +11,7 @@ from bench.clock import Stopwatch
 from bench.figures import Figure
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
@@ -90,9 +91,15 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], S
     ]
     async with small_workspace(folder, {"sizes.py": _MODULE}) as made:
         workspace = replace(made, parallel=1)
-        proofs = await gather_evidence(subjects, workspace, test_functions, settings, CountingProgress())
+        proofs = await gather_evidence(
+            subjects, PythonRunner(workspace=workspace), test_functions, settings, CountingProgress()
+        )
         with Stopwatch() as watch:
             mutations = await gather_mutants(
-                proofs, PYTHON.mutator, workspace, GateTable.of(settings), CountingProgress()
+                proofs,
+                PYTHON.mutator,
+                PythonRunner(workspace=workspace),
+                GateTable.of(settings),
+                CountingProgress(),
             )
     return mutations, watch

@@ -30,6 +30,7 @@ from fakes.workspaces import CountingProgress
 from testsmith.changes.members import find_members
 from testsmith.git.repository import Repository
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Origin
@@ -203,12 +204,16 @@ async def _our_verdicts(place: Place) -> Verdicts:
         RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
         for member in search.members
     ]
-    async with open_workspace(await order_for(repository, search, settings)) as opened:
+    async with open_workspace(order_for(repository, search, settings)) as opened:
         workspace = replace(opened, parallel=1)
         progress = CountingProgress()
-        proofs = await gather_evidence(subjects, workspace, language.tests.test_functions, settings, progress)
+        proofs = await gather_evidence(
+            subjects, PythonRunner(workspace=workspace), language.tests.test_functions, settings, progress
+        )
         with Stopwatch() as watch:
-            mutations = await gather_mutants(proofs, PYTHON.mutator, workspace, _ALL_MUTANTS, progress)
+            mutations = await gather_mutants(
+                proofs, PYTHON.mutator, PythonRunner(workspace=workspace), _ALL_MUTANTS, progress
+            )
     killed = {
         mutant.edit.applied(place.source): mutant in mutation.killed
         for mutation in mutations

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from testsmith.changes.members import MemberSearch
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.interpreter import choose_interpreter
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder
 from testsmith.settings import VerificationSettings
 
 
-async def order_for(
-    repository: Repository, search: MemberSearch, settings: VerificationSettings
-) -> WorkspaceOrder:
+def order_for(repository: Repository, search: MemberSearch, settings: VerificationSettings) -> WorkspaceOrder:
     """Return the order for a workspace of what was found in a repository."""
-    interpreter = choose_interpreter(settings.python, os.environ, repository.root)
     return WorkspaceOrder(
         repository=repository,
         head=search.head_tree,
         base=search.base_tree,
         settings=settings,
-        sandbox=await build_sandbox(settings.sandbox, interpreter.path),
+        build_sandbox=partial(build_sandbox, settings.sandbox),
         environment=os.environ,
     )

@@ -27,9 +27,11 @@ from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.guidance import mutants_around
 from testsmith.languages.python.explorer.module_source import read_module
 from testsmith.languages.python.mutation.mutants import plain_text
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.project_tests.suite import changes_noticed
+from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
@@ -47,7 +49,7 @@ _NO_COVER = r"#\s*(?:pragma|PRAGMA)[:\s]?\s*(?:no|NO)\s*(?:cover|COVER)"
 _UNCHANGED = -1
 """The number of a change that changes nothing: a test that fails with it has noticed no mutant either."""
 
-_MUTATED = RunSetting(name="mutants", hash_seed=1)
+_MUTATED = PythonSetting(name="mutants", hash_seed=1)
 
 Arc = tuple[int, int]
 
@@ -125,7 +127,7 @@ async def open_ground(module: Module, root: Path, interpreter: Path) -> AsyncIte
     search = find_members(repository, selection, languages())
     source = plain_text((root / module.path).read_bytes())
     mutants = mutants_of_module(module, source)
-    async with open_workspace(await order_for(repository, search, settings)) as workspace:
+    async with open_workspace(order_for(repository, search, settings)) as workspace:
         yield Ground(
             module=module,
             source=source,
@@ -155,7 +157,11 @@ async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     ]
     settings = VerificationSettings(runs=RUNS, test_seconds=60.0)
     proofs = await gather_evidence(
-        subjects, ground.workspace, language.tests.test_functions, settings, CountingProgress()
+        subjects,
+        PythonRunner(workspace=ground.workspace),
+        language.tests.test_functions,
+        settings,
+        CountingProgress(),
     )
     functions = [function for proof in proofs for function in proof.functions]
     passing = sum(each.head[0].status is TestStatus.PASSED for each in functions)

@@ -51,7 +51,7 @@ def measure_suites(folder: Path) -> Iterator[Figure]:
 async def _measured(repository: Repository) -> _Took:
     settings = VerificationSettings()
     search = find_members(repository, SelectionSettings(base="main", head="change"), languages())
-    async with open_workspace(await order_for(repository, search, settings)) as workspace:
+    async with open_workspace(order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
             suite = await measure_project_tests(workspace, search.members, settings)
     return _Took(suite=suite, members=len(search.members), watch=watch)

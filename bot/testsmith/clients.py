@@ -14,7 +14,7 @@ from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.generation.cached import CachedGenerator
 from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
-from testsmith.languages.registry import languages
+from testsmith.languages.registry import languages, toolchains
 from testsmith.llm.budget import SpendingMeter
 from testsmith.llm.factory import build_budget, build_provider
 from testsmith.model import CacheStats, Estimate, Progress
@@ -73,6 +73,7 @@ class Clients:
             clock=time.monotonic,
             environment=self.environment,
             measurements=measurements,
+            toolchains=toolchains(),
         )
 
     @cached_property

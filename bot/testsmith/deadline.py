@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from testsmith.model import EndsRun
@@ -50,6 +50,10 @@ class Deadline:
     def left(self) -> float:
         """Seconds left, at least 0."""
         return max(0.0, self.end - self.clock())
+
+    def part(self, share: float) -> Deadline:
+        """Return an earlier deadline that leaves a share of the time left, or the same one for all of it."""
+        return self if share >= 1 else replace(self, end=self.clock() + share * self.left)
 
     def at_most(self, seconds: float, share: float) -> float:
         """Return a number of seconds, or this share of the time left if that is less."""

@@ -19,21 +19,23 @@ from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, Sa
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.sandbox.layers import offer
 from testsmith.execution.sandbox.linux import kernel
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.install.installer import InstallOrder, install_project
 from testsmith.languages.python.running.python_version import (
     OtherPythonOrder,
     requires_python,
     with_other_python,
 )
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
+from fakes.workspaces import always
 
 # What Docker leaves to root by default: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP,
 # NET_BIND_SERVICE, NET_RAW, SYS_CHROOT, MKNOD, AUDIT_WRITE, SETFCAP.
@@ -130,7 +132,7 @@ async def review(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[s
         head=project.working_tree(),
         base=None,
         settings=VerificationSettings(install=True, install_seconds=asked["seconds"]),
-        sandbox=await sandbox_for(sandboxes, asked["sandbox"], None, sys.executable),
+        build_sandbox=always(await sandbox_for(sandboxes, asked["sandbox"], None, sys.executable)),
         environment=asked["variables"],
     )
     watched[:], opened[:] = asked["watched"], []
@@ -141,7 +143,7 @@ async def review(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[s
             others = OtherPythonOrder(environment={}, requires=requires, modules=[asked["module"]])
             on_both = await with_other_python(workspace, others)
             load = TestJob(number=0, code=asked["module"], seconds=20, is_import=True)
-            results = await run_jobs(on_both, RunSetting(name="head"), [load])
+            results = await run_jobs(on_both, PythonSetting(name="head"), [load])
             told |= {"notes": on_both.notes, "problem": results[0].problem}
     except (CannotRun, CannotPrepare) as error:
         told["error"] = str(error)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testsmith import pipeline
 from testsmith.execution.sandbox.interface import CannotRun, Sandbox
-from testsmith.languages.registry import languages
+from testsmith.languages.registry import languages, toolchains
 from testsmith.model import CacheStats, Spending
 from testsmith.reporting.terminal import PlainProgress
 from testsmith.settings import SandboxChoice
@@ -51,5 +51,6 @@ def idle_tools(tried: Remembered | None = None) -> SweepDependencies:
         spending=_Nothing(),
         progress=PlainProgress(StringIO()),
         clock=lambda: 0.0,
+        toolchains=toolchains(),
     )
     return SweepDependencies(run=run, tried=tried or Remembered())

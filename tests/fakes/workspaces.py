@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,25 @@ from pathlib import Path
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
 from testsmith.verification.prove import ProofContext
+
+
+def always(sandbox: Sandbox) -> Callable[[Path], Awaitable[Sandbox]]:
+    """Return a builder that gives this sandbox for every program."""
+
+    async def build(_program: Path) -> Sandbox:
+        return sandbox
+
+    return build
 
 
 @asynccontextmanager
@@ -38,7 +50,7 @@ async def small_workspace(
         head=repository.commit_tree(second),
         base=None if first is None else repository.commit_tree(first),
         settings=settings or VerificationSettings(),
-        sandbox=ProcessSandbox(),
+        build_sandbox=always(ProcessSandbox()),
     )
     async with open_workspace(order) as workspace:
         yield workspace
@@ -49,7 +61,7 @@ def proof_context(
 ) -> ProofContext:
     """Return what candidates are proven with in a workspace."""
     return ProofContext(
-        workspace=workspace,
+        runner=PythonRunner(workspace=workspace),
         own_suite=own_suite or OwnSuite(),
         settings=settings,
         progress=CountingProgress(),

@@ -12,6 +12,7 @@ from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
@@ -87,13 +88,15 @@ def learnt(
         async with small_workspace(folder, files) as workspace:
             proofs = await gather_evidence(
                 [RunSubject(member=MEMBER, candidate=candidate)],
-                workspace,
+                PythonRunner(workspace=workspace),
                 names_of_tests,
                 VerificationSettings(runs=1),
                 CountingProgress(),
             )
-            mutations = await gather_mutants(proofs, PYTHON.mutator, workspace, DEFAULTS, CountingProgress())
-            own = OwnTests(own_suite, PYTHON.mutator, workspace, seconds, progress)
+            mutations = await gather_mutants(
+                proofs, PYTHON.mutator, PythonRunner(workspace=workspace), DEFAULTS, CountingProgress()
+            )
+            own = OwnTests(own_suite, PYTHON.mutator, PythonRunner(workspace=workspace), seconds, progress)
             before = own.of(MEMBER)
             await own.learn(proofs, mutations)
             return mutations[0], before, own.of(MEMBER)

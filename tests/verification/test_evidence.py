@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import FunctionProof, Proof, TestStatus
 from testsmith.model import Candidate, Member, Origin
@@ -52,7 +53,9 @@ def prove(
     async def scenario() -> tuple[Proof, ...]:
         async with small_workspace(folder, {"shop.py": HEAD}, base) as workspace:
             told = progress or CountingProgress()
-            return await gather_evidence(subjects, workspace, names_of_tests, settings, told)
+            return await gather_evidence(
+                subjects, PythonRunner(workspace=workspace), names_of_tests, settings, told
+            )
 
     return asyncio.run(scenario())
 
@@ -124,7 +127,7 @@ def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_pa
         async with small_workspace(tmp_path, {"shop.py": HEAD}) as workspace:
             both = replace(workspace, other=workspace)
             (proof,) = await gather_evidence(
-                [subject(code)], both, names_of_tests, SETTINGS, CountingProgress()
+                [subject(code)], PythonRunner(workspace=both), names_of_tests, SETTINGS, CountingProgress()
             )
             return proof
 
@@ -196,6 +199,7 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.settings import VerificationSettings
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.model import Candidate, Origin
 from fakes.workspaces import CountingProgress, function_member, small_workspace
@@ -209,7 +213,10 @@ async def main():
     async with small_workspace(Path({folder!r}), {{"shop.py": source}}) as workspace:
         await gather_evidence(
             [RunSubject(member=member, candidate=candidate)],
-            workspace, test_functions, VerificationSettings(test_seconds=60), CountingProgress(),
+            PythonRunner(workspace=workspace),
+            test_functions,
+            VerificationSettings(test_seconds=60),
+            CountingProgress(),
         )
 
 asyncio.run(main())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import Proof
 from testsmith.model import Candidate, Member, Origin
@@ -38,11 +39,15 @@ def tried(
     async def scenario() -> tuple[Mutation, ...]:
         async with small_workspace(folder, {"shop.py": source}) as workspace:
             proofs: tuple[Proof, ...] = await gather_evidence(
-                subjects, workspace, names_of_tests, SETTINGS, CountingProgress()
+                subjects, PythonRunner(workspace=workspace), names_of_tests, SETTINGS, CountingProgress()
             )
             table = GateTable.of(SETTINGS)
             return await gather_mutants(
-                proofs, PYTHON.mutator, workspace, table, progress or CountingProgress()
+                proofs,
+                PYTHON.mutator,
+                PythonRunner(workspace=workspace),
+                table,
+                progress or CountingProgress(),
             )
 
     return asyncio.run(scenario())

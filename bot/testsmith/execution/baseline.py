@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.jobs import Reached
@@ -253,3 +253,17 @@ class WholeSuite:
     has_branches: bool = False
     failed: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, parts: Sequence[WholeSuite]) -> WholeSuite:
+        """Return the coverage of the files of several languages as one."""
+        if len(parts) == 1:
+            return parts[0]
+        failed = [one.failed for one in parts if one.failed is not None]
+        return cls(
+            files={path: reach for one in parts for path, reach in one.files.items()},
+            is_known=bool(parts) and all(one.is_known for one in parts),
+            has_branches=bool(parts) and all(one.has_branches for one in parts),
+            failed=frozenset[str]().union(*failed) if parts and len(failed) == len(parts) else None,
+            notes=tuple(dict.fromkeys(note for one in parts for note in one.notes)),
+        )

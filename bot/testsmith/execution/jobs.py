@@ -66,6 +66,7 @@ class JobResult:
         changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
             not pass.
         idle: Locations of calls and imports in the test module that were not reached; None if unknown.
+        in_file: Whether mutants were written to a file, because changes in memory had no effect.
         acts: Whether mutants written to a file were shown to take effect.
         done: Flags describing how the worker ran the job, for example `MOVED_CLOCK`.
     """
@@ -75,8 +76,22 @@ class JobResult:
     loaded: Reached = Reached()
     changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     idle: tuple[Place, ...] | None = None
+    in_file: bool = False
     acts: bool = False
     done: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSetting:
+    """Setting of one run. A language's runner adds what its runs vary.
+
+    Attributes:
+        name: Short label; different names may have the same settings.
+        on_base: Whether to run on the copy of base instead of head.
+    """
+
+    name: str = field(compare=False)
+    on_base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

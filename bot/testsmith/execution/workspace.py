@@ -8,12 +8,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import remove_tree
+from testsmith.git.repository import Repository
+from testsmith.git.trees import RepositoryTree
 from testsmith.model import Failure
+from testsmith.settings import VerificationSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,27 @@ class Workspace:
     def new_folder(self, purpose: str) -> Path:
         """Create an empty working folder in the scratch folder; `purpose` becomes part of its name."""
         return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.scratch))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceOrder:
+    """What a workspace is created from.
+
+    Attributes:
+        repository: Repository under review.
+        head: Files of head.
+        base: Files of base; None if there is none.
+        settings: Interpreter, limits, number of processes.
+        build_sandbox: Builds the sandbox for the program that runs the tests.
+        environment: Environment variables of the bot, used to find that program.
+    """
+
+    repository: Repository
+    head: RepositoryTree
+    base: RepositoryTree | None
+    settings: VerificationSettings
+    build_sandbox: Callable[[Path], Awaitable[Sandbox]]
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:

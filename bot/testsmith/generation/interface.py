@@ -51,6 +51,16 @@ class Observer(Protocol):
         ...
 
 
+class NothingObserved:
+    """Observer of a language whose members cannot be run without a model's tests."""
+
+    async def observe(self, _requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
+        """Yield nothing."""
+        nothing: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        for one in nothing:
+            yield one
+
+
 @runtime_checkable
 class ObservingGenerator(Protocol):
     """Includes observed results in its prompts."""

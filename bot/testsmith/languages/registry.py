@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from testsmith.languages.language import Language
+from testsmith.languages.toolchain import Toolchain
 
 
 def languages() -> tuple[Language, ...]:
@@ -10,3 +13,10 @@ def languages() -> tuple[Language, ...]:
     from testsmith.languages.python.language import PYTHON
 
     return (PYTHON,)
+
+
+def toolchains() -> Mapping[str, Toolchain]:
+    """Return what runs the tests of a language, by its name."""
+    from testsmith.languages.python.toolchain import PYTHON_TOOLCHAIN
+
+    return {"python": PYTHON_TOOLCHAIN}

@@ -76,8 +76,8 @@ def _by_member(proven: Sequence[tuple[Candidate, Judged]], repairs: Repairs) -> 
 
 
 def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
-    yield f"sandbox: {', '.join(context.workspace.sandbox.layers())}"
-    yield from context.workspace.notes
+    yield f"sandbox: {', '.join(context.runner.workspace.sandbox.layers())}"
+    yield from context.runner.workspace.notes
     yield from context.own_suite.notes
     yield from unmeasured_note(run.members, context.own_suite)
 

@@ -10,7 +10,7 @@ from testsmith.faults import is_fault, skipped_by_fault
 from testsmith.generation.fan_out import closing, results
 from testsmith.generation.interface import TestGenerator
 from testsmith.languages.language import Language
-from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.languages.toolchain import Engine
 from testsmith.llm.interface import SpendingEnded
 from testsmith.model import Candidate, Request, Result, Skipped, SkipStage
 from testsmith.pipeline import time_budget
@@ -47,16 +47,16 @@ def joined(parts: Sequence[Answers]) -> Answers:
     )
 
 
-async def generate(run: RunState, engine: OfflineGenerator) -> Answers:
+async def generate(run: RunState, engine: Engine | None) -> Answers:
     """Call every generator in the settings, the engine first because its observations help the model."""
     given = run.options.candidates
     if given is not None:
         return Answers(candidates=tuple(given[member] for member in run.requests if member in given))
     model = None if asks_for_hard_alone(run.settings) else run.clients.model
-    uses_engine = run.settings.provider is not ProviderChoice.OPENAI
-    run.progress.phase("making tests", len(run.requests) * (uses_engine + (model is not None)))
+    engine = None if run.settings.provider is ProviderChoice.OPENAI else engine
+    run.progress.phase("making tests", len(run.requests) * ((engine is not None) + (model is not None)))
     parts: list[Answers] = []
-    if uses_engine:
+    if engine is not None:
         is_alone = run.clients.model is None
         parts.append(await ask(run, engine, time_budget.GENERATION if is_alone else time_budget.ENGINE))
     if model is not None:
@@ -64,7 +64,7 @@ async def generate(run: RunState, engine: OfflineGenerator) -> Answers:
     return joined(parts)
 
 
-async def generate_unproven(run: RunState, engine: OfflineGenerator | None = None) -> Answers:
+async def generate_unproven(run: RunState, engine: Engine | None = None) -> Answers:
     """Call the generators concurrently. Without verification, none depends on another."""
     generators = [one for one in (run.clients.model, engine) if one is not None]
     run.progress.phase("making tests", len(run.requests) * len(generators))

@@ -10,22 +10,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from testsmith.deadline import TimeIsOver
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.generation.fan_out import TimedObserver
-from testsmith.generation.interface import NotedGenerator, ObservingGenerator
-from testsmith.languages.python.explorer.generator import OfflineGenerator
-from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.generation.interface import NotedGenerator, NothingObserved, Observer, ObservingGenerator
+from testsmith.languages.language import Language
+from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.conclude import conclude, conclude_unproven
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
 from testsmith.pipeline.prepare import (
-    look_for_other_python,
+    broaden,
     measure_own_suite,
-    members_not_importable,
-    workspace_of,
+    members_not_loading,
+    runner_of,
 )
 from testsmith.pipeline.repair import repair
 from testsmith.pipeline.select import select
@@ -33,6 +34,7 @@ from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks
 from testsmith.pipeline.verify import verify
 from testsmith.reporting.fault_reports import concluded, readable
 from testsmith.reporting.report_assembly import check, numbered
+from testsmith.reporting.report_assembly import joined as joined_reports
 from testsmith.settings import ModelFor, ProviderChoice, Settings
 from testsmith.tasks import gather
 from testsmith.test_files.lifecycle import LifecycleResult, Now, look_after
@@ -97,32 +99,56 @@ async def estimate(
 
 
 async def _suggestions(run: RunState) -> Report:
-    """Return a report with the results for all members, opening a workspace if code is run."""
+    """Return a report with the results for all members, one language after the other if code is run."""
     if not runs_code(run.settings):
         return await conclude_unproven(run, await generate_unproven(run))
-    try:
-        async with workspace_of(run) as workspace:
-            broken = await run.deadline.within(members_not_importable(run, workspace))
-            report = await _suggestions_in(workspace, run.without(broken))
-            return replace(report, skipped=(*broken.values(), *report.skipped))
-    except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-        skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))
-    except TimeIsOver:
-        skipped = run.all_skipped(SkipStage.BUDGET, run.deadline.reason("the project was ready to be run"))
+    reports: list[Report] = []
+    left = run
+    for language in run.clients.languages:
+        part = left.of_language(language.name)
+        if part.requests:
+            share = len(part.requests) / len(left.requests)
+            reports.append(await _suggestions_in(language, replace(part, deadline=run.deadline.part(share))))
+            left = left.without(part.requests)
+    return joined_reports(reports)
+
+
+async def _suggestions_in(language: Language, run: RunState) -> Report:
+    """Return a report with the results for the members of one language.
+
+    If its tests cannot be run, only its members are skipped.
+    """
+    toolchain = run.clients.toolchains.get(language.name)
+    needs_model = toolchain is None or toolchain.engine is None
+    if needs_model and run.clients.model is None and run.options.candidates is None:
+        skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language.name} need a model")
+    elif toolchain is None:
+        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run")
+    else:
+        try:
+            async with runner_of(run, language.name) as runner:
+                broken = await run.deadline.within(members_not_loading(run, runner))
+                engine = None if toolchain.engine is None else toolchain.engine(runner, run.options.seed)
+                report = await _suggestions_by(runner, engine, run.without(broken))
+                return replace(report, skipped=(*broken.values(), *report.skipped))
+        except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+            skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))
+        except TimeIsOver:
+            reason = run.deadline.reason("the project was ready to be run")
+            skipped = run.all_skipped(SkipStage.BUDGET, reason)
     return Report(members=run.search.found, skipped=skipped)
 
 
-async def _suggestions_in(workspace: PythonWorkspace, run: RunState) -> Report:
+async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunState) -> Report:
     """Generate tests, prove and repair them, and return a report with the results."""
-    engine = OfflineGenerator(workspace, run.options.seed)
     if not run.settings.verification.enabled:
         return await conclude_unproven(run, await generate_unproven(run, engine))
-    observer = _observe(run, engine)
-    answers, own_suite, workspace = await gather(
-        generate(run, engine), measure_own_suite(run, workspace), look_for_other_python(run, workspace)
+    observer = _observe(run, engine or NothingObserved())
+    answers, own_suite, runner = await gather(
+        generate(run, engine), measure_own_suite(run, runner), broaden(run, runner)
     )
     context = ProofContext(
-        workspace=workspace,
+        runner=runner,
         own_suite=own_suite,
         settings=run.settings.verification,
         progress=run.progress,
@@ -151,7 +177,7 @@ async def _suggestions_in(workspace: PythonWorkspace, run: RunState) -> Report:
     )
 
 
-def _observe(run: RunState, engine: OfflineGenerator) -> TimedObserver:
+def _observe(run: RunState, engine: Observer) -> TimedObserver:
     """Have the model's generator use the engine's observations, and return their source."""
     runs_for_model = run.settings.provider is ProviderChoice.OPENAI
     share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS

@@ -9,13 +9,14 @@ from pathlib import Path
 from testsmith.changes.members import MemberSearch
 from testsmith.deadline import Deadline
 from testsmith.execution.measurements import Measurements, NoMeasurements
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.faults import fault_in_words, is_fault, traceback_of
 from testsmith.generation.interface import TestGenerator
 from testsmith.git.repository import Repository
 from testsmith.languages.language import Language
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import SourceTree
+from testsmith.languages.toolchain import Toolchain
 from testsmith.model import (
     CacheStatsReporter,
     Candidate,
@@ -37,13 +38,14 @@ class RunDependencies:
     Attributes:
         languages: The supported languages.
         model: Generator that calls a model; None if the settings use none.
-        build_sandbox: Builds the sandbox that runs the project's code with an interpreter.
+        build_sandbox: Builds the sandbox that runs the project's code with a program.
         cache: Source of the result cache figures.
         spending: Source of the spending figures.
         progress: Progress display.
         clock: Monotonic clock, in seconds.
         environment: The user's environment, used to find the project's interpreter.
         measurements: Store for baseline measurements between runs.
+        toolchains: What runs the tests of each language, by its name.
     """
 
     languages: Sequence[Language]
@@ -55,6 +57,7 @@ class RunDependencies:
     clock: Callable[[], float]
     environment: Mapping[str, str] = field(default_factory=dict)
     measurements: Measurements = field(default_factory=NoMeasurements)
+    toolchains: Mapping[str, Toolchain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ class RunOptions:
         repairs: Problems of existing tests for the model to fix, by member id.
         seed: Random seed of the offline engine; a different seed gives different tests.
         search: Members that were already found, in request order; None to find them.
-        workspace: Workspace that runs head's code; None to open one for this run.
+        runners: Open runners by language; others are opened for this run.
     """
 
     repository: Repository | None = None
@@ -86,7 +89,7 @@ class RunOptions:
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0
     search: MemberSearch | None = None
-    workspace: PythonWorkspace | None = None
+    runners: Mapping[str, TestRunner] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +132,10 @@ class RunState:
         """Return the run without some of the members, given by id."""
         left = {member: request for member, request in self.requests.items() if member not in members}
         return replace(self, requests=left)
+
+    def of_language(self, name: str) -> RunState:
+        """Return the run with the members of one language."""
+        return self.without({member.id for member in self.members if member.language != name})
 
     def language_of(self, member: str) -> Language:
         """Return the language of a member that has a request."""

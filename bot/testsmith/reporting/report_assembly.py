@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.model import (
+    Baseline,
+    BaselineStatus,
     Failure,
+    Funnel,
     Label,
     Member,
     Report,
@@ -49,6 +52,57 @@ def numbered(members: Sequence[Member], suggestions: Iterable[Suggestion]) -> tu
     place = {member.id: index for index, member in enumerate(members)}
     ordered = sorted(suggestions, key=lambda one: (place.get(one.member, len(place)), not one.is_green))
     return tuple(replace(suggestion, number=number) for number, suggestion in enumerate(ordered, start=1))
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """Return the reports on the members of several languages as one.
+
+    Args:
+        reports: At least one report; the first decides on what belongs to the whole run.
+    """
+    if len(reports) == 1:
+        return reports[0]
+    baselines = [one.baseline for one in reports]
+    statuses = {one.status for one in baselines}
+    tests = [one.tests for one in baselines if one.tests is not None]
+    on_base = [one.fail_on_base for one in baselines if one.fail_on_base is not None]
+    return replace(
+        reports[0],
+        suggestions=tuple(one for report in reports for one in report.suggestions),
+        skipped=tuple(one for report in reports for one in report.skipped),
+        statistics=replace(
+            reports[0].statistics,
+            funnel=summed([one.statistics.funnel for one in reports]),
+            not_asked=sum(one.statistics.not_asked for one in reports),
+        ),
+        failure=next((one.failure for one in reports if one.failure is not None), None),
+        notes=tuple(dict.fromkeys(note for one in reports for note in one.notes)),
+        failing=known_failing(reports),
+        baseline=Baseline(
+            status=statuses.pop() if len(statuses) == 1 else BaselineStatus.PARTLY,
+            tests=sum(tests) if tests else None,
+            fail_on_base=sum(on_base) if on_base else None,
+            known=sum(one.known for one in baselines),
+        ),
+    )
+
+
+def known_failing(reports: Sequence[Report]) -> frozenset[str] | None:
+    """Return the tests that are known to fail; None if nothing is known."""
+    known = [report.failing for report in reports if report.failing is not None]
+    return frozenset[str]().union(*known) if known else None
+
+
+def summed(data: Sequence[Funnel]) -> Funnel:
+    """Return the sums of several runs' numbers."""
+    return Funnel(
+        asked=sum(one.asked for one in data),
+        answered=sum(one.answered for one in data),
+        ran=sum(one.ran for one in data),
+        stable=sum(one.stable for one in data),
+        gains=sum(one.gains for one in data),
+        posted=sum(one.posted for one in data),
+    )
 
 
 def check(report: Report) -> None:

@@ -15,7 +15,6 @@ from testsmith.model import (
     BaselineStatus,
     CacheStats,
     Failure,
-    Funnel,
     Member,
     Report,
     Skipped,
@@ -25,7 +24,7 @@ from testsmith.model import (
     Suggestion,
     UsageFailure,
 )
-from testsmith.reporting.report_assembly import check, numbered
+from testsmith.reporting.report_assembly import check, known_failing, numbered, summed
 from testsmith.settings import Settings
 from testsmith.sweep.parts import (
     PLAN_NAME,
@@ -81,7 +80,7 @@ def merged(
         head=next((report.head for report in heard), None),
         failure=_failure(reports),
         notes=tuple(dict.fromkeys(note for report in heard for note in report.notes)),
-        failing=_failing(heard),
+        failing=known_failing(heard),
         baseline=_baseline([report.baseline for report in heard]),
         digests={key: value for report in heard for key, value in report.digests.items()},
     )
@@ -126,11 +125,6 @@ def _failure(reports: Mapping[int, Report]) -> str | None:
     return next((reports[number].failure for number in sorted(reports) if reports[number].failure), None)
 
 
-def _failing(reports: Sequence[Report]) -> frozenset[str] | None:
-    known = [report.failing for report in reports if report.failing is not None]
-    return frozenset[str]().union(*known) if known else None
-
-
 def _baseline(data: Sequence[Baseline]) -> Baseline:
     """Return the baselines of all machines as one; each covers its own members."""
     statuses = {one.status for one in data}
@@ -160,20 +154,9 @@ def _statistics(data: Sequence[Statistics]) -> Statistics:
             misses=sum(one.cache.misses for one in data),
             entries=max((one.cache.entries for one in data), default=0),
         ),
-        funnel=_funnel([one.funnel for one in data]),
+        funnel=summed([one.funnel for one in data]),
         seconds=max((one.seconds for one in data), default=0.0),
         not_asked=sum(one.not_asked for one in data),
-    )
-
-
-def _funnel(data: Sequence[Funnel]) -> Funnel:
-    return Funnel(
-        asked=sum(one.asked for one in data),
-        answered=sum(one.answered for one in data),
-        ran=sum(one.ran for one in data),
-        stable=sum(one.stable for one in data),
-        gains=sum(one.gains for one in data),
-        posted=sum(one.posted for one in data),
     )
 
 

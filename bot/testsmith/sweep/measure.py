@@ -8,30 +8,25 @@ dropped.
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from testsmith import pipeline
 from testsmith.execution.baseline import MemberBaseline, OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules
-from testsmith.execution.project_copy import source_roots
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.execution.workspace import ProjectCopy, remove_folder
+from testsmith.execution.workspace import Workspace, remove_folder, writable_copy
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.mutants import Mutant, Mutator
-from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
-from testsmith.languages.python.running.project_tests.run import files_not_loaded
-from testsmith.languages.python.running.project_tests.suite import changes_noticed, measure_project_tests
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, MemberKind, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.report_assembly import numbered
 from testsmith.settings import Settings, VerificationSettings
 from testsmith.sweep.member_coverage import count_files, coverage_of, knows_branches
 from testsmith.sweep.planning import Counted
-from testsmith.sweep.sweep_workspace import SweepWorkspace
+from testsmith.sweep.sweep_workspace import SweepWorkspace, measure_whole
 from testsmith.sweep_results import Coverage, MutationScore, SuiteFigures
 from testsmith.tasks import in_thread
 from testsmith.test_files.plan import EditPlan, FileEdit, Marking, plan_edits, with_support
@@ -52,16 +47,16 @@ class Scores:
 
 
 async def scores(
-    workspaces: tuple[PythonWorkspace, PythonWorkspace],
+    runners: tuple[TestRunner, TestRunner],
     members: Sequence[Member],
     settings: VerificationSettings,
     tools: pipeline.RunDependencies,
 ) -> Scores:
-    """Return the mutation scores in two workspaces, the second of which has the new tests."""
-    mutants = await in_thread(_mutants, workspaces[0], members, settings.max_mutants, tools.languages)
+    """Return the mutation scores with two runners, the second of which has the new tests."""
+    mutants = await in_thread(_mutants, runners[0].workspace, members, settings.max_mutants, tools.languages)
     if not mutants:
         return Scores()
-    fates = [await _fates(workspace, members, mutants, settings, tools) for workspace in workspaces]
+    fates = [await _fates(runner, members, mutants, settings, tools) for runner in runners]
     both = fates[0].keys() & fates[1].keys()
     lost = sum(map(len, mutants.values())) - len(both)
     note = f"the mutation score is without {lost} mutants that could not be tried in time"
@@ -73,7 +68,7 @@ def _score(fates: Fates, known: set[tuple[str, int]]) -> MutationScore | None:
 
 
 def _mutants(
-    workspace: PythonWorkspace, members: Sequence[Member], most: int, languages: Sequence[Language]
+    workspace: Workspace, members: Sequence[Member], most: int, languages: Sequence[Language]
 ) -> dict[str, tuple[Mutant, ...]]:
     found: dict[str, tuple[Mutant, ...]] = {}
     for member in members:
@@ -91,7 +86,7 @@ def _mutator_of(member: Member, languages: Sequence[Language]) -> Mutator:
 
 
 async def _fates(
-    workspace: PythonWorkspace,
+    runner: TestRunner,
     members: Sequence[Member],
     mutants: Mapping[str, Sequence[Mutant]],
     settings: VerificationSettings,
@@ -99,7 +94,7 @@ async def _fates(
 ) -> dict[tuple[str, int], bool]:
     """Return which mutants are killed, as far as they were run."""
     asked = replace(settings, coverage=None)
-    suite = await measure_project_tests(workspace, members, asked, tools.measurements)
+    suite = await runner.own_tests(members, asked, tools.measurements)
     changed: dict[str, ChangedModules] = {}
     fates: dict[tuple[str, int], bool] = {}
     for member in members:
@@ -107,7 +102,12 @@ async def _fates(
         if member.id not in mutants or baseline is None:
             continue
         one = await in_thread(
-            _changed, workspace, member, mutants[member.id], baseline, _mutator_of(member, tools.languages)
+            _changed,
+            runner.workspace,
+            member,
+            mutants[member.id],
+            baseline,
+            _mutator_of(member, tools.languages),
         )
         tried = {change.number for change in one.changes}
         untouched = (number for number in range(len(mutants[member.id])) if number not in tried)
@@ -115,7 +115,7 @@ async def _fates(
         if one.changes:
             changed[member.id] = one
     try:
-        data = await changes_noticed(workspace, changed, settings.suite_seconds) if changed else {}
+        data = await runner.own_changed(changed, settings.suite_seconds) if changed else {}
     except CannotRun:
         data = {}
     tools.progress.advance(len(members))
@@ -127,7 +127,7 @@ def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:
 
 
 def _changed(
-    workspace: PythonWorkspace,
+    workspace: Workspace,
     member: Member,
     mutants: Sequence[Mutant],
     baseline: MemberBaseline,
@@ -196,23 +196,26 @@ def edits_of(
 async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
     """Run the full suite with the proposed tests, dropping failures until none is left."""
     before = SuiteFigures(coverage=order.coverage)
-    if order.ground.workspace is None or not any(map(_is_proposed, report.suggestions)):
-        after = before if order.ground.workspace is not None else SuiteFigures()
+    ground = order.ground
+    if not ground.runners or not any(map(_is_proposed, report.suggestions)):
+        after = before if ground.runners else SuiteFigures()
         return Concluded(report=report, before=before, after=after)
-    workspace = order.ground.workspace
     for _ in range(_MOST_TRIES):
-        plan, made = await in_thread(edits_of, report, order.settings, order.tools, order.ground)
-        folder = workspace.new_folder("swept")
-        beside = await in_thread(_with_edits, workspace, order.ground, plan, folder)
+        plan, made = await in_thread(edits_of, report, order.settings, order.tools, ground)
+        beside = {
+            language: await in_thread(_with_edits, runner, plan)
+            for language, runner in ground.runners.items()
+        }
         order.tools.progress.phase("running your own tests with the new ones", 1)
-        suite = await measure_whole_suite(beside, tuple(order.counted.there), order.settings.verification)
+        paths = tuple(order.counted.there)
+        suite = await measure_whole(beside, ground.search, paths, order.settings.verification)
         kept_out = await _not_loaded_before(plan.edits, suite, order)
         failing = _failing_members(plan.edits, suite, order, kept_out)
-        if not failing:
-            figures = await _figures(order, beside, report, suite)
-            await in_thread(remove_folder, folder)
+        figures = None if failing else await _figures(order, beside, report, suite)
+        for runner in beside.values():
+            await in_thread(remove_folder, runner.workspace.head.root.parent)
+        if figures is not None:
             return replace(figures, made=made, notes=(*figures.notes, *map(_apart_note, kept_out.items())))
-        await in_thread(remove_folder, folder)
         report = without(report, failing)
         if not any(map(_is_proposed, report.suggestions)):
             break
@@ -223,15 +226,11 @@ def _is_proposed(suggestion: Suggestion) -> bool:
     return suggestion.is_green and suggestion.evidence is not None
 
 
-def _with_edits(
-    workspace: PythonWorkspace, ground: SweepWorkspace, plan: EditPlan, folder: Path
-) -> PythonWorkspace:
-    """Return a workspace on a copy of head with the planned edits."""
-    root = folder / "project"
-    shutil.copytree(workspace.head.root, root, symlinks=True)
-    write_edits(root, plan.edits)
-    roots = source_roots(root, ground.repository.project)
-    return replace(workspace, head=ProjectCopy(root=root, source_roots=roots), base=None, other=None)
+def _with_edits(runner: TestRunner, plan: EditPlan) -> TestRunner:
+    """Return a runner on a copy of head with the planned edits."""
+    copy = writable_copy(runner.workspace.head, runner.workspace.new_folder("swept"))
+    write_edits(copy.root, plan.edits)
+    return runner.on_copy(copy)
 
 
 async def _not_loaded_before(
@@ -239,14 +238,18 @@ async def _not_loaded_before(
 ) -> Mapping[str, str]:
     """Return the files that fail to load even without the new tests, with reasons."""
     broken = {edit.path for edit in edits if edit.old is not None and edit.path in (suite.failed or ())}
-    if not broken or order.ground.workspace is None:
-        return {}
-    try:
-        return await files_not_loaded(
-            order.ground.workspace, broken, order.settings.verification.suite_seconds
-        )
-    except CannotRun:
-        return {}
+    found: dict[str, str] = {}
+    with contextlib.suppress(CannotRun):
+        for name, runner in order.ground.runners.items():
+            files = {path for path in broken if _language_of(path, order) == name}
+            if files:
+                found |= await runner.own_not_loading(files, order.settings.verification.suite_seconds)
+    return found
+
+
+def _language_of(path: str, order: ConcludeOrder) -> str | None:
+    language = language_of(path, order.tools.languages)
+    return None if language is None else language.name
 
 
 def _apart_note(not_loaded: tuple[str, str]) -> str:
@@ -305,7 +308,7 @@ def without(report: Report, members: set[str]) -> Report:
 
 
 async def _figures(
-    order: ConcludeOrder, beside: PythonWorkspace, report: Report, suite: WholeSuite
+    order: ConcludeOrder, beside: Mapping[str, TestRunner], report: Report, suite: WholeSuite
 ) -> Concluded:
     """Return the figures before and after, using only mutants that were run both times."""
     counted = _coverage_after(order, suite)
@@ -329,11 +332,30 @@ def _coverage_after(order: ConcludeOrder, suite: WholeSuite) -> Coverage | None:
     return coverage_of(files.values(), has_branches=has_branches)
 
 
-async def _scores(order: ConcludeOrder, beside: PythonWorkspace, report: Report) -> Scores:
+async def _scores(order: ConcludeOrder, beside: Mapping[str, TestRunner], report: Report) -> Scores:
     touched = {one.member for one in report.suggestions if _is_proposed(one)}
     members = [member for member in report.members if member.id in touched]
-    workspace = order.ground.workspace
-    if workspace is None or order.settings.verification.coverage is not None:
+    if order.settings.verification.coverage is not None:
         return Scores(notes=("the mutation score was not measured: own tests are known by a file alone",))
     order.tools.progress.phase("trying mutants with and without the new tests", 2 * len(members))
-    return await scores((workspace, beside), members, order.settings.verification, order.tools)
+    parts = [
+        await scores(
+            (order.ground.runners[language], runner),
+            [member for member in members if member.language == language],
+            order.settings.verification,
+            order.tools,
+        )
+        for language, runner in beside.items()
+    ]
+    return Scores(
+        before=_summed(one.before for one in parts),
+        after=_summed(one.after for one in parts),
+        notes=tuple(note for one in parts for note in one.notes),
+    )
+
+
+def _summed(scored: Iterable[MutationScore | None]) -> MutationScore | None:
+    known = [one for one in scored if one is not None]
+    if not known:
+        return None
+    return MutationScore(mutants=sum(one.mutants for one in known), noticed=sum(one.noticed for one in known))

@@ -14,7 +14,6 @@ from testsmith.changes.selection import Subjects, VisibleTree
 from testsmith.execution.baseline import CannotReadCoverage, WholeSuite
 from testsmith.execution.coverage_files import whole_from_coverage
 from testsmith.languages.language import Language, language_of
-from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.source import CannotParse, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings
@@ -26,7 +25,7 @@ from testsmith.sweep.member_coverage import (
     facts_of,
     knows_branches,
 )
-from testsmith.sweep.sweep_workspace import SweepWorkspace
+from testsmith.sweep.sweep_workspace import SweepWorkspace, measure_whole
 from testsmith.sweep_results import Coverage, Facts, RankedMember, RankingTerms, SweepPlan
 from testsmith.tasks import in_thread
 
@@ -275,10 +274,10 @@ async def _measured(
     file = settings.verification.coverage
     if file is not None:
         return await in_thread(_read, paths, file)
-    if ground.workspace is None:
+    if not ground.runners:
         return WholeSuite(notes=(f"own tests were not measured: {ground.obstacle}",))
     tools.progress.phase("running your own tests", 1)
-    return await measure_whole_suite(ground.workspace, paths, settings.verification)
+    return await measure_whole(ground.runners, ground.search, paths, settings.verification)
 
 
 def _read(paths: Sequence[str], file: Path) -> WholeSuite:

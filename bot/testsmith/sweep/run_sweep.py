@@ -156,7 +156,7 @@ async def _proven(
     settings: Settings, tools: SweepDependencies, ground: SweepWorkspace, members: Sequence[str]
 ) -> Report:
     given = pipeline.RunOptions(
-        repository=ground.repository, search=ground.narrowed(members), workspace=ground.workspace
+        repository=ground.repository, search=ground.narrowed(members), runners=ground.runners
     )
     report = await pipeline.suggest(settings, tools.run, given)
     if report.failure is None:

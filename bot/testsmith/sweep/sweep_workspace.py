@@ -6,20 +6,20 @@ a project may take several.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from testsmith import pipeline
 from testsmith.changes.members import MemberSearch, find_members
+from testsmith.execution.baseline import WholeSuite
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.model import Member
-from testsmith.settings import Settings
+from testsmith.settings import Settings, VerificationSettings
 from testsmith.tasks import in_thread
 
 EVERY_MEMBER = 1_000_000_000
@@ -33,13 +33,14 @@ class SweepWorkspace:
     Attributes:
         repository: The repository to sweep.
         search: Every public member of the files and folders to sweep.
-        workspace: PythonWorkspace that runs the code of head; None if code is not, or cannot be, run.
+        runners: What runs the code of head, by language, without languages whose code is not, or cannot be,
+            run.
         obstacle: Why code cannot be run; empty if it can.
     """
 
     repository: Repository
     search: MemberSearch
-    workspace: PythonWorkspace | None = None
+    runners: Mapping[str, TestRunner] = field(default_factory=dict)
     obstacle: str = ""
 
     @property
@@ -81,11 +82,39 @@ async def opened(
     if not pipeline.runs_code(settings):
         yield replace(ground, obstacle="nothing of the project was run: --no-verify")
         return
+    order = pipeline.workspace_order(settings, tools, ground.repository, ground.search)
+    runners: dict[str, TestRunner] = {}
     async with AsyncExitStack() as stack:
-        try:
-            order = await pipeline.workspace_order(settings, tools, ground.repository, ground.search)
-            workspace = await stack.enter_async_context(open_workspace(order))
-            ground = replace(ground, workspace=workspace)
-        except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-            ground = replace(ground, obstacle=str(failure))
-        yield ground
+        if settings.verification.installs:
+            tools.progress.phase("installing the project", 1)
+        for language in dict.fromkeys(member.language for member in ground.search.members):
+            if language not in tools.toolchains:
+                ground = replace(ground, obstacle=f"tests in {language} cannot be run")
+                continue
+            try:
+                runners[language] = await stack.enter_async_context(tools.toolchains[language].open(order))
+            except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+                ground = replace(ground, obstacle=str(failure))
+        yield replace(ground, runners=runners)
+
+
+async def measure_whole(
+    runners: Mapping[str, TestRunner],
+    search: MemberSearch,
+    paths: Sequence[str],
+    settings: VerificationSettings,
+) -> WholeSuite:
+    """Run the project's own tests in every language, and return their coverage of whole files.
+
+    Args:
+        runners: What runs them, by language.
+        search: The members of the files.
+        paths: The files, relative to the git root.
+        settings: Time limit and other settings.
+    """
+    languages = {member.path: member.language for member in search.members}
+    parts = [
+        await runner.own_whole([path for path in paths if languages.get(path) == language], settings)
+        for language, runner in runners.items()
+    ]
+    return WholeSuite.of(parts)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.mutants import Mutant, Mutator
-from testsmith.languages.python.running.project_tests.suite import changes_noticed
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, Progress
@@ -67,7 +66,7 @@ class OwnTests:
     Args:
         own_suite: The measured suite.
         mutator: Changes the source files of the language.
-        workspace: Workspace to run the tests in.
+        runner: Runs the tests.
         seconds: Time limit of one call of `learn`, for all its mutants together.
         progress: Progress display, advanced once per mutant.
     """
@@ -76,13 +75,13 @@ class OwnTests:
         self,
         own_suite: OwnSuite,
         mutator: Mutator,
-        workspace: PythonWorkspace,
+        runner: TestRunner,
         seconds: float,
         progress: Progress,
     ) -> None:
         self._mutator = mutator
         self._own_suite = own_suite
-        self._workspace = workspace
+        self._runner = runner
         self._seconds = seconds
         self._progress = progress
         self._noticed: dict[str, dict[Mutant, bool]] = {}
@@ -111,7 +110,7 @@ class OwnTests:
         count = sum(len(one.changes) for one in changed.values())
         self._progress.phase("trying mutants with your own tests", count)
         try:
-            noticed = await changes_noticed(self._workspace, changed, self._seconds)
+            noticed = await self._runner.own_changed(changed, self._seconds)
         except CannotRun:  # the results remain unknown
             return
         self._progress.advance(count)
@@ -136,7 +135,7 @@ class OwnTests:
         if baseline is None:
             return None
         try:
-            source = self._mutator.text((self._workspace.head.root / member.path).read_bytes())
+            source = self._mutator.text((self._runner.workspace.head.root / member.path).read_bytes())
         except (OSError, CannotParse):
             return None
         is_loaded = runs_when_loaded(proof)

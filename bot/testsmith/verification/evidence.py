@@ -1,8 +1,8 @@
 """Gather evidence: run each candidate several times on head and once on the merge base.
 
-The runs on head vary conditions that a test must not depend on; see `run_settings.py`. Tests that hang or
-crash in the first run are not run again, because they can no longer pass all runs. Tests that pass on base
-and always fail on head are run on base as often as on head, to rule out chance.
+The runs on head vary conditions that a test must not depend on; see `TestRunner.head_settings`. Tests that
+hang or crash in the first run are not run again, because they can no longer pass all runs. Tests that pass on
+base and always fail on head are run on base as often as on head, to rule out chance.
 """
 
 from __future__ import annotations
@@ -13,36 +13,26 @@ from dataclasses import dataclass, replace
 
 from testsmith.execution.jobs import (
     CRASHED,
+    FAILED,
+    PASSED,
     TIMED_OUT,
     FunctionResult,
     JobResult,
+    RunSetting,
     TestJob,
     TracedMember,
     batches_of,
 )
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.python.running.harness import UTF_8, RunSetting, run_jobs
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import DEFAULTS
-from testsmith.verification.run_settings import (
-    ON_BASE,
-    READABLE,
-    head_settings,
-    jobs_broken_on_head,
-    on_base_again,
-    with_later_runs,
-    words_of,
-)
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """Maximum length of a candidate that is run."""
-
-WATCHED = RunSetting(name="its own calls watched", hash_seed=1, own_calls=True)
-"""Additional run on head that records which calls in the test itself were not reached."""
 
 TestFunctions = Callable[[str], Sequence[str]]
 """Returns the names of a module's test functions; raises `CannotParse`."""
@@ -67,7 +57,7 @@ class RunSubject:
 
 async def gather_evidence(
     subjects: Sequence[RunSubject],
-    workspace: PythonWorkspace,
+    runner: TestRunner,
     test_functions: TestFunctions,
     settings: VerificationSettings,
     progress: Progress,
@@ -76,7 +66,7 @@ async def gather_evidence(
 
     Args:
         subjects: The candidates.
-        workspace: PythonWorkspace to run them in.
+        runner: Runs them.
         test_functions: Returns the names of a candidate's test functions.
         settings: Number of runs and time limits.
         progress: Progress display, advanced once per run of a candidate.
@@ -87,21 +77,16 @@ async def gather_evidence(
         for number, subject in enumerate(subjects)
         if not isinstance(names[number], str)
     ]
-    head = head_settings(
-        settings.runs,
-        other_python=workspace.other is not None,
-        other_locale=workspace.interpreter.locale,
-    )
+    workspace, watched = runner.workspace, runner.watched_setting()
+    head, base = runner.head_settings(settings.runs), runner.base_settings(settings.runs)
     progress.phase("running tests", len(jobs) * (len(head) + 1 + (workspace.base is not None)))
-    runner = _Runner(workspace, progress)
-    first = [head[0]] if workspace.base is None else [head[0], ON_BASE]
-    results = await runner.run(first, jobs)
+    runs = _Runs(runner, progress)
+    first = [head[0]] if workspace.base is None else [head[0], base[0]]
+    results = await runs.run(first, jobs)
     left = list(_worth_running_again(jobs, results[head[0]]))
-    results |= await runner.run([*head[1:], WATCHED], left)
+    results |= await runs.run([*head[1:], watched], left)
     on_head = {setting: results[setting] for setting in head}
-    await runner.replace_unreadable(on_head, left)
-    on_base = await runner.confirm_base(results.get(ON_BASE, {}), jobs, on_head)
-    other_version = None if workspace.other is None else workspace.other.interpreter.version
+    on_base = await runs.confirm_base(results.get(base[0], {}), base[1:], jobs, on_head)
     proofs = []
     for number, subject in enumerate(subjects):
         proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
@@ -112,11 +97,11 @@ async def gather_evidence(
         head_results = [(setting, found[number]) for setting, found in on_head.items() if number in found]
         others = [name for _, result in head_results for name in sorted(result.functions)]  # e.g. inherited
         functions = tuple(
-            _function(name, head_results, on_base.get(number), other_version)
+            _function(name, head_results, on_base.get(number), runner)
             for name in dict.fromkeys([*own, *others])
         )
-        watched = results[WATCHED].get(number)
-        proofs.append(replace(proof, functions=functions, idle=None if watched is None else watched.idle))
+        own_calls = results[watched].get(number)
+        proofs.append(replace(proof, functions=functions, idle=None if own_calls is None else own_calls.idle))
     return tuple(proofs)
 
 
@@ -156,95 +141,106 @@ _Results = dict[RunSetting, dict[int, JobResult]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Runner:
+class _Runs:
     """Runs jobs under several settings concurrently."""
 
-    workspace: PythonWorkspace
+    runner: TestRunner
     progress: Progress
 
     async def run(self, settings: Sequence[RunSetting], jobs: Sequence[TestJob]) -> _Results:
         """Return the results of each job under each setting."""
-        slots = asyncio.Semaphore(self.workspace.parallel)
+        parallel = self.runner.workspace.parallel
+        slots = asyncio.Semaphore(parallel)
         async with asyncio.TaskGroup() as group:
             tasks = [
                 (setting, group.create_task(self._run_batch(slots, setting, batch)))
                 for setting in settings
-                for batch in batches_of(jobs, len(settings), self.workspace.parallel)
+                for batch in batches_of(jobs, len(settings), parallel)
             ]
         results: _Results = {setting: {} for setting in settings}
         for setting, task in tasks:
             results[setting] |= task.result()
         return results
 
-    async def replace_unreadable(self, results: _Results, jobs: Sequence[TestJob]) -> None:
-        """Repeat runs in locale C that failed with an encoding error at import, in UTF-8.
-
-        It is not the test's fault if the project reads its own files at import.
-        """
-        for setting, found in list(results.items()):
-            lost = [job for job in jobs if setting.locale == "C" and _is_unreadable(found.get(job.number))]
-            if lost:
-                readable = replace(setting, locale=UTF_8)
-                again = await self.run([readable], lost)
-                results[setting] = {**found, **_marked(again[readable])}
-
     async def confirm_base(
         self,
         base: Mapping[int, JobResult],
+        settings: Sequence[RunSetting],
         jobs: Sequence[TestJob],
         head: Mapping[RunSetting, dict[int, JobResult]],
     ) -> Mapping[int, JobResult]:
         """Repeat tests on base, as often as on head, that passed there once and always fail on head."""
         broken = list(jobs_broken_on_head(jobs, base, list(head.values())))
-        settings = on_base_again(len(head))
         if not broken or not settings:
             return base
         self.progress.phase("checking what held before", len(broken) * len(settings))
         again = await self.run(settings, broken)
         return with_later_runs(base, list(again.values()))
 
-    def _is_traced(self, setting: RunSetting) -> bool:
-        """Return whether to trace the run. Another interpreter has other lines and arcs for the same code."""
-        is_other = setting.other_python and self.workspace.other is not None
-        return not setting.on_base and not setting.own_calls and not is_other
-
     async def _run_batch(
         self, slots: asyncio.Semaphore, setting: RunSetting, jobs: Sequence[TestJob]
-    ) -> dict[int, JobResult]:
+    ) -> Mapping[int, JobResult]:
         async with slots:
-            batch = jobs if self._is_traced(setting) else [replace(job, traced=None) for job in jobs]
             try:
-                results = await run_jobs(self.workspace, setting, batch)
+                results = await self.runner.run(setting, jobs)
             except CannotRun as error:
                 results = {job.number: JobResult(problem=str(error)) for job in jobs}
         self.progress.advance(len(jobs))
         return results
 
 
-def _marked(results: Mapping[int, JobResult]) -> dict[int, JobResult]:
-    return {number: replace(result, done=result.done | {READABLE}) for number, result in results.items()}
+def jobs_broken_on_head(
+    jobs: Sequence[TestJob], base: Mapping[int, JobResult], head: Sequence[Mapping[int, JobResult]]
+) -> Iterator[TestJob]:
+    """Yield the jobs reduced to functions that passed on base and failed in each run on head."""
+    for job in jobs:
+        on_base = base[job.number].functions if job.number in base else {}
+        on_head = [found[job.number].functions for found in head if job.number in found]
+        broken = {
+            name
+            for name, result in on_base.items()
+            if result.status == PASSED and all(_status(functions, name) == FAILED for functions in on_head)
+        }
+        if broken and on_head:
+            yield replace(job, without=job.without | (on_base.keys() - broken))
 
 
-def _is_unreadable(result: JobResult | None) -> bool:
-    if result is None or result.functions:
-        return False
-    return any(error in result.problem for error in ("UnicodeDecodeError", "UnicodeEncodeError"))
+def _status(functions: Mapping[str, FunctionResult], name: str) -> str:
+    return functions[name].status if name in functions else ""
+
+
+def with_later_runs(
+    base: Mapping[int, JobResult], again: Sequence[Mapping[int, JobResult]]
+) -> dict[int, JobResult]:
+    """Return the results on base, using each function's first non-passing run if there is one."""
+    return {
+        number: _joined(first, [found[number] for found in again if number in found])
+        for number, first in base.items()
+    }
+
+
+def _joined(first: JobResult, later: Sequence[JobResult]) -> JobResult:
+    failed = {
+        name: result
+        for found in reversed(later)
+        for name, result in found.functions.items()
+        if result.status != PASSED
+    }
+    return replace(first, functions={**first.functions, **failed})
 
 
 def _function(
     name: str,
     on_head: Sequence[tuple[RunSetting, JobResult]],
     on_base: JobResult | None,
-    other_version: tuple[int, int] | None,
+    runner: TestRunner,
 ) -> FunctionProof:
     """Return the results of one test function. One that hung or crashed at first was not run again."""
     results = [result.functions.get(name) for _, result in on_head]
     counted = on_head[:1] if _is_lost(results[0]) else on_head
     return FunctionProof(
         name=name,
-        head=tuple(
-            _run(words_of(setting, result.done, other_version), name, result) for setting, result in counted
-        ),
+        head=tuple(_run(runner.words(setting, result.done), name, result) for setting, result in counted),
         base=None if on_base is None else _run((), name, on_base),
         wants_network=any(result is not None and result.wants_network for result in results),
     )

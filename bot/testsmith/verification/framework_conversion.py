@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from testsmith.languages.language import Language
-from testsmith.languages.python.running.harness import trouble_under_unittest
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotConvert
 from testsmith.model import Candidate
@@ -82,7 +81,7 @@ async def _trouble(verdict: Verdict, context: ProofContext) -> str:
     if verdict.green is None:
         return ""
     code, seconds = verdict.green.candidate.code, context.settings.test_seconds
-    found = await trouble_under_unittest(context.workspace, code, seconds)
+    found = await context.runner.trouble_in_framework(code, seconds)
     return f"does not pass under `python -m unittest`: {found}" if found else ""
 
 

@@ -1,17 +1,15 @@
 """Run a candidate's test functions against mutants of their member, and with the member removed.
 
 Each mutant is run with every function that reaches it, so that it is known which function kills it. A
-function that passes although the member always raises has tested nothing, or has forged its result. If all
-functions pass, replacing the code may have had no effect, for example below a decorator that compiles its
-function again. In that case the changes are made to the module's file, in a copy of the project. If not even
-that has a visible effect, no test is rejected for it.
+function that passes although the member always raises has tested nothing, or has forged its result. If it is
+shown that no change of the member can have a visible effect, no test is rejected for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from testsmith.execution.jobs import (
     PASSED,
@@ -22,10 +20,10 @@ from testsmith.execution.jobs import (
     TestJob,
     batches_of,
 )
+from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.workspace import Workspace
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import MemberKind, Progress
@@ -36,12 +34,6 @@ _TAKEN_AWAY = 1_000_000
 
 _RETURNING = _TAKEN_AWAY + 1
 """Job number of the first replacement that returns immediately."""
-
-_TIMES_AS_LONG_IN_FILE = 3.0
-"""Factor for the time limit, because the project is imported again for each change to a file."""
-
-_SETTING = RunSetting(name="mutants", hash_seed=1)
-_IN_FILE = RunSetting(name="mutants in a file", hash_seed=1, in_file=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +114,11 @@ class _Trial:
 
     def outcome(self, result: JobResult) -> Mutation:
         """Return the results of the candidate's job."""
+        if result.in_file and not result.acts:
+            return Mutation(impossible=True)
         gone = result.changed.get(_TAKEN_AWAY)
         if gone is None:
-            return Mutation(unheard=True)
+            return Mutation(unheard=True, in_file=result.in_file)
         tried = {change.number for change in self._changes()}
         lost = tried - result.changed.keys()
         data = {number: result.changed.get(number, {}) for number in tried - lost}
@@ -137,6 +131,7 @@ class _Trial:
             },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),
             blind=self._blind(result),
+            in_file=result.in_file,
         )
 
     def _blind(self, result: JobResult) -> frozenset[str]:
@@ -169,7 +164,7 @@ def _fails(status: str | None) -> bool:
 async def gather_mutants(
     proofs: Sequence[Proof],
     mutator: Mutator,
-    workspace: PythonWorkspace,
+    runner: TestRunner,
     table: GateTable,
     progress: Progress,
 ) -> tuple[Mutation, ...]:
@@ -180,51 +175,35 @@ async def gather_mutants(
     Args:
         proofs: The candidates. All of their test functions pass on head.
         mutator: Changes the source files of their language.
-        workspace: Workspace to run them in.
+        runner: Runs them.
         table: Limits for the number of mutants and the time per candidate.
         progress: Progress display, advanced once per candidate.
     """
+    workspace = runner.workspace
     trials = dict(_trials(proofs, mutator, workspace, table))
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
     if jobs:
         progress.phase("trying mutants", len(jobs))
-    results = await _run(workspace, batches_of(jobs, 1, workspace.parallel), progress)
-    again = [job for job in jobs if _TAKEN_AWAY not in results[job.number].changed]
-    results |= await _run(workspace, [[job] for job in again], None)
-    doubtful = [
-        replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
-        for job in jobs
-        if _has_no_effect(results[job.number])
-    ]
-    in_file = await _run(workspace, batches_of(doubtful, 1, workspace.parallel), None, _IN_FILE)
+    results = await _run(runner, batches_of(jobs, 1, workspace.parallel), progress)
+    again = [job for job in jobs if _is_unheard(results[job.number])]
+    results |= await _run(runner, [[job] for job in again], None)
     mutations = {number: trials[number].outcome(result) for number, result in results.items()}
-    mutations |= {number: _of_file(trials[number], result) for number, result in in_file.items()}
     return tuple(mutations.get(number, Mutation(unheard=True)) for number in range(len(proofs)))
 
 
-def _has_no_effect(result: JobResult) -> bool:
-    """Return whether all tests pass with the member removed."""
-    gone = result.changed.get(_TAKEN_AWAY, {})
-    return bool(gone) and all(status == PASSED for status in gone.values())
-
-
-def _of_file(trial: _Trial, result: JobResult) -> Mutation:
-    """Return the results of changes to a file, if they had a visible effect."""
-    return replace(trial.outcome(result), in_file=True) if result.acts else Mutation(impossible=True)
+def _is_unheard(result: JobResult) -> bool:
+    return _TAKEN_AWAY not in result.changed and not result.in_file
 
 
 async def _run(
-    workspace: PythonWorkspace,
-    batches: Sequence[Sequence[TestJob]],
-    progress: Progress | None,
-    setting: RunSetting = _SETTING,
+    runner: TestRunner, batches: Sequence[Sequence[TestJob]], progress: Progress | None
 ) -> dict[int, JobResult]:
-    slots = asyncio.Semaphore(workspace.parallel)
+    slots = asyncio.Semaphore(runner.workspace.parallel)
 
     async def run_batch(batch: Sequence[TestJob]) -> Mapping[int, JobResult]:
         async with slots:
             try:
-                results = await run_jobs(workspace, setting, batch)
+                results = await runner.run_changed(batch)
             except CannotRun as failure:
                 results = {job.number: JobResult(problem=str(failure)) for job in batch}
         if progress is not None:
@@ -237,7 +216,7 @@ async def _run(
 
 
 def _trials(
-    proofs: Sequence[Proof], mutator: Mutator, workspace: PythonWorkspace, table: GateTable
+    proofs: Sequence[Proof], mutator: Mutator, workspace: Workspace, table: GateTable
 ) -> Iterator[tuple[int, _Trial]]:
     """Yield the candidates that can be run, with their indexes."""
     for number, proof in enumerate(proofs):
@@ -246,7 +225,7 @@ def _trials(
             yield number, trial
 
 
-def _trial(proof: Proof, mutator: Mutator, workspace: PythonWorkspace, table: GateTable) -> _Trial | None:
+def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTable) -> _Trial | None:
     member = proof.member
     try:
         source = mutator.text((workspace.head.root / member.path).read_bytes())

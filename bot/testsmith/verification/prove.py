@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.runner import TestRunner
 from testsmith.languages.judge import CannotJudge, Question
 from testsmith.languages.language import Language
-from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Funnel, Progress
@@ -37,14 +37,14 @@ class ProofContext:
     """What candidates of all languages are proven with.
 
     Attributes:
-        workspace: Workspace to run them in.
+        runner: Runs them.
         own_suite: Measurements of the project's own tests.
         settings: Number of runs and limits.
         progress: Progress display, advanced once per run of a candidate.
         tree: Tree of head, whose settings are used to format converted tests.
     """
 
-    workspace: PythonWorkspace
+    runner: TestRunner
     own_suite: OwnSuite
     settings: VerificationSettings
     progress: Progress
@@ -91,7 +91,7 @@ class _Prover:
         new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
         proofs = await gather_evidence(
             list(new.values()),
-            self.context.workspace,
+            self.context.runner,
             self.language.tests.test_functions,
             self.context.settings,
             self.context.progress,
@@ -126,7 +126,7 @@ class _Prover:
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
         mutations = await gather_mutants(
-            proofs, self.language.mutator, self.context.workspace, self.table, self.context.progress
+            proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
         )
         await self.own_tests.learn(proofs, mutations)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
@@ -180,7 +180,7 @@ async def prove(
     """
     table = GateTable.of(context.settings)
     own_tests = OwnTests(
-        context.own_suite, language.mutator, context.workspace, table.suite_seconds, context.progress
+        context.own_suite, language.mutator, context.runner, table.suite_seconds, context.progress
     )
     prover = _Prover(language, context, own_tests, table)
     await prover.run(subjects)

@@ -9,22 +9,17 @@ import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
 from fakes.workspaces import proof_context
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.interpreter import choose_interpreter
 from testsmith.languages.python.running.project_tests.suite import measure_project_tests
-from testsmith.languages.python.running.python_version import (
-    OtherPythonOrder,
-    requires_python,
-    with_other_python,
-)
-from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.runner import PythonRunner, open_runner
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Label, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
@@ -96,7 +91,8 @@ def judge_corpus(only: str = "") -> Judged:
 async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
     repository, search = _changed_project(folder / "project")
     started = time.monotonic()
-    async with _workspace(repository, search) as workspace:
+    async with _runner(repository, search) as runner:
+        workspace = runner.workspace
         if workspace.other is None:
             candidates = [one for one in candidates if not one.of(OTHER_PYTHON)]
         own_suite = await measure_project_tests(workspace, search.members, SETTINGS)
@@ -112,25 +108,19 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
 
 
 @asynccontextmanager
-async def _workspace(repository: Repository, search: MemberSearch) -> AsyncIterator[PythonWorkspace]:
-    """Give a workspace as the program opens one."""
+async def _runner(repository: Repository, search: MemberSearch) -> AsyncIterator[PythonRunner]:
+    """Give a runner as the program opens one."""
     environment = {"PATH": os.environ.get("PATH", os.defpath)}  # where other interpreters are found
-    interpreter = choose_interpreter(SETTINGS.python, {}, repository.root)
     order = WorkspaceOrder(
         repository=repository,
         head=search.head_tree,
         base=search.base_tree,
         settings=SETTINGS,
-        sandbox=await build_sandbox(SETTINGS.sandbox, interpreter.path),
+        build_sandbox=partial(build_sandbox, SETTINGS.sandbox),
         environment=environment,
     )
-    other = OtherPythonOrder(
-        environment=environment,
-        requires=requires_python(search.head_tree, repository.project),
-        modules=sorted({member.module for member in search.members}),
-    )
-    async with open_workspace(order) as workspace:
-        yield await with_other_python(workspace, other)
+    async with open_runner(order) as runner:
+        yield await runner.broadened(search.members)
 
 
 def _changed_project(folder: Path) -> tuple[Repository, MemberSearch]:

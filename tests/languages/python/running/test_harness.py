@@ -17,7 +17,8 @@ from testsmith.execution.jobs import MOVED_CLOCK, JobResult, TestJob, TracedMemb
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import ProjectCopy, remove_folder
-from testsmith.languages.python.running.harness import RunSetting, install_workers, run_jobs
+from testsmith.languages.python.running.harness import install_workers, run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 
 SHOP = """\
@@ -53,7 +54,7 @@ def workspace(tmp_path: Path) -> Iterator[PythonWorkspace]:
 
 
 def run(
-    workspace: PythonWorkspace, *codes: str, seconds: float = 10.0, setting: RunSetting | None = None
+    workspace: PythonWorkspace, *codes: str, seconds: float = 10.0, setting: PythonSetting | None = None
 ) -> list[JobResult]:
     traced = TracedMember(path="shop.py", first=4, last=7)
     jobs = [
@@ -65,7 +66,7 @@ def run(
         )
         for number, code in enumerate(codes)
     ]
-    results = asyncio.run(run_jobs(workspace, setting or RunSetting(name="test"), jobs))
+    results = asyncio.run(run_jobs(workspace, setting or PythonSetting(name="test"), jobs))
     return [results[number] for number in range(len(codes))]
 
 
@@ -173,7 +174,9 @@ def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: PythonWor
     in_order, *shuffled = [
         next(
             f.message
-            for f in run(workspace, code, setting=RunSetting(name="", order_seed=seed))[0].functions.values()
+            for f in run(workspace, code, setting=PythonSetting(name="", order_seed=seed))[
+                0
+            ].functions.values()
             if f.message
         )
         for seed in (None, 1, 2, 1)
@@ -198,7 +201,7 @@ def test_run_jobs__settings_reach_the_tests(workspace: PythonWorkspace) -> None:
         check=True,
     )
     expected = (("EXPECTED", hashed.stdout.decode().strip()),)
-    setting = RunSetting(name="", hash_seed=7, time_zone="JST-9", variables=expected)
+    setting = PythonSetting(name="", hash_seed=7, time_zone="JST-9", variables=expected)
     assert set(statuses(run(workspace, code, setting=setting)[0]).values()) == {"passed"}
 
 
@@ -206,7 +209,7 @@ def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: Py
     strict = replace(workspace, pytest_ini="[pytest]\nfilterwarnings = error\n")
     code = "import warnings\ndef test_warns():\n    warnings.warn('x')\n"
     assert statuses(run(strict, code)[0]) == {"test_warns": "failed"}
-    assert statuses(run(strict, code, setting=RunSetting(name="", with_ini=False))[0]) == {
+    assert statuses(run(strict, code, setting=PythonSetting(name="", with_ini=False))[0]) == {
         "test_warns": "passed"
     }
 
@@ -254,7 +257,7 @@ def test_run_jobs__modules_of_the_bot_are_not_there(workspace: PythonWorkspace) 
 def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: PythonWorkspace) -> None:
     (workspace.head.root / "code.py").write_text("import os\n\nos._exit(0)\n")  # as pytest loads a `code`
     result = asyncio.run(
-        run_jobs(workspace, RunSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])
+        run_jobs(workspace, PythonSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])
     )[0]
     assert result.problem == "the test module ended the test process outside its test functions"
 
@@ -434,7 +437,7 @@ def test_run_jobs__cancelling_leaves_no_folder(workspace: PythonWorkspace, tmp_p
     job = TestJob(number=0, code=textwrap.dedent(code), seconds=60)
 
     async def cancel_halfway() -> None:
-        task = asyncio.create_task(run_jobs(workspace, RunSetting(name=""), [job]))
+        task = asyncio.create_task(run_jobs(workspace, PythonSetting(name=""), [job]))
         await asyncio.to_thread(wait_for_text, note)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -462,7 +465,7 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: PythonWorks
         TestJob(number=number, code=module, seconds=1.0, is_import=True)
         for number, module in enumerate(["shop", "needy", "slow"])
     ]
-    results = asyncio.run(run_jobs(workspace, RunSetting(name=""), jobs))
+    results = asyncio.run(run_jobs(workspace, PythonSetting(name=""), jobs))
     assert [results[number].problem for number in range(3)] == [
         "",
         "ModuleNotFoundError: No module named 'nothing_here'",
@@ -499,7 +502,7 @@ def test_run_jobs__the_clock_stands_at_another_instant_and_says_so(workspace: Py
         def test_x():
             assert datetime.datetime.now().isoformat().startswith("2032-02-29T23:30")
     """
-    (result,) = run(workspace, code, setting=RunSetting(name="", instant=1_961_710_200.0))
+    (result,) = run(workspace, code, setting=PythonSetting(name="", instant=1_961_710_200.0))
     assert statuses(result) == {"test_x": "passed"}
     assert result.done == {MOVED_CLOCK}
     assert run(workspace, GOOD)[0].done == frozenset()
@@ -533,7 +536,7 @@ def test_run_jobs__each_function_apart_sees_nothing_of_the_others(workspace: Pyt
             def test_last(self):
                 assert not seen
     """
-    (result,) = run(workspace, code, setting=RunSetting(name="", apart=True))
+    (result,) = run(workspace, code, setting=PythonSetting(name="", apart=True))
     assert statuses(result) == {
         "test_first": "passed",
         "test_second": "passed",
@@ -554,7 +557,7 @@ def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(worksp
             os.close(handle)
     """
     once, twice = (
-        run(workspace, code, setting=RunSetting(name="", twice=times))[0] for times in (False, True)
+        run(workspace, code, setting=PythonSetting(name="", twice=times))[0] for times in (False, True)
     )
     assert set(statuses(once).values()) == {"passed"}
     assert statuses(twice) == {
@@ -569,7 +572,7 @@ def test_run_jobs__a_module_that_leaves_files_is_run_again_where_they_are(worksp
 def test_run_jobs__what_leaves_nothing_is_not_run_again(workspace: PythonWorkspace, tmp_path: Path) -> None:
     count = tmp_path / "count"
     code = f"def test_x(tmp_path):\n    (tmp_path / 'x').touch()\n    open({str(count)!r}, 'a').write('x')\n"
-    run(workspace, code, setting=RunSetting(name="", twice=True))
+    run(workspace, code, setting=PythonSetting(name="", twice=True))
     assert count.read_text() == "x"
 
 
@@ -647,7 +650,7 @@ def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: Pyth
             except ValueError:
                 import json
     """)
-    (result,) = run(workspace, code, setting=RunSetting(name="test", own_calls=True))
+    (result,) = run(workspace, code, setting=PythonSetting(name="test", own_calls=True))
     assert result.problem == ""
     assert statuses(result) == {"test_plain": "passed", "test_dormant": "passed"}
     assert result.idle is not None
@@ -677,7 +680,7 @@ def test_run_jobs__calls_that_a_test_removes_from_its_file_are_told_too(workspac
             file.write_text(file.read_text().replace('print("dormant")', "None"))
             assert clamp(0, 1, 3) == 1 and helper
     """)
-    (result,) = run(workspace, code, setting=RunSetting(name="test", own_calls=True))
+    (result,) = run(workspace, code, setting=PythonSetting(name="test", own_calls=True))
     assert statuses(result) == {"test_it": "passed"}
     assert result.idle is not None
     assert [code.split("\n")[line - 1][column:end] for line, column, _, end in result.idle] == [
@@ -752,17 +755,17 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: PythonWork
     ("setting", "claim"),
     [
         (
-            RunSetting(name="", locale="C"),
+            PythonSetting(name="", locale="C"),
             "locale.getpreferredencoding(False).upper() in ('ANSI_X3.4-1968', 'ASCII')",
         ),
-        (RunSetting(name=""), "locale.getpreferredencoding(False).upper() == 'UTF-8'"),
-        (RunSetting(name="", place="a b/\u00e9"), "os.getcwd().endswith('/a b/\\u00e9/work')"),
-        (RunSetting(name="", place="a b/\u00e9"), "str(tmp_path).find('/a b/\\u00e9/') > 0"),
-        (RunSetting(name=""), "len({random.random() for _ in range(3)}) == 3"),
+        (PythonSetting(name=""), "locale.getpreferredencoding(False).upper() == 'UTF-8'"),
+        (PythonSetting(name="", place="a b/\u00e9"), "os.getcwd().endswith('/a b/\\u00e9/work')"),
+        (PythonSetting(name="", place="a b/\u00e9"), "str(tmp_path).find('/a b/\\u00e9/') > 0"),
+        (PythonSetting(name=""), "len({random.random() for _ in range(3)}) == 3"),
     ],
 )
 def test_run_jobs__locale_and_folder_are_those_of_the_setting(
-    setting: RunSetting, claim: str, workspace: PythonWorkspace
+    setting: PythonSetting, claim: str, workspace: PythonWorkspace
 ) -> None:
     code = f"import locale, os, random\ndef test_x(tmp_path):\n    assert {claim}\n"
     (result,) = run(workspace, code, setting=setting)

@@ -12,7 +12,7 @@ from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
 from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.python_version import (
     FoundInterpreter,
     OtherPythonOrder,
@@ -21,6 +21,7 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     with_other_python,
 )
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.settings import SandboxChoice
 
@@ -46,7 +47,7 @@ def found_in(
                 "def test_x():\n    assert one() == 1 and 'bin-of-other' in sys.executable\n"
             )
             job = TestJob(number=0, code=code, seconds=20)
-            results = await run_jobs(workspace, RunSetting(name="", other_python=True), [job])
+            results = await run_jobs(workspace, PythonSetting(name="", other_python=True), [job])
             return workspace, results[0].functions["test_x"].status
 
     return asyncio.run(scenario())
@@ -103,7 +104,7 @@ def test_with_other_python__holds_under_all_layers_of_the_sandbox(tmp_path: Path
             job = TestJob(
                 number=0, code="from shop import one\ndef test_x():\n    assert one() == 1\n", seconds=20
             )
-            settings = [RunSetting(name="", other_python=other) for other in (True, False, True)]
+            settings = [PythonSetting(name="", other_python=other) for other in (True, False, True)]
             results = [await run_jobs(workspace, setting, [job]) for setting in settings]
             return workspace, [result[0].functions["test_x"].status for result in results]
 

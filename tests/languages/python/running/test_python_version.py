@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 import tarfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,9 @@ from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex
 from testsmith.execution.jobs import TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
 from testsmith.languages.python.running.python_version import (
     FittingPython,
@@ -27,8 +28,9 @@ from testsmith.languages.python.running.python_version import (
     fitting_python,
     interpreters_in,
 )
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 OWN = ChosenInterpreter(path=Path(sys.executable), origin="the one that runs this program")
@@ -108,7 +110,7 @@ async def opened(whole: WorkspaceOrder) -> tuple[PythonWorkspace, str]:
     code = "import platform\ndef test_version():\n    assert not platform.python_version()\n"
     async with open_workspace(whole) as workspace:
         results = await run_jobs(
-            workspace, RunSetting(name="head"), [TestJob(number=0, code=code, seconds=20.0)]
+            workspace, PythonSetting(name="head"), [TestJob(number=0, code=code, seconds=20.0)]
         )
         return workspace, results[0].functions["test_version"].message
 
@@ -126,7 +128,7 @@ def order(
         head=project.working_tree(),
         base=None,
         settings=VerificationSettings(install=True, python_version=asked, install_seconds=100.0),
-        sandbox=asyncio.run(build_sandbox(SandboxChoice.BEST_EFFORT, Path(sys.executable))),
+        build_sandbox=partial(build_sandbox, SandboxChoice.BEST_EFFORT),
         environment={"PIP_INDEX_URL": f"http://{index.host}/simple/", **variables},
     )
 

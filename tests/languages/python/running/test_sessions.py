@@ -11,18 +11,23 @@ import pytest
 
 from fakes.workspaces import small_workspace
 from testsmith.execution.jobs import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult, TestJob
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
 GOOD = "from shop import price\ndef test_x():\n    '''>>> 1\n    1'''\n    assert price(1) == 2\n"
 OUT_OF_ORDER = "raise RuntimeError('no database')\n"
 
-BESIDE, PLAIN = RunSetting(name="beside", beside=True), RunSetting(name="plain")
+BESIDE, PLAIN = PythonSetting(name="beside", beside=True), PythonSetting(name="plain")
 
 
 def run(
-    folder: Path, files: Mapping[str, str], *codes: str, setting: RunSetting = BESIDE, seconds: float = 20.0
+    folder: Path,
+    files: Mapping[str, str],
+    *codes: str,
+    setting: PythonSetting = BESIDE,
+    seconds: float = 20.0,
 ) -> list[JobResult]:
     """Run candidates for `tests/test_shop.py` of a project, in one worker."""
 
@@ -180,7 +185,7 @@ def test_run_jobs__own_tests_run_first_or_last_by_the_order_seed(tmp_path: Path)
     found = [
         statuses(run(tmp_path / str(seed), {"tests/test_shop.py": own}, code, setting=setting)[0])["test_x"]
         for seed in (2, 3)
-        for setting in [RunSetting(name="", beside=True, order_seed=seed)]
+        for setting in [PythonSetting(name="", beside=True, order_seed=seed)]
     ]
     assert found == ["passed", "failed"]
 

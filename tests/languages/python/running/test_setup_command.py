@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 pytestmark = pytest.mark.slow
@@ -85,7 +87,7 @@ def order(
         head=project.working_tree(),
         base=project.commit_tree(project.resolve("v1.2")),
         settings=VerificationSettings(setup_command=command, install_seconds=100.0, python=python),
-        sandbox=asyncio.run(build_sandbox(SandboxChoice.BEST_EFFORT, python)),
+        build_sandbox=partial(build_sandbox, SandboxChoice.BEST_EFFORT),
         environment={
             "PIP_INDEX_URL": f"http://someone:secret@{index.host}/simple/",
             "TESTSMITH_API_KEY": "sk-secret",
@@ -96,8 +98,8 @@ def order(
 async def run_on_both(whole: WorkspaceOrder, code: str) -> tuple[PythonWorkspace, JobResult, JobResult]:
     job = TestJob(number=0, code=code, seconds=20.0)
     async with open_workspace(whole) as workspace:
-        head = await run_jobs(workspace, RunSetting(name="head"), [job])
-        base = await run_jobs(workspace, RunSetting(name="base", on_base=True), [job])
+        head = await run_jobs(workspace, PythonSetting(name="head"), [job])
+        base = await run_jobs(workspace, PythonSetting(name="base", on_base=True), [job])
     return workspace, head[0], base[0]
 
 

@@ -12,14 +12,15 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
-from fakes.workspaces import small_workspace
+from fakes.workspaces import always, small_workspace
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import VerificationSettings
 
 
@@ -29,7 +30,7 @@ async def look(folder: Path, head: dict[str, str], base: dict[str, str] | None =
 
 
 async def run_one(workspace: PythonWorkspace, code: str, *, on_base: bool = False) -> JobResult:
-    setting = RunSetting(name="", on_base=on_base)
+    setting = PythonSetting(name="", on_base=on_base)
     return (await run_jobs(workspace, setting, [TestJob(number=0, code=code, seconds=10)]))[0]
 
 
@@ -100,7 +101,7 @@ def order_for(folder: Path) -> WorkspaceOrder:
         head=repository.working_tree(),
         base=None,
         settings=VerificationSettings(),
-        sandbox=ProcessSandbox(),
+        build_sandbox=always(ProcessSandbox()),
     )
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from compileall import compile_dir
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
@@ -20,6 +20,7 @@ from testsmith.execution.sandbox.interface import CannotRun, Command, shown
 from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
 from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import in_thread
 
@@ -92,72 +93,12 @@ _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
 
-UTF_8 = "C.UTF-8"
-"""A language-neutral UTF-8 locale."""
-
 _MOST_COPY_BYTES = 256 * 1024**2
 """Project copies larger than this are not copied again for a worker's own session."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSetting:
-    """Settings for the runs of one worker.
-
-    Attributes:
-        name: Short label; different names may have the same settings.
-        hash_seed: Value of PYTHONHASHSEED.
-        order_seed: Seed for shuffling the test functions; None for file order.
-        time_zone: Value of TZ, in the POSIX form that needs no time zone database.
-        with_ini: Whether to apply the project's strictness settings; otherwise pytest runs unconfigured.
-        on_base: Whether to run on the copy of base instead of head.
-        variables: Additional environment variables.
-        locale: Value of LANG and LC_ALL. In `C`, the only text encoding is ASCII.
-        instant: Start time of the clock in seconds since 1970, if the interpreter allows that; None for the
-            real clock.
-        place: Path below a test's own folder to use as the working folder; `""` for that folder itself.
-        apart: Whether to run each test function in its own process.
-        twice: Whether to run a test module that left files again in the same folder.
-        beside: Whether to run a test module within the project's own pytest session if one can be set up:
-            next to the project's test file, or else under its conftest.
-        other_python: Whether to use the workspace's other interpreter, if there is one.
-        own_calls: Whether to report the calls in a test module that were not made; disables assertion
-            rewriting.
-        in_file: Whether to write mutants into the module's file in a copy of the project.
-    """
-
-    name: str = field(compare=False)
-    hash_seed: int = 0
-    order_seed: int | None = None
-    time_zone: str = "UTC"
-    with_ini: bool = True
-    on_base: bool = False
-    variables: tuple[tuple[str, str], ...] = ()
-    locale: str = UTF_8
-    instant: float | None = None
-    place: str = ""
-    apart: bool = False
-    twice: bool = False
-    beside: bool = False
-    other_python: bool = False
-    own_calls: bool = False
-    in_file: bool = False
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Environment variables for this setting."""
-        without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
-        return {
-            "PYTHONHASHSEED": str(self.hash_seed),
-            "TZ": self.time_zone,
-            "LANG": self.locale,
-            "LC_ALL": self.locale,
-            **without_encoding,
-            **dict(self.variables),
-        }
-
-
 async def run_jobs(
-    workspace: PythonWorkspace, setting: RunSetting, jobs: Sequence[TestJob]
+    workspace: PythonWorkspace, setting: PythonSetting, jobs: Sequence[TestJob]
 ) -> dict[int, JobResult]:
     """Run jobs under one setting, in one process if possible, and return a result for each.
 
@@ -178,7 +119,9 @@ async def run_jobs(
     return results
 
 
-async def run_plan(workspace: PythonWorkspace, setting: RunSetting, jobs: Sequence[TestJob]) -> WorkerAnswer:
+async def run_plan(
+    workspace: PythonWorkspace, setting: PythonSetting, jobs: Sequence[TestJob]
+) -> WorkerAnswer:
     """Run jobs in one worker and return its answer.
 
     Raises:
@@ -245,7 +188,7 @@ def _seconds(jobs: Sequence[TestJob]) -> float:
 
 
 def _plan(
-    workspace: PythonWorkspace, copy: ProjectCopy, setting: RunSetting, jobs: Sequence[TestJob]
+    workspace: PythonWorkspace, copy: ProjectCopy, setting: PythonSetting, jobs: Sequence[TestJob]
 ) -> dict[str, object]:
     return {
         "roots": [str(root) for root in copy.source_roots],
@@ -262,7 +205,7 @@ def _plan(
     }
 
 
-def _planned(copy: ProjectCopy, setting: RunSetting, job: TestJob) -> dict[str, object]:
+def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[str, object]:
     traced = job.traced
     if job.changed is not None:
         return _planned_changes(copy, job, job.changed)

@@ -8,12 +8,14 @@ from collections.abc import Collection, Iterable, Sequence
 
 from testsmith.execution.jobs import FAILED, TestJob, batches_of
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.python.source.coverable import is_conditional
 from testsmith.model import Member
-from testsmith.tasks import gather
+from testsmith.tasks import gather, in_thread
 
-_SETTING = RunSetting(name="loading")
+_SETTING = PythonSetting(name="loading")
 _SECONDS = 20.0
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\w+)[\w.]*)'.*", re.DOTALL)
 
@@ -37,6 +39,39 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
         else "Run again with --install."
     )
     return f"could not import {module} (no module named '{missing['name']}'). {advice}"
+
+
+async def members_that_do_not_load(
+    workspace: PythonWorkspace, members: Sequence[Member], *, installs: bool
+) -> dict[str, str]:
+    """Return why members cannot be imported or do not exist, by member id.
+
+    Args:
+        workspace: Workspace to import in.
+        members: The members.
+        installs: Whether the project was installed, for the advice.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    problems = await modules_that_do_not_load(workspace, {member.module for member in members})
+    loaded = [member for member in members if member.module not in problems]
+    conditional = await in_thread(lambda: [one for one in loaded if _is_conditional(workspace, one)])
+    absent = await members_that_do_not_exist(workspace, conditional)
+    reasons = {one.id: does_not_exist(one, workspace) for one in conditional if one.id in absent}
+    return reasons | {
+        one.id: could_not_import(one.module, problems[one.module], workspace.owned_modules, installs=installs)
+        for one in members
+        if one.module in problems
+    }
+
+
+def _is_conditional(workspace: PythonWorkspace, member: Member) -> bool:
+    try:
+        data = (workspace.head.root / member.path).read_bytes()
+    except OSError:
+        return False
+    return is_conditional(data, member)
 
 
 async def modules_that_do_not_load(workspace: PythonWorkspace, modules: Iterable[str]) -> dict[str, str]:

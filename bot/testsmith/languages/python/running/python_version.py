@@ -19,8 +19,9 @@ from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.isolated import for_interpreter
 from testsmith.execution.workspace import CannotPrepare
-from testsmith.languages.python.running.harness import RunSetting, run_plan
+from testsmith.languages.python.running.harness import run_plan
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.languages.source import SourceTree
 
@@ -109,7 +110,7 @@ async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, modules:
         TestJob(number=number, code=module, seconds=_SECONDS, is_import=True)
         for number, module in enumerate(modules, start=1)
     ]
-    answer = await run_plan(workspace, RunSetting(name="trial"), [_TEST, *imports])
+    answer = await run_plan(workspace, PythonSetting(name="trial"), [_TEST, *imports])
     if not answer.has_started or answer.greeting is None:
         return f"it cannot run tests: {answer.trouble}"
     if answer.greeting.version != found.version:

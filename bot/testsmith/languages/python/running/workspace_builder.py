@@ -5,9 +5,9 @@ Everything is in one private folder, which is always removed at the end.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from testsmith.execution.jobs import PASSED, TestJob
@@ -21,11 +21,11 @@ from testsmith.execution.project_copy import (
 )
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.workspace import CannotPrepare, ProjectCopy
+from testsmith.execution.workspace import CannotPrepare, ProjectCopy, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.answers import Greeting
-from testsmith.languages.python.running.harness import RunSetting, install_workers, run_plan
+from testsmith.languages.python.running.harness import install_workers, run_plan
 from testsmith.languages.python.running.install.installed import with_installation
 from testsmith.languages.python.running.install.installer import InstallOrder, install_project, version_of
 from testsmith.languages.python.running.interpreter import (
@@ -46,33 +46,12 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     version_of_program,
 )
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
-from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
 _TRIAL = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
 _MOST_NAMED_PATHS = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkspaceOrder:
-    """What a workspace is created from.
-
-    Attributes:
-        repository: Repository under review.
-        head: Files of head.
-        base: Files of base; None if there is none.
-        settings: Interpreter, limits and parallelism.
-        sandbox: Runs the processes.
-        environment: Environment variables of the bot, used to find the interpreter.
-    """
-
-    repository: Repository
-    head: RepositoryTree
-    base: RepositoryTree | None
-    settings: VerificationSettings
-    sandbox: Sandbox
-    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @asynccontextmanager
@@ -80,24 +59,25 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace
     """Yield a workspace and remove it at the end.
 
     Raises:
+        CannotIsolate: The required sandbox is not available here.
         CannotPrepare: The interpreter cannot run tests, or there is not enough space.
         UsageFailure: The interpreter given by the user does not exist.
         CannotRun: The sandbox could not start a process.
     """
     await in_thread(remove_abandoned)
+    choice = choose_interpreter(
+        order.settings.python,
+        order.environment,
+        order.repository.root / order.repository.project,
+        installs=order.settings.installs,
+        is_tracked=tracks_environment(order.repository),
+    )
+    sandbox = await order.build_sandbox(choice.path)
     with ScratchFolder() as scratch:
-        workspace = await _laid_out(order, scratch.path)
-        folder = order.repository.root / order.repository.project
-        choice = choose_interpreter(
-            order.settings.python,
-            order.environment,
-            folder,
-            installs=order.settings.installs,
-            is_tracked=tracks_environment(order.repository),
-        )
+        workspace = await _laid_out(order, sandbox, scratch.path)
         if order.settings.installs:
             python = fitting_python(choice, _wish(order))
-            installed = await install_project(_install_order(order, python, scratch.path))
+            installed = await install_project(_install_order(order, sandbox, python, scratch.path))
             workspace = await in_thread(with_installation, workspace, installed)
             notes = tuple(python.notes(choice))
             interpreter = Interpreter(
@@ -135,9 +115,11 @@ def _wish(order: WorkspaceOrder) -> PythonWish:
     )
 
 
-def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) -> InstallOrder:
+def _install_order(
+    order: WorkspaceOrder, sandbox: Sandbox, python: FittingPython, scratch: Path
+) -> InstallOrder:
     return InstallOrder(
-        sandbox=order.sandbox,
+        sandbox=sandbox,
         interpreter=python.choice.path,
         python_version=python.fetched,
         tree=order.head,
@@ -151,9 +133,9 @@ def _install_order(order: WorkspaceOrder, python: FittingPython, scratch: Path) 
     )
 
 
-async def _laid_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
+async def _laid_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWorkspace:
     try:
-        return await in_thread(_lay_out, order, scratch)
+        return await in_thread(_lay_out, order, sandbox, scratch)
     except OSError as error:
         reason = error.strerror or "not every file could be written"
         raise CannotPrepare(
@@ -162,7 +144,7 @@ async def _laid_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
         ) from error
 
 
-def _lay_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
+def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWorkspace:
     """Write everything into the scratch folder; the interpreter is still unknown."""
     install_workers(scratch)
     repository = order.repository
@@ -181,7 +163,7 @@ def _lay_out(order: WorkspaceOrder, scratch: Path) -> PythonWorkspace:
         base=base,
         interpreter=Interpreter(path=Path(), version=UNKNOWN_VERSION),
         scratch=scratch,
-        sandbox=order.sandbox,
+        sandbox=sandbox,
         limits=Limits(memory_bytes=order.settings.memory_bytes),
         pytest_ini=ini.text,
         parallel=order.settings.parallel,
@@ -240,7 +222,7 @@ async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:
     Raises:
         CannotPrepare: It cannot run tests.
     """
-    answer = await run_plan(workspace, RunSetting(name="trial"), [_TRIAL])
+    answer = await run_plan(workspace, PythonSetting(name="trial"), [_TRIAL])
     path = workspace.interpreter.path
     if answer.greeting is None:
         raise CannotPrepare(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,15 +16,16 @@ from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, made_wheel, shop_wheels
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.install.installer import version_of
 from testsmith.languages.python.running.install.package_index import uv_program
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.run import run_suite
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.languages.python.running.workspace_builder import WorkspaceOrder, open_workspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
 SHOP: dict[str, str | bytes | None] = {
@@ -64,15 +66,15 @@ def order(project: Repository, index: PackageIndex) -> WorkspaceOrder:
         head=project.working_tree(),
         base=project.commit_tree(project.resolve("v1.2")),
         settings=VerificationSettings(install=True, install_seconds=100.0, python=python),
-        sandbox=asyncio.run(build_sandbox(SandboxChoice.BEST_EFFORT, python)),
+        build_sandbox=partial(build_sandbox, SandboxChoice.BEST_EFFORT),
         environment={"PIP_INDEX_URL": f"http://{index.host}/simple/"},
     )
 
 
 async def run_on_both(workspace: PythonWorkspace, code: str) -> tuple[JobResult, JobResult]:
     job = TestJob(number=0, code=code, seconds=20.0)
-    head = await run_jobs(workspace, RunSetting(name="head"), [job])
-    base = await run_jobs(workspace, RunSetting(name="base", on_base=True), [job])
+    head = await run_jobs(workspace, PythonSetting(name="head"), [job])
+    base = await run_jobs(workspace, PythonSetting(name="base", on_base=True), [job])
     return head[0], base[0]
 
 

@@ -10,7 +10,8 @@ from fakes.workspaces import small_workspace
 from testsmith.execution.jobs import FAILED, PASSED, ChangedModule, ChangedModules, TestJob
 from testsmith.execution.sandbox.interface import ProcessOutcome
 from testsmith.languages.python.running.answers import read_answer
-from testsmith.languages.python.running.harness import RunSetting, run_jobs
+from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.run_settings import PythonSetting
 
 SOURCE = "LIMIT = 3\n\n\ndef low(n):\n    return n < LIMIT\n"
 TESTS = "import shop\n\ndef test_x():\n    assert shop.low(2) and not shop.low(3)\n"
@@ -30,7 +31,7 @@ def told(
 
     async def scenario() -> Mapping[int, Mapping[str, str]]:
         async with small_workspace(folder, {"shop.py": SOURCE}) as workspace:
-            results = await run_jobs(workspace, RunSetting(name="mutants"), [job])
+            results = await run_jobs(workspace, PythonSetting(name="mutants"), [job])
             return results[0].changed
 
     return asyncio.run(scenario())

@@ -13,6 +13,7 @@ import pytest
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.judge import Conflicts
 from testsmith.languages.python.language import PYTHON
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import FunctionProof, Proof
@@ -232,7 +233,9 @@ def proofs(
         async with small_workspace(folder, project) as opened:
             workspace = opened if other_python is None else with_other(opened, other_python)
             settings = VerificationSettings(test_seconds=30)
-            return await gather_evidence(subjects, workspace, names_of_tests, settings, CountingProgress())
+            return await gather_evidence(
+                subjects, PythonRunner(workspace=workspace), names_of_tests, settings, CountingProgress()
+            )
 
     return dict(zip(codes, asyncio.run(scenario()), strict=True))
 

@@ -3,8 +3,13 @@ from __future__ import annotations
 import pytest
 
 from testsmith.execution.jobs import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
-from testsmith.languages.python.running.harness import RunSetting
-from testsmith.verification.run_settings import LEAP_EVENING, READABLE, head_settings, words_of
+from testsmith.languages.python.running.run_settings import (
+    LEAP_EVENING,
+    READABLE,
+    PythonSetting,
+    head_settings,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -49,40 +54,46 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("setting", "done", "words"),
     [
-        (RunSetting(name="", hash_seed=1), (), "hash seed 1, order of the file"),
+        (PythonSetting(name="", hash_seed=1), (), "hash seed 1, order of the file"),
         (
-            RunSetting(name="", hash_seed=2, time_zone="JST-9", locale="C", apart=True, with_ini=False),
+            PythonSetting(name="", hash_seed=2, time_zone="JST-9", locale="C", apart=True, with_ini=False),
             (),
             (
                 "hash seed 2, each function in its own process, time zone UTC+9, locale C,"
                 " without the project's pytest settings"
             ),
         ),
-        (RunSetting(name="", locale="fr_FR.UTF-8"), (), "hash seed 0, order of the file, locale fr_FR.UTF-8"),
-        (RunSetting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
         (
-            RunSetting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
+            PythonSetting(name="", locale="fr_FR.UTF-8"),
+            (),
+            "hash seed 0, order of the file, locale fr_FR.UTF-8",
+        ),
+        (PythonSetting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
+        (
+            PythonSetting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
             (MOVED_CLOCK,),
             "hash seed 0, shuffled with seed 1, clock at 2032-02-29, two runs in one folder",
         ),
-        (RunSetting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
+        (PythonSetting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
         (
-            RunSetting(name="", beside=True),
+            PythonSetting(name="", beside=True),
             (BESIDE_OWN_TESTS,),
             "hash seed 0, order of the file, beside the project's own tests",
         ),
         (
-            RunSetting(name="", beside=True),
+            PythonSetting(name="", beside=True),
             (UNDER_CONFTEST, WITHOUT_ADDOPTS),
             "hash seed 0, order of the file, under the project's conftest but without its addopts",
         ),
-        (RunSetting(name="", beside=True), (), "hash seed 0, order of the file"),
+        (PythonSetting(name="", beside=True), (), "hash seed 0, order of the file"),
         (
-            RunSetting(name="", place="a b/c", other_python=True),
+            PythonSetting(name="", place="a b/c", other_python=True),
             (),
             "hash seed 0, order of the file, another working folder, Python 3.11",
         ),
     ],
 )
-def test_words_of__claim_only_what_was_done(setting: RunSetting, done: tuple[str, ...], words: str) -> None:
+def test_words_of__claim_only_what_was_done(
+    setting: PythonSetting, done: tuple[str, ...], words: str
+) -> None:
     assert ", ".join(words_of(setting, frozenset(done), (3, 11))) == words

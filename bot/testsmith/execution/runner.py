@@ -1,0 +1,149 @@
+"""Interface of a runner, which runs the tests of one language in one workspace.
+
+Methods that are not abstract have defaults for a language that cannot do it. Nothing is claimed then.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+
+from testsmith.execution.baseline import OwnSuite, WholeSuite
+from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
+from testsmith.execution.measurements import Measurements
+from testsmith.execution.workspace import ProjectCopy, Workspace
+from testsmith.model import Member
+from testsmith.settings import VerificationSettings
+
+
+class TestRunner(ABC):
+    """Runs tests of one language.
+
+    Attributes:
+        workspace: Where they run.
+    """
+
+    __test__ = False
+
+    workspace: Workspace
+
+    @abstractmethod
+    def head_settings(self, runs: int) -> tuple[RunSetting, ...]:
+        """Return the settings of the runs on head, most informative first.
+
+        Each varies several conditions that a test must not depend on, so that a few runs cover all of them.
+        """
+
+    @abstractmethod
+    def base_settings(self, runs: int) -> tuple[RunSetting, ...]:
+        """Return the settings of the runs on base, at least one."""
+
+    @abstractmethod
+    def watched_setting(self) -> RunSetting:
+        """Return the setting of a run that reports `JobResult.idle`."""
+
+    @abstractmethod
+    def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:
+        """Return what is special about a run, in a few words each: `hash seed 2`, `locale C`.
+
+        Args:
+            setting: The requested setting.
+            done: How the tests were actually run; see `JobResult.done`.
+        """
+
+    @abstractmethod
+    def on_copy(self, head: ProjectCopy) -> TestRunner:
+        """Return a runner that uses another copy of head, without base."""
+
+    async def broadened(self, members: Sequence[Member]) -> TestRunner:  # noqa: ARG002
+        """Return a runner whose settings vary more, for example the interpreter, after searching for it.
+
+        Args:
+            members: Members that it must be able to load.
+        """
+        return self
+
+    async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:  # noqa: ARG002
+        """Return why members cannot be loaded, by member id; empty if all can be."""
+        return {}
+
+    @abstractmethod
+    async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        """Run test modules under one setting, and return a result for each.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+
+    @abstractmethod
+    async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        """Run test modules against the mutants in `TestJob.changed`, and return a result for each.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+
+    async def trouble_in_framework(self, code: str, seconds: float) -> str:  # noqa: ARG002
+        """Return why a test module converted to another framework does not pass under it; empty if it does.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        return ""
+
+    async def own_tests(
+        self,
+        members: Sequence[Member],  # noqa: ARG002
+        settings: VerificationSettings,  # noqa: ARG002
+        measurements: Measurements,  # noqa: ARG002
+    ) -> OwnSuite:
+        """Run the project's own tests once, and return what they reach of the members.
+
+        Args:
+            members: Members to measure.
+            settings: Time limit, or the coverage file to read instead.
+            measurements: Cache of baselines.
+        """
+        return OwnSuite()
+
+    async def own_on_base(self, suite: OwnSuite, seconds: float) -> OwnSuite:  # noqa: ARG002
+        """Run the tests that reach a member on base's source, and return the baseline with the results."""
+        return suite
+
+    async def own_whole(
+        self,
+        paths: Sequence[str],  # noqa: ARG002
+        settings: VerificationSettings,  # noqa: ARG002
+    ) -> WholeSuite:
+        """Run the project's own tests, and return their coverage of whole files."""
+        return WholeSuite()
+
+    async def own_changed(
+        self,
+        changed: Mapping[str, ChangedModules],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> Mapping[str, Mapping[int, bool]]:
+        """Run the project's own tests against mutants of members; return whether each was killed, by number.
+
+        Mutants that were not tried in time, or whose tests fail without them, are left out.
+
+        Args:
+            changed: Mutants by member id. Their `tests` are ids of the project's tests.
+            seconds: Time limit for all mutants.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        return {}
+
+    async def own_not_loading(
+        self,
+        files: Collection[str],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> Mapping[str, str]:
+        """Return the project's test files that cannot be loaded, with the reasons.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        return {}

@@ -1,0 +1,196 @@
+"""Run tests of Python; see `testsmith.execution.runner.TestRunner` for the methods."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from testsmith.execution.baseline import OwnSuite, WholeSuite
+from testsmith.execution.jobs import PASSED, ChangedModules, JobResult, RunSetting, TestJob
+from testsmith.execution.measurements import Measurements
+from testsmith.execution.runner import TestRunner
+from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
+from testsmith.languages.python.running.harness import run_jobs, trouble_under_unittest
+from testsmith.languages.python.running.import_check import members_that_do_not_load
+from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
+from testsmith.languages.python.running.project_tests.run import files_not_loaded
+from testsmith.languages.python.running.project_tests.suite import (
+    changes_noticed,
+    measure_project_tests,
+    with_base,
+)
+from testsmith.languages.python.running.python_version import (
+    OtherPythonOrder,
+    requires_python,
+    with_other_python,
+)
+from testsmith.languages.python.running.run_settings import (
+    MUTANTS,
+    MUTANTS_IN_FILE,
+    READABLE,
+    UTF_8,
+    WATCHED,
+    PythonSetting,
+    base_settings,
+    head_settings,
+    words_of,
+)
+from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.python.running.workspace_builder import open_workspace
+from testsmith.model import Member
+from testsmith.settings import VerificationSettings
+
+_TIMES_AS_LONG_IN_FILE = 3.0
+"""Factor for the time limit, because the project is imported again for each change to a file."""
+
+
+@asynccontextmanager
+async def open_runner(order: WorkspaceOrder) -> AsyncIterator[PythonRunner]:
+    """Yield a runner in a new workspace, which is removed at the end.
+
+    Raises:
+        CannotIsolate: The required sandbox is not available here.
+        CannotPrepare: The interpreter cannot run tests, or there is not enough space.
+        UsageFailure: The interpreter given by the user does not exist.
+        CannotRun: The sandbox could not start a process.
+    """
+    async with open_workspace(order) as workspace:
+        yield PythonRunner(
+            workspace=workspace,
+            installs=order.settings.installs,
+            requires=requires_python(order.head, order.repository.project),
+            environment=order.environment,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRunner(TestRunner):
+    """Runs tests of Python with pytest.
+
+    Attributes:
+        workspace: Where they run.
+        installs: Whether the project was installed, for advice in messages.
+        requires: Version specifier of the project, for example `>=3.10`; empty if not declared.
+        environment: Environment variables of the bot; PATH is searched for another interpreter.
+    """
+
+    workspace: PythonWorkspace
+    installs: bool = False
+    requires: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def head_settings(self, runs: int) -> tuple[PythonSetting, ...]:
+        """See `TestRunner.head_settings`."""
+        return head_settings(
+            runs,
+            other_python=self.workspace.other is not None,
+            other_locale=self.workspace.interpreter.locale,
+        )
+
+    def base_settings(self, runs: int) -> tuple[PythonSetting, ...]:
+        """See `TestRunner.base_settings`."""
+        return base_settings(runs)
+
+    def watched_setting(self) -> PythonSetting:
+        """See `TestRunner.watched_setting`."""
+        return WATCHED
+
+    def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:
+        """See `TestRunner.words`."""
+        other = self.workspace.other
+        return words_of(_python(setting), done, None if other is None else other.interpreter.version)
+
+    def on_copy(self, head: ProjectCopy) -> PythonRunner:
+        """See `TestRunner.on_copy`."""
+        return replace(self, workspace=replace(self.workspace, head=head, base=None, other=None))
+
+    async def broadened(self, members: Sequence[Member]) -> PythonRunner:
+        """Look for another interpreter; see `TestRunner.broadened`."""
+        modules = sorted({member.module for member in members})
+        order = OtherPythonOrder(environment=self.environment, requires=self.requires, modules=modules)
+        return replace(self, workspace=await with_other_python(self.workspace, order))
+
+    async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:
+        """Import the members' modules; see `TestRunner.not_loading`."""
+        return await members_that_do_not_load(self.workspace, members, installs=self.installs)
+
+    async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        """See `TestRunner.run`.
+
+        Another interpreter has other lines and arcs for the same code, so runs on it are not traced. A module
+        that cannot be imported in locale C because of an encoding error is run again in UTF-8: it is not the
+        test's fault if the project reads its own files at import.
+        """
+        asked = _python(setting)
+        is_other = asked.other_python and self.workspace.other is not None
+        if asked.on_base or asked.own_calls or is_other:
+            jobs = [replace(job, traced=None) for job in jobs]
+        results = await run_jobs(self.workspace, asked, jobs)
+        lost = [job for job in jobs if asked.locale == "C" and _is_unreadable(results[job.number])]
+        again = await run_jobs(self.workspace, replace(asked, locale=UTF_8), lost)
+        readable = {at: replace(one, done=one.done | {READABLE}) for at, one in again.items()}
+        return {**results, **readable}
+
+    async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        """See `TestRunner.run_changed`.
+
+        If all tests pass with the member removed, exchanging its code may have had no effect, for example
+        below a decorator that compiles its function again. The changes are then made to the module's file, in
+        a copy of the project.
+        """
+        results = await run_jobs(self.workspace, MUTANTS, jobs)
+        doubtful = [
+            replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
+            for job in jobs
+            if _has_no_effect(job, results[job.number])
+        ]
+        in_file = await run_jobs(self.workspace, MUTANTS_IN_FILE, doubtful)
+        return {**results, **{number: replace(one, in_file=True) for number, one in in_file.items()}}
+
+    async def trouble_in_framework(self, code: str, seconds: float) -> str:
+        """Run a module under unittest; see `TestRunner.trouble_in_framework`."""
+        return await trouble_under_unittest(self.workspace, code, seconds)
+
+    async def own_tests(
+        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
+    ) -> OwnSuite:
+        """See `TestRunner.own_tests`."""
+        return await measure_project_tests(self.workspace, members, settings, measurements)
+
+    async def own_on_base(self, suite: OwnSuite, seconds: float) -> OwnSuite:
+        """See `TestRunner.own_on_base`."""
+        return await with_base(self.workspace, suite, seconds)
+
+    async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
+        """See `TestRunner.own_whole`."""
+        return await measure_whole_suite(self.workspace, paths, settings)
+
+    async def own_changed(
+        self, changed: Mapping[str, ChangedModules], seconds: float
+    ) -> Mapping[str, Mapping[int, bool]]:
+        """See `TestRunner.own_changed`."""
+        return await changes_noticed(self.workspace, changed, seconds)
+
+    async def own_not_loading(self, files: Collection[str], seconds: float) -> Mapping[str, str]:
+        """See `TestRunner.own_not_loading`."""
+        return await files_not_loaded(self.workspace, files, seconds)
+
+
+def _python(setting: RunSetting) -> PythonSetting:
+    if not isinstance(setting, PythonSetting):
+        raise TypeError(f"{setting} is not a setting of Python")
+    return setting
+
+
+def _is_unreadable(result: JobResult) -> bool:
+    errors = ("UnicodeDecodeError", "UnicodeEncodeError")
+    return not result.functions and any(error in result.problem for error in errors)
+
+
+def _has_no_effect(job: TestJob, result: JobResult) -> bool:
+    """Return whether all tests pass with the member removed."""
+    if job.changed is None or job.changed.direct is None:
+        return False
+    removed = result.changed.get(job.changed.direct[2], {})
+    return bool(removed) and all(status == PASSED for status in removed.values())
