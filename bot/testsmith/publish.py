@@ -95,7 +95,7 @@ class PublishResult:
         commit: Full object id of the commit; empty if none was made.
         pull: The bot's pull request with the commit; None if there is none.
         suggestions: The suggestions in the commit.
-        standing: The suggestions whose tests are in the test tree already, for example after an interrupted
+        present: The suggestions whose tests are in the test tree already, for example after an interrupted
             run.
         unplaced: Suggestions that fit into no test file, with reasons.
         patch: Changes that could not be committed, for `git apply`; empty if they were.
@@ -107,7 +107,7 @@ class PublishResult:
     commit: str = ""
     pull: OwnPull | None = None
     suggestions: tuple[Suggestion, ...] = ()
-    standing: tuple[Suggestion, ...] = ()
+    present: tuple[Suggestion, ...] = ()
     unplaced: tuple[NotPlaced, ...] = ()
     patch: str = ""
     found: str = ""
@@ -493,7 +493,7 @@ class _Publisher:
             status=PublishStatus.DONE,
             commit=made,
             suggestions=self._taken(),
-            standing=self._of(self._plan.unchanged),
+            present=self._of(self._plan.unchanged),
             unplaced=self._plan.refused,
         )
 
@@ -501,7 +501,7 @@ class _Publisher:
         return PublishResult(
             status=status,
             reason=str(reason),
-            standing=self._of(self._plan.unchanged),
+            present=self._of(self._plan.unchanged),
             unplaced=self._plan.refused,
             patch=patch_of(self._plan.edits),
         )

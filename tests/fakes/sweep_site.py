@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -15,15 +16,29 @@ from fakes.github.events import Events
 from fakes.github.github import FakeGitHub, fake_github
 from fakes.github.state import Pull, Repository, Token
 from fakes.reports import a_member, a_suggestion
+from fakes.sweep_tools import idle_tools
 from testsmith.forge.github import Connection, GitHub
+from testsmith.forge.review_result import ReviewResult
 from testsmith.forge.sweep_memory import Remembered, remembered
 from testsmith.git.fetch import open_checkout
+from testsmith.git.repository import Repository as CheckedOutRepository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.registry import languages
 from testsmith.model import Member, Report, Suggestion
 from testsmith.publish import PublishResult
-from testsmith.settings import CommitSettings, Secret
-from testsmith.sweep.pull_request_sweep import publish_sweep
+from testsmith.settings import (
+    CacheSettings,
+    CommitSettings,
+    ModelSettings,
+    ProviderChoice,
+    Secret,
+    SelectionSettings,
+    Settings,
+    SweepSettings,
+    VerificationSettings,
+)
+from testsmith.sweep.parts import PartsFolder
+from testsmith.sweep.pull_request_sweep import Hosted, publish_sweep, sweep_hosted
 from testsmith.sweep_results import SweepPlan, SweepReport
 
 MAY_SWEEP = {"contents": "write", "pull_requests": "write"}
@@ -96,19 +111,46 @@ class SweepSite:
         with closing(made):
             yield made
 
-    def order(self, *suggestions: Suggestion) -> SweepOrder:
-        """Return the order of a sweep of the default branch as it is now."""
+    def checked_out(self) -> tuple[CheckedOutRepository, str]:
+        """Check out the default branch as it is now, and return its commit as well."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         workspace, own = folder / "workspace", folder / "own"
         own.mkdir()
         event = Events(self.github).schedule(self.shop)
         check_out(workspace, self.github.url, event, self.token(), Checkout())
-        repository = open_checkout(workspace, own)
+        return open_checkout(workspace, own), event.sha
+
+    def order(self, *suggestions: Suggestion) -> SweepOrder:
+        """Return the order of a sweep of the default branch as it is now."""
+        repository, head = self.checked_out()
         names = [one.member.partition("::")[2] for one in suggestions]
-        report = Report(members=tuple(map(member, names)), suggestions=suggestions, head=event.sha)
-        return SweepOrder(
-            SweepReport(plan=SweepPlan(ranked=()), report=report), repository.commit_tree(event.sha)
+        report = Report(members=tuple(map(member, names)), suggestions=suggestions, head=head)
+        return SweepOrder(SweepReport(plan=SweepPlan(ranked=()), report=report), repository.commit_tree(head))
+
+    def sweep(self) -> ReviewResult:
+        """Run a whole sweep on a machine where nothing can be run."""
+        repository, head = self.checked_out()
+        settings = Settings(
+            folder=repository.root,
+            provider=ProviderChoice.OFFLINE,
+            selection=SelectionSettings(all_paths=(".",), head=head),
+            model=ModelSettings(),
+            cache=CacheSettings(folder=self.folder / "cache"),
+            verification=VerificationSettings(),
         )
+        with self.forge() as forge:
+            hosted = Hosted(
+                forge=forge,
+                repository=repository,
+                head=head,
+                settings=settings,
+                how=SweepSettings(),
+                tools=replace(idle_tools(), repository=repository),
+                parts=PartsFolder(self.folder / "parts"),
+                parts_place="parts",
+                languages=languages(),
+            )
+            return asyncio.run(sweep_hosted(hosted))
 
     def land(self, *names: str) -> PublishResult:
         """Land the tests of some members."""

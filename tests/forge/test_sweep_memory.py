@@ -86,7 +86,7 @@ def test_memory__entries_of_another_shape_are_left_out() -> None:
 
 
 def test_remembered__new_tests_of_a_member_stand_for_its_earlier_ones() -> None:
-    known = Remembered(standing=(proposed(1), proposed(2)), number=7, refused={"0123456789abcdef": 3})
+    known = Remembered(proposed=(proposed(1), proposed(2)), number=7, refused={"0123456789abcdef": 3})
     again = Proposed(member=proposed(1).member, content="fedcba9876543210", shown="1 test")
     memory = known.with_proposed([again])
     assert memory.proposed == (proposed(2), again)

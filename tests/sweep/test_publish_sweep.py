@@ -10,6 +10,7 @@ import pytest
 
 from fakes.github.faults import Fault
 from fakes.sweep_site import BRANCH, MAY_SWEEP, SweepSite, member, suggestion, sweep_site
+from testsmith.forge.review_result import PostStatus
 from testsmith.languages.registry import languages
 from testsmith.publish import PublishStatus
 from testsmith.settings import CommitSettings
@@ -51,7 +52,7 @@ def test_second__updates_it_with_both_proposed(site: SweepSite) -> None:
     )
     assert "adds 1 test for 1 member" in pull.body
     assert site.paths() == {"tests/test_add.py", "tests/test_size.py"}
-    assert [one.member for one in site.remembered().standing] == ["shop/cart.py::add", "shop/cart.py::size"]
+    assert [one.member for one in site.remembered().proposed] == ["shop/cart.py::add", "shop/cart.py::size"]
 
 
 def test_second__is_brought_up_to_the_default_branch_first(site: SweepSite) -> None:
@@ -120,6 +121,16 @@ def test_others__their_commits_are_left_as_they_are(site: SweepSite, *, is_open:
     assert "diff --git a/tests/" in done.patch
 
 
+def test_others__a_sweep_stops_before_it_spends_anything(site: SweepSite) -> None:
+    site.land("add")
+    assert "commits by others" not in site.sweep().reason
+    site.github.commit(site.shop, BRANCH, {"notes.md": "mine\n"}, by="ada")
+    done = site.sweep()
+    assert (done.delivery, done.report) == (PostStatus.FAILED, None)
+    assert "has commits by others" in done.reason
+    assert "Nothing was spent." in done.reason
+
+
 def test_conflict__only_own_commits_are_merged_anew_without_force(site: SweepSite) -> None:
     site.carry_out(site.order(suggestion("add", "tests/test_cart.py"), suggestion("size")))
     before = site.tip
@@ -132,7 +143,7 @@ def test_conflict__only_own_commits_are_merged_anew_without_force(site: SweepSit
     assert all(site.shop.git.is_ancestor(one, site.tip) for one in (before, main))
     assert site.text("tests/test_cart.py") == "def test_mine():\n    pass\n"
     assert site.paths() == {"tests/test_cart.py", "tests/test_size.py", "tests/test_tell.py"}
-    assert [one.member for one in site.remembered().standing] == ["shop/cart.py::size", "shop/cart.py::tell"]
+    assert [one.member for one in site.remembered().proposed] == ["shop/cart.py::size", "shop/cart.py::tell"]
 
 
 def test_nothing__makes_neither_branch_nor_pull_request(site: SweepSite) -> None:

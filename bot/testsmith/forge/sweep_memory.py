@@ -137,19 +137,19 @@ class Remembered:
     """The combined state of all sweep pull requests.
 
     Attributes:
-        standing: The members that the open pull request proposes.
+        proposed: The members that the open pull request proposes.
         number: The open pull request's number; None if none is open.
         refused: By content, the number of the last pull request that proposed it and was closed without
             merging; 0 if only a later one mentions it.
     """
 
-    standing: tuple[Proposed, ...] = ()
+    proposed: tuple[Proposed, ...] = ()
     number: int | None = None
     refused: dict[str, int] = field(default_factory=dict)
 
     def why_not(self, content: str) -> str:
         """Return why a member must not be proposed now; empty if it may be."""
-        if any(one.content == content for one in self.standing):
+        if any(one.content == content for one in self.proposed):
             return f"its tests stand in pull request {self.number}, which is open"
         if content in self.refused:
             place = f"pull request {self.refused[content]}" if self.refused[content] else "a pull request"
@@ -159,7 +159,7 @@ class Remembered:
     def with_proposed(self, proposed: Iterable[Proposed]) -> SweepMemory:
         """Return the state of the open pull request with more members proposed."""
         new = {one.member: one for one in proposed}
-        kept = (one for one in self.standing if one.member not in new)
+        kept = (one for one in self.proposed if one.member not in new)
         return SweepMemory(proposed=(*kept, *new.values()), refused=tuple(reversed(self.refused)))
 
 
@@ -169,7 +169,7 @@ def remembered(pulls: Sequence[OwnPull]) -> Remembered:
     Args:
         pulls: All of them, newest first.
     """
-    standing = next((pull for pull in pulls if pull.is_open), None)
+    open_pull = next((pull for pull in pulls if pull.is_open), None)
     memories = {pull.number: decode(pull.body) for pull in pulls}
     refused = dict[str, int]()
     for pull in pulls:
@@ -181,9 +181,9 @@ def remembered(pulls: Sequence[OwnPull]) -> Remembered:
                 refused.setdefault(one.content, pull.number)
         for content in memory.refused:
             refused.setdefault(content, 0)
-    memory = None if standing is None else memories[standing.number]
+    memory = None if open_pull is None else memories[open_pull.number]
     return Remembered(
-        standing=() if memory is None else memory.proposed,
-        number=None if standing is None else standing.number,
+        proposed=() if memory is None else memory.proposed,
+        number=None if open_pull is None else open_pull.number,
         refused=refused,
     )

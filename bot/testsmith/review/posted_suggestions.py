@@ -58,79 +58,83 @@ class PostedSuggestions:
     """All trusted suggestions on a pull request.
 
     Attributes:
-        memory: The stored state.
-        standings: The suggestions and questions by number, including rejected and committed ones.
+        state: The stored state.
+        by_number: The suggestions and questions by number, including rejected and committed ones.
     """
 
-    memory: State
-    standings: dict[int, PostedSuggestion]
+    state: State
+    by_number: dict[int, PostedSuggestion]
 
     def open(self) -> tuple[PostedSuggestion, ...]:
         """Return the suggestions that are neither rejected nor committed, lowest number first."""
-        done = {*self.memory.rejected, *self.memory.applied}
-        return tuple(one for _, one in sorted(self.standings.items()) if one.entry.content not in done)
+        done = {*self.state.rejected, *self.state.applied}
+        return tuple(one for _, one in sorted(self.by_number.items()) if one.entry.content not in done)
 
     def of_comment(self, comment: int | None) -> tuple[int, ...]:
         """Return the number of the suggestion that a comment of the bot shows, if any."""
-        return tuple(one.number for one in self.standings.values() if comment in one.comments)
+        return tuple(one.number for one in self.by_number.values() if comment in one.comments)
 
 
-def stand_of(existing: Existing, may_write: Callable[[str], bool]) -> PostedSuggestions:
+def read_posted(existing: Existing, may_write: Callable[[str], bool]) -> PostedSuggestions:
     """Return the posted suggestions of a pull request.
 
     Args:
         existing: All comments and reviews of the pull request.
         may_write: Returns whether a user's edits count.
     """
-    strange = {
+    distrusted = {
         one.node_id
-        for one in _telling(existing)
+        for one in _shown_comments(existing)
         if one.editor and not is_same_login(one.editor, existing.viewer.login) and not may_write(one.editor)
     }
     trusted = replace(
         existing,
-        comments=tuple(one for one in existing.comments if one.node_id not in strange),
-        review_comments=tuple(one for one in existing.review_comments if one.node_id not in strange),
+        comments=tuple(one for one in existing.comments if one.node_id not in distrusted),
+        review_comments=tuple(one for one in existing.review_comments if one.node_id not in distrusted),
     )
-    memory = remember(trusted)
+    state = remember(trusted)
     posted = own_suggestions(trusted)
     folds = [fold for one in own_summaries(trusted) for fold in folds_in(one.body).items()]
     found = (
-        _standing(entry, posted, dict(reversed(folds)), existing, strange)
-        for entry in memory.entries
+        _read(entry, posted, dict(reversed(folds)), existing, distrusted)
+        for entry in state.entries
         if entry.number
     )
-    return PostedSuggestions(memory=memory, standings={one.number: one for one in found})
+    return PostedSuggestions(state=state, by_number={one.number: one for one in found})
 
 
-def _telling(existing: Existing) -> Iterator[Comment | ReviewComment]:
+def _shown_comments(existing: Existing) -> Iterator[Comment | ReviewComment]:
     yield from own_summaries(existing)
     yield from (one.comment for one in own_suggestions(existing))
 
 
-def _standing(
-    entry: StateEntry, posted: Iterable[Posted], folds: dict[str, str], existing: Existing, strange: set[str]
+def _read(
+    entry: StateEntry,
+    posted: Iterable[Posted],
+    folds: dict[str, str],
+    existing: Existing,
+    distrusted: set[str],
 ) -> PostedSuggestion:
     ours = [one.comment for one in posted if one.mark.content == entry.content]
     everyone = (one.comment for one in own_suggestions(existing) if one.mark.content == entry.content)
-    edited = [one for one in everyone if one.node_id in strange]
-    standing = PostedSuggestion(entry=entry, comments=tuple(one.id for one in (*ours, *edited)))
+    edited = [one for one in everyone if one.node_id in distrusted]
+    found = PostedSuggestion(entry=entry, comments=tuple(one.id for one in (*ours, *edited)))
     if edited:
         trouble = f"its comment was edited by {edited[0].editor}, who may not write here"
-        return replace(standing, trouble=trouble)
+        return replace(found, trouble=trouble)
     text = ours[0].body if ours else folds.get(entry.content, "")
     code = code_in(text)
     if code is None:
-        return replace(standing, trouble="its comment does not show its code in full")
-    read = replace(standing, code=code, content=content_digest(entry.member, code), origin=origin_in(text))
-    return _judged(read, text, ours)
+        return replace(found, trouble="its comment does not show its code in full")
+    read = replace(found, code=code, content=content_digest(entry.member, code), origin=origin_in(text))
+    return _without_untrusted(read, text, ours)
 
 
-def _judged(standing: PostedSuggestion, text: str, ours: list[ReviewComment]) -> PostedSuggestion:
+def _without_untrusted(found: PostedSuggestion, text: str, ours: list[ReviewComment]) -> PostedSuggestion:
     """Drop the code unless it is what was verified or a trusted reviewer's version of it."""
     editor = ours[0].editor if ours else None
-    if shows_change(text) and (editor is not None or standing.is_edited):
-        return replace(standing, code=None, trouble="its suggested change was edited: commit it from there")
-    if standing.is_edited and ours and editor is None:
-        return replace(standing, code=None, trouble="its code cannot be shown to the letter in a comment")
-    return standing
+    if shows_change(text) and (editor is not None or found.is_edited):
+        return replace(found, code=None, trouble="its suggested change was edited: commit it from there")
+    if found.is_edited and ours and editor is None:
+        return replace(found, code=None, trouble="its code cannot be shown to the letter in a comment")
+    return found

@@ -327,7 +327,7 @@ def _after_commit(wanted: DesiredState, made: PublishResult | None, mode: Mode) 
     """Return the desired state once tests were committed: those are not proposed as well."""
     if made is None:
         return wanted
-    there = (*made.suggestions, *made.standing)
+    there = (*made.suggestions, *made.present)
     contents = frozenset(content_digest(one.member, one.code) for one in there)
     wishes = replace(wanted.wishes, applied=wanted.wishes.applied | contents, place=made.place)
     wanted = replace(wanted, wishes=wishes, has_news=wanted.has_news or bool(made.commit))

@@ -90,10 +90,10 @@ async def sweep_hosted(hosted: Hosted) -> ReviewResult:
         if obstacle:
             return ReviewResult(delivery=PostStatus.FAILED, reason=f"{obstacle} Nothing was spent.")
     steps = {
-        SweepStep.PLAN: _planned,
-        SweepStep.SHARD: _proven,
-        SweepStep.COLLECT: _collected,
-        SweepStep.ALL: _whole,
+        SweepStep.PLAN: _plan,
+        SweepStep.SHARD: _prove_shard,
+        SweepStep.COLLECT: _collect,
+        SweepStep.ALL: _sweep_all,
     }
     done = await steps[hosted.how.step](hosted)
     return replace(done, notes=(*done.notes, *hosted.notes))
@@ -108,10 +108,10 @@ def _obstacle(hosted: Hosted) -> str:
         return ""
 
 
-async def _planned(hosted: Hosted) -> ReviewResult:
+async def _plan(hosted: Hosted) -> ReviewResult:
     tools = replace(hosted.tools, why_not=await in_thread(_why_not, hosted))
     if hosted.how.dry_run:
-        return _told_dry(await plan(hosted.settings, tools))
+        return _dry_result(await plan(hosted.settings, tools))
     planned = await plan_shards(hosted.settings, tools, hosted.parts, hosted.how.shards)
     return ReviewResult(
         delivery=PostStatus.NOTHING,
@@ -129,7 +129,7 @@ def _reason(planned: Planned) -> str:
     return f"{len(planned.plan.taken)} members are to be taken, in {len(planned.shards)} shards."
 
 
-async def _proven(hosted: Hosted) -> ReviewResult:
+async def _prove_shard(hosted: Hosted) -> ReviewResult:
     shard = shard_of(hosted.how.shard)
     report = await prove_shard(hosted.settings, hosted.tools, hosted.parts, shard)
     data = SweepReport(plan=SweepPlan(ranked=()), report=report)
@@ -147,19 +147,19 @@ def green_members(report: Report) -> frozenset[str]:
     return frozenset(one.member for one in report.suggestions if one.is_green)
 
 
-async def _collected(hosted: Hosted) -> ReviewResult:
+async def _collect(hosted: Hosted) -> ReviewResult:
     swept = await collect(hosted.settings, hosted.tools, hosted.parts)
-    return await in_thread(_landed, hosted, swept)
+    return await in_thread(_publish, hosted, swept)
 
 
-async def _whole(hosted: Hosted) -> ReviewResult:
+async def _sweep_all(hosted: Hosted) -> ReviewResult:
     tools = replace(hosted.tools, why_not=await in_thread(_why_not, hosted))
     if hosted.how.dry_run:
-        return _told_dry(await plan(hosted.settings, tools))
-    return await in_thread(_landed, hosted, await sweep(hosted.settings, tools))
+        return _dry_result(await plan(hosted.settings, tools))
+    return await in_thread(_publish, hosted, await sweep(hosted.settings, tools))
 
 
-def _told_dry(planned: SweepPlan) -> ReviewResult:
+def _dry_result(planned: SweepPlan) -> ReviewResult:
     return ReviewResult(
         delivery=PostStatus.NOTHING,
         report=Report(members=(), skipped=planned.skipped, head=planned.head),
@@ -185,10 +185,10 @@ def content_for(member: Member, languages: Sequence[Language]) -> str:
     return content_digest(member.id, next(sources, member.source))
 
 
-def _landed(hosted: Hosted, swept: SweepReport) -> ReviewResult:
+def _publish(hosted: Hosted, swept: SweepReport) -> ReviewResult:
     tree = hosted.repository.commit_tree(hosted.head)
     done = publish_sweep(hosted.forge, swept, hosted.head, tree, hosted.languages, hosted.settings.commits)
-    return _told(done, swept)
+    return _result(done, swept)
 
 
 def publish_sweep(  # noqa: PLR0913, PLR0917
@@ -224,7 +224,7 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
 
     def text(given: PullContents) -> PullText:
         known = remembered(given.pulls)
-        kept = tuple(one for one in known.standing if one.member not in given.dropped)
+        kept = tuple(one for one in known.proposed if one.member not in given.dropped)
         new = [
             Proposed(
                 member=one.member,
@@ -233,13 +233,13 @@ def publish_sweep(  # noqa: PLR0913, PLR0917
             )
             for one in given.suggestions
         ]
-        memory = replace(known, standing=kept).with_proposed(new)
+        memory = replace(known, proposed=kept).with_proposed(new)
         return sweep_pull_text(swept, memory, frozenset(one.member for one in new), given.unplaced)
 
     return publish_onto_default(forge, order, SWEEP_BRANCH, text)
 
 
-def _told(done: PublishResult, swept: SweepReport) -> ReviewResult:
+def _result(done: PublishResult, swept: SweepReport) -> ReviewResult:
     committed = frozenset(one.member for one in done.suggestions)
     new = committed or green_members(swept.report)
     text = sweep_text(swept, SweepMemory(), new, done.unplaced, is_proposed=done.pull is not None)

@@ -41,87 +41,86 @@ class Proven:
     """The result of verifying a posted suggestion again.
 
     Attributes:
-        standing: The posted suggestion.
+        posted: The posted suggestion.
         suggestion: The verified suggestion, with its number; None if it failed in any respect.
         member: Its member; None if the member does not exist.
         trouble: Why it failed, as a clause; untrusted text.
         failing: See `Marking.failing`.
     """
 
-    standing: PostedSuggestion
+    posted: PostedSuggestion
     suggestion: Suggestion | None = None
     member: Member | None = None
     trouble: str = ""
     failing: frozenset[str] | None = None
 
 
-async def prove_again(session: CommandSession, standings: Iterable[PostedSuggestion]) -> list[Proven]:
+async def _prove_again(session: CommandSession, suggestions: Iterable[PostedSuggestion]) -> list[Proven]:
     """Verify posted suggestions on the pinned head, exactly as their comments show them.
 
     Suggestions that a person requested for files outside the change are run separately.
     """
-    standings = [one for one in standings if one.code is not None]
-    apart = [one for one in standings if one.entry.is_asked]
+    suggestions = [one for one in suggestions if one.code is not None]
+    apart = [one for one in suggestions if one.entry.is_asked]
     found = list[Proven]()
     for group, paths in (
-        ([one for one in standings if not one.entry.is_asked], ()),
+        ([one for one in suggestions if not one.entry.is_asked], ()),
         (apart, tuple(dict.fromkeys(one.entry.member.partition("::")[0] for one in apart))),
     ):
         if group:
-            candidates = {one.entry.member: _candidate(one) for one in group}
+            candidates = {
+                one.entry.member: Candidate(member=one.entry.member, code=one.code or "", origin=one.origin)
+                for one in group
+            }
             wanted = RunOptions(candidates=candidates, paths=paths)
             report = await session.run(candidates.__contains__, wanted)
             found += [replace(_proven(one, report), failing=report.failing) for one in group]
     return found
 
 
-def known_failing(proven: Iterable[Proven]) -> frozenset[str] | None:
+def _known_failing(proven: Iterable[Proven]) -> frozenset[str] | None:
     """Return the failing project tests seen while verifying; None if no tests were run."""
     known = [one.failing for one in proven if one.failing is not None]
     return frozenset[str]().union(*known) if known else None
 
 
-def _candidate(standing: PostedSuggestion) -> Candidate:
-    return Candidate(member=standing.entry.member, code=standing.code or "", origin=standing.origin)
-
-
-def _proven(standing: PostedSuggestion, report: Report) -> Proven:
+def _proven(posted: PostedSuggestion, report: Report) -> Proven:
     members: Mapping[str, Member] = {member.id: member for member in report.members}
-    member = members.get(standing.entry.member)
+    member = members.get(posted.entry.member)
     if member is None:
-        return Proven(standing=standing, trouble=_GONE)
+        return Proven(posted=posted, trouble=_GONE)
     for one in report.suggestions:
-        if one.member == member.id and content_digest(member.id, one.code) == standing.content:
-            return Proven(standing=standing, suggestion=replace(one, number=standing.number), member=member)
+        if one.member == member.id and content_digest(member.id, one.code) == posted.content:
+            return Proven(posted=posted, suggestion=replace(one, number=posted.number), member=member)
     reasons = [one.reason for one in report.skipped if one.member == member.id]
-    return Proven(standing=standing, member=member, trouble=reasons[0] if reasons else _LESS)
+    return Proven(posted=posted, member=member, trouble=reasons[0] if reasons else _LESS)
 
 
 _OTHERS_WANTED = "A reviewer has asked for other tests of this member: these are not what is wanted."
 _EVERYTHING = "."
 
 
-async def review_again(session: CommandSession) -> CommandResult:
+async def _review_again(session: CommandSession) -> CommandResult:
     """Review the pull request as if it had been pushed to."""
     return command_result(Chosen(), await review(session.review_task(), session.tools.review))
 
 
-async def retry(session: CommandSession, command: SlashCommand) -> CommandResult:
+async def _retry(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Generate other tests for the given suggestions; by default for every member without tests."""
-    stand = await session.stand()
-    chosen = chosen_by(session, command, stand)
-    asked = [one for one in chosen.standings if one.entry.is_asked]
+    posted = await session.posted()
+    chosen = chosen_by(session, command, posted)
+    asked = [one for one in chosen.suggestions if one.entry.is_asked]
     chosen = chosen.without(asked, lambda one: f"ask for it by `/testsmith suggest {one.entry.member}`")
-    if chosen.troubles and not chosen.standings:
+    if chosen.troubles and not chosen.suggestions:
         return command_result(chosen)
-    repairs = {one.entry.member: _other_tests(one) for one in chosen.standings}
-    if not chosen.standings:
-        repairs = {one.member: _after(one) for one in stand.memory.entries if one.number is None}
-    return await _made_anew(session, chosen, repairs)
+    repairs = {one.entry.member: _other_tests(one) for one in chosen.suggestions}
+    if not chosen.suggestions:
+        repairs = {one.member: _after(one) for one in posted.state.entries if one.number is None}
+    return await _generate_again(session, chosen, repairs)
 
 
-def _other_tests(standing: PostedSuggestion) -> Repair:
-    code = standing.code or ""
+def _other_tests(posted: PostedSuggestion) -> Repair:
+    code = posted.code or ""
     return Repair(code=code, failures=(("", _OTHERS_WANTED),), normalised_code=code)
 
 
@@ -129,7 +128,9 @@ def _after(entry: StateEntry) -> Repair:
     return Repair(code="", failures=(("", entry.shown),), normalised_code="")
 
 
-async def _made_anew(session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]) -> CommandResult:
+async def _generate_again(
+    session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]
+) -> CommandResult:
     """Generate tests for members again, replacing the previous ones."""
     report = await session.run(repairs.__contains__, RunOptions(repairs=repairs, seed=session.task.comment))
     found = {one.member for one in report.suggestions}
@@ -147,10 +148,10 @@ def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False)
     )
 
 
-async def suggest_these(session: CommandSession, command: SlashCommand) -> CommandResult:
+async def _suggest(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Process the given members, even if unchanged; by default the whole change."""
     if not command.targets:
-        return await review_again(session)
+        return await _review_again(session)
     known = await session.run(lambda _: False)
     touched = {one.id for one in known.members if any(_means(name, one) for name in command.targets)}
     others = [name for name in command.targets if not any(_means(name, one) for one in known.members)]
@@ -208,12 +209,12 @@ async def _help(_desk: CommandSession, _command: SlashCommand) -> CommandResult:
 
 
 async def _reject(session: CommandSession, command: SlashCommand) -> CommandResult:
-    stand = await session.stand()
-    chosen = chosen_by(session, command, stand)
-    if not chosen.standings:
+    posted = await session.posted()
+    chosen = chosen_by(session, command, posted)
+    if not chosen.suggestions:
         return command_result(chosen) if chosen.troubles else say_which(command)
-    contents = frozenset(one.entry.content for one in chosen.standings)
-    numbers = ", ".join(str(one.number) for one in chosen.standings)
+    contents = frozenset(one.entry.content for one in chosen.suggestions)
+    numbers = ", ".join(str(one.number) for one in chosen.suggestions)
     words = f"Rejected: {numbers}." if chosen.troubles else ""
     return command_result(chosen, await session.remember(Decisions(rejected=contents)), words)
 
@@ -224,17 +225,17 @@ async def _leave_alone(session: CommandSession, _command: SlashCommand, *, is_ig
 
 async def _resume(session: CommandSession, command: SlashCommand) -> CommandResult:
     done = await _leave_alone(session, command, is_ignored=False)
-    return await review_again(session) if done.is_done else done
+    return await _review_again(session) if done.is_done else done
 
 
 async def _explain(session: CommandSession, command: SlashCommand) -> CommandResult:
-    chosen = chosen_by(session, command, await session.stand())
-    if not chosen.standings:
+    chosen = chosen_by(session, command, await session.posted())
+    if not chosen.suggestions:
         return command_result(chosen) if chosen.troubles else say_which(command)
     if not session.may_write(session.task.commander):
-        return command_result(chosen, words=sentences([_remembered(one) for one in chosen.standings]))
-    chosen = chosen.without([one for one in chosen.standings if one.code is None], lambda one: one.trouble)
-    proven = await prove_again(session, chosen.standings)
+        return command_result(chosen, words=sentences([_remembered(one) for one in chosen.suggestions]))
+    chosen = chosen.without([one for one in chosen.suggestions if one.code is None], lambda one: one.trouble)
+    proven = await _prove_again(session, chosen.suggestions)
     words = [
         explanation(one.suggestion, one.member, _view(session))
         for one in proven
@@ -243,9 +244,9 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
     return command_result(_with_unproven(chosen, proven), words="\n\n".join(words))
 
 
-def _remembered(standing: PostedSuggestion) -> str:
+def _remembered(posted: PostedSuggestion) -> str:
     """Explain a suggestion from stored data only, because users without write access cannot run code."""
-    return f"{standing.number}: `{standing.entry.member}`, {standing.entry.shown or standing.entry.outcome}."
+    return f"{posted.number}: `{posted.entry.member}`, {posted.entry.shown or posted.entry.outcome}."
 
 
 def _view(session: CommandSession) -> View:
@@ -254,38 +255,38 @@ def _view(session: CommandSession) -> View:
 
 
 def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
-    troubles = {one.standing.number: one.trouble for one in proven if one.suggestion is None}
-    failed = [one for one in chosen.standings if one.number in troubles]
+    troubles = {one.posted.number: one.trouble for one in proven if one.suggestion is None}
+    failed = [one for one in chosen.suggestions if one.number in troubles]
     return chosen.without(failed, lambda one: f"it does not hold on this head: {troubles[one.number]}")
 
 
 async def _apply(session: CommandSession, command: SlashCommand) -> CommandResult:
-    stand = await session.stand()
-    chosen = chosen_by(session, command, stand)
-    if not chosen.standings and not chosen.troubles:
-        green = tuple(one for one in stand.open() if not one.is_question)
-        chosen = Chosen(standings=green, troubles=() if green else ("There is nothing to commit.",))
-    chosen = _committable(chosen, stand)
-    proven = await prove_again(session, chosen.standings)
+    posted = await session.posted()
+    chosen = chosen_by(session, command, posted)
+    if not chosen.suggestions and not chosen.troubles:
+        green = tuple(one for one in posted.open() if not one.is_question)
+        chosen = Chosen(suggestions=green, troubles=() if green else ("There is nothing to commit.",))
+    chosen = _committable(chosen, posted)
+    proven = await _prove_again(session, chosen.suggestions)
     chosen = _with_unproven(chosen, proven)
-    if not chosen.standings:
+    if not chosen.suggestions:
         return command_result(chosen)
     return await _commit(session, chosen, proven)
 
 
-def _committable(chosen: Chosen, stand: PostedSuggestions) -> Chosen:
+def _committable(chosen: Chosen, posted: PostedSuggestions) -> Chosen:
     """Return the suggestions that may be committed; the others get a reason."""
-    memory = stand.memory
+    state = posted.state
     rules: Mapping[str, Callable[[PostedSuggestion], bool]] = {
         "it is a question, which is never committed": lambda one: one.is_question,
-        "it was rejected": lambda one: one.entry.content in memory.rejected,
-        "it was committed before": lambda one: one.entry.content in memory.applied,
+        "it was rejected": lambda one: one.entry.content in state.rejected,
+        "it was committed before": lambda one: one.entry.content in state.applied,
     }
     reasons = {
         one.number: next((reason for reason, is_left in rules.items() if is_left(one)), one.trouble)
-        for one in chosen.standings
+        for one in chosen.suggestions
     }
-    left = [one for one in chosen.standings if reasons[one.number]]
+    left = [one for one in chosen.suggestions if reasons[one.number]]
     return chosen.without(left, lambda one: reasons[one.number])
 
 
@@ -295,13 +296,13 @@ async def _commit(session: CommandSession, chosen: Chosen, proven: Sequence[Prov
     made = await in_thread(publish_for, forge, await _order(session, proven), session.pull)
     if made.status is PublishStatus.MOVED:
         await session.move_to(made.found)
-        again = await prove_again(session, chosen.standings)
+        again = await _prove_again(session, chosen.suggestions)
         if all(one.suggestion for one in again):
             made = await in_thread(publish_for, forge, await _order(session, again), session.pull)
             if made.status is PublishStatus.MOVED:
                 made = replace(made, status=PublishStatus.RACE_LOST, reason=_MOVED_TWICE)
     committed = {one.number for one in made.suggestions}
-    done = frozenset(one.entry.content for one in chosen.standings if one.number in committed)
+    done = frozenset(one.entry.content for one in chosen.suggestions if one.number in committed)
     left = _uncommitted(chosen, made)
     answer = command_result(left, words=_where(made, is_partly=bool(left.troubles)))
     if not done or not made.commit:
@@ -317,7 +318,7 @@ def _uncommitted(chosen: Chosen, made: PublishResult) -> Chosen:
         return Chosen(troubles=(*chosen.troubles, made.reason))
     committed = {one.number for one in made.suggestions}
     reasons = {one.member: one.reason for one in made.unplaced}
-    left = [one for one in chosen.standings if one.number not in committed]
+    left = [one for one in chosen.suggestions if one.number not in committed]
     return chosen.without(left, lambda one: reasons.get(one.entry.member, "it stands there already"))
 
 
@@ -332,7 +333,7 @@ async def _order(session: CommandSession, proven: Sequence[Proven]) -> PublishOr
         tree=states.head_tree,
         languages=tools.languages,
         settings=settings,
-        marking=replace(marking, failing=known_failing(proven)),
+        marking=replace(marking, failing=_known_failing(proven)),
     )
 
 
@@ -348,10 +349,10 @@ def _where(made: PublishResult, *, is_partly: bool) -> str:
 
 _HANDLERS: Mapping[Verb, Callable[[CommandSession, SlashCommand], Awaitable[CommandResult]]] = {
     Verb.HELP: _help,
-    Verb.SUGGEST: suggest_these,
+    Verb.SUGGEST: _suggest,
     Verb.APPLY: _apply,
     Verb.REJECT: _reject,
-    Verb.RETRY: retry,
+    Verb.RETRY: _retry,
     Verb.EXPLAIN: _explain,
     Verb.IGNORE: partial(_leave_alone, is_ignored=True),
     Verb.RESUME: _resume,

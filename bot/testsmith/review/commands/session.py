@@ -16,7 +16,7 @@ from testsmith.forge.slash_commands import SlashCommand
 from testsmith.model import Report
 from testsmith.pipeline import RunOptions
 from testsmith.reporting.pull_requests.replies import sentences
-from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions, stand_of
+from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions, read_posted
 from testsmith.review.review_pull_request import CheckedOut, ReviewDependencies, publish
 from testsmith.settings import Role
 from testsmith.tasks import in_thread
@@ -108,12 +108,12 @@ class CommandSession:
         self.pull = replace(await in_thread(self.tools.forge.pull_request, self.pull.number), head_sha=head)
         self._checked_out = None
 
-    async def stand(self) -> PostedSuggestions:
+    async def posted(self) -> PostedSuggestions:
         """Return the currently posted suggestions."""
         existing, self.just_read = self.just_read, None
         if existing is None:
             existing = await in_thread(self.tools.forge.existing, self.pull.number)
-        return await in_thread(stand_of, existing, self.may_write)
+        return await in_thread(read_posted, existing, self.may_write)
 
     async def checked_out(self) -> CheckedOut:
         """Return the checkouts of the pinned head.
@@ -163,31 +163,31 @@ class Chosen:
     """The suggestions that a command names.
 
     Attributes:
-        standings: The available ones.
+        suggestions: The available ones.
         troubles: What is wrong with the others, as sentences of untrusted text.
     """
 
-    standings: tuple[PostedSuggestion, ...] = ()
+    suggestions: tuple[PostedSuggestion, ...] = ()
     troubles: tuple[str, ...] = ()
 
     def without(
-        self, standings: Iterable[PostedSuggestion], trouble: Callable[[PostedSuggestion], str]
+        self, suggestions: Iterable[PostedSuggestion], trouble: Callable[[PostedSuggestion], str]
     ) -> Chosen:
         """Return the choice without some suggestions, each with a reason."""
-        left = tuple(standings)
+        left = tuple(suggestions)
         return Chosen(
-            standings=tuple(one for one in self.standings if one not in left),
+            suggestions=tuple(one for one in self.suggestions if one not in left),
             troubles=(*self.troubles, *(f"{one.number}: {trouble(one)}." for one in left)),
         )
 
 
-def chosen_by(session: CommandSession, command: SlashCommand, stand: PostedSuggestions) -> Chosen:
+def chosen_by(session: CommandSession, command: SlashCommand, posted: PostedSuggestions) -> Chosen:
     """Return the suggestions that a command names, by numbers or by the thread it is in."""
-    numbers = command.numbers or (() if command.is_all else stand.of_comment(session.task.thread))
-    known = tuple(stand.standings[number] for number in numbers if number in stand.standings)
-    unknown = (number for number in numbers if number not in stand.standings)
+    numbers = command.numbers or (() if command.is_all else posted.of_comment(session.task.thread))
+    known = tuple(posted.by_number[number] for number in numbers if number in posted.by_number)
+    unknown = (number for number in numbers if number not in posted.by_number)
     return Chosen(
-        standings=known, troubles=tuple(f"{number}: there is no such suggestion." for number in unknown)
+        suggestions=known, troubles=tuple(f"{number}: there is no such suggestion." for number in unknown)
     )
 
 
