@@ -381,13 +381,9 @@ def test_gather_mutants__members_of_many_kinds(tmp_path: Path) -> None:
     }
 
 
-def test_gather_mutants__of_another_language_or_a_text_that_is_no_python_nothing_is_known(
-    tmp_path: Path,
-) -> None:
-    member = function_member(CLAMP, "clamp")
-    code = "def test_x():\n    assert True\n"
-    others = [replace(member, language="cobol"), replace(member, path="there/is/none.py")]
+def test_gather_mutants__of_a_member_whose_file_cannot_be_read_nothing_is_known(tmp_path: Path) -> None:
+    missing = replace(function_member(CLAMP, "clamp"), path="there/is/none.py")
     progress = CountingProgress()
-    results = tried(tmp_path, CLAMP, *(subject(code, other) for other in others), progress=progress)
-    assert results == (Mutation(), Mutation())
+    results = tried(tmp_path, CLAMP, subject("def test_x():\n    assert True\n", missing), progress=progress)
+    assert results == (Mutation(unheard=True),)
     assert progress.phases == []

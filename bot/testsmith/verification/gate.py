@@ -7,7 +7,7 @@ same module. Everything here is pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
@@ -170,16 +170,15 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
         smells: The smell of each function that has one.
         language: Language of the tests.
     """
-    gate = _Gate(proof, smells, language.judge)
     kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
     cuts: list[Cut] = []
     for function in proof.functions:
         if function.name in conflicts.suspended:
-            point = Point.STABLE if gate.passes(function) else Point.RAN
+            point = Point.STABLE if _passes(function) else Point.RAN
             cuts.append(Cut(function=function.name, point=point, reason=conflicts.suspended[function.name]))
         elif function.name in conflicts.rows and function.name not in smells:
             kinds[TestKind.GREEN].append(function.name)  # its other rows are judged by the next run
-        elif isinstance(finding := gate.finding(function), Cut):
+        elif isinstance(finding := _finding(function, proof, smells, language.judge), Cut):
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
@@ -216,13 +215,14 @@ def settle(
     """
     if draft.question is not None:
         return _settled_question(draft, draft.question, proof, language.judge)
-    gate = _Gate(proof, smells, language.judge)
-    findings = {function.name: gate.finding(function) for function in proof.functions}
+    findings = {one.name: _finding(one, proof, smells, language.judge) for one in proof.functions}
     kept = [name for name, finding in findings.items() if finding is draft.kind]
     if kept and len(kept) == len(findings):
         return _entry(draft, proof, language.judge)
     cuts = tuple(
-        finding if isinstance(finding, Cut) else _changed(name)
+        finding
+        if isinstance(finding, Cut)
+        else Cut(function=name, point=Point.STABLE, reason="comes out otherwise without its neighbours")
         for name, finding in findings.items()
         if finding is not draft.kind
     )
@@ -235,24 +235,17 @@ def lessened(
     """Return what is left of a draft without the functions that were cut."""
     smaller = reduced(draft, kept, language) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
-        return Judgement(cuts=(*cuts, *_inseparable(kept)))
+        reason = "cannot be told apart from a test that is cut"
+        with_them = (Cut(function=name, point=Point.STABLE, reason=reason) for name in kept)
+        return Judgement(cuts=(*cuts, *with_them))
     return Judgement(drafts=(smaller,), cuts=tuple(cuts))
-
-
-def _inseparable(functions: Iterable[str]) -> Iterator[Cut]:
-    reason = "cannot be told apart from a test that is cut"
-    return (Cut(function=name, point=Point.STABLE, reason=reason) for name in functions)
-
-
-def _changed(function: str) -> Cut:
-    return Cut(function=function, point=Point.STABLE, reason="comes out otherwise without its neighbours")
 
 
 def _settled_question(
     draft: ReducedCandidate, question: Question, proof: Proof, judge: Judge
 ) -> ProvenSuggestion | Judgement:
     """Accept a question if its test, made from the documentation, reaches the member and always fails."""
-    reaches = all(map(_Gate(proof, {}, judge).touches, proof.functions))
+    reaches = all(_touches(function, proof, judge) for function in proof.functions)
     if reaches and always_fails(proof):
         entry = _entry(draft, proof, judge)
         return replace(entry, summary=question.text(proof.functions[0].head[0].message))
@@ -265,57 +258,46 @@ def always_fails(proof: Proof) -> bool:
     return bool(proof.functions) and all(run.status is TestStatus.FAILED for run in runs)
 
 
-class _Gate:
-    """Judges the functions of one proof."""
-
-    def __init__(self, proof: Proof, smells: Mapping[str, str], judge: Judge) -> None:
-        self._judge = judge
-        self._proof = proof
-        self._smells = smells
-
-    @staticmethod
-    def passes(function: FunctionProof) -> bool:
-        """Return whether a function passed every run."""
-        return bool(function.head) and function.passes == len(function.head)
-
-    def finding(self, function: FunctionProof) -> TestKind | Cut:
-        """Return a function's kind, or why it is cut."""
-        kind = self._kind(function)
-        if isinstance(kind, Cut):
-            return kind
-        if function.name in self._smells:
-            return Cut(function=function.name, point=Point.STABLE, reason=self._smells[function.name])
-        if function.left:
-            reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
-            return Cut(function=function.name, point=Point.STABLE, reason=self._judge.first_words(reason))
-        if not self.touches(function):
-            return Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
-        return kind
-
-    def _kind(self, function: FunctionProof) -> TestKind | Cut:
-        if self.passes(function):
-            return TestKind.GREEN
-        passed_before = function.base is not None and function.base.status is TestStatus.PASSED
-        fails = all(run.status is TestStatus.FAILED for run in function.head)
-        if passed_before and fails and self._proof.member.change is not Change.ADDED:
-            return TestKind.CATCHES
+def _finding(
+    function: FunctionProof, proof: Proof, smells: Mapping[str, str], judge: Judge
+) -> TestKind | Cut:
+    """Return a function's kind, or why it is cut."""
+    cut = Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
+    if _passes(function):
+        kind = TestKind.GREEN
+    elif proof.member.change is not Change.ADDED and _fails_on_head_alone(function):
+        kind = TestKind.CATCHES
+    else:
         ran = any(run.status is not TestStatus.MISSING for run in function.head)
-        point = Point.RAN if ran else Point.ANSWERED
-        return Cut(function=function.name, point=point, reason=_failure(function, self._judge))
+        return replace(cut, point=Point.RAN if ran else Point.ANSWERED, reason=_failure(function, judge))
+    if function.name in smells:
+        return replace(cut, reason=smells[function.name])
+    if function.left:
+        reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
+        return replace(cut, reason=judge.first_words(reason))
+    return kind if _touches(function, proof, judge) else cut
 
-    def touches(self, function: FunctionProof) -> bool:
-        """Return whether a function reaches the member.
 
-        A class body runs only at import. For a class without other executed lines it is enough that the
-        function names it.
-        """
-        if function.lines:
-            return True
-        member = self._proof.member
-        loaded = any(run.import_lines for run in function.head)
-        is_class = member.kind is MemberKind.CLASS
-        code = self._proof.candidate.code
-        return is_class and loaded and self._judge.names_member(code, function.name, member)
+def _passes(function: FunctionProof) -> bool:
+    return bool(function.head) and function.passes == len(function.head)
+
+
+def _fails_on_head_alone(function: FunctionProof) -> bool:
+    passed_before = function.base is not None and function.base.status is TestStatus.PASSED
+    return passed_before and all(run.status is TestStatus.FAILED for run in function.head)
+
+
+def _touches(function: FunctionProof, proof: Proof, judge: Judge) -> bool:
+    """Return whether a function reaches the member.
+
+    A class body runs only at import. For a class without other executed lines it is enough that the function
+    names it.
+    """
+    if function.lines:
+        return True
+    loaded = any(run.import_lines for run in function.head)
+    is_class = proof.member.kind is MemberKind.CLASS
+    return is_class and loaded and judge.names_member(proof.candidate.code, function.name, proof.member)
 
 
 def _failure(function: FunctionProof, judge: Judge) -> str:

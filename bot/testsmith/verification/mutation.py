@@ -80,37 +80,28 @@ class _Trial:
             path=self.proof.member.path,
             source=self.source,
             names=frozenset(self.proof.names),
-            changes=(*self._replacements(), *self._changes()),
+            changes=tuple(self._changes()),
             direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
         )
         return TestJob(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
 
-    def _replacements(self) -> Iterator[ChangedModule]:
-        for number, replacement in enumerate((self.gone, *self.returning), _TAKEN_AWAY):
-            yield ChangedModule(
-                number=number,
-                edit=edit_of(replacement),
-                function=self._function(replacement.function),
-                tests=frozenset(self.proof.names),
-                whole=True,
-            )
-
     def _changes(self) -> Iterator[ChangedModule]:
-        for number, mutant in enumerate(self.mutants):
-            function = self._function(mutant.function)
-            tests = frozenset(self.proof.names) if function is None else self._reaching(mutant)
+        """Yield the changes with the functions to run against them, the member's removal first."""
+        is_loaded = runs_when_loaded(self.proof)
+        numbered: list[tuple[int, Mutant | Replacement]] = [
+            *enumerate((self.gone, *self.returning), _TAKEN_AWAY),
+            *enumerate(self.mutants),
+        ]
+        for number, change in numbered:
+            function = function_of(change.function, runs_when_loaded=is_loaded)
+            tests = frozenset(self.proof.names)
+            if isinstance(change, Mutant) and function is not None:
+                reached = (one for one in self.proof.functions if change.is_reached_by(one.lines))
+                tests = frozenset(one.name for one in reached)
             if tests:
                 yield ChangedModule(
-                    number=number, edit=edit_of(mutant), function=function, tests=tests, whole=True
+                    number=number, edit=edit_of(change), function=function, tests=tests, whole=True
                 )
-
-    def _reaching(self, mutant: Mutant) -> frozenset[str]:
-        return frozenset(
-            function.name for function in self.proof.functions if mutant.is_reached_by(function.lines)
-        )
-
-    def _function(self, function: Scope | None) -> tuple[str, int] | None:
-        return function_of(function, runs_when_loaded=runs_when_loaded(self.proof))
 
     def outcome(self, result: JobResult) -> Mutation:
         """Return the results of the candidate's job."""
@@ -119,7 +110,7 @@ class _Trial:
         gone = result.changed.get(_TAKEN_AWAY)
         if gone is None:
             return Mutation(unheard=True, in_file=result.in_file)
-        tried = {change.number for change in self._changes()}
+        tried = {change.number for change in self._changes() if change.number < _TAKEN_AWAY}
         lost = tried - result.changed.keys()
         data = {number: result.changed.get(number, {}) for number in tried - lost}
         known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
@@ -180,7 +171,8 @@ async def gather_mutants(
         progress: Progress display, advanced once per candidate.
     """
     workspace = runner.workspace
-    trials = dict(_trials(proofs, mutator, workspace, table))
+    every = ((number, _trial(proof, mutator, workspace, table)) for number, proof in enumerate(proofs))
+    trials = {number: trial for number, trial in every if trial is not None}
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
     if jobs:
         progress.phase("trying mutants", len(jobs))
@@ -213,16 +205,6 @@ async def _run(
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run_batch(batch)) for batch in batches]
     return {number: result for task in tasks for number, result in task.result().items()}
-
-
-def _trials(
-    proofs: Sequence[Proof], mutator: Mutator, workspace: Workspace, table: GateTable
-) -> Iterator[tuple[int, _Trial]]:
-    """Yield the candidates that can be run, with their indexes."""
-    for number, proof in enumerate(proofs):
-        trial = _trial(proof, mutator, workspace, table)
-        if trial is not None:
-            yield number, trial
 
 
 def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTable) -> _Trial | None:

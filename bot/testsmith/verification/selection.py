@@ -177,7 +177,7 @@ def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> P
     """Judge a green entry by the mutants that its tests kill.
 
     Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
-    `gains.RULES`), then if they are redundant.
+    `gains_something`), then if they are redundant.
 
     Returns:
         The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
