@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,14 +12,18 @@ from fakes.arena import everybodys_folder
 from fakes.github.clock import WallClock
 from fakes.github.github import fake_github
 from fakes.packages import PackageIndex, shop_wheels
-from fakes.shop import Shop
+from fakes.shop import FEWER_RUNS, Shop
 
 
 @pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[Shop]:
-    from make_repository import make_repository
+def hosted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
+    """The example project on the fake GitHub, with settings of its own; the parameter has others."""
+    from make_repository import SHOP, make_repository
 
-    make_repository(tmp_path / "source")
+    shutil.copytree(SHOP, tmp_path / "states")
+    for state in ("base", "head"):
+        (tmp_path / "states" / state / "testsmith.toml").write_text(getattr(request, "param", FEWER_RUNS))
+    make_repository(tmp_path / "source", tmp_path / "states")
     with (
         everybodys_folder() as folder,
         PackageIndex(shop_wheels()).serving() as index,

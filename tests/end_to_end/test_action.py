@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -14,7 +15,7 @@ from fakes.actions_cache import ActionsCacheService
 from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun
 from fakes.github.state import Repository
-from fakes.shop import COMMAND, Shop
+from fakes.shop import COMMAND, FEWER_RUNS, Shop
 from storage.stores import archive_of
 from testsmith.forge.pr_state import decode
 
@@ -46,6 +47,7 @@ HOSTILE_CONFIG = {
 }
 
 
+@pytest.mark.parametrize("hosted", [""], indirect=True, ids=["by default"])
 def test_action__reviews_then_is_quiet_then_looks_at_what_changed(hosted: Shop) -> None:
     run = hosted.prepared()
     for path, text in HOSTILE.items():
@@ -96,52 +98,47 @@ def files_of(repository: Repository, branch: str) -> dict[str, bytes]:
     return {path: git.run("show", f"{branch}:{path}") for path in paths}
 
 
-def test_action__asks_a_model_and_heeds_base_alone(hosted: Shop) -> None:
-    """Settings and conventions are those of base: a pull request can neither spend nor instruct."""
-    base = {"TESTSMITH.md": "Conventions of base.\n", "testsmith.toml": 'include = ["src/shop/cart.py"]\n'}
-    head = {"TESTSMITH.md": "Conventions of head.\n", "testsmith.toml": 'exclude = ["**"]\nmax-members = 1\n'}
-    changed = files_of(hosted.repository, "change")
-    hosted.github.commit(hosted.repository, "main", dict(base))
-    hosted.github.commit(hosted.repository, "steered", {**changed, **head}, start="main")
-    hosted.pull = hosted.github.pull_request(hosted.repository, head="steered")
-    with Endpoint() as endpoint:
-        done = hosted.run(base_url=endpoint.url, model="small", api_key="sk-secret", max_comments="0")
-    asked = {member for request in endpoint.requests for member in request.members}
-    assert asked == {"src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.size"}
-    prompts = json.dumps([request.body for request in endpoint.requests])
-    assert "Conventions of base" in prompts
-    assert "Conventions of head" not in prompts
-    assert done.outputs["api-calls"] != "0"
-    assert hosted.pull.review_comments == {}
-    everything = done.stdout + done.stderr + done.summary + json.dumps(done.outputs)
-    assert everything.count("sk-secret") == everything.count("::add-mask::sk-secret")
-
-
 def notes(run: ActionsRun) -> list[str]:
     """Return what the report says of the cache."""
     report = json.loads((run.workspace / "testsmith-report" / "report.json").read_text())
     return [note for note in report["notes"] if note.startswith("cache: ")]
 
 
-def test_action__what_a_run_has_paid_for_a_later_run_finds(hosted: Shop) -> None:
-    asking = {"include": "src/shop/stock.py", "model": "small"}
+def test_action__asks_a_model_heeds_base_alone_and_finds_what_it_has_paid_for(hosted: Shop) -> None:
+    """Settings and conventions are those of base: a pull request can neither spend nor instruct."""
+    only = f'{FEWER_RUNS}include = ["src/shop/cart.py"]\n'
+    base = {"TESTSMITH.md": "Conventions of base.\n", "testsmith.toml": only}
+    head = {"TESTSMITH.md": "Conventions of head.\n", "testsmith.toml": 'exclude = ["**"]\nmax-members = 1\n'}
+    changed = files_of(hosted.repository, "change")
+    hosted.github.commit(hosted.repository, "main", dict(base))
+    hosted.github.commit(hosted.repository, "steered", {**changed, **head}, start="main")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head="steered")
     with Endpoint() as endpoint, ActionsCacheService() as service:
+        asking = {"base_url": endpoint.url, "model": "small", "api_key": "sk-secret", "max_comments": "0"}
         hosted.keep_in(service, f"refs/pull/{hosted.pull.number}/merge", "refs/heads/main")
-        run = hosted.prepared(base_url=endpoint.url, **asking)
+        run = hosted.prepared(**asking)
         paid, told = hosted.finished(run), notes(run)
         calls = len(endpoint.requests)
         hosted.pull.comments.clear()  # nor does the summary comment remember anything
-        hosted.pull.review_comments.clear()
-        run = hosted.prepared(base_url=endpoint.url, **asking)
+        run = hosted.prepared(**asking)
         known, told = hosted.finished(run), told + notes(run)
 
-    assert paid.outputs["members"] == known.outputs["members"] == "1"
+    asked = {member for request in endpoint.requests for member in request.members}
+    assert asked == {"src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.size"}
+    prompts = json.dumps([request.body for request in endpoint.requests])
+    assert "Conventions of base" in prompts
+    assert "Conventions of head" not in prompts
+    assert paid.outputs["api-calls"] != "0"
+    assert hosted.pull.review_comments == {}
     assert told[0].startswith("cache: nothing to restore; saved ")
     assert told[1].startswith("cache: restored ")
     assert len(endpoint.requests) == calls >= 1
     assert known.outputs["api-calls"] == "0"
     assert int(known.outputs["cache-hits"]) >= 1
-    everything = json.dumps([paid.stdout, paid.summary, known.stdout, known.summary, told])
+    everything = json.dumps(
+        [paid.stdout, paid.stderr, paid.summary, known.stdout, known.summary, told, paid.outputs]
+    )
+    assert everything.count("sk-secret") == everything.count("::add-mask::sk-secret")
     assert not [secret for secret in service.secrets() if secret in everything]
     assert service.violations == []
 
@@ -178,15 +175,15 @@ def test_action__a_cancelled_job_has_saved_what_it_paid_for(hosted: Shop) -> Non
     assert process.returncode == 128 + signal.SIGINT
     assert len(service.keys()) == 1
     assert hosted.pull.comments == {}
-    assert seconds < SIGTERM_AFTER
+    assert seconds < SIGTERM_AFTER * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def test_action__a_fork_finds_its_review_in_the_job_summary(hosted: Shop) -> None:
     fork = hosted.github.fork(hosted.repository, "bob")
     hosted.pull = hosted.github.pull_request(hosted.repository, head="change", source=fork, author="bob")
-    done = hosted.run(include="src/shop/cart.py")
+    done = hosted.run(include="src/shop/stock.py")
     assert (hosted.pull.reviews, hosted.pull.comments) == ({}, {})
-    assert "def test_add" in done.summary
+    assert "def test_reserve" in done.summary
     notices = done.annotations("notice")
-    assert [one.properties["file"] for one in notices] == ["src/shop/cart.py"] * 2
+    assert [one.properties["file"] for one in notices] == ["src/shop/stock.py"]
     assert not done.annotations("error")

@@ -24,7 +24,8 @@ def reactions(hosted: Shop) -> list[list[str]]:
 def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) -> None:
     hosted.repository.collaborators["ada"] = "write"
     hosted.granted = WRITING
-    hosted.run(commands="true")
+    wanted = {"commands": "true", "include": "src/shop/cart.py\nsrc/shop/stock.py"}
+    hosted.run(**wanted)
     before, first = hosted.pull.head, hosted.remembered()
     green = [one.number or 0 for one in first.entries if one.outcome == "suggested"]
     rejected, *applied = green[1], green[0], green[2]
@@ -43,11 +44,11 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     assert all(path.startswith("tests/") for path in changed)
     assert reactions(hosted) == [["eyes", "rocket"]] * 2
 
-    quiet = hosted.run(commands="true")
+    quiet = hosted.run(**wanted)
     assert "The head commit is the bot's own." in quiet.stdout
     hosted.github.commit(hosted.repository, "change", {"docs/notes.md": "A word.\n"})
     posted = {one.id for one in hosted.pull.review_comments.values()}
-    run = hosted.prepared(commands="true")
+    run = hosted.prepared(**wanted)
     report = json.loads((run.workspace / hosted.finished(run).outputs["report"]).read_text())
     assert {one["reason"] for one in report["skipped"]} == {RunOptions().reason}
     assert {one.id for one in hosted.pull.review_comments.values()} == posted
@@ -57,29 +58,6 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
 
 
 SHELL_NAME = "$(touch${IFS}PWNED);`id`&&'\"#1%2e"
-
-
-def test_commands__in_a_thread_and_from_one_who_may_not(hosted: Shop) -> None:
-    """The branch has a name that a shell would obey."""
-    hosted.github.commit(hosted.repository, SHELL_NAME, {"docs/notes.md": "A word.\n"}, start="change")
-    hosted.pull = hosted.github.pull_request(hosted.repository, head=SHELL_NAME)
-    hosted.repository.collaborators.update(ada="write", bob="triage")
-    hosted.granted = WRITING
-    hosted.run(include="src/shop/stock.py")
-    (number, thread), *_ = sorted(hosted.threads().items())
-    before = hosted.pull.head
-    refused = hosted.command(f"/testsmith apply {number}", by="bob")
-    assert hosted.pull.head == before
-    assert "may not command" in refused.stdout
-    hosted.command("explain", in_thread=thread.comments[0])
-    answer = max(hosted.pull.review_comments.values(), key=lambda one: one.id)
-    assert "in 5 of 5 runs" in answer.body
-    assert answer.reply_to == thread.comments[0].id
-    hosted.command("apply", in_thread=thread.comments[0])
-    assert hosted.pull.head == hosted.repository.branch(SHELL_NAME) != before
-    assert not list(hosted.folder.rglob("PWNED*"))
-
-
 SHELF = """\
 def shelf(number: int) -> str:
     \"\"\"Return the label of a shelf.\"\"\"
@@ -89,11 +67,11 @@ def shelf(number: int) -> str:
 """
 
 
-def test_commands__apply_for_a_file_that_the_pull_request_adds(hosted: Shop) -> None:
-    """The workspace of a comment's run is the default branch, where there is no such module."""
-    hosted.github.commit(hosted.repository, "shelves", {"src/shelves/labels.py": SHELF}, start="main")
-    hosted.pull = hosted.github.pull_request(hosted.repository, head="shelves")
-    hosted.repository.collaborators["ada"] = "write"
+def test_commands__in_a_thread_for_a_file_that_the_pull_request_adds(hosted: Shop) -> None:
+    """The workspace of a comment's run has no such module; a shell would obey the branch's name."""
+    hosted.github.commit(hosted.repository, SHELL_NAME, {"src/shelves/labels.py": SHELF}, start="main")
+    hosted.pull = hosted.github.pull_request(hosted.repository, head=SHELL_NAME)
+    hosted.repository.collaborators.update(ada="write", bob="triage")
     hosted.granted = WRITING
     hosted.run()
     (number, thread), *others = sorted(hosted.threads().items())
@@ -102,8 +80,12 @@ def test_commands__apply_for_a_file_that_the_pull_request_adds(hosted: Shop) -> 
     assert posted is not None
     assert "import pytest\n\nfrom shelves.labels import shelf\n" in posted
     before = hosted.pull.head
-    done = hosted.command(f"/testsmith apply {number}")
-    assert reactions(hosted) == [["eyes", "rocket"]], done.stdout
+    refused = hosted.command(f"/testsmith apply {number}", by="bob")
+    assert hosted.pull.head == before
+    assert "may not command" in refused.stdout
+    hosted.command("apply", in_thread=thread.comments[0])
+    assert hosted.pull.head == hosted.repository.branch(SHELL_NAME) != before
+    assert not list(hosted.folder.rglob("PWNED*"))
     git = hosted.repository.git
     paths = git.text("diff", "--name-only", before, hosted.pull.head).split()
     (path,) = (path for path in paths if not path.endswith("/__init__.py"))

@@ -31,12 +31,18 @@ def members_of(estimate: dict[str, Any]) -> list[str]:
     return sorted([*called, *estimate["cached"], *(one["member"] for one in estimate["skipped"])])
 
 
-@pytest.mark.parametrize("limits", [(), ("--max-output-tokens", "700")], ids=["one call", "three calls"])
-def test_estimate__is_what_the_endpoint_counts(
-    command_line: CommandLine, shop: Path, limits: tuple[str, ...]
-) -> None:
+def test_estimate__is_what_the_endpoint_counts(command_line: CommandLine, shop: Path) -> None:
     with Endpoint(answer=answer_as_expected) as endpoint:
-        asking = (*CHANGE, "--base-url", endpoint.url, "--model", "gpt-4o", "--no-verify", *limits)
+        asking = (
+            *CHANGE,
+            "--base-url",
+            endpoint.url,
+            "--model",
+            "gpt-4o",
+            "--no-verify",
+            "--max-output-tokens",
+            "700",
+        )
         ran = command_line.suggest(shop, *asking, "--estimate")
         assert ran.code == 0, ran.stderr
         assert endpoint.requests == []
@@ -72,9 +78,7 @@ def test_estimate__at_the_price_of_the_service_tier(command_line: CommandLine, s
     assert {received.body["service_tier"] for received in endpoint.requests} == {"flex"}
 
 
-@pytest.mark.parametrize(
-    "caps", [("--max-calls", "2"), ("--max-calls", "0"), ("--max-tokens", "5000")], ids=" ".join
-)
+@pytest.mark.parametrize("caps", [("--max-calls", "2"), ("--max-tokens", "5000")], ids=" ".join)
 def test_estimate__leaves_out_what_the_caps_leave_out(
     command_line: CommandLine, shop: Path, caps: tuple[str, ...]
 ) -> None:

@@ -85,7 +85,9 @@ def test_suggest__a_test_file_that_would_keep_it_busy_is_left_as_it_is(
 ) -> None:
     made = project(tmp_path / "project", test_cart=FORGED, conftest="import os\nos._exit(0)\n")
 
-    ran = command_line.suggest(made.folder, "--base", "main", "--provider", "offline", "--write")
+    ran = command_line.suggest(
+        made.folder, "--base", "main", "--provider", "offline", "--runs", "2", "--write"
+    )
 
     assert ran.code == 0, ran.stderr
     assert (made.folder / "tests" / "test_cart.py").read_text() == FORGED
@@ -145,7 +147,7 @@ def test_suggest__answers_that_a_killed_bot_was_given_are_not_used_again(
 def test_action__a_killed_bot_is_a_warning_and_its_answers_are_not_kept(hosted: Shop) -> None:
     with Endpoint() as endpoint, ActionsCacheService() as service:
         hosted.keep_in(service, "refs/pull/1/merge")
-        inputs = {"base_url": endpoint.url, "model": "small", "include": "src/shop/cart.py"}
+        inputs = {"base_url": endpoint.url, "model": "small", "include": "src/shop/stock.py"}
         run = hosted.prepared(**inputs)
         with orphanage() as orphans:
             running = Running(COMMAND, run.environment(), run.workspace)

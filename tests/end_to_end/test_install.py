@@ -37,7 +37,7 @@ def test_suggest__installs_the_project_where_that_is_asked_for(command_line: Com
         variables = {**command_line.environment(), "PIP_INDEX_URL": f"http://{index.host}/simple/"}
         ran = [
             subprocess.run(
-                (*command, "--provider", "offline", *more),
+                (*command, "--provider", "offline", "--runs", "2", *more),
                 cwd=folder,
                 env=variables,
                 capture_output=True,

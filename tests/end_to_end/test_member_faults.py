@@ -88,7 +88,17 @@ def check_others_are_complete(ran: Ran, stages: Iterable[str]) -> None:
 
 def test_suggest__a_fault_of_one_member_costs_that_member(command_line: CommandLine, tmp_path: Path) -> None:
     stages = [stage for stage in STAGES if stage not in OF_MODEL]
-    ran = run(command_line, project(tmp_path, stages), "--provider", "offline", "--runs", "2", "--verbose")
+    ran = run(
+        command_line,
+        project(tmp_path, stages),
+        "--provider",
+        "offline",
+        "--runs",
+        "2",
+        "--max-mutants",
+        "5",
+        "--verbose",
+    )
     check_others_are_complete(ran, stages)
     for one in ran.report["suggestions"]:
         assert one["evidence"]["passes"] == 2
@@ -102,8 +112,8 @@ def test_suggest__a_fault_of_one_answer_costs_that_member(command_line: CommandL
 
 
 def test_suggest__nothing_but_faults_is_a_failure(command_line: CommandLine, tmp_path: Path) -> None:
-    only = ("--only", f"src/text.py::{GUILTY['gate']}")
-    ran = run(command_line, project(tmp_path, ["gate"]), "--provider", "offline", *only)
+    only = ("--only", f"src/text.py::{GUILTY['planning trials']}")
+    ran = run(command_line, project(tmp_path, ["planning trials"]), "--provider", "offline", *only)
     assert ran.code == 1
     assert [one["stage"] for one in ran.report["skipped"]] == ["internal"]
     assert "Traceback" not in ran.stderr

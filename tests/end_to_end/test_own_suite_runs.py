@@ -9,8 +9,9 @@ import pytest
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
 
+OFFLINE = ("--provider", "offline", "--runs", "2")
 MEMBER = "src/shop/stock.py::reserve"
-BASIC = ("--base", "main", "--provider", "offline", "--only", MEMBER)
+BASIC = ("--base", "main", *OFFLINE, "--only", MEMBER)
 
 
 def test_suggest__a_coverage_file_that_is_not_there(command_line: CommandLine, shop: Path) -> None:
@@ -57,7 +58,7 @@ def of_fees(folder: Path, own_tests: str) -> Path:
 def test_suggest__what_own_tests_show_of_the_change_is_not_shown_again(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    ran = command_line.suggest(of_fees(tmp_path, OWN_TESTS), "--base", "HEAD", "--provider", "offline")
+    ran = command_line.suggest(of_fees(tmp_path, OWN_TESTS), "--base", "HEAD", *OFFLINE)
     assert ran.code == 0, ran.stderr
     assert ran.report["suggestions"] == []
     assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 1, "known": 1}
@@ -70,7 +71,7 @@ def test_suggest__what_own_tests_do_not_show_of_the_change_is_shown(
     own_tests = OWN_TESTS.replace("(99, 100, 101, 200)", "(99, 101, 200)").replace(
         "[2, 1, 1, 1]", "[2, 1, 1]"
     )
-    ran = command_line.suggest(of_fees(tmp_path, own_tests), "--base", "HEAD", "--provider", "offline")
+    ran = command_line.suggest(of_fees(tmp_path, own_tests), "--base", "HEAD", *OFFLINE)
     assert ran.code == 0, ran.stderr
     (suggestion,) = ran.report["suggestions"]
     assert suggestion["evidence"]["fail_to_pass"] == 1

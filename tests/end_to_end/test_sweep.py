@@ -54,13 +54,11 @@ def test_sweep__says_what_the_new_tests_reach_and_notice(command_line: CommandLi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("source", ["shop/prices.py", "src/shop/prices.py"])
 def test_sweep__makes_the_test_tree_of_a_project_without_tests(
-    command_line: CommandLine, tmp_path: Path, source: str
+    command_line: CommandLine, tmp_path: Path
 ) -> None:
-    package = source.replace("prices", "__init__")
     project = GitRepository.create(tmp_path / "project")
-    project.commit({package: "", source: PRICES})
+    project.commit({"src/shop/__init__.py": "", "src/shop/prices.py": PRICES})
 
     ran = command_line.run(*SWEEP, "--repo", str(project.folder), "--write", seconds=600)
 

@@ -13,29 +13,13 @@ from fakes.clock import FakeClock
 from fakes.endpoint import Body, Endpoint, code_for, members_in
 from fakes.faults import (
     Fault,
-    bad_gateway,
-    body_dropped,
-    connection_dropped,
     content_filtered,
-    content_refused,
     context_too_long,
-    empty_answer,
-    extra_members,
-    fenced,
-    garbage,
     half_the_members,
-    key_refused,
-    members_twice,
     model_unknown,
-    other_json,
-    plain_text,
     quota_empty,
     rate_limited,
-    response_format_refused,
-    retired,
-    server_failed,
     truncated,
-    wrong_names,
 )
 from fakes.requests import make_requests
 from fakes.streams import read_all
@@ -114,32 +98,16 @@ def answer_in_sections(body: Body) -> str:
     return "Here are the tests.\n\n" + "\n".join(sections)
 
 
-PASSING = {
-    "429 with Retry-After": (rate_limited("2"), [6, 6]),
-    "429 without": (rate_limited(), [6, 6]),
-    "500": (server_failed(), [6, 6]),
-    "502 with a page": (bad_gateway(), [6, 6]),
-    "connection dropped": (connection_dropped(), [6, 6]),
-    "body dropped": (body_dropped(), [6, 6]),
-    "garbage for a body": (garbage(), [6, 6]),
-    "JSON that is no completion": (other_json(), [6, 6]),
-    "prose for an answer": (plain_text(), [6, 6]),
-    "an empty answer": (empty_answer(), [6, 6]),
-    "fenced": (fenced(), [6]),
-    "members twice": (members_twice(), [6]),
-    "further members": (extra_members(), [6]),
+SPLITTING = {
     "half the members": (half_the_members(), [6, 3]),
-    "wrong names": (wrong_names(), [6, 6]),
     "truncated": (truncated(0.6), [6, 3]),
-    "no response_format": (response_format_refused(), [6, 6]),
     "context too long": (context_too_long(), [6, 3, 3]),
-    "prompt filtered": (content_refused(), [6, 3, 3]),
     "answer filtered": (content_filtered(), [6, 3, 3]),
 }
-"""Faults of one call, with the members of each call that a run of six members makes then."""
+"""Faults of one call after which fewer are asked for, with the members of each call of a run of six."""
 
 
-@pytest.mark.parametrize(("fault", "calls"), PASSING.values(), ids=PASSING.keys())
+@pytest.mark.parametrize(("fault", "calls"), SPLITTING.values(), ids=SPLITTING.keys())
 def test_one_fault__loses_nothing_and_asks_no_more_than_it_must(fault: Fault, calls: list[int]) -> None:
     with Endpoint(faults=[fault]) as endpoint:
         came = run(endpoint, make_requests(1, 6))
@@ -153,31 +121,6 @@ def test_rate_limit__is_waited_for_as_the_endpoint_asks() -> None:
         came = run(endpoint, make_requests(1, 6))
     assert came.waits
     assert max(came.waits) >= 2.0
-
-
-LASTING = {
-    "429": (rate_limited("1"), 3, ["429", "Tried 3 times"]),
-    "500": (server_failed(), 3, ["500", "Tried 3 times"]),
-    "dropped": (connection_dropped(), 3, ["connection", "broke", "Tried 3 times"]),
-    "garbage": (garbage(), 3, ["no completion", "Tried 3 times"]),
-    "too long a wait": (rate_limited("3600"), 1, ["3600 s", "60 s"]),
-    "prose": (plain_text(), 4, ["the model's answers were no tests, asked 3 times"]),
-    "wrong names": (wrong_names(), 4, ["the model's answers held no usable test for it, asked 3 times"]),
-    "content filter": (content_refused(), 11, ["content filter"]),
-    "context too long": (context_too_long(), 11, ["longer than model a-model reads"]),
-}
-"""Faults of every call, with the number of calls for six members and what the reason names."""
-
-
-@pytest.mark.parametrize(("fault", "calls", "said"), LASTING.values(), ids=LASTING.keys())
-def test_lasting_fault__skips_every_member_with_the_reason(fault: Fault, calls: int, said: list[str]) -> None:
-    with Endpoint(faults=[fault] * 50) as endpoint:
-        came = run(endpoint, make_requests(1, 6))
-    assert came.answered == 0
-    assert came.ended is None
-    [reason] = came.reasons
-    assert [words for words in said if words not in reason] == []
-    assert len(endpoint.requests) == calls
 
 
 def test_half_the_members_always__loses_only_what_was_never_answered() -> None:
@@ -194,25 +137,6 @@ def test_endpoint_that_cuts_every_answer_short__still_answers_member_by_member()
         came = run(endpoint, make_requests(1, 3), settings)
     assert came.answered == 3
     assert all(call.body["max_tokens"] <= 1100 for call in endpoint.requests)
-
-
-ENDING = {
-    "wrong key": (key_refused(), KeyRefused, ["key is not accepted", "TESTSMITH_API_KEY"]),
-    "empty quota": (quota_empty(), QuotaEmpty, ["no credit left", "--provider offline"]),
-    "unknown model": (model_unknown(), SpendingEnded, ["no model a-model", "--model"]),
-    "retired": (retired(), SpendingEnded, ["no chat completions", "410"]),
-}
-
-
-@pytest.mark.parametrize(("fault", "kind", "said"), ENDING.values(), ids=ENDING.keys())
-def test_ending_fault__ends_the_run_at_once(fault: Fault, kind: type[SpendingEnded], said: list[str]) -> None:
-    with Endpoint(faults=[fault] * 50) as endpoint:
-        came = run(endpoint, make_requests(40, 20))
-    assert isinstance(came.ended, kind)
-    assert came.answered == 0
-    [reason] = came.reasons
-    assert [words for words in said if words not in reason] == []
-    assert len(endpoint.requests) <= ModelSettings().max_concurrent_calls
 
 
 def test_ending_fault__keeps_what_was_had_before() -> None:
