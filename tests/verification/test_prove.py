@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -142,8 +142,32 @@ DORMANT = """
 """
 
 
-def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(tmp_path: Path) -> None:
-    (verdict,) = proven(tmp_path, subject(DORMANT), runs=2)
+LEFT = """
+    from shop import cents
+
+    def value(text):
+        return cents(text)
+
+    def test_first():
+        assert value("2") == 200
+
+    def test_wrong():
+        assert cents("3") == 1
+"""
+GOOD = "from shop import cents\n\n\ndef test_good():\n    assert cents('2') == 200\n"
+RED = "from shop import Colour\n\n\ndef test_red():\n    assert Colour(1) is Colour.RED\n"
+
+
+@pytest.fixture(name="verdicts", scope="module")
+def _verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Verdict, ...]:
+    """The verdicts on seven candidates, of which the first and the third cannot be run."""
+    colour = replace(function_member(HEAD, "Colour"), change=Change.ADDED)
+    codes = ("def test_x(:", GOOD, "x = 1\n", GOOD, DORMANT, LEFT)
+    return proven(tmp_path_factory.mktemp("changed"), *map(subject, codes), subject(RED, colour))
+
+
+def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(verdicts: Sequence[Verdict]) -> None:
+    verdict = verdicts[4]
     (green,) = verdict.entries
     assert green.tests == ("test_whole_amounts",)
     assert "sent" not in green.candidate.code
@@ -324,22 +348,10 @@ def test_prove__rows_that_contradict_the_docstring_leave_the_others(tmp_path: Pa
     )
 
 
-def test_prove__what_is_left_keeps_what_it_stands_on(tmp_path: Path) -> None:
-    code = """
-        from shop import cents
-
-        def value(text):
-            return cents(text)
-
-        def test_first():
-            assert value("2") == 200
-
-        def test_wrong():
-            assert cents("3") == 1
-    """
-    (verdict,) = proven(tmp_path, subject(code))
-    assert [entry.tests for entry in verdict.entries] == [("test_first",)]
-    assert "test_wrong" not in verdict.entries[0].candidate.code
+def test_prove__what_is_left_keeps_what_it_stands_on(verdicts: Sequence[Verdict]) -> None:
+    (left,) = verdicts[5].entries
+    assert left.tests == ("test_first",)
+    assert "test_wrong" not in left.candidate.code
 
 
 SEVERAL = """
@@ -412,22 +424,18 @@ def test_prove__only_what_shows_more_than_the_own_tests_is_left(tmp_path: Path) 
     assert {cut.reason for cut in verdict.cuts} == {"kills no mutant that your tests leave alive"}
 
 
-def test_prove__a_class_whose_body_runs_at_import(tmp_path: Path) -> None:
-    code = "from shop import Colour\n\n\ndef test_red():\n    assert Colour(1) is Colour.RED\n"
-    member = replace(function_member(HEAD, "Colour"), change=Change.ADDED)
-    (verdict,) = proven(tmp_path, subject(code, member))
-    assert [(entry.tests, entry.evidence.base) for entry in verdict.entries] == [
+def test_prove__a_class_whose_body_runs_at_import(verdicts: Sequence[Verdict]) -> None:
+    assert [(entry.tests, entry.evidence.base) for entry in verdicts[6].entries] == [
         (("test_red",), BaseOutcome.ABSENT)
     ]
 
 
-def test_prove__several_candidates_keep_their_order(tmp_path: Path) -> None:
-    good = "from shop import cents\n\n\ndef test_good():\n    assert cents('2') == 200\n"
-    verdicts = proven(tmp_path, subject("def test_x(:"), subject(good), subject("x = 1\n"), subject(good))
-    assert [bool(verdict.green) for verdict in verdicts] == [False, True, False, True]
-    assert verdicts[1].entries[0].candidate.code == good
-    assert verdicts[1].entries[0].label is Label.UNCHANGED_BEHAVIOUR
-    assert funnel(verdicts, verdicts[1].entries, unanswered=0) == Funnel(
+def test_prove__several_candidates_keep_their_order(verdicts: Sequence[Verdict]) -> None:
+    first = verdicts[:4]
+    assert [bool(verdict.green) for verdict in first] == [False, True, False, True]
+    assert first[1].entries[0].candidate.code == GOOD
+    assert first[1].entries[0].label is Label.UNCHANGED_BEHAVIOUR
+    assert funnel(first, first[1].entries, unanswered=0) == Funnel(
         asked=4, answered=4, ran=2, stable=2, gains=2, posted=2
     )
 

@@ -273,11 +273,20 @@ def test_gather_evidence__a_test_that_fails_on_the_other_interpreter_says_so(tmp
     assert [run.settings[-1] for run in function.head if run.message] == ["Python 3.8"]
 
 
-def test_gather_evidence__what_needs_the_network_says_so_though_it_never_passes(tmp_path: Path) -> None:
-    code = "import socket\ndef test_x():\n    socket.create_connection(('127.0.0.1', 1), timeout=2)\n"
-    (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}).values()
-    assert functions["test_x"].wants_network
-    assert functions["test_x"].passes == 0
+def test_gather_evidence__files_that_were_left_and_a_network_that_was_missing_are_known(
+    tmp_path: Path,
+) -> None:
+    network = "import socket\ndef test_x():\n    socket.create_connection(('127.0.0.1', 1), timeout=2)\n"
+    leaving = (
+        "def test_x():\n    open('report.txt', 'w').close()\ndef test_y(tmp_path):\n    assert tmp_path\n"
+    )
+    found = evidence(tmp_path, {"network": network, "leaving": leaving}, {"shop.py": SHOP})
+    assert found["network"]["test_x"].wants_network
+    assert found["network"]["test_x"].passes == 0
+    assert {name: function.left for name, function in found["leaving"].items()} == {
+        "test_x": ("report.txt",),
+        "test_y": (),
+    }
 
 
 def test_gather_evidence__a_project_that_cannot_load_without_an_encoding_is_run_with_one(
@@ -289,15 +298,6 @@ def test_gather_evidence__a_project_that_cannot_load_without_an_encoding_is_run_
     (functions,) = evidence(tmp_path, {"x": code}, project).values()
     assert functions["test_x"].passes == 5
     assert not any("locale" in "".join(run.settings) for run in functions["test_x"].head)
-
-
-def test_gather_evidence__files_that_were_left_are_known(tmp_path: Path) -> None:
-    code = "def test_x():\n    open('report.txt', 'w').close()\ndef test_y(tmp_path):\n    assert tmp_path\n"
-    (functions,) = evidence(tmp_path, {"x": code}, {"shop.py": SHOP}).values()
-    assert {name: function.left for name, function in functions.items()} == {
-        "test_x": ("report.txt",),
-        "test_y": (),
-    }
 
 
 def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
