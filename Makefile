@@ -24,10 +24,10 @@ demo: .venv/.installed ## run the main job on the example project's pull request
 	@$(BIN)/python examples/demo.py
 
 quick: .venv/.installed ## run the quick tests: no interpreters, installations or whole pull requests (2 minutes)
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m quick $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal -m quick $(TESTS)
 
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
-	$(BIN)/python -m pytest -n 3 --dist worksteal $(TESTS)  # one more than CI has processors: many tests wait
+	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)  # two more than CI has processors: many tests wait
 
 check: .venv/.installed ## lint, format, types, import contracts, schema, Dockerfile, action, workflows
 	$(BIN)/ruff check .

@@ -346,13 +346,6 @@ def _made(member: Member, seed: int = 0) -> Suggestion | Skipped:
     return a_suggestion(member, test_path="tests/test_shop.py", code=code, label=label)
 
 
-def nothing_of(event: Event) -> Nothing:
-    """Return why an event asks for nothing."""
-    task = task_of(event.name, json.dumps(event.payload))
-    assert isinstance(task, Nothing), task
-    return task
-
-
 @contextmanager
 def stage(folder: Path, head: Files, base: Files | None = None) -> Iterator[Stage]:
     """Run a fake GitHub with a pull request that changes some files."""
