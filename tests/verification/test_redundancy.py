@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from fakes.mutants import a_mutant
 from testsmith.verification.gains import Gains
-from testsmith.verification.selection import Showing, redundant
+from testsmith.verification.selection import redundant
+
+Showing = tuple[str, Gains, int]
 
 
 def showing(name: str, *mutants: int, length: int = 3, **more: object) -> Showing:
@@ -16,28 +18,33 @@ def showing(name: str, *mutants: int, length: int = 3, **more: object) -> Showin
     lines = more.get("lines", ())
     assert isinstance(lines, tuple)
     gains = Gains(killed=killed, lines=frozenset(lines), fails_on_base=bool(more.get("fails")))
-    return Showing(name=name, gains=gains, length=length)
+    return name, gains, length
+
+
+def dropped(showings: Sequence[Showing]) -> dict[str, str]:
+    gains = {name: shown for name, shown, _ in showings}
+    return redundant(gains, {name: length for name, _, length in showings})
 
 
 def left(*showings: Showing) -> list[str]:
-    gone = redundant(showings)
-    return [one.name for one in showings if one.name not in gone]
+    gone = dropped(showings)
+    return [name for name, _, _ in showings if name not in gone]
 
 
 def test_redundant__nothing_where_each_shows_something_of_its_own() -> None:
-    assert redundant([showing("a", 1, 2), showing("b", 2, 3)]) == {}
-    assert redundant([]) == {}
+    assert dropped([showing("a", 1, 2), showing("b", 2, 3)]) == {}
+    assert dropped([]) == {}
 
 
 def test_redundant__what_another_shows_too() -> None:
-    assert redundant([showing("a", 1), showing("b", 1, 2)]) == {"a": "shows nothing that `b` does not show"}
+    assert dropped([showing("a", 1), showing("b", 1, 2)]) == {"a": "shows nothing that `b` does not show"}
 
 
 def test_redundant__what_others_show_together() -> None:
-    found = redundant([showing("a", 1, 2, 3), showing("b", 1, 4), showing("c", 2, 3, 5)])
+    found = dropped([showing("a", 1, 2, 3), showing("b", 1, 4), showing("c", 2, 3, 5)])
     assert found == {"a": "shows nothing that `c` and `b` do not show"}
     many = [showing("all", 1, 2, 3), *(showing(name, line, 10 + line) for line, name in enumerate("bcd", 1))]
-    assert redundant(many) == {"all": "shows nothing that the others together do not show"}
+    assert dropped(many) == {"all": "shows nothing that the others together do not show"}
 
 
 def test_redundant__the_fewest_stay_even_where_the_widest_is_not_among_them() -> None:

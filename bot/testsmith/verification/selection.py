@@ -6,9 +6,10 @@ is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import combinations
+from math import inf
 
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
@@ -43,59 +44,38 @@ _MOST_NAMED = 2
 _Fact = tuple[str, object]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Showing:
-    """A test function and what it shows.
-
-    Attributes:
-        name: The function's name.
-        gains: What it shows.
-        length: Its number of lines.
-    """
-
-    name: str
-    gains: Gains
-    length: int
-
-    @property
-    def facts(self) -> frozenset[_Fact]:
-        """Its gains as facts that other functions may share.
-
-        Failing on base is a single fact, because it is unknown whether two functions fail for the same
-        reason.
-        """
-        gains = self.gains
-        return frozenset[_Fact](
-            [
-                *(("mutant", mutant) for mutant in gains.killed),
-                *(("line", line) for line in gains.lines),
-                *(("branch", branch) for branch in gains.branches),
-                *([("base", None)] if gains.fails_on_base else []),
-            ]
-        )
-
-
-def redundant(showings: Sequence[Showing]) -> dict[str, str]:
+def redundant(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> dict[str, str]:
     """Return the functions to drop, with the reason. The others together show the same.
 
     Of the smallest sets, the one with the best functions wins: first those that fail on base, then those that
     kill more mutants, then shorter ones, then earlier ones.
 
     Args:
-        showings: The functions, in the order of the file.
+        gains: What each function shows, in the order of the file.
+        lengths: Their numbers of lines. One without a length is defined elsewhere, and counts as longest.
     """
-    ordered = sorted(showings, key=_rank)
-    facts = {one.name: one.facts for one in ordered}
-    kept = _fewest(facts)
-    return {
-        one.name: _reason(facts[one.name], {name: facts[name] for name in kept})
-        for one in showings
-        if one.name not in kept
-    }
+
+    def rank(name: str) -> tuple[bool, int, float]:
+        return not gains[name].fails_on_base, -len(gains[name].killed), lengths.get(name, inf)
+
+    facts = {name: _facts(gains[name]) for name in sorted(gains, key=rank)}
+    kept = {name: facts[name] for name in _fewest(facts)}
+    return {name: _reason(facts[name], kept) for name in gains if name not in kept}
 
 
-def _rank(showing: Showing) -> tuple[bool, int, int]:
-    return not showing.gains.fails_on_base, -len(showing.gains.killed), showing.length
+def _facts(gains: Gains) -> frozenset[_Fact]:
+    """Return gains as facts that several functions may share.
+
+    Failing on base is a single fact, because it is unknown whether two functions fail for the same reason.
+    """
+    return frozenset[_Fact](
+        [
+            *(("mutant", mutant) for mutant in gains.killed),
+            *(("line", line) for line in gains.lines),
+            *(("branch", branch) for branch in gains.branches),
+            *([("base", None)] if gains.fails_on_base else []),
+        ]
+    )
 
 
 def _fewest(facts: Mapping[str, frozenset[_Fact]]) -> tuple[str, ...]:
@@ -148,10 +128,6 @@ def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> st
         return "shows nothing that the others together do not show"
     names = " and ".join(f"`{name}`" for name in chosen)
     return f"shows nothing that {names} {'does' if len(chosen) == 1 else 'do'} not show"
-
-
-_LENGTH_OF_INHERITED = 1_000
-"""Assumed length of a test function that is defined elsewhere, so that it ranks last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,14 +215,7 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
 
 def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], language: Language) -> dict[str, str]:
     """Return the redundant functions with the reason, if they can be cut from the module."""
-    spare = redundant(_showings(language.judge.lengths(draft.candidate.code), gains))
+    spare = redundant(gains, language.judge.lengths(draft.candidate.code))
     left = [name for name in gains if name not in spare]
     parts = bool(spare) and reduced(draft, left, language).candidate.code != draft.candidate.code
     return spare if parts else {}
-
-
-def _showings(lengths: Mapping[str, int], gains: Mapping[str, Gains]) -> list[Showing]:
-    return [
-        Showing(name=name, gains=gained, length=lengths.get(name, _LENGTH_OF_INHERITED))
-        for name, gained in gains.items()
-    ]
