@@ -1,9 +1,8 @@
 """Copy the project at a commit or from the working tree, so that the user's own tree is never run.
 
 A tree may be hostile: paths that lead out of the copy, `.git` and submodules are left out, and a symbolic
-link is kept only if it points inside. Ignored files that packages need to be imported (compiled modules, a
-generated `_version.py`) are copied from the working tree into both head and base, because such a project
-cannot run without them.
+link is kept only if it points inside. Ignored files that a project cannot run without (compiled modules, a
+generated `_version.py`) are copied from the working tree into both head and base; the language names them.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -29,8 +27,6 @@ MOST_FOLDERS_DEEP = 200
 MOST_IGNORED_FILES = 500
 MOST_IGNORED_BYTES = 256 * 1024**2
 """Maximum total size of ignored files in a copy."""
-
-_IMPORTED_SUFFIXES = (".py", ".so", ".pyd")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,78 +120,42 @@ def _is_inside(root: str, place: str) -> bool:
     return place == root or place.startswith(root + os.sep)
 
 
-def source_roots(folder: Path, project: str) -> tuple[Path, ...]:
-    """Return the folders of a copy to put on the import path: the project's folder and its `src/`, if any."""
-    home = folder / project
-    return (home, home / "src") if (home / "src").is_dir() else (home,)
+def ignored_files(
+    repository: Repository, folders: Sequence[str], suffixes: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Return the ignored files below some folders of the working tree, without following links.
 
-
-def top_level_modules(roots: Iterable[Path]) -> frozenset[str]:
-    """Return the modules and packages in source roots, except names of the standard library."""
-    names = {name for root in roots if root.is_dir() for name in _modules_in(root)}
-    return frozenset(names - sys.stdlib_module_names)
-
-
-def _modules_in(root: Path) -> Iterator[str]:
-    for place in root.iterdir():
-        if place.suffix == ".py" and place.stem.isidentifier():
-            yield place.stem
-        elif (place / "__init__.py").is_file():
-            yield place.name
-
-
-def ignored_files(repository: Repository, project: str) -> tuple[str, ...]:
-    """Return the ignored files in the working tree that the project's packages may need to be imported.
+    Args:
+        repository: The repository.
+        folders: The folders, relative to the git root.
+        suffixes: Ends of the names of the files that are needed.
 
     Returns:
         Sorted paths relative to the git root, within the limits.
     """
-    roots = source_roots(repository.root, project)
-    packages = sorted(str(place.relative_to(repository.root)) for place in _packages(roots))
-    if not packages:
+    if not folders:
         return ()
     try:
         listing = repository.git.run(
-            "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *packages
+            "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *folders
         )
     except GitFailed:
         return ()
-    return tuple(_within_limits(repository.root, sorted(text_of(record) for record in records(listing))))
+    return within_limits(repository.root, map(text_of, records(listing)), suffixes)
 
 
-def _packages(roots: Iterable[Path]) -> Iterator[Path]:
-    for root in roots:
-        if root.is_dir():
-            yield from (place for place in root.iterdir() if (place / "__init__.py").is_file())
-
-
-def imported_files(folder: Path, packages: Iterable[str]) -> tuple[str, ...]:
-    """Return the importable files of some packages in a folder, without following links.
-
-    Returns:
-        Sorted paths relative to the folder, within the limits.
-    """
-    found = [
-        str(Path(place, name).relative_to(folder))
-        for package in packages
-        if not (folder / package).is_symlink()
-        for place, _, names in os.walk(folder / package)
-        for name in names
-    ]
-    return tuple(_within_limits(folder, sorted(found)))
-
-
-def _within_limits(root: Path, paths: Iterable[str]) -> Iterator[str]:
+def within_limits(root: Path, paths: Iterable[str], suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the sorted paths of safe files with one of the suffixes, within the limits for ignored files."""
     room = MOST_IGNORED_BYTES
-    count = 0
-    for path in paths:
-        wanted = path.endswith(_IMPORTED_SUFFIXES) and is_safe_path(path)
+    found: list[str] = []
+    for path in sorted(paths):
+        wanted = path.endswith(suffixes) and is_safe_path(path)
         size = _size_of_file(root / path) if wanted else None
-        if size is None or size > room or count == MOST_IGNORED_FILES:
+        if size is None or size > room or len(found) == MOST_IGNORED_FILES:
             continue
         room -= size
-        count += 1
-        yield path
+        found.append(path)
+    return tuple(found)
 
 
 def _size_of_file(path: Path) -> int | None:
@@ -214,7 +174,7 @@ def bring_ignored_files(root: Path, paths: Iterable[str], folder: Path) -> None:
         if not inside or not target.parent.is_dir():
             continue
         with contextlib.suppress(OSError):
-            _write_file(target, _content(root / path), executable=path.endswith((".so", ".pyd")))
+            _write_file(target, _content(root / path), executable=os.access(root / path, os.X_OK))
 
 
 def _content(place: Path) -> bytes:

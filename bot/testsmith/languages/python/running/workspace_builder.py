@@ -11,14 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from testsmith.execution.jobs import PASSED, TestJob
-from testsmith.execution.project_copy import (
-    CopyReport,
-    bring_ignored_files,
-    ignored_files,
-    source_roots,
-    top_level_modules,
-    write_copy,
-)
+from testsmith.execution.project_copy import CopyReport, bring_ignored_files, write_copy
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
 from testsmith.execution.workspace import CannotPrepare, ProjectCopy, WorkspaceOrder
@@ -47,6 +40,7 @@ from testsmith.languages.python.running.python_version import (
     version_of_program,
 )
 from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.source_roots import ignored_imports, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
 from testsmith.tasks import in_thread
 
@@ -148,7 +142,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
     """Write everything into the scratch folder; the interpreter is still unknown."""
     install_workers(scratch)
     repository = order.repository
-    ignored = ignored_files(repository, repository.project)
+    ignored = ignored_imports(repository, repository.project)
     head, head_report = _copied(repository, order.head, ignored, scratch / "head")
     base, base_report = (
         (None, CopyReport())

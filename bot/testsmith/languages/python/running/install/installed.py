@@ -13,15 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from testsmith.execution.project_copy import (
-    bring_ignored_files,
-    imported_files,
-    is_safe_path,
-    source_roots,
-    top_level_modules,
-)
+from testsmith.execution.project_copy import bring_ignored_files, is_safe_path
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.interpreter import installed_folders
+from testsmith.languages.python.running.source_roots import imported_files, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import PythonWorkspace
 
 _MOST_BYTES = 65_536
