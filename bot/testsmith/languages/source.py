@@ -193,15 +193,6 @@ class SourceReader(ABC):
         """Return the weights of members by id. Run time must grow linearly with the size of the tree."""
         return {member.id: MemberWeight() for member in members}
 
-    def is_conditional(self, data: bytes, member: Member) -> bool:  # noqa: ARG002 - a default
-        """Return whether a member is defined only under a condition in its file, and so may not exist.
-
-        Args:
-            data: Content of the file.
-            member: The member.
-        """
-        return False
-
     def digest(self, source: str) -> str:
         """Return a digest of a member's behavior; by default, of its text without blank space.
 

@@ -24,7 +24,6 @@ class PythonSource(SourceReader):
     all_members = staticmethod(members.all_members)
     requests = staticmethod(context.requests)
     reachable = staticmethod(coverable.reachable)
-    is_conditional = staticmethod(coverable.is_conditional)
     digest = staticmethod(marking.source_digest)
 
     def handles(self, path: str) -> bool:

@@ -45,7 +45,6 @@ __all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tes
 _MOST_TESTS_A_LINE = 1_000
 """Maximum number of tests recorded per line; the fastest are kept."""
 
-_LANGUAGE = "python"
 _NOTHING_KEPT = NoMeasurements()
 _MOST_SOURCE_BYTES = 1_000_000
 
@@ -64,17 +63,16 @@ async def measure_project_tests(
         settings: Time limit, or the coverage file to read instead.
         measurements: Cache for baselines.
     """
-    subjects = [member for member in members if member.language == _LANGUAGE]
-    if not subjects:
+    if not members:
         return OwnSuite()
     if settings.coverage is not None:
-        return await in_thread(suite_from_coverage, workspace, subjects, settings.coverage)
+        return await in_thread(suite_from_coverage, workspace, members, settings.coverage)
     if settings.suite_seconds <= 0:
         return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
     try:
         if isinstance(workspace.test_command, ShellCommand):
-            return await run_shell_suite(workspace, workspace.test_command, subjects, settings.suite_seconds)
-        return await _measured(workspace, subjects, settings, measurements)
+            return await run_shell_suite(workspace, workspace.test_command, members, settings.suite_seconds)
+        return await _measured(workspace, members, settings, measurements)
     except (CannotRun, OSError) as error:
         return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not run: {error}",))
 
