@@ -13,8 +13,7 @@ from fakes.github.scene import WORKFLOW, scene
 from fakes.github.state import ACTIONS_BOT
 from fakes.github.world import Limits
 from testsmith.forge.comment_markers import SUMMARY_MARK, run_mark
-from testsmith.forge.commits import Branch, FileChange, NewCommit, PullText
-from testsmith.forge.github import GitHub
+from testsmith.forge.commits import FileChange, NewCommit
 from testsmith.forge.github.reviews import PROBES
 from testsmith.forge.interface import (
     Classifier,
@@ -22,7 +21,6 @@ from testsmith.forge.interface import (
     CreateSummary,
     FilePatch,
     Forge,
-    HeadMoved,
     HideComment,
     Reaction,
     ResolveThread,
@@ -33,7 +31,6 @@ from testsmith.forge.reconcile import PostLimits
 
 SUMMARY = f"TestSmith proposes nothing.\n\nno call\n\n{SUMMARY_MARK}"
 OTHER = f"TestSmith proposes tests.\n\nno call\n\n{SUMMARY_MARK}"
-MAY_COMMIT = {"contents": "write", "pull_requests": "write"}
 TEST = b"def test_cups():\n    assert True\n"
 
 
@@ -61,15 +58,6 @@ def test_review__one_bad_place_of_ten(desk: Desk, bad: int) -> None:
     assert len(desk.reviews) == 1
     assert desk.posted == [SHOWN] * 9
     assert desk.statuses("POST", "/reviews") == [422, 200]
-
-
-def test_review__all_places_are_bad(desk: Desk) -> None:
-    wanted = desk.review(*[NOT_SHOWN] * 10)
-    applied = desk.forge().apply(1, wanted)
-    assert applied.refused == contents(wanted, range(10))
-    assert "No review was made. Cannot review pull request 1" in applied.note
-    assert desk.reviews == []
-    assert desk.statuses("POST", "/reviews") == [422]
 
 
 def hide_diff(desk: Desk) -> None:
@@ -114,14 +102,6 @@ def test_review__an_answer_is_lost_while_places_are_tried(desk: Desk, when: str)
 def pending(desk: Desk, body: str) -> None:
     told = [{"path": "cart.py", "line": SHOWN, "body": "b"}]
     desk.at.ask("POST", "pulls/1/reviews", {"body": body, "comments": told})
-
-
-def test_review__our_leftover_pending_one_goes_first(desk: Desk) -> None:
-    pending(desk, f"left\n\n{run_mark('0' * 16)}")
-    applied = desk.apply_review(SHOWN)
-    assert applied.refused == ()
-    assert [review.state for review in desk.reviews] == ["COMMENTED"]
-    assert desk.posted == [SHOWN]
 
 
 def test_review__our_leftover_and_a_bad_place(desk: Desk) -> None:
@@ -197,18 +177,6 @@ def test_runs__a_quiet_repeat_costs_few_reads_and_no_write(desk: Desk) -> None:
     assert not any(one.is_write for one in again)
 
 
-def test_runs__ten_pushes_leave_one_summary_and_no_duplicates(desk: Desk) -> None:
-    for number in range(10):
-        desk.at.github.commit(desk.at.shop, "change", {"tea.py": f"cups = {number}\n"})
-        outcomes = [proposing(f"cart.py::f{n}") for n in range(number % 3, 8)]
-        run(desk.forge(), wanted(*outcomes, head=desk.at.pull.head))
-    ours = [one for one in desk.at.pull.comments.values() if one.user.login == ACTIONS_BOT]
-    assert len(ours) == 1
-    posted = list(desk.at.pull.review_comments.values())
-    assert len({one.body for one in posted}) == len(posted) == 8
-    assert [one.minimised for one in posted] == [None] * 8
-
-
 def test_pull_request__of_a_fork_that_was_deleted(desk: Desk) -> None:
     fork = desk.at.github.fork(desk.at.shop, "ada")
     desk.at.github.commit(fork, "mine", {"new.py": "x = 1\n"}, start="main")
@@ -243,20 +211,6 @@ def test_existing__threads_resolved_and_outdated(desk: Desk) -> None:
     assert comment.line is None
 
 
-def test_existing__past_a_hundred_of_everything(desk: Desk) -> None:
-    github, pull = desk.at.github, desk.at.pull
-    for number in range(230):
-        github.say(pull, "bob", f"comment {number}")
-    for number in range(5):
-        told = [{"path": "cart.py", "line": SHOWN, "body": f"{number} {one}"} for one in range(25)]
-        desk.at.ask("POST", "pulls/1/reviews", {"event": "COMMENT", "body": "r", "comments": told})
-    existing = desk.forge().existing(1)
-    assert [one.body for one in existing.comments] == [f"comment {number}" for number in range(230)]
-    assert len({one.id for one in existing.review_comments}) == 125
-    assert len(existing.reviews) == 5
-    assert desk.statuses("POST", "/graphql") == [200] * 4
-
-
 def test_existing__a_thread_with_many_replies(desk: Desk) -> None:
     desk.apply_review(SHOWN, SHOWN, SHOWN)
     heads = list(desk.at.pull.review_comments.values())
@@ -271,20 +225,6 @@ def test_existing__a_thread_with_many_replies(desk: Desk) -> None:
     assert len(comments) == 343
 
 
-def client(desk: Desk) -> GitHub:
-    return desk.forge(desk.at.grant(MAY_COMMIT))
-
-
-def order(desk: Desk, *changes: FileChange, branch: str = "change", parent: str = "") -> NewCommit:
-    return NewCommit(
-        branch=branch,
-        parent=parent or desk.at.pull.head,
-        headline="Add tests for cups",
-        body="All of it\n\nTestSmith-Commit: 12",
-        changes=changes or (FileChange(path="tests/test_tea.py", content=TEST),),
-    )
-
-
 def test_commit__adds_changes_and_removes(desk: Desk) -> None:
     before = desk.at.pull.head
     changes = (
@@ -292,92 +232,14 @@ def test_commit__adds_changes_and_removes(desk: Desk) -> None:
         FileChange(path="tea.py", content=b"cups = 3\n"),
         FileChange(path="cart.py", content=None),
     )
-    forge = client(desk)
-    made = forge.commit_files(order(desk, *changes))
+    forge = desk.forge(desk.at.grant({"contents": "write", "pull_requests": "write"}))
+    order = NewCommit(branch="change", parent=before, headline="Add tests", body="All", changes=changes)
+    made = forge.commit_files(order)
     git, head = desk.at.shop.git, desk.at.pull.head
     assert made.sha == head
     assert git.text("show", f"{head}:tests/test_tea.py").encode() == TEST
     assert git.text("show", f"{head}:tea.py") == "cups = 3\n"
     assert "cart.py" not in git.text("ls-tree", "--name-only", head)
     commit = forge.commit(head)
-    assert commit.parents == (before,)
-    assert commit.author == ACTIONS_BOT
-    assert commit.message.strip() == "Add tests for cups\n\nAll of it\n\nTestSmith-Commit: 12"
-
-
-def test_commit__keeps_the_executable_bit(desk: Desk) -> None:
-    change = FileChange(path="tests/test_tea.py", content=TEST, is_executable=True)
-    made = client(desk).commit_files(order(desk, change))
-    (line,) = desk.at.shop.git.text("ls-tree", "-r", made.sha, "tests").splitlines()
-    assert line.startswith("100755")
-
-
-@pytest.mark.parametrize("name", ["$(touch${IFS}PWNED)", "a'b\"c;d&e", "feature/x#1%20", "--help", "ä/ü"])
-def test_commit__branch_names_are_only_names(desk: Desk, name: str) -> None:
-    forge = client(desk)
-    forge.create_branch(name, desk.at.pull.head)
-    made = forge.commit_files(order(desk, branch=name))
-    change = FileChange(path="tests/b.py", content=TEST, is_executable=True)
-    second = forge.commit_files(order(desk, change, branch=name, parent=made.sha))
-    assert forge.branch(name) == Branch(name=name, sha=second.sha)
-
-
-def test_branch__is_made_once_and_removed_where_it_was_looked_at(desk: Desk) -> None:
-    forge, base, head = client(desk), desk.at.pull.base, desk.at.pull.head
-    forge.create_branch("testsmith/pr-1", base)
-    forge.create_branch("testsmith/pr-1", head)
-    assert forge.branch("testsmith/pr-1") == Branch(name="testsmith/pr-1", sha=base)
-    with pytest.raises(HeadMoved):
-        forge.remove_branch("testsmith/pr-1", head)
-    forge.remove_branch("testsmith/pr-1", base)
-    forge.remove_branch("testsmith/pr-1", base)
-    assert forge.branch("testsmith/pr-1") is None
-
-
-def test_commit__merges_another_commit(desk: Desk) -> None:
-    forge, base = client(desk), desk.at.pull.base
-    main = desk.at.github.commit(desk.at.shop, "main", {"new.py": "1\n"})
-    forge.create_branch("testsmith/sweep", base)
-    made = forge.commit_files(replace(order(desk, branch="testsmith/sweep", parent=base), merged=main))
-    assert forge.commit(made.sha).parents == (base, main)
-    assert {"new.py", "tests/test_tea.py"} <= set(forge.ahead(base, made.sha).files)
-    assert forge.branch("testsmith/sweep") == Branch(name="testsmith/sweep", sha=made.sha)
-
-
-def test_ahead__who_has_made_what(desk: Desk) -> None:
-    forge, head = client(desk), desk.at.pull.head
-    assert forge.ahead(head, head).authors == ()
-    made = forge.commit_files(order(desk, FileChange(path="tests/a.py", content=b"\xff\0")))
-    gone = forge.commit_files(order(desk, FileChange(path="tea.py", content=None), parent=made.sha))
-    theirs = desk.at.github.commit(desk.at.shop, "change", {"other.py": "1\n"})
-    ahead = forge.ahead(head, gone.sha)
-    assert (ahead.authors, ahead.has_all_commits, ahead.has_all_files) == (
-        (ACTIONS_BOT, ACTIONS_BOT),
-        True,
-        True,
-    )
-    assert all("TestSmith-Commit: 12" in message for message in ahead.messages)
-    assert forge.contents(ahead.files) == {"tests/a.py": b"\xff\0", "tea.py": None}
-    assert forge.ahead(head, theirs).authors[2:] != (ACTIONS_BOT,)
-
-
-def test_ahead__a_renamed_file_is_gone_from_its_earlier_path(desk: Desk) -> None:
-    head, text = desk.at.pull.head, desk.at.shop.git.text("show", f"{desk.at.pull.head}:tea.py")
-    theirs = desk.at.github.commit(desk.at.shop, "change", {"tea.py": None, "leaf.py": text})
-    assert set(client(desk).ahead(head, theirs).files) == {"tea.py", "leaf.py"}
-    assert client(desk).ahead(head, theirs).files["tea.py"] is None
-
-
-def test_pull__is_opened_once_and_updated(desk: Desk) -> None:
-    forge = client(desk)
-    forge.create_branch("testsmith/pr-1", desk.at.pull.head)
-    forge.commit_files(order(desk, branch="testsmith/pr-1"))
-    assert forge.own_pulls("testsmith/pr-1", "change") == ()
-    desk.fail(r"POST .*/pulls$", 502, when="after")
-    opened = forge.open_pull("testsmith/pr-1", "change", PullText(title="Tests", body="body"))
-    assert [one.number for one in forge.own_pulls("testsmith/pr-1", "change")] == [opened.number]
-    assert forge.own_pulls("testsmith/pr-1", "main") == ()
-    forge.update_pull(opened.number, PullText(title="", body="other body"))
-    made = desk.at.shop.pulls[opened.number]
-    assert (made.title, made.body, made.base_branch) == ("Tests", "other body", "change")
-    assert len(desk.at.shop.pulls) == 2
+    assert (commit.parents, commit.author) == ((before,), ACTIONS_BOT)
+    assert commit.message.strip() == "Add tests\n\nAll"
