@@ -13,7 +13,6 @@ from fakes.github.contract import Called
 from fakes.github.faults import Fault, FaultQueue
 from fakes.github.limits import UNLIMITED, RateLimits
 from fakes.github.operations.accounts import Accounts
-from fakes.github.operations.checks import Checks
 from fakes.github.operations.git_data import GitData
 from fakes.github.operations.issues import Issues
 from fakes.github.operations.pulls import Pulls
@@ -87,7 +86,7 @@ class Dispatcher:
     def __post_init__(self) -> None:
         plain: tuple[type[Room], ...] = (
             *(Pulls, Reviews, ReviewComments, Issues),
-            *(Reactions, GitData, Repos, Checks),
+            *(Reactions, GitData, Repos),
         )
         self.rooms: list[Room] = [room(self.world, self.views) for room in plain]
         self.rooms.append(Accounts(self.world, self.views, self.rates))

@@ -18,8 +18,6 @@ _MAY_BE_NULL = (
     ("pull-request-review-comment", "original_line"),
     ("pull-request-review-comment", "position"),
     ("pull-request-review-comment", "original_position"),
-    ("review-comment", "line"),
-    ("review-comment", "original_line"),
 )
 """Null for comments on a file and for outdated ones; GitHub's webhook schemas say so."""
 
@@ -35,8 +33,6 @@ def mended(description: Json) -> Json:
     for path in mended_description["paths"].values():
         for operation in path.values():
             _forbid_unknown_keys(operation)
-            if operation["operationId"] == "issues/add-labels":
-                _allow_a_bare_list(operation)
     return mended_description
 
 
@@ -91,13 +87,6 @@ def _forbid_unknown_keys(operation: Json) -> None:
     """Let a misspelt key of a request's body count as an error: the description lets it pass."""
     for content in operation.get("requestBody", {}).get("content", {}).values():
         _every_schema(content["schema"], _close)
-
-
-def _allow_a_bare_list(operation: Json) -> None:
-    """Labels may be told as a bare list of names, as widespread clients do."""
-    content = operation["requestBody"]["content"]["application/json"]
-    names = {"type": "array", "items": {"type": "string"}}
-    content["schema"] = {"anyOf": [content["schema"], names]}
 
 
 def _close(schema: Json) -> None:

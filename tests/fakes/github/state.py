@@ -178,14 +178,6 @@ class Pull:
     def is_open(self) -> bool:
         return self.closed is None
 
-    def remove_comment(self, comment: ReviewComment) -> None:
-        """Remove a comment; a review that says nothing without it goes too."""
-        del self.review_comments[comment.id]
-        review = self.reviews[comment.review]
-        is_used = any(one.review == review.id for one in self.review_comments.values())
-        if not is_used and not review.body and review.state == "COMMENTED":
-            del self.reviews[review.id]
-
     def visible(self, review: int, login: str) -> bool:
         """Tell whether somebody sees a review: a pending one is seen by its author alone."""
         found = self.reviews[review]
@@ -193,31 +185,9 @@ class Pull:
 
 
 @dataclass(slots=True, kw_only=True)
-class CheckRun:
-    """A check run as it was last told of, with GitHub's own keys."""
-
-    id: int
-    at: float
-    told: dict[str, object]
-
-
-@dataclass(slots=True, kw_only=True)
 class Label:
     id: int
     name: str
-
-
-@dataclass(slots=True, kw_only=True)
-class WorkflowRun:
-    """A run of a workflow, for the operation that lists them."""
-
-    id: int
-    event: str
-    branch: str
-    sha: str
-    status: str
-    conclusion: str | None
-    at: float
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -243,8 +213,6 @@ class Repository:
     collaborators: dict[str, str] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
-    check_runs: dict[int, CheckRun] = field(default_factory=dict)
-    workflow_runs: dict[int, WorkflowRun] = field(default_factory=dict)
     created: float = 0.0
     pushed: float = 0.0
 

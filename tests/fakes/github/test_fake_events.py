@@ -65,8 +65,8 @@ def test_issue_comment__is_on_a_pull_request_and_names_no_commit(at: Scene) -> N
 
 
 def test_review_comment__knows_its_thread(at: Scene) -> None:
-    told = {"path": "cart.py", "line": 3, "body": "b", "commit_id": at.pull.head}
-    at.ask("POST", "pulls/1/comments", told)
+    told = {"path": "cart.py", "line": 3, "body": "b"}
+    at.ask("POST", "pulls/1/reviews", {"event": "COMMENT", "body": "r", "comments": [told]})
     (head,) = at.pull.review_comments.values()
     reply = at.github.reply(at.pull, head, "bob", "reject")
     event = at.events.review_comment(at.shop, at.pull, reply)

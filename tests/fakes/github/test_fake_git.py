@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fakes.github.git_store import git_environment
-from fakes.github.scene import CART, Scene
+from fakes.github.scene import Scene
 from fakes.github.state import Token
 
 
@@ -120,36 +120,9 @@ def test_ref__made_read_and_removed(at: Scene) -> None:
     token, told = at.grant({"contents": "write"}), {"ref": "refs/heads/bot/one", "sha": at.pull.head}
     assert at.ask("POST", "git/refs", told, token=token).status_code == 201
     assert at.ask("POST", "git/refs", told, token=token).status_code == 422
-    assert at.ask("GET", "git/ref/heads/bot/one").json()["object"]["sha"] == at.pull.head
     assert at.ask("GET", "branches/bot%2Fone").json()["name"] == "bot/one"
     assert at.ask("DELETE", "git/refs/heads/bot/one", token=token).status_code == 204
-    assert at.ask("GET", "git/ref/heads/bot/one").status_code == 404
-    assert at.ask("GET", "git/ref/heads/bot").status_code == 404
-
-
-def test_contents__small_large_and_folders(at: Scene) -> None:
-    at.github.commit(at.shop, "main", {"large.txt": "x" * 1_000_001})
-    small = at.ask("GET", "contents/cart.py").json()
-    assert base64.b64decode(small["content"]).decode() == CART
-    large = at.ask("GET", "contents/large.txt").json()
-    assert (large["encoding"], large["content"], large["size"]) == ("none", "", 1_000_001)
-    blob = at.ask("GET", f"git/blobs/{large['sha']}").json()
-    assert len(base64.b64decode(blob["content"])) == 1_000_001
-    assert [one["path"] for one in at.ask("GET", "contents/docs").json()] == ["docs/guide.md"]
-    assert at.ask("GET", "contents/tea.py").status_code == 404
-    assert at.ask("GET", "contents/tea.py?ref=change").status_code == 200
-    assert at.ask("GET", "contents/tea.py?ref=gone").status_code == 404
-
-
-def test_contents__written_once(at: Scene) -> None:
-    token = at.grant({"contents": "write"})
-    told = {"message": "m", "content": base64.b64encode(b"one\n").decode(), "branch": "change"}
-    made = at.ask("PUT", "contents/a/b.txt", told, token=token)
-    assert made.status_code == 201
-    assert at.ask("PUT", "contents/a/b.txt", told, token=token).status_code == 422
-    assert at.ask("PUT", "contents/a/b.txt", told | {"sha": "0" * 40}, token=token).status_code == 409
-    again = at.ask("PUT", "contents/a/b.txt", told | {"sha": made.json()["content"]["sha"]}, token=token)
-    assert (again.status_code, at.pull.head) == (200, again.json()["commit"]["sha"])
+    assert at.ask("GET", "branches/bot%2Fone").status_code == 404
 
 
 def test_comparison__of_two_branches(at: Scene) -> None:
@@ -159,13 +132,6 @@ def test_comparison__of_two_branches(at: Scene) -> None:
     assert told["merge_base_commit"]["sha"] == at.shop.git.commit(main).parents[0]
     assert [one["filename"] for one in told["files"]] == ["cart.py", "tea.py"]
     assert at.ask("GET", "compare/main...gone").status_code == 404
-
-
-def test_tree__whole_and_flat(at: Scene) -> None:
-    flat = at.ask("GET", "git/trees/main").json()["tree"]
-    assert [(one["path"], one["type"]) for one in flat][1] == ("docs", "tree")
-    whole = at.ask("GET", "git/trees/main?recursive=1").json()["tree"]
-    assert "docs/guide.md" in [one["path"] for one in whole]
 
 
 def test_branch__updated_from_its_base(at: Scene) -> None:

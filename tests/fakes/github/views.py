@@ -8,7 +8,7 @@ from fakes.github.clock import stamp
 from fakes.github.diffs import ChangedFile
 from fakes.github.errata import Json
 from fakes.github.git_store import Person, StoredCommit
-from fakes.github.state import IssueEvent, Pull, Reaction, Repository, User
+from fakes.github.state import Pull, Reaction, Repository, User
 from fakes.github.world import World
 
 _COLOUR = "ededed"
@@ -244,22 +244,6 @@ class Views:
             "comments_url": f"{url}/comments",
             "events_url": f"{url}/events",
         }
-
-    def issue_event(self, repository: Repository, event: IssueEvent) -> Json:
-        schema = "labeled-issue-event" if event.label else "locked-issue-event"
-        more: Json = (
-            {"label": {"name": event.label, "color": _COLOUR}} if event.label else {"lock_reason": None}
-        )
-        return self.make(
-            schema,
-            id=event.id,
-            node_id=f"EV_{event.id}",
-            url=f"{self.repository_url(repository)}/issues/events/{event.id}",
-            actor=self.user(event.user),
-            event=event.name,
-            created_at=stamp(event.at),
-            **more,
-        )
 
     def file(self, repository: Repository, file: ChangedFile, sha: str) -> Json:
         """Return a file of a diff; it has no `patch` where it is binary, merely moved or very large."""

@@ -7,7 +7,7 @@ from fakes.github.limits import RateLimits
 from fakes.github.operations.room import Room
 from fakes.github.state import User
 from fakes.github.talk_views import TalkViews
-from fakes.github.wire import Answer, Asked, Refused, not_found
+from fakes.github.wire import Answer, Asked, Refused
 from fakes.github.world import World
 
 _CORE = {"limit": 60, "remaining": 60, "reset": 0, "used": 0}
@@ -28,20 +28,10 @@ class Accounts(Room):
             raise Refused(403, "Resource not accessible by integration")
         return Answer(body=self._public(self.me(asked)))
 
-    def users__get_by_username(self, asked: Asked) -> Answer:
-        user = self.world.users.get(asked.parameters["username"])
-        if user is None:
-            raise not_found()
-        return Answer(body=self._public(user))
-
     def _public(self, user: User) -> dict[str, object]:
         at = stamp(self.now)
         more = {"user_view_type": "public", "created_at": at, "updated_at": at}
         return self.views.make("public-user", **self.views.account(user), **more)
-
-    def apps__get_authenticated(self, asked: Asked) -> Answer:  # noqa: ARG002 - asked for by the dispatcher
-        """Only an app's own signed token may ask this, which no workflow has."""
-        raise Refused(401, "A JSON web token could not be decoded")
 
     def rate_limit__get(self, asked: Asked) -> Answer:
         core = self.rates.rate(asked.token.value if asked.token else "")

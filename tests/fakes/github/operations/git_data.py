@@ -7,7 +7,7 @@ import binascii
 from datetime import datetime
 from typing import Any
 
-from fakes.github.git_store import GitFailed, Person, TreeEntry
+from fakes.github.git_store import Person, TreeEntry
 from fakes.github.operations.room import Room
 from fakes.github.state import Repository
 from fakes.github.views import url_path
@@ -39,14 +39,6 @@ class GitData(Room):
         sha = repository.git.store_blob(decoded(asked.told("content"), asked.told("encoding", "utf-8")))
         url = self._url(repository, "blobs", sha)
         return Answer(status=201, body=self.views.make("short-blob", sha=sha, url=url))
-
-    def git__get_tree(self, asked: Asked) -> Answer:
-        repository, name = self.repository(asked), asked.parameters["tree_sha"]
-        try:
-            sha = repository.git.text("rev-parse", "--verify", "-q", f"{name}^{{tree}}").strip()
-        except GitFailed as failed:
-            raise not_found() from failed
-        return Answer(body=self._tree(repository, sha, recursive="recursive" in asked.query))
 
     def _tree(self, repository: Repository, sha: str, *, recursive: bool = False) -> dict[str, Any]:
         entries, limit = repository.git.tree(sha, recursive=recursive), self.world.limits.tree_entries
@@ -116,10 +108,6 @@ class GitData(Room):
             return Person(name=user.login, email=email, at=int(self.now))
         at = datetime.fromisoformat(told["date"]).timestamp() if "date" in told else self.now
         return Person(name=told["name"], email=told["email"], at=int(at))
-
-    def git__get_ref(self, asked: Asked) -> Answer:
-        repository, name = self.repository(asked), f"refs/{asked.parameters['ref']}"
-        return Answer(body=self._ref(repository, name))
 
     def git__create_ref(self, asked: Asked) -> Answer:
         repository, name = self.repository(asked), asked.told("ref")

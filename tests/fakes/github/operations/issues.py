@@ -31,21 +31,11 @@ class Issues(Room):
         comment = self.world.comment(pull, self.me(asked), body)
         return Answer(status=201, body=self.views.issue_comment(repository, pull, comment))
 
-    def issues__get_comment(self, asked: Asked) -> Answer:
-        pull, comment = self._found(asked)
-        return Answer(body=self.views.issue_comment(self.repository(asked), pull, comment))
-
     def issues__update_comment(self, asked: Asked) -> Answer:
         pull, comment = self._found(asked)
         self._require_right(asked, comment)
         comment.edit(self.checked(asked.told("body"), "IssueComment"), self.me(asked), self.now)
         return Answer(body=self.views.issue_comment(self.repository(asked), pull, comment))
-
-    def issues__delete_comment(self, asked: Asked) -> Answer:
-        pull, comment = self._found(asked)
-        self._require_right(asked, comment)
-        del pull.comments[comment.id]
-        return Answer(status=204)
 
     def _require_right(self, asked: Asked, comment: IssueComment) -> None:
         role = self.repository(asked).role_of(asked.login)
@@ -63,25 +53,3 @@ class Issues(Room):
     def issues__list_labels_on_issue(self, asked: Asked) -> Answer:
         repository, pull = self.repository(asked), self.pull(asked)
         return Answer(body=[self.views.label(repository, name) for name in pull.labels])
-
-    def issues__add_labels(self, asked: Asked) -> Answer:
-        pull, told = self.pull(asked), asked.body
-        given = told.get("labels", []) if isinstance(told, dict) else told or []
-        for one in given:
-            name = one["name"] if isinstance(one, dict) else str(one)
-            if name not in pull.labels:
-                pull.labels.append(name)
-                self.world.happened(pull, "labeled", self.me(asked), name)
-        return self.issues__list_labels_on_issue(asked)
-
-    def issues__remove_label(self, asked: Asked) -> Answer:
-        pull, name = self.pull(asked), asked.parameters["name"]
-        if name not in pull.labels:
-            raise Refused(404, "Label does not exist")
-        pull.labels.remove(name)
-        self.world.happened(pull, "unlabeled", self.me(asked), name)
-        return self.issues__list_labels_on_issue(asked)
-
-    def issues__list_events(self, asked: Asked) -> Answer:
-        repository, pull = self.repository(asked), self.pull(asked)
-        return Answer(body=[self.views.issue_event(repository, event) for event in pull.events])

@@ -105,11 +105,6 @@ class Pulls(Room):
         files = self.world.files(repository, pull)[: self.world.limits.files]
         return Answer(body=[self.views.file(repository, file, pull.head) for file in files])
 
-    def pulls__list_commits(self, asked: Asked) -> Answer:
-        repository, pull = self.repository(asked), self.pull(asked)
-        shas = repository.git.between(self.world.merge_base(repository, pull), pull.head)[:250]
-        return Answer(body=[self.views.commit(repository, repository.git.commit(sha)) for sha in shas])
-
     def pulls__update_branch(self, asked: Asked) -> Answer:
         repository, pull = self.repository(asked), self.pull(asked)
         if asked.told("expected_head_sha", pull.head) != pull.head:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import datetime
 from typing import Any
 
@@ -12,10 +11,9 @@ from fakes.github.operations.git_data import decoded
 from fakes.github.operations.room import Room
 from fakes.github.state import Repository
 from fakes.github.views import url_path
-from fakes.github.wire import Answer, Asked, Refused, conflict, not_found
+from fakes.github.wire import Answer, Asked, Refused, not_found
 
 _TO_PERMISSION = {"maintain": "write", "triage": "read"}
-_DIRECTORY_ENTRIES = 1_000
 
 
 class Repos(Room):
@@ -42,13 +40,6 @@ class Repos(Room):
             )
         )
 
-    def repos__get_branch_protection(self, asked: Asked) -> Answer:
-        repository, name = self.repository(asked), asked.parameters["branch"]
-        if name not in repository.protected:
-            raise Refused(404, "Branch not protected")
-        url = f"{self.views.repository_url(repository)}/branches/{name}/protection"
-        return Answer(body=self.views.make("branch-protection", url=url))
-
     def repos__get_collaborator_permission_level(self, asked: Asked) -> Answer:
         repository, user = self.repository(asked), self.world.users.get(asked.parameters["username"])
         if user is None:
@@ -63,16 +54,6 @@ class Repos(Room):
                 "user": self.views.make("nullable-collaborator", **self.views.account(user), role_name=role),
             }
         )
-
-    def repos__list_pull_requests_associated_with_commit(self, asked: Asked) -> Answer:
-        repository, sha = self.repository(asked), asked.parameters["commit_sha"]
-        git = repository.git
-        found = [
-            pull
-            for pull in repository.pulls.values()
-            if sha == pull.head or sha in git.between(self.world.merge_base(repository, pull), pull.head)
-        ]
-        return Answer(body=[self.views.pull_short(repository, pull) for pull in found])
 
     def repos__get_commit(self, asked: Asked) -> Answer:
         repository, revision = self.repository(asked), asked.parameters["ref"]
@@ -115,74 +96,11 @@ class Repos(Room):
             files=[views.file(repository, file, head) for file in files],
         )
 
-    def repos__get_content(self, asked: Asked) -> Answer:
-        repository, path = self.repository(asked), asked.parameters["path"].strip("/")
-        revision = asked.query.get("ref", repository.default_branch)
-        commit = _resolved(repository, revision)
-        if commit is None:
-            raise Refused(404, f"No commit found for the ref {revision}")
-        entry = self._entry(repository, commit, path)
-        if entry.kind == "tree":
-            entries = repository.git.tree(entry.sha)[:_DIRECTORY_ENTRIES]
-            return Answer(
-                body=[self._content(repository, one, f"{path}/{one.path}", None) for one in entries]
-            )
-        content = repository.git.blob(entry.sha)
-        return Answer(body=self._content(repository, entry, path, content))
-
     def _entry(self, repository: Repository, commit: str, path: str) -> TreeEntry:
         for entry in repository.git.tree(commit, recursive=True):
             if entry.path == path:
                 return entry
         raise not_found()
-
-    def _content(self, repository: Repository, entry: TreeEntry, path: str, content: bytes | None) -> Json:
-        """Return a file; beyond 1 MB without its content, as an entry of a folder without one at all."""
-        root = self.views.repository_url(repository)
-        url, page = f"{root}/contents/{url_path(path)}", f"{self.world.url}/{repository.full_name}/blob/HEAD"
-        git_url = f"{root}/git/{entry.kind}s/{entry.sha}"
-        shown: Json = {
-            "type": "dir" if entry.kind == "tree" else "file",
-            "name": path.rpartition("/")[2],
-            "path": path,
-            "sha": entry.sha,
-            "size": entry.size or 0,
-            "url": url,
-            "git_url": git_url,
-            "html_url": f"{page}/{url_path(path)}",
-            "download_url": None if entry.kind == "tree" else f"{page}/{url_path(path)}?raw=1",
-            "_links": {"self": url, "git": git_url, "html": f"{page}/{url_path(path)}"},
-        }
-        if content is None:
-            return shown
-        if len(content) > self.world.limits.content_bytes:
-            return shown | {"content": "", "encoding": "none"}
-        return shown | {"content": base64.encodebytes(content).decode(), "encoding": "base64"}
-
-    def repos__create_or_update_file_contents(self, asked: Asked) -> Answer:
-        repository, path = self.repository(asked), asked.parameters["path"].strip("/")
-        branch = asked.told("branch") or repository.default_branch
-        tip = repository.branch(branch)
-        if tip is None:
-            raise Refused(404, f"Branch {branch} not found")
-        known = self._known(repository, tip, path)
-        if known != asked.told("sha"):
-            if asked.told("sha") is None:
-                raise Refused(422, 'Invalid request.\n\n"sha" wasn\'t supplied.')
-            raise conflict(f"{path} does not match {asked.told('sha')}")
-        commit = self._write(repository, asked, tip, path)
-        repository.git.set_ref(f"refs/heads/{branch}", commit)
-        self.world.sync()
-        entry = self._entry(repository, commit, path)
-        shown = self.views.git_commit(repository, repository.git.commit(commit))
-        body = {"content": self._content(repository, entry, path, None), "commit": shown}
-        return Answer(status=200 if known else 201, body=body)
-
-    def _known(self, repository: Repository, commit: str, path: str) -> str | None:
-        try:
-            return self._entry(repository, commit, path).sha
-        except Refused:
-            return None
 
     def _write(self, repository: Repository, asked: Asked, tip: str, path: str) -> str:
         blob = repository.git.store_blob(decoded(asked.told("content"), "base64"))
@@ -191,24 +109,6 @@ class Repos(Room):
         at = datetime.fromisoformat(told["date"]).timestamp() if "date" in told else self.now
         author = Person(name=told["name"], email=told["email"], at=int(at))
         return repository.git.store_commit(tree, (tip,), asked.told("message"), author)
-
-    def repos__create_commit_status(self, asked: Asked) -> Answer:
-        repository = self.repository(asked)
-        if _resolved(repository, asked.parameters["sha"]) is None:
-            raise Refused(422, f"No commit found for SHA: {asked.parameters['sha']}")
-        told = {key: asked.told(key) for key in ("state", "description", "target_url")}
-        number = self.world.next_id()
-        return Answer(
-            status=201,
-            body=self.views.make(
-                "status",
-                **told,
-                id=number,
-                node_id=f"SC_{number}",
-                context=asked.told("context", "default"),
-                creator=self.views.user(self.me(asked)),
-            ),
-        )
 
 
 def _resolved(repository: Repository, revision: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakes.github.anchors import Anchored, BadAnchor, Wanted, anchored
-from fakes.github.operations.reviews import new_review, pending_of, store_comment
+from fakes.github.operations.reviews import new_review
 from fakes.github.operations.room import Room
 from fakes.github.state import Pull, ReviewComment
 from fakes.github.wire import Answer, Asked, Refused, invalid, not_found, unprocessable
@@ -19,20 +19,6 @@ class ReviewComments(Room):
         descending = "sort" in asked.query and asked.query.get("direction") == "desc"
         seen.sort(key=lambda one: (getattr(one, key), one.id), reverse=descending)
         return Answer(body=[self.views.review_comment(repository, pull, one) for one in seen])
-
-    def pulls__create_review_comment(self, asked: Asked) -> Answer:
-        repository, pull = self.repository(asked), self.pull(asked)
-        body = self.checked(asked.told("body"), "PullRequestReviewComment")
-        if asked.told("in_reply_to"):
-            return self._reply(asked, pull, int(asked.told("in_reply_to")), body)
-        if pending_of(pull, asked.login):
-            raise unprocessable("User can only have one pending review per pull request")
-        commit = self.pull_head(asked, pull)
-        place = self._anchored(asked, pull, commit)
-        review = new_review(self, pull, self.me(asked), commit)
-        base = self.world.merge_base(repository, pull)
-        comment = store_comment(self, pull, review, place=place, body=body, base=base)
-        return Answer(status=201, body=self.views.review_comment(repository, pull, comment))
 
     def _anchored(self, asked: Asked, pull: Pull, commit: str) -> Anchored:
         try:
@@ -71,23 +57,6 @@ class ReviewComments(Room):
         )
         pull.review_comments[reply.id] = reply
         return Answer(status=201, body=self.views.review_comment(self.repository(asked), pull, reply))
-
-    def pulls__get_review_comment(self, asked: Asked) -> Answer:
-        pull, comment = self._found(asked)
-        return Answer(body=self.views.review_comment(self.repository(asked), pull, comment))
-
-    def pulls__update_review_comment(self, asked: Asked) -> Answer:
-        pull, comment = self._found(asked)
-        self._require_right(asked, comment)
-        body = self.checked(asked.told("body"), "PullRequestReviewComment")
-        comment.edit(body, self.me(asked), self.now)
-        return Answer(body=self.views.review_comment(self.repository(asked), pull, comment))
-
-    def pulls__delete_review_comment(self, asked: Asked) -> Answer:
-        pull, comment = self._found(asked)
-        self._require_right(asked, comment)
-        pull.remove_comment(comment)
-        return Answer(status=204)
 
     def _require_right(self, asked: Asked, comment: ReviewComment) -> None:
         """An app's token may change everybody's comments; a person needs to be able to write."""

@@ -80,11 +80,6 @@ class Reviews(Room):
             raise not_found()
         return pull.reviews[number]
 
-    def pulls__update_review(self, asked: Asked) -> Answer:
-        review = self._own(asked)
-        review.edit(self.checked(asked.told("body"), "PullRequestReview"), self.me(asked), self.now)
-        return Answer(body=self.views.review(self.repository(asked), self.pull(asked), review))
-
     def pulls__delete_pending_review(self, asked: Asked) -> Answer:
         repository, pull, review = self.repository(asked), self.pull(asked), self._own(asked)
         if review.state != "PENDING":
@@ -93,29 +88,6 @@ class Reviews(Room):
         del pull.reviews[review.id]
         for comment in [one for one in pull.review_comments.values() if one.review == review.id]:
             del pull.review_comments[comment.id]
-        return Answer(body=shown)
-
-    def pulls__submit_review(self, asked: Asked) -> Answer:
-        pull, review = self.pull(asked), self._own(asked)
-        if review.state != "PENDING":
-            raise unprocessable("Can not submit a review that is not pending")
-        _check_own(asked.told("event"), pull, asked.login)
-        if asked.told("body"):
-            review.body = self.checked(asked.told("body"), "PullRequestReview")
-        review.state, review.submitted = _STATES[asked.told("event")], self.now
-        return Answer(body=self.views.review(self.repository(asked), pull, review))
-
-    def pulls__dismiss_review(self, asked: Asked) -> Answer:
-        review = self._review(asked)
-        if review.state not in ("APPROVED", "CHANGES_REQUESTED"):
-            raise unprocessable("Can not dismiss a commented pull request review")
-        review.state = "DISMISSED"
-        return Answer(body=self.views.review(self.repository(asked), self.pull(asked), review))
-
-    def pulls__list_comments_for_review(self, asked: Asked) -> Answer:
-        repository, pull, review = self.repository(asked), self.pull(asked), self._review(asked)
-        found = [one for one in pull.review_comments.values() if one.review == review.id]
-        shown = [self.views.review_comment(repository, pull, one, "review-comment") for one in found]
         return Answer(body=shown)
 
     def _own(self, asked: Asked) -> Review:
