@@ -215,6 +215,9 @@ class Request:
         member: The member to test.
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
+        rules: Template of the prompt's rules for this framework. It is rendered with `mends`: whether tests are
+            repaired.
+        import_line: Statement that makes the member available to a test.
         conventions: Text of the `TESTSMITH.md` files that apply, root first; may be empty.
         normalised_source: The member's source normalized by syntax tree: independent of comments, formatting
             and position, but not of docstrings and annotations. Part of the cache key.
@@ -225,6 +228,8 @@ class Request:
     member: Member
     test_path: str
     framework: str = "pytest"
+    rules: str = ""
+    import_line: str = ""
     conventions: str = ""
     normalised_source: str = ""
     context: Context = field(default_factory=Context)

@@ -34,15 +34,9 @@ DEFAULT_EXCLUDE = (
     "**/migrations/**",
     "**/build/**",
     "**/dist/**",
-    "**/*_pb2.py",
-    "**/*_pb2_grpc.py",
-    "**/_version.py",
-    "**/versioneer.py",
     "docs/**",
-    "**/setup.py",
-    "**/noxfile.py",
 )
-"""Default globs of files to skip: vendored, generated, packaging and documentation files."""
+"""Default globs of files to skip in any language: vendored, generated and documentation files."""
 
 
 class ProviderChoice(StrEnum):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from testsmith.languages.python.source.context import import_line, prompt_rules
 from testsmith.model import Change, Context, Member, MemberKind, Repair, Request
 
 
@@ -36,6 +37,8 @@ def make_request(
     return Request(
         member=member,
         test_path=f"tests/test_{PurePosixPath(member.path).name}",
+        rules=prompt_rules("pytest"),
+        import_line=import_line(member),
         conventions=conventions,
         normalised_source=member.source,
         context=context or Context(),

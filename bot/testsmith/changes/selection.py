@@ -14,7 +14,7 @@ from testsmith.git.trees import RepositoryTree, TreeEntry
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.source import ChangedFile, MemberFindings
 from testsmith.model import Member, Skipped, SkipStage, UsageFailure
-from testsmith.settings import SelectionSettings
+from testsmith.settings import DEFAULT_EXCLUDE, SelectionSettings
 
 _PIECE = re.compile(r"\*\*/|/\*\*$|\*\*|\*|\?|\[[!^]?\]?[^\]/]*\]|.", re.DOTALL)
 
@@ -38,7 +38,10 @@ class Subjects:
         self._drivers = languages
         self._inside = f"{project}/" if project else ""
         self._included = compile_globs(selection.include)
-        self._excluded = compile_globs(selection.exclude)
+        excluded = selection.exclude
+        if excluded == DEFAULT_EXCLUDE:
+            excluded += tuple(glob for language in languages for glob in language.source.excluded)
+        self._excluded = compile_globs(excluded)
         self._max_bytes = selection.max_file_bytes
 
     def language(self, path: str) -> Language | None:

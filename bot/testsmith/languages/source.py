@@ -137,7 +137,13 @@ class CannotParse(ValueError):
 
 
 class SourceReader(ABC):
-    """Reads the source files of one language."""
+    """Reads the source files of one language.
+
+    Attributes:
+        excluded: Globs of files to skip by default, for example generated ones.
+    """
+
+    excluded: tuple[str, ...] = ()
 
     @abstractmethod
     def handles(self, path: str) -> bool:

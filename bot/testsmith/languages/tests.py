@@ -43,6 +43,21 @@ class MarkedTest:
     is_edited: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportFile:
+    """A file that the first tests of a project need.
+
+    Attributes:
+        path: Its path, relative to the Git root.
+        text: Its text.
+        reason: Why it is needed.
+    """
+
+    path: str
+    text: str
+    reason: str
+
+
 class CannotPlace(ValueError):
     """A test module cannot be added to a test file without changing existing code. The message says why."""
 
@@ -62,6 +77,10 @@ class TestFiles(ABC):
     @abstractmethod
     def is_test(self, path: str) -> bool:
         """Return whether `path` is a test file or supports tests (for example `conftest.py`)."""
+
+    def has_tests(self, path: str) -> bool:
+        """Return whether a project with such a file already has a place for tests."""
+        return self.is_test(path)
 
     @abstractmethod
     def test_functions(self, code: str) -> tuple[str, ...]:
@@ -159,4 +178,13 @@ class TestFiles(ABC):
 
     def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - a default
         """Return the empty files that a new test file requires, given the paths of the tree."""
+        return ()
+
+    def support_files(self, tree: SourceTree, project: str) -> tuple[SupportFile, ...]:  # noqa: ARG002
+        """Return the files that the first tests of a project need.
+
+        Args:
+            tree: Files of head.
+            project: The project's folder below the Git root; empty for the root.
+        """
         return ()

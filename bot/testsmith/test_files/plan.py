@@ -294,23 +294,12 @@ def _not_placed(suggestion: Suggestion, reason: str) -> NotPlaced:
     return NotPlaced(member=suggestion.member, path=suggestion.test_path, reason=reason)
 
 
-_INSTALLED_BY = ("setup.py", "setup.cfg", "pyproject.toml")
-_CONFTEST = '''\
-"""Puts the project's sources on the import path: it cannot be installed, so nothing else does."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent{below}))
-'''
-
-
 def with_support(
     plan: EditPlan, tree: SourceTree, project: str, languages: Sequence[Language]
 ) -> tuple[EditPlan, dict[str, str]]:
     """Return a plan with the supporting files that its test files need, and the reason for each.
 
-    Nothing is added if the project has tests, can be installed, or configures where its sources are.
+    Nothing is added if the project has tests.
 
     Args:
         plan: The plan.
@@ -321,35 +310,18 @@ def with_support(
     inside = f"{project}/" if project else ""
     paths = [path for path in tree.paths() if path.startswith(inside)]
     new = [edit.path for edit in plan.edits if edit.old is None]
-    if not new or any(_is_test(path, languages) for path in paths):
+    if not new or any(_has_tests(path, languages) for path in paths):
         return plan, {}
-    made = {new[0].rpartition("/")[0] + "/": "the project had no tests: its test tree begins here"}
-    place = f"{inside}conftest.py"
-    if place in paths or _finds_sources(tree, inside):
-        return plan, made
-    has_src = any(path.startswith(f"{inside}src/") for path in paths)
-    text = _CONFTEST.format(below=' / "src"' if has_src else "")
-    edits = (FileEdit(path=place, old=None, new=text.encode()), *plan.edits)
-    reason = "the project cannot be installed, and without it plain `pytest` would not find its sources"
-    return replace(plan, edits=edits), {**made, place: reason}
+    reasons = {new[0].rpartition("/")[0] + "/": "the project had no tests: its test tree begins here"}
+    used = dict.fromkeys(language for path in new if (language := language_of(path, languages)) is not None)
+    support = [file for language in used for file in language.tests.support_files(tree, project)]
+    edits = (FileEdit(path=file.path, old=None, new=file.text.encode()) for file in support)
+    return (
+        replace(plan, edits=(*edits, *plan.edits)),
+        {**reasons, **{file.path: file.reason for file in support}},
+    )
 
 
-def _is_test(path: str, languages: Sequence[Language]) -> bool:
+def _has_tests(path: str, languages: Sequence[Language]) -> bool:
     language = language_of(path, languages)
-    return language is not None and language.tests.is_test(path) and not path.endswith("__init__.py")
-
-
-def _finds_sources(tree: SourceTree, inside: str) -> bool:
-    """Return whether the project can be installed or configures pytest's import path."""
-    texts = {name: (tree.read(inside + name) or b"").decode("utf-8", "replace") for name in _INSTALLED_BY}
-    can_be_installed = "setup(" in texts["setup.py"] or any(
-        table in texts["pyproject.toml"] for table in ("[project]", "[build-system]", "[tool.poetry]")
-    )
-    settings = (
-        *texts.values(),
-        *((tree.read(inside + name) or b"").decode("utf-8", "replace") for name in _INIS),
-    )
-    return can_be_installed or any("pythonpath" in text for text in settings)
-
-
-_INIS = ("pytest.ini", ".pytest.ini", "pytest.toml", "tox.ini")
+    return language is not None and language.tests.has_tests(path)

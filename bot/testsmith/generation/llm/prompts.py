@@ -68,15 +68,13 @@ class Prompts:
         """Return the system prompt for all requests with the same language, framework and conventions.
 
         It also depends on whether tests are repaired or generated.
-
-        Raises:
-            jinja2.TemplateNotFound: There are no rules for the framework.
         """
         conventions = request.conventions.strip("\n")
         mends = request.repair is not None
         return self._environment.get_template(_template("system.j2", mends=mends)).render(
             language=request.member.language,
             framework=request.framework,
+            rules=self._environment.from_string(request.rules),
             mends=mends,
             conventions=conventions,
             fence=_fence([conventions]),
@@ -135,7 +133,7 @@ def _block(
         id=shown(member.id),
         plain_name=shown(member.plain_name),
         kind=kind,
-        import_line=shown(f"from {member.module} import {member.name.partition('.')[0]}"),
+        import_line=shown(request.import_line),
         reason=_reason(member),
         source=member.source.strip("\n"),
         within="" if holder is None else shown(holder.id),

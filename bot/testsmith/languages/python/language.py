@@ -12,6 +12,7 @@ from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, 
 from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import marking, merging, test_modules, test_paths
 from testsmith.languages.python.test_files.formatting import RuffFormatter
+from testsmith.languages.python.test_files.support_files import support_files
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
 from testsmith.languages.tests import TestFiles
 from testsmith.model import Member
@@ -19,6 +20,15 @@ from testsmith.model import Member
 
 class PythonSource(SourceReader):
     """Reads Python's source files."""
+
+    excluded = (
+        "**/*_pb2.py",
+        "**/*_pb2_grpc.py",
+        "**/_version.py",
+        "**/versioneer.py",
+        "**/setup.py",
+        "**/noxfile.py",
+    )
 
     changed_members = staticmethod(members.changed_members)
     all_members = staticmethod(members.all_members)
@@ -64,6 +74,12 @@ class PythonTests(RuffFormatter, TestFiles):
     marked_tests = staticmethod(marking.marked_tests)
     beside_marked = staticmethod(marking.beside_marked)
     companions = staticmethod(test_paths.package_files)
+
+    support_files = staticmethod(support_files)
+
+    def has_tests(self, path: str) -> bool:
+        """Return whether a file is a test or supports tests, but for `__init__.py`."""
+        return self.is_test(path) and not path.endswith("__init__.py")
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests."""

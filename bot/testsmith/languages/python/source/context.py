@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.resources import files
 from itertools import islice
 from pathlib import PurePosixPath
 
@@ -157,6 +158,8 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             member=member,
             test_path=test_path,
             framework=framework,
+            rules=prompt_rules(framework),
+            import_line=import_line(member),
             conventions=conventions.of(member.path, test_path),
             normalised_source=normalised_source(member.source),
             context=Context(
@@ -165,6 +168,17 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
                 dependencies=member.because_source,
             ),
         )
+
+
+@cache
+def prompt_rules(framework: str) -> str:
+    """Return the template of the prompt's rules for tests of a framework."""
+    return (files("testsmith.languages.python") / "rules" / f"{framework}.j2").read_text("utf-8")
+
+
+def import_line(member: Member) -> str:
+    """Return the statement that imports a member, or the class that contains it."""
+    return f"from {member.module} import {member.name.partition('.')[0]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
