@@ -215,7 +215,7 @@ class Request:
         member: The member to test.
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
-        rules: Template of the prompt's rules for this framework. It is rendered with `mends`: whether tests are
+        rules: Template of the prompt's rules for this framework. It is given `mends`: whether tests are
             repaired.
         import_line: Statement that makes the member available to a test.
         conventions: Text of the `TESTSMITH.md` files that apply, root first; may be empty.
