@@ -230,7 +230,7 @@ def test_system__repairs_keep_to_the_conventions_and_rules() -> None:
 
 
 def test_system__a_unittest_project_is_given_the_rules_of_unittest() -> None:
-    request = replace(make_repair(), framework="unittest", repair=None)
+    request = replace(make_repair(), framework="unittest", rules=prompt_rules("unittest"), repair=None)
     prompt = Prompts().system(request)
     assert "You write unittest tests" in prompt
     assert "`unittest.TestCase`" in prompt
