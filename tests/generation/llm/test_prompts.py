@@ -14,7 +14,7 @@ from fakes.golden import check_golden
 from fakes.requests import make_member, make_repair, make_request, make_requests
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts, shown
-from testsmith.languages.python.source.context import import_line
+from testsmith.languages.python.source.context import import_line, prompt_rules
 from testsmith.model import Change, Context, MemberKind, Repair, Request
 
 GOLDEN = Path(__file__).parent / "golden"
