@@ -105,7 +105,7 @@ class MemberBaseline:
         reached: Lines and arcs of the member that the tests reach.
         tests: For each line, the ids of the tests that reach it, fastest first; empty if only a coverage file
             was read. A line has no tests if all of them fail because of the change. An id is the test's file,
-            relative to the git root, and the part of pytest's node id after `::`. Lines that run when the
+            relative to the git root, `::`, and the test's name in its language. Lines that run when the
             module is loaded are reached by every test; for these, only tests that reach another line of the
             member or name it are listed.
         branches_known: Whether arcs were measured. If not, no arc may be reported as newly covered.

@@ -13,14 +13,6 @@ MISSING = "missing"
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
 """Possible statuses of a test function that was run."""
 
-MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
-WITHOUT_ADDOPTS = "without addopts"
-"""Flags a worker reports about a run.
-
-The clock was moved, the test ran within the project's own session, the test ran under the project's conftest
-only, or either of these ran without the project's `addopts`.
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
@@ -40,7 +32,7 @@ class FunctionResult:
         reached: Lines and arcs of the member that the test reached.
         wants_network: Whether it failed because no network was available.
         raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
-        left: Names of some files it left outside of pytest's temporary folder. Untrusted text.
+        left: Names of some files it left outside of its temporary folder. Untrusted text.
     """
 
     status: str
@@ -68,7 +60,7 @@ class JobResult:
         idle: Locations of calls and imports in the test module that were not reached; None if unknown.
         in_file: Whether mutants were written to a file, because changes in memory had no effect.
         acts: Whether mutants written to a file were shown to take effect.
-        done: Flags describing how the worker ran the job, for example `MOVED_CLOCK`.
+        done: Flags describing how the job was actually run; see `TestRunner.words`.
     """
 
     functions: Mapping[str, FunctionResult] = field(default_factory=dict)

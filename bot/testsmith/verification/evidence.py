@@ -253,7 +253,7 @@ def _is_lost(result: FunctionResult | None) -> bool:
 def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
     function = result.functions.get(name)
     if function is None:
-        message = result.problem or "pytest did not find it"
+        message = result.problem or "the test runner did not find it"
         return Run(
             settings=settings, status=TestStatus.MISSING, message=message, import_lines=result.loaded.lines
         )

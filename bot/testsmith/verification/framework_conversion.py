@@ -1,4 +1,4 @@
-"""Convert proven tests to the project's test framework, if that is not pytest, and prove them again."""
+"""Convert proven tests to the project's test framework, if that is another one, and prove them again."""
 
 from __future__ import annotations
 

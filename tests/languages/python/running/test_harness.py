@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.execution.jobs import MOVED_CLOCK, JobResult, TestJob, TracedMember, batches_of
+from testsmith.execution.jobs import JobResult, TestJob, TracedMember, batches_of
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.harness import install_workers, run_jobs
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import MOVED_CLOCK, PythonSetting
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 
 SHOP = """\

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.execution.jobs import BESIDE_OWN_TESTS, MOVED_CLOCK, UNDER_CONFTEST, WITHOUT_ADDOPTS
 from testsmith.languages.python.running.run_settings import (
+    BESIDE_OWN_TESTS,
     LEAP_EVENING,
+    MOVED_CLOCK,
     READABLE,
+    UNDER_CONFTEST,
+    WITHOUT_ADDOPTS,
     PythonSetting,
     head_settings,
     words_of,

@@ -10,9 +10,14 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import small_workspace
-from testsmith.execution.jobs import BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS, JobResult, TestJob
+from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.languages.python.running.harness import run_jobs
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import (
+    BESIDE_OWN_TESTS,
+    UNDER_CONFTEST,
+    WITHOUT_ADDOPTS,
+    PythonSetting,
+)
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"

@@ -10,17 +10,14 @@ from typing import Annotated, Literal
 from annotated_types import Ge, MaxLen
 
 from testsmith.decode import IF_VALID, Matches, OrElse, Then, decode_lines
-from testsmith.execution.jobs import (
+from testsmith.execution.jobs import FunctionResult, JobResult, Place, Reached
+from testsmith.execution.sandbox.interface import ProcessOutcome, without_controls
+from testsmith.languages.python.running.run_settings import (
     BESIDE_OWN_TESTS,
     MOVED_CLOCK,
     UNDER_CONFTEST,
     WITHOUT_ADDOPTS,
-    FunctionResult,
-    JobResult,
-    Place,
-    Reached,
 )
-from testsmith.execution.sandbox.interface import ProcessOutcome, without_controls
 
 _DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPTS})
 _LOCALE = re.compile(r"[a-z]{2}_[A-Z]{2}\.UTF-8")

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from testsmith.execution.jobs import (
-    BESIDE_OWN_TESTS,
-    MOVED_CLOCK,
-    UNDER_CONFTEST,
-    WITHOUT_ADDOPTS,
-    RunSetting,
-)
+from testsmith.execution.jobs import RunSetting
 
 UTF_8 = "C.UTF-8"
 """A language-neutral UTF-8 locale."""
@@ -21,6 +15,14 @@ UTF_8 = "C.UTF-8"
 
 LEAP_EVENING = 1_961_710_200.0
 """2032-02-29 23:30 UTC: a different year and weekday, a leap day, and already the next day east of London."""
+
+MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST = "clock", "own tests", "conftest"
+WITHOUT_ADDOPTS = "without addopts"
+"""Flags a worker reports about a run.
+
+The clock was moved, the test ran within the project's own session, the test ran under the project's conftest
+only, or either of these ran without the project's `addopts`.
+"""
 
 READABLE = "readable"
 """Marks a run that was moved from locale C to UTF-8 because the project cannot be imported in C."""
