@@ -96,6 +96,14 @@ class ReviewDependencies:
     commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
     repeated: tuple[str, ...] = ()
 
+    def view(self, repository: str, base_ref: str) -> View:
+        """Return how a reader of a pull request can reproduce its results."""
+        return View(
+            project=repository.rpartition("/")[2],
+            command=("testsmith", "suggest", "--base", base_ref, *self.repeated),
+            commands=self.commands,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedOut:
@@ -253,11 +261,7 @@ def publish(
             has_news=bool(report.earlier),
         )
     )
-    view = View(
-        project=pull.task.repository.rpartition("/")[2],
-        command=("testsmith", "suggest", "--base", pull.task.base_ref, *tools.repeated),
-        commands=tools.commands,
-    )
+    view = tools.view(pull.task.repository, pull.task.base_ref)
     changed_texts = {content: change.text for content, change in changes.items()}
 
     def write(settled: Reconciled, before: str) -> Texts:

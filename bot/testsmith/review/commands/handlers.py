@@ -15,7 +15,6 @@ from testsmith.model import Candidate, Member, Repair, Report, Suggestion
 from testsmith.pipeline import RunOptions
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
 from testsmith.reporting.pull_requests.replies import explanation, help_words, sentences
-from testsmith.reporting.rendering import View
 from testsmith.review.commands.session import (
     Chosen,
     CommandResult,
@@ -204,7 +203,7 @@ async def handle_command(session: CommandSession, command: SlashCommand) -> Comm
     return await _HANDLERS[command.verb](session, command)
 
 
-async def _help(_desk: CommandSession, _command: SlashCommand) -> CommandResult:
+async def _help(_session: CommandSession, _command: SlashCommand) -> CommandResult:
     return CommandResult(words=help_words())
 
 
@@ -236,8 +235,9 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
         return command_result(chosen, words=sentences([_remembered(one) for one in chosen.suggestions]))
     chosen = chosen.without([one for one in chosen.suggestions if one.code is None], lambda one: one.trouble)
     proven = await _prove_again(session, chosen.suggestions)
+    view = session.tools.review.view(session.pull.repository, session.pull.base_ref)
     words = [
-        explanation(one.suggestion, one.member, _view(session))
+        explanation(one.suggestion, one.member, view)
         for one in proven
         if one.suggestion is not None and one.member is not None
     ]
@@ -247,11 +247,6 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
 def _remembered(posted: PostedSuggestion) -> str:
     """Explain a suggestion from stored data only, because users without write access cannot run code."""
     return f"{posted.number}: `{posted.entry.member}`, {posted.entry.shown or posted.entry.outcome}."
-
-
-def _view(session: CommandSession) -> View:
-    command = ("testsmith", "suggest", "--base", session.pull.base_ref, *session.tools.review.repeated)
-    return View(project=session.pull.repository.rpartition("/")[2], command=command, commands=True)
 
 
 def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
