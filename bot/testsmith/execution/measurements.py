@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Annotated, Literal, Protocol
 
+from annotated_types import Ge, Len, MaxLen
+
+from testsmith.decode import Malformed, Matches, OrElse, Then, decode_value
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
 from testsmith.model import BaselineStatus, Member
@@ -17,6 +21,48 @@ MOST_FAILED = 1_000
 
 _MOST_NOTES = 10
 _MOST_CHARACTERS = 2_000
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError
+    return text
+
+
+_Count = Annotated[int, Ge(0)]
+_Id = Annotated[str, Len(1, _MOST_CHARACTERS), Matches(re.compile(r"[^\0]*"))]
+_Note = Annotated[str, MaxLen(_MOST_CHARACTERS), Then(_printable)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Suite:
+    """The entry that lists the members of a baseline; see `keep`."""
+
+    schema: Literal[3]
+    kind: Literal["own-suite"]
+    seconds: float
+    status: BaselineStatus
+    tests: _Count | None
+    members: tuple[str, ...]
+    partly: tuple[str, ...]
+    notes: Annotated[tuple[_Note, ...], MaxLen(_MOST_NOTES)]
+    failed: Annotated[Annotated[frozenset[_Id], MaxLen(MOST_FAILED)] | None, OrElse(None)] = None
+    not_passed: frozenset[_Id]
+    passing: dict[str, _Count]
+    blamed: dict[str, frozenset[_Id]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """The entry of a member; see `_encoded`."""
+
+    schema: Literal[3]
+    is_whole: bool
+    lines: tuple[int, ...]
+    branches: tuple[tuple[int, int], ...]
+    ids: tuple[_Id, ...]
+    sets: tuple[tuple[_Count, ...], ...]
+    tests: tuple[tuple[_Count, _Count], ...]
 
 
 class Measurements(Protocol):
@@ -84,84 +130,41 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
         members: Members to include.
         seconds: Current time limit. A baseline that ran into a lower limit is not used.
     """
-    head = store.get_many([key]).get(key, {})
-    notes, late = _texts(head.get("notes")), head.get("seconds")
-    if head.get("schema") != MEASUREMENT_SCHEMA or head.get("kind") != "own-suite" or notes is None:
-        return None
-    if not isinstance(late, int | float) or (late and late < seconds):
-        return None
     asked = {member.id: member for member in members}
     try:
+        head = decode_value(_Suite, store.get_many([key]).get(key))
+        if head.seconds and head.seconds < seconds:
+            return None
         suite = OwnSuite(
-            status=BaselineStatus(str(head["status"])),
-            tests=_count(head["tests"]),
-            members=_baselines(store, key, head["members"], asked),
-            partly=_baselines(store, key, head["partly"], asked),
-            notes=notes,
-            failed=_failed(head.get("failed")),
-            passing=_counts(head["passing"]),
-            blamed=_blamed(head["blamed"], asked),
+            status=head.status,
+            tests=head.tests,
+            members=_baselines(store, key, head.members, asked),
+            partly=_baselines(store, key, head.partly, asked),
+            notes=head.notes,
+            failed=head.failed,
+            passing=head.passing,
+            blamed={asked[member].id: tests for member, tests in head.blamed.items()},
         )
-        return replace(suite, passed=suite.reaching - _ids(head["not_passed"]))
-    except (KeyError, IndexError, ValueError):
+    except (Malformed, KeyError, IndexError):
         return None
-
-
-def _count(value: object) -> int | None:
-    if value is not None and (type(value) is not int or value < 0):
-        raise _OddValue
-    return value
-
-
-def _counts(value: object) -> dict[str, int]:
-    if not isinstance(value, dict) or not all(type(one) is int and one >= 0 for one in value.values()):
-        raise _OddValue
-    return value
-
-
-def _blamed(value: object, asked: Collection[str]) -> dict[str, frozenset[str]]:
-    if not isinstance(value, dict) or not value.keys() <= set(asked):
-        raise _OddValue
-    return {member: _ids(tests) for member, tests in value.items()}
-
-
-def _ids(value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(map(_is_id, value)):
-        raise _OddValue
-    return frozenset(value)
-
-
-def _failed(value: object) -> frozenset[str] | None:
-    """Return the tests that did not pass; None if unknown."""
-    if not isinstance(value, list) or len(value) > MOST_FAILED or not all(map(_is_id, value)):
-        return None
-    return frozenset(value)
+    return replace(suite, passed=suite.reaching - head.not_passed)
 
 
 def _baselines(
-    store: Measurements, key: str, ids: object, asked: Mapping[str, Member]
+    store: Measurements, key: str, ids: Iterable[str], asked: Mapping[str, Member]
 ) -> dict[str, MemberBaseline]:
     """Return the cached baselines of some members.
 
     Raises:
-        KeyError, IndexError, _OddValue: An entry is missing or malformed.
+        KeyError, IndexError, Malformed: An entry is missing or malformed.
     """
-    if not isinstance(ids, list) or not all(isinstance(one, str) and one in asked for one in ids):
-        raise _OddValue
-    keys = {one: _member_key(key, one) for one in ids}
+    keys = {asked[one].id: _member_key(key, one) for one in ids}
     values = store.get_many(list(keys.values()))
     return {one: _decoded(values[place], asked[one]) for one, place in keys.items()}
 
 
 def _member_key(key: str, member: str) -> str:
     return hashlib.sha256(f"{key} {member}".encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _texts(value: object) -> tuple[str, ...] | None:
-    if not isinstance(value, list) or len(value) > _MOST_NOTES:
-        return None
-    texts = tuple(one for one in value if isinstance(one, str) and one.isprintable())
-    return texts if len(texts) == len(value) and all(len(one) <= _MOST_CHARACTERS for one in texts) else None
 
 
 def _encoded(baseline: MemberBaseline) -> dict[str, object]:
@@ -180,42 +183,15 @@ def _encoded(baseline: MemberBaseline) -> dict[str, object]:
     }
 
 
-class _OddValue(ValueError):
-    """A cached value is malformed."""
-
-
 def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
     """Return the cached baseline of a member; raises the same errors as `_baselines`."""
-    (lines,) = _table([value["lines"]])
-    branches = _table(value["branches"], width=2, least=-member.end_line)
-    ids = value["ids"]
-    if value["schema"] != MEASUREMENT_SCHEMA or not isinstance(ids, list) or not all(map(_is_id, ids)):
-        raise _OddValue
-    if not all(member.line <= line <= member.end_line for line in lines):
-        raise _OddValue
-    named = [tuple(ids[number] for number in one) for one in _table(value["sets"])]
+    read = decode_value(_Member, value)
+    lines, least = range(member.line, member.end_line + 1), -member.end_line
+    if not all(line in lines for line in read.lines) or min(map(min, read.branches), default=0) < least:
+        raise Malformed("", "is of other lines")
+    named = [tuple(read.ids[number] for number in one) for one in read.sets]
     return MemberBaseline(
-        reached=Reached(lines=frozenset(lines), branches=frozenset((arc[0], arc[1]) for arc in branches)),
-        tests={row[0]: named[row[1]] for row in _table(value["tests"], width=2)},
-        is_whole=value["is_whole"] is True,
+        reached=Reached(lines=frozenset(read.lines), branches=frozenset(read.branches)),
+        tests={line: named[place] for line, place in read.tests},
+        is_whole=read.is_whole,
     )
-
-
-def _table(value: object, *, width: int | None = None, least: int = 0) -> list[list[int]]:
-    """Return the value as a list of lists of integers.
-
-    Raises:
-        _OddValue: It is something else.
-    """
-    rows: list[list[int]] = []
-    for row in value if isinstance(value, list) else [None]:
-        if not isinstance(row, list) or width not in {None, len(row)}:
-            raise _OddValue
-        if not all(type(one) is int and one >= least for one in row):
-            raise _OddValue
-        rows.append(row)
-    return rows
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _MOST_CHARACTERS and "\0" not in value

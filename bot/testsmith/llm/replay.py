@@ -14,23 +14,20 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal
 
+from testsmith.decode import Malformed, decode
 from testsmith.llm.interface import (
     CompletionRequest,
     CompletionResponse,
-    FinishReason,
     Provider,
     ProviderError,
     ReplayMissed,
-    TokenUsage,
 )
 from testsmith.model import UsageFailure
 
 FORMAT = "testsmith-exchange-1"
 """Format marker in every line, so that other files are not accepted as recordings."""
-
-_FINISH_REASONS: dict[str, FinishReason] = {reason: reason for reason in get_args(FinishReason)}
 
 Outcome = CompletionResponse | ProviderError
 """Result of a request."""
@@ -146,20 +143,36 @@ def read_recording(file: Path) -> list[Exchange]:
     return [_decode_line(line, f"{file}, line {number},") for number, line in enumerate(lines, start=1)]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RecordedError:
+    kind: str
+    message: str
+    attempts: int
+
+    def error(self) -> ProviderError:
+        error = _error_kinds()[self.kind](self.message)
+        error.attempts = self.attempts
+        return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    format: Literal["testsmith-exchange-1"]
+    digest: str
+    call: int
+    response: CompletionResponse | None = None
+    error: _RecordedError | None = None
+
+
 def _decode_line(line: bytes, where: str) -> Exchange:
     try:
-        fields = _own_fields(json.loads(line))
-        return Exchange(digest=str(fields["digest"]), call=int(fields["call"]), outcome=_decode(fields))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UsageFailure(
-            f"{where} is no exchange that --record wrote. Record anew, or name another file."
-        ) from error
-
-
-def _own_fields(line: Any) -> dict[str, Any]:
-    if not isinstance(line, dict) or line.get("format") != FORMAT:
-        raise ValueError("a line of some other program")
-    return line
+        read = decode(_Line, line)
+        outcome = read.response if read.error is None else read.error.error()
+        if outcome is not None:
+            return Exchange(digest=read.digest, call=read.call, outcome=outcome)
+    except (Malformed, KeyError):
+        pass
+    raise UsageFailure(f"{where} is no exchange that --record wrote. Record anew, or name another file.")
 
 
 def _encode(outcome: Outcome) -> dict[str, Any]:
@@ -167,19 +180,6 @@ def _encode(outcome: Outcome) -> dict[str, Any]:
         return {"response": asdict(outcome)}
     kind = type(outcome).__name__
     return {"error": {"kind": kind, "message": str(outcome), "attempts": outcome.attempts}}
-
-
-def _decode(fields: dict[str, Any]) -> Outcome:
-    if "error" in fields:
-        error = _error_kinds()[fields["error"]["kind"]](str(fields["error"]["message"]))
-        error.attempts = int(fields["error"]["attempts"])
-        return error
-    response = fields["response"]
-    said = response["usage"]
-    tokens = {name: int(said[name]) for name in TokenUsage.__slots__ if name != "service_tier"}
-    usage = TokenUsage(**tokens, service_tier=str(said.get("service_tier", "")))
-    reason = _FINISH_REASONS[response["finish_reason"]]
-    return CompletionResponse(text=str(response["text"]), finish_reason=reason, usage=usage)
 
 
 def _error_kinds() -> dict[str, type[ProviderError]]:

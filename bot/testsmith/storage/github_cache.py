@@ -15,9 +15,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from testsmith.decode import Malformed, OrElse, decode
 from testsmith.settings import CacheAccess, Secret
 from testsmith.storage.archive import (
     MOST_BYTES,
@@ -28,7 +29,6 @@ from testsmith.storage.archive import (
     TimeLimit,
     is_archive_name,
 )
-from testsmith.storage.store import json_object
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -88,6 +88,32 @@ class _Answer:
     body: bytes = field(repr=False)
 
 
+_Word = Annotated[str, OrElse("")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceAnswer:
+    """What the service answers to a call; nothing of it is required.
+
+    Attributes:
+        ok: Whether it was done.
+        matched_key: Name of the archive that was found.
+        signed_download_url: Where the archive is.
+        signed_upload_url: Where to put the archive.
+        message: Why it was not done.
+        msg: The same, in an error.
+        code: Kind of an error.
+    """
+
+    ok: Annotated[bool, OrElse(value=False)] = False
+    matched_key: _Word = ""
+    signed_download_url: _Word = ""
+    signed_upload_url: _Word = ""
+    message: _Word = ""
+    msg: _Word = ""
+    code: _Word = ""
+
+
 class CacheService:
     """Sends requests to the service, with retries within a time limit.
 
@@ -104,7 +130,7 @@ class CacheService:
         self._session: Session | None = None
         self._secrets = {token.value}
 
-    def call(self, method: str, body: Mapping[str, object], limit: TimeLimit) -> dict[str, Any]:
+    def call(self, method: str, body: Mapping[str, object], limit: TimeLimit) -> ServiceAnswer:
         """Return the service's JSON response to a call.
 
         Raises:
@@ -117,9 +143,9 @@ class CacheService:
         headers = {"Authorization": f"Bearer {self._token.value}", "Content-Type": "application/json"}
         data = json.dumps(body).encode()
 
-        def once() -> dict[str, Any]:
+        def once() -> ServiceAnswer:
             answer = self._sent("POST", address, limit, headers, data)
-            return self._object(answer)
+            return self._read(answer)
 
         return self._tried(once, limit)
 
@@ -153,9 +179,8 @@ class CacheService:
 
         return self._tried(once, limit)
 
-    def safe_words(self, words: object) -> str:
+    def safe_words(self, text: str) -> str:
         """Return a server message on one line, truncated, without secrets."""
-        text = str(words)
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
         return "".join(one if one.isprintable() else " " for one in text)[:_MOST_WORDS].strip()
@@ -239,19 +264,21 @@ class CacheService:
         if parts.scheme != "https" and parts.scheme != urlsplit(self._url).scheme:
             raise ArchiveFailure("the cache service gave an address without encryption")
 
-    def _object(self, answer: _Answer) -> dict[str, Any]:
-        parsed = json_object(answer.body)
-        words = self.safe_words(parsed.get("msg") or parsed.get("message") or "") if parsed else ""
+    def _read(self, answer: _Answer) -> ServiceAnswer:
+        try:
+            read, is_json = decode(ServiceAnswer, answer.body), True
+        except Malformed:
+            read, is_json = ServiceAnswer(), False
+        words = self.safe_words(read.msg or read.message)
         if answer.status in _OK:
-            if parsed is None:
+            if not is_json:
                 raise _Passing("the cache service answered no JSON")
             self._check_denied(words)
-            return parsed
-        code = (parsed or {}).get("code")
-        if answer.status == _CONFLICT or code == "already_exists":
+            return read
+        if answer.status == _CONFLICT or read.code == "already_exists":
             raise AlreadyThere("there is an entry of that name")
         self._check_denied(words)
-        if answer.status in _ABSENT and code != "not_found":
+        if answer.status in _ABSENT and read.code != "not_found":
             raise NoService(f"there is no cache service of version 2 here ({answer.status})")
         raise _failure(answer, words)
 
@@ -354,41 +381,40 @@ class ActionsCache:
 
     def _found(self, limit: TimeLimit) -> Archive | None:
         answer = self._call("GetCacheEntryDownloadURL", {"key": self._prefix, "restore_keys": []}, limit)
-        if not answer.get("ok"):
+        if not answer.ok:
             return None
-        name = str(answer.get("matched_key"))
+        name = answer.matched_key
         if not is_archive_name(name, self._prefix):
             raise ArchiveFailure("the cache service found an entry that is none of ours")
-        return Archive(name=name, data=self._service.download(_address(answer, "download"), limit))
+        return Archive(name=name, data=self._service.download(_address(answer.signed_download_url), limit))
 
     def leave(self, archive: Archive, limit: TimeLimit) -> None:
         """See `ArchiveBackend.leave`."""
         key: dict[str, object] = {"key": archive.name}
         try:
             made = self._done("CreateCacheEntry", key, limit)
-            self._service.upload(_address(made, "upload"), archive.data, limit)
+            self._service.upload(_address(made.signed_upload_url), archive.data, limit)
             size = str(len(archive.data))  # protobuf's JSON encodes 64-bit integers as strings
             self._done("FinalizeCacheEntryUpload", {**key, "size_bytes": size}, limit)
         except AlreadyThere:
             return
 
-    def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> dict[str, Any]:
+    def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> ServiceAnswer:
         """Return the response to a call that must succeed."""
         answer = self._call(method, body, limit)
-        if not answer.get("ok"):
-            words = self._service.safe_words(answer.get("message") or "")
+        if not answer.ok:
+            words = self._service.safe_words(answer.message)
             raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
         return answer
 
-    def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> dict[str, Any]:
+    def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> ServiceAnswer:
         try:
             return self._service.call(method, {**body, "version": _VERSION}, limit)
         except NoService as failure:
             raise Denied(f"{failure}; {_NAME_A_FOLDER}") from None
 
 
-def _address(answer: dict[str, Any], way: str) -> str:
-    address = answer.get(f"signed_{way}_url")
-    if not isinstance(address, str) or not address:
+def _address(address: str) -> str:
+    if not address:
         raise ArchiveFailure("the cache service gave no address")
     return address
