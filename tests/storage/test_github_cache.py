@@ -359,7 +359,7 @@ def test_leave__an_address_in_the_open_is_refused_where_the_service_is_not(
     client = Client(service, "token", url="https://127.0.0.1:1/")
 
     with pytest.raises(ArchiveFailure, match="without encryption"):
-        client.place._service.upload(f"{service.url}blob/1?sig=x", b"", client.limit())
+        client.place._transferred("PUT", f"{service.url}blob/1?sig=x", client.limit(), b"")
     assert service.heard == []
 
 

@@ -15,7 +15,6 @@ import re
 import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -283,6 +282,21 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+def read_file(file: Path, most_bytes: int) -> bytes:
+    """Return a file's content, up to one byte more than the maximum. Symbolic links are not followed."""
+    with os.fdopen(os.open(file, _OPEN), "rb") as opened:
+        return opened.read(most_bytes + 1)
+
+
+def write_file(file: Path, data: bytes) -> None:
+    """Write a file atomically. Symbolic links are not followed."""
+    passing = file.with_name(f".{file.name}.new")
+    passing.unlink(missing_ok=True)
+    with os.fdopen(os.open(passing, _NEW, 0o644), "wb") as opened:
+        opened.write(data)
+    passing.replace(file)
+
+
 class FolderBackend:
     """Folder as an `ArchiveBackend` with one archive per prefix. Symbolic links are not followed.
 
@@ -303,7 +317,7 @@ class FolderBackend:
         try:
             usable = [one for one in self._archives() if is_archive_name(_name(one), self._prefix)]
             newest = max(usable, key=lambda file: file.lstat().st_mtime, default=None)
-            return None if newest is None else Archive(name=_name(newest), data=_read(newest))
+            return None if newest is None else Archive(name=_name(newest), data=read_file(newest, MOST_BYTES))
         except OSError as error:
             raise ArchiveFailure(f"{self._folder} cannot be read: {error.strerror}") from error
 
@@ -313,7 +327,7 @@ class FolderBackend:
             self._folder.mkdir(parents=True, exist_ok=True)
             before = list(self._archives())
             place = self._folder / f"{archive.name}{_SUFFIX}"
-            _write(place, archive.data)
+            write_file(place, archive.data)
             for old in before:
                 if old != place:
                     old.unlink(missing_ok=True)
@@ -330,18 +344,3 @@ class FolderBackend:
 
 def _name(file: Path) -> str:
     return file.name.removesuffix(_SUFFIX)
-
-
-def _read(file: Path) -> bytes:
-    with os.fdopen(os.open(file, _OPEN), "rb") as opened:
-        return opened.read(MOST_BYTES + 1)
-
-
-def _write(place: Path, data: bytes) -> None:
-    """Write a file atomically."""
-    passing = place.with_name(f".{place.name}.new")
-    with suppress(FileNotFoundError):
-        passing.unlink()
-    with os.fdopen(os.open(passing, _NEW, 0o644), "wb") as file:
-        file.write(data)
-    passing.replace(place)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from testsmith.decode import Malformed, OrElse, decode
-from testsmith.settings import CacheAccess, Secret
+from testsmith.settings import CacheAccess
 from testsmith.storage.archive import (
     MOST_BYTES,
     PREFIX,
@@ -57,15 +57,11 @@ _PASSING = (408, 500, 502, 503, 504)
 _Got = TypeVar("_Got")
 
 
-class AlreadyThere(ArchiveFailure):
+class _AlreadyThere(ArchiveFailure):
     """An entry of that name exists already, with the same content."""
 
 
-class NoService(ArchiveFailure):
-    """There is no such service at this URL."""
-
-
-class Expired(ArchiveFailure):
+class _Expired(ArchiveFailure):
     """The signed URL is no longer valid."""
 
 
@@ -91,19 +87,19 @@ class _Answer:
 _Word = Annotated[str, OrElse("")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceAnswer:
-    """What the service answers to a call; nothing of it is required.
+_VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
+"""Version that separates our entries from those of other programs."""
 
-    Attributes:
-        ok: Whether it was done.
-        matched_key: Name of the archive that was found.
-        signed_download_url: Where the archive is.
-        signed_upload_url: Where to put the archive.
-        message: Why it was not done.
-        msg: The same, in an error.
-        code: Kind of an error.
-    """
+_READABLE = frozenset({"read", "write"})
+_WRITABLE = frozenset({"write", "write-only"})
+_MODES = _READABLE | _WRITABLE | {"none"}
+_SAID_BY_WORKFLOW = "the workflow says `cache-mode: {mode}`"
+_NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action works everywhere"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What the service answers to a call; nothing of it is required."""
 
     ok: Annotated[bool, OrElse(value=False)] = False
     matched_key: _Word = ""
@@ -114,72 +110,94 @@ class ServiceAnswer:
     code: _Word = ""
 
 
-class CacheService:
-    """Sends requests to the service, with retries within a time limit.
+class ActionsCache:
+    """GitHub's cache service as an `ArchiveBackend`, with retries within a time limit.
 
     Args:
-        url: Base URL, from ACTIONS_RESULTS_URL. Its path is ignored.
-        token: The job's runtime token.
+        access: The service's URL, whose path is ignored, and the job's runtime token, from the runner.
         sleep: Same contract as `time.sleep`.
+        prefix: Prefix of its archives' names.
     """
 
-    def __init__(self, url: str, token: Secret, *, sleep: Callable[[float], None]) -> None:
-        self._url = url
-        self._token = token
+    def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None], prefix: str = PREFIX) -> None:
+        self._prefix = prefix
+        self._mode = access.mode if access.mode in _MODES else ""
+        self._url = access.url
+        self._token = access.token
         self._sleep = sleep
         self._session: Session | None = None
-        self._secrets = {token.value}
+        self._secrets = {access.token.value}
 
-    def call(self, method: str, body: Mapping[str, object], limit: TimeLimit) -> ServiceAnswer:
-        """Return the service's JSON response to a call.
+    @property
+    def unreadable(self) -> str:
+        """See `ArchiveBackend`."""
+        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _READABLE else ""
 
-        Raises:
-            AlreadyThere: The entry to create exists already.
-            NoService: The service does not support the call.
-            Denied: The run has no permission.
-            ArchiveFailure: There is no usable response.
-        """
+    @property
+    def unwritable(self) -> str:
+        """See `ArchiveBackend`."""
+        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _WRITABLE else ""
+
+    def newest(self, limit: TimeLimit) -> Archive | None:
+        """See `ArchiveBackend.newest`. If the signed URL is rejected, it is requested once more."""
+        try:
+            return self._found(limit)
+        except _Expired:
+            return self._found(limit)
+
+    def _found(self, limit: TimeLimit) -> Archive | None:
+        said = self._call("GetCacheEntryDownloadURL", {"key": self._prefix, "restore_keys": []}, limit)
+        if not said.ok:
+            return None
+        if not is_archive_name(said.matched_key, self._prefix):
+            raise ArchiveFailure("the cache service found an entry that is none of ours")
+        data = self._transferred("GET", said.signed_download_url, limit)
+        return Archive(name=said.matched_key, data=data)
+
+    def leave(self, archive: Archive, limit: TimeLimit) -> None:
+        """See `ArchiveBackend.leave`."""
+        key: dict[str, object] = {"key": archive.name}
+        try:
+            made = self._done("CreateCacheEntry", key, limit)
+            self._transferred("PUT", made.signed_upload_url, limit, archive.data)
+            size = str(len(archive.data))  # protobuf's JSON encodes 64-bit integers as strings
+            self._done("FinalizeCacheEntryUpload", {**key, "size_bytes": size}, limit)
+        except _AlreadyThere:
+            return
+
+    def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> _Said:
+        """Return the answer to a call that must succeed."""
+        said = self._call(method, body, limit)
+        if not said.ok:
+            words = self._safe_words(said.message)
+            raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
+        return said
+
+    def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> _Said:
         address = urljoin(self._url, f"{_PATH}{method}")
         headers = {"Authorization": f"Bearer {self._token.value}", "Content-Type": "application/json"}
-        data = json.dumps(body).encode()
+        data = json.dumps({**body, "version": _VERSION}).encode()
+        return self._tried(lambda: self._read(self._sent("POST", address, limit, headers, data)), limit)
 
-        def once() -> ServiceAnswer:
-            answer = self._sent("POST", address, limit, headers, data)
-            return self._read(answer)
-
-        return self._tried(once, limit)
-
-    def upload(self, address: str, data: bytes, limit: TimeLimit) -> None:
-        """Send an archive to a signed URL.
-
-        Raises:
-            ArchiveFailure: The upload failed.
-        """
-        headers = {"Content-Type": "application/octet-stream", "x-ms-blob-type": "BlockBlob"}
+    def _transferred(self, method: str, address: str, limit: TimeLimit, data: bytes | None = None) -> bytes:
+        """Send an archive to a signed URL, or return the one there."""
+        if not address:
+            raise ArchiveFailure("the cache service gave no address")
         self._check_address(address)
-
-        def once() -> None:
-            self._check_blob(self._sent("PUT", address, limit, headers, data), "the upload")
-
-        self._tried(once, limit)
-
-    def download(self, address: str, limit: TimeLimit) -> bytes:
-        """Return the archive at a signed URL.
-
-        Raises:
-            Expired: The URL is no longer valid.
-            ArchiveFailure: The download failed, or the archive is too large.
-        """
-        self._check_address(address)
+        blob = {"Content-Type": "application/octet-stream", "x-ms-blob-type": "BlockBlob"}
+        headers, most = (blob, _MOST_ANSWER_BYTES) if data is not None else ({}, MOST_BYTES)
 
         def once() -> bytes:
-            answer = self._sent("GET", address, limit, {}, None, MOST_BYTES)
-            self._check_blob(answer, "the download")
+            answer = self._sent(method, address, limit, headers, data, most)
+            if answer.status in _REFUSED:
+                raise _Expired(f"the signed address was refused ({answer.status})")
+            if answer.status not in _OK:
+                raise _failure(answer, "the download" if data is None else "the upload")
             return answer.body
 
         return self._tried(once, limit)
 
-    def safe_words(self, text: str) -> str:
+    def _safe_words(self, text: str) -> str:
         """Return a server message on one line, truncated, without secrets."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -264,34 +282,23 @@ class CacheService:
         if parts.scheme != "https" and parts.scheme != urlsplit(self._url).scheme:
             raise ArchiveFailure("the cache service gave an address without encryption")
 
-    def _read(self, answer: _Answer) -> ServiceAnswer:
+    def _read(self, answer: _Answer) -> _Said:
         try:
-            read, is_json = decode(ServiceAnswer, answer.body), True
+            said, is_json = decode(_Said, answer.body), True
         except Malformed:
-            read, is_json = ServiceAnswer(), False
-        words = self.safe_words(read.msg or read.message)
-        if answer.status in _OK:
-            if not is_json:
-                raise _Passing("the cache service answered no JSON")
-            self._check_denied(words)
-            return read
-        if answer.status == _CONFLICT or read.code == "already_exists":
-            raise AlreadyThere("there is an entry of that name")
-        self._check_denied(words)
-        if answer.status in _ABSENT and read.code != "not_found":
-            raise NoService(f"there is no cache service of version 2 here ({answer.status})")
-        raise _failure(answer, words)
-
-    def _check_denied(self, words: str) -> None:
+            said, is_json = _Said(), False
+        words = self._safe_words(said.msg or said.message)
+        if answer.status == _CONFLICT or (answer.status not in _OK and said.code == "already_exists"):
+            raise _AlreadyThere("there is an entry of that name")
         if words.startswith(("cache write denied", "cache read denied")):
             raise Denied(f"GitHub says: {words}")
-
-    def _check_blob(self, answer: _Answer, what: str) -> None:
-        if answer.status in _OK:
-            return
-        if answer.status in _REFUSED:
-            raise Expired(f"the signed address was refused ({answer.status})")
-        raise _failure(answer, what)
+        if answer.status in _ABSENT and said.code != "not_found":
+            raise Denied(f"there is no cache service of version 2 here ({answer.status}); {_NAME_A_FOLDER}")
+        if answer.status not in _OK:
+            raise _failure(answer, words)
+        if not is_json:
+            raise _Passing("the cache service answered no JSON")
+        return said
 
 
 def _signatures(query: str) -> Iterator[str]:
@@ -336,85 +343,3 @@ def _read(response: Response, most: int, limit: TimeLimit) -> bytes:
 
 def _as_it_is(request: _Got) -> _Got:
     return request
-
-
-_VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
-"""Version that separates our entries from those of other programs."""
-
-_READABLE = frozenset({"read", "write"})
-_WRITABLE = frozenset({"write", "write-only"})
-_MODES = _READABLE | _WRITABLE | {"none"}
-_SAID_BY_WORKFLOW = "the workflow says `cache-mode: {mode}`"
-_NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action works everywhere"
-
-
-class ActionsCache:
-    """GitHub's cache service as an `ArchiveBackend`.
-
-    Args:
-        access: The service's URL and token, from the runner.
-        sleep: Same contract as `time.sleep`.
-        prefix: Prefix of its archives' names.
-    """
-
-    def __init__(self, access: CacheAccess, *, sleep: Callable[[float], None], prefix: str = PREFIX) -> None:
-        self._prefix = prefix
-        self._mode = access.mode if access.mode in _MODES else ""
-        self._service = CacheService(access.url, access.token, sleep=sleep)
-
-    @property
-    def unreadable(self) -> str:
-        """See `ArchiveBackend`."""
-        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _READABLE else ""
-
-    @property
-    def unwritable(self) -> str:
-        """See `ArchiveBackend`."""
-        return _SAID_BY_WORKFLOW.format(mode=self._mode) if self._mode and self._mode not in _WRITABLE else ""
-
-    def newest(self, limit: TimeLimit) -> Archive | None:
-        """See `ArchiveBackend.newest`. If the signed URL is rejected, it is requested once more."""
-        try:
-            return self._found(limit)
-        except Expired:
-            return self._found(limit)
-
-    def _found(self, limit: TimeLimit) -> Archive | None:
-        answer = self._call("GetCacheEntryDownloadURL", {"key": self._prefix, "restore_keys": []}, limit)
-        if not answer.ok:
-            return None
-        name = answer.matched_key
-        if not is_archive_name(name, self._prefix):
-            raise ArchiveFailure("the cache service found an entry that is none of ours")
-        return Archive(name=name, data=self._service.download(_address(answer.signed_download_url), limit))
-
-    def leave(self, archive: Archive, limit: TimeLimit) -> None:
-        """See `ArchiveBackend.leave`."""
-        key: dict[str, object] = {"key": archive.name}
-        try:
-            made = self._done("CreateCacheEntry", key, limit)
-            self._service.upload(_address(made.signed_upload_url), archive.data, limit)
-            size = str(len(archive.data))  # protobuf's JSON encodes 64-bit integers as strings
-            self._done("FinalizeCacheEntryUpload", {**key, "size_bytes": size}, limit)
-        except AlreadyThere:
-            return
-
-    def _done(self, method: str, body: dict[str, object], limit: TimeLimit) -> ServiceAnswer:
-        """Return the response to a call that must succeed."""
-        answer = self._call(method, body, limit)
-        if not answer.ok:
-            words = self._service.safe_words(answer.message)
-            raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
-        return answer
-
-    def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> ServiceAnswer:
-        try:
-            return self._service.call(method, {**body, "version": _VERSION}, limit)
-        except NoService as failure:
-            raise Denied(f"{failure}; {_NAME_A_FOLDER}") from None
-
-
-def _address(address: str) -> str:
-    if not address:
-        raise ArchiveFailure("the cache service gave no address")
-    return address

@@ -8,15 +8,14 @@ Proposed tests are subject to the same path rules as any others.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from testsmith.decode import MOST_BYTES, Malformed, decode
 from testsmith.model import Failure, Member, Report
+from testsmith.storage.archive import read_file, write_file
 from testsmith.sweep.shards import MOST_SHARDS, Shard
 from testsmith.sweep_results import SweepPlan
 
@@ -178,10 +177,6 @@ def _bad(name: str, why: str) -> BadPart:
     return BadPart(f"{name} cannot be used: {why}. Run the job that has written it again.")
 
 
-_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
 class PartsFolder:
     """A directory of parts.
 
@@ -198,14 +193,9 @@ class PartsFolder:
         Raises:
             Failure: The file could not be written.
         """
-        passing = self.folder / f".{name}.new"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                passing.unlink()
-            with os.fdopen(os.open(passing, _NEW, 0o644), "wb") as file:
-                file.write(data)
-            passing.replace(self.folder / name)
+            write_file(self.folder / name, data)
         except OSError as error:
             raise Failure(f"{self.folder / name} cannot be written: {error.strerror}.") from error
 
@@ -216,8 +206,7 @@ class PartsFolder:
             Failure: The file could not be read.
         """
         try:
-            with os.fdopen(os.open(self.folder / name, _OPEN), "rb") as file:
-                return file.read(MOST_BYTES + 1)
+            return read_file(self.folder / name, MOST_BYTES)
         except FileNotFoundError:
             return None
         except OSError as error:
