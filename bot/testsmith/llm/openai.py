@@ -7,12 +7,14 @@ which parameters the endpoint rejects.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
+from annotated_types import Interval, MinLen
+
+from testsmith.decode import IF_VALID, Malformed, OrElse, decode, decode_value
 from testsmith.llm.budget import Budget, Hold
 from testsmith.llm.capabilities import ANY, Capabilities, Dialect
 from testsmith.llm.error_mapping import (
@@ -137,8 +139,8 @@ class OpenAIProvider:
 
     def _read(self, content: bytes, target: ModelEndpoint, hold: Hold) -> CompletionResponse:
         try:
-            body = json.loads(content)
-        except (ValueError, RecursionError) as error:
+            body = decode(Any, content)
+        except Malformed as error:
             raise no_completion(target) from error
         response = read_completion(body)
         if response is None:
@@ -160,58 +162,84 @@ class OpenAIProvider:
         return read_refusal(status, headers, body, target=self._target, now=self._clock())
 
 
+_Tokens = Annotated[int, Interval(ge=0, le=10**12), OrElse(0)]
+_Word = Annotated[str, OrElse("")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _TokenDetails:
+    reasoning_tokens: _Tokens = 0
+    cached_tokens: _Tokens = 0
+    cache_write_tokens: _Tokens = 0
+
+
+_Details = Annotated[_TokenDetails, OrElse(_TokenDetails())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Usage:
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    total_tokens: _Tokens = 0
+    prompt_tokens_details: _Details = _TokenDetails()
+    completion_tokens_details: _Details = _TokenDetails()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Message:
+    content: str | tuple[Annotated[_Part, IF_VALID], ...] | None = None
+    refusal: Annotated[str | None, OrElse(None)] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    message: _Message
+    finish_reason: _Word = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Completion:
+    choices: Annotated[tuple[_Choice, ...], MinLen(1)]
+    usage: Annotated[_Usage, OrElse(_Usage())] = _Usage()
+    service_tier: _Word = ""
+
+
 def read_completion(body: object) -> CompletionResponse | None:
     """Return the answer in a JSON body; None if there is no completion."""
-    choices = body.get("choices") if isinstance(body, dict) else None
-    choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(body, dict) or not isinstance(choice, dict) or not isinstance(message, dict):
+    try:
+        read = decode_value(_Completion, body)
+    except Malformed:
         return None
-    text = _text(message.get("content"))
-    if text is None or len(text) > MAX_ANSWER_CHARACTERS:
+    message, reason = read.choices[0].message, read.choices[0].finish_reason
+    content = message.content or ""
+    text = content if isinstance(content, str) else "".join(part.text for part in content)
+    if len(text) > MAX_ANSWER_CHARACTERS:
         return None
-    declined = not text and isinstance(message.get("refusal"), str)
-    reason = "content_filter" if declined else _FINISH_REASONS.get(str(choice.get("finish_reason")), "other")
-    return CompletionResponse(text=text, finish_reason=reason, usage=_usage(body))
+    declined = not text and message.refusal is not None
+    finish_reason = "content_filter" if declined else _FINISH_REASONS.get(reason, "other")
+    return CompletionResponse(text=text, finish_reason=finish_reason, usage=_token_usage(read))
 
 
-def _text(content: object) -> str | None:
-    """Return a message's text from a string, a list of parts, or nothing."""
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, list):
-        return None
-    parts = (part.get("text") for part in content if isinstance(part, dict))
-    return "".join(part for part in parts if isinstance(part, str))
-
-
-def _usage(body: Mapping[str, object]) -> TokenUsage:
+def _token_usage(read: _Completion) -> TokenUsage:
     """Return an answer's token counts and billed service tier.
 
     Some endpoints, such as Gemini's, charge for reasoning tokens but leave them out of `completion_tokens`.
     In that case, only the total includes them.
     """
-    fields, tier = _fields(body.get("usage")), body.get("service_tier")
-    of_prompt = _fields(fields.get("prompt_tokens_details"))
-    of_answer = _fields(fields.get("completion_tokens_details"))
-    prompt, answer, total = (
-        _count(fields.get(name)) for name in ("prompt_tokens", "completion_tokens", "total_tokens")
-    )
+    said = read.usage
+    prompt, answer, total = said.prompt_tokens, said.completion_tokens, said.total_tokens
     left_out = max(0, total - prompt - answer) if prompt else 0
-    thinking = max(left_out, _count(of_answer.get("reasoning_tokens")))
+    thinking = max(left_out, said.completion_tokens_details.reasoning_tokens)
     return TokenUsage(
         prompt_tokens=prompt,
         completion_tokens=answer + left_out,
-        cached_tokens=_count(of_prompt.get("cached_tokens")),
-        cache_write_tokens=_count(of_prompt.get("cache_write_tokens")),
+        cached_tokens=said.prompt_tokens_details.cached_tokens,
+        cache_write_tokens=said.prompt_tokens_details.cache_write_tokens,
         thinking_tokens=min(thinking, answer + left_out),
-        service_tier=tier if isinstance(tier, str) else "",
+        service_tier=read.service_tier,
     )
-
-
-def _fields(value: object) -> dict[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
-def _count(number: object) -> int:
-    return max(0, number) if isinstance(number, int) else 0

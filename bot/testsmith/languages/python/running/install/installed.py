@@ -7,12 +7,12 @@ of head.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from testsmith.decode import decode
 from testsmith.execution.project_copy import bring_ignored_files, is_safe_path
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.interpreter import installed_folders
@@ -119,11 +119,16 @@ def _text(file: Path) -> str:
         return opened.read(_MOST_BYTES).decode("utf-8", "replace")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _DirectUrl:
+    url: str
+
+
 def _file_addresses(text: str) -> Sequence[str]:
     try:
-        address = urlsplit(json.loads(text)["url"])
+        address = urlsplit(decode(_DirectUrl, text).url)
         return [unquote(address.path)] if address.scheme == "file" else []
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except ValueError:
         return []
 
 
