@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from annotated_types import Interval, MaxLen
@@ -15,6 +16,8 @@ from annotated_types import Interval, MaxLen
 from testsmith.decode import (
     IF_VALID,
     MOST_VALUES,
+    NOTHING_ELSE,
+    OTHERS_TOO,
     Malformed,
     Matches,
     OneOf,
@@ -22,6 +25,7 @@ from testsmith.decode import (
     Then,
     decode,
     decode_lines,
+    decode_value,
 )
 
 _SHA = re.compile(r"[0-9a-f]{4}")
@@ -165,6 +169,40 @@ def test_decode__text_can_always_be_encoded(text: str, value: str) -> None:
 
 def test_decode__the_last_of_equal_keys_counts() -> None:
     assert decode(Inner, '{"sha": 1, "sha": "beef", "sha": "cafe"}') == Inner(sha="cafe")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closed:
+    __pydantic_config__: ClassVar = NOTHING_ELSE
+
+    number: int
+
+
+@dataclass(kw_only=True)
+class Open:
+    __pydantic_config__: ClassVar = OTHERS_TOO
+
+    number: int
+
+
+def test_decode__other_keys_are_refused_or_kept_where_a_class_says_so() -> None:
+    text = '{"number": 1, "more": [2]}'
+    assert decode(Closed, '{"number": 1}') == Closed(number=1)
+    with pytest.raises(Malformed, match="`more` is malformed"):
+        decode(Closed, text)
+    assert vars(decode(Open, text)) == {"number": 1, "more": [2]}
+
+
+def test_decode_value__what_is_parsed_already() -> None:
+    assert decode_value(Inner, {"sha": "beef"}) == Inner(sha="beef")
+
+
+@pytest.mark.parametrize(
+    "value", [None, {}, {"sha": 1}, {"sha": "\ud800"}, {"sha": object()}, {"sha": math.nan}]
+)
+def test_decode_value__anything_else_is_malformed(value: object) -> None:
+    with pytest.raises(Malformed):
+        decode_value(Inner, value)
 
 
 def test_decode_lines__skips_what_is_malformed() -> None:

@@ -67,18 +67,6 @@ class NullArchive:
         raise Denied(self.unwritable)
 
 
-@dataclass(slots=True)
-class _Watched:
-    """A store, and the number of its values that are saved."""
-
-    store: ResultStore
-    saved: int
-
-    @property
-    def new(self) -> int:
-        return self.store.written - self.saved
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Saving:
     """A save in progress.
@@ -139,7 +127,8 @@ class CacheSync:
         self._run = run
         self._clock = clock
         self._contents = ArchiveContents()
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, ResultStore] = {}
+        self._written: dict[str, int] = {}  # how many values of each store are saved
         self._saving: _Saving | None = None
         self._stop: TimeLimit | None = None
         self._added = self._saved = 0
@@ -177,7 +166,8 @@ class CacheSync:
             self._no_restore = str(fetched)
         else:
             self._contents = _together(fetched)
-            self._gathered = _beside_first(fetched) if self._sharing.gathers else 0
+            if self._sharing.gathers:
+                self._gathered = max(0, self._contents.count - fetched[0].count)
 
     def watch(self, name: str, store: ResultStore) -> None:
         """Add restored entries to a store, and include it in what is saved.
@@ -187,27 +177,30 @@ class CacheSync:
             store: The store, which must stay open until this context has exited.
         """
         self._added += store.add(self._contents.entries.get(name, ()))
-        self._watched[name] = _Watched(store, store.written)
+        self._watched[name], self._written[name] = store, store.written
 
     def forget(self, name: str, keys: Sequence[str]) -> None:
         """Remove entries from a watched store, and from what is saved next."""
-        self._watched[name].store.remove(keys)
+        self._watched[name].remove(keys)
         self._forgotten += len(keys)
 
     def save_soon(self) -> None:
         """Start saving in a thread if there is something new and no save is in progress."""
         self._conclude()
-        new = sum(one.new for one in self._watched.values()) + self._gathered + self._forgotten
+        written = {name: store.written for name, store in self._watched.items()}
+        new = sum(written.values()) - sum(self._written.values()) + self._gathered + self._forgotten
         if self._saving is not None or self._gave_up or not new:
             return
-        watched = {name: _newest(name, one.store) for name, one in self._watched.items()}
-        entries = {**self._contents.entries, **watched}  # also keeps the stores that this run does not use
+        entries = dict(self._contents.entries)  # also keeps the stores that this run does not use
+        for name, store in self._watched.items():
+            store.prune()
+            entries[name] = store.newest(MOST_ENTRIES[name])
         seconds = SAVE_SECONDS if self._stop is None else self._stop.left
         limit = TimeLimit(self._clock, seconds)
         self._saving = _Saving(
             future=_begun(partial(_save, self._place, (self._sharing.prefix, self._run), entries, limit)),
             limit=limit,
-            written={name: one.store.written for name, one in self._watched.items()},
+            written=written,
             new=new,
         )
 
@@ -262,13 +255,7 @@ class CacheSync:
         if failure is None:
             self._saved += saving.new
             self._gathered = self._forgotten = 0
-            for name, written in saving.written.items():
-                self._watched[name].saved = written
-
-
-def _newest(name: str, store: ResultStore) -> Sequence[StoredEntry]:
-    store.prune()
-    return store.newest(MOST_ENTRIES[name])
+            self._written |= saving.written
 
 
 def _fetched_all(places: Sequence[ArchiveBackend], limit: TimeLimit) -> list[ArchiveContents]:
@@ -283,13 +270,6 @@ def _fetched_all(places: Sequence[ArchiveBackend], limit: TimeLimit) -> list[Arc
     if failures and not any(one.count for one in found):
         raise failures[0]
     return found
-
-
-def _beside_first(found: Sequence[ArchiveContents]) -> int:
-    """Return the number of entries that the first backend does not contain."""
-    known = {(store, entry.key) for store, own in found[0].entries.items() for entry in own}
-    others = {(store, entry.key) for one in found[1:] for store, own in one.entries.items() for entry in own}
-    return len(others - known)
 
 
 def _together(found: Sequence[ArchiveContents]) -> ArchiveContents:
