@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from testsmith.process import supervisor
@@ -48,7 +47,7 @@ class App:
     is_action: bool = False
     signals: StopSignals = field(default_factory=StopSignals)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
-    fold_token: str = field(default_factory=lambda: token_hex(16))
+    fold_token: str = field(default_factory=lambda: os.urandom(16).hex())
 
     @classmethod
     def of_process(cls) -> App:

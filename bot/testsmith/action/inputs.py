@@ -120,7 +120,7 @@ class ActionContext:
         sweep: The sweep settings.
         api_key: The model provider's key; None for none.
         archives: Directory set by the input `cache-dir`; None for none.
-        arguments: The other inputs, by their key in `settings.Sources`.
+        arguments: The other inputs, by option key.
         notes: Sentences for the log and the job summary.
         installs_forks: Whether the project is installed, with network access, for pull requests from forks.
     """
