@@ -45,7 +45,6 @@ def main() -> None:
 
 def _run(app: App) -> int:
     """Do the work in a child process and report how it ended, or do here what takes no time."""
-    from testsmith import cli
     from testsmith.process import supervisor
 
     if app.is_action or sys.argv[1:2] in (["suggest"], ["sweep"]):
@@ -53,7 +52,11 @@ def _run(app: App) -> int:
         if ending is not None:
             app.signals.restore()
             return _report(app, ending) if ending.failure else _end_likewise(app, ending)
-    return _run_action(app) if app.is_action else cli.run(sys.argv[1:], app)
+    if app.is_action:
+        return _run_action(app)
+    from testsmith import cli
+
+    return cli.run(sys.argv[1:], app)
 
 
 def _run_action(app: App, perform: Perform | None = None) -> int:
@@ -77,9 +80,9 @@ def _end_likewise(app: App, ending: SupervisedEnding) -> int:
 
 def _report(app: App, ending: SupervisedEnding) -> int:
     """Report why the work failed, because it could not do so itself, and return the exit code."""
-    from testsmith import cli
-
     if not app.is_action:
+        from testsmith import cli
+
         _forget(ending.used)
         return cli.show_failure(sys.argv[1:], app, ending.failure, shows_report=not ending.prints)
     from testsmith.action.outputs import end_fold

@@ -6,7 +6,7 @@ pull request is reviewed, the runner accepts no commands.
 
 from __future__ import annotations
 
-import secrets
+import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
@@ -292,4 +292,4 @@ def _command(task: Work) -> tuple[str, ...]:
 
 def _write_outputs(step: _Step, runner: Runner, values: Mapping[str, str]) -> None:
     if runner.output is not None:
-        step.attempt(partial(append_outputs, runner.output, values, secrets.token_hex(16)), None)
+        step.attempt(partial(append_outputs, runner.output, values, os.urandom(16).hex()), None)
