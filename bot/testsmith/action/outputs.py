@@ -18,11 +18,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TextIO, cast
+from typing import TYPE_CHECKING, TextIO, cast
 
 from testsmith.model import Failure, UsageFailure
 from testsmith.reporting.escaping import visible
-from testsmith.reporting.pull_requests.annotations import Annotation
+
+if TYPE_CHECKING:
+    from testsmith.reporting.pull_requests.annotations import Annotation
 
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 _COMMAND = re.compile(r"^(\s*)::", re.MULTILINE)

@@ -13,7 +13,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from testsmith.action.inputs import (
     SECRETS,
@@ -42,13 +42,9 @@ from testsmith.decode import decode
 from testsmith.events import Nothing, SweepRepository, Work, task_of
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
-from testsmith.reporting.json_contract import render_json
-from testsmith.reporting.phrases import headline
-from testsmith.reporting.pull_requests.annotations import Annotation
-from testsmith.reporting.pull_requests.annotations import annotations_of as proposals_of
-from testsmith.reporting.pull_requests.member_status import account
-from testsmith.reporting.rendering import PREPARING, View, repeated
-from testsmith.reporting.terminal import PlainProgress
+
+if TYPE_CHECKING:
+    from testsmith.reporting.pull_requests.annotations import Annotation
 
 _TITLE = "TestSmith"
 _GRANTING = "The job summary has the review, and the lines of the workflow that grant what is missing."
@@ -84,11 +80,15 @@ class ActionResult:
 
 def about_the_run(level: Level, message: str) -> tuple[Level, Annotation]:
     """Return an annotation on the run as a whole."""
+    from testsmith.reporting.pull_requests.annotations import Annotation
+
     return level, Annotation(title=_TITLE, message=message)
 
 
 def annotations_of(ended: ActionResult) -> Iterator[tuple[Level, Annotation]]:
     """Yield the annotations on the run, and on suggestions that are shown nowhere else."""
+    from testsmith.reporting.pull_requests.annotations import annotations_of as proposals_of
+
     level = Level.ERROR if ended.exit_code else Level.WARNING
     for failure in ended.failures:
         yield about_the_run(level, failure)
@@ -125,6 +125,9 @@ def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "")
 
 def last_lines(reviewed: ReviewResult) -> Iterator[str]:
     """Yield the last sentences of the log."""
+    from testsmith.reporting.phrases import headline
+    from testsmith.reporting.pull_requests.member_status import account
+
     yield from reviewed.notes
     if reviewed.report is not None:
         yield headline(reviewed.report, account(reviewed.report, reviewed.settled).figures)
@@ -236,6 +239,8 @@ def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
 
 def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | None) -> ActionResult:
     """Do the task. Errors become a result, too."""
+    from testsmith.reporting.terminal import PlainProgress
+
     if perform is None:
         from testsmith.action import tasks
 
@@ -266,7 +271,9 @@ def _told(step: _Step, error: Exception) -> str:
 
 def _write(step: _Step, task: Work, context: ActionContext, reviewed: ReviewResult) -> None:
     """Write the last lines of the log, and all files about a review."""
+    from testsmith.reporting.json_contract import render_json
     from testsmith.reporting.pull_requests.job_summary import job_summary
+    from testsmith.reporting.rendering import PREPARING, View, repeated
 
     for sentence in last_lines(reviewed):
         step.say(sentence)
