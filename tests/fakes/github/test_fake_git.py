@@ -132,12 +132,3 @@ def test_comparison__of_two_branches(at: Scene) -> None:
     assert told["merge_base_commit"]["sha"] == at.shop.git.commit(main).parents[0]
     assert [one["filename"] for one in told["files"]] == ["cart.py", "tea.py"]
     assert at.ask("GET", "compare/main...gone").status_code == 404
-
-
-def test_branch__updated_from_its_base(at: Scene) -> None:
-    at.github.commit(at.shop, "main", {"other.py": "other = 1\n"})
-    stale = at.ask("PUT", "pulls/1/update-branch", {"expected_head_sha": "0" * 40})
-    assert stale.status_code == 422
-    assert at.ask("PUT", "pulls/1/update-branch").status_code == 202
-    assert at.pull.head == at.shop.branch("change")
-    assert at.shop.git.is_ancestor(at.shop.branch("main") or "", at.pull.head)

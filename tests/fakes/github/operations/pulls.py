@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from fakes.github.git_store import Person
 from fakes.github.operations.room import Room
 from fakes.github.state import ACTIONS_BOT, Pull, Repository
-from fakes.github.wire import Answer, Asked, Refused, invalid, unprocessable
+from fakes.github.wire import Answer, Asked, Refused, invalid
 
 _SORTS = {"created": "created", "updated": "updated"}
 
@@ -104,31 +103,6 @@ class Pulls(Room):
         repository, pull = self.repository(asked), self.pull(asked)
         files = self.world.files(repository, pull)[: self.world.limits.files]
         return Answer(body=[self.views.file(repository, file, pull.head) for file in files])
-
-    def pulls__update_branch(self, asked: Asked) -> Answer:
-        repository, pull = self.repository(asked), self.pull(asked)
-        if asked.told("expected_head_sha", pull.head) != pull.head:
-            raise unprocessable("expected head sha didn't match current head ref.")
-        if pull.merge_commit is None:
-            raise Refused(422, "merge conflict between base and head", [])
-        base = repository.branch(pull.base_branch) or pull.base
-        if repository.git.is_ancestor(base, pull.head):
-            raise unprocessable("There are no new commits on the base branch.")
-        source = pull.head_repository or repository
-        source.git.run("fetch", "-q", str(repository.git.folder), f"refs/pull/{pull.number}/merge")
-        source.git.set_ref(f"refs/heads/{pull.head_branch}", self._merge(asked, repository, pull, base))
-        self.world.sync()
-        url = self.views.pull_url(repository, pull)
-        return Answer(status=202, body={"message": "Updating pull request branch.", "url": url})
-
-    def _merge(self, asked: Asked, repository: Repository, pull: Pull, base: str) -> str:
-        """Store the merge of the base branch into the head, by who asks for it."""
-        assert pull.merge_commit
-        git, user = repository.git, self.me(asked)
-        email = f"{user.id}+{user.login}@users.noreply.github.com"
-        author = Person(name=user.login, email=email, at=int(self.now))
-        message = f"Merge branch '{pull.base_branch}' into {pull.head_branch}"
-        return git.store_commit(git.commit(pull.merge_commit).tree, (pull.head, base), message, author)
 
 
 def _state(pull: Pull) -> str:
