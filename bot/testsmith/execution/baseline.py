@@ -264,6 +264,6 @@ class WholeSuite:
             files={path: reach for one in parts for path, reach in one.files.items()},
             is_known=bool(parts) and all(one.is_known for one in parts),
             has_branches=bool(parts) and all(one.has_branches for one in parts),
-            failed=frozenset[str]().union(*failed) if parts and len(failed) == len(parts) else None,
+            failed=frozenset[str]().union(*failed) if failed else None,
             notes=tuple(dict.fromkeys(note for one in parts for note in one.notes)),
         )

@@ -112,9 +112,14 @@ async def measure_whole(
         paths: The files, relative to the git root.
         settings: Time limit and other settings.
     """
+    by_language: dict[str, list[str]] = {}
     languages = {member.path: member.language for member in search.members}
+    for path in paths:
+        by_language.setdefault(languages[path], []).append(path)
     parts = [
-        await runner.own_whole([path for path in paths if languages.get(path) == language], settings)
-        for language, runner in runners.items()
+        await runners[language].own_whole(files, settings)
+        if language in runners
+        else WholeSuite(notes=(f"own tests in {language} were not measured",))
+        for language, files in by_language.items()
     ]
     return WholeSuite.of(parts)
