@@ -161,12 +161,7 @@ class Connection:
     ) -> _T:
         """Send one GraphQL mutation; only use within `write`. Raises like `rest`.
 
-        Args:
-            kind: The type of the response.
-            name: The mutation's name.
-            data: Its input.
-            fields: What to select of its result.
-            permission: What it needs, as a workflow grants it.
+        `fields` selects from its result; `permission` is what it needs, as a workflow grants it.
         """
         input_type = f"{name[0].upper()}{name[1:]}Input!"
         document = f"mutation($input: {input_type}) {{ {name}(input: $input) {{ {fields} }} }}"
