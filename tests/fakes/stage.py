@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +29,7 @@ from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import FetchRemote
+from testsmith.languages.language import Language
 from testsmith.languages.registry import languages
 from testsmith.model import (
     Funnel,
@@ -72,6 +73,8 @@ class Stage:
         given: What the runs were given.
         earlier: Tests of earlier runs that the runs find to be looked at.
         failing: The project's own tests that the runs see not to pass; None where they run none.
+        known: The languages that the bot knows.
+        suggest: Makes the suggestions; None for those that need no proof.
     """
 
     github: FakeGitHub
@@ -91,6 +94,8 @@ class Stage:
     earlier: tuple[GeneratedTest, ...] = ()
     failing: frozenset[str] | None = None
     while_proving: Callable[[], object] = lambda: None
+    known: tuple[Language, ...] = field(default_factory=languages)
+    suggest: Callable[[States, RunOptions], Awaitable[Report]] | None = None
 
     def push(self, files: Files, branch: str | None = None) -> str:
         """Push a commit to the pull request's branch, or to another."""
@@ -131,9 +136,9 @@ class Stage:
             tools = ReviewDependencies(
                 forge=forge,
                 open_states=partial(open_states, *places, remote),
-                suggest=self._suggest,
+                suggest=self.suggest or self._suggest,
                 limits=self.limits,
-                languages=languages(),
+                languages=self.known,
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,
             )

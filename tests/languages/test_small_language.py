@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
 from fakes.small_language import CALC, CALC_TOOLCHAIN
+from fakes.stage import stage
 from fakes.sweep_tools import idle_tools
 from fakes.trees import MemoryTree
 from fakes.workspaces import always
@@ -17,13 +17,14 @@ from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
+from testsmith.forge.review_result import PostStatus
 from testsmith.languages.judge import Judge
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.toolchain import Toolchain
 from testsmith.model import Candidate, Change, Label, Origin, Report, Request, SkipStage
-from testsmith.pipeline import suggest
+from testsmith.pipeline import RunOptions, suggest
 from testsmith.settings import (
     CacheSettings,
     ModelSettings,
@@ -60,22 +61,20 @@ def _broken(_order: WorkspaceOrder) -> AbstractAsyncContextManager[TestRunner]:
     raise CannotPrepare("there is no interpreter here.")
 
 
-def _suggested(
-    folder: Path, language: Language = CALC, toolchains: Mapping[str, Toolchain] | None = None
+async def _sandbox(_choice: SandboxChoice, program: Path) -> Sandbox:
+    return await always(ProcessSandbox())(program)
+
+
+async def _suggest(
+    folder: Path, base: str, head: str, language: Language = CALC, given: RunOptions | None = None
 ) -> Report:
-    made = GitRepository.create(folder)
-    base = made.commit({**BASE})
-    head = made.commit({**HEAD})
-
-    async def sandbox(_choice: SandboxChoice, program: Path) -> Sandbox:
-        return await always(ProcessSandbox())(program)
-
+    """Make suggestions for a project in two languages, of which only one can be run."""
     tools = replace(
         idle_tools().run,
         languages=(language, PYTHON),
         model=_Answers(),
-        build_sandbox=sandbox,
-        toolchains=toolchains or {"calc": CALC_TOOLCHAIN, "python": Toolchain(open=_broken)},
+        build_sandbox=_sandbox,
+        toolchains={"calc": CALC_TOOLCHAIN, "python": Toolchain(open=_broken)},
     )
     settings = Settings(
         folder=folder,
@@ -85,7 +84,12 @@ def _suggested(
         cache=CacheSettings(folder=folder.parent / "cache"),
         verification=VerificationSettings(runs=2, repairs=0),
     )
-    return asyncio.run(suggest(settings, tools))
+    return await suggest(settings, tools, given)
+
+
+def _suggested(folder: Path, language: Language = CALC) -> Report:
+    made = GitRepository.create(folder)
+    return asyncio.run(_suggest(folder, made.commit({**BASE}), made.commit({**HEAD}), language))
 
 
 def _reasons(report: Report) -> dict[str | None, tuple[SkipStage, str]]:
@@ -121,3 +125,17 @@ def test_small_language__without_a_judge_or_a_mutator_nothing_is_green(tmp_path:
         assert report.suggestions == ()
         _, reason = _reasons(report)["fees.calc::total"]
         assert "could not be judged" in reason or "with the member taken away" in reason
+
+
+def test_small_language__a_review_proposes_its_tests(tmp_path: Path) -> None:
+    with stage(tmp_path, HEAD, BASE) as site:
+        site.known = (CALC, PYTHON)
+        site.suggest = lambda states, given: _suggest(
+            states.repository.root, states.base, states.head, given=given
+        )
+        assert site.run().delivery is PostStatus.POSTED
+        (comment,) = site.shown()
+        assert "`total`" in comment.body
+        assert "test adds: total(1, 2) == 3" in comment.body
+        (summary,) = site.summaries()
+        assert "there is no interpreter here." in summary.body
