@@ -62,7 +62,12 @@ class Judge:
     """Judges tests of one language. This class judges nothing, so nothing that it is asked about is posted.
 
     A language has to implement `smells`; the other methods have defaults that post less, never more.
+
+    Attributes:
+        temporary_folder: What tests call the folder that they may write to.
     """
+
+    temporary_folder: str = "the temporary folder"
 
     def smells(self, code: str, member: Member) -> Mapping[str, str]:  # noqa: ARG002 - a default
         """Return why test functions are worthless or harmful even if they pass, by function name.

@@ -77,12 +77,11 @@ def _joined(first: Verdict, second: Verdict) -> Verdict:
 
 
 async def _trouble(verdict: Verdict, context: ProofContext) -> str:
-    """Return why green tests do not pass under unittest; empty if they do."""
+    """Return why green tests do not pass under their framework; empty if they do."""
     if verdict.green is None:
         return ""
     code, seconds = verdict.green.candidate.code, context.settings.test_seconds
-    found = await context.runner.trouble_in_framework(code, seconds)
-    return f"does not pass under `python -m unittest`: {found}" if found else ""
+    return await context.runner.trouble_in_framework(code, seconds)
 
 
 def _without_green(verdict: Verdict, reason: str) -> Verdict:

@@ -25,6 +25,7 @@ from testsmith.model import Member
 class PythonJudge(Judge):
     """Judges tests for pytest and unittest."""
 
+    temporary_folder = "tmp_path"
     smells = staticmethod(smells_of)
     calls_not_run = staticmethod(calls_not_run)
     without_rows = staticmethod(without_rows)

@@ -150,7 +150,8 @@ class PythonRunner(TestRunner):
 
     async def trouble_in_framework(self, code: str, seconds: float) -> str:
         """Run a module under unittest; see `TestRunner.trouble_in_framework`."""
-        return await trouble_under_unittest(self.workspace, code, seconds)
+        found = await trouble_under_unittest(self.workspace, code, seconds)
+        return f"does not pass under `python -m unittest`: {found}" if found else ""
 
     async def own_tests(
         self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
