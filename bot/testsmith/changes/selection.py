@@ -35,7 +35,7 @@ class Subjects:
         self, selection: SelectionSettings, languages: Sequence[Language], project: str = ""
     ) -> None:
         self.project = project
-        self._drivers = languages
+        self._languages = languages
         self._inside = f"{project}/" if project else ""
         self._included = compile_globs(selection.include)
         excluded = selection.exclude
@@ -46,7 +46,7 @@ class Subjects:
 
     def language(self, path: str) -> Language | None:
         """Return the language that handles a path."""
-        return language_of(path, self._drivers)
+        return language_of(path, self._languages)
 
     def is_test(self, path: str) -> bool:
         """Return whether a path is a test in its language."""

@@ -273,7 +273,8 @@ def _finding(
     if function.name in smells:
         return replace(cut, reason=smells[function.name])
     if function.left:
-        reason = f"leaves files outside of tmp_path: {', '.join(function.left[:_MOST_NAMED_FILES])}"
+        left = ", ".join(function.left[:_MOST_NAMED_FILES])
+        reason = f"leaves files outside of {judge.temporary_folder}: {left}"
         return replace(cut, reason=judge.first_words(reason))
     return kind if _touches(function, proof, judge) else cut
 
