@@ -49,5 +49,6 @@ async def gather(*works: Coroutine[Any, Any, Any]) -> Any:
         return await asyncio.gather(*tasks)
     finally:
         for task in tasks:
-            task.cancel()
+            if not task.cancelling():  # a second cancellation would interrupt its cleanup
+                task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

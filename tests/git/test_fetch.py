@@ -214,7 +214,9 @@ def test_ensure_commits__criss_cross_merges(at: Scene, job: MakeJob) -> None:
 
 def test_ensure_commits__base_was_merged_into_head(at: Scene, job: MakeJob) -> None:
     pull, _ = long_pull(at, ahead=30, behind=30)
-    assert at.ask("PUT", f"pulls/{pull.number}/update-branch").status_code == 202
+    git = at.shop.git
+    tree, author = git.merged_tree(pull.head, pull.base) or "", git.commit(pull.head).author
+    at.github.push(at.shop, pull.head_branch, git.store_commit(tree, (pull.head, pull.base), "Merge", author))
     made = job(pull)
     repository = made.open()
     assert_states(repository, made.fetch(repository), pull, pull.base)
