@@ -31,7 +31,8 @@ class Measured:
 def run_program(folder: Path, *arguments: str, base: str = "main") -> Measured:
     """Run `testsmith suggest` on a repository and say what it took."""
     program = (sys.executable, "-m", "testsmith", "suggest")
-    command = (*program, "--repo", str(folder), "--base", base, *arguments)
+    against = () if "--all" in arguments else ("--base", base)
+    command = (*program, "--repo", str(folder), *against, *arguments)
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_API_KEY")}
     started = time.perf_counter()
     with (

@@ -244,15 +244,21 @@ def _extended(place: str, extended: object) -> str:
 
 
 def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
-    """Yield the files of modules that a text imports, and the `__init__.py` files of the folders above."""
+    """Yield the files of modules that a text imports, and the `__init__.py` files of the folders above.
+
+    Of an imported package, one file is enough, since ruff only looks whether its folder exists.
+    """
     packages = {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
     ends = tuple(f"/{module.replace('.', '/')}" for module in _imported(code))
+    shown: set[str] = set()
     for place in tree.paths():
         if not place.endswith((".py", ".pyi")) or not {"", ".", ".."}.isdisjoint(place.split("/")):
             continue
         folder, _, name = f"/{place}".rpartition("/")
         module = f"{folder}/{name.partition('.')[0]}"
-        if place in packages or module.endswith(ends) or folder.endswith(ends):
+        is_first = folder not in shown and folder.endswith(ends)
+        if place in packages or module.endswith(ends) or is_first:
+            shown.add(folder)
             yield place
 
 
