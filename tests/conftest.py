@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ NOT_QUICK = (
     "languages/python/explorer",
     "languages/python/running",
     "review",
-    "sweep/test_publish_sweep.py",
+    "test_publish.py",
     "verification/corpus",
     "verification/test_evidence.py",
     "verification/test_mutation.py",
@@ -43,12 +44,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if config.option.markexpr == "quick" and not is_quick(collection_path) else None
 
 
-@pytest.hookimpl(trylast=True)  # after the order was chosen by chance
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of the quick tier, and begin with the slow ones, so that the end waits for none."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Mark the tests of the quick tier, before others choose by marks, and begin with the slow ones.
+
+    So the end of a run waits for none. The order is by chance otherwise.
+    """
     for item in items:
         if is_quick(item.path) and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.quick)
+    yield
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
