@@ -90,12 +90,8 @@ class Clients:
     @property
     def dry_sweep(self) -> SweepDependencies:
         """The clients of a sweep that is only planned: the calls to the model are estimated."""
-        sweep = self.offline.sweep
-        return (
-            sweep
-            if self.settings.provider is ProviderChoice.OFFLINE
-            else replace(sweep, reckon=self.estimate)
-        )
+        estimate = None if self.settings.provider is ProviderChoice.OFFLINE else self.estimate
+        return replace(self.offline.sweep, estimate=estimate)
 
     async def estimate(self, given: RunOptions | None = None) -> Estimate:
         """Estimate the run's model calls with its real packing, prompts, limits and cache."""

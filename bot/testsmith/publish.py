@@ -329,13 +329,14 @@ class _Publisher:
                 for one in order.suggestions
                 if one.test_path in changed or one.member.rpartition("::")[0] in changed
             ]
-            self._order = replace(
-                order, suggestions=tuple(one for one in order.suggestions if one not in left)
-            )
-            self._outdated = tuple(
-                NotPlaced(member=one.member, path=one.test_path, reason=_FILE_CHANGED) for one in left
-            )
-            self._plan_on(order.tree)
+            if left:
+                self._order = replace(
+                    order, suggestions=tuple(one for one in order.suggestions if one not in left)
+                )
+                self._outdated = tuple(
+                    NotPlaced(member=one.member, path=one.test_path, reason=_FILE_CHANGED) for one in left
+                )
+                self._plan_on(order.tree)
         return self.on_own_branch(OwnBranch(name=name, onto=default.name, text=text))
 
     def on_own_branch(self, own: OwnBranch) -> PublishResult:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
-from fakes.small_language import CALC, CALC_TOOLCHAIN
+from fakes.small_language import CALC, CALC_TOOLCHAIN, CalcRunner
 from fakes.stage import stage
 from fakes.sweep_tools import idle_tools
 from fakes.trees import MemoryTree
@@ -125,6 +125,11 @@ def test_small_language__without_a_judge_or_a_mutator_nothing_is_green(tmp_path:
         assert report.suggestions == ()
         _, reason = _reasons(report)["fees.calc::total"]
         assert "could not be judged" in reason or "with the member taken away" in reason
+
+
+def test_small_language__a_form_that_it_cannot_run_is_not_called_passing() -> None:
+    runner = object.__new__(CalcRunner)  # the default needs no workspace
+    assert asyncio.run(runner.trouble_in_framework("total(1) = 2", 1.0)) != ""
 
 
 def test_small_language__a_review_proposes_its_tests(tmp_path: Path) -> None:

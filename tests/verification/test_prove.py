@@ -211,7 +211,7 @@ FAILING_ON_BASE = """
     [
         (
             replace(PYTHON, judge=Judge()),
-            "could not be judged: nothing is known that tells good tests of this language from bad ones",
+            "could not be judged: there is no judge for this language",
         ),
         (replace(PYTHON, mutator=Mutator()), "could not be run with the member taken away"),
     ],

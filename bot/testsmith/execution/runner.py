@@ -89,7 +89,7 @@ class TestRunner(ABC):
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        return ""
+        return "cannot be run under its test framework"
 
     async def own_tests(
         self,

@@ -373,7 +373,7 @@ class Forge(Protocol):
         """Apply one operation to a pull request exactly once.
 
         Raises:
-            HeadMoved: A review was to be created for a commit that is no longer the head.
+            HeadMoved: The commit to review is no longer the head.
         """
         ...
 

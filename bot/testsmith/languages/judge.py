@@ -76,7 +76,7 @@ class Judge:
             CannotParse: `code` is not valid source in this language.
             CannotJudge: Tests of this language cannot be judged.
         """
-        raise CannotJudge("nothing is known that tells good tests of this language from bad ones")
+        raise CannotJudge("there is no judge for this language")
 
     def calls_not_run(
         self,

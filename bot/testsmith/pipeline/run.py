@@ -65,7 +65,7 @@ async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions 
 async def estimate(
     settings: Settings,
     tools: RunDependencies,
-    reckoned: ExpectedCallsReporter,
+    estimated: ExpectedCallsReporter,
     given: RunOptions | None = None,
 ) -> Estimate:
     """Return the model calls that a run would make, without calling the model or running code.
@@ -73,7 +73,7 @@ async def estimate(
     Args:
         settings: The settings of the run.
         tools: The clients; the generator only estimates, and `spending` returns the expected cost.
-        reckoned: Source of the calls that the generator estimated.
+        estimated: Source of the calls that the generator estimated.
         given: Optional inputs that replace parts of the run.
 
     Raises:
@@ -83,7 +83,7 @@ async def estimate(
     run = select(settings, tools, given or RunOptions())
     run.progress.phase("reckoning calls", len(run.requests))
     answers = Answers() if run.clients.model is None else await ask(run, run.clients.model, 1.0)
-    calls = reckoned.expected_calls()
+    calls = estimated.expected_calls()
     left_out = tuple(one for one in answers.skipped.values() if one.stage is SkipStage.BUDGET)
     asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
     known = (*(candidate.member for candidate in answers.candidates), *answers.skipped)

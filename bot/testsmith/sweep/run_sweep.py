@@ -43,14 +43,14 @@ class SweepDependencies:
         why_not: Returns why a member must not be selected, for example because an open pull request has its
             tests; empty if it may be.
         tried: Store of unsuccessful attempts.
-        reckon: Estimates the model usage of a run; None if no estimate is wanted.
+        estimate: Estimates the model usage of a run; None if no estimate is wanted.
     """
 
     run: pipeline.RunDependencies
     repository: Repository | None = None
     why_not: Callable[[Member], str] = lambda _: ""
     tried: TriedStore = field(default_factory=NothingTried)
-    reckon: Callable[[pipeline.RunOptions], Awaitable[Estimate]] | None = None
+    estimate: Callable[[pipeline.RunOptions], Awaitable[Estimate]] | None = None
 
 
 async def sweep(
@@ -98,10 +98,10 @@ async def plan(settings: Settings, tools: SweepDependencies) -> SweepPlan:
 
 async def _planned_alone(settings: Settings, tools: SweepDependencies, ground: SweepWorkspace) -> SweepPlan:
     swept, _ = await planned(_plan_order(settings, tools, ground))
-    if tools.reckon is None:
+    if tools.estimate is None:
         return swept
     given = pipeline.RunOptions(repository=ground.repository, search=ground.narrowed(swept.taken))
-    return replace(swept, estimate=await tools.reckon(given))
+    return replace(swept, estimate=await tools.estimate(given))
 
 
 async def prove(settings: Settings, tools: SweepDependencies, members: Sequence[str]) -> Report:

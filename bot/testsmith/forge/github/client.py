@@ -56,7 +56,7 @@ class GitHub(BranchWriter):
         """Apply one operation to a pull request exactly once.
 
         Raises:
-            HeadMoved: A review was to be created for a commit that is no longer the head.
+            HeadMoved: The commit to review is no longer the head.
         """
         match operation:
             case CreateReview():

@@ -260,7 +260,7 @@ class RepositoryReader:
 
     def login(self) -> str:
         """Return the login of the account that the token belongs to. GraphQL has it in the form of REST."""
-        return self._hub.query(_Viewer, "look up whom the token speaks for", "{ viewer { login } }").login
+        return self._hub.query(_Viewer, "look up the token's account", "{ viewer { login } }").login
 
     def role(self, login: str) -> Role:
         """Return a user's role in the repository. Deleted accounts and non-users have none."""
