@@ -125,7 +125,9 @@ class Clients:
         provider = build_provider(settings.model, self._meter, budget=settings.budget)
         self.stack.push_async_callback(provider.aclose)
         store = self._kept(RESULTS, FILE_NAME)
-        return self._cached(ModelGenerator(provider, settings.model), store, settled=self.cache.save_soon)
+        tests = {language.name: language.tests for language in languages()}
+        generator = ModelGenerator(provider, settings.model, tests)
+        return self._cached(generator, store, settled=self.cache.save_soon)
 
     def _cached(
         self, generator: TestGenerator, store: ResultStore, settled: Callable[[], None] = lambda: None

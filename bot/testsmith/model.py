@@ -222,6 +222,7 @@ class Request:
         normalised_source: The member's source normalized by syntax tree: independent of comments, formatting
             and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.
+        test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
         repair: Errors to fix if this is a repeated request; None for the first request.
     """
 
@@ -233,6 +234,7 @@ class Request:
     conventions: str = ""
     normalised_source: str = ""
     context: Context = field(default_factory=Context)
+    test_text: str = ""
     repair: Repair | None = None
 
 
@@ -261,12 +263,15 @@ class Candidate:
         code: The test module's source.
         origin: Kind of generator that produced it.
         sayings: Descriptions of its test functions, most informative first; may be empty.
+        edited: Text of the whole test file if the generator edited `Request.test_text`; `code` then has the
+            tests that it added or extended. Empty if it did not.
     """
 
     member: str
     code: str
     origin: Origin
     sayings: tuple[TestDescription, ...] = ()
+    edited: str = ""
 
     def summary(self, tests: Collection[str]) -> str:
         """Return one sentence on what these test functions show, or an empty string."""

@@ -35,6 +35,7 @@ SKIPPED = {"schema": 1, "kind": "skipped", "stage": "generation", "reason": "Too
     "result",
     [
         Candidate(member=MEMBER.id, code="def test_ä(): ...\n", origin=Origin.MODEL),
+        Candidate(member=MEMBER.id, code="def test_a(): ...\n", origin=Origin.MODEL, edited="import shop\n"),
         Skipped(
             path=MEMBER.path,
             member=MEMBER.id,

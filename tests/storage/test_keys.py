@@ -74,6 +74,7 @@ def with_member(**changes: object) -> Request:
         replace(PARTS, identity=replace(IDENTITY, max_output_tokens=4096)),
         replace(PARTS, identity=replace(IDENTITY, prompt_version="2")),
         replace(PARTS, repair="1f"),
+        replace(PARTS, test_file="1f"),
     ],
 )
 def test_result_key__every_part_counts(other: KeyParts) -> None:

@@ -105,6 +105,31 @@ class TestFiles(ABC):
             return code
         raise CannotPlace("tests cannot be added to an existing file of this language")
 
+    def edited_tests(self, before: str, after: str) -> str:  # noqa: ARG002 - a default
+        """Return the tests that an edit of a test file adds or extends, as a module of their own.
+
+        Of a table of cases that was extended, the module has only the new rows. By default, no edit is read.
+
+        Raises:
+            CannotPlace: The edit adds no tests, or changes anything else than tests, tables and imports.
+        """
+        raise CannotPlace("test files of this language cannot be edited")
+
+    def joined_edit(self, before: str, after: str, code: str) -> str:  # noqa: ARG002 - a default
+        """Return an edited test file whose added and extended tests are as in `code`.
+
+        Tests and rows that `code` does not have are put back as they were before the edit.
+
+        Args:
+            before: Text of the file before the edit.
+            after: Its text after the edit.
+            code: The module that `edited_tests` returned, reduced and changed since.
+
+        Raises:
+            CannotPlace: A test of the module is not in the edited file, or uses names that are not.
+        """
+        raise CannotPlace("test files of this language cannot be edited")
+
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests, their marks and the imports that only they used."""
         return self.keep_tests(text, [name for name in self.test_functions(text) if name not in names])

@@ -65,6 +65,7 @@ class KeyParts:
         conventions: The conventions that apply.
         identity: The model settings.
         repair: Digest of the repair request, see `repair_digest`; empty for a first request.
+        test_file: Digest of the test file that may be edited, which is part of the answer; empty for none.
     """
 
     language: str
@@ -77,6 +78,7 @@ class KeyParts:
     conventions: str
     identity: ModelIdentity
     repair: str = ""
+    test_file: str = ""
 
     @classmethod
     def of(cls, request: Request, identity: ModelIdentity) -> KeyParts:
@@ -92,6 +94,7 @@ class KeyParts:
             conventions=request.conventions,
             identity=identity,
             repair="" if request.repair is None else repair_digest(request.repair),
+            test_file=canonical_digest(request.test_text) if request.test_text else "",
         )
 
 
@@ -106,8 +109,9 @@ def result_key(parts: KeyParts) -> str:
     """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {"schema": KEY_SCHEMA, "dependencies": sorted(parts.dependencies)}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
-    if not parts.repair:
-        del named["repair"]  # keeps the keys of first requests from before repairs existed
+    for name in ("repair", "test_file"):
+        if not named[name]:
+            del named[name]  # keeps the keys from before these existed
     return canonical_digest(named)
 
 

@@ -43,6 +43,7 @@ class _StoredCandidate:
     schema: Literal[1]
     kind: Literal["candidate"]
     code: _Text
+    edited: Annotated[str, Matches(re.compile(r"[^\0]*"))] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,8 @@ def encode_result(result: Result) -> dict[str, object]:
     A `Skipped` is only worth storing if it is permanent, and is read back as such.
     """
     if isinstance(result, Candidate):
-        return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code}
+        edited = {"edited": result.edited} if result.edited else {}
+        return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code, **edited}
     reason = result.reason[:MAX_REASON_CHARACTERS]
     return {"schema": VALUE_SCHEMA, "kind": "skipped", "stage": result.stage.value, "reason": reason}
 
@@ -85,7 +87,7 @@ def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
     except Malformed:
         return None
     if isinstance(stored, _StoredCandidate):
-        return Candidate(member=member.id, code=stored.code, origin=Origin.MODEL)
+        return Candidate(member=member.id, code=stored.code, origin=Origin.MODEL, edited=stored.edited)
     return Skipped(
         path=member.path,
         member=member.id,

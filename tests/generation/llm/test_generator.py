@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -28,6 +29,7 @@ from fakes.streams import read_all
 from testsmith.generation.interface import BatchTestGenerator, ObservingGenerator, TestGenerator
 from testsmith.generation.llm.generator import ModelGenerator, model_identity
 from testsmith.generation.llm.prompts import PROMPT_VERSION
+from testsmith.languages.python.language import PYTHON
 from testsmith.llm.interface import (
     CompletionRequest,
     ContentFiltered,
@@ -369,3 +371,77 @@ def test_observe_with__nothing_is_run_where_nothing_may_be_shown() -> None:
     assert observer.asked == []
     assert "Observed" not in provider.requests[0].user_prompt
     assert isinstance(generator, ObservingGenerator)
+
+
+TEST_FILE = "from shop.cart import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
+ROOMY = "@@\n     assert add(1, 2) == 3\n+\n+\n+def test_add__nothing():\n+    assert add(0, 0) == 0\n"
+MODULE = "from shop.cart import add\n\n\ndef test_add__nothing():\n    assert add(0, 0) == 0\n"
+EDITED = TEST_FILE + MODULE.removeprefix("from shop.cart import add\n")
+
+
+def ask_for_edit(
+    *texts: str, test_text: str = TEST_FILE
+) -> tuple[list[Result], FakeProvider, tuple[str, ...]]:
+    """What comes of answers with these texts, call by call, to a request with a test file."""
+    left = iter(texts)
+    provider = FakeProvider(answer=lambda _body: next(left))
+    generator = ModelGenerator(provider, SETTINGS, {"python": PYTHON.tests})
+    request = replace(make_request(), test_text=test_text)
+    results, _ = asyncio.run(read_all(generator.generate_batch([request])))
+    return results, provider, generator.notes()
+
+
+def entry(**parts: str) -> str:
+    return json.dumps({"tests": [{"name": "src/shop/cart.py::add", **parts}]})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        entry(code="", patch=ROOMY),
+        entry(patch=f"--- a/other.py\n+++ b/other.py\n{ROOMY}"),
+        entry(code=ROOMY, patch=""),
+        entry(code="def test_it():\n    assert True\n", patch=ROOMY),
+        f"### test: src/shop/cart.py::add\n\n```diff\n{ROOMY}```\n",
+        f"Here it is.\n\n```diff\n{ROOMY}```\n",
+    ],
+    ids=["patch", "other path", "as code", "both", "section", "only block"],
+)
+def test_edit__is_applied_and_its_tests_are_the_candidate(answer: str) -> None:
+    results, provider, _ = ask_for_edit(answer)
+    assert results == [
+        Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL, edited=EDITED)
+    ]
+    assert "- test file: tests/test_cart.py\n" in provider.requests[0].user_prompt
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        ROOMY.replace("== 3", "== 4"),
+        "@@\n-    assert add(1, 2) == 3\n+    assert add(1, 2) == 4\n",
+        "@@\n     assert add(1, 2) == 3\n+    assert (\n",
+    ],
+    ids=["does not fit", "adds no tests", "breaks the file"],
+)
+def test_edit__that_is_of_no_use_is_asked_again_for_code(patch: str) -> None:
+    results, provider, notes = ask_for_edit(entry(code="", patch=patch), entry(code=MODULE, patch=""))
+    assert results == [Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL)]
+    again = provider.requests[1].user_prompt
+    assert "- test file:" not in again
+    assert "a complete module in `code` and no `patch`" in again
+    assert notes == ("ignored entries of the model's answers: 1 with a diff that does not fit",)
+
+
+def test_edit__that_does_not_fit_leaves_the_code_of_the_same_entry() -> None:
+    results, provider, _ = ask_for_edit(entry(code=MODULE, patch=ROOMY.replace("== 3", "== 4")))
+    assert results == [Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL)]
+    assert len(provider.requests) == 1
+
+
+def test_edit__of_a_file_that_was_not_shown_is_no_answer() -> None:
+    results, provider, _ = ask_for_edit(*[entry(code="", patch=ROOMY)] * 3, test_text="")
+    assert len(provider.requests) == 3
+    assert list(reasons(results).values()) == [
+        "the model's answers held no usable test for it, asked 3 times"
+    ]

@@ -1,8 +1,9 @@
-"""Parse model answers into test modules by member, and decide on follow-up calls.
+"""Parse model answers into test modules or edits by member, and decide on follow-up calls.
 
 Accepts any text. Three formats are supported, and the first that answers a member is used: JSON, optionally
 in a fence or prose, of which complete entries count even if the rest is truncated or invalid; sections after
 a line `### test: <member id>` or `=== <member id> ===`; and, for a single member, the only fenced block.
+A unified diff is an edit of the test file that was shown, wherever it is.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from testsmith.faults import skipped_by_fault
@@ -45,8 +46,8 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
             "type": "array",
             "items": {
                 "type": "object",
-                "properties": {"name": {"type": "string"}, "code": {"type": "string"}},
-                "required": ["name", "code"],
+                "properties": {key: {"type": "string"} for key in ("name", "code", "patch")},
+                "required": ["name", "code", "patch"],
                 "additionalProperties": False,
             },
         }
@@ -56,7 +57,8 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
 }
 """JSON Schema of the first format; the same for all calls because endpoints prepare each schema once."""
 
-_START = re.compile(r'\{\s*"(?:tests|name|code)"\s*:')
+_START = re.compile(r'\{\s*"(?:tests|name|code|patch)"\s*:')
+_DIFF = re.compile(r"^@@ |^--- .*\n\+\+\+ |^@@$", re.MULTILINE)
 _FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")
 _DECODER = json.JSONDecoder(strict=False)
 """Not strict, because models write literal line breaks in strings."""
@@ -68,25 +70,32 @@ class ParsedAnswer:
 
     Attributes:
         codes: Test modules by member id, each ending with a line break.
+        patches: Unified diffs of the test file that was shown, by member id.
+        edited: Test files with the diffs applied, by member id; `codes` then has the tests they add.
         repeated: Entries ignored because their member was already answered.
         unknown: Entries that match no member, or several.
-        unusable: Entries whose code is empty, too long or not text.
+        unusable: Entries whose code and diff are empty, too long or not text.
+        misfits: Diffs that could not be applied.
         readable: Whether the answer is in a supported format, even if it contains no tests.
     """
 
     codes: Mapping[str, str]
+    patches: Mapping[str, str] = field(default_factory=dict)
+    edited: Mapping[str, str] = field(default_factory=dict)
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
+    misfits: int = 0
     readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """An unvalidated entry: a name and code."""
+    """An unvalidated entry: a name, and code or a diff."""
 
     name: object
     code: object
+    patch: object = None
 
 
 def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) -> ParsedAnswer:
@@ -100,28 +109,32 @@ def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) 
     text = text[:MAX_ANSWER_CHARACTERS]
     lines = text.replace("\r\n", "\n").split("\n")
     from_json = _matched(_json_entries(text), members)
-    if from_json.codes:
+    if from_json.codes or from_json.patches:
         return from_json
     from_sections = _matched(_sections(lines, is_cut=is_cut) or _only_block(lines, members), members)
-    return from_sections if from_sections.codes or not from_json.readable else from_json
+    is_better = from_sections.codes or from_sections.patches or not from_json.readable
+    return from_sections if is_better else from_json
 
 
 def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> ParsedAnswer:
     names = _names(members)
     codes: dict[str, str] = {}
+    patches: dict[str, str] = {}
     repeated = unknown = unusable = 0
     for entry in entries or ():
         member = names.get(_bare(entry.name))
         if member is None:
             unknown += 1
-        elif member in codes:
+        elif member in codes or member in patches:
             repeated += 1
-        elif (code := _module(entry.code)) is None:
-            unusable += 1
         else:
-            codes[member] = code
+            texts = [text for part in (entry.patch, entry.code) if (text := _module(part)) is not None]
+            unusable += not texts
+            for text in reversed(texts):
+                (patches if _DIFF.search(text) else codes)[member] = text
     return ParsedAnswer(
         codes=codes,
+        patches=patches,
         repeated=repeated,
         unknown=unknown,
         unusable=unusable,
@@ -182,7 +195,11 @@ def _listed(value: dict[str, object]) -> list[_Entry]:
     if isinstance(tests, dict):
         return [_Entry(name, code) for name, code in tests.items()]
     items = tests if isinstance(tests, list) else []
-    return [_Entry(item.get("name"), item.get("code")) for item in items if isinstance(item, dict)]
+    return [
+        _Entry(item.get("name"), item.get("code"), item.get("patch"))
+        for item in items
+        if isinstance(item, dict)
+    ]
 
 
 def _sections(lines: Iterable[str], *, is_cut: bool) -> list[_Entry] | None:
@@ -285,7 +302,12 @@ def after_answer(
 ) -> CallOutcome:
     """Return the outcome of an answer, given its parsed content and finish reason."""
     results = tuple(
-        Candidate(member=request.member.id, code=answer.codes[request.member.id], origin=Origin.MODEL)
+        Candidate(
+            member=request.member.id,
+            code=answer.codes[request.member.id],
+            origin=Origin.MODEL,
+            edited=answer.edited.get(request.member.id, ""),
+        )
         for request in batch.requests
         if request.member.id in answer.codes
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.generation.interface import Observer, skipped
@@ -19,7 +20,10 @@ from testsmith.generation.llm.answers import (
 )
 from testsmith.generation.llm.context import with_observations
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
+from testsmith.generation.llm.patches import CannotApply, apply_patch
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotPlace, TestFiles
 from testsmith.llm.budget import Budget
 from testsmith.llm.interface import (
     CompletionRequest,
@@ -35,6 +39,9 @@ from testsmith.llm.profiles import profile_of
 from testsmith.model import ExpectedCall, Request, Result
 from testsmith.settings import ModelSettings
 from testsmith.storage.keys import ModelIdentity
+
+NO_EDITS: Mapping[str, TestFiles] = MappingProxyType({})
+"""For languages whose test files cannot be edited."""
 
 
 def model_identity(settings: ModelSettings) -> ModelIdentity:
@@ -55,11 +62,12 @@ def model_identity(settings: ModelSettings) -> ModelIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IgnoredEntries:
-    """Counts of unusable answer entries: repeated, for unknown members, or without code."""
+    """Counts of unusable answer entries: repeated, for unknown members, without code, or misfitting edits."""
 
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
+    misfits: int = 0
 
     def with_answer(self, answer: ParsedAnswer) -> IgnoredEntries:
         """Return the counts with those of another answer added."""
@@ -67,6 +75,7 @@ class IgnoredEntries:
             repeated=self.repeated + answer.repeated,
             unknown=self.unknown + answer.unknown,
             unusable=self.unusable + answer.unusable,
+            misfits=self.misfits + answer.misfits,
         )
 
     def note(self) -> str:
@@ -75,6 +84,7 @@ class IgnoredEntries:
             "for members that were answered already": self.repeated,
             "for members that were not asked for": self.unknown,
             "without usable code": self.unusable,
+            "with a diff that does not fit": self.misfits,
         }
         data = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
         return data and f"ignored entries of the model's answers: {data}"
@@ -87,8 +97,18 @@ class ModelGenerator:
     call completes. Closing the stream cancels the calls.
     """
 
-    def __init__(self, provider: Provider, settings: ModelSettings) -> None:
+    def __init__(
+        self, provider: Provider, settings: ModelSettings, tests: Mapping[str, TestFiles] = NO_EDITS
+    ) -> None:
+        """Start without calls.
+
+        Args:
+            provider: Completes the prompts.
+            settings: Model settings.
+            tests: What reads edited test files, by language.
+        """
         self._provider = provider
+        self._tests = tests
         self._settings = settings
         self._limits = limits_of(settings)
         self._prompts = Prompts()
@@ -158,10 +178,30 @@ class ModelGenerator:
         members = [request.member for request in batch.requests]
         try:
             answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
+            answer = _with_edits(answer, batch, self._tests)
         except Exception as error:  # noqa: BLE001 - a model's answer must not cost more than one member
             return after_fault(batch, error, self._limits)
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response, self._limits)
+
+
+def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, TestFiles]) -> ParsedAnswer:
+    """Return an answer with the tests of its edits; a member whose edit does not fit keeps its other code."""
+    codes, edited, misfits = dict(answer.codes), dict[str, str](), 0
+    for request in batch.requests:
+        member, tests = request.member.id, languages.get(request.member.language)
+        patch = answer.patches.get(member)
+        if patch is None:
+            continue
+        if tests is None or not request.test_text:
+            misfits += 1
+            continue
+        try:
+            text = apply_patch(request.test_text, patch)
+            codes[member], edited[member] = tests.edited_tests(request.test_text, text), text
+        except (CannotApply, CannotParse, CannotPlace):
+            misfits += 1
+    return replace(answer, codes=codes, edited=edited, misfits=misfits)
 
 
 def limits_of(settings: ModelSettings) -> BatchLimits:

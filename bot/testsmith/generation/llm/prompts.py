@@ -20,7 +20,7 @@ from testsmith.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 5
+PROMPT_VERSION = 6
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _BACKTICKS = re.compile("`{3,}")
@@ -37,7 +37,8 @@ def shown(text: str) -> str:
 class _MemberBlock:
     """A member in a user prompt.
 
-    `within` is the member of the same call whose source contains this one, or empty. Observations are empty
+    `within` is the member of the same call whose source contains this one, or empty. `test_file` is the path
+    of a test file to edit, or empty, as when an earlier edit did not fit. Observations are empty
     if there are none; the last two fields are empty unless tests are repaired.
     """
 
@@ -45,6 +46,7 @@ class _MemberBlock:
     plain_name: str
     kind: str
     import_line: str
+    test_file: str
     reason: str
     source: str
     within: str
@@ -92,7 +94,13 @@ class Prompts:
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
         sources = CallSources([request.member for request in batch.requests])
         members = [
-            _block(request, context, sources, observed.get(request.member.id, ()))
+            _block(
+                request,
+                context,
+                sources,
+                observed.get(request.member.id, ()),
+                asked_again=batch.asked_again,
+            )
             for request in batch.requests
         ]
         return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
@@ -124,16 +132,23 @@ def _template(name: str, *, mends: bool) -> str:
 
 
 def _block(
-    request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str]
+    request: Request,
+    context: SharedContext,
+    sources: CallSources,
+    observed: Iterable[str],
+    *,
+    asked_again: int,
 ) -> _MemberBlock:
     member, repair = request.member, request.repair
     holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
+    is_editable = bool(request.test_text) and not asked_again and repair is None
     return _MemberBlock(
         id=shown(member.id),
         plain_name=shown(member.plain_name),
         kind=kind,
         import_line=shown(request.import_line),
+        test_file=shown(request.test_path) if is_editable else "",
         reason=_reason(member),
         source=member.source.strip("\n"),
         within="" if holder is None else shown(holder.id),

@@ -10,7 +10,7 @@ from testsmith.languages.python.judge.documentation.doc_contract import returns_
 from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.source import context, coverable, members
-from testsmith.languages.python.test_files import marking, merging, test_modules, test_paths
+from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.support_files import support_files
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
@@ -69,6 +69,8 @@ class PythonTests(RuffFormatter, TestFiles):
     test_functions = staticmethod(test_modules.test_functions)
     keep_tests = staticmethod(test_modules.keep_tests)
     place = staticmethod(merging.place)
+    edited_tests = staticmethod(file_edits.edited_tests)
+    joined_edit = staticmethod(file_edits.joined_edit)
     mark = staticmethod(marking.marked)
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)

@@ -1,0 +1,311 @@
+"""Apply a unified diff that a model wrote to the text of one file.
+
+Models get line numbers, counts, blank lines and indentation wrong, and leave out or make up lines at the
+edges of a hunk. So hunks are found by their text, with as little tolerance as is needed, and refused if they
+fit in several places. Libraries that apply diffs (`whatthepatch`, `git apply`, `patch`) go by line numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product, takewhile
+
+MAX_FILE_CHARACTERS = 1024**2
+"""Maximum length of a file that is edited."""
+
+MAX_HUNKS = 50
+"""Maximum number of hunks in a diff."""
+
+_MOST_SKIPPED = 5
+"""Maximum number of consecutive lines of the file that a hunk may leave out between its own."""
+
+_MOST_DROPPED = 6
+"""Maximum number of lines at the edges of a hunk that may be missing from the file."""
+
+_MOST_STEPS = 2_000_000
+"""Maximum number of lines that are compared for one diff."""
+
+_HUNK = re.compile(r"@@ -(\d+)")
+_FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[\w+-]*\s*")
+_HEADERS = ("diff --git ", "index ", "new file mode ", "deleted file mode ", "similarity index ")
+_FILES = ("--- ", "+++ ")
+
+
+class CannotApply(ValueError):
+    """A diff does not fit a file, or fits in several places. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of a hunk: its sign (space, `-` or `+`) and its text."""
+
+    sign: str
+    text: str
+
+    @property
+    def is_anchor(self) -> bool:
+        """Whether the line has to be in the file. Blank lines do not count."""
+        return self.sign != "+" and bool(self.text.strip())
+
+
+@dataclass(slots=True)
+class _Hunk:
+    """Consecutive lines of a diff, and the line of the file at which they claim to begin (0: unknown)."""
+
+    first: int = 0
+    lines: list[_Line] = field(default_factory=list)
+
+    @property
+    def changes(self) -> bool:
+        return any(line.sign != " " for line in self.lines)
+
+
+def apply_patch(text: str, patch: str) -> str:
+    """Return the text of a file with a unified diff applied.
+
+    The paths in the diff are ignored. Line ends stay as they are in the file.
+
+    Raises:
+        CannotApply: The diff has no hunks, is about several files, does not fit, or fits in several places.
+    """
+    if len(text) > MAX_FILE_CHARACTERS:
+        raise CannotApply("the file is too long to be edited")
+    ending = "\r\n" if "\r\n" in text else "\n"
+    lines = text.replace("\r\n", "\n").split("\n")
+    hunks = [hunk for hunk in _hunks(patch.replace("\r\n", "\n").split("\n")) if hunk.changes]
+    if not hunks:
+        raise CannotApply("it has no lines that begin with + or -")
+    if len(hunks) > MAX_HUNKS:
+        raise CannotApply(f"it has more than {MAX_HUNKS} hunks")
+    work = _Work()
+    after = 0
+    for number, hunk in enumerate(hunks, start=1):
+        found = _applied(lines, hunk, after, work)
+        if found is None:
+            raise CannotApply(f"hunk {number} does not fit the file")
+        lines, after = found
+    return ending.join(lines)
+
+
+def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
+    """Yield the hunks of a diff; text without `@@` is one hunk."""
+    hunk, named = _Hunk(), set[str]()
+    for index, line in enumerate(lines):
+        following = lines[index + 1] if index + 1 < len(lines) else ""
+        if line.startswith("+++ ") and index and lines[index - 1].startswith("--- "):
+            named.add(line)
+        if len(named) > 1:
+            raise CannotApply("it is about several files")
+        if line.startswith("@@"):
+            yield hunk
+            start = _HUNK.match(line)
+            hunk = _Hunk(first=int(start[1]) if start else 0)
+        elif not _is_header(line, following, hunk):
+            hunk.lines.append(_line(line))
+    while hunk.lines and hunk.lines[-1] == _Line(" ", ""):
+        hunk.lines.pop()
+    yield hunk
+
+
+def _is_header(line: str, following: str, hunk: _Hunk) -> bool:
+    """Return whether a line belongs to no hunk."""
+    if line.startswith("--- ") and following.startswith("+++ "):
+        return True
+    is_first = not hunk.lines
+    return (
+        line.startswith((*_HEADERS, "\\ "))
+        or (is_first and line.startswith(_FILES))
+        or (is_first and not line.strip())
+        or bool(_FENCE.fullmatch(line))
+    )
+
+
+def _line(line: str) -> _Line:
+    """Return a line of a hunk; one without a sign is context whose first blank was lost."""
+    sign = line[:1]
+    return _Line(sign, line[1:]) if sign and sign in " +-" else _Line(" ", line)
+
+
+@dataclass(slots=True)
+class _Work:
+    """Counts the lines that are compared, to bound the work for a hostile diff."""
+
+    steps: int = 0
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps > _MOST_STEPS:
+            raise CannotApply("it takes too long to find its place")
+
+
+def _applied(lines: Sequence[str], hunk: _Hunk, after: int, work: _Work) -> tuple[list[str], int] | None:
+    """Return the file with a hunk applied and the line after it, or None if it does not fit.
+
+    The strictest way in which the hunk fits counts: as it is, with the signs of its context lost,
+    with another indentation; then with lines left out. Later hunks come after earlier ones if they can.
+    """
+    if not any(line.is_anchor for line in hunk.lines):
+        return _appended(lines, hunk)
+    without_signs = [
+        _Line(line.sign, line.text if line.sign != " " else f" {line.text}") for line in hunk.lines
+    ]
+    readings = ((hunk.lines, _is_same), (without_signs, _is_same), (hunk.lines, _is_same_but_for_indentation))
+    for skipped, (read, same) in product((0, _MOST_SKIPPED), readings):
+        for smaller in _smaller(read):
+            found = list(_places(lines, smaller, same, skipped, work))
+            later = [each for each in found if each.start >= after] or found
+            if later:
+                chosen = _only(later, hunk.first)
+                return chosen.text, chosen.end
+    return None
+
+
+def _appended(lines: Sequence[str], hunk: _Hunk) -> tuple[list[str], int]:
+    """Return the file with a hunk without context at its end, if it is code of the top level."""
+    added = [line.text for line in hunk.lines if line.sign == "+"]
+    first = next((line for line in added if line.strip()), "")
+    if not first or first[0].isspace():
+        raise CannotApply("a hunk has no lines to find its place by")
+    kept = list(lines)
+    while kept and not kept[-1].strip():
+        kept.pop()
+    text = [*kept, "", "", *_without_blank_edges(added), ""]
+    return text, len(text)
+
+
+def _without_blank_edges(lines: Sequence[str]) -> Sequence[str]:
+    leading = len(list(takewhile(lambda line: not line.strip(), lines)))
+    trailing = len(list(takewhile(lambda line: not line.strip(), reversed(lines))))
+    return lines[leading : len(lines) - trailing]
+
+
+def _smaller(hunk: Sequence[_Line]) -> Iterator[Sequence[_Line]]:
+    """Yield a hunk's lines, then the lines without more and more of the context at its edges."""
+    edges = [_edge(hunk), _edge(hunk[::-1])]
+    for dropped in range(_MOST_DROPPED + 1):
+        for above in range(dropped + 1):
+            below = dropped - above
+            if above > edges[0] or below > edges[1]:
+                continue
+            lines = _without_context(_without_context(hunk, above)[::-1], below)[::-1]
+            if any(line.is_anchor for line in lines):
+                yield lines
+
+
+def _edge(lines: Sequence[_Line]) -> int:
+    return sum(line.is_anchor for line in takewhile(lambda line: line.sign == " ", lines))
+
+
+def _without_context(lines: Sequence[_Line], count: int) -> Sequence[_Line]:
+    """Return the lines without this many lines of leading context that are not blank."""
+    start = 0
+    while count:
+        count -= lines[start].is_anchor
+        start += 1
+    return lines[start:]
+
+
+_Same = Callable[[str, str], bool]
+
+
+def _is_same(line: str, other: str) -> bool:
+    return line.rstrip() == other.rstrip()
+
+
+def _is_same_but_for_indentation(line: str, other: str) -> bool:
+    return line.strip() == other.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A place where a hunk fits: the text with it applied, its first line, and the line after it."""
+
+    text: list[str]
+    start: int
+    end: int
+
+
+def _only(places: Sequence[_Place], claimed: int) -> _Place:
+    """Return the only place; of several, the one that the diff names."""
+    named = [place for place in places if place.start + 1 == claimed]
+    if len(places) == 1 or not named:
+        if len({"\n".join(place.text) for place in places}) > 1:
+            raise CannotApply("a hunk fits in several places")
+        return places[0]
+    return named[0]
+
+
+def _places(
+    lines: Sequence[str], hunk: Sequence[_Line], same: _Same, skipped: int, work: _Work
+) -> Iterator[_Place]:
+    anchor = next(line for line in hunk if line.is_anchor)
+    for start, line in enumerate(lines):
+        work.step()
+        if same(line, anchor.text):
+            place = _placed(lines, hunk, start, same, skipped, work)
+            if place is not None:
+                yield place
+
+
+def _placed(  # noqa: PLR0913, PLR0917 - one step of a search
+    lines: Sequence[str], hunk: Sequence[_Line], start: int, same: _Same, skipped: int, work: _Work
+) -> _Place | None:
+    """Return the file with a hunk applied whose first anchor is the line at `start`, or None."""
+    output: list[str | _Line] = list(lines[:start])
+    at = start
+    shifts: set[int] = set()
+    for index, line in enumerate(hunk):
+        if line.sign == "+":
+            if at > start and _brings_its_blank_lines(hunk, index):
+                blank = list(takewhile(lambda each: not each.strip(), lines[at:]))
+                output += blank
+                at += len(blank)
+            output.append(line)
+        elif line.is_anchor:
+            found = _next(lines, at, line.text, same, 0 if at == start else skipped, work)
+            if found is None:
+                return None
+            shifts.add(_indentation(lines[found]) - _indentation(line.text))
+            output += lines[at : found + (line.sign == " ")]
+            at = found + 1
+        elif start < at < len(lines) and not lines[at].strip():
+            output += lines[at : at + (line.sign == " ")]
+            at += 1
+    [shift, *others] = shifts
+    text = [each if isinstance(each, str) else _shifted(each.text, shift) for each in output]
+    complete = [line for line in text if line is not None]
+    return None if others or len(complete) < len(text) else _Place([*complete, *lines[at:]], start, at)
+
+
+def _brings_its_blank_lines(hunk: Sequence[_Line], index: int) -> bool:
+    """Return whether added lines begin here that end in a blank line, and so come after the file's own."""
+    added = list(takewhile(lambda line: line.sign == "+", hunk[index:]))
+    return hunk[index - 1].sign != "+" and not added[-1].text.strip()
+
+
+def _next(  # noqa: PLR0913, PLR0917 - one step of a search
+    lines: Sequence[str], at: int, wanted: str, same: _Same, skipped: int, work: _Work
+) -> int | None:
+    """Return the index of the next line that is the same, after blank and a few other lines."""
+    while at < len(lines):
+        work.step()
+        if same(lines[at], wanted):
+            return at
+        skipped -= bool(lines[at].strip())
+        if skipped < 0:
+            return None
+        at += 1
+    return None
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _shifted(line: str, shift: int) -> str | None:
+    """Return a line with more or less indentation; None if it has less than that."""
+    if shift >= 0 or not line.strip():
+        return " " * shift + line if line.strip() else line
+    return line[-shift:] if not line[:-shift].strip() else None

@@ -1,0 +1,321 @@
+"""Edits of a whole test file: the tests that an edit adds or changes, and the file with only some of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from copy import copy
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.judge.test_reading.edits import without_rows
+from testsmith.languages.python.judge.test_reading.situations import Shared
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
+from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
+from testsmith.languages.tests import CannotPlace
+
+_Import = ast.Import | ast.ImportFrom
+
+
+def edited_tests(before: str, after: str) -> str:
+    """Return the tests that an edit of a test file adds or extends, as a module of their own.
+
+    Of a parametrization that was extended, the module has only the new rows. Tests that lost or changed
+    something are left out.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+        CannotPlace: The edit adds no tests, or changes anything else than tests, tables and imports.
+    """
+    with refusing_depth():
+        edit = _Edit(_TestFile(before), _TestFile(after))
+        edit.refuse_other_changes()
+        names = [name for name in edit.changed if edit.is_extension(name)]
+        if not names:
+            raise CannotPlace("it adds no tests")
+        known = {name: known for name in names if (known := edit.known_rows(name))}
+        return keep_tests(without_rows(after, known), names)
+
+
+def joined_edit(before: str, after: str, code: str) -> str:
+    """Return an edited test file with its added and extended tests as in a module that was made of them.
+
+    Tests that the module no longer has, and rows that it no longer has, are put back as they were.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+        CannotPlace: A test of the module is not in the edited file, or uses names that are not.
+    """
+    with refusing_depth():
+        old, new, kept = _TestFile(before), _TestFile(after), _TestFile(code)
+        edit = _Edit(old, new)
+        if not kept.tests.keys() <= set(edit.changed):
+            raise CannotPlace("it has tests that are not in the edited file")
+        pieces = [
+            (new.span(name), old.lines(name) if name in old.tests else [])
+            for name in edit.changed
+            if name not in kept.tests
+        ]
+        pieces += [
+            (new.span(name), kept.lines(name))
+            for name in kept.tests
+            if name not in old.tests or (not edit.known_rows(name) and not kept.is_same(name, new))
+        ]
+        text = _with_pieces(new, [*pieces, *_emptied_suites(edit, kept), *_unread_tables(edit, kept)])
+        text = without_rows(text, {name: rows for name in kept.tests if (rows := edit.cut_rows(name, kept))})
+        return _without_idle_imports(old, _TestFile(text), kept)
+
+
+class _TestFile:
+    """A parsed test file."""
+
+    def __init__(self, text: str) -> None:
+        self.tree = parse_untrusted(text)
+        self.text = text
+        self.text_lines = text.splitlines(keepends=True)
+        self.tests = dict(functions_of(self.tree))
+
+    @cached_property
+    def shared(self) -> Shared:
+        return Shared.of(self.tree)
+
+    @cached_property
+    def imports(self) -> frozenset[tuple[str, str, str]]:
+        """Module, name and local name of each import of the top level."""
+        found = (each for each in self.tree.body if isinstance(each, _Import))
+        return frozenset(key for each in found for key in _imported(each))
+
+    def rows(self, name: str) -> list[str] | None:
+        """Return the rows of a test's parametrization; None if it has none that can be told apart."""
+        found = self.shared.rows_of(name, self.tests[name]) if name in self.tests else None
+        return None if found is None else [ast.dump(element) for element in found.elements]
+
+    def span(self, name: str) -> tuple[int, int]:
+        """Return the range of a test's lines, from 0, with the comments directly above it."""
+        span = span_of(self.tests[name])
+        first = span.first - 1
+        while first and self.text_lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        return first, span.last
+
+    def lines(self, name: str) -> list[str]:
+        first, last = self.span(name)
+        return self.text_lines[first:last]
+
+    def is_same(self, name: str, other: _TestFile) -> bool:
+        return ast.dump(self.tests[name]) == ast.dump(other.tests[name])
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """A test file before and after an edit."""
+
+    old: _TestFile
+    new: _TestFile
+
+    @property
+    def changed(self) -> list[str]:
+        """Names of the tests that were added or changed, or whose table was."""
+        return [
+            name
+            for name, test in self.new.tests.items()
+            if name not in self.old.tests
+            or not self.new.is_same(name, self.old)
+            or not _names_in(test).isdisjoint(self.tables)
+        ]
+
+    @property
+    def tables(self) -> dict[str, tuple[ast.Assign, ast.Assign]]:
+        """Variables of the top level whose value was changed, with both assignments."""
+        old, new = _variables(self.old.tree), _variables(self.new.tree)
+        both = {name: (old[name], new[name]) for name in old.keys() & new.keys()}
+        return {name: each for name, each in both.items() if ast.dump(each[0]) != ast.dump(each[1])}
+
+    def is_extension(self, name: str) -> bool:
+        """Return whether a test is new, or has everything that it had."""
+        return name not in self.old.tests or _extends(self.old.tests[name], self.new.tests[name])
+
+    def refuse_other_changes(self) -> None:
+        """Raise `CannotPlace` if something other than tests was changed or removed."""
+        if not self.old.tests.keys() <= self.new.tests.keys():
+            raise CannotPlace("it removes tests")
+        if not self.old.imports <= self.new.imports:
+            raise CannotPlace("it removes imports")
+        if not _has_all(_other_statements(self.old.tree.body), _other_statements(self.new.tree.body)):
+            raise CannotPlace("it changes code that is not a test")
+
+    def known_rows(self, name: str) -> frozenset[int]:
+        """Return the rows of an extended test that it had before."""
+        before, after = self.old.rows(name), self.new.rows(name)
+        if before is None or after is None or not set(after) - set(before):
+            return frozenset()
+        return frozenset(index for index, row in enumerate(after) if row in before)
+
+    def cut_rows(self, name: str, kept: _TestFile) -> frozenset[int]:
+        """Return the new rows of an extended test that the module does not have."""
+        known, after, left = self.known_rows(name), self.new.rows(name), kept.rows(name)
+        if not known or after is None or left is None:
+            return frozenset()
+        return frozenset(index for index, row in enumerate(after) if index not in known and row not in left)
+
+
+def _imported(statement: _Import) -> Iterator[tuple[str, str, str]]:
+    module = (
+        f"{'.' * statement.level}{statement.module or ''}" if isinstance(statement, ast.ImportFrom) else ""
+    )
+    for alias in statement.names:
+        yield module, alias.name, alias.asname or alias.name
+
+
+def _variables(tree: ast.Module) -> dict[str, ast.Assign]:
+    """Return the assignments to variables of the top level."""
+    return {
+        target.id: statement
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _is_suite(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ClassDef) and is_suite(
+        statement.name, [last_name(base) for base in statement.bases]
+    )
+
+
+def _other_statements(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements that are neither tests nor imports; classes of tests without their tests."""
+    found: list[ast.stmt] = []
+    for statement in body:
+        if isinstance(statement, ast.ClassDef) and _is_suite(statement):
+            found.append(shell := copy(statement))
+            shell.body = _other_statements(statement.body)
+        elif not isinstance(statement, _Import) and not (
+            isinstance(statement, Function) and statement.name.startswith("test")
+        ):
+            found.append(statement)
+    return found
+
+
+def _has_all(old: Sequence[ast.stmt], new: Sequence[ast.stmt]) -> bool:
+    """Return whether the statements are still there in their order, or extended."""
+    left = iter(new)
+    return all(any(_extends(before, after) for after in left) for before in old)
+
+
+def _extends(old: ast.stmt, new: ast.stmt) -> bool:
+    """Return whether a statement is the same but for rows and statements that were added."""
+    if ast.dump(old) == ast.dump(new):
+        return True
+    before, after = _parts(old), _parts(new)
+    if before is None or after is None or before[0] != after[0]:
+        return False
+    return _all_grown(before[1], after[1]) and _has_all(before[2], after[2])
+
+
+def _parts(statement: ast.stmt) -> tuple[str, list[ast.expr], list[ast.stmt]] | None:
+    """Return what may not change of a statement, its expressions with tables, and the statements in it."""
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            head = f"{type(statement).__name__} {statement.name} {ast.dump(statement.args)}"
+            return head, statement.decorator_list, statement.body
+        case ast.ClassDef():
+            return f"class {statement.name}", [*statement.decorator_list, *statement.bases], statement.body
+        case ast.For():
+            return f"for {ast.dump(statement.target)}", [statement.iter], statement.body
+        case ast.With():
+            return f"with {' '.join(map(ast.dump, statement.items))}", [], statement.body
+        case ast.Assign():
+            return f"{' '.join(map(ast.dump, statement.targets))} =", [statement.value], []
+    return None
+
+
+def _all_grown(old: Sequence[ast.expr], new: Sequence[ast.expr]) -> bool:
+    return len(old) == len(new) and all(map(_is_grown, old, new))
+
+
+def _is_grown(old: ast.expr, new: ast.expr) -> bool:
+    """Return whether an expression is the same but for rows that were added to its tables."""
+    if ast.dump(old) == ast.dump(new):
+        return True
+    match old, new:
+        case (ast.List(elts=rows), ast.List(elts=others)) | (ast.Tuple(elts=rows), ast.Tuple(elts=others)):
+            left = iter([ast.dump(each) for each in others])
+            return all(ast.dump(each) in left for each in rows)
+        case ast.Dict(), ast.Dict():
+            entries = set(_entries(new))
+            return all(entry in entries for entry in _entries(old))
+        case ast.Call(), ast.Call():
+            names = [each.arg for each in old.keywords] == [each.arg for each in new.keywords]
+            values = [each.value for each in old.keywords], [each.value for each in new.keywords]
+            same = names and ast.dump(old.func) == ast.dump(new.func)
+            return same and _all_grown(old.args, new.args) and _all_grown(*values)
+    return False
+
+
+def _entries(table: ast.Dict) -> Iterator[tuple[str, str]]:
+    for key, value in zip(table.keys, table.values, strict=True):
+        yield "" if key is None else ast.dump(key), ast.dump(value)
+
+
+_Piece = tuple[tuple[int, int], list[str]]
+"""A range of lines and the lines in its place; without any, the blank lines above go too."""
+
+
+def _unread_tables(edit: _Edit, kept: _TestFile) -> Iterator[_Piece]:
+    """Yield the changed variables that no kept test reads, as they were before."""
+    read = {name for test in kept.tests.values() for name in _names_in(test)}
+    for name, (old, new) in edit.tables.items():
+        if name not in read:
+            before, after = span_of(old), span_of(new)
+            yield (after.first - 1, after.last), edit.old.text_lines[before.first - 1 : before.last]
+
+
+def _emptied_suites(edit: _Edit, kept: _TestFile) -> Iterator[_Piece]:
+    """Yield the added classes none of whose tests are kept."""
+    known = {each.name for each in edit.old.tree.body if isinstance(each, ast.ClassDef)}
+    added = (each for each in edit.new.tree.body if isinstance(each, ast.ClassDef) and each.name not in known)
+    for suite in added:
+        if _is_suite(suite) and not any(name.startswith(f"{suite.name}::") for name in kept.tests):
+            span = span_of(suite)
+            yield (span.first - 1, span.last), []
+
+
+def _with_pieces(file: _TestFile, pieces: Sequence[_Piece]) -> str:
+    """Return the file with ranges of lines replaced; ranges inside of others are left out."""
+    lines = list(file.text_lines)
+    spans = [span for span, _ in pieces]
+    for (first, last), instead in sorted(pieces, reverse=True):
+        if any(start <= first and last <= end and (start, end) != (first, last) for start, end in spans):
+            continue
+        above = takewhile(lambda line: not line.strip(), reversed(lines[:first]))
+        lines[first - (0 if instead else sum(1 for _ in above)) : last] = instead
+    return "".join(lines)
+
+
+def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> str:
+    """Return the file without added imports that nothing uses.
+
+    Raises:
+        CannotPlace: A kept test uses a name that only its module has.
+    """
+    own = {local for _, _, local in kept.imports - new.imports}
+    if any(own & _names_in(test) for test in kept.tests.values()):
+        raise CannotPlace("a test uses imports that are not in the edited file")
+    used = _names_in(new.tree)
+    idle: list[_Piece] = [
+        ((each.lineno - 1, each.end_lineno or each.lineno), [])
+        for each in new.tree.body
+        if isinstance(each, _Import)
+        and all(key not in old.imports for key in _imported(each))
+        and not any(local.partition(".")[0] in used for _, _, local in _imported(each))
+    ]
+    return _with_pieces(new, idle) if idle else new.text

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.tests import CannotPlace
+
+BEFORE = dedent(
+    """\
+    # The shop's tests.
+    import pytest
+
+    import shop
+
+    KNOWN = [1, 2]
+
+
+    @pytest.fixture
+    def cart():
+        return shop.Cart()
+
+
+    class TestCart:
+        def setup_method(self):
+            self.size = 3
+
+        def test_add(self, cart):
+            assert cart.add(1) == 1
+
+        # About taking away.
+        def test_take(self, cart):
+            assert cart.take(1) == self.size
+
+
+    @pytest.mark.parametrize(
+        ("a", "b"),
+        [
+            (1, 2),
+            (3, 4),
+        ],
+    )
+    def test_next(a, b):
+        assert shop.next(a) == b
+
+
+    @pytest.mark.parametrize("a", KNOWN)
+    def test_known(a):
+        assert shop.knows(a)
+
+
+    def test_all():
+        for a in [1, 2]:
+            assert shop.has(a)
+    """
+)
+ADDED = """
+    # Nothing.
+    def test_add__nothing(self, cart):
+        assert cart.add(0) == math.pi
+"""
+AFTER = (
+    BEFORE.replace("import pytest\n", "import math\nimport pytest\n")
+    .replace("[1, 2]\n\n", "[1, 2, 5]\n\n")
+    .replace("(3, 4),\n", "(3, 4),\n        (5, 6),\n        (7, 8),\n")
+    .replace("in [1, 2]", "in [1, 2, 7]")
+    .replace("== 1\n", f"== 1\n{ADDED}")
+)
+MODULE = dedent(
+    """\
+    # The shop's tests.
+    import math
+    import pytest
+
+    import shop
+
+    KNOWN = [5]
+
+
+    @pytest.fixture
+    def cart():
+        return shop.Cart()
+
+
+    class TestCart:
+        def setup_method(self):
+            self.size = 3
+
+        # Nothing.
+        def test_add__nothing(self, cart):
+            assert cart.add(0) == math.pi
+
+
+    @pytest.mark.parametrize(
+        ("a", "b"),
+        [
+            (5, 6),
+            (7, 8),
+        ],
+    )
+    def test_next(a, b):
+        assert shop.next(a) == b
+
+
+    @pytest.mark.parametrize("a", KNOWN)
+    def test_known(a):
+        assert shop.knows(a)
+
+
+    def test_all():
+        for a in [1, 2, 7]:
+            assert shop.has(a)
+    """
+)
+EVERY = ("TestCart::test_add__nothing", "test_next", "test_known", "test_all")
+
+
+def reduced(*names: str, code: str = MODULE) -> str:
+    return PYTHON.tests.keep_tests(code, names)
+
+
+def test_edited_tests__are_those_added_and_extended_with_new_rows_only() -> None:
+    assert PYTHON.tests.edited_tests(BEFORE, AFTER) == MODULE
+
+
+def test_edited_tests__one_that_lost_something_is_left_out() -> None:
+    after = AFTER.replace("cart.take(1) == self.size", "cart.take(1) == 4")
+    assert PYTHON.tests.edited_tests(BEFORE, after) == MODULE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("shop.Cart()", "shop.Cart(1)", "changes code that is not a test"),
+        ("self.size = 3", "self.size = 4", "changes code that is not a test"),
+        ("class TestCart:", "class TestCart(Base):", "changes code that is not a test"),
+        ("[1, 2, 5]", "[1, 5]", "changes code that is not a test"),
+        ("def test_all():", "def test_every():", "removes tests"),
+        ("import shop\n", "from shop import *\n", "removes imports"),
+    ],
+)
+def test_edited_tests__refuses_other_changes(old: str, new: str, why: str) -> None:
+    with pytest.raises(CannotPlace, match=why):
+        PYTHON.tests.edited_tests(BEFORE, AFTER.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    "after", [BEFORE, f"{BEFORE}\n\ndef helper():\n    pass\n", BEFORE.replace("has(a)", "has(a, 1)")]
+)
+def test_edited_tests__refuses_an_edit_without_tests(after: str) -> None:
+    with pytest.raises(CannotPlace, match="adds no tests"):
+        PYTHON.tests.edited_tests(BEFORE, after)
+
+
+def test_joined_edit__with_all_tests_is_the_edit() -> None:
+    assert PYTHON.tests.joined_edit(BEFORE, AFTER, MODULE) == AFTER
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_joined_edit__a_test_that_was_cut_is_as_before(name: str) -> None:
+    code = reduced(*(each for each in EVERY if each != name))
+    there = {
+        "TestCart::test_add__nothing": [("import math\n", ""), (ADDED, "")],
+        "test_next": [("        (5, 6),\n        (7, 8),\n", "")],
+        "test_known": [("[1, 2, 5]", "[1, 2]")],
+        "test_all": [("[1, 2, 7]", "[1, 2]")],
+    }
+    expected = AFTER
+    for old, new in there[name]:
+        expected = expected.replace(old, new)
+    assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == expected
+
+
+def test_joined_edit__a_row_that_was_cut_is_left_out() -> None:
+    code = PYTHON.judge.without_rows(MODULE, {"test_next": frozenset({0})})
+    assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == AFTER.replace("        (5, 6),\n", "")
+
+
+def test_joined_edit__a_test_that_was_changed_since_is_as_in_its_module() -> None:
+    code = MODULE.replace("math.pi", "math.e")
+    assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == AFTER.replace("math.pi", "math.e")
+
+
+def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
+    added = "class TestMore:\n    size = 1\n\n    def test_more(self):\n        assert shop.more\n"
+    after = f"{AFTER}\n\n{added}"
+    assert PYTHON.tests.joined_edit(BEFORE, after, MODULE) == AFTER
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("def test_other():\n    assert 1\n", "has tests that are not in the edited file"),
+        (MODULE.replace("math", "cmath"), "uses imports that are not in the edited file"),
+    ],
+)
+def test_joined_edit__refuses_what_the_edit_has_no_place_for(code: str, why: str) -> None:
+    with pytest.raises(CannotPlace, match=why):
+        PYTHON.tests.joined_edit(BEFORE, AFTER, code)
