@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from testsmith.languages.source import SourceTree
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Member
 
 
@@ -56,6 +57,13 @@ class SupportFile:
     path: str
     text: str
     reason: str
+
+
+class UnformattedModule(NamedTuple):
+    """A complete test module as generated, and the path of its test file relative to the Git root."""
+
+    code: str
+    test_path: str
 
 
 class CannotPlace(ValueError):
@@ -180,6 +188,16 @@ class TestFiles(ABC):
                 version the project supports.
         """
         return code
+
+    def format_all(self, modules: Sequence[UnformattedModule], tree: SourceTree) -> list[str | CannotParse]:
+        """Return each module as `format` would, or the error it would raise; by default, one by one."""
+        results: list[str | CannotParse] = []
+        for module in modules:
+            try:
+                results.append(self.format(module.code, module.test_path, tree))
+            except CannotParse as error:
+                results.append(error)
+        return results
 
     def finish(
         self,

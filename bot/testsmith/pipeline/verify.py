@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from testsmith.faults import skipped_by_fault
+from testsmith.faults import apart_from_faults, skipped_by_fault
 from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import UnformattedModule
 from testsmith.model import Candidate, Result, Skipped, SkipStage
 from testsmith.pipeline.state import RunState
-from testsmith.tasks import gather
+from testsmith.tasks import in_thread
 from testsmith.verification.batches import prove_in_time
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import Judged
+
+_MOST_AT_ONCE = 1000
+"""Maximum number of candidates formatted by one thread, which cannot be interrupted."""
 
 
 async def verify(run: RunState, context: ProofContext, candidates: Sequence[Candidate]) -> list[Judged]:
@@ -44,35 +47,43 @@ def _subject(run: RunState, candidate: Candidate) -> RunSubject:
     )
 
 
-async def formatted_candidates(run: RunState, candidates: Iterable[Candidate]) -> list[Result]:
+async def formatted_candidates(run: RunState, candidates: Sequence[Candidate]) -> list[Result]:
     """Format candidates before they are proven, so that the proven code is the code that is shown.
 
     Given candidates are not formatted: they were formatted when posted, or were written by a reviewer.
     """
-    places = asyncio.Semaphore(run.settings.verification.parallel)
     tree = run.search.head_tree if run.options.candidates is None else None
 
-    async def formatted(candidate: Candidate) -> Result:
-        async with places:
-            return await asyncio.to_thread(_formatted, run, candidate, tree)
+    async def formatted(part: Sequence[Candidate]) -> Sequence[Result]:
+        return await in_thread(_formatted, run, part, tree)
 
-    return list(await gather(*map(formatted, candidates)))
+    def skipped(candidate: Candidate, error: Exception) -> Result:
+        return skipped_by_fault(run.requests[candidate.member].member, error)
+
+    parts = [candidates[at : at + _MOST_AT_ONCE] for at in range(0, len(candidates), _MOST_AT_ONCE)]
+    return [result for part in parts for result in await apart_from_faults(part, formatted, skipped)]
 
 
-def _formatted(run: RunState, candidate: Candidate, tree: SourceTree | None) -> Result:
-    """Return a candidate formatted with the tree's settings (if any), or skipped if it cannot be parsed."""
-    request, language, code = (
-        run.requests[candidate.member],
-        run.language_of(candidate.member),
-        candidate.code,
-    )
+def _formatted(run: RunState, candidates: Sequence[Candidate], tree: SourceTree | None) -> list[Result]:
+    """Return candidates formatted with the tree's settings (if any); skip those that cannot be parsed."""
+    codes: dict[int, str | CannotParse] = {number: one.code for number, one in enumerate(candidates)}
+    if tree is not None:
+        for language in run.clients.languages:
+            modules = {
+                number: UnformattedModule(one.code, run.requests[one.member].test_path)
+                for number, one in enumerate(candidates)
+                if run.language_of(one.member) is language
+            }
+            codes |= zip(modules, language.tests.format_all(list(modules.values()), tree), strict=True)
+    return [_readable(run, one, codes[number]) for number, one in enumerate(candidates)]
+
+
+def _readable(run: RunState, candidate: Candidate, code: str | CannotParse) -> Result:
     try:
-        if tree is not None:
-            code = language.tests.format(code, request.test_path, tree)
-        language.tests.test_functions(code)
+        if isinstance(code, CannotParse):
+            raise code
+        run.language_of(candidate.member).tests.test_functions(code)
     except CannotParse as error:
         reason = f"its test module cannot be read: {error}"
-        return Skipped.of(request.member, SkipStage.VERIFICATION, reason)
-    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
-        return skipped_by_fault(request.member, error)
+        return Skipped.of(run.requests[candidate.member].member, SkipStage.VERIFICATION, reason)
     return replace(candidate, code=code)

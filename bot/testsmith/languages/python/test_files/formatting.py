@@ -9,10 +9,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache, cached_property, partial
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
 from testsmith.languages.python.source.parsing import (
     lines_of,
@@ -24,15 +26,18 @@ from testsmith.languages.python.test_files.ruff import (
     Complaint,
     Ruff,
     RuffFailed,
+    RuffSettings,
     isolated,
     read_settings,
     ruff_program,
+    ruff_settings,
     settings_copy,
 )
 from testsmith.languages.python.test_files.style import are_annotated, lowest_python, refuse_newer_syntax
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import is_test_module
 from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import UnformattedModule
 
 _BUILTINS = (bool, int, float, str, bytes)
 
@@ -185,9 +190,11 @@ def _stands_for(called: ast.expr, scope: _Scope) -> str:
             return ""
 
 
+_Version: TypeAlias = tuple[int, int]
+
 _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _ROUNDS = 3
-_NEIGHBOURS = 3
+_NEIGHBORS = 3
 _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
 
 
@@ -204,85 +211,180 @@ class RuffFormatter:
     program: str = field(default_factory=ruff_program)
 
     def format(self, code: str, test_path: str, tree: SourceTree) -> str:
-        """See `TestFiles.format`. If ruff fails, the code is returned unchanged."""
-        refuse_costly_patterns(code)
-        tests = test_functions(code)
-        version = _lowest_python(tree, test_path)
-        if version is not None:
-            refuse_newer_syntax(code, version)
-        annotate = are_annotated(_neighbours(tree, test_path))
-        with self._ruffs(tree, test_path, code, version) as (*own, plain):
-            for ruff in (*own, plain):
-                try:
-                    text = _formatted(ruff, plain, code, annotate=annotate)
-                except RuffFailed:
-                    continue
-                return text if test_functions(text) == tests else code
-        return code
+        """See `TestFiles.format`."""
+        (result,) = self.format_all([UnformattedModule(code, test_path)], tree)
+        if isinstance(result, CannotParse):
+            raise result
+        return result
+
+    def format_all(self, modules: Sequence[UnformattedModule], tree: SourceTree) -> list[str | CannotParse]:
+        """See `TestFiles.format_all`. If ruff fails on a module, its code is returned unchanged."""
+        style = _Style(tree)
+        results: dict[int, str | CannotParse] = {}
+        groups: dict[tuple[RuffSettings | None, _Version | None], list[int]] = {}
+        for number, module in enumerate(modules):
+            folder = str(PurePosixPath(module.test_path).parent)
+            version = style.lowest_python(folder)
+            try:
+                _refuse_unreadable(module.code, version)
+                groups.setdefault((style.settings(folder), version), []).append(number)
+            except CannotParse as error:
+                results[number] = error
+        for (settings, version), numbers in groups.items():
+            with self._ruffs(tree, settings, version, [modules[number] for number in numbers]) as ruffs:
+                for batch in _with_distinct_paths(modules, numbers):
+                    files = {path: modules[number].code for path, number in batch.items()}
+                    texts = _formatted(ruffs, files, style)
+                    results |= {number: texts[path] for path, number in batch.items()}
+        return [results[number] for number in range(len(modules))]
 
     def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
         """See `TestFiles.finish`. If ruff fails, the text is returned unchanged."""
         if text == existing:
             return text
-        version = _lowest_python(tree, test_path)
-        with self._ruffs(tree, test_path, text, version) as (*own, plain):
+        folder, style = str(PurePosixPath(test_path).parent), _Style(tree)
+        settings, version = style.settings(folder), style.lowest_python(folder)
+        with self._ruffs(tree, settings, version, [UnformattedModule(text, test_path)]) as (*own, plain):
             for ruff in (*own, plain):
                 try:
-                    finished = _with_sorted_imports(ruff, text, existing)
-                    return finished if ruff is plain else _silenced(ruff, finished, existing)
+                    finished = _with_sorted_imports(ruff, test_path, text, existing)
+                    return finished if ruff is plain else _silenced(ruff, test_path, finished, existing)
                 except RuffFailed:
                     continue
         return text
 
     @contextmanager
     def _ruffs(
-        self, tree: SourceTree, test_path: str, code: str, version: tuple[int, int] | None
+        self,
+        tree: SourceTree,
+        settings: RuffSettings | None,
+        version: _Version | None,
+        modules: Sequence[UnformattedModule],
     ) -> Iterator[tuple[Ruff, ...]]:
         """Yield ruff with the project's own settings, if any, and with ruff's defaults."""
-        with settings_copy(tree, test_path, code) as copy:
-            plain = Ruff(
-                program=self.program,
-                folder=copy.folder,
-                path=test_path,
-                options=isolated(version),
-                seconds=self.seconds,
-            )
-            yield (replace(plain, options=()), plain) if copy.has_settings else (plain,)
+        files = [(module.test_path, module.code) for module in modules]
+        with settings_copy(tree, settings, files) as folder:
+            plain = Ruff(program=self.program, folder=folder, options=isolated(version), seconds=self.seconds)
+            yield (plain,) if settings is None else (replace(plain, options=()), plain)
 
 
-def _formatted(ruff: Ruff, plain: Ruff, code: str, *, annotate: bool) -> str:
-    mended = ruff.mended(code, "--extend-select", "I,F401")
+class _Style:
+    """What the files of a tree say about the style of its tests, each read once."""
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._tree = tree
+        self.settings = cache(partial(ruff_settings, tree))
+        self.lowest_python = cache(partial(_lowest_python, tree))
+        self.is_annotated = cache(self._is_annotated)
+        self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
+
+    def _is_annotated(self, test_path: str) -> bool:
+        """Return whether the tests of a file, or of the nearest ones if it is new, are annotated."""
+        own = _read(self._tree, test_path)
+        if own is not None:
+            return are_annotated([own])
+        return self._are_neighbors_annotated(str(PurePosixPath(test_path).parent))
+
+    def _neighbors(self, folder: str) -> Sequence[str]:
+        """Return the texts of some of the test files that are nearest to a folder."""
+        for parent in _upwards(folder):
+            named = self._test_files.get(parent, [])[:_NEIGHBORS]
+            texts = [text for path in named if (text := _read(self._tree, path)) is not None]
+            if texts:
+                return texts
+        return []
+
+    @cached_property
+    def _test_files(self) -> Mapping[str, Sequence[str]]:
+        """The test modules in each folder."""
+        found: dict[str, list[str]] = {}
+        for path in self._tree.paths():
+            if is_test_module(PurePosixPath(path).name):
+                found.setdefault(str(PurePosixPath(path).parent), []).append(path)
+        return found
+
+
+def _refuse_unreadable(code: str, version: _Version | None) -> None:
+    refuse_costly_patterns(code)
+    test_functions(code)
+    if version is not None:
+        refuse_newer_syntax(code, version)
+
+
+def _with_distinct_paths(
+    modules: Sequence[UnformattedModule], numbers: Iterable[int]
+) -> Sequence[Mapping[str, int]]:
+    """Split modules so that those for the same test file are apart; each part maps paths to numbers."""
+    parts: list[dict[str, int]] = []
+    seen: Counter[str] = Counter()
+    for number in numbers:
+        path = modules[number].test_path
+        if seen[path] == len(parts):
+            parts.append({})
+        parts[seen[path]][path] = number
+        seen[path] += 1
+    return parts
+
+
+def _formatted(
+    ruffs: Sequence[Ruff], files: Mapping[str, str], style: _Style
+) -> Mapping[str, str | CannotParse]:
+    """Return files formatted by the first ruff that does not fail, or unchanged if all fail."""
+    for ruff in ruffs:
+        try:
+            texts = _formatted_by(ruff, ruffs[-1], files, style)
+        except RuffFailed:
+            if len(files) > 1:  # one file may have made it fail
+                return {path: _formatted(ruffs, {path: code}, style)[path] for path, code in files.items()}
+            continue
+        return {path: _checked(texts[path], code) for path, code in files.items()}
+    return files
+
+
+def _formatted_by(
+    ruff: Ruff, plain: Ruff, files: Mapping[str, str], style: _Style
+) -> dict[str, str | CannotParse]:
+    mended = ruff.mended(files, "--extend-select", "I,F401")
     complaints = ruff.complaints(mended)
-    _refuse_syntax(complaints)
-    if annotate or any(complaint.rule in _MISSING_RETURN_TYPES for complaint in complaints):
-        typed = with_argument_types(plain.annotated(mended))
-        mended = ruff.mended(typed, "--extend-select", "I,F401")
-    return ruff.formatted(mended)
+    refused = {
+        path: CannotParse(f"line {complaint.row}: {complaint.message}")
+        for path, found in complaints.items()
+        for complaint in reversed(found)
+        if not complaint.rule
+    }
+    untyped = {
+        path: text
+        for path, text in mended.items()
+        if path not in refused
+        and (style.is_annotated(path) or any(each.rule in _MISSING_RETURN_TYPES for each in complaints[path]))
+    }
+    typed = {path: with_argument_types(text) for path, text in plain.annotated(untyped).items()}
+    mended |= ruff.mended(typed, "--extend-select", "I,F401")
+    return {**refused, **ruff.formatted({path: mended[path] for path in mended if path not in refused})}
 
 
-def _refuse_syntax(complaints: Sequence[Complaint]) -> None:
-    for complaint in complaints:
-        if not complaint.rule:
-            raise CannotParse(f"line {complaint.row}: {complaint.message}")
+def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
+    """Return a formatted module, or its code if formatting changed which tests it has."""
+    return text if isinstance(text, CannotParse) or test_functions(text) == test_functions(code) else code
 
 
-def _with_sorted_imports(ruff: Ruff, text: str, existing: str | None) -> str:
+def _with_sorted_imports(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
     """Return the text with sorted imports if those of the existing file were sorted."""
-    if existing is not None and ruff.complaints(existing, "--select", "I001"):
+    if existing is not None and ruff.complaints({path: existing}, "--select", "I001")[path]:
         return text
-    result = ruff.mended(text, "--select", "I001")
+    result = ruff.mended({path: text}, "--select", "I001")[path]
     before, after = (Counter(_statements(each, imports=False)) for each in (text, result))
     return result if before == after else text
 
 
-def _silenced(ruff: Ruff, text: str, existing: str | None) -> str:
+def _silenced(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
     """Return the text with `noqa` comments for violations in the added lines.
 
     Runs in rounds because a comment may cause new violations.
     """
     for _ in range(_ROUNDS):
         own = _added_rows(text, existing)
-        complaints = [each for each in ruff.complaints(text) if each.rule and each.row in own]
+        complaints = [each for each in ruff.complaints({path: text})[path] if each.rule and each.row in own]
         if not complaints:
             return text
         silenced = _with_noqa(text, complaints)
@@ -334,9 +436,9 @@ def _statements(text: str, *, imports: bool = True) -> Iterator[str]:
             yield "".join(lines[span.first - 1 : span.last]).rstrip("\r\n")
 
 
-def _lowest_python(tree: SourceTree, test_path: str) -> tuple[int, int] | None:
-    """Return the oldest Python version supported by the nearest project around a path."""
-    for parent in PurePosixPath(test_path).parents:
+def _lowest_python(tree: SourceTree, folder: str) -> _Version | None:
+    """Return the oldest Python version supported by the nearest project around a folder."""
+    for parent in map(PurePosixPath, _upwards(folder)):
         pyproject, setup_cfg = (_read(tree, str(parent / name)) for name in ("pyproject.toml", "setup.cfg"))
         version = lowest_python(pyproject, setup_cfg)
         if version is not None:
@@ -344,21 +446,8 @@ def _lowest_python(tree: SourceTree, test_path: str) -> tuple[int, int] | None:
     return None
 
 
-def _neighbours(tree: SourceTree, test_path: str) -> Sequence[str]:
-    """Return the text of the test file itself or of some of the nearest ones."""
-    own = _read(tree, test_path)
-    if own is not None:
-        return [own]
-    by_folder: dict[str, list[str]] = {}
-    for path in tree.paths():
-        if is_test_module(PurePosixPath(path).name):
-            by_folder.setdefault(str(PurePosixPath(path).parent), []).append(path)
-    for parent in PurePosixPath(test_path).parents:
-        named = by_folder.get(str(parent), [])[:_NEIGHBOURS]
-        texts = [text for path in named if (text := _read(tree, path)) is not None]
-        if texts:
-            return texts
-    return []
+def _upwards(folder: str) -> Sequence[str]:
+    return [folder, *map(str, PurePosixPath(folder).parents)]
 
 
 def _read(tree: SourceTree, path: str) -> str | None:

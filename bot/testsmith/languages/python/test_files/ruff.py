@@ -1,4 +1,4 @@
-"""Run ruff on a text with the settings that apply to a given path.
+"""Run ruff on texts with the settings that apply to given paths.
 
 Ruff does not execute project code, but it reads the project's untrusted settings. It therefore runs outside
 the project's folder, on copies of the few files it needs, with memory and time limits and an empty
@@ -12,12 +12,13 @@ import json
 import resource
 import subprocess
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from posixpath import normpath
 from tempfile import TemporaryDirectory
+from typing import TypeAlias
 
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import SourceTree
@@ -29,6 +30,10 @@ _COMPLAINED = 1
 _MOST_SETTINGS_BYTES = 1_000_000
 _MOST_EXTENDED = 10
 _MEMORY_LIMITS = (4 * 1024**3,) * 2
+
+
+RuffSettings: TypeAlias = tuple[tuple[str, bytes], ...]
+"""Path and content of each file with settings."""
 
 
 class RuffFailed(Exception):
@@ -66,126 +71,133 @@ def ruff_program() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruff:
-    """Ruff, configured for one path.
+    """Ruff, called on many files at once. Files are texts by path.
 
     Attributes:
         program: Path of the executable, as returned by `ruff_program`.
-        folder: Working directory, created by `settings_copy`.
-        path: Path of the text relative to `folder`.
+        folder: Working directory, created by `settings_copy`; the files are written there.
         options: Options of every call, such as `--isolated`.
         seconds: Time limit of a call.
     """
 
     program: str
     folder: Path
-    path: str
     options: tuple[str, ...] = ()
     seconds: float = 20.0
 
-    def formatted(self, code: str) -> str:
-        """Return the code formatted.
+    def formatted(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Return the files formatted.
 
         Raises:
             RuffFailed: Ruff failed.
         """
-        return self._run(("format",), code, allowed=0)
+        return self._changed(("format",), files, allowed=0)
 
-    def mended(self, code: str, *options: str) -> str:
-        """Return the code with safe fixes applied.
+    def mended(self, files: Mapping[str, str], *options: str) -> dict[str, str]:
+        """Return the files with safe fixes applied.
 
         Args:
-            code: The code.
+            files: The files.
             options: Additional options, such as `--select`.
 
         Raises:
             RuffFailed: Ruff failed.
         """
         command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
-        return self._run(command, code, allowed=_COMPLAINED)
+        return self._changed(command, files, allowed=_COMPLAINED)
 
-    def annotated(self, code: str) -> str:
-        """Return the code with obvious return types added, mostly `-> None`.
+    def annotated(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Return the files with obvious return types added, mostly `-> None`.
 
         Raises:
             RuffFailed: Ruff failed.
         """
         rules = ("--select", "ANN201,ANN202", "--fixable", "ANN", "--unsafe-fixes")
-        return self._run(("check", "--fix-only", *rules), code, allowed=_COMPLAINED)
+        return self._changed(("check", "--fix-only", *rules), files, allowed=_COMPLAINED)
 
-    def complaints(self, code: str, *options: str) -> Sequence[Complaint]:
-        """Return the linter's violations.
+    def complaints(self, files: Mapping[str, str], *options: str) -> Mapping[str, Sequence[Complaint]]:
+        """Return the linter's violations in each file.
 
         Raises:
             RuffFailed: Ruff failed.
         """
         command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
-        answer = self._run(command, code, allowed=_COMPLAINED)
-        return [_complaint(entry) for entry in json.loads(answer or "[]")]
+        found: dict[str, list[Complaint]] = {str(self.folder / path): [] for path in files}
+        for entry in json.loads(self._run(command, files, allowed=_COMPLAINED) or "[]"):
+            if entry["filename"] not in found:
+                raise RuffFailed(f"it reports on another file: {entry['filename']}")
+            found[entry["filename"]].append(_complaint(entry))
+        return dict(zip(files, found.values(), strict=True))
 
-    def _run(self, command: Sequence[str], code: str, *, allowed: int) -> str:
-        """Return the output of a call; input and output are bytes internally, to preserve line ends."""
-        name = str(self.folder / self.path)
-        place = ("--no-cache", "--quiet", "--stdin-filename", name, *self.options, "-")
+    def _changed(self, command: Sequence[str], files: Mapping[str, str], *, allowed: int) -> dict[str, str]:
+        self._run(command, files, allowed=allowed)
         try:
-            returncode, answer, complaint = self._ended((self.program, *command, *place), code.encode())
-            text = answer.decode()
-        except (OSError, UnicodeError, subprocess.TimeoutExpired) as error:
+            return {path: (self.folder / path).read_bytes().decode() for path in files}
+        except (OSError, UnicodeError) as error:
+            raise RuffFailed(str(error)) from error
+
+    def _run(self, command: Sequence[str], files: Mapping[str, str], *, allowed: int) -> str:
+        """Return what a call on the files prints; they are written as bytes, to preserve line ends."""
+        if not files:
+            return ""
+        try:
+            for path, text in files.items():
+                _write_inside(self.folder, path, text.encode())
+            places = [str(self.folder / path) for path in files]
+            options = ("--no-cache", "--quiet", *self.options)
+            returncode, answer, complaint = self._ended((self.program, *command, *options, *places))
+            printed = answer.decode()
+        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise RuffFailed(str(error)) from error
         if not 0 <= returncode <= allowed:
             raise RuffFailed(complaint.decode(errors="replace").strip())
-        return text
+        return printed
 
-    def _ended(self, command: Sequence[str], stdin: bytes) -> tuple[int, bytes, bytes]:
+    def _ended(self, command: Sequence[str]) -> tuple[int, bytes, bytes]:
         """Return a call's exit code and output."""
-        pipe = subprocess.PIPE
+        none, pipe = subprocess.DEVNULL, subprocess.PIPE
         with subprocess.Popen(
-            command, cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, env={}
+            command, cwd=self.folder, stdin=none, stdout=pipe, stderr=pipe, env={}
         ) as process:
             try:
                 with suppress(ProcessLookupError):
                     resource.prlimit(process.pid, resource.RLIMIT_AS, _MEMORY_LIMITS)
-                stdout, stderr = process.communicate(stdin, timeout=self.seconds)
+                stdout, stderr = process.communicate(timeout=self.seconds)
             except BaseException:
                 process.kill()
                 raise
         return process.returncode, stdout, stderr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SettingsCopy:
-    """A folder with the project files that ruff reads.
-
-    Attributes:
-        folder: The folder.
-        has_settings: Whether the project has ruff settings that apply to the text.
-    """
-
-    folder: Path
-    has_settings: bool
-
-
 @contextmanager
-def settings_copy(tree: SourceTree, path: str, code: str) -> Iterator[SettingsCopy]:
+def settings_copy(
+    tree: SourceTree, settings: RuffSettings | None, files: Iterable[tuple[str, str]]
+) -> Iterator[Path]:
     """Copy the project files that ruff reads to a temporary folder, which is removed on exit.
 
     These are the settings and, because ruff sorts first-party imports separately, empty files for the modules
-    that the text imports.
+    that the files import.
 
     Args:
         tree: Files of the project.
-        path: Path of the text.
-        code: The text.
+        settings: The settings that apply to all the files, as returned by `ruff_settings`.
+        files: Path and text of each file that ruff will be called on.
     """
     with TemporaryDirectory(prefix="testsmith-ruff-") as name:
-        folder = Path(name)
-        settings = _settings_files(tree, path)
-        modules = dict.fromkeys(_modules(tree, path, code), b"")
-        for place, content in {**modules, **(settings or {})}.items():
+        folder = Path(name).resolve()
+        modules = dict.fromkeys(_modules(tree, files), b"")
+        for place, content in (modules | dict(settings or ())).items():
             with suppress(OSError, ValueError):  # a tree may contain one path as both a file and a folder
-                target = folder / place
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(content)
-        yield SettingsCopy(folder=folder, has_settings=settings is not None)
+                _write_inside(folder, place, content)
+        yield folder
+
+
+def _write_inside(folder: Path, path: str, content: bytes) -> None:
+    if not {"", ".", ".."}.isdisjoint(path.split("/")):
+        raise ValueError(f"{path!r} is not a path inside the project")
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
 
 
 def read_settings(tree: SourceTree, path: str) -> bytes | None:
@@ -194,11 +206,11 @@ def read_settings(tree: SourceTree, path: str) -> bytes | None:
     return content if content is not None and len(content) <= _MOST_SETTINGS_BYTES else None
 
 
-def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
-    """Return the settings files that apply to a path, or None if there are none or they leave the tree."""
+def ruff_settings(tree: SourceTree, folder: str) -> RuffSettings | None:
+    """Return the settings that apply to a folder, or None if there are none or they leave the tree."""
     found: dict[str, bytes] = {}
     paths = frozenset(tree.paths())
-    parents = [str(parent) for parent in PurePosixPath(path).parents]
+    parents = [folder, *map(str, PurePosixPath(folder).parents)]
     waiting = [
         place
         for parent in parents
@@ -220,7 +232,7 @@ def _settings_files(tree: SourceTree, path: str) -> dict[str, bytes] | None:
             if there not in paths or len(found) > 3 * len(parents) + _MOST_EXTENDED:
                 return None
             waiting.append(there)
-    return found if has_any else None
+    return tuple(found.items()) if has_any else None
 
 
 def _ruff_settings(place: str, content: bytes) -> dict[str, object] | None:
@@ -243,23 +255,31 @@ def _extended(place: str, extended: object) -> str:
     return "" if there.startswith("../") else there
 
 
-def _modules(tree: SourceTree, path: str, code: str) -> Iterator[str]:
-    """Yield the files of modules that a text imports, and the `__init__.py` files of the folders above.
+def _modules(tree: SourceTree, files: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Yield the files of modules that texts import, and the `__init__.py` files of the folders above.
 
-    Of an imported package, one file is enough, since ruff only looks whether its folder exists.
+    Of an imported package, one file is enough, because ruff only looks whether its folder exists.
     """
-    packages = {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
-    ends = tuple(f"/{module.replace('.', '/')}" for module in _imported(code))
+    packages: set[str] = set()
+    imported: set[str] = set()
+    for path, code in files:
+        packages |= {normpath(f"{parent}/__init__.py") for parent in PurePosixPath(path).parents}
+        imported |= _imported(code)
     shown: set[str] = set()
     for place in tree.paths():
-        if not place.endswith((".py", ".pyi")) or not {"", ".", ".."}.isdisjoint(place.split("/")):
+        if not place.endswith((".py", ".pyi")):
             continue
-        folder, _, name = f"/{place}".rpartition("/")
-        module = f"{folder}/{name.partition('.')[0]}"
-        is_first = folder not in shown and folder.endswith(ends)
-        if place in packages or module.endswith(ends) or is_first:
+        folder, _, name = place.rpartition("/")
+        is_first = folder not in shown and _ends_with_any(folder, imported)
+        is_imported = _ends_with_any(f"{folder}/{name.partition('.')[0]}", imported)
+        if place in packages or is_first or is_imported:
             shown.add(folder)
             yield place
+
+
+def _ends_with_any(path: str, modules: Collection[str]) -> bool:
+    parts = path.split("/")
+    return any(".".join(parts[start:]) in modules for start in range(len(parts)))
 
 
 def _imported(code: str) -> set[str]:
