@@ -94,6 +94,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShownChange:
+    """What a model sees of a change to a member, as unified diffs from base to head.
+
+    Attributes:
+        own: Diff of the member's own source, with comments and docstrings; empty unless it changed.
+        private: Diffs of the private definitions that the member uses and the change adds or alters, nearest
+            first.
+        route: For an affected member: names of the definitions between it and the nearest one that changed.
+        route_sources: Sources on head of the private functions on the routes to what changed.
+        digest: Digest of the sources on both sides of the diffs, without comments and formatting. Part of the
+            cache key; empty if there is no diff.
+    """
+
+    own: str = ""
+    private: tuple[str, ...] = ()
+    route: tuple[str, ...] = ()
+    route_sources: tuple[str, ...] = ()
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """Public function, method, property or class that a change adds, modifies or affects.
 
@@ -115,6 +136,7 @@ class Member:
             `Request.normalised_source`.
         because_places: Locations of these definitions on head, if they exist there.
         steps: For an affected member: number of references to the nearest of these definitions.
+        shown_change: Diffs of what changed, for prompts.
     """
 
     path: str
@@ -132,6 +154,7 @@ class Member:
     because_source: tuple[str, ...] = ()
     because_places: tuple[Place, ...] = ()
     steps: int = 0
+    shown_change: ShownChange = field(default_factory=ShownChange)
 
     @property
     def id(self) -> str:
@@ -179,15 +202,12 @@ class Context:
         signatures: Tier 2: signatures of the project's definitions that the member uses, separated by blank
             lines, beginning with the enclosing class's head and constructor.
         style_sample: Tier 3: excerpt of a nearby test file as a style sample; may be empty.
-        dependencies: Normalized source of the private definitions that made the member affected. Part of the
-            cache key.
         observations: Results of running the member, one clause or sentence each, with code in backticks, most
             informative first. Untrusted text.
     """
 
     signatures: str = ""
     style_sample: str = ""
-    dependencies: tuple[str, ...] = ()
     observations: tuple[str, ...] = ()
 
 

@@ -32,6 +32,7 @@ from testsmith.model import (
     Member,
     Request,
     Result,
+    ShownChange,
     Skipped,
 )
 from testsmith.settings import CacheSettings, ModelSettings
@@ -133,9 +134,11 @@ def test_move__to_another_public_module_is_asked(store: ResultStore) -> None:
     [
         lambda request: replace(request, conventions="Use tables."),
         lambda request: replace(request, context=Context(signatures="def g(): ...")),
-        lambda request: replace(request, context=Context(dependencies=("_LIMIT = 3",))),
+        lambda request: with_member(
+            request, lambda member: replace(member, shown_change=ShownChange(digest="9f"))
+        ),
     ],
-    ids=["conventions", "signatures", "dependencies"],
+    ids=["conventions", "signatures", "change"],
 )
 def test_key__what_changes_the_answer_is_asked(
     store: ResultStore, change: Callable[[Request], Request]

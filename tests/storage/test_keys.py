@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from testsmith.model import Change, Context, Member, MemberKind, Repair, Request
+from testsmith.model import Change, Context, Member, MemberKind, Repair, Request, ShownChange
 from testsmith.storage.keys import KeyParts, ModelIdentity, result_key
 
 IDENTITY = ModelIdentity(
@@ -22,7 +22,7 @@ PARTS = KeyParts(
     module="shop.cart",
     source="def add(self): ...",
     framework="pytest",
-    dependencies=("def _round(): ...", "LIMIT = 5"),
+    change="9f",
     signatures="class Cart:",
     conventions="Use fixtures.",
     identity=IDENTITY,
@@ -42,7 +42,7 @@ REQUEST = Request(
     test_path="tests/shop/test_cart.py",
     conventions="Use fixtures.",
     normalised_source="def add(self): ...",
-    context=Context(signatures="class Cart:", style_sample="def test_x(): ...", dependencies=("LIMIT = 5",)),
+    context=Context(signatures="class Cart:", style_sample="def test_x(): ..."),
 )
 
 
@@ -62,8 +62,7 @@ def with_member(**changes: object) -> Request:
         replace(PARTS, module="shop.basket"),
         replace(PARTS, source="def add(self): pass"),
         replace(PARTS, framework="unittest"),
-        replace(PARTS, dependencies=("LIMIT = 6", "def _round(): ...")),
-        replace(PARTS, dependencies=()),
+        replace(PARTS, change="9e"),
         replace(PARTS, signatures=""),
         replace(PARTS, conventions=""),
         replace(PARTS, identity=replace(IDENTITY, provider="other")),
@@ -83,7 +82,7 @@ def test_result_key__every_part_counts(other: KeyParts) -> None:
 
 def test_result_key__is_the_same_in_every_process_and_version() -> None:
     """A changed key throws away every user's cache: then KEY_SCHEMA is raised on purpose."""
-    assert result_key(PARTS) == "7fe125976b62b1511a53e6a182299404eb29416dd2812957285ff025cd1e11f7"
+    assert result_key(PARTS) == "4df26ade138467cfc3bd93c602b9991f596cb32085b23af4f721accf8ab87f06"
 
 
 def test_result_key__parts_have_boundaries() -> None:
@@ -92,9 +91,6 @@ def test_result_key__parts_have_boundaries() -> None:
         replace(PARTS, signatures="a", conventions="bc"),
         replace(PARTS, signatures='a","conventions":"bc', conventions=""),
         replace(PARTS, signatures="abc", conventions=""),
-        replace(PARTS, dependencies=("ab", "c")),
-        replace(PARTS, dependencies=("a", "bc")),
-        replace(PARTS, dependencies=("abc",)),
     ]
 
     assert len({result_key(parts) for parts in shifted}) == len(shifted)
@@ -102,7 +98,6 @@ def test_result_key__parts_have_boundaries() -> None:
 
 def test_result_key__what_is_the_same_request() -> None:
     assert result_key(replace(PARTS, identity=replace(IDENTITY, temperature=0))) == result_key(PARTS)
-    assert result_key(replace(PARTS, dependencies=PARTS.dependencies[::-1])) == result_key(PARTS)
 
 
 def test_result_key__takes_any_text() -> None:
@@ -117,6 +112,7 @@ def test_result_key__takes_any_text() -> None:
         with_member(source="def add(self):\n    ..."),
         with_member(change=Change.AFFECTED, because=("_round",), steps=1),
         with_member(changed_lines=frozenset({11})),
+        with_member(shown_change=ShownChange(own="-old  # a comment", digest="")),
         replace(REQUEST, test_path="tests/test_cart.py"),
         replace(REQUEST, context=replace(REQUEST.context, style_sample="")),
     ],
@@ -135,7 +131,7 @@ def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request
         replace(REQUEST, framework="unittest"),
         replace(REQUEST, conventions=""),
         replace(REQUEST, context=replace(REQUEST.context, signatures="")),
-        replace(REQUEST, context=replace(REQUEST.context, dependencies=())),
+        with_member(shown_change=ShownChange(digest="9f")),
     ],
 )
 def test_of__what_the_answer_depends_on_counts(other: Request) -> None:

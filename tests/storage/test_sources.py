@@ -6,7 +6,7 @@ import pytest
 
 from fakes.requests import make_request
 from testsmith.forge.pr_state import MemberState, State, StateEntry, decode, encode
-from testsmith.model import Change, Context, Request, SkipStage
+from testsmith.model import Change, Context, Request, ShownChange, SkipStage
 from testsmith.storage.keys import FingerprintInputs, is_same_but_for_tests, source_digest
 
 GROUND = FingerprintInputs(version="1.0", generators="offline", rules=(("runs", "5"),))
@@ -36,7 +36,8 @@ def with_member(**changes: object) -> Request:
         digest(replace(REQUEST, test_path="tests/other/test_cart.py")),
         digest(replace(REQUEST, conventions="Use fixtures.")),
         digest(replace(REQUEST, context=Context(signatures="class Cart:"))),
-        digest(replace(REQUEST, context=Context(dependencies=("LIMIT = 5",)))),
+        digest(with_member(because_source=("LIMIT = 5",))),
+        digest(with_member(shown_change=ShownChange(digest="9f"))),
         digest(ground=replace(GROUND, version="1.1")),
         digest(ground=replace(GROUND, generators="openai gpt-6-luna")),
         digest(ground=replace(GROUND, rules=(("runs", "6"),))),

@@ -10,9 +10,10 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import unified_diff
 from typing import NamedTuple, Protocol
 
-from testsmith.model import Change, Member, Request, Skipped
+from testsmith.model import Change, Member, Request, ShownChange, Skipped
 
 CONVENTIONS_FILE = "TESTSMITH.md"
 """Name of the files that describe how tests for a folder and everything below it should be written."""
@@ -136,6 +137,29 @@ class CannotParse(ValueError):
     """Text is not valid source in its language. The message says where and why, without the text."""
 
 
+MOST_DIFF_CHARACTERS = 4_000
+"""Maximum length of the diff of one definition."""
+
+DIFF_CONTEXT = 3
+"""Number of unchanged lines around each change of a diff."""
+
+
+def source_diff(name: str, before: str, after: str, *, context: int = DIFF_CONTEXT) -> str:
+    """Return the unified diff of one definition; each hunk starts with its name instead of line numbers.
+
+    Args:
+        name: Name to show.
+        before: Source on base, dedented; empty if there is none.
+        after: Source on head, dedented.
+        context: Number of unchanged lines around each change.
+    """
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), n=context, lineterm=""))[2:]
+    text = "\n".join(f"@@ {name} @@" if line.startswith("@@") else line.rstrip() for line in lines)
+    if len(text) <= MOST_DIFF_CHARACTERS:
+        return text
+    return f"{text[:MOST_DIFF_CHARACTERS].rpartition(chr(10))[0]}\n[The diff is cut here.]"
+
+
 class SourceReader(ABC):
     """Reads the source files of one language.
 
@@ -179,7 +203,12 @@ class SourceReader(ABC):
             elif before != member.source:
                 inside = range(member.line, member.end_line + 1)
                 lines = head_paths[member.path].added_lines.intersection(inside)
-                members.append(replace(member, change=Change.CHANGED, changed_lines=lines))
+                shown = ShownChange(
+                    own=source_diff(member.name, before, member.source), digest=self.digest(before)
+                )
+                members.append(
+                    replace(member, change=Change.CHANGED, changed_lines=lines, shown_change=shown)
+                )
         return replace(found, members=tuple(members))
 
     def reachable(self, data: bytes) -> Reachable:  # noqa: ARG002 - a default

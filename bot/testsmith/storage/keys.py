@@ -17,7 +17,7 @@ from annotated_types import MaxLen
 from testsmith.decode import NOTHING_ELSE, Malformed, decode_value
 from testsmith.model import Member, Repair, Request, Skipped, SkipStage
 
-KEY_SCHEMA = 2
+KEY_SCHEMA = 3
 """Increased when the meaning of a part changes, so that results under older keys are not found."""
 
 
@@ -60,7 +60,7 @@ class KeyParts:
         module: The public module that tests import the member from.
         source: The member's source, normalized by syntax tree.
         framework: The test framework's name.
-        dependencies: Source of the private definitions that made it affected, in any order.
+        change: Digest of what the change does to it, see `ShownChange`; empty if it is new.
         signatures: Signatures of the definitions that the member uses.
         conventions: The conventions that apply.
         identity: The model settings.
@@ -73,7 +73,7 @@ class KeyParts:
     module: str
     source: str
     framework: str
-    dependencies: tuple[str, ...]
+    change: str
     signatures: str
     conventions: str
     identity: ModelIdentity
@@ -89,7 +89,7 @@ class KeyParts:
             module=request.member.module,
             source=request.normalised_source,
             framework=request.framework,
-            dependencies=request.context.dependencies,
+            change=request.member.shown_change.digest,
             signatures=request.context.signatures,
             conventions=request.conventions,
             identity=identity,
@@ -107,7 +107,7 @@ def repair_digest(repair: Repair) -> str:
 
 def result_key(parts: KeyParts) -> str:
     """Return the SHA-256 hex digest of the parts' canonical JSON."""
-    named = asdict(parts) | {"schema": KEY_SCHEMA, "dependencies": sorted(parts.dependencies)}
+    named = asdict(parts) | {"schema": KEY_SCHEMA}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
     for name in ("repair", "test_file"):
         if not named[name]:
@@ -208,7 +208,7 @@ def source_digest(request: Request, ground: FingerprintInputs, base: bytes | Non
         "ground": [ground.version, ground.generators, sorted(ground.rules)],
         "member": [member.id, member.change.value, member.module, request.test_path],
         "source": request.normalised_source,
-        "because": [request.context.dependencies, member.because],
+        "because": [member.shown_change.digest, member.because_source, member.because],
         "signatures": request.context.signatures,
         "conventions": request.conventions,
         "base": None if base is None else hashlib.sha256(base).hexdigest(),

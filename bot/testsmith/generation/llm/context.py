@@ -1,14 +1,14 @@
 """Select what a prompt shows in addition to the members' sources, within a budget.
 
-Tier 1, the sources, is always included and does not count toward the budget. Tier 2 is what the members use:
-signatures, and private code whose change affected them. Tier 3, a sample of the project's tests, is dropped
-first. Observations have a separate budget, so that they do not take space from tier 2.
+Tier 1, the sources, is always included and does not count toward the budget. Tier 2 is the change, and what
+the members use: private code on the way to what changed, and signatures. Tier 3, a sample of the project's
+tests, is dropped first. Observations have a separate budget, so that they do not take space from tier 2.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from itertools import chain, takewhile, zip_longest
@@ -78,11 +78,13 @@ class SharedContext:
     """Context of one call, without duplicates.
 
     Attributes:
+        changes: Diffs of private definitions that members use.
         shared: Blocks that several members use, in the order of first use.
         own: Blocks that only one member uses, by member id.
         style_sample: Part of a test file; empty if there is none or it does not fit.
     """
 
+    changes: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     style_sample: str = ""
@@ -91,25 +93,35 @@ class SharedContext:
 def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER) -> SharedContext:
     """Select the context of a prompt.
 
-    The first block of every member comes before the second of any, so that a small budget is shared fairly;
-    languages order blocks by usefulness. One style sample per call is enough.
+    Diffs come first. The first block of every member comes before the second of any, so that a small budget
+    is shared fairly; languages order blocks by usefulness. One style sample per call is enough.
 
     Args:
         requests: Requests of one call.
         budget: Maximum number of tokens of the selected context.
         tiers: Highest tier to include; see `packing.Batch`.
     """
+    if tiers < USES_TIER:
+        return SharedContext()
     room = budget * CHARACTERS_PER_TOKEN
-    users: dict[str, list[str]] = {}
-    if tiers >= USES_TIER:
-        users = _users(requests)
-    kept: list[str] = []
-    for block in users:
-        if len(block) <= room:
-            kept.append(block)
-            room -= len(block)
+    changes = _fitting(_in_turns([request.member.shown_change.private for request in requests]), room)
+    room -= sum(map(len, changes))
+    users = _users(requests)
+    kept = _fitting(users, room)
+    room -= sum(map(len, kept))
     sample = _style_sample(requests, room) if tiers >= STYLE_TIER else ""
-    return _arranged(kept, users, sample)
+    return SharedContext(
+        changes=changes,
+        shared=tuple(block for block in kept if len(users[block]) > 1),
+        own=_own(kept, users),
+        style_sample=sample,
+    )
+
+
+def _in_turns(texts: Sequence[Sequence[str]]) -> list[str]:
+    """Return the first text of each member, then the second of each, without repetition."""
+    ranks = chain.from_iterable(zip_longest(*texts))
+    return list(dict.fromkeys(text for text in ranks if text is not None))
 
 
 def with_observations(request: Request, observations: Sequence[str]) -> Request:
@@ -118,7 +130,7 @@ def with_observations(request: Request, observations: Sequence[str]) -> Request:
     return replace(request, context=replace(request.context, observations=kept))
 
 
-def _fitting(texts: Sequence[str], room: int) -> tuple[str, ...]:
+def _fitting(texts: Iterable[str], room: int) -> tuple[str, ...]:
     """Return the first texts that fit together, skipping texts that do not fit."""
     kept = []
     for text in texts:
@@ -156,10 +168,11 @@ def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
 
 def lower_tier(request: Request, tiers: int) -> int | None:
     """Return the next lower number of tiers that reduces the request's context, or None."""
-    context = request.context
+    context, change = request.context, request.member.shown_change
     if tiers >= STYLE_TIER and context.style_sample.strip():
         return STYLE_TIER - 1
-    if tiers >= USES_TIER and (context.signatures.strip() or context.dependencies or context.observations):
+    of_change = change.own or change.private or change.route_sources
+    if tiers >= USES_TIER and (context.signatures.strip() or of_change or context.observations):
         return USES_TIER - 1
     return None
 
@@ -185,15 +198,14 @@ def _users(requests: Sequence[Request]) -> dict[str, list[str]]:
 
 
 def _blocks(request: Request, sources: CallSources) -> Iterator[tuple[str, str]]:
-    """Yield named blocks: the causes why a member is affected, then signatures of what it uses.
+    """Yield named blocks: private functions on the way to what changed, then signatures of what it uses.
 
     Signatures of one class have the same name, which is their first lines.
     """
-    context = request.context
-    for text in filter(str.strip, context.dependencies):
+    for text in request.member.shown_change.route_sources:
         if not sources.hold(text):
             yield text.strip("\n"), text.strip("\n")
-    for text in filter(str.strip, _BETWEEN_BLOCKS.split(context.signatures)):
+    for text in filter(str.strip, _BETWEEN_BLOCKS.split(request.context.signatures)):
         block = text.strip("\n")
         head = tuple(takewhile(_is_of_the_head, block.split("\n"))) or (block,)
         if not sources.define(head):
@@ -222,11 +234,11 @@ def _style_sample(requests: Sequence[Request], room: int) -> str:
     return next((sample for sample in samples if sample.strip() and len(sample) <= room), "")
 
 
-def _arranged(kept: Sequence[str], users: Mapping[str, Sequence[str]], sample: str) -> SharedContext:
+def _own(kept: Iterable[str], users: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Return the blocks that only one member uses."""
     own: dict[str, tuple[str, ...]] = {}
     for block in kept:
         if len(users[block]) == 1:
             [member] = users[block]
             own[member] = (*own.get(member, ()), block)
-    shared = tuple(block for block in kept if len(users[block]) > 1)
-    return SharedContext(shared=shared, own=own, style_sample=sample)
+    return own

@@ -28,7 +28,7 @@ ROOM_FACTOR = 4
 """Factor for the output limit after an answer was truncated during reasoning."""
 
 MAX_SOURCE_CHARACTERS = 60_000
-"""Maximum number of characters of sources, observations and modules to repair in one call.
+"""Maximum number of characters of sources, diffs, observations and modules to repair in one call.
 
 About 15,000 tokens.
 """
@@ -43,8 +43,8 @@ class BatchLimits:
         max_output_tokens: Maximum output tokens of a call, without reasoning.
         thinking_tokens: Additional output tokens for reasoning in each call.
         most_tokens: Maximum output tokens that can be requested from the model, including reasoning.
-        max_source_characters: Maximum characters of sources, observations and modules to repair in a call; a
-            single member may exceed it.
+        max_source_characters: Maximum characters of sources, diffs, observations and modules to repair in a
+            call; a single member may exceed it.
     """
 
     tokens_per_member: int = 300
@@ -202,7 +202,8 @@ def _characters(requests: Iterable[Request]) -> int:
 
 def _shown_characters(request: Request) -> int:
     """Return the minimum number of characters a request adds to a prompt."""
-    source = len(request.member.source) + sum(map(len, request.context.observations))
+    source = len(request.member.source) + len(request.member.shown_change.own)
+    source += sum(map(len, request.context.observations))
     if request.repair is None:
         return source
     said = sum(len(name) + len(text) for name, text in request.repair.failures)

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.generation.llm.context import CallSources, SharedContext, fit_context, fit_observations
+from testsmith.generation.llm.context import (
+    USES_TIER,
+    CallSources,
+    SharedContext,
+    fit_context,
+    fit_observations,
+)
 from testsmith.generation.llm.packing import Batch
 from testsmith.model import Change, Member, Request
 
@@ -48,6 +54,7 @@ class _MemberBlock:
     import_line: str
     test_file: str
     reason: str
+    diff: str
     source: str
     within: str
     uses: tuple[str, ...]
@@ -94,18 +101,13 @@ class Prompts:
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
         sources = CallSources([request.member for request in batch.requests])
         members = [
-            _block(
-                request,
-                context,
-                sources,
-                observed.get(request.member.id, ()),
-                asked_again=batch.asked_again,
-            )
+            _block(request, context, sources, observed.get(request.member.id, ()), batch)
             for request in batch.requests
         ]
         return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
             language=batch.requests[0].member.language,
             members=members,
+            changes=context.changes,
             shared=context.shared,
             style_sample=context.style_sample,
             fence=_fence(_fenced_texts(members, context)),
@@ -132,17 +134,12 @@ def _template(name: str, *, mends: bool) -> str:
 
 
 def _block(
-    request: Request,
-    context: SharedContext,
-    sources: CallSources,
-    observed: Iterable[str],
-    *,
-    asked_again: int,
+    request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str], batch: Batch
 ) -> _MemberBlock:
     member, repair = request.member, request.repair
     holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
-    is_editable = bool(request.test_text) and not asked_again and repair is None
+    is_editable = bool(request.test_text) and not batch.asked_again and repair is None
     return _MemberBlock(
         id=shown(member.id),
         plain_name=shown(member.plain_name),
@@ -150,6 +147,7 @@ def _block(
         import_line=shown(request.import_line),
         test_file=shown(request.test_path) if is_editable else "",
         reason=_reason(member),
+        diff=member.shown_change.own if batch.tiers >= USES_TIER else "",
         source=member.source.strip("\n"),
         within="" if holder is None else shown(holder.id),
         uses=context.own.get(member.id, ()),
@@ -166,37 +164,21 @@ def _failure(function: str, text: str) -> str:
 
 
 def _reason(member: Member) -> str:
-    """Describe why the member was selected, with line numbers relative to its source."""
-    if member.change is Change.ADDED:
-        return "it is new"
-    if member.change is Change.AFFECTED:
-        names = ", ".join(shown(name) for name in member.because)
-        return f"it uses what changed: {names}" if names else "it uses what changed"
-    inside = (line - member.line + 1 for line in sorted(member.changed_lines))
-    ranges = ", ".join(_ranges(line for line in inside if line >= 1))
-    return f"it changed, in these lines of its source: {ranges}" if ranges else "it changed"
-
-
-def _ranges(numbers: Iterable[int]) -> Iterator[str]:
-    """Yield ascending numbers as ranges, for example `3` and `5-7`."""
-    run: list[int] = []
-    for number in numbers:
-        if run and number != run[-1] + 1:
-            yield _range(run)
-            run = []
-        run.append(number)
-    if run:
-        yield _range(run)
-
-
-def _range(run: list[int]) -> str:
-    return str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}"
+    """Describe why the member was selected."""
+    if member.change is not Change.AFFECTED:
+        return "it is new" if member.change is Change.ADDED else "it changed"
+    names = ", ".join(shown(name) for name in member.because)
+    route = " and ".join(shown(name) for name in member.shown_change.route)
+    reason = f"it uses what changed: {names}" if names else "it uses what changed"
+    return f"{reason}, through {route}" if route else reason
 
 
 def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> Iterator[str]:
+    yield from context.changes
     yield from context.shared
     yield context.style_sample
     for member in members:
+        yield member.diff
         yield member.source
         yield from member.uses
         yield from member.observations

@@ -5,8 +5,8 @@ import pytest
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members, changed_members
-from testsmith.languages.source import MemberFindings
-from testsmith.model import Member, MemberKind, Place, Skipped, SkipStage
+from testsmith.languages.source import MOST_DIFF_CHARACTERS, MemberFindings
+from testsmith.model import Member, MemberKind, Place, ShownChange, Skipped, SkipStage
 
 Names = dict[str, str]
 
@@ -311,3 +311,73 @@ def test_all_members__missing_file() -> None:
     found = all_members(MemoryTree({}), ["gone.py"], "")
     assert found.members == ()
     assert isinstance(found.skipped[0], Skipped)
+
+
+def test_changed_members__diff_of_what_changed_with_comments_and_docstring() -> None:
+    base = 'def f(x):\n    """Add."""\n    return x  # old\n'
+    head = 'def f(x):\n    """Add one."""\n    return x + 1  # new\n'
+    (member,) = _found({"m.py": base}, {"m.py": head}).members
+    assert member.shown_change.own.splitlines() == [
+        "@@ f @@",
+        " def f(x):",
+        '-    """Add."""',
+        "-    return x  # old",
+        '+    """Add one."""',
+        "+    return x + 1  # new",
+    ]
+
+
+def test_changed_members__diffs_of_the_private_definitions_that_a_member_uses() -> None:
+    base = "_A = 1\ndef _g(): return _A\ndef f(): return _g()\ndef other(): return 1\n"
+    head = "_A = 2\ndef _g(): return _A + _h()\ndef _h(): return 0\ndef f(): return _g() + 0\n"
+    head += "def new(): return _h()\n"
+    found = {each.name: each.shown_change for each in _found({"p/m.py": base}, {"p/m.py": head}).members}
+    g = "@@ _g in p/m.py @@\n-def _g(): return _A\n+def _g(): return _A + _h()"
+    a = "@@ _A in p/m.py @@\n-_A = 1\n+_A = 2"
+    h = "@@ _h in p/m.py @@\n+def _h(): return 0"
+    assert found["f"].private == (g, a, h)
+    assert found["new"].private == (h,)
+
+
+def test_changed_members__way_from_an_affected_member_to_what_changed() -> None:
+    base = "def _a(): return 1\ndef _b(): return _a()\ndef c(): return _b()\ndef d(): return c()\n"
+    found = _found({"m.py": base}, {"m.py": base.replace("1", "2")}).members
+    assert [each.shown_change.route for each in found] == [("_b",), ("c", "_b")]
+    assert {each.shown_change.route_sources for each in found} == {("def _b(): return _a()",)}
+
+
+def test_changed_members__private_class_is_shown_without_its_methods_again() -> None:
+    base = "class _A:\n    x = 1\n    def g(self): return 1\ndef f(): return _A().g()\n"
+    head = base.replace("x = 1", "x = 2").replace("return 1", "return 2")
+    (member,) = _found({"m.py": base}, {"m.py": head}).members
+    assert len(member.shown_change.private) == 1
+    assert member.shown_change.private[0].count("return 2") == 1
+
+
+def test_changed_members__digest_of_the_change_ignores_comments_but_not_the_base() -> None:
+    def digest(base: str, head: str) -> str:
+        (member,) = _found({"m.py": base}, {"m.py": head}).members
+        return member.shown_change.digest
+
+    head = "def _g(): return 3\ndef f(): return _g()\n"
+    one = digest("def _g(): return 1\ndef f(): return _g()\n", head)
+    assert digest("def _g(): return 1  # one\ndef f(): return _g()\n", head) == one
+    assert digest("def _g(): return 2\ndef f(): return _g()\n", head) != one
+    assert digest("def _g(): return 1\ndef f(): return _g()\n", head.replace("3", "4")) != one
+
+
+def test_changed_members__long_diff_is_cut_at_a_line() -> None:
+    base, head = (
+        "def f():\n" + "".join(f"    x{line} = '{mark * 60}'\n" for line in range(200)) for mark in "ab"
+    )
+    (member,) = _found({"m.py": base}, {"m.py": head}).members
+    *lines, last = member.shown_change.own.splitlines()
+    assert last == "[The diff is cut here.]"
+    assert set(map(len, lines[2:])) <= {len(f"-    x{'1' * n} = '{'a' * 60}'") for n in (1, 2, 3)}
+    assert len(member.shown_change.own) < MOST_DIFF_CHARACTERS + 50
+
+
+def test_all_members__no_diffs() -> None:
+    tree = MemoryTree({"p/a.py": "def _g(): return 1\ndef f(): return _g()\n"})
+    (member,) = all_members(tree, ["p/a.py"], "").members
+    assert member.shown_change == ShownChange()

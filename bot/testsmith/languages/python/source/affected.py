@@ -21,10 +21,12 @@ class Effect:
     Attributes:
         causes: Changed definitions that it uses, nearest first.
         steps: Number of references to the nearest cause.
+        routes: For each cause, the definitions between the affected one and the cause, in that order.
     """
 
     causes: tuple[Node, ...]
     steps: int
+    routes: tuple[tuple[Node, ...], ...] = ()
 
 
 def effects(
@@ -32,28 +34,39 @@ def effects(
 ) -> dict[Node, Effect]:
     """Return the definitions that use a changed one over at most `limit` references (breadth first)."""
     users = users_of(package, public)
-    reached: dict[Node, dict[Node, int]] = {}
+    reached: dict[Node, dict[Node, Node]] = {}
+    steps: dict[Node, int] = {}
     frontier = [(node, node) for node in sorted(changed)]
     for step in range(1, limit + 1):
-        frontier = list(_next_frontier(frontier, users, reached, step))
+        frontier = list(_next_frontier(frontier, users, reached))
+        steps = {node: step for node, _ in frontier} | steps
     return {
-        node: Effect(causes=tuple(causes), steps=next(iter(causes.values())))
+        node: Effect(
+            causes=tuple(causes),
+            steps=steps[node],
+            routes=tuple(tuple(_route(node, cause, reached)) for cause in causes),
+        )
         for node, causes in reached.items()
     }
+
+
+def _route(node: Node, cause: Node, reached: Mapping[Node, Mapping[Node, Node]]) -> Iterator[Node]:
+    """Yield the definitions between a definition and one of its causes."""
+    while (node := reached[node][cause]) != cause:
+        yield node
 
 
 def _next_frontier(
     frontier: Iterable[tuple[Node, Node]],
     users: Mapping[Node, Sequence[Node]],
-    reached: dict[Node, dict[Node, int]],
-    step: int,
+    reached: dict[Node, dict[Node, Node]],
 ) -> Iterator[tuple[Node, Node]]:
-    """Yield new users of the frontier, each with its cause, and record the step in `reached`."""
+    """Yield new users of the frontier, each with its cause, and record what they use in `reached`."""
     for node, cause in frontier:
         for user in users.get(node, ()):
             causes = reached.setdefault(user, {})
             if cause not in causes and len(causes) < MOST_CAUSES:
-                causes[cause] = step
+                causes[cause] = node
                 yield user, cause
 
 

@@ -184,10 +184,17 @@ class FoundDefinition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A definition of head that is missing on base or has a different meaning there."""
+    """A definition of head that is missing on base or has a different meaning there.
+
+    Attributes:
+        found: The definition on head.
+        change: Whether it was added or changed.
+        base: Its dedented source on base; empty if it was added.
+    """
 
     found: FoundDefinition
     change: Change
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,7 +286,11 @@ def compare(base: SourceFile | None, head: SourceFile | None) -> Comparison:
     changes = {name: _change(name, before, after) for name in after.by_name}
     return Comparison(
         differences=tuple(
-            Difference(found=after.found(name), change=change)
+            Difference(
+                found=after.found(name),
+                change=change,
+                base=before.source(name) if change is Change.CHANGED else "",
+            )
             for name, change in changes.items()
             if change is not None
         ),

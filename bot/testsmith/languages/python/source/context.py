@@ -165,7 +165,6 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             context=Context(
                 signatures=used.of(member),
                 style_sample=samples(neighbour) if neighbour is not None else "",
-                dependencies=member.because_source,
             ),
         )
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
 
-from testsmith.languages.python.source.affected import Effect, effects
+from testsmith.languages.python.source.affected import MOST_CAUSES, Effect, effects
 from testsmith.languages.python.source.comparison import (
     Comparison,
     Definitions,
@@ -27,10 +28,22 @@ from testsmith.languages.python.source.package import (
     top_level,
 )
 from testsmith.languages.python.source.parsing import SourceFile, read_source
-from testsmith.languages.source import CannotParse, ChangedFile, ComparisonScope, MemberFindings, SourceTree
-from testsmith.model import Change, Member, MemberKind, Place, Skipped, SkipStage
+from testsmith.languages.python.source.references import is_private
+from testsmith.languages.source import (
+    DIFF_CONTEXT,
+    CannotParse,
+    ChangedFile,
+    ComparisonScope,
+    MemberFindings,
+    SourceTree,
+    source_diff,
+)
+from testsmith.model import Change, Member, MemberKind, Place, ShownChange, Skipped, SkipStage
 
 LANGUAGE = "python"
+
+_MOST_LINES_SHOWN_WHOLE = 60
+"""Maximum length of a private definition whose diff shows all of its lines."""
 
 
 def changed_members(scope: ComparisonScope) -> MemberFindings:
@@ -45,7 +58,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     files, skipped = _compared_files(scope, packages)
     gone = _gone(files)
     changes = [_sorted_out(file, gone, packages) for file in files]
-    chosen = [each for change in changes for each in change.chosen]
+    chosen = _with_private_changes(changes, files, scope)
     chosen += _affected_members(changes, packages, scope.reference_steps)
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
     return MemberFindings(
@@ -57,7 +70,8 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
 def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
     """Return every public member of the files as `added`; see `SourceReader.all_members`."""
     files = [ChangedFile(base_path=None, head_path=path) for path in paths]
-    findings = changed_members(ComparisonScope(base=tree, head=tree, files=files, project=project))
+    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
+    findings = changed_members(scope)
     return replace(findings, members=tuple(map(_wholly_changed, findings.members)))
 
 
@@ -84,10 +98,27 @@ class _ComparedFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Chosen:
-    """A member, and whether a comment asks to skip it."""
+    """A member, its definition, and whether a comment asks to skip it."""
 
     member: Member
+    node: Node
     is_marked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PrivateChange:
+    """A difference of a definition that is not a member, and its file."""
+
+    path: str
+    difference: Difference
+
+    @property
+    def diff(self) -> str:
+        """Unified diff; of a short definition, the whole of it."""
+        found, base = self.difference.found, self.difference.base
+        is_short = found.source.count("\n") < _MOST_LINES_SHOWN_WHOLE
+        context = _MOST_LINES_SHOWN_WHOLE if is_short else DIFF_CONTEXT
+        return source_diff(f"{found.name} in {self.path}", base, found.source, context=context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,11 +128,13 @@ class _Changes:
     Attributes:
         chosen: Added and changed members.
         private: Changed definitions that are not members.
+        new_private: Added definitions that are not members, which only new code can use.
         settled: Path and name of every difference; these are never reported as merely affected.
     """
 
     chosen: tuple[_Chosen, ...] = ()
-    private: Mapping[Node, FoundDefinition]
+    private: Mapping[Node, _PrivateChange] = field(default_factory=dict)
+    new_private: Mapping[Node, _PrivateChange] = field(default_factory=dict)
     settled: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -123,6 +156,11 @@ class _Packages:
             package = Package.read(self.tree, self._files.get(name, ()))
             self._read[name] = (package, PublicModules(package))
         return self._read[name]
+
+    @cached_property
+    def definitions(self) -> Callable[[str], Definitions]:
+        """Returns the definitions of a file; each file is read once."""
+        return cache(lambda path: Definitions(_source(self.tree, path)))
 
     def public_module(self, module: Module, name: str) -> str | None:
         """Return the public module of a definition, or None if the definition is private."""
@@ -186,23 +224,32 @@ def _gone(files: Sequence[_ComparedFile]) -> Gone:
 def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Changes:
     """Classify a file's differences as members or private definitions, ignoring what only moved."""
     if file.module is None:
-        return _Changes(private={})
+        return _Changes()
     moved = _moved(file.comparison, gone)
     counting = _counting(file.comparison, gone, moved)
     chosen: list[_Chosen] = []
-    private: dict[Node, FoundDefinition] = {}
+    private: dict[Node, _PrivateChange] = {}
+    new_private: dict[Node, _PrivateChange] = {}
     differences = [each for each in file.comparison.differences if each.found.name not in moved]
     for difference in differences:
         name = difference.found.name
+        node = Node(file.module.name, name)
         public = packages.public_module(file.module, name) if name in counting else None
         if public is not None:
             member = _member(file.path, difference.found, public, difference.change)
             member = replace(member, changed_lines=_lines(difference.found) & file.added_lines)
-            chosen.append(_Chosen(member=member, is_marked=difference.found.is_marked))
-        elif _may_affect(difference, gone, is_public=name not in counting and has_public_name(name)):
-            private[Node(file.module.name, name)] = difference.found
+            if difference.base:
+                own = source_diff(name, difference.base, member.source)
+                shown = ShownChange(own=own, digest=_digest([normalised_source(difference.base)]))
+                member = replace(member, shown_change=shown)
+            chosen.append(_Chosen(member=member, node=node, is_marked=difference.found.is_marked))
+        elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
+            # New definitions are used only by new code, so they affect nothing.
+            is_new = difference.change is Change.ADDED and name not in gone
+            kept = new_private if is_new else private
+            kept[node] = _PrivateChange(path=file.path, difference=difference)
     settled = frozenset((file.path, each.found.name) for each in differences)
-    return _Changes(chosen=tuple(chosen), private=private, settled=settled)
+    return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
 
 
 def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
@@ -241,35 +288,95 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
     return True
 
 
-def _may_affect(difference: Difference, gone: Gone, *, is_public: bool) -> bool:
-    """Return whether a private definition can change what uses it, because it changed or moved.
+def _is_private(difference: Difference, *, is_public: bool) -> bool:
+    """Return whether a definition is private, or a constant other than `__version__` and the like."""
+    if difference.found.kind is None:
+        return not is_dunder(difference.found.name)
+    return not is_public
 
-    New definitions are used only by new code. Constants such as `__version__` and `__all__` describe the
-    module.
-    """
-    is_constant = difference.found.kind is None
-    if (is_public and not is_constant) or (is_constant and is_dunder(difference.found.name)):
-        return False
-    return difference.change is Change.CHANGED or difference.found.name in gone
+
+def _with_private_changes(
+    changes: Sequence[_Changes], files: Sequence[_ComparedFile], scope: ComparisonScope
+) -> list[_Chosen]:
+    """Return the added and changed members with the private changes in these files that they use."""
+    private = {
+        node: one
+        for change in changes
+        for node, one in (*change.private.items(), *change.new_private.items())
+    }
+    reached: Mapping[Node, Effect] = {}
+    if private and scope.reference_steps:
+        package = Package.read(scope.head, [file.module for file in files if file.module is not None])
+        reached = effects(package, PublicModules(package), private, scope.reference_steps)
+    return [
+        replace(each, member=_with_diffs(each.member, _causes(reached.get(each.node)), private))
+        for change in changes
+        for each in change.chosen
+    ]
+
+
+def _causes(effect: Effect | None) -> list[Node]:
+    """Return the causes of an effect without definitions inside a class that is a cause as well."""
+    causes = () if effect is None else effect.causes
+    classes = {Node(node.module, f"{node.name}.") for node in causes}
+    return [
+        node
+        for node in causes
+        if not any(node.module == each.module and node.name.startswith(each.name) for each in classes)
+    ]
+
+
+def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _PrivateChange]) -> Member:
+    if not causes:
+        return member
+    differences = [private[node].difference for node in causes]
+    sources = sorted(normalised_source(text) for one in differences for text in (one.base, one.found.source))
+    shown = replace(
+        member.shown_change,
+        private=tuple(private[node].diff for node in causes),
+        digest=_digest([member.shown_change.digest, *sources]),
+    )
+    return replace(member, shown_change=shown)
+
+
+def _digest(sources: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: int) -> Iterator[_Chosen]:
     """Yield unchanged members that use changed private definitions."""
-    private = {node: found for change in changes for node, found in change.private.items()}
+    private = {node: one for change in changes for node, one in change.private.items()}
     settled = frozenset(each for change in changes for each in change.settled)
-    sources = {node: normalised_source(found.source) for node, found in private.items()}
+    sources = {node: normalised_source(one.difference.found.source) for node, one in private.items()}
     for name in sorted({top_level(node.module) for node in private}):
         package, public = packages.read(name)
         changed = [node for node in private if top_level(node.module) == name]
         reached = effects(package, public, changed, steps)
         for path, nodes in _by_path(package, public, reached, settled).items():
-            definitions = Definitions(_source(packages.tree, path))
+            definitions = packages.definitions(path)
             for node, module in nodes.items():
                 found = definitions.found(node.name)
                 member = _member(path, found, module, Change.AFFECTED)
                 member = _with_causes(member, reached[node], sources)
                 member = replace(member, because_places=tuple(_places(package, private, reached[node])))
-                yield _Chosen(member=member, is_marked=found.is_marked)
+                member = _with_diffs(member, _causes(reached[node]), private)
+                member = _with_route(member, reached[node], package, packages)
+                yield _Chosen(member=member, node=node, is_marked=found.is_marked)
+
+
+def _with_route(member: Member, effect: Effect, package: Package, packages: _Packages) -> Member:
+    """Return an affected member with the way to what changed."""
+    between = dict.fromkeys(node for route in effect.routes for node in route)
+    private = [node for node in between if is_private(node.name.rpartition(".")[2])]
+    sources = tuple(
+        packages.definitions(package.modules[node.module].module.path).source(node.name)
+        for node in private
+        if node not in effect.causes
+    )
+    route = tuple(node.name for node in effect.routes[0])
+    return replace(
+        member, shown_change=replace(member.shown_change, route=route, route_sources=sources[:MOST_CAUSES])
+    )
 
 
 def _by_path(
@@ -300,11 +407,12 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
     )
 
 
-def _places(package: Package, private: Mapping[Node, FoundDefinition], effect: Effect) -> Iterator[Place]:
+def _places(package: Package, private: Mapping[Node, _PrivateChange], effect: Effect) -> Iterator[Place]:
     """Yield the locations of the causes that exist on head."""
     for node in effect.causes:
         if node.module in package.modules and package.defined(node) is not None:
-            path, spans = package.modules[node.module].module.path, private[node].spans
+            path = package.modules[node.module].module.path
+            spans = private[node].difference.found.spans
             first, last = min(span.first for span in spans), max(span.last for span in spans)
             yield Place(path=path, line=first, end_line=last)
 
