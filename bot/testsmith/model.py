@@ -366,6 +366,8 @@ class Suggestion:
         observed: Tests whose expected values were replaced by observed values, because the generator had
             expected something else.
         framework: Framework of its code, `pytest` or `unittest`.
+        patch: The same tests as a unified diff of the file at `test_path` against head; None if they go into
+            no file that exists.
     """
 
     member: str
@@ -380,6 +382,7 @@ class Suggestion:
     summary: str = ""
     observed: tuple[str, ...] = ()
     framework: str = "pytest"
+    patch: str | None = None
 
     @property
     def run(self) -> str:

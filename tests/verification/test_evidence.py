@@ -94,6 +94,26 @@ def test_gather_evidence__five_runs_on_head_and_one_on_base(tmp_path: Path) -> N
     assert "cannot import name 'added'" in not_there.message
 
 
+def test_gather_evidence__the_rows_that_fail(tmp_path: Path) -> None:
+    code = """
+        import pytest
+        from shop import clamp
+
+        @pytest.mark.parametrize(("value", "expected"), [(0, 1), (2, 9), (2, 2), (5, 9)])
+        def test_table(value, expected):
+            assert clamp(value, 1, 3) == expected
+
+        def test_alone():
+            assert clamp(2, 1, 3) == 9
+    """
+    (proof,) = prove(tmp_path, subject(code), base={"shop.py": BASE})
+    table, alone = by_name(proof)["test_table"], by_name(proof)["test_alone"]
+    assert {run.failed_rows for run in table.head} == {frozenset({1, 3})}
+    assert table.base is not None
+    assert table.base.failed_rows == {0, 1, 3}
+    assert {run.failed_rows for run in alone.head} == {frozenset()}
+
+
 def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Path) -> None:
     code = """
         import os

@@ -192,6 +192,57 @@ def test_judge__a_good_test_is_not_lost_with_its_neighbours() -> None:
     assert "def test_b" not in draft.candidate.code
 
 
+TABLE = """\
+import pytest
+from shop import total
+
+
+@pytest.mark.parametrize("value", [1, 2, 3])
+def test_a(value):
+    assert total() == value
+"""
+
+
+def with_failed_rows(base: frozenset[int] | None, *rows: frozenset[int]) -> Judgement:
+    one = function("test_a", *(F if each else P for each in rows), base=F if base else P)
+    runs = [replace(run, failed_rows=each) for run, each in zip(one.head, rows, strict=True)]
+    assert one.base is not None
+    one = replace(one, head=tuple(runs), base=replace(one.base, failed_rows=base or frozenset()))
+    run = proof(one)
+    return judge(replace(run, candidate=replace(run.candidate, code=TABLE)), Conflicts(), {}, PYTHON)
+
+
+@pytest.mark.parametrize(
+    ("rows", "left"),
+    [(((1,), (1,)), "[1, 3]"), (((0, 1), (0, 1)), "[3]"), (((), (2,)), "[1, 2]"), (((0,), (1,)), "[3]")],
+)
+def test_judge__rows_that_fail_are_dropped_one_by_one(rows: tuple[tuple[int, ...], ...], left: str) -> None:
+    judgement = with_failed_rows(frozenset({0, 1, 2}), *map(frozenset, rows))
+    (draft,) = judgement.drafts
+    assert draft.candidate.code == TABLE.replace("[1, 2, 3]", left)
+    assert judgement.cuts == ()
+
+
+@pytest.mark.parametrize(
+    ("base", "rows"),
+    [
+        (frozenset({0, 1, 2}), (frozenset({0, 1, 2}), frozenset({0, 1, 2}))),
+        (frozenset({0}), (frozenset({0}), frozenset({1, 2}))),
+    ],
+)
+def test_judge__a_table_without_a_row_that_passes_is_cut(
+    base: frozenset[int], rows: tuple[frozenset[int], ...]
+) -> None:
+    judgement = with_failed_rows(base, *rows)
+    assert judgement.drafts == ()
+    assert [cut.reason for cut in judgement.cuts] == ["fails on head: boom"]
+
+
+def test_judge__rows_that_held_before_the_change_are_a_catch() -> None:
+    judgement = with_failed_rows(None, *[frozenset({1})] * 5)
+    assert [(draft.kind, draft.candidate.code) for draft in judgement.drafts] == [(TestKind.CATCHES, TABLE)]
+
+
 def test_judge__where_nothing_is_cut_the_code_stays_to_the_letter() -> None:
     run = proof(function("test_a"), function("test_b"))
     (draft,) = judge(run, Conflicts(), {}, PYTHON).drafts

@@ -303,6 +303,15 @@ def test_standing__an_answer_stands_with_accepted_tests() -> None:
     assert together.code.count("import cost") == 1
 
 
+def test_standing__an_answer_belongs_to_the_edit_of_the_test_file() -> None:
+    before = half_good()
+    candidate = replace(before.proof.candidate, edited="import shop\n")
+    edited = replace(before, proof=replace(before.proof, candidate=candidate))
+    alone = replace(edited, entries=())
+    for state in map(standing, (edited, alone)):
+        assert state.with_accepted(answer("def test_bad():\n    pass\n")).edited == "import shop\n"
+
+
 def test_standing__an_answer_with_the_name_of_a_good_test_does_not_replace_it() -> None:
     mended = "from shop import cost\n\n\ndef test_good():\n    assert cost(1) == 2\n"
     together = standing(half_good()).with_accepted(answer(mended))

@@ -33,6 +33,8 @@ class FunctionResult:
         wants_network: Whether it failed because no network was available.
         raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
         left: Names of some files it left outside of its temporary folder. Untrusted text.
+        failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are
+            rows.
     """
 
     status: str
@@ -41,6 +43,7 @@ class FunctionResult:
     wants_network: bool = False
     raised_by_test: bool = False
     left: tuple[str, ...] = ()
+    failed_rows: frozenset[int] = frozenset()
 
 
 Place = tuple[int, int, int, int]

@@ -97,6 +97,10 @@ class Judge:
         """Return a candidate's conflicts with the documentation, given its results."""
         return Conflicts()
 
+    def row_counts(self, code: str) -> Mapping[str, int]:  # noqa: ARG002 - a default
+        """Return the number of rows of each function whose rows `without_rows` can remove."""
+        return {}
+
     def without_rows(self, code: str, rows: Mapping[str, frozenset[int]]) -> str:  # noqa: ARG002 - a default
         """Return a test module without some rows of its parametrizations."""
         return code

@@ -41,6 +41,8 @@ class Run:
             They count for no test function, but a class body runs only then.
         left: Files that it left outside of pytest's temporary folders, relative to the working folder;
             limited in number and untrusted.
+        failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are
+            rows.
     """
 
     status: TestStatus
@@ -51,6 +53,7 @@ class Run:
     branches: frozenset[tuple[int, int]] = frozenset()
     import_lines: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
+    failed_rows: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

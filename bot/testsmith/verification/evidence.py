@@ -266,4 +266,5 @@ def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
         branches=function.reached.branches,
         import_lines=result.loaded.lines,
         left=function.left,
+        failed_rows=function.failed_rows,
     )

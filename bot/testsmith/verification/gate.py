@@ -172,17 +172,18 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
     """
     kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
     cuts: list[Cut] = []
+    rows = {**_wrong_rows(proof, language.judge), **conflicts.rows}
     for function in proof.functions:
         if function.name in conflicts.suspended:
             point = Point.STABLE if _passes(function) else Point.RAN
             cuts.append(Cut(function=function.name, point=point, reason=conflicts.suspended[function.name]))
-        elif function.name in conflicts.rows and function.name not in smells:
+        elif function.name in rows and function.name not in smells:
             kinds[TestKind.GREEN].append(function.name)  # its other rows are judged by the next run
         elif isinstance(finding := _finding(function, proof, smells, language.judge), Cut):
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
-    whole = replace(proof.candidate, code=language.judge.without_rows(proof.candidate.code, conflicts.rows))
+    whole = replace(proof.candidate, code=language.judge.without_rows(proof.candidate.code, rows))
     drafts = [
         reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, language)
         for kind, names in kinds.items()
@@ -195,6 +196,19 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
         for question in conflicts.questions
     ]
     return Judgement(drafts=(*drafts, *questions), cuts=tuple(cuts))
+
+
+def _wrong_rows(proof: Proof, judge: Judge) -> dict[str, frozenset[int]]:
+    """Return the rows that fail on head, of functions with other rows; not those that passed on base."""
+    failed = {
+        function.name: frozenset().union(*(run.failed_rows for run in function.head))
+        for function in proof.functions
+        if all(run.failed_rows or run.status is TestStatus.PASSED for run in function.head)
+        and not (proof.member.change is not Change.ADDED and _fails_on_head_alone(function))
+    }
+    failed = {name: rows for name, rows in failed.items() if rows}
+    counts = judge.row_counts(proof.candidate.code) if failed else {}
+    return {name: rows for name, rows in failed.items() if len(rows) < counts.get(name, 0)}
 
 
 def reduced(draft: ReducedCandidate, names: Sequence[str], language: Language) -> ReducedCandidate:

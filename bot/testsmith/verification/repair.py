@@ -76,10 +76,11 @@ class RepairState:
             CannotParse: The answer cannot be parsed.
             CannotPlace: The answer would influence the accepted tests.
         """
+        whole = replace(answer, edited="" if self.best is None else self.best.proof.candidate.edited)
         if self.green is None:
-            return answer
+            return whole
         good = self.green.candidate
-        return replace(answer, code=self.language.tests.place(good.code, answer.code), sayings=good.sayings)
+        return replace(whole, code=self.language.tests.place(good.code, answer.code), sayings=good.sayings)
 
     def after(self, judged: Judged) -> RepairState:
         """Return the state after an answer to a repair. An answer that cannot be proven ends the repairs."""

@@ -99,6 +99,17 @@ def test_read_answer__the_first_word_about_a_job_counts() -> None:
     assert set(answer.results[0].functions) == {"t"}
 
 
+@pytest.mark.parametrize(
+    ("rows", "read"), [([2, 0], {0, 2}), ([0, None], set()), ([-1], set()), ("x", set())]
+)
+def test_read_answer__rows_that_failed_are_read_if_all_are_rows(rows: object, read: set[int]) -> None:
+    function = {"name": "t", "status": "failed", "failed_rows": rows}
+    assert (
+        read_answer(outcome(GREETING, job(functions=[function])), {0}).results[0].functions["t"].failed_rows
+        == read
+    )
+
+
 def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
     function = {"name": "t", "status": "failed", "message": "a\x1b[31m\ud800b\n" + "x" * 10_000}
     answer = read_answer(outcome(GREETING, job(functions=[function])), {0})

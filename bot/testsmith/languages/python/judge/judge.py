@@ -14,7 +14,7 @@ from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
 from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.differences import difference
-from testsmith.languages.python.judge.test_reading.edits import without_rows
+from testsmith.languages.python.judge.test_reading.edits import row_counts, without_rows
 from testsmith.languages.python.judge.test_reading.observed import observed_tests
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.results import Proof
@@ -28,6 +28,7 @@ class PythonJudge(Judge):
     temporary_folder = "tmp_path"
     smells = staticmethod(smells_of)
     calls_not_run = staticmethod(calls_not_run)
+    row_counts = staticmethod(row_counts)
     without_rows = staticmethod(without_rows)
     observed_tests = staticmethod(observed_tests)
     covers = staticmethod(covers)

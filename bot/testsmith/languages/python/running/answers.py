@@ -87,6 +87,7 @@ class _Function(_Reached):
     network: _Flag = False
     raised_by_test: _Flag = False
     left: Annotated[tuple[_Message, ...], OrElse(())] = ()
+    failed_rows: Annotated[frozenset[Annotated[int, Ge(0)]], OrElse(frozenset())] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,4 +168,5 @@ def _function_result(function: _Function) -> FunctionResult:
         wants_network=function.network,
         raised_by_test=function.raised_by_test,
         left=tuple(name[:_MOST_NAME_CHARACTERS] for name in function.left[:_MOST_NAMES] if name),
+        failed_rows=function.failed_rows,
     )

@@ -32,8 +32,26 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
             "raised_by_test": False,
             "lines": [1, 2],
             "branches": [],
+            "failed_rows": [None],
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("cases", "rows"),
+    [
+        ([("passed", 0), ("failed", 1), ("passed", 2), ("failed", 3)], {1, 3}),
+        ([("passed", 0), ("passed", 1)], set()),
+        ([("failed", 0), ("failed", None)], {0, None}),
+    ],
+)
+def test_receive__the_rows_that_failed_are_known(
+    cases: list[tuple[str, int | None]], rows: set[int | None]
+) -> None:
+    account = JobResults()
+    for status, row in cases:
+        account.receive({**case("t", status), "row": row})
+    assert set(account.functions["t"]["failed_rows"]) == rows
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,9 @@ class JobResults:
                 if data["status"] == worst["status"]
             ),
         }
-        self.functions[name] = {**verdict, **_reached([known, case])}
+        failing = [data for data in (case, self.functions.get(name)) if data and data["status"] != "passed"]
+        rows = {row for data in failing for row in data.get("failed_rows", [data.get("row")])}
+        self.functions[name] = {**verdict, **_reached([known, case]), "failed_rows": list(rows)}
 
 
 def _reached(messages: Iterable[Message]) -> Message:

@@ -132,6 +132,7 @@ class _Recorder:
         self._network = False
         self._raised_by_test = False
         self._problem = ""
+        self._rows: dict[str, int] = {}
 
     def start(self) -> None:
         """Start tracing."""
@@ -154,6 +155,8 @@ class _Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Remove excluded functions, then shuffle; pytest then groups by fixtures with a wider scope."""
+        for _, cases in groups_of(items):
+            self._rows |= {case.nodeid: row for row, case in enumerate(cases) if hasattr(case, "callspec")}
         own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
         is_first = bool(items) and self._is_foreign(items[0])
         mine: list[pytest.Item] = [item for item in items if self._is_wanted(item)]
@@ -193,7 +196,11 @@ class _Recorder:
             os._exit(1)
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
-        notes = {"network": self._network, "raised_by_test": self._raised_by_test}
+        notes = {
+            "network": self._network,
+            "raised_by_test": self._raised_by_test,
+            "row": self._rows.get(item.nodeid),
+        }
         self._send({**_case(name, self._status, self._message, reached), **notes})
         self._leftovers.look(name)
 
