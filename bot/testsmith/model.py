@@ -212,6 +212,37 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExistingTest:
+    """A test function of the project that is about a member, or as close to it as there is.
+
+    Attributes:
+        path: Its file, relative to the git root.
+        suite: Name of the class that contains it, outer classes first with `::`; empty for a function.
+        name: The function's name.
+        line: Its first line, including decorators, counted from 1.
+        end_line: Its last line.
+        source: Its source, dedented.
+        calls: Source of the calls of the member that it makes, itself or by its fixtures and helpers; empty
+            if it is only near the member: it tests the member's class or module, or is named after it.
+        has_cases: Whether it runs over a table of cases.
+    """
+
+    path: str
+    suite: str
+    name: str
+    line: int
+    end_line: int
+    source: str
+    calls: tuple[str, ...] = ()
+    has_cases: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its name in its file, as in `TestFiles.test_functions`: `Class::name`."""
+        return f"{self.suite}::{self.name}" if self.suite else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
     """Errors of a candidate for its generator to fix.
 
@@ -243,6 +274,7 @@ class Request:
             and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
+        existing: The project's tests of the member, nearest first; those that call it before others.
         repair: Errors to fix if this is a repeated request; None for the first request.
     """
 
@@ -255,6 +287,7 @@ class Request:
     normalised_source: str = ""
     context: Context = field(default_factory=Context)
     test_text: str = ""
+    existing: tuple[ExistingTest, ...] = ()
     repair: Repair | None = None
 
 

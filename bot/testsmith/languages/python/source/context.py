@@ -15,24 +15,21 @@ from testsmith.languages.python.source.comparison import normalised_source
 from testsmith.languages.python.source.definitions import (
     Definition,
     Function,
-    definitions,
     last_name,
     statements,
 )
-from testsmith.languages.python.source.package import Module, SourceRoots
-from testsmith.languages.python.source.parsing import read_source
+from testsmith.languages.python.source.project_names import ProjectNames, SourceNames
 from testsmith.languages.python.source.references import (
-    Imports,
-    ImportTarget,
     Reference,
     Via,
     bases,
     is_private,
     references,
 )
+from testsmith.languages.python.test_files.member_tests import existing_tests
 from testsmith.languages.python.test_files.style import framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
-from testsmith.languages.source import CONVENTIONS_FILE, CannotParse, SourceTree
+from testsmith.languages.source import CONVENTIONS_FILE, SourceTree
 from testsmith.model import Context, Member, MemberKind, Request
 
 _MOST_CHARACTERS = 300
@@ -137,18 +134,16 @@ MOST_BYTES = 16 * 1024
 
 CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
 
-_FILES_KEPT = 256
-"""Maximum number of parsed files kept at once. Members arrive file by file and share few other files."""
-
 _MOST_BLOCKS = 30
-_MOST_HOPS = 5
 
 
 def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
     """Yield one request per member, in order; see `SourceReader.requests`."""
     test_paths = TestPaths(tree, project)
     conventions = Conventions(tree)
-    used = _Signatures(tree, project)
+    names = ProjectNames(tree, project)
+    used = _Signatures(names)
+    existing = existing_tests(tree, members, names)
     framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     for member in members:
@@ -162,6 +157,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             import_line=import_line(member),
             conventions=conventions.of(member.path, test_path),
             normalised_source=normalised_source(member.source),
+            existing=existing[member.id],
             context=Context(
                 signatures=used.of(member),
                 style_sample=samples(neighbour) if neighbour is not None else "",
@@ -181,19 +177,10 @@ def import_line(member: Member) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _File:
-    """A parsed source file with its definitions and imports."""
-
-    module: Module
-    definitions: dict[str, Definition]
-    imports: Imports
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Used:
     """A definition that a member uses; `methods` limits a class to the relevant ones (None for all)."""
 
-    file: _File
+    file: SourceNames
     name: str
     methods: frozenset[str] | None = None
 
@@ -207,15 +194,12 @@ class _Used:
 class _Signatures:
     """Second tier of the context: signatures of what members use."""
 
-    def __init__(self, tree: SourceTree, project: str) -> None:
-        self._tree = tree
-        self._paths = frozenset(tree.paths())
-        self._roots = SourceRoots.of(project, self._paths)
-        self._file = lru_cache(maxsize=_FILES_KEPT)(self._read)
+    def __init__(self, names: ProjectNames) -> None:
+        self._names = names
 
     def of(self, member: Member) -> str:
         """Return the signatures separated by blank lines, the enclosing class first."""
-        file = self._file(member.path)
+        file = self._names.file(member.path)
         if file is None or member.name not in file.definitions:
             return ""
         try:
@@ -224,7 +208,7 @@ class _Signatures:
             return ""
         return "\n\n".join(islice(blocks, _MOST_BLOCKS))
 
-    def _used_by(self, member: Member, file: _File) -> Iterator[_Used]:
+    def _used_by(self, member: Member, file: SourceNames) -> Iterator[_Used]:
         definition = file.definitions[member.name]
         found = _in_order(member.source, {*references(definition, file.module.package), *_types(definition)})
         enclosing = member.name.rpartition(".")[0]
@@ -240,70 +224,16 @@ class _Signatures:
             if used is not None and not (used.file is file and used.name in shown):
                 yield used
 
-    def _meant(self, file: _File, reference: Reference) -> _Used | None:
+    def _meant(self, file: SourceNames, reference: Reference) -> _Used | None:
         """Return the project definition that a reference resolves to, excluding the member's own class."""
-        if reference.via is Via.NAME:
-            return self._named(file, reference.names, _MOST_HOPS)
-        if reference.via is Via.MODULE:
-            return self._in_module(reference.names[0], reference.names[1:], _MOST_HOPS)
-        return None
-
-    def _named(self, file: _File, names: Sequence[str], hops: int) -> _Used | None:
-        """Resolve names from a module's top level, following re-exports."""
-        if not names or not hops:
-            return None
-        name, *rest = names
-        if name in file.definitions:
-            return _Used(file=file, name=name)
-        for target in (
-            *file.imports.names.get(name, ()),
-            *(ImportTarget(star, name) for star in file.imports.stars),
-        ):
-            inner = rest if target.name is None else [target.name, *rest]
-            used = self._in_module(target.module, inner, hops - 1)
-            if used is not None:
-                return used
-        return None
-
-    def _in_module(self, module: str, names: Sequence[str], hops: int) -> _Used | None:
-        """Resolve names from a module; leading names may be submodules."""
-        if not names:
-            return None
-        file = self._file_of(module)
-        used = self._named(file, names, hops) if file is not None else None
-        return used or self._in_module(f"{module}.{names[0]}", names[1:], hops)
-
-    def _file_of(self, module: str) -> _File | None:
-        inner = module.replace(".", "/")
-        for folder in self._roots.folders:
-            prefix = f"{folder}/" if folder else ""
-            for path in (f"{prefix}{inner}/__init__.py", f"{prefix}{inner}.py"):
-                if path in self._paths:
-                    return self._file(path)
-        return None
-
-    def _read(self, path: str) -> _File | None:
-        module = self._roots.module(path)
-        data = self._tree.read(path)
-        if module is None or data is None:
-            return None
-        try:
-            tree = read_source(path, data).tree
-        except CannotParse:
-            return None
-        imports = Imports(module.package)
-        for placed in statements(tree.body):
-            imports.enter(placed.statement)
-        for statement in _type_checking_imports(tree):
-            imports.enter(statement)
-        return _File(module=module, definitions=definitions(tree), imports=imports)
-
-
-def _type_checking_imports(tree: ast.Module) -> Iterator[ast.stmt]:
-    """Yield top-level conditional imports, including those under `TYPE_CHECKING`."""
-    for statement in tree.body:
-        if isinstance(statement, ast.If):
-            yield from (each for each in statement.body if isinstance(each, ast.Import | ast.ImportFrom))
+        match reference.via:
+            case Via.NAME:
+                found = self._names.named(file, reference.names)
+            case Via.MODULE:
+                found = self._names.in_module(reference.names[0], reference.names[1:])
+            case _:
+                return None
+        return None if found is None else _Used(file=found.file, name=found.name)
 
 
 def _types(definition: Definition) -> Iterator[Reference]:

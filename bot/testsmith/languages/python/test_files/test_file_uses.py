@@ -1,0 +1,349 @@
+"""Read what each test function of a file uses of the project, without running anything."""
+
+from __future__ import annotations
+
+import ast
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.package import Module
+from testsmith.languages.python.source.project_names import ProjectNames, Resolved, SourceNames
+from testsmith.languages.python.source.references import Imports, bases
+from testsmith.languages.python.test_files.test_modules import (
+    inner_statements,
+    is_fixture,
+    is_suite,
+    is_test_name,
+)
+from testsmith.model import MemberKind
+
+_SETTING_UP = frozenset({"setUp", "setup", "setup_method", "setUpClass", "setup_class", "asyncSetUp"})
+_GIVING_ONE = frozenset({"Optional", "Iterator", "Generator", "Iterable"})
+_MOST_BASES = 5
+_MOST_NEEDED = 30
+
+
+class DefinitionKey(NamedTuple):
+    """A definition of the project; or, without a path, any method of that name of an unknown object."""
+
+    path: str
+    name: str
+
+
+class Use(NamedTuple):
+    """A place in a test file that calls or names a definition."""
+
+    key: DefinitionKey
+    node: ast.expr
+
+
+Types = MutableMapping[str, DefinitionKey]
+"""Classes of the objects that names are bound to; fields of a test class as `self.name`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFunction:
+    """A function of a test file.
+
+    Attributes:
+        suite: Its class, outer classes first with `::`; empty for a top-level function.
+        node: Its syntax tree.
+        uses: What it uses itself.
+        needs: Names of the functions and fixtures of the file that it uses.
+    """
+
+    __test__ = False
+
+    suite: str
+    node: Function
+    uses: tuple[Use, ...]
+    needs: frozenset[str]
+
+    @property
+    def is_test(self) -> bool:
+        """Whether pytest collects it."""
+        return is_test_name(self.node.name) and not is_fixture(self.node)
+
+
+@dataclass(slots=True, kw_only=True)
+class TestFileUses:
+    """What the functions of a test file use.
+
+    Attributes:
+        functions: All functions, in order; helpers and fixtures too.
+        fixtures: Class of the object that each fixture gives, where it is known.
+    """
+
+    __test__ = False
+
+    functions: list[TestFunction] = field(default_factory=list)
+    fixtures: dict[str, DefinitionKey] = field(default_factory=dict)
+
+    def tests(self) -> Iterator[tuple[TestFunction, tuple[Use, ...]]]:
+        """Yield the tests, each with its uses and those of the fixtures and helpers that it needs."""
+        helpers = {each.node.name: each for each in self.functions if not each.is_test}
+        for test in self.functions:
+            if test.is_test:
+                uses, waiting, seen = list(test.uses), [*sorted(test.needs), *_SETTING_UP], set[str]()
+                while waiting and len(seen) < _MOST_NEEDED:
+                    name = waiting.pop()
+                    helper = helpers.get(name)
+                    if helper is not None and name not in seen and helper.suite in {"", test.suite}:
+                        seen.add(name)
+                        uses += helper.uses
+                        waiting += sorted(helper.needs)
+                yield test, tuple(uses)
+
+
+def uses_in(
+    tree: ast.Module, module: Module | None, names: ProjectNames, shared: Mapping[str, DefinitionKey]
+) -> TestFileUses:
+    """Return what the functions of a test file use.
+
+    Args:
+        tree: The parsed file.
+        module: The file as a module, which relative imports start from.
+        names: Resolves imports.
+        shared: Classes of the objects that the fixtures of `conftest.py` files give.
+    """
+    imports = Imports(module.package if module else "")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.enter(node)
+    found = TestFileUses(fixtures=dict(shared))
+    reader = _FileReader(found, _Meanings(imports, names))
+    reader.enter(tree.body, "", ChainMap({}))
+    return found
+
+
+class _Meanings:
+    """Resolves dotted names of one test file to definitions of the project."""
+
+    def __init__(self, imports: Imports, names: ProjectNames) -> None:
+        self._imports = imports
+        self._names = names
+        self.imported = lru_cache(maxsize=None)(self._imported)
+
+    def _imported(self, chain: tuple[str, ...]) -> DefinitionKey | None:
+        found = self._names.imported(self._imports, chain)
+        if found is None:
+            return None
+        key = DefinitionKey(found.file.module.path, found.name)
+        for name in found.rest:
+            inner = self.method(key, name)
+            if inner is None:
+                return key if self.kind(key) is None else None
+            key = inner
+        return key
+
+    def kind(self, key: DefinitionKey) -> MemberKind | None:
+        file = self._names.file(key.path)
+        return file.definitions[key.name].kind if file is not None else None
+
+    def method(self, owner: DefinitionKey, name: str, hops: int = _MOST_BASES) -> DefinitionKey | None:
+        """Return the definition of a class's attribute, which may be in a base."""
+        file = self._names.file(owner.path)
+        if file is None or not hops:
+            return None
+        if f"{owner.name}.{name}" in file.definitions:
+            return DefinitionKey(owner.path, f"{owner.name}.{name}")
+        for base in bases(file.definitions[owner.name]):
+            found = self._names.named(file, base.names)
+            if found is not None and not found.rest:
+                inner = self.method(DefinitionKey(found.file.module.path, found.name), name, hops - 1)
+                if inner is not None:
+                    return inner
+        return None
+
+    def made_by(self, function: DefinitionKey) -> DefinitionKey | None:
+        """Return the class of the object that a call of a definition gives."""
+        file, kind = self._names.file(function.path), self.kind(function)
+        if file is None or kind is None:
+            return None
+        if kind is MemberKind.CLASS:
+            return function
+        owner = DefinitionKey(function.path, function.name.rpartition(".")[0])
+        node = file.definitions[function.name].parts[-1].statement
+        returns = node.returns if isinstance(node, Function) else None
+        if returns is None:
+            return owner if kind is MemberKind.CLASS_METHOD else None
+        return self.annotated(returns, file, owner)
+
+    def annotated(
+        self, node: ast.expr, file: SourceNames | None, owner: DefinitionKey
+    ) -> DefinitionKey | None:
+        """Return the class that an annotation names, in a file of the project or (None) in the test file."""
+        match node:
+            case ast.Constant(value=str(text)) if text.isidentifier():
+                return self.annotated(ast.Name(text), file, owner)
+            case ast.BinOp(left=inner) | ast.Subscript(slice=ast.Tuple(elts=[inner, *_])):
+                return self.annotated(inner, file, owner)
+            case ast.Subscript(value=value, slice=inner) if last_name(value) in _GIVING_ONE:
+                return self.annotated(inner, file, owner)
+            case ast.Name(id="Self"):
+                return owner
+        chain = _chain(node)
+        found = self._names.named(file, chain) if file else None
+        return self._class(found or (self._names.imported(self._imports, chain) if chain else None))
+
+    def _class(self, found: Resolved | None) -> DefinitionKey | None:
+        if found is None or found.rest or found.file.definitions[found.name].kind is not MemberKind.CLASS:
+            return None
+        return DefinitionKey(found.file.module.path, found.name)
+
+
+class _FileReader:
+    """Walks the functions of a test file."""
+
+    def __init__(self, found: TestFileUses, meanings: _Meanings) -> None:
+        self._found = found
+        self._meanings = meanings
+
+    def enter(self, body: Sequence[ast.stmt], suite: str, types: ChainMap[str, DefinitionKey]) -> None:
+        """Read statements of a module or class: what sets up first, because other functions rely on it."""
+        functions = [each for each in body if isinstance(each, Function)]
+        functions.sort(key=lambda each: not (is_fixture(each) or each.name in _SETTING_UP))
+        others = [each for each in body if not isinstance(each, Function | ast.ClassDef)]
+        own = _FunctionReader(self._meanings, types)
+        for other in others:
+            if inner := inner_statements(other):
+                self.enter(inner, suite, types)
+            else:
+                own.visit(other)
+        for function in functions:
+            self._read(function, suite, types)
+        for each in body:
+            if isinstance(each, ast.ClassDef):
+                name = f"{suite}::{each.name}" if suite else each.name
+                is_tests = is_suite(each.name, [last_name(base) for base in each.bases])
+                self.enter(each.body, name if is_tests else suite, types.new_child())
+
+    def _read(self, function: Function, suite: str, types: ChainMap[str, DefinitionKey]) -> None:
+        local = types.new_child()
+        for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
+            given = self._found.fixtures.get(argument.arg)
+            if argument.annotation is not None:
+                nothing = DefinitionKey("", "")
+                given = self._meanings.annotated(argument.annotation, None, nothing) or given
+            if given is not None:
+                local[argument.arg] = given
+        reader = _FunctionReader(self._meanings, local)
+        for decorator in function.decorator_list:
+            reader.visit(decorator)
+        for statement in function.body:
+            reader.visit(statement)
+        if function.name in _SETTING_UP:
+            types.update({name: key for name, key in local.maps[0].items() if name.startswith("self.")})
+        if is_fixture(function) and reader.given is not None:
+            self._found.fixtures[function.name] = reader.given
+        parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
+        self._found.functions.append(
+            TestFunction(
+                suite=suite,
+                node=function,
+                uses=tuple(reader.uses),
+                needs=frozenset(reader.names | parameters),
+            )
+        )
+
+
+class _FunctionReader(ast.NodeVisitor):
+    """Collects what the statements of one function use, and the classes of the objects it makes."""
+
+    def __init__(self, meanings: _Meanings, types: Types) -> None:
+        self._meanings = meanings
+        self._types = types
+        self.uses: list[Use] = []
+        self.names: set[str] = set()
+        self.given: DefinitionKey | None = None
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        self.generic_visit(node)
+        for target in node.targets:
+            self._bind(target, self._type(node.value))
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.generic_visit(node)
+        named = self._meanings.annotated(node.annotation, None, DefinitionKey("", ""))
+        self._bind(node.target, named or (self._type(node.value) if node.value else None))
+
+    def visit_withitem(self, node: ast.withitem) -> None:
+        self.generic_visit(node)
+        if node.optional_vars is not None:
+            self._bind(node.optional_vars, self._type(node.context_expr))
+
+    def visit_Return(self, node: ast.Return) -> None:
+        self.generic_visit(node)
+        self.given = self._type(node.value) if node.value else self.given
+
+    def visit_Yield(self, node: ast.Yield) -> None:
+        self.generic_visit(node)
+        self.given = self._type(node.value) if node.value else self.given
+
+    def visit_Call(self, node: ast.Call) -> None:
+        self._use(node.func, node)
+        for argument in (*node.args, *node.keywords):
+            self.visit(argument)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._use(node, node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self._use(node, node)
+
+    def _use(self, node: ast.expr, whole: ast.expr) -> None:
+        """Note what a name, attribute or called expression means, and read what it is made of."""
+        key = self._meaning(node)
+        if key is not None:
+            self.uses.append(Use(key, whole))
+        match node:
+            case ast.Name(id=name):
+                self.names.add(name)
+            case ast.Attribute(value=ast.Name(id=name), attr=attr):
+                self.names |= {name, attr}
+            case ast.Attribute(value=value) if not _chain(value) or key is None or not key.path:
+                self.visit(value)
+            case ast.Attribute():
+                pass
+            case _:
+                self.visit(node)
+
+    def _meaning(self, node: ast.expr) -> DefinitionKey | None:
+        """Return the definition that an expression means, or the name of an unknown object's attribute."""
+        chain = _chain(node)
+        if chain and ".".join(chain) not in self._types and chain[0] not in self._types:
+            found = self._meanings.imported(chain)
+            if found is not None:
+                return found
+        if not isinstance(node, ast.Attribute):
+            return None
+        owner = self._type(node.value)
+        found = self._meanings.method(owner, node.attr) if owner is not None else None
+        return found or DefinitionKey("", node.attr)
+
+    def _type(self, node: ast.expr) -> DefinitionKey | None:
+        match node:
+            case ast.Await(value=value) | ast.NamedExpr(value=value):
+                return self._type(value)
+            case ast.Call(func=func):
+                made_by = self._meaning(func)
+                return self._meanings.made_by(made_by) if made_by is not None and made_by.path else None
+        return self._types.get(".".join(_chain(node)))
+
+    def _bind(self, target: ast.expr, kind: DefinitionKey | None) -> None:
+        name = ".".join(_chain(target))
+        if kind is not None and name:
+            self._types[name] = kind
+
+
+def _chain(node: ast.expr) -> tuple[str, ...]:
+    """Return the parts of a dotted name, or nothing for other expressions."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.insert(0, node.attr)
+        node = node.value
+    return (node.id, *names) if isinstance(node, ast.Name) else ()

@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from textwrap import dedent
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.source.members import all_members
+from testsmith.languages.python.source.project_names import ProjectNames
+from testsmith.languages.python.test_files.member_tests import existing_tests
+from testsmith.model import ExistingTest
+
+CART = """
+class Stock:
+    def total(self) -> int: ...
+
+class Cart(Stock):
+    def __init__(self, items=()): ...
+    @classmethod
+    def of(cls, *items): ...
+    @property
+    def size(self) -> int: ...
+    def add(self, item): ...
+    def merged(self, other) -> "Cart": ...
+
+def chunked(items, size): ...
+
+def parse_price(text): ...
+
+def empty_cart() -> Cart: ...
+"""
+SHOP = {
+    "src/shop/__init__.py": "from shop.cart import *\n",
+    "src/shop/cart.py": CART,
+}
+
+
+def found_tests(name: str, **files: str) -> tuple[ExistingTest, ...]:
+    """Return the tests of a member of the shop, given the texts of `tests/<name>.py`."""
+    tests = {f"tests/{stem}.py": dedent(text) for stem, text in files.items()}
+    tree = MemoryTree(SHOP | tests)
+    members = all_members(tree, ["src/shop/cart.py"], "").members
+    by_name = {each.name: each for each in members}
+    member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
+    return existing_tests(tree, [member], ProjectNames(tree, ""))[member.id]
+
+
+def calls(name: str, test: str) -> list[str]:
+    """Return the calls of a member that a test file makes, test by test."""
+    return [call for each in found_tests(name, test_cart=test) for call in each.calls]
+
+
+@pytest.mark.parametrize(
+    ("imports", "call"),
+    [
+        ("from shop.cart import chunked", "chunked([1], 2)"),
+        ("from shop.cart import chunked as split", "split([1], 2)"),
+        ("from shop import chunked", "chunked([1], 2)"),
+        ("import shop as s", "s.chunked([1], 2)"),
+        ("import shop.cart", "shop.cart.chunked([1], 2)"),
+        ("from shop import cart", "cart.chunked([1], 2)"),
+        ("from shop.cart import *", "chunked([1], 2)"),
+    ],
+)
+def test_existing_tests__a_call_is_found_through_any_import(imports: str, call: str) -> None:
+    assert calls("chunked", f"{imports}\n\ndef test_it():\n    assert list({call}) == [[1]]\n") == [call]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "x = Cart()\n    x.add(1)",
+        "x = Cart.of(1)\n    x.add(1)",
+        "x = empty_cart()\n    x.add(1)",
+        "x = Cart().merged(Cart())\n    x.add(1)",
+        "with Cart() as x:\n        x.add(1)",
+        "x: Cart = make()\n    x.add(1)",
+    ],
+)
+def test_existing_tests__a_method_is_found_by_what_made_its_object(body: str) -> None:
+    text = f"from shop.cart import Cart, empty_cart\n\ndef test_it():\n    {body}\n"
+    assert calls("Cart.add", text) == ["x.add(1)"]
+
+
+def test_existing_tests__a_common_method_of_an_unknown_object_is_not_taken_for_the_member() -> None:
+    assert calls("Cart.add", "from shop.cart import Cart\n\ndef test_it(found):\n    found.add(1)\n") == []
+
+
+def test_existing_tests__an_uncommon_method_name_is_enough() -> None:
+    text = "from shop.cart import Cart\n\ndef test_it(found):\n    found.merged(1)\n"
+    assert calls("Cart.merged", text) == ["found.merged(1)"]
+
+
+def test_existing_tests__a_method_of_a_base_is_found_on_the_derived_class() -> None:
+    text = "from shop.cart import Cart\n\ndef test_it():\n    assert Cart().total() == 0\n"
+    assert calls("Stock.total", text) == ["Cart().total()"]
+
+
+def test_existing_tests__properties_and_constructors_count_as_calls() -> None:
+    text = "from shop.cart import Cart\n\ndef test_it():\n    assert Cart([1]).size == 1\n"
+    assert calls("Cart.size", text) == ["Cart([1]).size"]
+    assert calls("Cart.__init__", text) == ["Cart([1])"]
+
+
+def test_existing_tests__fixtures_setup_and_helpers_of_the_file_count() -> None:
+    text = """
+        import unittest, pytest
+        from shop.cart import Cart, chunked
+
+        @pytest.fixture
+        def cart():
+            return Cart()
+
+        def split(items):
+            return list(chunked(items, 2))
+
+        def test_fixture(cart):
+            cart.add(1)
+
+        def test_helper():
+            assert split([1]) == [[1]]
+
+        class CartTest(unittest.TestCase):
+            def test_field(self):
+                self.cart.add(2)
+
+            def setUp(self):
+                self.cart = Cart()
+    """
+    assert [(each.id, each.calls) for each in found_tests("Cart.add", test_cart=text) if each.calls] == [
+        ("test_fixture", ("cart.add(1)",)),
+        ("CartTest::test_field", ("self.cart.add(2)",)),
+    ]
+    assert [each.id for each in found_tests("chunked", test_cart=text) if each.calls] == ["test_helper"]
+
+
+def test_existing_tests__fixtures_of_conftest_give_objects() -> None:
+    conftest = """
+        import pytest
+        from shop import Cart
+
+        @pytest.fixture
+        def cart():
+            return Cart()
+    """
+    found = found_tests("Cart.add", conftest=conftest, test_cart="def test_it(cart):\n    cart.add(1)\n")
+    assert [(each.id, each.calls) for each in found] == [("test_it", ("cart.add(1)",))]
+
+
+def test_existing_tests__the_file_and_class_that_test_it_most_come_first() -> None:
+    other = """
+        from shop.cart import chunked, parse_price
+
+        def test_prices():
+            assert [parse_price(x) for y in chunked("1", 1) for x in y] == [1]
+
+        def test_more_prices():
+            assert [parse_price(x) for y in chunked("12", 1) for x in y] == [1, 2]
+    """
+    own = """
+        import shop
+
+        class TestPrices:
+            def test_one(self):
+                for batch in shop.chunked("1", 1):
+                    shop.parse_price(batch)
+
+        class TestChunked:
+            def test_even(self):
+                assert shop.chunked("12", 1)
+
+            def test_odd(self):
+                assert shop.chunked("123", 2)
+    """
+    found = found_tests("chunked", test_bulk=other, test_cart=own)
+    assert [f"{each.path}::{each.id}" for each in found] == [
+        "tests/test_cart.py::TestChunked::test_even",
+        "tests/test_cart.py::TestChunked::test_odd",
+        "tests/test_cart.py::TestPrices::test_one",
+        "tests/test_bulk.py::test_prices",
+        "tests/test_bulk.py::test_more_prices",
+    ]
+
+
+def test_existing_tests__tests_near_a_member_follow_without_calls() -> None:
+    text = """
+        from shop.cart import Cart, chunked
+
+        def test_chunked():
+            assert chunked([1], 1)
+
+        def test_price_of_nothing():
+            assert run("parse")
+    """
+    found = found_tests("parse_price", test_cart=text)
+    assert [(each.id, each.calls) for each in found] == [("test_price_of_nothing", ()), ("test_chunked", ())]
+
+
+def test_existing_tests__a_test_is_described_with_its_place_and_source() -> None:
+    text = """
+        import pytest
+        from shop import parse_price
+
+        class TestPrices:
+            @pytest.mark.parametrize("text", ["1", "2"])
+            def test_it(self, text):
+                assert parse_price(text)
+    """
+    (found,) = found_tests("parse_price", test_cart=text)
+    source = dedent(
+        """\
+        @pytest.mark.parametrize("text", ["1", "2"])
+        def test_it(self, text):
+            assert parse_price(text)"""
+    )
+    assert found == ExistingTest(
+        path="tests/test_cart.py",
+        suite="TestPrices",
+        name="test_it",
+        line=6,
+        end_line=8,
+        source=source,
+        calls=("parse_price(text)",),
+        has_cases=True,
+    )
+
+
+def test_existing_tests__unreadable_files_are_ignored() -> None:
+    good = "from shop.cart import chunked\n\ndef test_it():\n    assert chunked([], 1)\n"
+    found = found_tests("chunked", test_cart=good, test_broken="from shop.cart import chunked\ndef (:\n")
+    assert [each.path for each in found] == ["tests/test_cart.py"]
