@@ -26,7 +26,7 @@ from testsmith.languages.python.source.references import (
     is_private,
     references,
 )
-from testsmith.languages.python.test_files.member_tests import existing_tests
+from testsmith.languages.python.test_files.existing.member_tests import existing_tests
 from testsmith.languages.python.test_files.style import framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CONVENTIONS_FILE, SourceTree

@@ -8,7 +8,7 @@ import pytest
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members
 from testsmith.languages.python.source.project_names import ProjectNames
-from testsmith.languages.python.test_files.member_tests import existing_tests
+from testsmith.languages.python.test_files.existing.member_tests import existing_tests
 from testsmith.model import ExistingTest
 
 CART = """

@@ -20,10 +20,10 @@ from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.package import is_dunder
 from testsmith.languages.python.source.parsing import decode, parse_untrusted, span_of, text_of
 from testsmith.languages.python.source.project_names import ProjectNames
-from testsmith.languages.python.test_files.test_file_uses import (
+from testsmith.languages.python.test_files.existing.test_file_uses import (
     DefinitionKey,
+    FileFunction,
     TestFileUses,
-    TestFunction,
     uses_in,
 )
 from testsmith.languages.python.test_files.test_paths import is_test
@@ -115,7 +115,7 @@ class _Found:
     """A test of the project with the definitions that it uses."""
 
     file: _TestFile
-    function: TestFunction
+    function: FileFunction
     uses: Mapping[DefinitionKey, Sequence[ast.expr]]
 
     @property

@@ -46,7 +46,7 @@ Types = MutableMapping[str, DefinitionKey]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TestFunction:
+class FileFunction:
     """A function of a test file.
 
     Attributes:
@@ -55,8 +55,6 @@ class TestFunction:
         uses: What it uses itself.
         needs: Names of the functions and fixtures of the file that it uses.
     """
-
-    __test__ = False
 
     suite: str
     node: Function
@@ -80,10 +78,10 @@ class TestFileUses:
 
     __test__ = False
 
-    functions: list[TestFunction] = field(default_factory=list)
+    functions: list[FileFunction] = field(default_factory=list)
     fixtures: dict[str, DefinitionKey] = field(default_factory=dict)
 
-    def tests(self) -> Iterator[tuple[TestFunction, tuple[Use, ...]]]:
+    def tests(self) -> Iterator[tuple[FileFunction, tuple[Use, ...]]]:
         """Yield the tests, each with its uses and those of the fixtures and helpers that it needs."""
         helpers = {each.node.name: each for each in self.functions if not each.is_test}
         for test in self.functions:
@@ -242,7 +240,7 @@ class _FileReader:
             self._found.fixtures[function.name] = reader.given
         parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
         self._found.functions.append(
-            TestFunction(
+            FileFunction(
                 suite=suite,
                 node=function,
                 uses=tuple(reader.uses),

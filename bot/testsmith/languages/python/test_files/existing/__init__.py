@@ -1,0 +1,1 @@
+"""The tests that a project has, read without running anything."""
