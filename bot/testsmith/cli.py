@@ -85,6 +85,9 @@ def _add_suggest(commands: Any) -> None:
     group.add_argument(
         "--only", metavar="MEMBER|PATH", action="append", help="only this member, file or folder (repeatable)"
     )
+    group.add_argument(
+        "--hint", metavar="TEXT", help="tell the model what the tests should look at (default: nothing)"
+    )
     _add_run(suggest).add_argument(
         "--estimate",
         action="store_true",

@@ -403,6 +403,7 @@ class Settings:
         dry_run: Sweeps only: whether to only print the plan, without spending anything.
         verbose: Whether to print progress details and the statistics line.
         output_format: Format of the report.
+        hint: What the tests should look at, in the user's words, for the model; empty for nothing.
     """
 
     folder: Path
@@ -418,6 +419,7 @@ class Settings:
     dry_run: bool = False
     verbose: bool = False
     output_format: OutputFormat = OutputFormat.TEXT
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -644,6 +646,7 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
         dry_run=bool(arguments.get("dry_run")),
         verbose=bool(arguments.get("verbose")),
         output_format=OutputFormat(arguments.get("format") or OutputFormat.TEXT),
+        hint=arguments.get("hint") or "",
     )
     settings = _with_options(settings, sources)
     _check(settings, sources)

@@ -18,6 +18,8 @@ from testsmith.forge.slash_commands import (
     orders_in,
 )
 
+LEAP = "use a leap year"
+
 
 def only(body: str, *, is_reply: bool = False) -> SlashCommand | InvalidCommand:
     (line,) = orders_in(body, is_reply=is_reply).lines
@@ -51,6 +53,16 @@ def only(body: str, *, is_reply: bool = False) -> SlashCommand | InvalidCommand:
         ),
         ("/testsmith retry", SlashCommand(verb=Verb.RETRY)),
         ("/testsmith retry 5-5", SlashCommand(verb=Verb.RETRY, numbers=(5,))),
+        ("/testsmith retry 2 -- use a  leap year", SlashCommand(verb=Verb.RETRY, numbers=(2,), hint=LEAP)),
+        ("/testsmith retry -- use a leap year", SlashCommand(verb=Verb.RETRY, hint=LEAP)),
+        (
+            "/testsmith suggest a.py Cart.add \u2014 use a leap year",
+            SlashCommand(verb=Verb.SUGGEST, targets=("a.py", "Cart.add"), hint=LEAP),
+        ),
+        (
+            "/testsmith reject 2 no -- really",
+            SlashCommand(verb=Verb.REJECT, numbers=(2,), reason="no -- really"),
+        ),
         ("/testsmith explain 7", SlashCommand(verb=Verb.EXPLAIN, numbers=(7,))),
         ("Thanks!\n/testsmith explain 7\r\nand more", SlashCommand(verb=Verb.EXPLAIN, numbers=(7,))),
         ("> quoted\n\n/testsmith help", SlashCommand(verb=Verb.HELP)),
@@ -111,6 +123,8 @@ def test_command__is_none(body: str) -> None:
         ("/testsmith apply one", "takes numbers"),
         ("/testsmith apply all 3", "takes numbers"),
         ("/testsmith apply 1 two", "takes numbers"),
+        ("/testsmith apply 1 -- two", "takes numbers"),
+        ("/testsmith retry 1 --", "takes numbers"),
         ("/testsmith apply 0", "begin with 1"),
         ("/testsmith apply 5-3", "goes upwards"),
         ("/testsmith apply 1-999999", "at most 100"),
@@ -156,6 +170,7 @@ def test_commands__of_too_many_none_is_obeyed() -> None:
         (" Apply.\n", SlashCommand(verb=Verb.APPLY)),
         ("explain", SlashCommand(verb=Verb.EXPLAIN)),
         ("retry!", SlashCommand(verb=Verb.RETRY)),
+        ("retry: use a leap year", SlashCommand(verb=Verb.RETRY, hint=LEAP)),
         ("reject", SlashCommand(verb=Verb.REJECT)),
         ("Reject: it is Cart's business", SlashCommand(verb=Verb.REJECT, reason="it is Cart's business")),
     ],

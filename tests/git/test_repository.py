@@ -231,3 +231,18 @@ def test_diff__far_too_long_is_refused(made: GitRepository) -> None:
     commit = bomb(made, "x = 1\n" * 150_000, 2)
     with pytest.raises(GitPrintedTooMuch, match="64 MiB"):
         Repository.open(made.folder).diff(base, commit)
+
+
+def test_messages__of_commits_that_touch_the_files_oldest_first(made: GitRepository) -> None:
+    base = made.commit({"a.py": "x = 1\n"})
+    for number, (path, message) in enumerate(
+        [("a.py", "first: a\n\nWhy."), ("b.py", "second: b"), ("[a].py", "third: brackets")]
+    ):
+        made.write({path: f"y = {number}\n"})
+        made.git("add", "--all")
+        made.git("commit", "-q", "-m", message)
+    repository = Repository.open(made.folder)
+    assert repository.messages(base, None, {"a.py", "b.py"}) == ["first: a\n\nWhy.", "second: b"]
+    assert repository.messages(base, repository.resolve("HEAD~2"), {"a.py", "b.py"}) == ["first: a\n\nWhy."]
+    assert repository.messages(base, None, {"[a].py"}) == ["third: brackets"]
+    assert repository.messages(base, None, set()) == []

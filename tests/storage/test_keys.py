@@ -132,6 +132,8 @@ def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request
         replace(REQUEST, conventions=""),
         replace(REQUEST, context=replace(REQUEST.context, signatures="")),
         with_member(shown_change=ShownChange(digest="9f")),
+        replace(REQUEST, intent="Fix the total."),
+        replace(REQUEST, hint="Use a leap year."),
     ],
 )
 def test_of__what_the_answer_depends_on_counts(other: Request) -> None:

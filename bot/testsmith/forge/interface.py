@@ -39,6 +39,8 @@ class PullRequest:
         files: The number of files it changes; a list of them may be cut short.
         pushed_at: Time of the last push to any branch of the head's repository, as `2026-01-31T09:00:00Z`;
             empty if the forge does not say.
+        title: Its title. Untrusted text.
+        body: Its description in Markdown. Untrusted text.
     """
 
     repository: str
@@ -52,6 +54,8 @@ class PullRequest:
     is_open: bool = True
     files: int = 0
     pushed_at: str = ""
+    title: str = ""
+    body: str = ""
 
     @property
     def is_from_fork(self) -> bool:

@@ -2,6 +2,7 @@
 
     /testsmith apply 1 3-5
     /testsmith reject 2 the name says it already
+    /testsmith retry 4 -- use a leap year
 
 A command is a line of a top-level Markdown paragraph; lines in quotes, lists, tables, code or HTML do not
 count. The bot's keywords are case-insensitive; everything else is case-sensitive.
@@ -35,6 +36,9 @@ MOST_NUMBERS = 100
 MOST_CHARACTERS = 200
 """Maximum characters of one path, member or reason."""
 
+MOST_HINT_CHARACTERS = 500
+"""Maximum characters of a hint."""
+
 BODY_LIMIT = 65_536
 """Maximum characters of a comment that are read; GitHub's limit."""
 
@@ -45,6 +49,8 @@ _BLOCKS = (
 _INLINES = ("backticks", "escape", "html_inline", "newline")
 _COMMAND = re.compile(r"[ \t]*/testsmith(?:[ \t]+(.*))?[ \t]*", re.IGNORECASE)
 _HINT = re.compile(r"^[ \t]*/testsmith(?:\s|$)", re.IGNORECASE | re.MULTILINE)
+_HINTED = re.compile(r"(?:^|\s)(?:--|\u2014)\s+(\S.*)$")
+"""A hint. Phones turn `--` into a long dash."""
 _TARGET = re.compile(r'"([^"]*)"|`([^`]*)`|(\S+)')
 _NUMBER = r"#?[0-9]{1,6}(?:-#?[0-9]{1,6})?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:,{_NUMBER})*,?", re.ASCII)
@@ -84,6 +90,7 @@ class CommandSpec:
         is_read_only: Whether it changes nothing, so that a lower role may be enough.
         runs_code: Whether it runs the pull request's code.
         is_shortcut: Whether its bare name is a command in the thread of a suggestion.
+        takes_hint: Whether `--` and a hint for the model may follow.
     """
 
     takes: Takes
@@ -92,14 +99,16 @@ class CommandSpec:
     is_read_only: bool = False
     runs_code: bool = False
     is_shortcut: bool = False
+    takes_hint: bool = False
 
 
 COMMANDS: Mapping[Verb, CommandSpec] = {
     Verb.SUGGEST: CommandSpec(
         takes=Takes.TARGETS,
-        usage="[path or member ...]",
+        usage="[path or member ...] [-- hint]",
         help="look again: at the whole change, or at these alone, be they changed or not",
         runs_code=True,
+        takes_hint=True,
     ),
     Verb.APPLY: CommandSpec(
         takes=Takes.NUMBERS_OR_ALL,
@@ -116,9 +125,10 @@ COMMANDS: Mapping[Verb, CommandSpec] = {
     ),
     Verb.RETRY: CommandSpec(
         takes=Takes.NUMBERS,
-        usage="[numbers]",
+        usage="[numbers] [-- hint]",
         help="make other tests in place of these, or for what has none",
         runs_code=True,
+        takes_hint=True,
         is_shortcut=True,
     ),
     Verb.EXPLAIN: CommandSpec(
@@ -149,6 +159,7 @@ class SlashCommand:
         is_all: Whether it says `all`.
         targets: The paths and members it names.
         reason: The reason given by the author.
+        hint: What the author asks the tests to look at.
     """
 
     verb: Verb
@@ -156,6 +167,7 @@ class SlashCommand:
     is_all: bool = False
     targets: tuple[str, ...] = ()
     reason: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         words = (
@@ -164,6 +176,7 @@ class SlashCommand:
             *(("all",) if self.is_all else ()),
             *map(_quoted, self.targets),
             self.reason,
+            f"-- {self.hint}" if self.hint else "",
         )
         return " ".join(word for word in words if word)
 
@@ -233,9 +246,12 @@ def orders_in(body: str, *, is_reply: bool = False) -> ParsedComment:
 
 
 def _shortcut(verb: Verb, words: str | None) -> ParsedComment:
+    words = words or ""
+    if COMMANDS[verb].takes_hint:
+        return ParsedComment(lines=(SlashCommand(verb=verb, hint=_hint(words)),), is_shortcut=True)
     if words and COMMANDS[verb].takes is not Takes.NUMBERS_AND_REASON:
         return ParsedComment()
-    return ParsedComment(lines=(SlashCommand(verb=verb, reason=_reason(words or "")),), is_shortcut=True)
+    return ParsedComment(lines=(SlashCommand(verb=verb, reason=_reason(words)),), is_shortcut=True)
 
 
 def _own_lines(body: str) -> Iterator[str]:
@@ -292,19 +308,21 @@ def _command(verb: Verb, rest: str) -> SlashCommand:
     Raises:
         ValueError: The verb's arguments are not valid; the message says why.
     """
-    takes = COMMANDS[verb].takes
+    takes, hint = COMMANDS[verb].takes, ""
+    if COMMANDS[verb].takes_hint and (found := _HINTED.search(rest)):
+        rest, hint = rest[: found.start()].strip(), _hint(found[1])
     if takes is Takes.NOTHING:
         if rest:
             raise ValueError(f"`{verb}` takes nothing more")
         return SlashCommand(verb=verb)
     if takes is Takes.TARGETS:
-        return SlashCommand(verb=verb, targets=_targets(rest))
+        return SlashCommand(verb=verb, targets=_targets(rest), hint=hint)
     if takes is Takes.NUMBERS_OR_ALL and rest.lower() == "all":
         return SlashCommand(verb=verb, is_all=True)
     numbers, left = _numbers(rest)
     if left and takes is not Takes.NUMBERS_AND_REASON:
         raise ValueError(f"`{verb}` takes numbers, as `1 3` or `2-4`")
-    return SlashCommand(verb=verb, numbers=numbers, reason=_reason(left))
+    return SlashCommand(verb=verb, numbers=numbers, reason=_reason(left), hint=hint)
 
 
 def _targets(text: str) -> tuple[str, ...]:
@@ -342,6 +360,10 @@ def _range(first: int, last: int) -> range:
     if last - first >= MOST_NUMBERS:
         raise ValueError(f"a command takes at most {MOST_NUMBERS} numbers")
     return range(first, last + 1)
+
+
+def _hint(text: str) -> str:
+    return " ".join(text.split())[:MOST_HINT_CHARACTERS].strip()
 
 
 def _reason(text: str) -> str:

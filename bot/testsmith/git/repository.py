@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from testsmith.model import UsageFailure
 
 _MOST_COMMITS = 5_000
 """Maximum number of commits considered, newest first."""
+
+_MOST_MESSAGES = 30
+"""Maximum number of commit messages read, newest first."""
 
 _SECONDS_A_DAY = 86_400.0
 
@@ -147,6 +151,24 @@ class Repository:
         variables = {"GIT_INDEX_FILE": str(copy)}
         self.git.run("update-index", "-z", "--index-info", stdin=b"".join(lines), variables=variables)
         return copy
+
+    def messages(self, base: str, head: str | None, paths: Collection[str]) -> list[str]:
+        """Return the messages of the commits since a base that changed any of these files, oldest first.
+
+        Args:
+            base: Object id of the base, whose history is left out.
+            head: Object id of the newest commit, or None for the commit that is checked out.
+            paths: Files relative to the Git root. With none, there are no messages.
+        """
+        if not paths:
+            return []
+        options = ("--no-merges", "-z", "--format=%B", f"-n{_MOST_MESSAGES}")
+        commits = ("--end-of-options", f"{base}..{head or 'HEAD'}", "--")
+        try:
+            data = self.git.run("--literal-pathspecs", "log", *options, *commits, *sorted(paths))
+        except GitFailed:  # a repository without commits
+            return []
+        return [text_of(message).strip() for message in reversed(data.split(b"\0")) if message.strip()]
 
     def touches(self, head: str | None, days: int) -> dict[str, list[float]]:
         """Return the ages in days of the commits that changed each file, using one call for all files.

@@ -210,7 +210,7 @@ def _completed(run: RunState, report: Report, seconds: float) -> Report:
         statistics=_statistics(run, report.statistics, seconds),
         base=search.base,
         head=search.head,
-        notes=(*report.notes, *notes, *_without_effect(run.settings)),
+        notes=(*report.notes, *notes, *_without_effect(run)),
         sources=run.sources,
         unchanged=frozenset(run.sources.keys() - run.requests.keys()),
         digests=earlier.digests,
@@ -240,9 +240,12 @@ def _earlier_tests(run: RunState, report: Report) -> LifecycleResult:
         return LifecycleResult(digests={})
 
 
-def _without_effect(settings: Settings) -> tuple[str, ...]:
+def _without_effect(run: RunState) -> tuple[str, ...]:
     """Return notes on settings that had no effect."""
+    settings = run.settings
     asks = settings.provider is not ProviderChoice.OFFLINE
+    if not asks and (run.options.hint or settings.hint):
+        return ("the hint had no effect: only a model reads it",)
     if settings.model.model_for is ModelFor.ALL or not asks or asks_for_hard_alone(settings):
         return ()
     return (

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from testsmith import __version__
+from testsmith.changes.intent import intent_of
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.trusted_files import TrustedTree
 from testsmith.deadline import Deadline
@@ -35,6 +36,8 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
         clients.progress.phase("finding changed members", 1)
         search = find_members(repository, settings.selection, clients.languages)
     requests, lost = _requests(repository, search, clients.languages, options)
+    intent, hint = _intent(repository, search, options), options.hint or settings.hint
+    requests = {member: replace(one, intent=intent, hint=hint) for member, one in requests.items()}
     sources, unchanged = dict[str, str](), set[str]()
     if options.is_unchanged is not None:
         sources = _sources(settings, search, requests, clients.languages)
@@ -51,6 +54,14 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
     )
     known = run.without(requests.keys() - unchanged).all_skipped(SkipStage.CHANGES, options.reason)
     return replace(run.without(unchanged), skipped=(*known, *lost))
+
+
+def _intent(repository: Repository, search: MemberSearch, options: RunOptions) -> str:
+    """Return what the authors say about a change; nothing if there is none."""
+    if search.base is None:
+        return ""
+    paths = {path for file in search.files for path in (file.base_path, file.head_path) if path}
+    return intent_of(options.texts, repository.messages(search.base, search.head, paths))
 
 
 def _requests(

@@ -75,6 +75,8 @@ class RunOptions:
         candidates: Candidates to prove, by member id, instead of calling generators; None to call generators.
         repairs: Problems of existing tests for the model to fix, by member id.
         seed: Random seed of the offline engine; a different seed gives different tests.
+        texts: Texts of the pull request and of linked issues, see `changes.intent`.
+        hint: What a person asks the tests to look at; empty for the settings' hint.
         search: Members that were already found, in request order; None to find them.
         runners: Open runners by language; others are opened for this run.
     """
@@ -88,6 +90,8 @@ class RunOptions:
     candidates: Mapping[str, Candidate] | None = None
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0
+    texts: tuple[str, ...] = ()
+    hint: str = ""
     search: MemberSearch | None = None
     runners: Mapping[str, TestRunner] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from testsmith.changes.intent import described
 from testsmith.events import COMMIT_TRAILER, ReviewPullRequest
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.comment_positions import ShownFile, shown_files
@@ -22,6 +23,7 @@ from testsmith.forge.interface import (
     Forge,
     ForgeFailure,
     HeadMoved,
+    PullRequest,
     Viewer,
 )
 from testsmith.forge.pr_state import State, is_unchanged
@@ -114,12 +116,18 @@ class CheckedOut:
         states: Its base and head.
         existing: Its comments before the run; none if they may not be read.
         unreadable: Why its comments may not be read; None if they may.
+        texts: What its authors say about it, for the model; see `RunOptions.texts`.
     """
 
     task: ReviewPullRequest
     states: States
     existing: Existing = _NOTHING_READ
     unreadable: Forbidden | None = None
+    texts: tuple[str, ...] = ()
+
+    def given(self) -> RunOptions:
+        """Return the options for a run on its states."""
+        return replace(self.states.given(), texts=self.texts)
 
 
 class _NothingToReview(Exception):
@@ -140,7 +148,7 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
     except (ForgeFailure, CannotFetch) as failure:
         delivery = PostStatus.HEAD_MOVED if isinstance(failure, HeadMoved) else PostStatus.FAILED
         return ReviewResult(delivery=delivery, reason=str(failure), missing=_missing(failure))
-    report = await tools.suggest(pull.states, _options(pull.states, state))
+    report = await tools.suggest(pull.states, _options(pull, state))
     tools.progress.phase("posting", 1)
     made = await in_thread(commit, pull, report, tools)
     mode = tools.commits(pull.states).mode
@@ -174,7 +182,18 @@ def check_out(task: ReviewPullRequest, tools: ReviewDependencies) -> CheckedOut:
             raise HeadMoved(current.head_sha)
         task = replace(task, head_sha=current.head_sha)
     tools.progress.phase("fetching the pull request", 1)
-    return CheckedOut(task=task, states=tools.open_states(task), existing=existing, unreadable=unreadable)
+    return CheckedOut(
+        task=task,
+        states=tools.open_states(task),
+        existing=existing,
+        unreadable=unreadable,
+        texts=texts_of(current),
+    )
+
+
+def texts_of(pull: PullRequest) -> tuple[str, ...]:
+    """Return what the authors of a pull request say about it."""
+    return (f"Pull request: {described(pull.title, pull.body)}",)
 
 
 def remembered_state(task: ReviewPullRequest, pull: CheckedOut, forge: Forge) -> State:
@@ -192,9 +211,9 @@ def remembered_state(task: ReviewPullRequest, pull: CheckedOut, forge: Forge) ->
     return state
 
 
-def _options(states: States, state: State) -> RunOptions:
+def _options(pull: CheckedOut, state: State) -> RunOptions:
     """Return the options for a run that skips the members whose stored outcome is still valid."""
-    return replace(states.given(), is_unchanged=lambda member, source: is_unchanged(state, member, source))
+    return replace(pull.given(), is_unchanged=lambda member, source: is_unchanged(state, member, source))
 
 
 def commit(pull: CheckedOut, report: Report, tools: ReviewDependencies) -> PublishResult | None:

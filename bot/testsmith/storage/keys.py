@@ -66,6 +66,8 @@ class KeyParts:
         identity: The model settings.
         repair: Digest of the repair request, see `repair_digest`; empty for a first request.
         test_file: Digest of the test file that may be edited, which is part of the answer; empty for none.
+        intent: Digest of what the authors of the change say about it; empty for nothing.
+        hint: What a person asks the tests to look at; empty for nothing.
     """
 
     language: str
@@ -79,6 +81,8 @@ class KeyParts:
     identity: ModelIdentity
     repair: str = ""
     test_file: str = ""
+    intent: str = ""
+    hint: str = ""
 
     @classmethod
     def of(cls, request: Request, identity: ModelIdentity) -> KeyParts:
@@ -95,6 +99,8 @@ class KeyParts:
             identity=identity,
             repair="" if request.repair is None else repair_digest(request.repair),
             test_file=canonical_digest(request.test_text) if request.test_text else "",
+            intent=canonical_digest(request.intent) if request.intent else "",
+            hint=request.hint,
         )
 
 
@@ -109,7 +115,7 @@ def result_key(parts: KeyParts) -> str:
     """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {"schema": KEY_SCHEMA}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
-    for name in ("repair", "test_file"):
+    for name in ("repair", "test_file", "intent", "hint"):
         if not named[name]:
             del named[name]  # keeps the keys from before these existed
     return canonical_digest(named)

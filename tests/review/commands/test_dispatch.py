@@ -217,6 +217,11 @@ def test_retry__puts_other_tests_in_the_place_of_those(at: Stage) -> None:
     assert (numbers["size"], numbers["add"]) == (5, 1)
 
 
+def test_retry__a_hint_goes_into_the_run(at: Stage) -> None:
+    at.command("/testsmith retry 2 -- use a leap year")
+    assert (at.looked_at, at.given[-1].hint) == (["size"], "use a leap year")
+
+
 def test_retry__without_a_number_is_for_what_has_no_test(at: Stage) -> None:
     done = at.command("/testsmith retry")
     assert at.looked_at == ["quiet_one"]
@@ -242,6 +247,16 @@ def test_suggest__for_a_member_of_the_change(at: Stage) -> None:
     done = at.command("/testsmith suggest add")
     assert (done.answers, done.reactions, at.looked_at) == ([], ["eyes", "rocket"], ["add"])
     assert at.proposed() == ["add", "asks_why", "drop", "size"]
+
+
+def test_suggest__a_hint_is_for_the_members_that_are_named(at: Stage) -> None:
+    at.command("/testsmith suggest add -- mind the sign")
+    assert (at.looked_at, at.given[-1].hint) == (["add"], "mind the sign")
+
+
+def test_suggest__what_the_authors_say_goes_into_every_run(at: Stage) -> None:
+    at.command("/testsmith suggest add")
+    assert all(given.texts[0].startswith("Pull request: ") for given in at.given)
 
 
 def test_suggest__without_a_name_is_a_review(at: Stage) -> None:

@@ -47,6 +47,7 @@ class _Pull:
     number: int
     html_url: str
     state: str
+    title: str
     body: str | None
     merged_at: str | None
     head_repository: Annotated[str | None, at("head", "repo", "full_name")] = None
@@ -136,6 +137,8 @@ class RepositoryReader:
             is_open=pull.state == "open",
             files=pull.changed_files,
             pushed_at=pull.pushed_at or "",
+            title=pull.title,
+            body=pull.body or "",
         )
 
     def head(self, number: int) -> str:

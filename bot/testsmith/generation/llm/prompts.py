@@ -97,6 +97,7 @@ class Prompts:
             context_budget: Maximum tokens of context in addition to the members' sources.
             observation_budget: Maximum tokens of observations.
         """
+        first = batch.requests[0]
         context = fit_context(batch.requests, context_budget, batch.tiers)
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
         sources = CallSources([request.member for request in batch.requests])
@@ -105,12 +106,14 @@ class Prompts:
             for request in batch.requests
         ]
         return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
-            language=batch.requests[0].member.language,
+            language=first.member.language,
             members=members,
             changes=context.changes,
             shared=context.shared,
             style_sample=context.style_sample,
-            fence=_fence(_fenced_texts(members, context)),
+            intent=first.intent if batch.tiers >= USES_TIER else "",
+            hint=first.hint,
+            fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
             asked_again=batch.asked_again,
         )
 

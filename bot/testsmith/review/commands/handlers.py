@@ -115,7 +115,7 @@ async def _retry(session: CommandSession, command: SlashCommand) -> CommandResul
     repairs = {one.entry.member: _other_tests(one) for one in chosen.suggestions}
     if not chosen.suggestions:
         repairs = {one.member: _after(one) for one in posted.state.entries if one.number is None}
-    return await _generate_again(session, chosen, repairs)
+    return await _generate_again(session, chosen, repairs, command.hint)
 
 
 def _other_tests(posted: PostedSuggestion) -> Repair:
@@ -128,10 +128,11 @@ def _after(entry: StateEntry) -> Repair:
 
 
 async def _generate_again(
-    session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair]
+    session: CommandSession, chosen: Chosen, repairs: Mapping[str, Repair], hint: str
 ) -> CommandResult:
     """Generate tests for members again, replacing the previous ones."""
-    report = await session.run(repairs.__contains__, RunOptions(repairs=repairs, seed=session.task.comment))
+    wanted = RunOptions(repairs=repairs, seed=session.task.comment, hint=hint)
+    report = await session.run(repairs.__contains__, wanted)
     found = {one.member for one in report.suggestions}
     reasons = {one.member: one.reason for one in report.skipped if one.member in repairs}
     left = (member for member in repairs if member not in found)
@@ -149,18 +150,23 @@ def _only_of(wanted: DesiredState, members: set[str], *, is_asked: bool = False)
 
 async def _suggest(session: CommandSession, command: SlashCommand) -> CommandResult:
     """Process the given members, even if unchanged; by default the whole change."""
-    if not command.targets:
+    if not command.targets and not command.hint:
         return await _review_again(session)
     known = await session.run(lambda _: False)
-    touched = {one.id for one in known.members if any(_means(name, one) for name in command.targets)}
+    touched = {one.id for one in known.members if _is_wanted(one, command)}
     others = [name for name in command.targets if not any(_means(name, one) for one in known.members)]
     parts = list[CommandResult]()
     if touched:
-        report = await session.run(touched.__contains__)
+        report = await session.run(touched.__contains__, RunOptions(hint=command.hint))
         parts.append(command_result(Chosen(), await session.post(report, partial(_only_of, members=touched))))
     if others:
-        parts.append(await _suggest_untouched(session, known, others))
+        parts.append(await _suggest_untouched(session, known, others, command.hint))
     return _together(parts)
+
+
+def _is_wanted(member: Member, command: SlashCommand) -> bool:
+    """Return whether a command is about a member of the change; without names it is about all."""
+    return not command.targets or any(_means(name, member) for name in command.targets)
 
 
 def _means(name: str, member: Member) -> bool:
@@ -174,12 +180,14 @@ def _means(name: str, member: Member) -> bool:
     )
 
 
-async def _suggest_untouched(session: CommandSession, known: Report, names: Sequence[str]) -> CommandResult:
+async def _suggest_untouched(
+    session: CommandSession, known: Report, names: Sequence[str], hint: str
+) -> CommandResult:
     """Process members outside the change."""
     tree = (await session.checked_out()).states.head_tree
     files = tuple(name for name in names if tree.entry(posixpath.normpath(name)) is not None)
     paths = (*files, *(() if len(files) == len(names) else (_EVERYTHING,)))
-    report = await session.run(lambda _: True, RunOptions(paths=paths, only=tuple(names)))
+    report = await session.run(lambda _: True, RunOptions(paths=paths, only=tuple(names), hint=hint))
     members = {one.id for one in report.members}
     both = replace(report, members=(*known.members, *report.members), base=known.base)
     reviewed = await session.post(both, partial(_only_of, members=members, is_asked=True))

@@ -17,7 +17,7 @@ from testsmith.model import Report
 from testsmith.pipeline import RunOptions
 from testsmith.reporting.pull_requests.replies import sentences
 from testsmith.review.posted_suggestions import PostedSuggestion, PostedSuggestions, read_posted
-from testsmith.review.review_pull_request import CheckedOut, ReviewDependencies, publish
+from testsmith.review.review_pull_request import CheckedOut, ReviewDependencies, publish, texts_of
 from testsmith.settings import Role
 from testsmith.tasks import in_thread
 
@@ -124,7 +124,7 @@ class CommandSession:
         if self._checked_out is None:
             task = self.review_task()
             states = await in_thread(self.tools.review.open_states, task)
-            self._checked_out = CheckedOut(task=task, states=states)
+            self._checked_out = CheckedOut(task=task, states=states, texts=texts_of(self.pull))
         return self._checked_out
 
     async def run(self, members: Callable[[str], bool], wanted: RunOptions | None = None) -> Report:
@@ -134,15 +134,16 @@ class CommandSession:
             members: Returns whether a member id is processed.
             wanted: Additional options for the run.
         """
-        states = (await self.checked_out()).states
+        pull = await self.checked_out()
         given = replace(
             wanted or RunOptions(),
-            repository=states.repository,
-            trusted=states.trusted,
+            repository=pull.states.repository,
+            trusted=pull.states.trusted,
+            texts=pull.texts,
             is_unchanged=lambda member, _: not members(member),
             reason=_NOT_ASKED,
         )
-        return await self.tools.review.suggest(states, given)
+        return await self.tools.review.suggest(pull.states, given)
 
     async def remember(self, wishes: Decisions) -> ReviewResult:
         """Store decisions in the pull request's state, and update its comments."""

@@ -1,0 +1,56 @@
+"""Collect what the authors of a change say about it: its pull request and its commit messages. Pure.
+
+All of it is untrusted text, which a prompt shows as data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+MOST_CHARACTERS = 4_000
+"""Maximum length of the intent."""
+
+_MOST_OF_ONE = 2_000
+_CUT = " [cut]"
+
+_HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_NOISE = re.compile(
+    r"^[ \t]*(?:[-*] \[[ xX]\] .*|!\[[^\]]*\]\([^)]*\)"
+    r"|(?:signed-off-by|co-authored-by|reviewed-by|change-id|testsmith-[\w-]+): .*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Check lists of pull request templates, images, and trailers of commit messages."""
+_BLANK_LINES = re.compile(r"\n\s*\n")
+
+
+def described(title: str, body: str) -> str:
+    """Return the text of a pull request or issue without what a template or a tool put there."""
+    text = _HTML_COMMENT.sub("", f"{title.strip()}\n\n{body.replace(chr(13), '')}")
+    text = _BLANK_LINES.sub("\n\n", _NOISE.sub("", text)).strip()
+    return text if len(text) <= _MOST_OF_ONE else text[:_MOST_OF_ONE].rstrip() + _CUT
+
+
+def intent_of(texts: Sequence[str], messages: Sequence[str]) -> str:
+    """Return what is known about the intent of a change, within the limit; empty if nothing is.
+
+    Args:
+        texts: Texts of the pull request and of linked issues, as `described` returns them.
+        messages: Messages of its commits, oldest first. Those that only repeat a text are left out.
+    """
+    found: list[str] = []
+    room = MOST_CHARACTERS
+    for text in (*filter(None, texts), *_new(messages, texts)):
+        if len(text) <= room:
+            found.append(text)
+            room -= len(text)
+    return "\n\n".join(found)
+
+
+def _new(messages: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
+    known = "\n".join(texts)
+    for message in dict.fromkeys(messages):
+        subject, _, body = message.partition("\n")
+        text = described(subject, body)
+        if not all(part in known for part in text.split("\n\n")):
+            yield f"Commit: {text}"

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of
+
+
+def test_described__without_what_a_template_or_a_tool_put_there() -> None:
+    body = (
+        "<!-- Describe\nyour change -->\r\nSplit at a trailing dot.\r\n\r\n"
+        "- [x] I ran the tests\n- [ ] Docs\n![shot](https://example.org/a.png)\n\n- a real item\n\n"
+        "Signed-off-by: A <a@example.org>\n"
+    )
+    assert described(" Hosts ", body) == "Hosts\n\nSplit at a trailing dot.\n\n- a real item"
+
+
+def test_described__is_cut() -> None:
+    text = described("Hosts", "x" * 10_000)
+    assert text.endswith("xxx [cut]")
+    assert len(text) < 2_020
+
+
+def test_intent_of__messages_that_say_nothing_new_are_left_out() -> None:
+    text = f"Pull request: {described('Split hosts', 'At a trailing dot.')}"
+    same = "Split hosts\n\nAt a trailing dot.\n\nCo-authored-by: B <b@example.org>"
+    assert intent_of((text,), [same, "Fix a typo", "Fix a typo"]) == f"{text}\n\nCommit: Fix a typo"
+
+
+def test_intent_of__stays_within_the_limit() -> None:
+    assert intent_of((), []) == ""
+    messages = [f"{number} " + "b" * 900 for number in range(9)]
+    assert 3_500 < len(intent_of(("a" * 2_000, ""), messages)) < MOST_CHARACTERS + 10
