@@ -13,6 +13,7 @@ from testsmith.git.trees import WorkingTree, entries_on_disk
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.merging import place
 from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import UnformattedModule
 
 TEST_PATH = "tests/test_cart.py"
 
@@ -247,6 +248,32 @@ def test_format__without_time_the_code_stays_as_it_is(project: Path) -> None:
     formatter = RuffFormatter(seconds=0)
     assert formatter.format(CODE, TEST_PATH, tree_of(project)) == CODE
     assert formatter.finish(CODE, None, TEST_PATH, tree_of(project)) == CODE
+
+
+def test_format_all__each_is_as_if_it_were_formatted_alone(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.format]\nquote-style = "single"\n')
+    (project / "broken").mkdir()
+    (project / "broken" / "ruff.toml").write_text("no-such-setting = 1\n")
+    paths = (TEST_PATH, TEST_PATH, "broken/test_cart.py", "broken/test_other.py", TEST_PATH)
+    codes = (CODE, CODE.replace("Cart()", "Cart( )"), CODE, PLAIN.replace('"', "'"), "def (:\n")
+    modules = [UnformattedModule(code, path) for code, path in zip(codes, paths, strict=True)]
+    formatter, tree = RuffFormatter(), tree_of(project)
+    *texts, error = formatter.format_all(modules, tree)
+    assert texts == [formatter.format(*module, tree) for module in modules[:-1]]
+    assert isinstance(error, CannotParse)
+    assert "'tea'" in str(texts[0])
+    assert texts[2] == PLAIN
+
+
+def test_format_all__many_modules_take_few_processes(project: Path, tmp_path: Path) -> None:
+    log = tmp_path / "calls"
+    program = tmp_path / "ruff"
+    program.write_text(f'#!/bin/sh\necho >> "{log}"\nexec "{RuffFormatter().program}" "$@"\n')
+    program.chmod(0o755)
+    formatter = RuffFormatter(program=str(program))
+    modules = [UnformattedModule(CODE, f"tests/test_{number % 20}.py") for number in range(40)]
+    assert formatter.format_all(modules, tree_of(project)) == [PLAIN] * 40
+    assert len(log.read_text().splitlines()) == 6
 
 
 def test_format__after_the_driver_is_built_asks_sysconfig_nothing(

@@ -193,6 +193,7 @@ def _stands_for(called: ast.expr, scope: _Scope) -> str:
 _Version: TypeAlias = tuple[int, int]
 
 _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
+_SORTED_IMPORTS = ("--extend-select", "I,F401")
 _ROUNDS = 3
 _NEIGHBORS = 3
 _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
@@ -344,23 +345,26 @@ def _formatted(
 def _formatted_by(
     ruff: Ruff, plain: Ruff, files: Mapping[str, str], style: _Style
 ) -> dict[str, str | CannotParse]:
-    mended = ruff.mended(files, "--extend-select", "I,F401")
-    complaints = ruff.complaints(mended)
+    ruff.write(files)
+    ruff.mend(files, *_SORTED_IMPORTS)
+    complaints = ruff.complaints(files)
     refused = {
         path: CannotParse(f"line {complaint.row}: {complaint.message}")
         for path, found in complaints.items()
         for complaint in reversed(found)
         if not complaint.rule
     }
-    untyped = {
-        path: text
-        for path, text in mended.items()
-        if path not in refused
-        and (style.is_annotated(path) or any(each.rule in _MISSING_RETURN_TYPES for each in complaints[path]))
-    }
-    typed = {path: with_argument_types(text) for path, text in plain.annotated(untyped).items()}
-    mended |= ruff.mended(typed, "--extend-select", "I,F401")
-    return {**refused, **ruff.formatted({path: mended[path] for path in mended if path not in refused})}
+    readable = [path for path in files if path not in refused]
+    untyped = [
+        path
+        for path in readable
+        if style.is_annotated(path) or any(each.rule in _MISSING_RETURN_TYPES for each in complaints[path])
+    ]
+    plain.annotate(untyped)
+    ruff.write({path: with_argument_types(text) for path, text in ruff.read(untyped).items()})
+    ruff.mend(untyped, *_SORTED_IMPORTS)
+    ruff.format(readable)
+    return {**refused, **ruff.read(readable)}
 
 
 def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
@@ -370,9 +374,13 @@ def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
 
 def _with_sorted_imports(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
     """Return the text with sorted imports if those of the existing file were sorted."""
-    if existing is not None and ruff.complaints({path: existing}, "--select", "I001")[path]:
-        return text
-    result = ruff.mended({path: text}, "--select", "I001")[path]
+    if existing is not None:
+        ruff.write({path: existing})
+        if ruff.complaints([path], "--select", "I001")[path]:
+            return text
+    ruff.write({path: text})
+    ruff.mend([path], "--select", "I001")
+    result = ruff.read([path])[path]
     before, after = (Counter(_statements(each, imports=False)) for each in (text, result))
     return result if before == after else text
 
@@ -384,7 +392,8 @@ def _silenced(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
     """
     for _ in range(_ROUNDS):
         own = _added_rows(text, existing)
-        complaints = [each for each in ruff.complaints({path: text})[path] if each.rule and each.row in own]
+        ruff.write({path: text})
+        complaints = [each for each in ruff.complaints([path])[path] if each.rule and each.row in own]
         if not complaints:
             return text
         silenced = _with_noqa(text, complaints)

@@ -71,11 +71,11 @@ def ruff_program() -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruff:
-    """Ruff, called on many files at once. Files are texts by path.
+    """Ruff, called on many files of a folder at once. Every method raises `RuffFailed` on failure.
 
     Attributes:
         program: Path of the executable, as returned by `ruff_program`.
-        folder: Working directory, created by `settings_copy`; the files are written there.
+        folder: Working directory, created by `settings_copy`.
         options: Options of every call, such as `--isolated`.
         seconds: Time limit of a call.
     """
@@ -85,69 +85,61 @@ class Ruff:
     options: tuple[str, ...] = ()
     seconds: float = 20.0
 
-    def formatted(self, files: Mapping[str, str]) -> dict[str, str]:
-        """Return the files formatted.
-
-        Raises:
-            RuffFailed: Ruff failed.
-        """
-        return self._changed(("format",), files, allowed=0)
-
-    def mended(self, files: Mapping[str, str], *options: str) -> dict[str, str]:
-        """Return the files with safe fixes applied.
-
-        Args:
-            files: The files.
-            options: Additional options, such as `--select`.
-
-        Raises:
-            RuffFailed: Ruff failed.
-        """
-        command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
-        return self._changed(command, files, allowed=_COMPLAINED)
-
-    def annotated(self, files: Mapping[str, str]) -> dict[str, str]:
-        """Return the files with obvious return types added, mostly `-> None`.
-
-        Raises:
-            RuffFailed: Ruff failed.
-        """
-        rules = ("--select", "ANN201,ANN202", "--fixable", "ANN", "--unsafe-fixes")
-        return self._changed(("check", "--fix-only", *rules), files, allowed=_COMPLAINED)
-
-    def complaints(self, files: Mapping[str, str], *options: str) -> Mapping[str, Sequence[Complaint]]:
-        """Return the linter's violations in each file.
-
-        Raises:
-            RuffFailed: Ruff failed.
-        """
-        command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
-        found: dict[str, list[Complaint]] = {str(self.folder / path): [] for path in files}
-        for entry in json.loads(self._run(command, files, allowed=_COMPLAINED) or "[]"):
-            if entry["filename"] not in found:
-                raise RuffFailed(f"it reports on another file: {entry['filename']}")
-            found[entry["filename"]].append(_complaint(entry))
-        return dict(zip(files, found.values(), strict=True))
-
-    def _changed(self, command: Sequence[str], files: Mapping[str, str], *, allowed: int) -> dict[str, str]:
-        self._run(command, files, allowed=allowed)
-        try:
-            return {path: (self.folder / path).read_bytes().decode() for path in files}
-        except (OSError, UnicodeError) as error:
-            raise RuffFailed(str(error)) from error
-
-    def _run(self, command: Sequence[str], files: Mapping[str, str], *, allowed: int) -> str:
-        """Return what a call on the files prints; they are written as bytes, to preserve line ends."""
-        if not files:
-            return ""
+    def write(self, files: Mapping[str, str]) -> None:
+        """Write texts by path, as bytes to preserve line ends."""
         try:
             for path, text in files.items():
                 _write_inside(self.folder, path, text.encode())
-            places = [str(self.folder / path) for path in files]
-            options = ("--no-cache", "--quiet", *self.options)
-            returncode, answer, complaint = self._ended((self.program, *command, *options, *places))
+        except (OSError, ValueError) as error:
+            raise RuffFailed(str(error)) from error
+
+    def read(self, paths: Iterable[str]) -> dict[str, str]:
+        """Return texts by path."""
+        try:
+            return {path: (self.folder / path).read_bytes().decode() for path in paths}
+        except (OSError, UnicodeError) as error:
+            raise RuffFailed(str(error)) from error
+
+    def format(self, paths: Collection[str]) -> None:
+        """Format the files."""
+        self._run(("format",), paths, allowed=0)
+
+    def mend(self, paths: Collection[str], *options: str) -> None:
+        """Apply safe fixes.
+
+        Args:
+            paths: The files.
+            options: Additional options, such as `--select`.
+        """
+        command = ("check", "--fix-only", "--no-unsafe-fixes", *options)
+        self._run(command, paths, allowed=_COMPLAINED)
+
+    def annotate(self, paths: Collection[str]) -> None:
+        """Add obvious return types, mostly `-> None`."""
+        rules = ("--select", "ANN201,ANN202", "--fixable", "ANN", "--unsafe-fixes")
+        self._run(("check", "--fix-only", *rules), paths, allowed=_COMPLAINED)
+
+    def complaints(self, paths: Collection[str], *options: str) -> Mapping[str, Sequence[Complaint]]:
+        """Return the linter's violations in each file."""
+        command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
+        found: dict[str, list[Complaint]] = {str(self.folder / path): [] for path in paths}
+        for entry in json.loads(self._run(command, paths, allowed=_COMPLAINED) or "[]"):
+            if entry["filename"] not in found:
+                raise RuffFailed(f"it reports on another file: {entry['filename']}")
+            found[entry["filename"]].append(_complaint(entry))
+        return dict(zip(paths, found.values(), strict=True))
+
+    def _run(self, command: Sequence[str], paths: Collection[str], *, allowed: int) -> str:
+        """Return what a call prints."""
+        if not paths:
+            return ""
+        places = [str(self.folder / path) for path in paths]
+        try:
+            returncode, answer, complaint = self._ended(
+                (self.program, *command, "--no-cache", "--quiet", *self.options, *places)
+            )
             printed = answer.decode()
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        except (OSError, UnicodeError, subprocess.TimeoutExpired) as error:
             raise RuffFailed(str(error)) from error
         if not 0 <= returncode <= allowed:
             raise RuffFailed(complaint.decode(errors="replace").strip())
