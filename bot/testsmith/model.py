@@ -201,12 +201,15 @@ class Context:
     Attributes:
         signatures: Tier 2: signatures of the project's definitions that the member uses, separated by blank
             lines, beginning with the enclosing class's head and constructor.
-        style_sample: Tier 3: excerpt of a nearby test file as a style sample; may be empty.
+        test_lines: Tier 3: lines of `Request.test_text` to show for each existing test of the member, nearest
+            first, with what it uses of the file. Lines are counted from 1.
+        style_sample: Tier 3: excerpt of a nearby test file as a style sample, if no existing test is shown.
         observations: Results of running the member, one clause or sentence each, with code in backticks, most
             informative first. Untrusted text.
     """
 
     signatures: str = ""
+    test_lines: tuple[frozenset[int], ...] = ()
     style_sample: str = ""
     observations: tuple[str, ...] = ()
 

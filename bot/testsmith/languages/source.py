@@ -140,20 +140,26 @@ class CannotParse(ValueError):
 MOST_DIFF_CHARACTERS = 4_000
 """Maximum length of the diff of one definition."""
 
-DIFF_CONTEXT = 3
-"""Number of unchanged lines around each change of a diff."""
+_MOST_LINES_SHOWN_WHOLE = 80
+"""Maximum length of a definition whose diff shows all of its lines."""
+
+_DIFF_CONTEXT = 3
+"""Number of unchanged lines around each change in the diff of a longer definition."""
 
 
-def source_diff(name: str, before: str, after: str, *, context: int = DIFF_CONTEXT) -> str:
-    """Return the unified diff of one definition; each hunk starts with its name instead of line numbers.
+def source_diff(name: str, before: str, after: str) -> str:
+    """Return the unified diff of one definition, of a short one with all of its lines.
+
+    Each hunk starts with the name instead of line numbers.
 
     Args:
         name: Name to show.
         before: Source on base, dedented; empty if there is none.
         after: Source on head, dedented.
-        context: Number of unchanged lines around each change.
     """
-    lines = list(unified_diff(before.splitlines(), after.splitlines(), n=context, lineterm=""))[2:]
+    old, new = before.splitlines(), after.splitlines()
+    context = _MOST_LINES_SHOWN_WHOLE if len(new) <= _MOST_LINES_SHOWN_WHOLE else _DIFF_CONTEXT
+    lines = list(unified_diff(old, new, n=context, lineterm=""))[2:]
     text = "\n".join(f"@@ {name} @@" if line.startswith("@@") else line.rstrip() for line in lines)
     if len(text) <= MOST_DIFF_CHARACTERS:
         return text

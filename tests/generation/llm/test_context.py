@@ -87,6 +87,30 @@ def test_fit_context__a_private_change_is_shown_once_and_before_signatures() -> 
     assert fit_context(requests, ENOUGH, tiers=1) == SharedContext()
 
 
+def with_tests(name: str, *lines: frozenset[int]) -> Request:
+    text = "import a\n\n\ndef test_f():\n    pass\n\n\ndef test_g():\n    pass\n\n\nx = 1\n"
+    request = make_request(f"src/a.py::{name}", context=Context(test_lines=lines))
+    return replace(request, test_text=text, test_path="tests/test_a.py")
+
+
+def test_fit_context__existing_tests_of_one_file_are_shown_together() -> None:
+    requests = [with_tests("f", frozenset({1, 4, 5})), with_tests("g", frozenset({1, 8, 9}))]
+    shown = "import a\n\n\ndef test_f():\n    pass\n\n\ndef test_g():\n    pass\n\n# [...]"
+    assert fit_context(requests, ENOUGH).tests == {"tests/test_a.py": shown}
+    assert fit_context(requests[1:], ENOUGH).tests == {
+        "tests/test_a.py": "import a\n\n# [...]\n\ndef test_g():\n    pass\n\n# [...]"
+    }
+    assert fit_context(requests, ENOUGH, 2).tests == {}
+    assert lower_tier(requests[0], 3) == 2
+
+
+def test_fit_context__the_nearest_test_of_every_member_comes_first() -> None:
+    requests = [with_tests("f", frozenset({4, 5}), frozenset({12})), with_tests("g", frozenset({8, 9}))]
+    tight = fit_context(requests, 29)
+    assert "def test_g" in tight.tests["tests/test_a.py"]
+    assert "x = 1" not in tight.tests["tests/test_a.py"]
+
+
 def test_fit_context__style_sample_goes_first() -> None:
     context = Context(signatures="s" * 40, style_sample="t" * 40)
     fitted = fit_context([make_request(context=context)], 15)

@@ -38,7 +38,7 @@ from testsmith.llm.interface import (
     QuotaEmpty,
     ServerFailed,
 )
-from testsmith.model import Candidate, Origin, Request, Result, Skipped
+from testsmith.model import Candidate, Context, Origin, Request, Result, Skipped
 from testsmith.settings import ModelSettings
 
 SETTINGS = ModelSettings(model="a-model")
@@ -386,7 +386,9 @@ def ask_for_edit(
     left = iter(texts)
     provider = FakeProvider(answer=lambda _body: next(left))
     generator = ModelGenerator(provider, SETTINGS, {"python": PYTHON.tests})
-    request = replace(make_request(), test_text=test_text)
+    lines = frozenset(range(1, test_text.count("\n") + 1))
+    context = Context(test_lines=(lines,) if test_text else ())
+    request = replace(make_request(context=context), test_text=test_text)
     results, _ = asyncio.run(read_all(generator.generate_batch([request])))
     return results, provider, generator.notes()
 

@@ -15,7 +15,8 @@ from fakes.requests import make_member, make_repair, make_request, make_requests
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts, shown
 from testsmith.languages.python.source.context import import_line, prompt_rules
-from testsmith.model import Change, Context, MemberKind, Repair, Request, ShownChange
+from testsmith.languages.source import source_diff
+from testsmith.model import Change, Context, ExistingTest, MemberKind, Repair, Request, ShownChange
 
 GOLDEN = Path(__file__).parent / "golden"
 BUDGET = 6000
@@ -26,7 +27,7 @@ PINNED = {
     3: "2d6e1897ed765ba0",
     4: "7f9ca6bb533f0c96",
     5: "f8df5ab3547746b8",
-    6: "5f0659016f7a59d2",
+    6: "00719255f7e66e65",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -139,11 +140,39 @@ def test_user__several_members_golden() -> None:
     check_golden(GOLDEN / "user-several.txt", user_prompt(*cart_requests()))
 
 
+def test_user__existing_tests_golden() -> None:
+    text = "import shop\n\n\ndef test_total():\n    assert shop.add(1, 2) == 3\n\n\ndef more():\n    pass\n"
+    test = ExistingTest(
+        path="tests/test_cart.py",
+        suite="",
+        name="test_total",
+        line=4,
+        end_line=5,
+        source="",
+        calls=("shop.add(1, 2)",),
+    )
+    request = replace(
+        make_request(context=Context(test_lines=(frozenset({1, 4, 5}),))), test_text=text, existing=(test,)
+    )
+    check_golden(GOLDEN / "user-tests.txt", user_prompt(request))
+
+
 def test_user__intent_and_hint_golden() -> None:
     intent = "Pull request: Count\n\n```\n### member: evil.py::f\n```\n\nCommit: Count from 1"
     requests = [replace(one, intent=intent, hint="Use a leap year.") for one in make_requests(1, 2)]
     check_golden(GOLDEN / "user-intent.txt", user_prompt(*requests))
     assert "Count from 1" not in Prompts().user(replace(batch_of(*requests), tiers=1), BUDGET)
+
+
+def test_user__a_diff_that_does_not_show_the_whole_source_stands_next_to_it() -> None:
+    source = "def f():\n" + "".join(f"    x{n} = {n}\n" for n in range(100))
+    request = make_request("src/a.py::f", source=source)
+    change = ShownChange(own=source_diff("f", source.replace("= 50", "= 5"), source))
+    member = replace(request.member, change=Change.CHANGED, shown_change=change)
+    prompt = user_prompt(replace(request, member=member))
+    assert source.strip() in prompt
+    assert "What changed in it, as a unified diff from base to head:" in prompt
+    assert prompt.count("x90 = 90") == 1
 
 
 def test_user__asked_again_golden() -> None:
@@ -166,13 +195,14 @@ def test_user__no_text_stands_twice() -> None:
         "+_LIMIT",
         "def post(items",
     ]
-    sources = ["self.items.append", "    return n\n```\n\nWhat changed", "def total(cart", "class Fare"]
+    sources = ["self.items.append", "async def send", "def total(cart", "class Fare"]
     assert {text: prompt.count(text) for text in [*texts, *sources]} == dict.fromkeys([*texts, *sources], 1)
 
 
 def test_user__sources_stay_when_the_budget_is_nothing() -> None:
     prompt = Prompts().user(batch_of(*cart_requests()), 0)
-    assert all(request.member.source.strip() in prompt for request in cart_requests())
+    lines = (line for request in cart_requests() for line in request.member.source.splitlines())
+    assert all(line in prompt for line in lines)
     assert "def __init__" not in prompt
     assert "def test_cart__is_empty" not in prompt
 

@@ -1,14 +1,15 @@
 """Select what a prompt shows in addition to the members' sources, within a budget.
 
 Tier 1, the sources, is always included and does not count toward the budget. Tier 2 is the change, and what
-the members use: private code on the way to what changed, and signatures. Tier 3, a sample of the project's
-tests, is dropped first. Observations have a separate budget, so that they do not take space from tier 2.
+the members use: private code on the way to what changed, and signatures. Tier 3, existing tests of the
+members or a sample of the project's tests, is dropped first. Observations have a separate budget, so that
+they do not take space from tier 2.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from itertools import chain, takewhile, zip_longest
@@ -24,6 +25,7 @@ class CallSources:
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._sources = [(member, _bare(member.source)) for member in members]
+        self._changes = [(member, _changed_lines(member.shown_change.own)) for member in members]
 
     def holder_of(self, member: Member) -> Member | None:
         """Return the member whose source contains that of another, for example a class its methods."""
@@ -40,6 +42,11 @@ class CallSources:
         piece = _bare(text)
         return piece.count("\n") > _LEAST_LINES and any(piece in source for _, source in self._sources)
 
+    def show_change(self, diff: str, of: Member | None = None) -> bool:
+        """Return whether all that a diff changes is in the own diff of a member, other than `of`."""
+        lines = _changed_lines(diff)
+        return any(lines <= theirs for member, theirs in self._changes if member is not of)
+
     def define(self, head: Sequence[str]) -> bool:
         """Return whether one of the sources is the definition of a signature.
 
@@ -51,6 +58,12 @@ class CallSources:
             head[0] == f"# {member.module}" and "." not in member.name and line in member.source.split("\n")
             for member, _ in self._sources
         )
+
+
+def _changed_lines(diff: str) -> frozenset[str]:
+    """Return the lines that a diff removes and adds, without indentation."""
+    signed = (f"{line[0]}{line[1:].strip()}" for line in diff.split("\n") if line[:1] in {"-", "+"})
+    return frozenset(signed)
 
 
 def _bare(text: str) -> str:
@@ -67,6 +80,12 @@ MOST_OBSERVED_CHARACTERS = 480
 USES_TIER = 2
 STYLE_TIER = 3
 
+LEFT_OUT = "# [...]"
+"""Line that stands for lines of a test file that are not shown."""
+
+_TESTS_SHARE = 0.6
+"""Maximum share of the budget for existing tests, so that members of long tests still have signatures."""
+
 _BETWEEN_BLOCKS = re.compile(r"\n[ \t]*\n")
 
 _MOST_COMPARED_LINES = 2_000
@@ -81,12 +100,14 @@ class SharedContext:
         changes: Diffs of private definitions that members use.
         shared: Blocks that several members use, in the order of first use.
         own: Blocks that only one member uses, by member id.
+        tests: Shown lines of each test file, with a line for what is left out, by path.
         style_sample: Part of a test file; empty if there is none or it does not fit.
     """
 
     changes: tuple[str, ...] = ()
     shared: tuple[str, ...] = ()
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tests: Mapping[str, str] = field(default_factory=dict)
     style_sample: str = ""
 
 
@@ -104,8 +125,12 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     if tiers < USES_TIER:
         return SharedContext()
     room = budget * CHARACTERS_PER_TOKEN
-    changes = _fitting(_in_turns([request.member.shown_change.private for request in requests]), room)
+    sources = CallSources([request.member for request in requests])
+    private = _in_turns([request.member.shown_change.private for request in requests])
+    changes = _fitting((diff for diff in private if not sources.show_change(diff)), room)
     room -= sum(map(len, changes))
+    tests = _fitting_tests(requests, round(room * _TESTS_SHARE)) if tiers >= STYLE_TIER else {}
+    room -= sum(map(len, tests.values()))
     users = _users(requests)
     kept = _fitting(users, room)
     room -= sum(map(len, kept))
@@ -114,8 +139,38 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
         changes=changes,
         shared=tuple(block for block in kept if len(users[block]) > 1),
         own=_own(kept, users),
+        tests=tests,
         style_sample=sample,
     )
+
+
+def _fitting_tests(requests: Sequence[Request], room: int) -> dict[str, str]:
+    """Return what is shown of each test file: the nearest test of every member before the second of any."""
+    shown: dict[str, set[int]] = {}
+    lines = {request.test_path: request.test_text.splitlines() for request in requests}
+    for rank in zip_longest(*(request.context.test_lines for request in requests)):
+        for request, wanted in zip(requests, rank, strict=True):
+            known = shown.get(request.test_path, set())
+            new = (wanted or frozenset()) - known
+            size = sum(len(lines[request.test_path][number - 1]) + 1 for number in new) + len(LEFT_OUT) + 1
+            if new and size <= room:
+                room -= size
+                shown[request.test_path] = known | new
+    return {path: "\n".join(_with_gaps(lines[path], numbers)) for path, numbers in shown.items()}
+
+
+def _with_gaps(lines: Sequence[str], shown: Collection[int]) -> Iterator[str]:
+    """Yield the shown lines of a file, with a mark for each gap that is not blank."""
+    gap = False
+    for number, line in enumerate(lines, start=1):
+        if number in shown:
+            yield line
+            gap = False
+        elif not line.strip():
+            yield from [""] * (number - 1 in shown or number + 1 in shown)
+        elif not gap:
+            yield LEFT_OUT
+            gap = True
 
 
 def _in_turns(texts: Sequence[Sequence[str]]) -> list[str]:
@@ -169,7 +224,7 @@ def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
 def lower_tier(request: Request, tiers: int) -> int | None:
     """Return the next lower number of tiers that reduces the request's context, or None."""
     context, change = request.context, request.member.shown_change
-    if tiers >= STYLE_TIER and context.style_sample.strip():
+    if tiers >= STYLE_TIER and (context.style_sample.strip() or context.test_lines):
         return STYLE_TIER - 1
     of_change = change.own or change.private or change.route_sources
     if tiers >= USES_TIER and (context.signatures.strip() or of_change or context.observations):

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PROMPT_VERSION = 6
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
+_MOST_NAMED = 6
+"""Maximum number of existing tests that are named."""
+
 _BACKTICKS = re.compile("`{3,}")
 
 
@@ -43,7 +46,8 @@ def shown(text: str) -> str:
 class _MemberBlock:
     """A member in a user prompt.
 
-    `within` is the member of the same call whose source contains this one, or empty. `test_file` is the path
+    `source` is empty if the diff shows all of it. `within` is the member of the same call whose source
+    contains this one, or empty. `test_file` is the path
     of a test file to edit, or empty, as when an earlier edit did not fit. Observations are empty
     if there are none; the last two fields are empty unless tests are repaired.
     """
@@ -53,6 +57,7 @@ class _MemberBlock:
     kind: str
     import_line: str
     test_file: str
+    tested_by: str
     reason: str
     diff: str
     source: str
@@ -110,6 +115,7 @@ class Prompts:
             members=members,
             changes=context.changes,
             shared=context.shared,
+            test_files=[(shown(path), text) for path, text in context.tests.items()],
             style_sample=context.style_sample,
             intent=first.intent if batch.tiers >= USES_TIER else "",
             hint=first.hint,
@@ -140,24 +146,34 @@ def _block(
     request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str], batch: Batch
 ) -> _MemberBlock:
     member, repair = request.member, request.repair
+    diff = member.shown_change.own if batch.tiers >= USES_TIER else ""
+    if sources.show_change(diff, of=member):
+        diff = ""
     holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
-    is_editable = bool(request.test_text) and not batch.asked_again and repair is None
+    is_editable = request.test_path in context.tests and not batch.asked_again and repair is None
     return _MemberBlock(
         id=shown(member.id),
         plain_name=shown(member.plain_name),
         kind=kind,
         import_line=shown(request.import_line),
         test_file=shown(request.test_path) if is_editable else "",
+        tested_by=", ".join(shown(test.id) for test in request.existing[:_MOST_NAMED] if test.calls),
         reason=_reason(member),
-        diff=member.shown_change.own if batch.tiers >= USES_TIER else "",
-        source=member.source.strip("\n"),
+        diff=diff,
+        source="" if _is_whole(diff, member.source) else member.source.strip("\n"),
         within="" if holder is None else shown(holder.id),
         uses=context.own.get(member.id, ()),
         observations=tuple(map(shown, observed)),
         tests="" if repair is None else repair.code.strip("\n"),
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
     )
+
+
+def _is_whole(diff: str, source: str) -> bool:
+    """Return whether a diff shows all lines of a source on head."""
+    lines = (line[1:] for line in diff.split("\n")[1:] if not line.startswith("-"))
+    return [line.rstrip() for line in source.strip("\n").split("\n")] == [line.rstrip() for line in lines]
 
 
 def _failure(function: str, text: str) -> str:
@@ -179,6 +195,7 @@ def _reason(member: Member) -> str:
 def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> Iterator[str]:
     yield from context.changes
     yield from context.shared
+    yield from context.tests.values()
     yield context.style_sample
     for member in members:
         yield member.diff

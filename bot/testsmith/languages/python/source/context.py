@@ -18,6 +18,7 @@ from testsmith.languages.python.source.definitions import (
     last_name,
     statements,
 )
+from testsmith.languages.python.source.parsing import decode
 from testsmith.languages.python.source.project_names import ProjectNames, SourceNames
 from testsmith.languages.python.source.references import (
     Reference,
@@ -26,10 +27,11 @@ from testsmith.languages.python.source.references import (
     is_private,
     references,
 )
+from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
 from testsmith.languages.python.test_files.existing.member_tests import existing_tests
 from testsmith.languages.python.test_files.style import framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
-from testsmith.languages.source import CONVENTIONS_FILE, SourceTree
+from testsmith.languages.source import CONVENTIONS_FILE, CannotParse, SourceTree
 from testsmith.model import Context, Member, MemberKind, Request
 
 _MOST_CHARACTERS = 300
@@ -134,6 +136,7 @@ MOST_BYTES = 16 * 1024
 
 CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
 
+_FILES_KEPT = 64
 _MOST_BLOCKS = 30
 
 
@@ -146,9 +149,14 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     existing = existing_tests(tree, members, names)
     framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
+    texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
     for member in members:
-        test_path = test_paths.of(member.path)
-        neighbour = test_paths.neighbour(test_path)
+        its_tests = existing[member.id]
+        calling = (test.path for test in its_tests if test.calls)
+        test_path = next(calling, None) or test_paths.of(member.path)
+        shown = nearest_tests(its_tests, test_path)
+        test_lines = lines_to_show(texts(test_path), shown)
+        neighbour = None if test_lines else test_paths.neighbour(test_path)
         yield Request(
             member=member,
             test_path=test_path,
@@ -157,12 +165,22 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             import_line=import_line(member),
             conventions=conventions.of(member.path, test_path),
             normalised_source=normalised_source(member.source),
-            existing=existing[member.id],
+            test_text=texts(test_path) if test_lines else "",
+            existing=its_tests,
             context=Context(
                 signatures=used.of(member),
+                test_lines=test_lines,
                 style_sample=samples(neighbour) if neighbour is not None else "",
             ),
         )
+
+
+def _text(data: bytes | None) -> str:
+    """Return the text of a test file, or nothing if it cannot be read."""
+    try:
+        return decode(data or b"")
+    except CannotParse:
+        return ""
 
 
 @cache

@@ -30,7 +30,6 @@ from testsmith.languages.python.source.package import (
 from testsmith.languages.python.source.parsing import SourceFile, read_source
 from testsmith.languages.python.source.references import is_private
 from testsmith.languages.source import (
-    DIFF_CONTEXT,
     CannotParse,
     ChangedFile,
     ComparisonScope,
@@ -41,9 +40,6 @@ from testsmith.languages.source import (
 from testsmith.model import Change, Member, MemberKind, Place, ShownChange, Skipped, SkipStage
 
 LANGUAGE = "python"
-
-_MOST_LINES_SHOWN_WHOLE = 60
-"""Maximum length of a private definition whose diff shows all of its lines."""
 
 
 def changed_members(scope: ComparisonScope) -> MemberFindings:
@@ -114,11 +110,9 @@ class _PrivateChange:
 
     @property
     def diff(self) -> str:
-        """Unified diff; of a short definition, the whole of it."""
+        """Its unified diff."""
         found, base = self.difference.found, self.difference.base
-        is_short = found.source.count("\n") < _MOST_LINES_SHOWN_WHOLE
-        context = _MOST_LINES_SHOWN_WHOLE if is_short else DIFF_CONTEXT
-        return source_diff(f"{found.name} in {self.path}", base, found.source, context=context)
+        return source_diff(f"{found.name} in {self.path}", base, found.source)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

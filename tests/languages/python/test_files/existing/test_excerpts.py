@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.source.context import requests
+from testsmith.languages.python.source.members import all_members
+from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
+from testsmith.model import ExistingTest, Request
+
+SOURCE = "def add(a, b): return a + b\ndef double(a): return a * 2\n"
+
+
+def request_for(name: str, tests: str) -> Request:
+    tree = MemoryTree({"shop.py": SOURCE, "tests/test_shop.py": tests})
+    members = all_members(tree, ["shop.py"], "").members
+    return next(one for one in requests(tree, members, "") if one.member.name == name)
+
+
+def shown(request: Request) -> list[str]:
+    lines = request.test_text.splitlines()
+    return [lines[number - 1] for number in sorted(frozenset().union(*request.context.test_lines))]
+
+
+def test_requests__show_the_test_with_what_it_uses_of_its_file() -> None:
+    tests = """\
+import json
+import os
+from shop import (
+    add,
+    double,
+    more,
+    most,
+)
+
+A = 1
+B = 2
+
+
+def total(x):
+    return x + A
+
+
+def other():
+    return B
+
+
+def test_add():
+    assert add(A, 1) == total(1)
+
+
+def test_double():
+    assert double(2) == 4 + B
+"""
+    request = request_for("add", tests)
+    assert request.test_path == "tests/test_shop.py"
+    assert request.test_text == tests
+    assert shown(request) == [
+        "from shop import (",
+        "    add,",
+        ")",
+        "A = 1",
+        "def total(x):",
+        "    return x + A",
+        "def test_add():",
+        "    assert add(A, 1) == total(1)",
+    ]
+    assert request.context.style_sample == ""
+
+
+def test_requests__show_the_head_and_helpers_of_a_test_class() -> None:
+    tests = """\
+import unittest
+import shop
+
+
+@unittest.skipIf(False, "")
+class AddTests(unittest.TestCase):
+    \"\"\"Adding.\"\"\"
+
+    def setUp(self):
+        self.one = 1
+
+    def check(self, a, b):
+        self.assertEqual(a, b)
+
+    def unused(self):
+        pass
+
+    def test_add(self):
+        self.check(shop.add(self.one, 1), 2)
+"""
+    assert shown(request_for("add", tests)) == [
+        "import unittest",
+        "import shop",
+        '@unittest.skipIf(False, "")',
+        "class AddTests(unittest.TestCase):",
+        "    def setUp(self):",
+        "        self.one = 1",
+        "    def check(self, a, b):",
+        "        self.assertEqual(a, b)",
+        "    def test_add(self):",
+        "        self.check(shop.add(self.one, 1), 2)",
+    ]
+
+
+def test_requests__a_function_without_tests_is_shown_two_short_ones_of_its_module() -> None:
+    tests = "from shop import double\n" + "".join(
+        f"def test_{n}():\n" + "    assert double(1) == 2\n" * n for n in (3, 1, 2)
+    )
+    request = request_for("add", tests)
+    assert request.test_path == "tests/test_shop.py"
+    assert [line for line in shown(request) if line.startswith("def")] == ["def test_1():", "def test_2():"]
+
+
+def test_requests__a_project_without_tests_has_nothing_to_edit() -> None:
+    tree = MemoryTree({"shop.py": SOURCE})
+    for request in requests(tree, all_members(tree, ["shop.py"], "").members, ""):
+        assert (request.test_text, request.context.test_lines) == ("", ())
+        assert request.test_path == "tests/test_shop.py"
+
+
+def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:
+    text = "def test_add():\n" + "".join(f"    assert {n}\n" for n in range(1, 100))
+    test = ExistingTest(path="t.py", suite="", name="test_add", line=1, end_line=100, source=text)
+    (lines,) = lines_to_show(text, [test])
+    assert (1 in lines, 50 in lines, 100 in lines, len(lines)) == (True, False, True, 60)
+    assert lines_to_show("def (", [test]) == ()
+
+
+def test_nearest_tests__one_with_a_table_is_among_them() -> None:
+    found = [
+        ExistingTest(
+            path="t.py",
+            suite="",
+            name=f"test_{n}",
+            line=n,
+            end_line=n,
+            source="",
+            calls=("f()",),
+            has_cases=n == 7,
+        )
+        for n in range(1, 9)
+    ]
+    assert [test.name for test in nearest_tests(found, "t.py")] == ["test_1", "test_2", "test_3", "test_7"]
+    assert nearest_tests(found, "other.py") == []
