@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, zip_longest
 
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.case_selection import shortlist
@@ -20,7 +21,8 @@ from testsmith.languages.python.explorer.cases import (
     stable_case,
     with_base,
 )
-from testsmith.languages.python.explorer.guidance import SearchState, further
+from testsmith.languages.python.explorer.guidance import SearchState, further, varied
+from testsmith.languages.python.explorer.inputs.static_hints import words_of_change
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import InputSource
 from testsmith.languages.python.explorer.runner import (
@@ -35,7 +37,8 @@ from testsmith.languages.python.explorer.runner import (
 )
 from testsmith.languages.python.explorer.subjects import Subject
 from testsmith.languages.python.explorer.trial import Trial
-from testsmith.model import Change
+from testsmith.languages.python.explorer.usage.checked_expressions import words_in
+from testsmith.model import Change, Member
 from testsmith.tasks import gather
 
 _Numbered = Mapping[int, tuple[str, Trial]]
@@ -48,6 +51,12 @@ _ENOUGH_TRIALS = 150
 """Number of trials that justify another process."""
 
 _MOST_TELLING = 4
+
+_A_GROUP = 40
+"""Number of calls in tests that run in one process to see what they reach."""
+
+_MOST_REACHING = 12
+"""Maximum number of calls in the project's tests that are tried for one member."""
 
 _MOST_A_ROUND = 900
 """Maximum number of trials per round and module, to limit the time for large modules."""
@@ -81,8 +90,16 @@ class ExploredMember:
     reasons: tuple[str, ...]
 
 
-async def explore(explorer: Explorer, work: Sequence[Work]) -> list[ExploredMember]:
+async def explore(
+    explorer: Explorer, work: Sequence[Work], checked: Sequence[Trial] = ()
+) -> list[ExploredMember]:
     """Run all trials on head, the successful ones on base, and the best ones again; one result per member.
+
+    Args:
+        explorer: Runs them.
+        work: The members of one module.
+        checked: What the project's tests check. Of the members that also exist on base, those that do not
+            differ on their own trials are tried with what reaches them.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -91,6 +108,7 @@ async def explore(explorer: Explorer, work: Sequence[Work]) -> list[ExploredMemb
         return []
     exploration = _Exploration(explorer, work)
     await exploration.look({at: each.trials for at, each in enumerate(work)})
+    await exploration.look_through(checked)
     for _ in range(ROUNDS):
         trials = exploration.further()
         if not trials:
@@ -176,6 +194,14 @@ class _Seeking:
         for known in (self.trials, self.seen, self.cases):
             known.pop(number, None)
 
+    def keep_witnesses(self, numbers: Iterable[int]) -> None:
+        """Forget the trials on which base does not differ, or that do not reach the member."""
+        lines = _lines_of(self.work.subject.member)
+        for number in numbers:
+            case = self.cases.get(number)
+            if case is None or not case.is_witness or case.seen.lines.isdisjoint(lines):
+                self._drop(number)
+
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
         numbers = [*self.cases]
@@ -217,6 +243,23 @@ class _Exploration:
         for place, shown in before.items():
             member = self._members[place]
             member.rests = bool(member.cases) and member.shown == shown
+
+    async def look_through(self, checked: Sequence[Trial]) -> None:
+        """Vary what tests check and what reaches a member without a witness; keep what differs on base."""
+        sought = {
+            at: each for at, each in enumerate(self._members) if each.is_compared and not each.has_witness
+        }
+        if not sought or not checked:
+            return
+        numbered = {number: (f"{number // _A_GROUP}", trial) for number, trial in enumerate(checked)}
+        seen = await self._seen(replace(self._job, source=None, trials=numbered), FIRST)
+        new = {at: self._numbered(varied(_nearest(each, checked, seen))) for at, each in sought.items()}
+        first = await self._seen(replace(self._job, source=None, trials=self._named(new)), FIRST)
+        for at, trials in new.items():
+            self._note(self._members[at], trials, first)
+        await self._compare(new)
+        for at, trials in new.items():
+            self._members[at].keep_witnesses(trials)
 
     def _numbered(self, trials: Sequence[Trial]) -> dict[int, Trial]:
         start, self._count = self._count, self._count + len(trials)
@@ -303,6 +346,28 @@ class _Exploration:
         parts = [replace(job, trials=part) for part in _parts(job.trials or {})]
         data = await gather(*(self._explorer.run(part, setting) for part in parts))
         return {number: seen for each in data for number, seen in each.observations.items()}
+
+
+def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Trial]:
+    """Return the calls that reach a member, alternating between paths through what changed."""
+    own = member.work.subject.member
+    rows = [(seen[number].lines, trial) for number, trial in enumerate(checked) if number in seen]
+    reaching = [(reached, trial) for reached, trial in rows if not reached.isdisjoint(_lines_of(own))]
+    places = [each for each in own.because_places if each.path == own.path]
+    changed = own.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
+    words = words_of_change(own)
+    closest = [each for each in reaching if not changed.isdisjoint(each[0])] or reaching
+    closest.sort(key=lambda each: -words_in(each[1].text, words))
+    paths: dict[frozenset[int], list[Trial]] = {}
+    for reached, trial in closest:
+        paths.setdefault(reached.intersection(changed or _lines_of(own)), []).append(trial)
+    turns = chain.from_iterable(zip_longest(*paths.values()))
+    return [trial for trial in turns if trial is not None][:_MOST_REACHING]
+
+
+def _lines_of(member: Member) -> range:
+    """Return the lines of a member's body."""
+    return range(member.line + 1, member.end_line + 1)
 
 
 def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:

@@ -31,7 +31,8 @@ from testsmith.languages.python.explorer.render.test_module import CannotRender,
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
 from testsmith.languages.python.explorer.subjects import Description, Subject
-from testsmith.languages.python.explorer.trials import plan
+from testsmith.languages.python.explorer.trial import Trial
+from testsmith.languages.python.explorer.trials import plan, trials_through
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
@@ -160,8 +161,16 @@ class OfflineGenerator:
         ground = _Ground(data, sources, company=len(members))
         prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
-        found = iter(await explore(self._explorer, work))
+        found = iter(await explore(self._explorer, work, await in_thread(lambda: self._checked(work))))
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
+
+    def _checked(self, work: Sequence[Work]) -> list[Trial]:
+        """Return what the project's tests check, if a member is compared with base."""
+        members = [each.subject.member for each in work]
+        compared = [each for each in members if each.change is not Change.ADDED]
+        if self._workspace.base is None or not compared:
+            return []
+        return trials_through(self._usages.checked(compared, _imported(work[0].subject.source)))
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be explored, with the stage, or None."""

@@ -69,6 +69,14 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
             yield made
 
 
+def varied(trials: Sequence[Trial]) -> list[Trial]:
+    """Return trials, followed by variations of each in turn."""
+    every = {trial.text: trial for trial in trials}
+    for made in islice(_by_turns([variations(trial, ()) for trial in trials]), MOST_VARIED):
+        every.setdefault(made.text, made)
+    return [*every.values()]
+
+
 def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:
     """Yield a trial with one argument from another trial, for each that differs or is missing."""
     if trial.pieces != other.pieces or trial.receiver != other.receiver or not places(trial):
@@ -204,6 +212,9 @@ def _near_list(items: tuple[str, ...]) -> list[str]:
     near = [items[::-1], (*items, items[0]), items[1:], items[:1], (*items, *items)]
     return [f"[{', '.join(each)}]" for each in dict.fromkeys(near) if each != items]
 
+
+MOST_VARIED = 160
+"""Maximum number of variations of the calls in a project's tests that are tried for one member."""
 
 MOST_FURTHER = 80
 """Maximum number of trials that one round adds for a member."""

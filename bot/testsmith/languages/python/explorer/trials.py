@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from random import Random
@@ -26,6 +26,7 @@ from testsmith.languages.python.explorer.render.expressions import Expression, I
 from testsmith.languages.python.explorer.render.value_words import value_words
 from testsmith.languages.python.explorer.subjects import Parameter, Subject, reference
 from testsmith.languages.python.explorer.trial import CALLS, Recording, Trial
+from testsmith.languages.python.explorer.usage.checked_expressions import around_literals
 from testsmith.languages.python.explorer.usage.usage_calls import UsedCall, Where
 from testsmith.model import Change, MemberKind
 
@@ -66,6 +67,17 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
         again = trial.call in repeated and subject.member.plain_name in trial.priors
         found.setdefault(trial.key, replace(trial, layer=InputSource.REPEATED) if again else trial)
     return [*found.values()]
+
+
+def trials_through(expressions: Iterable[Expression]) -> list[Trial]:
+    """Return the expressions that tests check as trials whose literals may be varied."""
+    found = []
+    for each in expressions:
+        pieces, arguments = around_literals(each.text)
+        found.append(
+            Trial(imports=each.imports, pieces=pieces, arguments=arguments, layer=InputSource.REPEATED)
+        )
+    return found
 
 
 def _documented(subject: Subject, call: DocumentedCall) -> Trial:

@@ -62,3 +62,63 @@ def test_calls_of_own_tests__open_what_only_they_know_the_inputs_of(tmp_path: Pa
     written = {name: made.code for name, made in helped.items() if isinstance(made, Candidate)}
     done = run_pytest(tmp_path, {"dialled": DIALLED}, written)
     assert "failed" not in done, done
+
+
+MARKED = """class Line:
+    def __init__(self, parts):
+        self.parts = parts
+        self.marked = []
+
+
+def mark(line):
+    line.marked = [part for part in line.parts if part{folded} == "NOW"]
+    return line
+
+
+def parse(text):
+    return mark(Line(text.split()))
+"""
+MARKING = """from marked import parse
+
+
+def test_mark():
+    line = parse("later NOW")
+    assert line.marked == ["NOW"]
+    assert parse("later").marked == []
+"""
+
+
+def test_what_own_tests_check__is_varied_until_base_differs(tmp_path: Path) -> None:
+    head, base = ({"marked.py": MARKED.format(folded=folded)} for folded in (".upper()", ""))
+    tests = {"tests/test_marked.py": MARKING}
+
+    alone = asyncio.run(answers(tmp_path / "alone", head, base))
+    helped = asyncio.run(answers(tmp_path / "helped", {**head, **tests}, {**base, **tests}))
+
+    assert isinstance(alone["mark"], Skipped)
+    assert 'assert parse("later now").marked == ["now"]' in candidate(helped["mark"]).code
+    shown = candidate(helped["mark"]).sayings[0].witness
+    assert shown == '`parse("later now").marked` gave `[]` before this change and gives `["now"]` now.'
+
+
+MADE = """from typing import NamedTuple
+
+
+class Pair(NamedTuple):
+    key: str
+    value: str{more}
+
+
+def split(text):
+    parts = text.strip().partition("=")
+    return [Pair(parts[0], parts[2])]
+"""
+
+
+def test_value_that_base_cannot_make__is_in_no_table(tmp_path: Path) -> None:
+    head, base = ({"made.py": MADE.format(more=more)} for more in ('\n    about: str = "none"', ""))
+
+    split = candidate(asyncio.run(answers(tmp_path, head, base))["split"])
+
+    assert 'about="none"' in split.code
+    assert "parametrize" not in split.code

@@ -420,3 +420,16 @@ def _meeting(method: str, text: Value) -> list[Value]:
     if method in _SEARCHES:
         return [f"one{text}two", f"{text}one{text}"]
     return []
+
+
+def words_of_change(member: Member) -> frozenset[str]:
+    """Return the texts and the words of names in a member's changed lines, or in what changed below it."""
+    lines = member.source.splitlines()
+    changed = [lines[at - member.line] for at in member.changed_lines if at - member.line < len(lines)]
+    text = "\n".join(changed or member.because_source)
+    literals = [each for _, each in _LITERAL.findall(text) if len(each) <= _LONGEST_TEXT]
+    words = [*literals, *re.findall(r"[A-Za-z]{4,}", text)]
+    return frozenset(word.lower() for word in words if word.strip())
+
+
+_LITERAL = re.compile(r"""(["'])(.+?)\1""")

@@ -86,7 +86,9 @@ def shape(case: Case) -> Hashable | None:
     trial, outcome = case.trial, case.outcome
     on_variables = (bool(trial.watched) and not trial.receiver) or case.in_folder
     on_variables = on_variables or any(each.value.text.startswith("iter(") for each in trial.arguments)
+    made = case.is_witness and outcome.value is not None and bool(outcome.value.imports)
     alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
+    alone = alone or made  # in a table, what base cannot create would keep the module from loading there
     if alone or trial.stands_alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
         return None
     names = tuple((argument.name, argument.by_keyword) for argument in trial.arguments)

@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from testsmith.languages.python.explorer.module_source import parameter_names
 from testsmith.languages.python.explorer.usage.scopes import SELF, BoundValue, FileNames, NameScope, Row
@@ -39,17 +40,26 @@ class FoundCall:
     documents: str
 
 
+class CheckedExpression(NamedTuple):
+    """An expression whose value or exception a test checks, and the scope that contains it."""
+
+    node: ast.expr
+    scope: NameScope
+
+
 @dataclass(slots=True)
 class Reading:
     """Content of one file.
 
     Attributes:
         calls: Calls by the last part of the called name.
+        checked: Expressions that its tests check.
         scope: Top-level names.
     """
 
     scope: NameScope
     calls: defaultdict[str, list[FoundCall]] = field(default_factory=lambda: defaultdict(list))
+    checked: list[CheckedExpression] = field(default_factory=list)
 
 
 def read_snippets(snippets: Iterable[Snippet], file: FileNames, conftest: NameScope | None) -> Reading:
@@ -193,8 +203,27 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
         self._expecting -= expecting
 
+    def visit_Assert(self, node: ast.Assert) -> None:
+        self._check([node.test])
+        self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if self._expecting:
+            self._check([node.value])
+        self.generic_visit(node)
+
+    def _check(self, nodes: Sequence[ast.expr]) -> None:
+        """Record what an assertion checks; of two compared expressions, not the expected value."""
+        for node in nodes:
+            match node:
+                case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
+                    node = right if isinstance(left, ast.Constant) else left  # noqa: PLW2901
+            self._reading.checked.append(CheckedExpression(node, self._scope))
+
     def visit_Call(self, node: ast.Call) -> None:
         name = "" if isinstance(node.func, ast.Call) else last_name(node.func)
+        if "assert" in name.lower() and name not in _EXPECTING:
+            self._check([each for each in node.args[:2] if not isinstance(each, ast.Constant)])
         for target in self._scope.file.imports.names.get(name, ())[:1]:
             name = target.name or name
         if name:

@@ -6,12 +6,12 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice, product, zip_longest
+from itertools import chain, islice, zip_longest
 
 from testsmith.languages.python.explorer.render.expressions import Expression, Import
 from testsmith.languages.python.explorer.usage.call_reader import FoundCall, Reading
-from testsmith.languages.python.explorer.usage.scopes import Row
-from testsmith.languages.python.explorer.usage.standalone import Resolver, names_in
+from testsmith.languages.python.explorer.usage.scopes import Row, rows_around
+from testsmith.languages.python.explorer.usage.standalone import Resolver
 from testsmith.languages.python.explorer.usage.usage_calls import UsedArgument, UsedCall
 
 MOST_CALLS = 24
@@ -19,7 +19,6 @@ MOST_CALLS = 24
 
 _MOST_SITES = 80
 _MOST_ROWS_A_SITE = 16
-_MOST_TABLES = 3
 _MOST_OBJECTS = 4
 _LONG = 60
 _COMMON = frozenset(name for kind in (str, bytes, list, dict, set) for name in dir(kind))
@@ -127,7 +126,10 @@ class Search:
     def _site(self, found: FoundCall) -> list[UsedCall]:
         """Return one call, or one for each row of the tables around it."""
         stand_ins = self._stand_ins(found)
-        calls = [self._call(found, self._resolver(row, stand_ins)) for row in _rows(found)]
+        calls = [
+            self._call(found, self._resolver(row, stand_ins))
+            for row in rows_around(found.node, found.scope, _MOST_ROWS_A_SITE)
+        ]
         return [call for call in calls if not call.arguments or any(each.value for each in call.arguments)]
 
     def _stand_ins(self, found: FoundCall) -> dict[str, Expression]:
@@ -174,7 +176,7 @@ class Search:
         node = found.node
         is_partial = _last(ast.unparse(node.func)) == "partial"
         whole = ast.copy_location(ast.Call(node, [], []), node) if is_partial else node
-        for row in _rows(found):
+        for row in rows_around(found.node, found.scope, _MOST_ROWS_A_SITE):
             made = self._settled(self._resolver(row).expression(whole, found.scope, node.lineno))
             if made is not None:
                 yield made
@@ -204,17 +206,6 @@ def _last(name: str) -> str:
 
 def _with_last_name(name: str, readings: Sequence[Reading]) -> Iterator[FoundCall]:
     return chain.from_iterable(reading.calls.get(name, ()) for reading in readings)
-
-
-def _rows(found: FoundCall) -> Iterator[Row]:
-    """Yield the values of names in each row of the tables around a call, or one empty row."""
-    names = names_in([found.node])
-    for _ in range(_MOST_TABLES):
-        bound = [each for name in names if (each := found.scope.find(name, found.node.lineno)) is not None]
-        names |= names_in([each.node for each in bound if each.node is not None])
-    tables = [*islice(found.scope.tables_of(names), _MOST_TABLES)]
-    for rows in islice(product(*tables), _MOST_ROWS_A_SITE):
-        yield {name: bound for row in rows for name, bound in row.items()}
 
 
 def _unique(calls: Iterable[UsedCall]) -> list[UsedCall]:

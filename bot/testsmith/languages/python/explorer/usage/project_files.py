@@ -8,10 +8,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 
+from testsmith.languages.python.explorer.inputs.static_hints import words_of_change
 from testsmith.languages.python.explorer.render.call_text import CONSTRUCTORS
+from testsmith.languages.python.explorer.render.expressions import Expression
 from testsmith.languages.python.explorer.subjects import reference
 from testsmith.languages.python.explorer.usage.call_reader import Reading, read_snippets
 from testsmith.languages.python.explorer.usage.call_search import Search, Sought
+from testsmith.languages.python.explorer.usage.checked_expressions import checked_expressions
 from testsmith.languages.python.explorer.usage.scopes import FileNames
 from testsmith.languages.python.explorer.usage.usage_calls import MemberUsage, ProjectFile, Where, read_files
 from testsmith.languages.python.source.package import Module, SourceRoots
@@ -44,15 +47,22 @@ class ProjectReadings:
         """Return the module for a file, or None if it cannot be imported by name."""
         return self._source_roots.module(path)
 
-    def mentioning(self, words: Sequence[Collection[str]], stems: Collection[str]) -> list[Reading]:
+    def mentioning(
+        self,
+        words: Sequence[Collection[str]],
+        stems: Collection[str],
+        where: Collection[Where] = tuple(Where),
+    ) -> list[Reading]:
         """Return the readings of files that mention something, up to a limit.
 
         Args:
             words: Groups of names; one of each group must occur in a file, in its path, or in the applicable
                 `conftest.py`.
             stems: Module names; files named after one come first.
+            where: Kinds of files to read.
         """
-        found = [file for file in self._files.values() if self._mentions(file, words)]
+        files = [file for file in self._files.values() if file.where in where]
+        found = [file for file in files if self._mentions(file, words)]
         found.sort(
             key=lambda file: (file.where, not any(stem in PurePosixPath(file.path).stem for stem in stems))
         )
@@ -138,11 +148,28 @@ class Usages:
             called = {each: search.calls(f"{owner}.{each}") for each in others if owner}
             return MemberUsage(calls=search.calls(name), objects=objects, others=called)
 
+    def checked(self, members: Sequence[Member], allowed: Iterable[str] = ()) -> list[Expression]:
+        """Return what the project's tests check, that with most of the words of a change first.
+
+        Args:
+            members: The members of one module that changed.
+            allowed: Top-level modules that the module imports.
+        """
+        stems = {name for each in members for name in (PurePosixPath(each.path).stem, _last(each.module))}
+        words = frozenset[str]().union(*map(words_of_change, members))
+        with self._lock:
+            readings = self._project.mentioning([self._owned], stems, [Where.TESTS])
+            return checked_expressions(readings, self._owned.union(allowed), self._owned, words)
+
     def _new_search(self, sought: Sought) -> Search:
-        stems = {module.rpartition(".")[2] for module in sought.modules}
-        name = sought.name.rpartition(".")[2]
+        stems = {_last(module) for module in sought.modules}
+        name = _last(sought.name)
         words = ({name, *stems},) if sought.is_class else ({name}, stems)
         return Search(sought, self._project.mentioning(words, stems))
+
+
+def _last(module: str) -> str:
+    return module.rpartition(".")[2]
 
 
 def _ancestors(module: str) -> Iterator[str]:

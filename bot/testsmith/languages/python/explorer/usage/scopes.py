@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, product
 
 from testsmith.languages.python.source.references import Imports
+
+_MOST_TABLES = 3
 
 SELF = "self."
 """Prefix for the names of an object's attributes."""
@@ -97,3 +100,24 @@ class NameScope:
         while scope is not None:
             yield scope
             scope = scope.parent
+
+
+def rows_around(node: ast.expr, scope: NameScope, most: int) -> Iterator[Row]:
+    """Yield the values of names in each row of the tables around an expression, or one empty row.
+
+    Args:
+        node: The expression.
+        scope: Its scope.
+        most: Maximum number of rows.
+    """
+    names = names_in([node])
+    for _ in range(_MOST_TABLES):
+        bound = [each for name in names if (each := scope.find(name, node.lineno)) is not None]
+        names |= names_in([each.node for each in bound if each.node is not None])
+    for rows in islice(product(*islice(scope.tables_of(names), _MOST_TABLES)), most):
+        yield {name: bound for row in rows for name, bound in row.items()}
+
+
+def names_in(nodes: Sequence[ast.AST]) -> set[str]:
+    """Return the names that expressions read."""
+    return {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}

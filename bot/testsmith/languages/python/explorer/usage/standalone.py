@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource, quoted
-from testsmith.languages.python.explorer.usage.scopes import SELF, BoundValue, NameScope, Row
+from testsmith.languages.python.explorer.usage.scopes import SELF, BoundValue, NameScope, Row, names_in
 from testsmith.languages.python.source.definitions import last_name
 from testsmith.languages.python.source.references import ImportTarget, is_private
 
@@ -264,9 +264,12 @@ class _Alone(ast.NodeTransformer):
         return self._resolver.attribute(node, self._scope, self._line) or self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        """Replace a call of a `partial` by a direct call."""
+        """Replace a call of a `partial` by a direct call, and keywords from a dictionary by plain ones."""
         made = self.generic_visit(node)
-        return _folded(made) if isinstance(made, ast.Call) else made
+        if not isinstance(made, ast.Call):
+            return made
+        made.keywords = [each for keyword in made.keywords for each in _plain_keywords(keyword)]
+        return _folded(made)
 
 
 def _belongs_to_tests(part: str) -> bool:
@@ -297,6 +300,19 @@ def _bound_inside(node: ast.AST) -> frozenset[str]:
     return frozenset()
 
 
+def _plain_keywords(keyword: ast.keyword) -> list[ast.keyword]:
+    """Return `a=1, b=2` for `**{"a": 1, "b": 2}`, and other keywords as they are."""
+    if keyword.arg is not None or not isinstance(keyword.value, ast.Dict):
+        return [keyword]
+    try:
+        names = [ast.literal_eval(key.id if isinstance(key, ast.Name) else "") for key in keyword.value.keys]
+    except (ValueError, SyntaxError):
+        return [keyword]
+    if not all(isinstance(name, str) and name.isidentifier() for name in names):
+        return [keyword]
+    return [ast.keyword(name, value) for name, value in zip(names, keyword.value.values, strict=True)]
+
+
 def _folded(call: ast.Call) -> ast.expr:
     """Return `Cart(1, 2)` for `partial(Cart, 1)(2)`."""
     match call.func:
@@ -305,8 +321,3 @@ def _folded(call: ast.Call) -> ast.expr:
             kept = [each for each in keywords if each.arg not in later]
             return ast.Call(function, [*first, *call.args], [*kept, *call.keywords])
     return call
-
-
-def names_in(nodes: Sequence[ast.AST]) -> set[str]:
-    """Return the names that expressions read."""
-    return {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}
