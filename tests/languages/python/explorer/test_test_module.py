@@ -165,9 +165,9 @@ def test_table__of_values() -> None:
         "@pytest.mark.parametrize(\n"
         '    ("a", "expected"),\n'
         "    [\n"
-        '        pytest.param(1, 1, id="one"),\n'
-        '        pytest.param(2, 2, id="2"),\n'
-        '        pytest.param(30, 30, id="30"),\n'
+        "        (1, 1),\n"
+        "        (2, 2),\n"
+        "        (30, 30),\n"
         "    ],\n"
         ")\n"
         "def test_it(a, expected):\n"
@@ -186,13 +186,6 @@ def test_table__of_exceptions() -> None:
     code = table(*(case(call(str(n)), raises("no")) for n in (1, 2, 3)))
 
     assert 'def test_it(a):\n    with pytest.raises(ValueError, match="no"):\n        f(a)\n' in code
-
-
-def test_table__gives_each_row_an_id_of_its_own() -> None:
-    code = table(*(case(call(text), gives("1")) for text in ('"a  b"', '"a b"', '""')))
-
-    assert code.count("id=") == 3
-    assert 'id="empty a"' in code
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Names of tests and ids of rows."""
+"""Names of tests."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from fakes.cases import call, case, gives, on_object, raises
 from testsmith.languages.python.explorer.cases import Case
 from testsmith.languages.python.explorer.inputs.static_hints import Hints
 from testsmith.languages.python.explorer.module_source import Documentation, read_module
-from testsmith.languages.python.explorer.render.call_text import Slot, variable_for
+from testsmith.languages.python.explorer.render.call_text import variable_for
 from testsmith.languages.python.explorer.render.summaries import Test
-from testsmith.languages.python.explorer.render.test_names import TestNames, full_id, row_id
-from testsmith.languages.python.explorer.render.value_words import condition_words, id_words, value_words
+from testsmith.languages.python.explorer.render.test_names import TestNames
+from testsmith.languages.python.explorer.render.value_words import condition_words, value_words
 from testsmith.languages.python.explorer.subjects import Callee, Description, Parameter, Shape, Subject
 from testsmith.model import Change, Member, MemberKind
 
@@ -52,13 +52,13 @@ def subject(name: str = "f", kind: MemberKind = MemberKind.FUNCTION) -> Subject:
     )
 
 
-def names(*cases: Case, of: Subject | None = None) -> list[str]:
+def names(*cases: Case, of: Subject | None = None) -> list[str | None]:
     made = TestNames(of or subject(), cases)
     return [made.of(Test((each,))) for each in cases]
 
 
 def test_name__of_a_refusal_is_its_condition() -> None:
-    assert names(case(call("0"), raises("too few", line=3))) == ["test_f_refuses_an_a_below_one"]
+    assert names(case(call("0"), raises("too few", line=3))) == ["test_f_rejects_a_below_one"]
 
 
 def test_name__of_an_exception_of_the_project_is_that_exception() -> None:
@@ -66,7 +66,7 @@ def test_name__of_an_exception_of_the_project_is_that_exception() -> None:
 
 
 def test_name__of_a_value_is_the_branch_it_comes_from() -> None:
-    assert names(case(call("11"), gives("10"), lines={2, 4, 5})) == ["test_f_of_an_a_above_ten"]
+    assert names(case(call("11"), gives("10"), lines={2, 4, 5})) == ["test_f_a_above_ten"]
 
 
 def test_name__tells_values_and_options_apart() -> None:
@@ -78,8 +78,8 @@ def test_name__tells_values_and_options_apart() -> None:
     ]
 
     assert names(*cases) == [
-        "test_f_of_zero",
-        "test_f_of_empty_a",
+        "test_f_zero",
+        "test_f_empty_a",
         "test_f_with_b",
         "test_f_without_b",
     ]
@@ -106,22 +106,20 @@ def test_name__says_what_came_before() -> None:
         ("1024", "1024"),
         ('""', "empty_text"),
         ('"  "', "blank_text"),
-        ('"Hello, World!"', "hello_world"),
+        ('"Hello, World!"', ""),
         ("[]", "empty_list"),
         ("[1]", "one_item_list"),
-        ('{"a": 1, "b": 2}', "dict_of_two"),
+        ('{"a": 1, "b": 2}', ""),
         ("timedelta(days=29)", "29_days"),
         ("timedelta(days=-1)", "minus_1_day"),
         ("timedelta()", "no_time"),
         ("Color.RED", "red"),
         ('StringIO("")', "empty_string_io"),
-        ("Cart()", "cart"),
+        ("Cart()", ""),
         ('b"hello"', "hello"),
         ('"="', "equals_sign"),
-        ("[3, 1, 2]", "three_one_two"),
-        ('("a", "b")', "a_b"),
-        ('["one", "two", "three", "four", "five"]', "list_of_five"),
-        ("iter([1, 2])", "iterator_over_one_two"),
+        ("[3, 1, 2]", ""),
+        ("iter([1, 2])", ""),
         ("None", "none"),
     ],
 )
@@ -130,43 +128,19 @@ def test_value_words__say_a_value(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("0", "zero"),
-        ("42", "42"),
-        ("1_000_000", "1000000"),
-        ('"plain text"', "plain text"),
-        ('""', "empty text"),
-        ('"one\\ntwo"', "one two"),
-        ('["a", "b"]', "a, b"),
-        ('{"a": 1, "b": 2}', "a: 1, b: 2"),
-        ('b"hello"', "hello"),
-        (r'"\ufefftext"', "\\ufefftext"),
-        ("date(2024, 2, 9)", "2024-02-09"),
-        ("datetime(2024, 2, 9, 13, 5)", "2024-02-09 13:05"),
-        ("timedelta(days=1)", "1 day"),
-        ('StringIO("key=value\\n")', "key value"),
-        ("float(1 / 3)", "float(1 / 3)"),
-    ],
-)
-def test_id_words__are_for_people(text: str, words: str) -> None:
-    assert id_words(text, "text") == words
-
-
-@pytest.mark.parametrize(
     ("condition", "words"),
     [
-        ("count < 1", "a_count_below_one"),
-        ("1 > count", "a_count_below_one"),
-        ("count >= 5", "a_count_from_five_on"),
-        ("item not in known", "an_unknown_item"),
-        ("known not in item", "an_item_without_known"),
-        ("'.' in item", "an_item_with_dot"),
-        ("n < 1", "an_n_below_one"),
+        ("count < 1", "count_below_one"),
+        ("1 > count", "count_below_one"),
+        ("count >= 5", "count_from_five_on"),
+        ("item not in known", "unknown_item"),
+        ("known not in item", "item_without_known"),
+        ("'.' in item", "item_with_dot"),
+        ("n < 1", "n_below_one"),
         ("item is None", "no_item"),
-        ("not item", "an_empty_item"),
-        ("not isinstance(item, str)", "an_item_that_is_no_str"),
-        ("count > limit", "a_count_above_the_limit"),
+        ("not item", "empty_item"),
+        ("not isinstance(item, str)", "item_that_is_no_str"),
+        ("count > limit", "count_above_the_limit"),
         ("left < 0", ""),
         ("count < 1 or item", ""),
     ],
@@ -175,12 +149,8 @@ def test_condition_words__say_a_condition_on_a_parameter(condition: str, words: 
     assert condition_words(ast.parse(condition, mode="eval").body, {"count", "item", "n"}) == words
 
 
-def test_name__of_a_second_case_is_a_word() -> None:
-    assert names(*[case(call("x"), gives("y"))] * 3) == [
-        "test_f",
-        "test_f_in_a_second_case",
-        "test_f_in_a_third_case",
-    ]
+def test_name__is_none_for_a_test_that_nothing_tells_apart() -> None:
+    assert names(*[case(call("x"), gives("y"))] * 2) == ["test_f", None]
 
 
 def test_name__joins_options() -> None:
@@ -197,30 +167,12 @@ def test_name__joins_options() -> None:
     ]
 
 
-def test_name__says_what_the_setup_gives() -> None:
-    trial = replace(call("words"), setup=('words = ["kiwi", "fig"]',), watched=("words",))
-    other = replace(call("words"), setup=('words = ["fig"]',), watched=("words",))
-
-    assert "test_f_of_kiwi_fig" in names(case(trial, gives("1")), case(other, gives("2")))
-
-
-def test_name__does_not_call_an_object_new_that_holds_something() -> None:
-    source = subject("Bag.size", MemberKind.PROPERTY)
-    bare = replace(on_object(), pieces=(Slot.RECEIVER, ".size"), arguments=())
-    filled = replace(bare, setup=('bag = Bag(["a"])',))
-
-    assert names(case(bare, gives("0")), case(filled, gives("1")), of=source) == [
-        "test_size_of_a_new_bag",
-        "test_size",
-    ]
-
-
 def test_name__does_not_call_a_number_empty() -> None:
     text = "def f(a):\n    if not a:\n        return 1\n    return 2\n"
     source = replace(subject(), source=read_module(text, "m"))
 
-    assert names(case(call("0"), gives("1"), lines={3}), of=source) == ["test_f_of_zero"]
-    assert names(case(call('""'), gives("1"), lines={3}), of=source) == ["test_f_of_an_empty_a"]
+    assert names(case(call("0"), gives("1"), lines={3}), of=source) == ["test_f_zero"]
+    assert names(case(call('""'), gives("1"), lines={3}), of=source) == ["test_f_empty_a"]
 
 
 def test_name__says_nothing_of_the_last_of_several_conditions() -> None:
@@ -234,22 +186,7 @@ def test_name__says_nothing_of_the_last_of_several_conditions() -> None:
 """
     source = replace(subject(), source=read_module(text, "m"))
 
-    assert names(case(call("0"), raises(None, line=7)), of=source) == ["test_f_refuses_zero"]
-
-
-def test_full_id__is_the_beginning_of_what_is_given() -> None:
-    texts = ('["a", "b"]', "[" + ", ".join(["1000"] * 20) + "]")
-
-    assert [full_id(case(call(text), gives("1")), ["a"]) for text in texts] == [
-        '["a", "b"]',
-        "[1000, 1000, 1000, 1000, 1000, 1000, ...",
-    ]
-
-
-def test_row_id__names_two_columns_and_no_more() -> None:
-    assert row_id(case(call("1"), gives("1")), ["a"]) == "one"
-    assert row_id(case(call("1", "2"), gives("1")), ["a", "b"]) == "a 1, b 2"
-    assert row_id(case(call("1", "2", "3"), gives("1")), ["a", "b", "c"]) == "1, 2, 3"
+    assert names(case(call("0"), raises(None, line=7)), of=source) == ["test_f_raises_value_error"]
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tup
     for count in range(len(cases), 0, -1):
         tests = tests_of(cases[:count])
         names = TestNames(subject, [case for test in tests for case in test.cases])
-        named = [(names.of(test), test) for test in tests]
+        named = [(name, test) for test in tests if (name := names.of(test)) is not None]
         try:
             return write_module(named, package), named
         except CannotRender:

@@ -26,9 +26,8 @@ from testsmith.languages.python.explorer.render.assertions import (
     spread,
 )
 from testsmith.languages.python.explorer.render.call_text import call_text
-from testsmith.languages.python.explorer.render.expressions import NONE, Import, Imports, quoted
+from testsmith.languages.python.explorer.render.expressions import NONE, Import, Imports
 from testsmith.languages.python.explorer.render.summaries import Test
-from testsmith.languages.python.explorer.render.test_names import full_id, row_id
 
 _INDENT = "    "
 
@@ -161,7 +160,7 @@ def _table(name: str, test: Test) -> Written:
         "@pytest.mark.parametrize(",
         f"{_INDENT}{_head(head)},",
         f"{_INDENT}[",
-        *(f"{_INDENT * 2}{row}," for row in _with_ids(rows, test, varying)),
+        *(f"{_INDENT * 2}{row}," for row in rows),
         f"{_INDENT}],",
         ")",
         f"def {name}({signature}):",
@@ -232,14 +231,5 @@ class _Results:
 
 def _row(case: Case, varying: Sequence[str], results: _Results) -> str:
     cells = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
-    return ", ".join(map(spread, [*cells, *([results.of(case)] if results.column else [])]))
-
-
-def _with_ids(rows: Sequence[str], test: Test, varying: Sequence[str]) -> list[str]:
-    ids = [row_id(case, varying) for case in test.cases]
-    ids = [
-        name if ids.count(name) == 1 else full_id(case, varying)
-        for name, case in zip(ids, test.cases, strict=True)
-    ]
-    unique = [name if ids.count(name) == 1 else f"{name} ({at + 1})" for at, name in enumerate(ids)]
-    return [f"pytest.param({row}, id={quoted(name)})" for row, name in zip(rows, unique, strict=True)]
+    texts = [*map(spread, [*cells, *([results.of(case)] if results.column else [])])]
+    return texts[0] if len(texts) == 1 else f"({', '.join(texts)})"

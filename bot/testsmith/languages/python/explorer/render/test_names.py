@@ -1,4 +1,4 @@
-"""Name tests, and choose the ids of table rows."""
+"""Name tests."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from testsmith.languages.python.explorer.cases import Case
 from testsmith.languages.python.explorer.module_source import Function, parameter_names
-from testsmith.languages.python.explorer.render.call_text import Argument, variable_for
+from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression
 from testsmith.languages.python.explorer.render.summaries import Test
 from testsmith.languages.python.explorer.render.value_words import (
     condition_words,
-    id_words,
     negated,
     snake,
     value_words,
@@ -22,12 +21,10 @@ from testsmith.languages.python.explorer.subjects import Subject
 from testsmith.model import Member, MemberKind
 
 _LONGEST_NAME = 70
-_LONGEST_CELL = 20
-_LONGEST_ID = 40
 _MOST_OPTIONS = 3
+_EDGES = ("empty_", "blank_", "zero", "none")
+"""Beginnings of words for values that say more than the plain name."""
 _LONGEST_OPTIONS = 42
-
-_ORDINALS = ("second", "third", "fourth", "fifth", "sixth", *(f"{number}th" for number in range(7, 100)))
 
 _SPECIAL = {
     "__eq__": "equality",
@@ -68,87 +65,58 @@ class TestNames:
         self._cases = cases
         self._taken: set[str] = set()
 
-    def of(self, test: Test) -> str:
-        """Return a unique name for a test."""
+    def of(self, test: Test) -> str | None:
+        """Return a unique name for a test; None if nothing tells it from the tests before it."""
         plain = f"test_{self._subject}"
-        proposals = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
-        short = [name for name in proposals if len(name) <= _LONGEST_NAME] or [plain[:_LONGEST_NAME]]
-        more = (f"{short[0]}_in_a_{ordinal}_case" for ordinal in _ORDINALS)
-        found = next(name for name in (*short, *more) if name not in self._taken)
-        self._taken.add(found)
+        names = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
+        free = (name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken)
+        found = next(free, None)
+        if found is not None:
+            self._taken.add(found)
         return found
 
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
-        """Yield possible names of a test, shortest and most informative first."""
+        """Yield possible names of a test: what it shows, then the plain name, then what it is given."""
         case = test.first
         after = self._after(case)
         yield from _recorded(case)
         if _is_about(case):
             yield (case.trial.about, *after)
-            return
-        if case.outcome.kind == "raised":
+        elif case.outcome.kind == "raised":
             yield from self._raised(case, after)
-            return
-        options = self._options(case)
-        if test.is_table:
-            yield (*after, *options)
-            yield from self._of_a_new(case)
-            yield ("of_several_values", *after, *options)
-            return
-        if case.is_documented:
-            yield (*options, "as_documented")
-            if self._values(case):
-                yield ("of", self._values(case), "as_documented")
-        if case.gives_none or case.with_state:
-            yield (*after, *self._changed(case))
-        yield from self._single(case, after, options)
+        else:
+            yield from self._returned(test, after)
 
     def _raised(self, case: Case, after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-        """Yield names about the exception; one of the project's own is more informative than a value."""
+        """Yield names about the exception."""
         home = case.outcome.home
-        raises = (f"raises_{snake(home.path) if home else 'an_error'}", *after)
         guard, values = self._guard(case), self._values(case)
         if guard:
-            yield ("refuses", guard)
-        if home is not None and home.module != "builtins":
-            yield raises
+            yield ("rejects", guard)
+        yield (f"raises_{snake(home.path) if home else 'an_error'}", *after)
         if values:
-            yield ("refuses", values)
-        yield raises
+            yield ("rejects", values)
 
-    def _single(
-        self, case: Case, after: tuple[str, ...], options: tuple[str, ...]
-    ) -> Iterator[tuple[str, ...]]:
-        values = self._values(case)
-        if options or after:
-            yield (*after, *options)
-        elif not case.trial.arguments:
-            yield from self._of_a_new(case)
-        branch = self._branch(case)
+    def _returned(self, test: Test, after: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+        case = test.first
+        options = self._options(case)
+        changed = self._changed(case) if case.gives_none or case.with_state else ()
+        values = "" if test.is_table else self._values(case)
+        branch = "" if test.is_table else self._branch(case)
         if branch:
-            yield ("of", branch, *after)
+            yield (branch, *after)
+        if changed or options or after:
+            yield (*after, *options, *changed)
+        if values.startswith(_EDGES):
+            yield (values, *after, *options)
+        yield ()
         if values:
-            yield ("of", values, *after, *options)
-        yield (*after, *options)
-        plain = [_words(each) for each in _set_up(case) if not self._is_option(each)]
-        every = "_and_".join(filter(None, plain))
-        if every:
-            yield ("of", every, *after, *options)
-        given = value_words(case.outcome.value.text, self._subject) if case.outcome.value else ""
-        if given and case.outcome.kind == "value":
-            yield ("gives", given, *after, *options)
-
-    def _of_a_new(self, case: Case) -> Iterator[tuple[str, ...]]:
-        """Yield names saying that the object is still empty."""
-        if case.trial.receiver and not set("[{") & set(case.trial.made or "["):
-            yield ("of_a_new", variable_for(self._owner, ()).removeprefix("a_"))
+            yield (values, *after, *options)
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
-        content = case.trial.file_content
-        if content is not None:
-            held = snake(content.partition("\n")[0])
-            return (f"for_a_file_of_{held}" if held else "for_an_empty_file",)
+        if case.trial.file_content == "":
+            return ("of_an_empty_file",)
         words = tuple(f"after_{snake(name)}" if snake(name) != own else "twice" for name in case.trial.priors)
         return words[:1]
 
@@ -190,7 +158,7 @@ class TestNames:
     def _guard(self, case: Case) -> str:
         """Return the condition that guards the raised exception, in words."""
         line = case.outcome.line
-        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
+        empty = {f"empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
         for name, definition in self._source.definitions.items():
             if line is None or not isinstance(definition, Function):
                 continue
@@ -207,7 +175,7 @@ class TestNames:
         if not isinstance(self._definition, Function):
             return ""
         parameters = parameter_names(self._definition)
-        empty = {f"an_empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
+        empty = {f"empty_{snake(each.name)}" for each in case.trial.arguments if _is_no_container(each)}
         found = ""
         for node in ast.walk(self._definition):
             if isinstance(node, ast.If) and _returns_from(node.body, case.seen.lines):
@@ -309,28 +277,3 @@ def _holds(body: Sequence[ast.stmt], line: int) -> bool:
 def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
     last = body[-1]
     return isinstance(last, ast.Return) and last.lineno in lines
-
-
-def _short_text(argument: Argument) -> str:
-    text = argument.value.text
-    is_plain = len(text) <= _LONGEST_CELL and not text.endswith(")") and text[-1:] not in {'"', "'"}
-    return text if is_plain else id_words(text, argument.name)
-
-
-def row_id(case: Case, varying: Sequence[str]) -> str:
-    """Return a row's id: its arguments that differ between rows."""
-    arguments = [argument for argument in case.trial.arguments if argument.name in varying]
-    if len(arguments) == 1:
-        return id_words(arguments[0].value.text, arguments[0].name)
-    texts = [_short_text(argument) for argument in arguments]
-    named = len(arguments) == 2 or any(argument.by_keyword for argument in arguments)  # noqa: PLR2004 - more is too long
-    if not named:
-        return ", ".join(texts)
-    return ", ".join(f"{argument.name} {text}" for argument, text in zip(arguments, texts, strict=True))
-
-
-def full_id(case: Case, varying: Sequence[str]) -> str:
-    """Return an id that distinguishes rows with the same words: the beginning of the arguments."""
-    texts = [argument.value.text for argument in case.trial.arguments if argument.name in varying]
-    text = ", ".join(texts)
-    return text if len(text) <= _LONGEST_ID else f"{text[:_LONGEST_ID].rpartition(' ')[0]} ..."

@@ -1,14 +1,14 @@
-"""Describe values and conditions in words, for test names and row ids."""
+"""Describe values and conditions in words, for test names."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
+_LONGEST_WORD = 20
 _LONGEST_SHOWN = 30
-_MOST_WORDS = 4
 _LARGEST_FACTOR = 1e100
 
 
@@ -88,8 +88,7 @@ def _text_words(value: str, name: str) -> str:
         return f"blank_{snake(name)}"
     if value in _MARKS:
         return _MARKS[value]
-    words = snake(value)
-    return words if 0 < len(words) <= _LONGEST_SHOWN and words.count("_") < _MOST_WORDS else ""
+    return snake(value) if len(value) <= _LONGEST_WORD and value.isidentifier() else ""
 
 
 def _number_words(text: str) -> str:
@@ -104,47 +103,28 @@ def _number_words(text: str) -> str:
 
 
 def _container_words(node: ast.expr | None) -> str:
-    parts: Sequence[ast.expr | None]
     match node:
-        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(keys=parts):
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts):
             count = len(parts)
+        case ast.Dict(keys=keys):
+            count = len(keys)
         case _:
             return ""
     kind = type(node).__name__.lower()
-    if not count:
-        return f"empty_{kind}"
-    items = "" if isinstance(node, ast.Dict | ast.Set) else _items_words(parts)
-    if items:
-        return items
-    return f"one_item_{kind}" if count == 1 else f"{kind}_of_{_number_words(str(count))}"
-
-
-def _items_words(parts: Sequence[ast.expr | None]) -> str:
-    """Return the items of a short list in words, for example `three_one_two`; empty if there are too many."""
-    words = [_constant_words(part) if part is not None else "" for part in parts]
-    joined = "_".join(words)
-    fits = 1 < len(words) <= _MOST_WORDS and all(words) and len(joined) <= _LONGEST_SHOWN
-    return joined if fits and joined.count("_") < _MOST_WORDS else ""
+    return {0: f"empty_{kind}", 1: f"one_item_{kind}"}.get(count, "")
 
 
 def _call_words(function: str, arguments: list[ast.expr], keywords: list[ast.keyword]) -> str:
-    """Return a call in words: `29_days` for a duration, the arguments for a date, otherwise the function."""
+    """Return a call in words: `29_days` for a duration, `empty_set`, otherwise an empty string."""
     plain = snake(function.rpartition(".")[2])
-    numbers = [ast.unparse(argument) for argument in arguments if isinstance(argument, ast.Constant)]
     if plain == "timedelta":
         return "_".join(map(_duration_words, keywords)) or "no_time"
-    if plain in {"date", "datetime", "decimal", "fraction", "range", "time"} and numbers:
-        return f"{plain}_{snake('_'.join(numbers))}"
     match arguments:
-        case [ast.List() | ast.Tuple() as items] if plain == "iter":
-            return f"iterator_over_{_container_words(items)}"
         case [ast.Constant(value="" | b"")]:
             return f"empty_{plain}"
         case [] if plain in {"set", "frozenset"}:
-            plain = f"empty_{plain}"
-        case [ast.Call(func=inner, args=more, keywords=named)]:
-            return f"{plain}_of_{_call_words(ast.unparse(inner), more, named)}"
-    return plain
+            return f"empty_{plain}"
+    return ""
 
 
 def _duration_words(keyword: ast.keyword) -> str:
@@ -152,60 +132,6 @@ def _duration_words(keyword: ast.keyword) -> str:
     sign = "minus_" if text.startswith("-") else ""
     number = text.removeprefix("-")
     return f"{sign}{snake(number)}_{unit.removesuffix('s') if number == '1' else unit}"
-
-
-def id_words(text: str, name: str) -> str:
-    """Return a value in words for a row's id, for example `empty list`, or the text itself."""
-    node = _parsed(text)
-    if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
-        return _text_id(_as_text(node.value), name)
-    match node:
-        case ast.List(elts=[_, *_]) | ast.Tuple(elts=[_, *_]) | ast.Set() | ast.Dict(keys=[_, *_]):
-            items = _items_id(node)
-            return items if len(items) <= _LONGEST_SHOWN else value_words(text, name).replace("_", " ")
-        case ast.Call(func=function, args=[ast.Constant(value=str()) | ast.Call() as inner], keywords=[]):
-            return id_words(ast.unparse(inner), snake(ast.unparse(function)))
-        case ast.Call(func=ast.Name(id="date" | "datetime"), args=arguments) if _are_numbers(arguments):
-            return _moment([int(ast.unparse(argument)) for argument in arguments])
-        case ast.Constant(value=int() | float()) if text not in {"0", "1", "True", "False"}:
-            return text.replace("_", "")
-    words = value_words(text, name).replace("_", " ")
-    is_call = isinstance(node, ast.Call) and not text.startswith("timedelta")
-    return text if (is_call and len(text) <= _LONGEST_SHOWN) or not words else words
-
-
-def _text_id(value: str, name: str) -> str:
-    """Return a short plain text as is; otherwise its words or its source text."""
-    plain = value.strip() == value and value.isprintable() and value.isascii()
-    if value and plain and len(value) <= _LONGEST_SHOWN:
-        return value
-    words = value_words(repr(value), name).replace("_", " ")
-    strange = not value.isascii() or not value.replace("\n", "").isprintable()
-    return (not strange and words) or ascii(value)[1:_LONGEST_SHOWN].removesuffix("'")
-
-
-def _items_id(node: ast.List | ast.Tuple | ast.Set | ast.Dict) -> str:
-    """Return the content of a container in plain notation."""
-    if not isinstance(node, ast.Dict):
-        return ", ".join(map(_item_words, node.elts))
-    pairs = zip(node.keys, node.values, strict=True)
-    return ", ".join(f"{_item_words(key)}: {_item_words(value)}" for key, value in pairs if key is not None)
-
-
-def _item_words(node: ast.expr) -> str:
-    is_text = isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isprintable()
-    return str(ast.literal_eval(node)) if is_text else ast.unparse(node)
-
-
-def _are_numbers(nodes: list[ast.expr]) -> bool:
-    return all(isinstance(node, ast.Constant) and isinstance(node.value, int) for node in nodes)
-
-
-def _moment(numbers: list[int]) -> str:
-    """Return a date, or a date and time, in the usual notation."""
-    day, time = numbers[:3], numbers[3:]
-    text = "-".join(f"{number:02}" for number in day)
-    return f"{text} {':'.join(f'{number:02}' for number in time)}" if time else text
 
 
 _SECONDS = {
@@ -249,12 +175,12 @@ def _combined(left: float | None, operator: ast.operator, right: float | None) -
 
 
 _COMPARED: dict[type[ast.cmpop], str] = {
-    ast.Lt: "{article}_{name}_below_{other}",
-    ast.LtE: "{article}_{name}_up_to_{other}",
-    ast.Gt: "{article}_{name}_above_{other}",
-    ast.GtE: "{article}_{name}_from_{other}_on",
-    ast.Eq: "{article}_{name}_of_{other}",
-    ast.NotEq: "{article}_{name}_other_than_{other}",
+    ast.Lt: "{name}_below_{other}",
+    ast.LtE: "{name}_up_to_{other}",
+    ast.Gt: "{name}_above_{other}",
+    ast.GtE: "{name}_from_{other}_on",
+    ast.Eq: "{name}_{other}",
+    ast.NotEq: "{name}_other_than_{other}",
 }
 _NEGATED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.GtE,
@@ -273,10 +199,10 @@ _MIRRORED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
-    """Return a condition on one parameter in words, for example `a_count_below_one`, or an empty string."""
+    """Return a condition on one parameter in words, for example `count_below_one`, or an empty string."""
     match test:
         case ast.UnaryOp(op=ast.Not(), operand=ast.Name(id=name)) if name in parameters:
-            return f"an_empty_{snake(name)}"
+            return f"empty_{snake(name)}"
         case ast.UnaryOp(op=ast.Not(), operand=ast.Call(func=ast.Name(id="isinstance"), args=[thing, kind])):
             return _kind_words(thing, kind, parameters)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
@@ -287,7 +213,7 @@ def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
 def _kind_words(thing: ast.expr, kind: ast.expr, parameters: Collection[str]) -> str:
     if not isinstance(thing, ast.Name) or thing.id not in parameters or not isinstance(kind, ast.Name):
         return ""
-    return f"{_article(thing.id)}_{snake(thing.id)}_that_is_no_{snake(kind.id)}"
+    return f"{snake(thing.id)}_that_is_no_{snake(kind.id)}"
 
 
 def _comparison_words(
@@ -305,7 +231,7 @@ def _comparison_words(
         return f"no_{name}" if isinstance(operator, ast.Is) else ""
     other = _other_words(right)
     template = _COMPARED.get(type(operator))
-    return template.format(article=_article(name), name=name, other=other) if template and other else ""
+    return template.format(name=name, other=other) if template and other else ""
 
 
 def _membership_words(
@@ -315,9 +241,9 @@ def _membership_words(
     if isinstance(right, ast.Name) and right.id in parameters:
         sought = snake(left.id) if isinstance(left, ast.Name) else _constant_words(left)
         link = "with" if isinstance(operator, ast.In) else "without"
-        return f"{_article(right.id)}_{snake(right.id)}_{link}_{sought}" if sought else ""
+        return f"{snake(right.id)}_{link}_{sought}" if sought else ""
     if isinstance(left, ast.Name) and left.id in parameters and isinstance(operator, ast.NotIn):
-        return f"an_unknown_{snake(left.id)}"
+        return f"unknown_{snake(left.id)}"
     return ""
 
 
@@ -342,7 +268,3 @@ def negated(test: ast.expr) -> ast.expr | None:
         case ast.Compare(left=left, ops=[operator], comparators=[right]) if type(operator) in _NEGATED:
             return ast.Compare(left=left, ops=[_NEGATED[type(operator)]()], comparators=[right])
     return None
-
-
-def _article(name: str) -> str:
-    return "an" if name[:1] in "aeiou" or name in set("fhlmnrsx") else "a"
