@@ -47,7 +47,7 @@ def test_kiosk__tests_are_as_a_person_found_them_good_and_pass(tmp_path: Path) -
         check_golden(GOLDEN / f"{name}.py.txt", made.code)
     failed = [line for line in done.splitlines() if line.startswith(("FAILED", "ERROR"))]
     assert len(failed) == 1, done
-    assert "test_in_euros.py::test_in_euros_of_five_as_documented" in failed[0]
+    assert "test_in_euros.py::test_in_euros_five" in failed[0]
 
 
 CENTS = '''def cents(text: str) -> int:

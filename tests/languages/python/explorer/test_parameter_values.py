@@ -47,10 +47,10 @@ def texts(expressions: list[Expression]) -> list[str]:
         (INT, "count", "3"),
         (INT, "thing", "5"),
         (STR, "user_name", '"alice"'),
-        (STR, "thing", '"hello world"'),
-        (Shape(kind="list", parts=(STR,)), "names", '["alice", "kiwi", "banana"]'),
+        (STR, "thing", '"some text"'),
+        (Shape(kind="list", parts=(STR,)), "names", '["alice", "pear", "apple"]'),
         (Shape(kind="dict", parts=(STR, INT)), "stock", '{"a": 3, "b": 1}'),
-        (Shape(kind="tuple", parts=(INT, STR)), "pair", '(5, "hello world")'),
+        (Shape(kind="tuple", parts=(INT, STR)), "pair", '(5, "pear")'),
         (Shape(kind="union", parts=(Shape(kind="none"), INT)), "n", "5"),
         (Shape(kind="callable", parts=(INT, Shape(kind="bool"))), "test", "bool"),
         (Shape(kind="literal", values=('"a"', '"b"')), "mode", '"a"'),
@@ -213,7 +213,7 @@ def test_inputs__meet_the_numbers_of_a_comprehension_and_what_rounds_up_to_them(
 def test_inputs__of_a_constant_that_names_itself_are_the_ordinary_ones() -> None:
     text = "A = A + 'x'\nB = re.compile(A)\ndef f(s):\n    return B.match(s)"
 
-    assert texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))[0] == '"hello world"'
+    assert texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))[0] == '"some text"'
 
 
 def test_inputs__of_a_duration_are_made_from_numbers() -> None:

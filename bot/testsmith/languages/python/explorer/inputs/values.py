@@ -178,7 +178,7 @@ def number_for(name: str) -> int:
 
 def text_for(name: str) -> str:
     """Return the ordinary text for a parameter's name."""
-    return next((_TEXTS[part] for part in _words(name) if part in _TEXTS), "hello world")
+    return next((_TEXTS[part] for part in _words(name) if part in _TEXTS), "some text")
 
 
 def _words(name: str) -> list[str]:
@@ -208,9 +208,10 @@ def _complexes(_shape: Shape, _name: str, _depth: int) -> list[Expression]:
 
 
 def _texts(_shape: Shape, name: str, depth: int) -> list[Expression]:
-    typical = text_for(name)
-    more = ("kiwi", "banana", "fig") if depth else _MORE_TEXTS
-    return _plain(*map(quoted, (typical, *more)))
+    if depth and not _TEXTS.keys() & _words(name):
+        return _plain('"pear"', '"apple"', '"fig"')
+    more = ("pear", "apple", "fig") if depth else _MORE_TEXTS
+    return _plain(*map(quoted, (text_for(name), *more)))
 
 
 def _bytes(_shape: Shape, _name: str, _depth: int) -> list[Expression]:

@@ -24,6 +24,8 @@ _LONGEST_NAME = 70
 _MOST_OPTIONS = 3
 _EDGES = ("empty_", "blank_", "zero", "none")
 """Beginnings of words for values that say more than the plain name."""
+
+_EMPTY = ("[]", "{}", "()", '""')
 _LONGEST_OPTIONS = 42
 
 _SPECIAL = {
@@ -76,12 +78,13 @@ class TestNames:
         return found
 
     def _proposals(self, test: Test) -> Iterator[tuple[str, ...]]:
-        """Yield possible names of a test: what it shows, then the plain name, then what it is given."""
+        """Yield possible names: what is special, the plain name, what is given, and what it returns."""
         case = test.first
         after = self._after(case)
         yield from _recorded(case)
         if _is_about(case):
             yield (case.trial.about, *after)
+            yield (case.trial.about, self._values(case), *after)
         elif case.outcome.kind == "raised":
             yield from self._raised(case, after)
         else:
@@ -112,6 +115,9 @@ class TestNames:
         yield ()
         if values:
             yield (values, *after, *options)
+        result = case.outcome.value.text if case.outcome.value and not test.is_table else ""
+        if result in {"True", "False"} or result.isdecimal() or result.startswith(_EMPTY):
+            yield ("is", value_words(result, "text"), *after, *options)
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject
