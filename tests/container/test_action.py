@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -197,25 +198,39 @@ def test_action__leaves_one_review_and_is_quiet_when_run_again(engine: Engine, t
 def test_action__calls_the_model_soon_after_its_start(engine: Engine, tmp_path: Path) -> None:
     with hosted(engine, copy_shop(tmp_path / "states")) as at, Endpoint(key="another") as endpoint:
         took = [first_call(at, endpoint, "first")]
-        while took[-1] >= FIRST_CALL_SECONDS and len(took) < ATTEMPTS:
+        while took[-1] >= FIRST_CALL_SECONDS and len(took) < ATTEMPTS and load() <= 1:
             took.append(first_call(at, endpoint, f"attempt-{len(took)}"))
-    busy = os.getloadavg()[0] / (os.cpu_count() or 1)
+        busy = load()
     if took[-1] >= FIRST_CALL_SECONDS and busy > 1:
         pytest.skip(f"NOT SHOWN: how soon the model is called; took {took} s, but the load is {busy:.1f}")
     assert took[-1] < FIRST_CALL_SECONDS, took
 
 
+def load() -> float:
+    """Return how many processes want each processor."""
+    return os.getloadavg()[0] / (os.cpu_count() or 1)
+
+
 def first_call(at: Hosted, endpoint: Endpoint, name: str) -> float:
-    """Return the seconds from when a container is asked for to the first call, without those of the setup."""
+    """Return the seconds from when a container is asked for to the first call, without those of the setup.
+
+    The container is ended then.
+    """
     endpoint.requests.clear()
     told = {"provider": "openai", "model": "small", "api_key": "refused"}
     run = at.prepared(name, base_url=endpoint.url, **told)
-    command = (at.engine.program, "run", "--rm", "--network", "host", *as_github_does(run), at.engine.image)
+    container = f"testsmith-{uuid.uuid4()}"
+    fixed = ("run", "--rm", "--name", container, "--network", "host")
+    command = (at.engine.program, *fixed, *as_github_does(run), at.engine.image)
+    setup: list[float] = []  # when it began, and when the next line came
     started = time.monotonic()
     with subprocess.Popen(command, env=at.engine.variables, stdout=subprocess.PIPE, text=True) as process:
-        log = [(time.monotonic(), line) for line in process.stdout or ()]
-    began = next(number for number, (_, line) in enumerate(log) if "installing the project" in line)
-    return endpoint.requests[0].arrived - started - (log[began + 1][0] - log[began][0])
+        for line in process.stdout or ():
+            if setup or "installing the project" in line:
+                setup.append(time.monotonic())
+            if len(setup) > 1 and endpoint.requests:
+                at.engine.call("kill", container)
+    return endpoint.requests[0].arrived - started - (setup[1] - setup[0])
 
 
 def as_github_does(run: ActionsRun) -> tuple[str, ...]:

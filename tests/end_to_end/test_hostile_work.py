@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,17 @@ def test_old():
 
 
 {HELPER}"""
+
+
+HURRIED = """
+from testsmith.__main__ import main
+from testsmith.process import supervisor
+
+supervisor.seconds_allowed = lambda minutes: 6.0
+supervisor.SECONDS_TO_REACT = 3.0
+main()
+"""
+"""The program, ended when it has gone on for seconds instead of minutes."""
 
 
 def project(folder: Path, **tests: str) -> GitRepository:
@@ -105,13 +118,10 @@ def test_suggest__what_keeps_it_busy_for_hours_is_ended_and_reported(
     made = project(tmp_path / "project")
     made.commit({"pyproject.toml": ".".join("a" * 250_000) + " = 1\n"})  # read in quadratic time
     made.git("checkout", "-q", "main")
-    arguments = ("--base", "main", "--head", "topic", "--provider", "offline", "--max-minutes", "0.3")
-    with (
-        orphanage() as orphans,
-        command_line.started(
-            "suggest", "--repo", str(made.folder), "--format", "json", *arguments
-        ) as running,
-    ):
+    arguments = ("--base", "main", "--head", "topic", "--provider", "offline")
+    command = ("suggest", "--repo", str(made.folder), "--format", "json", *arguments)
+    running = Running((sys.executable, "-c", HURRIED, *command), command_line.environment(), tmp_path)
+    with orphanage() as orphans, closing(running):
         assert running.wait(300.0) == 1, running.stderr
         assert orphans.left(0.0) == []
         report = json.loads(running.stdout)

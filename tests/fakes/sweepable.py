@@ -34,8 +34,6 @@ _MEMBERS = {
     "initials": 'name: str) -> str:\n    return "".join(word[0].upper() for word in name.split())\n',
     "is_even": "number: int) -> bool:\n    return number % 2 == 0\n",
     "longest": "one: str, other: str) -> str:\n    return other if len(other) > len(one) else one\n",
-    "negative": "number: int) -> int:\n    return -abs(number)\n",
-    "shout": 'text: str) -> str:\n    return text.upper() + "!"\n',
 }
 FILES = {
     "README.md": "plain\n",
