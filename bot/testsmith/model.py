@@ -269,10 +269,9 @@ class Request:
         member: The member to test.
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
-        rules: Template of the prompt's rules for this framework. It is given `mends`: whether tests are
-            repaired.
+        rules: The prompt's rules for this framework.
         import_line: Statement that makes the member available to a test.
-        conventions: Text of the `TESTSMITH.md` files that apply, root first; may be empty.
+        conventions: What `TESTSMITH.md` and files for agents say about tests, root first; may be empty.
         normalised_source: The member's source normalized by syntax tree: independent of comments, formatting
             and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import PurePosixPath
 
-from testsmith.languages.source import CONVENTIONS_FILE, SourceTree
+from testsmith.languages.conventions import are_conventions
+from testsmith.languages.source import SourceTree
 from testsmith.settings import repository_values
 
 
@@ -38,13 +38,9 @@ class TrustedTree:
 
     def read(self, path: str) -> bytes | None:
         """See `SourceTree.read`."""
-        return (self._trusted if _holds_conventions(path) else self._tree).read(path)
+        return (self._trusted if are_conventions(path) else self._tree).read(path)
 
     @cached_property
     def _paths(self) -> tuple[str, ...]:
-        own = (path for path in self._tree.paths() if not _holds_conventions(path))
-        return tuple(sorted((*own, *filter(_holds_conventions, self._trusted.paths()))))
-
-
-def _holds_conventions(path: str) -> bool:
-    return PurePosixPath(path).name == CONVENTIONS_FILE
+        own = (path for path in self._tree.paths() if not are_conventions(path))
+        return tuple(sorted((*own, *filter(are_conventions, self._trusted.paths()))))

@@ -15,9 +15,6 @@ from typing import NamedTuple, Protocol
 
 from testsmith.model import Change, Member, Request, ShownChange, Skipped
 
-CONVENTIONS_FILE = "TESTSMITH.md"
-"""Name of the files that describe how tests for a folder and everything below it should be written."""
-
 
 class SourceTree(Protocol):
     """Files of one state of a repository: a commit or the working tree."""

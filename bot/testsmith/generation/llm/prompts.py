@@ -88,7 +88,7 @@ class Prompts:
         return self._environment.get_template(_template("system.j2", mends=mends)).render(
             language=request.member.language,
             framework=request.framework,
-            rules=self._environment.from_string(request.rules),
+            rules=request.rules.strip("\n"),
             mends=mends,
             conventions=conventions,
             fence=_fence([conventions]),

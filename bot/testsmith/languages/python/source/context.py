@@ -1,4 +1,4 @@
-"""Build the context of a generation request: signatures of what a member uses, and project conventions."""
+"""Build generation requests: test file, existing tests, and signatures of what each member uses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import islice
-from pathlib import PurePosixPath
 
+from testsmith.languages.conventions import Conventions
 from testsmith.languages.python.source.comparison import normalised_source
 from testsmith.languages.python.source.definitions import (
     Definition,
@@ -31,7 +31,7 @@ from testsmith.languages.python.test_files.existing.excerpts import lines_to_sho
 from testsmith.languages.python.test_files.existing.member_tests import existing_tests
 from testsmith.languages.python.test_files.style import framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
-from testsmith.languages.source import CONVENTIONS_FILE, CannotParse, SourceTree
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Context, Member, MemberKind, Request
 
 _MOST_CHARACTERS = 300
@@ -131,11 +131,6 @@ def _cut_lines(lines: Sequence[str]) -> Sequence[str]:
     return lines if len(lines) <= _MOST_LINES else [*lines[:_MOST_LINES], "    ..."]
 
 
-MOST_BYTES = 16 * 1024
-"""Maximum size of all conventions in a request, in UTF-8 bytes."""
-
-CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB of TESTSMITH.md files are read.]\n"
-
 _FILES_KEPT = 64
 _MOST_BLOCKS = 30
 
@@ -185,7 +180,7 @@ def _text(data: bytes | None) -> str:
 
 @cache
 def prompt_rules(framework: str) -> str:
-    """Return the template of the prompt's rules for tests of a framework."""
+    """Return the prompt's rules for tests of a framework."""
     return (files("testsmith.languages.python") / "rules" / f"{framework}.j2").read_text("utf-8")
 
 
@@ -278,37 +273,3 @@ def _names_in(annotation: ast.expr | None) -> Iterator[Reference]:
 def _in_order(source: str, found: Iterable[Reference]) -> Sequence[Reference]:
     """Return references in the order of their first use in the source."""
     return sorted(found, key=lambda each: (source.find(each.names[-1]), each.via.value, each.names))
-
-
-class Conventions:
-    """Test conventions from the `TESTSMITH.md` files of a tree, each read once.
-
-    The root's come first, followed by those of deeper folders.
-    """
-
-    def __init__(self, tree: SourceTree) -> None:
-        self._tree = tree
-        self._there = {path for path in tree.paths() if PurePosixPath(path).name == CONVENTIONS_FILE}
-        self._joined: dict[tuple[str, ...], str] = {}
-
-    def of(self, path: str, test_path: str) -> str:
-        """Return the conventions for a source file and its test file, from all folders above them."""
-        if not self._there:
-            return ""
-        wanted = {
-            str(folder / CONVENTIONS_FILE)
-            for each in (path, test_path)
-            for folder in PurePosixPath(each).parents
-        }
-        files = tuple(sorted(wanted & self._there, key=lambda file: (file.count("/"), file)))
-        if files not in self._joined:
-            texts = [(self._tree.read(file) or b"").decode(errors="replace").strip() for file in files]
-            self._joined[files] = _cut("\n\n".join(text for text in texts if text))
-        return self._joined[files]
-
-
-def _cut(text: str) -> str:
-    data = text.encode()
-    if len(data) <= MOST_BYTES:
-        return text
-    return data[: MOST_BYTES - len(CUT_MARK)].decode(errors="ignore") + CUT_MARK
