@@ -42,6 +42,7 @@ class Label(StrEnum):
     """What a suggestion says about the change; see the contract in the architecture page."""
 
     NEW_BEHAVIOUR = "new-behaviour"
+    GUARDS_CHANGE = "guards-change"
     UNCHANGED_BEHAVIOUR = "unchanged-behaviour"
     CATCHES = "catches"
     QUESTION = "question"

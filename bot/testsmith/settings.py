@@ -272,6 +272,9 @@ class VerificationSettings:
         in_file=False,
     )
     max_mutants: int = option(30, "mutants of one member", least=1)
+    unchanged_behaviour: bool = option(
+        False, "also tests that show nothing about the change (label unchanged-behaviour)"
+    )
     repairs: int = option(1, "times a failing candidate goes back to the model")
     install: bool = option(
         False,

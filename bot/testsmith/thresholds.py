@@ -1,6 +1,6 @@
 """All numbers that decide what is posted, in one place.
 
-Numbers that users can set come from `VerificationSettings`; the others are the same in every run.
+Values that users can set come from `VerificationSettings`; the others are the same in every run.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ class GateTable:
             whole output.
         questions: Maximum questions per candidate.
         named_reasons: Number of test functions whose reasons are listed if none is left.
+        tests_of_change: Maximum number of test functions of a changed or affected member, and one more if it
+            takes another changed branch.
+        keeps_unchanged: Whether to keep test functions that show nothing about the change.
     """
 
     max_mutants: int = _SET.max_mutants
@@ -41,6 +44,8 @@ class GateTable:
     snapshot_characters: int = 600
     questions: int = 3
     named_reasons: int = 3
+    tests_of_change: int = 2
+    keeps_unchanged: bool = _SET.unchanged_behaviour
 
     @classmethod
     def of(cls, settings: VerificationSettings) -> GateTable:
@@ -49,6 +54,7 @@ class GateTable:
             max_mutants=settings.max_mutants,
             mutation_seconds=2 * settings.test_seconds,
             suite_seconds=settings.suite_seconds,
+            keeps_unchanged=settings.unchanged_behaviour,
         )
 
 

@@ -229,6 +229,7 @@ def test_evidence_words__without_verification() -> None:
     ("label", "words"),
     [
         (Label.NEW_BEHAVIOUR, "new behaviour · 1 test for tests/shop/test_cart.py"),
+        (Label.GUARDS_CHANGE, "guards the change · 1 test for tests/shop/test_cart.py"),
         (Label.UNCHANGED_BEHAVIOUR, "unchanged behaviour · 1 test for tests/shop/test_cart.py"),
         (None, "1 test for tests/shop/test_cart.py"),
         (Label.QUESTION, "question"),

@@ -36,7 +36,7 @@ def fee(weight: int) -> int:
 '''
 LINES = frozenset({5, 6, 7, 8, 9, 10})
 BRANCHES = frozenset({(6, 7), (6, 8), (8, 9), (8, 10)})
-FEE = function_member(SOURCE, "fee")
+FEE = replace(function_member(SOURCE, "fee"), changed_lines=LINES)
 WHOLE = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1, mutants=7, mutants_killed=7)
 
 
@@ -46,6 +46,7 @@ def verdict(
     lines: frozenset[int] = LINES,
     branches: frozenset[tuple[int, int]] = BRANCHES,
     witness: str | None = None,
+    kills_all: bool = True,
     **member: Any,
 ) -> Verdict:
     """The verdict of two tests that reach all of this together, and of one that was cut and reaches all."""
@@ -64,7 +65,9 @@ def verdict(
         for name, reached in halves.items()
     )
     proof = Proof(member=replace(FEE, **member), candidate=candidate, functions=functions)
-    entry = ProvenSuggestion(candidate=candidate, tests=("test_a", "test_b"), label=None, evidence=evidence)
+    entry = ProvenSuggestion(
+        candidate=candidate, tests=("test_a", "test_b"), label=None, evidence=evidence, kills_all=kills_all
+    )
     return Verdict(proof=proof, entries=(entry,))
 
 
@@ -85,8 +88,6 @@ def test_suffices__not_with_a_branch_that_is_taken_one_way(branch: tuple[int, in
 @pytest.mark.parametrize(
     "evidence",
     [
-        replace(WHOLE, mutants_killed=6),
-        replace(WHOLE, mutants=None, mutants_killed=None),
         replace(WHOLE, base=BaseOutcome.PASSES, fail_to_pass=0),
         replace(WHOLE, base=BaseOutcome.NOT_RUN, fail_to_pass=None),
     ],
@@ -95,8 +96,18 @@ def test_suffices__not_with_less_evidence(evidence: Evidence) -> None:
     assert not is_complete(verdict(evidence), PYTHON.judge)
 
 
-def test_suffices__what_has_nothing_to_mutate_has_no_mutant_to_kill() -> None:
-    assert is_complete(verdict(replace(WHOLE, mutants=0, mutants_killed=0)), PYTHON.judge)
+def test_suffices__not_with_a_mutant_alive() -> None:
+    assert not is_complete(verdict(kills_all=False), PYTHON.judge)
+
+
+def test_suffices__of_a_changed_member_the_changed_lines() -> None:
+    def is_enough(**member: Any) -> bool:
+        lines, branches = frozenset({5, 6, 7}), BRANCHES - {(8, 9)}
+        return is_complete(verdict(lines=lines, branches=branches, **member), PYTHON.judge)
+
+    assert is_enough(changed_lines=frozenset({6, 7}))
+    assert not is_enough(changed_lines=frozenset({7, 8}))
+    assert not is_enough(change=Change.ADDED)
 
 
 def test_suffices__an_added_member_has_nothing_to_show_on_base() -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from fakes.mutants import a_mutant, a_mutation
 from testsmith.execution.baseline import MemberBaseline
 from testsmith.execution.jobs import Reached
@@ -40,10 +42,12 @@ MEMBER = Member(
     change=Change.CHANGED,
     line=1,
     end_line=9,
+    changed_lines=frozenset({2, 3, 4}),
     kind=MemberKind.FUNCTION,
     source="def f(): ...\n",
     module="shop",
 )
+KEEPING = GateTable(keeps_unchanged=True)
 FIRST, SECOND, THIRD = (a_mutant(line) for line in (2, 3, 4))
 OWN = MemberBaseline(reached=Reached(lines=frozenset({1, 2, 3, 4})))
 
@@ -115,7 +119,7 @@ def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
 
 def test_weigh__each_function_is_judged_for_itself() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_b": (SECOND,)})
-    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation, table=KEEPING))
     assert isinstance(found, Judgement)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     (cut,) = found.cuts
@@ -129,7 +133,7 @@ def test_weigh__each_function_is_judged_for_itself() -> None:
 def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True})
-    found = weighed(EntryWeight(proof=proof(), mutation=mutation, own=own))
+    found = weighed(EntryWeight(proof=proof(), mutation=mutation, own=own, table=KEEPING))
     assert isinstance(found, Judgement)
     assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
@@ -140,7 +144,7 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: False})
     run = proof(function("test_a", base=TestStatus.FAILED), function("test_b", base=TestStatus.FAILED))
-    alone = weighed(EntryWeight(proof=run, mutation=mutation, own=own))
+    alone = weighed(EntryWeight(proof=run, mutation=mutation, own=own, table=KEEPING))
     assert isinstance(alone, ProvenSuggestion)
     found = weighed(EntryWeight(proof=run, mutation=mutation, own=replace(own, fail_on_base=True)))
     assert isinstance(found, Judgement)
@@ -150,7 +154,7 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
 
 
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
-    found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {})))
+    found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}), table=KEEPING))
     assert isinstance(found, Judgement)
     assert {cut.reason for cut in found.cuts} == {"kills none of the one mutant of the member"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
@@ -236,3 +240,142 @@ def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
     assert isinstance(found, Judgement)
     assert found.drafts == ()
     assert {cut.function for cut in found.cuts} == {"test_a", "test_b", "TestX::test_inherited"}
+
+
+def of_change(*lines: int) -> Member:
+    return replace(MEMBER, changed_lines=frozenset(lines))
+
+
+def test_weigh__a_function_that_says_nothing_about_the_change_is_cut() -> None:
+    """Killing a mutant elsewhere in a changed function does not count, in a sweep it does."""
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    run = proof(member=of_change(3))
+    found = weighed(EntryWeight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    assert [(cut.function, cut.reason) for cut in found.cuts] == [
+        ("test_a", "says nothing about this change")
+    ]
+    everything = weighed(EntryWeight(proof=run, mutation=mutation, table=KEEPING))
+    assert isinstance(everything, ProvenSuggestion)
+    assert everything.tests == ("test_a", "test_b")
+
+
+def test_weigh__a_member_without_a_test_about_the_change_is_skipped_in_plain_words() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    run = proof(member=of_change(4))
+    found = weighed(EntryWeight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgement)
+    skipped = Verdict(proof=run, cuts=found.cuts).skipped()
+    assert skipped.reason == "no test of it showed anything about this change"
+
+
+def test_weigh__where_base_was_not_run_the_reason_says_so() -> None:
+    not_run = (replace(function(name), base=None) for name in ("test_a", "test_b"))
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    found = weighed(EntryWeight(proof=proof(*not_run, member=of_change(3)), mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [(cut.function, cut.reason) for cut in found.cuts] == [
+        ("test_a", "was not run without this change, and kills no mutant of a changed line")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("own", "is_posted"),
+    [
+        (OwnEvidence(baseline=OWN, noticed={FIRST: False}), True),
+        (OwnEvidence(baseline=OWN, noticed={FIRST: True}), False),
+        (OwnEvidence(baseline=replace(OWN, tests={2: ("t.py::test_own",)})), False),  # no time to try it
+        (OwnEvidence(baseline=OWN), True),  # of coverage alone: no test could be tried
+        (OwnEvidence(), True),
+    ],
+)
+def test_weigh__what_passes_on_base_has_to_guard_the_change(own: OwnEvidence, *, is_posted: bool) -> None:
+    both = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (FIRST,)})
+    run = proof(member=of_change(2))
+    found = weighed(EntryWeight(proof=run, mutation=both, own=own, thins=False))
+    assert isinstance(found, ProvenSuggestion) is is_posted
+    if isinstance(found, ProvenSuggestion):
+        assert found.label is Label.GUARDS_CHANGE
+
+
+@pytest.mark.parametrize(
+    ("change", "base", "table", "label"),
+    [
+        (Change.CHANGED, TestStatus.PASSED, GateTable(), Label.GUARDS_CHANGE),
+        (Change.CHANGED, TestStatus.PASSED, KEEPING, Label.GUARDS_CHANGE),
+        (Change.ADDED, TestStatus.PASSED, GateTable(), Label.GUARDS_CHANGE),
+        (Change.ADDED, TestStatus.PASSED, KEEPING, Label.UNCHANGED_BEHAVIOUR),  # `--all`: nothing was added
+        (Change.CHANGED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOUR),
+        (Change.ADDED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOUR),
+    ],
+)
+def test_weigh__labels_what_guards_the_change(
+    change: Change, base: TestStatus, table: GateTable, label: Label
+) -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    run = proof(
+        function("test_a", base=base), function("test_b", base=base), member=replace(MEMBER, change=change)
+    )
+    settled = replace(entry(), label=label if base is TestStatus.FAILED else Label.UNCHANGED_BEHAVIOUR)
+    found = weigh(settled, EntryWeight(proof=run, mutation=mutation, table=table), PYTHON)
+    assert isinstance(found, ProvenSuggestion)
+    assert found.label is label
+
+
+def test_weigh__a_function_that_adds_nothing_about_the_change_is_redundant() -> None:
+    """It kills a mutant that the other one does not, but on a line that was not changed."""
+    mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (FIRST, SECOND)})
+    run = proof(
+        function("test_a", base=TestStatus.FAILED),
+        function("test_b", base=TestStatus.FAILED),
+        member=of_change(2),
+    )
+    found = weighed(EntryWeight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgement)
+    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert [cut.reason for cut in found.cuts] == ["shows nothing that `test_a` does not show"]
+
+
+THREE = "".join(f"def test_{name}():\n    assert f() == 1\n\n\n" for name in "abc")
+
+
+@pytest.mark.parametrize(
+    ("branches", "left"),
+    [
+        ((), ("test_a", "test_b")),
+        (((2, 3), (2, 4), (4, 9)), ("test_a", "test_b", "test_c")),
+        (((2, 3), (2, 4), (7, 9)), ("test_a", "test_b")),  # the third one takes no changed branch
+    ],
+)
+def test_weigh__two_functions_of_a_changed_member_are_shown_or_three_with_other_changed_branches(
+    branches: tuple[tuple[int, int], ...], left: tuple[str, ...]
+) -> None:
+    names = ("test_a", "test_b", "test_c")
+    functions = [function(name) for name in names]
+    for number, branch in enumerate(branches):
+        run = replace(functions[number].head[0], branches=frozenset({branch}))
+        functions[number] = replace(functions[number], head=(run,))
+    kills = {name: (mutant,) for name, mutant in zip(names, (FIRST, SECOND, THIRD), strict=True)}
+    three = replace(entry(), candidate=replace(CANDIDATE, code=THREE), tests=names)
+    weight = EntryWeight(proof=proof(*functions), mutation=a_mutation((FIRST, SECOND, THIRD), kills))
+    found = weigh(three, weight, PYTHON)
+    shown = found.tests if isinstance(found, ProvenSuggestion) else found.drafts[0].tests
+    assert shown == left
+    if isinstance(found, Judgement):
+        reason = "shows less about this change than the tests that are shown"
+        assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_c", reason)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "table", "kills_all"),
+    [((2, 3), GateTable(), True), ((2, 3), KEEPING, False), ((2, 3, 4), GateTable(), False)],
+)
+def test_weigh__says_whether_all_mutants_that_count_are_killed(
+    changed: tuple[int, ...], table: GateTable, *, kills_all: bool
+) -> None:
+    mutation = a_mutation((FIRST, SECOND, THIRD), {"test_a": (FIRST,), "test_b": (SECOND,)})
+    run = proof(member=of_change(*changed))
+    found = weighed(EntryWeight(proof=run, mutation=mutation, table=table))
+    assert isinstance(found, ProvenSuggestion)
+    assert found.kills_all is kills_all

@@ -136,7 +136,10 @@ class Judge:
         lines: Collection[int],  # noqa: ARG002
         branches: Collection[tuple[int, int]],  # noqa: ARG002
     ) -> bool:
-        """Return whether these lines and branches are all of a member; False in case of doubt."""
+        """Return whether these lines and branches are all of a member; False in case of doubt.
+
+        Of a changed member, only those of its changed lines count.
+        """
         return False
 
     def first_words(self, message: str) -> str:

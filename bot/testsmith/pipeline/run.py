@@ -150,7 +150,7 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
     context = ProofContext(
         runner=runner,
         own_suite=own_suite,
-        settings=run.settings.verification,
+        settings=run.proof_settings,
         progress=run.progress,
         tree=run.search.head_tree,
     )

@@ -106,6 +106,7 @@ def _sources(
         "enabled": verification.enabled,
         "runs": verification.runs,
         "max_mutants": verification.max_mutants,
+        "unchanged_behaviour": verification.unchanged_behaviour,
         "repairs": verification.repairs,
         "sandbox": verification.sandbox,
         "setup_command": verification.setup_command,

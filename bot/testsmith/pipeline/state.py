@@ -150,6 +150,13 @@ class RunState:
         """Return every member that has a request as skipped."""
         return tuple(Skipped.of(member, stage, reason) for member in self.members)
 
+    @property
+    def proof_settings(self) -> VerificationSettings:
+        """The settings of proofs. Only tests that are generated for a change must show something about it."""
+        settings = self.settings.verification
+        is_of_change = not self.settings.selection.all_paths and self.options.candidates is None
+        return settings if is_of_change else replace(settings, unchanged_behaviour=True)
+
     def with_suite_seconds(self, share: float) -> VerificationSettings:
         """Return the settings, with a share of the time left as limit for the project's own tests."""
         settings = self.settings.verification

@@ -33,6 +33,7 @@ from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, t
 
 LABEL_WORDS = {
     Label.NEW_BEHAVIOUR: "new behaviour",
+    Label.GUARDS_CHANGE: "guards the change",
     Label.UNCHANGED_BEHAVIOUR: "unchanged behaviour",
     Label.QUESTION: "question",
     Label.CATCHES: "catches a difference",

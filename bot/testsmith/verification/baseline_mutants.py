@@ -12,7 +12,7 @@ from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member, Progress
-from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.gains import OwnEvidence, is_of_change
 from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
 
 
@@ -145,4 +145,4 @@ class OwnTests:
 def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:
     """Sort mutants of changed lines first, because there may not be time for all."""
     edit = mutant.edit
-    return mutant.line not in member.changed_lines, edit.start, edit.end, edit.text
+    return not is_of_change(mutant, member), edit.start, edit.end, edit.text

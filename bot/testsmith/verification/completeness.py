@@ -17,21 +17,16 @@ def is_complete(verdict: Verdict, judge: Judge) -> bool:
 
     They must kill all mutants of the member, reach all of its lines, take each of its branches both ways, and
     show what the change does: tests of a changed member must fail on base, and so must tests of an affected
-    member that is known to behave differently.
+    member that is known to behave differently. Of a changed member only the changed lines count.
     """
     green, proof = verdict.green, verdict.proof
-    if green is None or not (_kills_all(green) and _shows_the_change(green, proof)):
+    if green is None or not (green.kills_all and _shows_the_change(green, proof)):
         return False
     if proof.member.kind is MemberKind.CLASS:
         return True
     kept = [function for function in proof.functions if function.name in green.tests]
     lines = {line for function in kept for line in function.lines}
     return judge.covers(proof.member, lines, {arc for function in kept for arc in function.branches})
-
-
-def _kills_all(green: ProvenSuggestion) -> bool:
-    evidence = green.evidence
-    return evidence.mutants is not None and evidence.mutants_killed == evidence.mutants
 
 
 def _shows_the_change(green: ProvenSuggestion, proof: Proof) -> bool:

@@ -15,6 +15,11 @@ from testsmith.verification.mutation import Mutation
 _PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 
 
+def is_of_coverage_alone(baseline: MemberBaseline) -> bool:
+    """Return whether it is known what the project's tests reach, but not which test reaches it."""
+    return bool(baseline.reached.lines) and not baseline.tests
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnEvidence:
     """Results of the project's own tests for one member.
@@ -33,6 +38,11 @@ class OwnEvidence:
     def knows_branches(self) -> bool:
         """Whether it is known which branches the project's own tests reach."""
         return self.baseline is not None and self.baseline.branches_known
+
+    @property
+    def tries_mutants(self) -> bool:
+        """Whether the project's own tests can be run against mutants of the member."""
+        return self.baseline is not None and not is_of_coverage_alone(self.baseline)
 
     def leaves_alive(self, mutant: Mutant) -> bool | None:
         """Return whether a mutant survives the project's own tests; None if unknown."""
@@ -57,6 +67,8 @@ class Gains:
         killed: The mutants that they kill.
         alive: Those of the killed mutants that survive the project's own tests.
         unknown: Those of the killed mutants for which that is unknown.
+        guarded: Those of the killed mutants that are on changed lines and survive the project's own tests.
+            If none of these tests could be tried on mutants, this includes the unknown ones.
         lines: The member's lines that they reach and the project's own tests do not; all of them without a
             baseline.
         branches: The member's branches, likewise; all of them also if the project's branch coverage is
@@ -67,6 +79,7 @@ class Gains:
     killed: frozenset[Mutant] = frozenset()
     alive: frozenset[Mutant] = frozenset()
     unknown: frozenset[Mutant] = frozenset()
+    guarded: frozenset[Mutant] = frozenset()
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
     fails_on_base: bool = False
@@ -77,6 +90,7 @@ class Gains:
             killed=self.killed | other.killed,
             alive=self.alive | other.alive,
             unknown=self.unknown | other.unknown,
+            guarded=self.guarded | other.guarded,
             lines=self.lines | other.lines,
             branches=self.branches | other.branches,
             fails_on_base=self.fails_on_base or other.fails_on_base,
@@ -87,14 +101,37 @@ def gains_of(function: FunctionProof, member: Member, mutation: Mutation, own: O
     """Return what one test function shows of a member."""
     killed = mutation.kills.get(function.name, frozenset())
     fates = {mutant: own.leaves_alive(mutant) for mutant in killed}
+    alive = frozenset(mutant for mutant, alive in fates.items() if alive)
+    unknown = frozenset(mutant for mutant, alive in fates.items() if alive is None)
     lines, branches = _beyond(function, own)
     return Gains(
         killed=killed,
-        alive=frozenset(mutant for mutant, alive in fates.items() if alive),
-        unknown=frozenset(mutant for mutant, alive in fates.items() if alive is None),
+        alive=alive,
+        unknown=unknown,
+        guarded=frozenset(
+            mutant
+            for mutant in (alive if own.tries_mutants else alive | unknown)
+            if is_of_change(mutant, member)
+        ),
         lines=lines,
         branches=branches,
         fails_on_base=_fails_on_base(function, member),
+    )
+
+
+def is_of_change(mutant: Mutant, member: Member) -> bool:
+    """Return whether a mutant breaks what the change does."""
+    return mutant.line in member.changed_lines
+
+
+def gains_of_change(gains: Gains, member: Member, own: OwnEvidence) -> Gains:
+    """Return only what test functions show about the change: guarded mutants, changed branches, base."""
+    changed = {(one, other) for one, other in gains.branches if {one, other} & member.changed_lines}
+    return Gains(
+        killed=gains.guarded,
+        guarded=gains.guarded,
+        branches=frozenset(changed),
+        fails_on_base=gains.fails_on_base and not own.fail_on_base,
     )
 
 
@@ -132,9 +169,17 @@ def gains_something(gains: Gains, mutation: Mutation, own: OwnEvidence) -> bool:
     """
     kills_new = bool(gains.alive or gains.unknown)
     kills_in_new_branch = own.knows_branches and bool(gains.branches and gains.killed)
-    shows_change = gains.fails_on_base and not own.fail_on_base
     reaches_the_unchangeable = mutation.mutants == () and bool(gains.lines)
-    return kills_new or kills_in_new_branch or shows_change or reaches_the_unchangeable
+    return kills_new or kills_in_new_branch or reaches_the_unchangeable or shows_change(gains, own)
+
+
+def shows_change(gains: Gains, own: OwnEvidence) -> bool:
+    """Return whether a test function says something about the change.
+
+    It fails on base, which no test of the project that reaches the member does, or it kills a mutant of a
+    changed line that they leave alive.
+    """
+    return bool(gains.guarded) or (gains.fails_on_base and not own.fail_on_base)
 
 
 def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
@@ -171,11 +216,18 @@ def _known(gains: Gains) -> int | None:
 
 
 def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str, ...]:
-    """Return descriptions of mutants: gained ones first, then those of changed lines."""
+    """Return descriptions of mutants: guarded ones first, then gained ones, then those of changed lines."""
 
-    def telling(mutant: Mutant) -> tuple[bool, bool, int, int, str]:
-        is_old = mutant.line not in member.changed_lines
-        return mutant not in gains.alive, is_old, _PRIORITY[mutant.operator], mutant.line, mutant.words
+    def telling(mutant: Mutant) -> tuple[bool, bool, bool, int, int, str]:
+        is_old = not is_of_change(mutant, member)
+        return (
+            mutant not in gains.guarded,
+            mutant not in gains.alive,
+            is_old,
+            _PRIORITY[mutant.operator],
+            mutant.line,
+            mutant.words,
+        )
 
     return tuple(dict.fromkeys(mutant.words for mutant in sorted(mutants, key=telling)))
 
@@ -183,7 +235,7 @@ def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str
 def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[str, ...]:
     """Return a note for the report if every killed mutant counts because the baseline is unknown."""
     every = [own_suite.members.get(member.id) for member in members]
-    unknown = sum(baseline is None or _is_of_coverage_alone(baseline) for baseline in every)
+    unknown = sum(baseline is None or is_of_coverage_alone(baseline) for baseline in every)
     if not unknown:
         return ()
     of_them = f" of {unknown} of {len(every)} members" if unknown < len(every) else ""
@@ -192,7 +244,3 @@ def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[s
     return (
         f"any killed mutant{of_them}{other} counts, since it is not known which ones your own tests notice",
     )
-
-
-def _is_of_coverage_alone(baseline: MemberBaseline) -> bool:
-    return bool(baseline.reached.lines) and not baseline.tests

@@ -31,6 +31,9 @@ _MOST_OF_A_FAILURE = 1_500
 NOTHING_ALIVE = "kills no mutant that your tests leave alive"
 """Reason for cutting a function that kills only mutants that the project's own tests kill."""
 
+NOTHING_ABOUT_CHANGE = "says nothing about this change"
+"""Reason for cutting a function that passes on base and kills no mutant of a changed line."""
+
 NOT_MUTATED = "could not be judged: mutation not possible"
 """Reason for cutting a function if no change to the member's source had a visible effect."""
 
@@ -100,6 +103,7 @@ class ProvenSuggestion:
         evidence: Results of running it.
         summary: One sentence for the reviewer; may be empty.
         question: The question, if it is one.
+        kills_all: Whether its tests kill all mutants, or all of the changed lines if only these count.
     """
 
     candidate: Candidate
@@ -108,6 +112,7 @@ class ProvenSuggestion:
     evidence: Evidence
     summary: str = ""
     question: Question | None = None
+    kills_all: bool = False
 
     @property
     def is_green(self) -> bool:
@@ -150,6 +155,8 @@ class Verdict:
 
 
 def _reasons(cuts: Sequence[Cut]) -> str:
+    if cuts and all(cut.reason == NOTHING_ABOUT_CHANGE for cut in cuts):
+        return "no test of it showed anything about this change"
     if cuts and all(cut.is_gainless for cut in cuts):
         has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
         return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"

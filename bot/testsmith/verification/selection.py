@@ -13,17 +13,22 @@ from math import inf
 
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
+from testsmith.model import BaseOutcome, Change, Label
 from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
     Gains,
     OwnEvidence,
     gains_of,
+    gains_of_change,
     gains_something,
+    is_of_change,
+    shows_change,
     together,
     with_mutants,
 )
 from testsmith.verification.gate import (
     NOT_MUTATED,
+    NOTHING_ABOUT_CHANGE,
     NOTHING_ALIVE,
     Cut,
     Judgement,
@@ -31,6 +36,7 @@ from testsmith.verification.gate import (
     ProvenSuggestion,
     ReducedCandidate,
     TestKind,
+    base_outcome,
     lessened,
     reduced,
 )
@@ -40,6 +46,8 @@ _MOST_TRIED = 20_000
 """Maximum number of combinations to try. Beyond it, functions are selected greedily."""
 
 _MOST_NAMED = 2
+_NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant of a changed line"
+_SHOWS_LESS = "shows less about this change than the tests that are shown"
 
 _Fact = tuple[str, object]
 
@@ -54,13 +62,39 @@ def redundant(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> dict[st
         gains: What each function shows, in the order of the file.
         lengths: Their numbers of lines. One without a length is defined elsewhere, and counts as longest.
     """
+    facts = {name: _facts(gains[name]) for name in _ranked(gains, lengths)}
+    kept = {name: facts[name] for name in _fewest(facts)}
+    return {name: _reason(facts[name], kept) for name in gains if name not in kept}
 
+
+def surplus(gains: Mapping[str, Gains], lengths: Mapping[str, int], most: int) -> dict[str, str]:
+    """Return the functions beyond a limit, with the reason. One more is kept if it takes another branch.
+
+    Args:
+        gains: What each function shows about the change, in the order of the file.
+        lengths: Their numbers of lines.
+        most: The limit.
+    """
+    shown: list[str] = []
+    found = Gains()
+    while len(shown) <= most:
+        left = [name for name in _ranked(gains, lengths) if name not in shown]
+        if len(shown) == most:
+            left = [name for name in left if gains[name].branches - found.branches]
+        if not left:
+            break
+        seen = _facts(found)
+        best = max(left, key=lambda name: (gains[name].fails_on_base, len(_facts(gains[name]) - seen)))
+        shown.append(best)
+        found |= gains[best]
+    return {name: _SHOWS_LESS for name in gains if name not in shown}
+
+
+def _ranked(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> list[str]:
     def rank(name: str) -> tuple[bool, int, float]:
         return not gains[name].fails_on_base, -len(gains[name].killed), lengths.get(name, inf)
 
-    facts = {name: _facts(gains[name]) for name in sorted(gains, key=rank)}
-    kept = {name: facts[name] for name in _fewest(facts)}
-    return {name: _reason(facts[name], kept) for name in gains if name not in kept}
+    return sorted(gains, key=rank)
 
 
 def _facts(gains: Gains) -> frozenset[_Fact]:
@@ -148,12 +182,28 @@ class EntryWeight:
     table: GateTable = DEFAULTS
     thins: bool = True
 
+    @property
+    def is_of_change(self) -> bool:
+        """Whether each function must show something about the change.
+
+        A test of an added member does so, unless the member's behavior is already there on base.
+        """
+        is_added = self.proof.member.change is Change.ADDED
+        is_there_on_base = base_outcome(self.proof) is BaseOutcome.PASSES
+        return not self.table.keeps_unchanged and (is_there_on_base or not is_added)
+
+    def gains_enough(self, gains: Gains) -> bool:
+        """Return whether a function is worth suggesting."""
+        if self.is_of_change:
+            return shows_change(gains, self.own)
+        return gains_something(gains, self.mutation, self.own)
+
 
 def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> ProvenSuggestion | Judgement:
     """Judge a green entry by the mutants that its tests kill.
 
     Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
-    `gains_something`), then if they are redundant.
+    `gains_something`; for a change, see `shows_change`), then if they are redundant.
 
     Returns:
         The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
@@ -166,18 +216,34 @@ def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> P
     cuts = [cut for name, gained in weighed.items() if (cut := _light(name, gained, weight)) is not None]
     kept = {name: gained for name, gained in weighed.items() if name not in {cut.function for cut in cuts}}
     draft = ReducedCandidate(kind=TestKind.GREEN, candidate=entry.candidate, tests=entry.tests)
-    spare = _spare(draft, kept, language) if weight.thins else {}
+    spare = _spare(draft, kept, weight, language) if weight.thins else {}
     cuts += [Cut(function=name, point=Point.GAINS, reason=reason) for name, reason in spare.items()]
     if cuts:
         return lessened(draft, [name for name in kept if name not in spare], cuts, language)
+    found = together(kept.values())
     evidence = with_mutants(
-        entry.evidence,
-        weight.mutation,
-        together(kept.values()),
-        weight.proof.member,
-        weight.table.named_mutants,
+        entry.evidence, weight.mutation, found, weight.proof.member, weight.table.named_mutants
     )
-    return replace(entry, evidence=evidence)
+    label = _label(entry, found, weight)
+    return replace(entry, evidence=evidence, label=label, kills_all=_kills_all(found, weight))
+
+
+def _kills_all(gains: Gains, weight: EntryWeight) -> bool:
+    member, mutants = weight.proof.member, weight.mutation.mutants
+    if mutants is None:
+        return False
+    counted = (one for one in mutants if not weight.is_of_change or is_of_change(one, member))
+    return gains.killed.issuperset(counted)
+
+
+def _label(entry: ProvenSuggestion, gains: Gains, weight: EntryWeight) -> Label | None:
+    """Return the label, now that it is known which mutants of changed lines are killed.
+
+    All lines of an added member count as changed, so only a test about the change can guard it.
+    """
+    is_about_change = weight.is_of_change or weight.proof.member.change is not Change.ADDED
+    guards = bool(gains.guarded) and is_about_change and entry.label is Label.UNCHANGED_BEHAVIOUR
+    return Label.GUARDS_CHANGE if guards else entry.label
 
 
 def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
@@ -194,10 +260,13 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         reason = "passes also when the member is taken away"
     elif name in mutation.blind:
         reason, is_blind = "passes even if the member returns something else", True
-    elif gains_something(gains, mutation, weight.own):
+    elif weight.gains_enough(gains):
         return None
     elif gains.fails_on_base:
         reason = "fails without this change, but so do your own tests"
+    elif weight.is_of_change and mutation.mutants is not None:
+        was_run = base_outcome(weight.proof) is not BaseOutcome.NOT_RUN
+        reason = NOTHING_ABOUT_CHANGE if was_run else _NOT_RUN_ON_BASE
     else:
         reason, is_gainless = _lack(gains, mutation), mutation.mutants is not None
     return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless, is_blind=is_blind)
@@ -213,9 +282,19 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
     return f"kills none of {mutants} of the member"
 
 
-def _spare(draft: ReducedCandidate, gains: Mapping[str, Gains], language: Language) -> dict[str, str]:
+def _spare(
+    draft: ReducedCandidate, gains: Mapping[str, Gains], weight: EntryWeight, language: Language
+) -> dict[str, str]:
     """Return the redundant functions with the reason, if they can be cut from the module."""
-    spare = redundant(gains, language.judge.lengths(draft.candidate.code))
+    lengths = language.judge.lengths(draft.candidate.code)
+    if weight.is_of_change:
+        member, own = weight.proof.member, weight.own
+        of_change = {name: gains_of_change(gained, member, own) for name, gained in gains.items()}
+        spare = redundant(of_change, lengths)
+        needed = {name: gained for name, gained in of_change.items() if name not in spare}
+        spare |= surplus(needed, lengths, weight.table.tests_of_change)
+    else:
+        spare = redundant(gains, lengths)
     left = [name for name in gains if name not in spare]
     parts = bool(spare) and reduced(draft, left, language).candidate.code != draft.candidate.code
     return spare if parts else {}

@@ -8,14 +8,19 @@ from collections.abc import Collection, Iterator
 
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
-from testsmith.model import Member
+from testsmith.model import Change, Member
 
 _FORKS = (ast.If, ast.For, ast.AsyncFor, ast.While)
 
 
 def covers(member: Member, lines: Collection[int], branches: Collection[tuple[int, int]]) -> bool:
-    """Return whether all lines of a member were reached and each branch was taken both ways."""
+    """Return whether all lines of a member were reached and each branch was taken both ways.
+
+    Of a changed member, only statements that begin on a changed line count.
+    """
     statements = _statements(member)
+    if member.change is Change.CHANGED:
+        statements = [one for one in statements if one.lineno in member.changed_lines]
     return bool(statements) and all(
         statement.lineno in lines and _is_taken_both_ways(statement, branches) for statement in statements
     )
