@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -87,11 +87,21 @@ class MemberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Line range of a file on head, counted from 1. The path is relative to the git root."""
+    """Definition in a file on head.
+
+    Attributes:
+        path: The file, relative to the git root.
+        line: First line, counted from 1.
+        end_line: Last line.
+        name: Dotted name of what is defined there.
+        changed_lines: Its lines that the diff adds or modifies.
+    """
 
     path: str
     line: int
     end_line: int
+    name: str = ""
+    changed_lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +171,28 @@ class Member:
     def id(self) -> str:
         """Identifier in every output: `<path>::<name>`."""
         return f"{self.path}::{self.name}"
+
+    @property
+    def lines_of_change(self) -> frozenset[int]:
+        """Changed lines of its file that it runs: its own, and those of the definitions that changed."""
+        return self.changed_lines.union(*(cause.changed_lines for cause in self.causes))
+
+    @property
+    def causes(self) -> tuple[Member, ...]:
+        """For an affected member: the definitions in its own file that changed, as if they were members."""
+        return tuple(
+            replace(
+                self,
+                name=place.name,
+                change=Change.CHANGED,
+                line=place.line,
+                end_line=place.end_line,
+                changed_lines=place.changed_lines,
+                because_places=(),
+            )
+            for place in self.because_places
+            if place.path == self.path and place.name
+        )
 
     @property
     def plain_name(self) -> str:

@@ -29,6 +29,7 @@ from testsmith.model import (
     Label,
     Member,
     Origin,
+    Place,
 )
 from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import RunSubject
@@ -178,20 +179,61 @@ def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(verdicts: Sequence
     )
 
 
-def proven_beside(folder: Path, own_tests: str, one: RunSubject) -> Verdict:
+def proven_beside(folder: Path, own_tests: str, one: RunSubject, source: str = HEAD) -> Verdict:
     """Prove a candidate in a project that has tests of its own, which are measured."""
     settings = VerificationSettings(test_seconds=5.0, runs=2)
-    files = {"shop.py": HEAD, "tests/test_shop.py": own_tests}
+    files = {"shop.py": source, "tests/test_shop.py": own_tests}
 
     async def scenario() -> Verdict:
-        async with small_workspace(folder, files, {"shop.py": HEAD}) as workspace:
-            own_suite = await measure_project_tests(workspace, [one.member], settings)
+        async with small_workspace(folder, files, {"shop.py": source}) as workspace:
+            measured = [one.member, *one.member.causes]
+            own_suite = await measure_project_tests(workspace, measured, settings)
             assert one.member.id in own_suite.members, own_suite.notes
             context = proof_context(workspace, settings, own_suite)
             (verdict,) = await prove([one], PYTHON, context)
             return verdict
 
     return asyncio.run(scenario())
+
+
+PRIVATE = """\
+def _rate(days):
+    if days > 7:
+        return 2
+    return 3
+
+
+def fee(days):
+    return days * _rate(days)
+"""
+PRICED = "from shop import fee\n\n\ndef test_week():\n    assert fee(7) == 21\n"
+FEE = replace(
+    function_member(PRIVATE, "fee", change=Change.AFFECTED),
+    because=("_rate",),
+    because_places=(
+        Place(path="shop.py", line=1, end_line=4, name="_rate", changed_lines=frozenset({2, 3, 4})),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("own_test", "labels"),
+    [
+        ("from shop import fee\n\n\ndef test_own():\n    assert fee(9) == 18\n", [Label.GUARDS_CHANGE]),
+        ("from shop import fee\n\n\ndef test_own():\n    assert (fee(9), fee(7)) == (18, 21)\n", []),
+        # It never calls the public function, but kills the mutants of what changed.
+        ("from shop import _rate\n\n\ndef test_own():\n    assert (_rate(8), _rate(7)) == (2, 3)\n", []),
+    ],
+)
+def test_prove__a_test_of_an_affected_member_guards_what_changed_below_it(
+    tmp_path: Path, own_test: str, labels: list[Label]
+) -> None:
+    verdict = proven_beside(tmp_path, own_test, subject(PRICED, FEE), PRIVATE)
+    assert [entry.label for entry in verdict.entries] == labels
+    if not labels:
+        assert [cut.reason for cut in verdict.cuts] == ["says nothing about this change"]
+    else:
+        assert verdict.entries[0].evidence.killed[0] == "`>` to `>=` on line 2"
 
 
 FAILING_ON_BASE = """

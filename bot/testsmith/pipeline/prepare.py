@@ -64,7 +64,9 @@ async def members_not_loading(run: RunState, runner: TestRunner) -> dict[str, Sk
 async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     """Measure the project's own tests, on base as well, while candidates are generated."""
     settings = run.with_suite_seconds(time_budget.GENERATION)
-    measuring = runner.own_tests(run.members, settings, run.clients.measurements)
+    causes = {cause.id: cause for member in run.members for cause in member.causes}
+    measured = {**causes, **{member.id: member for member in run.members}}
+    measuring = runner.own_tests(list(measured.values()), settings, run.clients.measurements)
     suite = await _attempt(run, measuring, time_budget.BASELINE, "own tests were {}measured")
     if isinstance(suite, str):
         return OwnSuite(status=BaselineStatus.FAILED, notes=(suite,))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
-from testsmith.execution.jobs import ChangedModule, ChangedModules
+from testsmith.execution.jobs import ChangedModule, ChangedModules, Reached
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.mutants import Mutant, Mutator
@@ -57,6 +58,23 @@ def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[st
     )
 
 
+def with_causes(member: Member, baselines: Mapping[str, MemberBaseline]) -> MemberBaseline | None:
+    """Return a member's baseline, together with that of the changed definitions in its file that it uses.
+
+    None if one of them is unknown, because one of the project's tests may reach it without the member.
+    """
+    parts = [baselines.get(one.id) for one in (member, *member.causes)]
+    known = [one for one in parts if one is not None]
+    if len(known) < len(parts):
+        return None
+    reached = Reached(
+        lines=frozenset().union(*(one.reached.lines for one in known)),
+        branches=frozenset().union(*(one.reached.branches for one in known)),
+    )
+    tests = {line: tests for one in known for line, tests in one.tests.items()}
+    return replace(known[0], reached=reached, tests=tests)
+
+
 class OwnTests:
     """Results of the project's own tests per mutant. No mutant is run twice.
 
@@ -90,9 +108,11 @@ class OwnTests:
     def of(self, member: Member) -> OwnEvidence:
         """Return what is known about a member so far."""
         return OwnEvidence(
-            baseline=self._own_suite.members.get(member.id),
+            baseline=with_causes(member, self._own_suite.members),
             noticed=self._noticed.get(member.id, {}),
-            fail_on_base=self._own_suite.fails_on_base(member.id) is True,
+            fail_on_base=any(
+                self._own_suite.fails_on_base(one.id) is True for one in (member, *member.causes)
+            ),
         )
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:
@@ -128,7 +148,8 @@ class OwnTests:
         return sorted(new, key=lambda mutant: _order(mutant, member))
 
     def _baseline(self, member: Member) -> MemberBaseline | None:
-        return self._own_suite.members.get(member.id) or self._own_suite.partly.get(member.id)
+        known = self._own_suite.members
+        return with_causes(member, known) or with_causes(member, {**self._own_suite.partly, **known})
 
     def _changed(self, proof: Proof, mutants: Sequence[Mutant]) -> ChangedModules | None:
         member, baseline = proof.member, self._baseline(proof.member)

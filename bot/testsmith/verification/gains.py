@@ -121,7 +121,7 @@ def gains_of(function: FunctionProof, member: Member, mutation: Mutation, own: O
 
 def is_of_change(mutant: Mutant, member: Member) -> bool:
     """Return whether a mutant breaks what the change does."""
-    return mutant.line in member.changed_lines
+    return mutant.line in member.lines_of_change
 
 
 def gains_of_change(gains: Gains, member: Member, own: OwnEvidence) -> Gains:

@@ -26,7 +26,7 @@ from testsmith.execution.workspace import Workspace
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
-from testsmith.model import MemberKind, Progress
+from testsmith.model import Member, MemberKind, Progress
 from testsmith.thresholds import GateTable
 
 _TAKEN_AWAY = 1_000_000
@@ -95,13 +95,18 @@ class _Trial:
         for number, change in numbered:
             function = function_of(change.function, runs_when_loaded=is_loaded)
             tests = frozenset(self.proof.names)
-            if isinstance(change, Mutant) and function is not None:
+            if isinstance(change, Mutant) and function is not None and self._is_traced(change):
                 reached = (one for one in self.proof.functions if change.is_reached_by(one.lines))
                 tests = frozenset(one.name for one in reached)
             if tests:
                 yield ChangedModule(
                     number=number, edit=edit_of(change), function=function, tests=tests, whole=True
                 )
+
+    def _is_traced(self, mutant: Mutant) -> bool:
+        """Return whether it is known which functions reach a mutant: one within the member."""
+        member = self.proof.member
+        return member.line <= mutant.statement[0] <= member.end_line
 
     def outcome(self, result: JobResult) -> Mutation:
         """Return the results of the candidate's job."""
@@ -213,9 +218,22 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
         source = mutator.text((workspace.head.root / member.path).read_bytes())
         gone = mutator.taken_away(source, member)
         returning = mutator.returning_at_once(source, member)
-        mutants = mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
+        mutants = _mutants(mutator, source, member, table)
     except (OSError, CannotParse):
         return None
     if gone is None:
         return None
     return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning)
+
+
+def _mutants(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:
+    """Return a member's mutants, after those of the changed lines of what it uses."""
+    found = [
+        mutant
+        for cause in member.causes
+        for mutant in mutator.mutants(source, cause, table.max_mutants, table.mutants_a_line)
+        if mutant.line in cause.changed_lines
+    ]
+    kept = tuple(dict.fromkeys(found))[: table.max_mutants]
+    own = mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
+    return (*kept, *own[: table.max_mutants - len(kept)])

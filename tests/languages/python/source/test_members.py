@@ -170,7 +170,9 @@ def test_changed_members__private_change_affects_what_uses_it() -> None:
         ("p/api.py::g", "affected", ("_LIMIT",), 3),
     ]
     assert found[0].because_source == ("_LIMIT = 4",)
-    assert found[0].because_places == (Place(path="p/_impl.py", line=1, end_line=1),)
+    assert found[0].because_places == (
+        Place(path="p/_impl.py", line=1, end_line=1, name="_LIMIT", changed_lines=frozenset({1})),
+    )
     assert found[0].source == "def f(): return limit()"
     assert found[0].changed_lines == frozenset()
     assert [each.name for each in changed_members(scope(files, head, steps=2)).members] == ["f"]

@@ -103,10 +103,11 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PrivateChange:
-    """A difference of a definition that is not a member, and its file."""
+    """A difference of a definition that is not a member, its file, and its lines that the diff adds or changes."""
 
     path: str
     difference: Difference
+    changed_lines: frozenset[int]
 
     @property
     def diff(self) -> str:
@@ -241,7 +242,8 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
             kept = new_private if is_new else private
-            kept[node] = _PrivateChange(path=file.path, difference=difference)
+            lines = _lines(difference.found) & file.added_lines
+            kept[node] = _PrivateChange(path=file.path, difference=difference, changed_lines=lines)
     settled = frozenset((file.path, each.found.name) for each in differences)
     return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
 
@@ -406,9 +408,15 @@ def _places(package: Package, private: Mapping[Node, _PrivateChange], effect: Ef
     for node in effect.causes:
         if node.module in package.modules and package.defined(node) is not None:
             path = package.modules[node.module].module.path
-            spans = private[node].difference.found.spans
-            first, last = min(span.first for span in spans), max(span.last for span in spans)
-            yield Place(path=path, line=first, end_line=last)
+            change = private[node]
+            spans = change.difference.found.spans
+            yield Place(
+                path=path,
+                line=min(span.first for span in spans),
+                end_line=max(span.last for span in spans),
+                name=node.name,
+                changed_lines=change.changed_lines,
+            )
 
 
 def _member(path: str, found: FoundDefinition, module: str, change: Change) -> Member:
