@@ -9,7 +9,8 @@ from fakes.mutants import a_mutant, a_mutation
 from fakes.reports import a_member
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
-from testsmith.languages.mutants import Operator
+from testsmith.languages.mutants import Mutant, Operator
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.model import Candidate, Change, Evidence, Member, MemberKind, Origin
 from testsmith.verification.gains import (
@@ -72,7 +73,7 @@ def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
     own = OwnEvidence(baseline=baseline({1, 2, 3, 4}, {(1, 2)}), noticed={FIRST: True, SECOND: False})
     mutation = a_mutation((FIRST, SECOND, THIRD), {"test_a": (FIRST, SECOND, THIRD)})
     one = function(base=TestStatus.FAILED, lines={1, 5, 6}, branches={(1, 2), (1, 5)})
-    assert gains_of(one, MEMBER, mutation, own) == Gains(
+    assert gains_of(one, MEMBER, mutation, own, PYTHON.judge) == Gains(
         killed=frozenset({FIRST, SECOND, THIRD}),
         alive=frozenset({SECOND}),
         unknown=frozenset({THIRD}),
@@ -84,7 +85,7 @@ def test_gains_of__is_what_goes_beyond_the_own_tests() -> None:
 
 def test_gains_of__where_nothing_is_known_of_the_own_tests() -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,)})
-    assert gains_of(function(), MEMBER, mutation, OwnEvidence()) == Gains(
+    assert gains_of(function(), MEMBER, mutation, OwnEvidence(), PYTHON.judge) == Gains(
         killed=frozenset({FIRST}),
         unknown=frozenset({FIRST}),
         lines=frozenset({1, 2}),
@@ -111,15 +112,41 @@ def test_gains_of__a_test_of_what_is_added_always_fails_on_base(
     base: TestStatus | None, change: Change, *, counts: bool
 ) -> None:
     member = replace(MEMBER, change=change)
-    assert gains_of(function(base), member, Mutation(), OwnEvidence()).fails_on_base is counts
+    assert gains_of(function(base), member, Mutation(), OwnEvidence(), PYTHON.judge).fails_on_base is counts
 
 
 def test_gains_of__what_the_test_raises_itself_on_base_shows_nothing() -> None:
     one = function(TestStatus.FAILED)
     assert one.base is not None
     by_test = replace(one, base=replace(one.base, raised_by_test=True))
-    assert gains_of(one, MEMBER, Mutation(), OwnEvidence()).fails_on_base
-    assert not gains_of(by_test, MEMBER, Mutation(), OwnEvidence()).fails_on_base
+    assert gains_of(one, MEMBER, Mutation(), OwnEvidence(), PYTHON.judge).fails_on_base
+    assert not gains_of(by_test, MEMBER, Mutation(), OwnEvidence(), PYTHON.judge).fails_on_base
+
+
+@pytest.mark.parametrize(
+    ("message", "killed", "counts"),
+    [
+        ("TypeError: total() got an unexpected keyword argument 'tax'", (), False),
+        ("TypeError: total() takes 1 positional argument but 2 were given", (), False),
+        ("TypeError: Cart.__init__() missing 1 required positional argument: 'tax'", (), False),
+        ("TypeError: total() got an unexpected keyword argument 'tax'", (FIRST,), True),
+        ("TypeError: total() got an unexpected keyword argument 'tax'", (SECOND,), False),  # not changed
+        ("TypeError: unsupported operand type(s) for +: 'int' and 'str'", (), True),
+        ("AssertionError: assert 1 == 2", (), True),
+    ],
+)
+def test_gains_of__a_signature_that_does_not_fit_on_base_is_no_behavior(
+    message: str, killed: tuple[Mutant, ...], *, counts: bool
+) -> None:
+    one = function(TestStatus.FAILED)
+    assert one.base is not None
+    one = replace(one, base=replace(one.base, message=message))
+    member = replace(MEMBER, changed_lines=frozenset({2}))
+    mutation = a_mutation((FIRST, SECOND), {"test_a": killed})
+    found = gains_of(one, member, mutation, OwnEvidence(), PYTHON.judge)
+    assert (found.fails_on_base, found.only_misfits) == (counts, not counts)
+    unchangeable = gains_of(one, MEMBER, mutation, OwnEvidence(), PYTHON.judge)  # nothing to break
+    assert unchangeable.fails_on_base
 
 
 A, B = frozenset({FIRST}), frozenset({(1, 2)})

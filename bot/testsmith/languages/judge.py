@@ -146,6 +146,10 @@ class Judge:
         """Return the most informative line of a failure message, truncated."""
         return short(next((line for line in message.splitlines() if line.strip()), ""))
 
+    def is_signature_mismatch(self, message: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a failure says only that a call does not fit the signature of what it calls."""
+        return False
+
     def difference(self, code: str, member: Member, function: str, message: str) -> str:  # noqa: ARG002
         """Return a sentence with both results of the call that differs; empty if that call is unknown.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import reduce
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.languages.judge import Judge
 from testsmith.languages.mutants import Mutant, Operator
 from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof
 from testsmith.model import Change, Evidence, Member
@@ -74,6 +75,8 @@ class Gains:
         branches: The member's branches, likewise; all of them also if the project's branch coverage is
             unknown.
         fails_on_base: Whether one of them fails on base, in a member that exists there.
+        only_misfits: Whether one of them fails on base only because its calls do not fit the signature there,
+            and kills no mutant of the change. Any call with a new parameter does that.
     """
 
     killed: frozenset[Mutant] = frozenset()
@@ -83,6 +86,7 @@ class Gains:
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
     fails_on_base: bool = False
+    only_misfits: bool = False
 
     def __or__(self, other: Gains) -> Gains:
         """Return what both show together."""
@@ -94,16 +98,21 @@ class Gains:
             lines=self.lines | other.lines,
             branches=self.branches | other.branches,
             fails_on_base=self.fails_on_base or other.fails_on_base,
+            only_misfits=self.only_misfits or other.only_misfits,
         )
 
 
-def gains_of(function: FunctionProof, member: Member, mutation: Mutation, own: OwnEvidence) -> Gains:
+def gains_of(
+    function: FunctionProof, member: Member, mutation: Mutation, own: OwnEvidence, judge: Judge
+) -> Gains:
     """Return what one test function shows of a member."""
     killed = mutation.kills.get(function.name, frozenset())
     fates = {mutant: own.leaves_alive(mutant) for mutant in killed}
     alive = frozenset(mutant for mutant, alive in fates.items() if alive)
     unknown = frozenset(mutant for mutant, alive in fates.items() if alive is None)
     lines, branches = _beyond(function, own)
+    fails = _fails_on_base(function, member)
+    only_misfits = fails and _only_misfits(function, member, mutation, judge)
     return Gains(
         killed=killed,
         alive=alive,
@@ -115,7 +124,8 @@ def gains_of(function: FunctionProof, member: Member, mutation: Mutation, own: O
         ),
         lines=lines,
         branches=branches,
-        fails_on_base=_fails_on_base(function, member),
+        fails_on_base=fails and not only_misfits,
+        only_misfits=only_misfits,
     )
 
 
@@ -158,6 +168,18 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
     if base is None or member.change is Change.ADDED:
         return False
     return base.status in RAN_AND_FAILED and not base.raised_by_test
+
+
+def _only_misfits(function: FunctionProof, member: Member, mutation: Mutation, judge: Judge) -> bool:
+    """Return whether all that a failure on base shows is that a call does not fit the signature there.
+
+    As for an added member, a mutant of the change must be killed, too, if there is any.
+    """
+    if function.base is None or not judge.is_signature_mismatch(function.base.message):
+        return False
+    killed = mutation.kills.get(function.name, frozenset())
+    breaks_change = any(is_of_change(mutant, member) for mutant in mutation.mutants or ())
+    return breaks_change and not any(is_of_change(mutant, member) for mutant in killed)
 
 
 def gains_something(gains: Gains, mutation: Mutation, own: OwnEvidence) -> bool:

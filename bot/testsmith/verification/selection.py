@@ -47,6 +47,7 @@ _MOST_TRIED = 20_000
 
 _MOST_NAMED = 2
 _NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant of a changed line"
+_ONLY_MISFITS = "fails without this change only because its arguments are not accepted there"
 _SHOWS_LESS = "shows less about this change than the tests that are shown"
 
 _Fact = tuple[str, object]
@@ -209,7 +210,7 @@ def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> P
         The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
     """
     gains = {
-        function.name: gains_of(function, weight.proof.member, weight.mutation, weight.own)
+        function.name: gains_of(function, weight.proof.member, weight.mutation, weight.own, language.judge)
         for function in weight.proof.functions
     }
     weighed = {name: gains.get(name, Gains()) for name in entry.tests}
@@ -264,6 +265,8 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         return None
     elif gains.fails_on_base:
         reason = "fails without this change, but so do your own tests"
+    elif gains.only_misfits:
+        reason = _ONLY_MISFITS
     elif weight.is_of_change and mutation.mutants is not None:
         was_run = base_outcome(weight.proof) is not BaseOutcome.NOT_RUN
         reason = NOTHING_ABOUT_CHANGE if was_run else _NOT_RUN_ON_BASE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
 
 from testsmith.languages.judge import Conflicts, Judge
@@ -20,6 +21,11 @@ from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member
+
+_CANNOT_BIND = re.compile(
+    r"TypeError: [\w.<>]+\(\) (?:got an unexpected keyword argument|got some positional-only arguments|"
+    r"takes .* positional argument|missing \d+ required |got multiple values for argument)"
+)
 
 
 class PythonJudge(Judge):
@@ -56,6 +62,10 @@ class PythonJudge(Judge):
             for place in places
             for node in ast.walk(place)
         )
+
+    def is_signature_mismatch(self, message: str) -> bool:
+        """Return whether a failure is the `TypeError` of a call whose arguments cannot be bound."""
+        return _CANNOT_BIND.match(message) is not None
 
     def lengths(self, code: str) -> Mapping[str, int]:
         """Return the number of lines of each test function."""
