@@ -195,7 +195,7 @@ def labelled(ran: Ran, *labels: str) -> dict[str, dict[str, Any]]:
 
 
 def green(ran: Ran) -> dict[str, dict[str, Any]]:
-    return labelled(ran, "new-behaviour", "unchanged-behaviour")
+    return labelled(ran, "new-behaviour", "guards-change")
 
 
 def only(*names: str) -> list[str]:
