@@ -103,7 +103,7 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _PrivateChange:
-    """A difference of a definition that is not a member, its file, and its lines that the diff adds or changes."""
+    """A difference of a definition that is not a member, its file, and its lines that the diff changes."""
 
     path: str
     difference: Difference
