@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_concrete, parse_untrusted, refusing_depth
@@ -24,6 +25,7 @@ ACT_ON_THE_WHOLE_FILE = frozenset(
 """Names in a test module that pytest itself reads and that affect all its tests."""
 
 
+@lru_cache(maxsize=2048)  # asked before and after formatting, for proof and for the report
 def test_functions(code: str) -> tuple[str, ...]:
     """Return the names of the test functions pytest collects, in order, with methods as `Class::name`.
 
