@@ -16,6 +16,7 @@ from testsmith.settings import (
     Secret,
     Settings,
     SettingsSources,
+    Strategy,
     file_values,
     parse,
 )
@@ -115,6 +116,11 @@ def test_parse__a_setup_command_installs() -> None:
     assert settings(install=True).verification.installs
     assert settings(setup_command="make deps").verification.installs
     assert not settings(setup_command="").verification.installs
+
+
+def test_parse__nothing_is_probed_or_edited_unless_tests_are_proven() -> None:
+    assert settings(strategy="probe+edit").model.strategy is Strategy.PROBE_AND_EDIT
+    assert settings(strategy="probe+edit", verify=False).model.strategy is Strategy.WRITE
 
 
 def test_secret__is_never_shown() -> None:

@@ -239,12 +239,14 @@ class Context:
         style_sample: Tier 3: excerpt of a nearby test file as a style sample, if no existing test is shown.
         observations: Results of running the member, one clause or sentence each, with code in backticks, most
             informative first. Untrusted text.
+        probes: Source texts of inputs to run before others. Untrusted text.
     """
 
     signatures: str = ""
     test_lines: tuple[frozenset[int], ...] = ()
     style_sample: str = ""
     observations: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,29 @@ class ModelFor(StrEnum):
     HARD = "hard"
 
 
+class Strategy(StrEnum):
+    """Calls that the model is asked in.
+
+    `write` asks for tests. `probe` first asks for inputs, which are run on base and head, and their results
+    are facts for the second call. `edit` has the proven tests reviewed once more.
+    """
+
+    WRITE = "write"
+    PROBE = "probe"
+    EDIT = "edit"
+    PROBE_AND_EDIT = "probe+edit"
+
+    @property
+    def probes(self) -> bool:
+        """Whether the model is asked for inputs first."""
+        return self in {Strategy.PROBE, Strategy.PROBE_AND_EDIT}
+
+    @property
+    def edits(self) -> bool:
+        """Whether the model reviews the proven tests."""
+        return self in {Strategy.EDIT, Strategy.PROBE_AND_EDIT}
+
+
 class ReasoningEffort(StrEnum):
     """Reasoning effort of the model; `lowest` is the lowest level that the model accepts."""
 
@@ -174,6 +197,11 @@ class ModelSettings:
     model_for: ModelFor = option(
         ModelFor.ALL,
         "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
+    )
+    strategy: Strategy = option(
+        Strategy.WRITE,
+        "write: ask for tests; probe: first ask for inputs and run them; edit: have proven tests reviewed;"
+        " or probe+edit (default: write)",
     )
     temperature: float = option(0.0, "of the model's answers")
     reasoning_effort: ReasoningEffort = option(
@@ -652,6 +680,8 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
         hint=arguments.get("hint") or "",
     )
     settings = _with_options(settings, sources)
+    if not settings.verification.enabled:
+        settings = replace(settings, model=replace(settings.model, strategy=Strategy.WRITE))
     _check(settings, sources)
     choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
     asks = choice is not ProviderChoice.OFFLINE

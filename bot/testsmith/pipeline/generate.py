@@ -48,20 +48,29 @@ def joined(parts: Sequence[Answers]) -> Answers:
 
 
 async def generate(run: RunState, engine: Engine | None) -> Answers:
-    """Call every generator in the settings, the engine first because its observations help the model."""
+    """Call every generator in the settings, the engine first because its observations help the model.
+
+    A model that is asked for inputs comes first, because the engine runs these and makes tests of them, too.
+    """
     given = run.options.candidates
     if given is not None:
         return Answers(candidates=tuple(given[member] for member in run.requests if member in given))
     model = None if asks_for_hard_alone(run.settings) else run.clients.model
     engine = None if run.settings.provider is ProviderChoice.OPENAI else engine
     run.progress.phase("making tests", len(run.requests) * ((engine is not None) + (model is not None)))
-    parts: list[Answers] = []
-    if engine is not None:
-        is_alone = run.clients.model is None
-        parts.append(await ask(run, engine, time_budget.GENERATION if is_alone else time_budget.ENGINE))
-    if model is not None:
-        parts.insert(0, await ask(run, model, time_budget.GENERATION))
-    return joined(parts)
+    share = time_budget.GENERATION if run.clients.model is None else time_budget.ENGINE
+    if engine is None or model is None:
+        alone = engine or model
+        return (
+            Answers()
+            if alone is None
+            else await ask(run, alone, share if model is None else time_budget.GENERATION)
+        )
+    if run.settings.model.strategy.probes:
+        of_model = await ask(run, model, time_budget.GENERATION)
+        return joined([of_model, await ask(run, engine, share)])
+    of_engine = await ask(run, engine, share)
+    return joined([await ask(run, model, time_budget.GENERATION), of_engine])
 
 
 async def generate_unproven(run: RunState, engine: Engine | None = None) -> Answers:

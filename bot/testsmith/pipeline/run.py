@@ -179,7 +179,7 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
 
 def _observe(run: RunState, engine: Observer) -> TimedObserver:
     """Have the model's generator use the engine's observations, and return their source."""
-    runs_for_model = run.settings.provider is ProviderChoice.OPENAI
+    runs_for_model = run.settings.provider is ProviderChoice.OPENAI or run.settings.model.strategy.probes
     share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS
     observer = TimedObserver(engine, run.deadline, share)
     model: object = run.clients.model

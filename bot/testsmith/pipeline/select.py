@@ -17,7 +17,7 @@ from testsmith.languages.language import Language
 from testsmith.languages.source import SourceTree
 from testsmith.model import Member, Request, Skipped, SkipStage
 from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks_for_hard_alone
-from testsmith.settings import ProviderChoice, ReasoningEffort, Settings
+from testsmith.settings import ProviderChoice, ReasoningEffort, Settings, Strategy
 from testsmith.storage.keys import FingerprintInputs, source_digest
 
 
@@ -148,4 +148,6 @@ def _description_of_generators(settings: Settings) -> str:
     words = f"{settings.provider} {model.base_url or ''} {model.model}"
     if model.reasoning_effort is not ReasoningEffort.LOWEST:
         words += f" {model.reasoning_effort}"
+    if model.strategy is not Strategy.WRITE:
+        words += f" {model.strategy}"
     return f"{words} {model.model_for}" if asks_for_hard_alone(settings) else words

@@ -34,6 +34,7 @@ class ModelIdentity:
             calls.
         max_output_tokens: Maximum output tokens per call.
         prompt_version: Version of the prompt templates.
+        strategy: `probe` if the model is first asked for inputs, otherwise `write`.
     """
 
     provider: str
@@ -43,6 +44,7 @@ class ModelIdentity:
     tokens_per_member: int
     max_output_tokens: int
     prompt_version: str
+    strategy: str = "write"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -57,7 +57,7 @@ ANSWER_SCHEMA: Mapping[str, Any] = {
 }
 """JSON Schema of the first format; the same for all calls because endpoints prepare each schema once."""
 
-_START = re.compile(r'\{\s*"(?:tests|name|code|patch)"\s*:')
+_KEYS = ("tests", "name", "code", "patch")
 _DIFF = re.compile(r"^@@ |^--- .*\n\+\+\+ |^@@$", re.MULTILINE)
 _FENCE = re.compile(r"(`{3,}|~{3,})[^`]*")
 _DECODER = json.JSONDecoder(strict=False)
@@ -117,12 +117,12 @@ def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) 
 
 
 def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> ParsedAnswer:
-    names = _names(members)
+    names = member_names(members)
     codes: dict[str, str] = {}
     patches: dict[str, str] = {}
     repeated = unknown = unusable = 0
     for entry in entries or ():
-        member = names.get(_bare(entry.name))
+        member = names.get(bare_name(entry.name))
         if member is None:
             unknown += 1
         elif member in codes or member in patches:
@@ -142,7 +142,7 @@ def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> Par
     )
 
 
-def _names(members: Iterable[Member]) -> dict[str, str]:
+def member_names(members: Iterable[Member]) -> dict[str, str]:
     """Return the id for every name that identifies exactly one member; ids take precedence."""
     meant: dict[str, set[str]] = {}
     ids: dict[str, str] = {}
@@ -153,7 +153,7 @@ def _names(members: Iterable[Member]) -> dict[str, str]:
     return {name: next(iter(found)) for name, found in meant.items() if len(found) == 1} | ids
 
 
-def _bare(name: object) -> str:
+def bare_name(name: object) -> str:
     """Return a name without surrounding markup, or `""` for anything that is not a string."""
     return name.strip(" \t\r\n`'\"") if isinstance(name, str) else ""
 
@@ -173,10 +173,15 @@ def _module(code: object) -> str | None:
 
 def _json_entries(text: str) -> list[_Entry] | None:
     """Return the entries of every JSON value that looks like an envelope or an entry, or None."""
-    entries: list[_Entry] = []
-    found = False
+    found = list(json_objects(text, _KEYS))
+    return [entry for value in found for entry in _listed(value)] if found else None
+
+
+def json_objects(text: str, keys: Sequence[str]) -> Iterator[dict[str, object]]:
+    """Yield the complete JSON objects in a text that begin with one of these keys, outermost first."""
+    begins = re.compile(rf'\{{\s*"(?:{"|".join(keys)})"\s*:')
     position = broken = 0
-    while broken < MAX_BROKEN_STARTS and (start := _START.search(text, position)):
+    while broken < MAX_BROKEN_STARTS and (start := begins.search(text, position)):
         try:
             value, position = _DECODER.raw_decode(text, start.start())
         except (ValueError, RecursionError):
@@ -184,9 +189,7 @@ def _json_entries(text: str) -> list[_Entry] | None:
             position = start.end()
             broken += 1
         else:
-            found = True
-            entries.extend(_listed(value))
-    return entries if found else None
+            yield value
 
 
 def _listed(value: dict[str, object]) -> list[_Entry]:

@@ -77,6 +77,9 @@ CHARACTERS_PER_TOKEN = 4
 MOST_OBSERVED_CHARACTERS = 480
 """Maximum length of the observations of one member (about 120 tokens)."""
 
+MOST_PROBED_CHARACTERS = 2400
+"""Maximum length of the observations of a member whose inputs a model chose (about 600 tokens)."""
+
 USES_TIER = 2
 STYLE_TIER = 3
 
@@ -181,7 +184,8 @@ def _in_turns(texts: Sequence[Sequence[str]]) -> list[str]:
 
 def with_observations(request: Request, observations: Sequence[str]) -> Request:
     """Return a request with its member's observations, up to the limit per member."""
-    kept = _fitting(observations, MOST_OBSERVED_CHARACTERS)
+    most = MOST_PROBED_CHARACTERS if request.context.probes else MOST_OBSERVED_CHARACTERS
+    kept = _fitting(observations, most)
     return replace(request, context=replace(request.context, observations=kept))
 
 

@@ -21,6 +21,7 @@ from testsmith.generation.llm.answers import (
 from testsmith.generation.llm.context import with_observations
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.patches import CannotApply, apply_patch
+from testsmith.generation.llm.probing import InputProbes, probe_request
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace, TestFiles
@@ -57,6 +58,7 @@ def model_identity(settings: ModelSettings) -> ModelIdentity:
         tokens_per_member=settings.tokens_per_member,
         max_output_tokens=settings.max_output_tokens,
         prompt_version=str(PROMPT_VERSION),
+        strategy="probe" if settings.strategy.probes else "write",
     )
 
 
@@ -112,6 +114,7 @@ class ModelGenerator:
         self._settings = settings
         self._limits = limits_of(settings)
         self._prompts = Prompts()
+        self._inputs = InputProbes(provider, settings, self._limits, self._prompts)
         self._ignored = IgnoredEntries()
         self._observer: Observer | None = None
 
@@ -150,14 +153,16 @@ class ModelGenerator:
 
     def notes(self) -> tuple[str, ...]:
         """Return notes about the answers so far: unusable entries, and the provider's notes."""
-        note = self._ignored.note()
+        notes = filter(None, (self._ignored.note(), self._inputs.note()))
         data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
-        return (*((note,) if note else ()), *data)
+        return (*notes, *data)
 
     async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
         """Return the requests with observations of their members."""
         if self._observer is None or not requests or not self._settings.observation_token_budget:
             return requests
+        if self._settings.strategy.probes:
+            requests = await self._inputs.asked_for(requests)
         async with closing(self._observer.observe(requests)) as stream:
             data = {member: observed async for member, observed in stream}
         return [with_observations(request, data.get(request.member.id, ())) for request in requests]
@@ -271,22 +276,25 @@ class EstimatingGenerator:
                 yield result
 
     async def _reckoned(self, batch: Batch) -> CallOutcome:
-        request = completion_request(batch, self._prompts, self._settings)
-        prompt = (request.system_prompt, request.user_prompt)
-        try:
-            hold = await self._budget.hold(request.model, prompt, request.max_tokens)
-        except OverBudget as error:
-            return after_error(batch, error, self._limits)
-        usage = self._usage(batch, request)
-        self._budget.meter.count_call()
-        hold.settle(usage)
-        self._calls.append(
-            ExpectedCall(
-                members=tuple(one.member.id for one in batch.requests),
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
+        requests = [completion_request(batch, self._prompts, self._settings)]
+        if self._settings.strategy.probes:
+            requests.insert(0, probe_request(batch, self._prompts, self._settings))
+        for request in requests:
+            prompt = (request.system_prompt, request.user_prompt)
+            try:
+                hold = await self._budget.hold(request.model, prompt, request.max_tokens)
+            except OverBudget as error:
+                return after_error(batch, error, self._limits)
+            usage = self._usage(batch, request)
+            self._budget.meter.count_call()
+            hold.settle(usage)
+            self._calls.append(
+                ExpectedCall(
+                    members=tuple(one.member.id for one in batch.requests),
+                    prompt_tokens=usage.prompt_tokens,
+                    completion_tokens=usage.completion_tokens,
+                )
             )
-        )
         return CallOutcome(results=skipped(batch.requests, "its call is only reckoned with"))
 
     def _usage(self, batch: Batch, request: CompletionRequest) -> TokenUsage:

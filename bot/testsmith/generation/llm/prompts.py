@@ -94,13 +94,20 @@ class Prompts:
             fence=_fence([conventions]),
         )
 
-    def user(self, batch: Batch, context_budget: int, observation_budget: int = 0) -> str:
+    def probe_system(self, language: str) -> str:
+        """Return the system prompt that asks for inputs of members in a language."""
+        return self._environment.get_template("probe/system.j2").render(language=language)
+
+    def user(
+        self, batch: Batch, context_budget: int, observation_budget: int = 0, folder: str | None = None
+    ) -> str:
         """Return the user prompt for one call.
 
         Args:
             batch: Requests of the call.
             context_budget: Maximum tokens of context in addition to the members' sources.
             observation_budget: Maximum tokens of observations.
+            folder: Folder of the template; None for the batch's own.
         """
         first = batch.requests[0]
         context = fit_context(batch.requests, context_budget, batch.tiers)
@@ -110,7 +117,8 @@ class Prompts:
             _block(request, context, sources, observed.get(request.member.id, ()), batch)
             for request in batch.requests
         ]
-        return self._environment.get_template(_template("user.j2", mends=batch.mends)).render(
+        name = _template("user.j2", mends=batch.mends) if folder is None else f"{folder}/user.j2"
+        return self._environment.get_template(name).render(
             language=first.member.language,
             members=members,
             changes=context.changes,

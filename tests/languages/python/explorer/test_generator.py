@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from testsmith.languages.python.explorer.generator import OfflineGenerator
 from testsmith.model import (
     Candidate,
     Change,
+    Context,
     Member,
     Origin,
     Request,
@@ -303,3 +305,75 @@ def test_observe__the_trials_of_the_tests_are_told_and_not_run_again(tmp_path: P
     assert any(text.endswith("gives `1`") for text in fee)
     assert observed["rates.py::doubled"] == ('`doubled("")` raises `ValueError("empty")`',)
     assert "rates.py::now" not in observed
+
+
+SCHEDULES = {
+    "schedules.py": """\
+class Schedule:
+    def __init__(self, days: list[str]) -> None:
+        self.days = days
+
+    def rename(self, old: str, new: str) -> None:
+        self.days = [new if day == old else day for day in self.days]
+
+
+def hours(text: str) -> int:
+    if not text.endswith("h"):
+        raise ValueError("no hours")
+    return int(text[:-1]) * {times}
+
+
+def half(text: str) -> float:
+    return int(text) / 2
+"""
+}
+
+
+def test_observe__inputs_of_a_model_are_run_on_both_sides(tmp_path: Path) -> None:
+    head, base = (
+        {name: text.replace("{times}", times) for name, text in SCHEDULES.items()} for times in "23"
+    )
+    probes = {
+        "hours": (
+            "hours('7h')",
+            "text = '0h'\nhours(text)",
+            "hours('7 h!')",
+            "hours(",
+            "import os",
+            "boom()",
+        ),
+        "Schedule.rename": (
+            "from schedules import Schedule as Plan\nplan = Plan(['mon', 'tue'])\nplan.rename('mon', 'sun')",
+        ),
+        "half": ("result = half('9')",),
+    }
+    added = {"half"}
+    requests = [
+        Request(
+            member=replace(member, change=Change.ADDED) if member.name in added else member,
+            test_path="tests/test_schedules.py",
+            context=Context(probes=probes.get(member.name, ())),
+        )
+        for member in members_of(head, Change.CHANGED)
+    ]
+
+    async def told() -> tuple[Mapping[str, tuple[str, ...]], list[Result]]:
+        async with small_workspace(tmp_path, head, base) as workspace:
+            engine = OfflineGenerator(workspace)
+            told = {member: told async for member, told in engine.observe(requests)}
+            return told, [result async for result in engine.generate_batch(requests)]
+
+    observed, results = asyncio.run(told())
+    assert observed["schedules.py::hours"][:3] == (
+        "`hours('7h')` gave `21` before this change and gives `14` now.",
+        "`text = '0h'; hours(text)` gives `0`, as before this change",
+        "`hours('7 h!')` raises `ValueError(\"no hours\")`, as before this change",
+    )
+    assert observed["schedules.py::half"][0] == "`half('9')` gives `4.5`"
+    rename = observed["schedules.py::Schedule.rename"][0]
+    assert rename == (
+        "`plan = Plan(['mon', 'tue']); plan.rename('mon', 'sun')` leaves `plan.days` as "
+        '`["sun", "tue"]`, as before this change'
+    )
+    codes = {result.member: result.code for result in results if isinstance(result, Candidate)}
+    assert "7h" in codes["schedules.py::hours"]

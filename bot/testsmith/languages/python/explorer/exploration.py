@@ -70,11 +70,13 @@ class Work:
         subject: The member.
         trials: Its trials.
         mutants: Mutants that its trials may kill; empty for no search.
+        probes: The trials that a model asked for.
     """
 
     subject: Subject
     trials: tuple[Trial, ...]
     mutants: tuple[Mutant, ...] = ()
+    probes: tuple[Trial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from testsmith.languages.python.explorer.module_source import (
     read_documentation,
     read_module,
 )
+from testsmith.languages.python.explorer.probes import probe_facts, probe_trials
 from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings, tests_of
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.render.test_names import TestNames
@@ -94,6 +95,7 @@ class OfflineGenerator:
         self._explorer = Explorer(workspace)
         self._seed = seed
         self._known: dict[str, _Explored] = {}
+        self._probes: dict[str, tuple[str, ...]] = {}
         head = workspace.head
         self._usages = Usages(head.root, head.source_roots, workspace.owned_modules)
 
@@ -124,14 +126,19 @@ class OfflineGenerator:
         """
         async with closing(self._explored(requests)) as stream:
             async for explored in stream:
-                if not isinstance(explored, Skipped) and (data := facts(_chosen(*explored))):
-                    yield explored[0].subject.member.id, data
+                if isinstance(explored, Skipped):
+                    continue
+                work, findings = explored
+                data = (*probe_facts(findings.cases, work.probes), *facts(_chosen(work, findings)))
+                if data:
+                    yield work.subject.member.id, tuple(dict.fromkeys(data))
 
     async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
         """Yield each request's exploration, grouped by module, with modules running concurrently."""
         modules: dict[tuple[str, str], list[Member]] = {}
         for request in requests:
             member = request.member
+            self._probes.setdefault(member.id, request.context.probes)
             modules.setdefault((member.path, member.module), []).append(member)
         async with SideBySide[list[_Explored]]() as running:
             for group in modules.values():
@@ -220,11 +227,13 @@ class OfflineGenerator:
         equality = member.name.replace("__hash__", "__eq__")
         if member.plain_name == "__hash__" and equality not in source.definitions:
             return _skip(member, SkipStage.GENERATION, "a hash without an `__eq__` says nothing to rely on")
-        trials = plan(subject, self._seed)
+        probes = tuple(probe_trials(self._probes.get(member.id, ()), member))
+        planned = {trial.key: trial for trial in (*plan(subject, self._seed), *probes)}
+        trials = tuple({**{trial.key: trial for trial in probes}, **planned}.values())
         if not trials:
             return _skip(member, SkipStage.GENERATION, _why_no_trials(description))
         mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
-        return Work(subject=subject, trials=tuple(trials), mutants=mutants)
+        return Work(subject=subject, trials=trials, mutants=mutants, probes=probes)
 
 
 def _source(copy: ProjectCopy, member: Member) -> ModuleSource:

@@ -138,6 +138,16 @@ def facts(cases: Sequence[Case]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in map(_fact, ordered) if text))[:_MOST_FACTS]
 
 
+def in_words(case: Case) -> str:
+    """Return the result of a case with its whole text, and whether base had the same."""
+    text = f"`{'; '.join((*case.trial.setup, case.trial.call))}`"
+    witness = _witness(case)
+    if witness is not None:
+        return witness.replace(_called(case), text, 1)
+    as_before = ", as before this change" if case.base is not None else ""
+    return f"{text} {_does(case, case.changes)}{_FORM_WORDS.get(case.outcome.form, '')}{as_before}"
+
+
 def _fact(case: Case) -> str:
     """Return the result of a case, and of base if different; empty if it is long."""
     if case.trial.setup and not case.trial.receiver:

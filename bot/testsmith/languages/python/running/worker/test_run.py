@@ -155,7 +155,7 @@ class _Recorder:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Remove excluded functions, then shuffle; pytest then groups by fixtures with a wider scope."""
-        for _, cases in groups_of(items):
+        for _, cases in groups_of(item for item in items if not self._is_foreign(item)):
             self._rows |= {case.nodeid: row for row, case in enumerate(cases) if hasattr(case, "callspec")}
         own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
         is_first = bool(items) and self._is_foreign(items[0])

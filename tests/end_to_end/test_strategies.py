@@ -1,0 +1,94 @@
+"""Calls before and after the one for tests: the whole program, a real endpoint, real runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fakes import parcels
+from fakes.command_line import CommandLine, Ran
+from fakes.endpoint import Body, Endpoint, members_in
+from fakes.git_repository import GitRepository
+from fakes.guessing import GuessingModel
+
+pytestmark = pytest.mark.slow
+
+PROBES = {"fee": ["fee(10)", "fee(11)", "fee(10.5)"], "tax": ["tax(100)", "rate = 0\ntax(50, rate)"]}
+
+Suggest = Callable[..., Ran]
+
+
+@pytest.fixture(name="suggest")
+def _suggest(tmp_path: Path, command_line: CommandLine) -> Suggest:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({**parcels.base()})
+    project.git("switch", "-qc", "change")
+    project.commit({**parcels.HEAD})
+
+    def suggest(endpoint: Endpoint, *arguments: str) -> Ran:
+        model = ("--base-url", endpoint.url, "--model", "guessing", "--only", "fee", "--only", "tax")
+        limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0")
+        ran = command_line.suggest(
+            project.folder, "--base", "main", *model, *limits, *arguments, key="sk-test"
+        )
+        assert "Traceback" not in ran.stderr
+        assert ran.code == 0
+        return ran
+
+    return suggest
+
+
+def prompts(endpoint: Endpoint) -> list[str]:
+    return [str(call.body["messages"][1]["content"]) for call in endpoint.requests]
+
+
+def answer(body: Body) -> str:
+    """What a model answers to a call of any kind."""
+    prompt = str(body["messages"][1]["content"])
+    if prompt.startswith("Choose inputs"):
+        inputs = ((member, PROBES[member.rpartition("::")[2]]) for member in members_in(body))
+        return json.dumps({"probes": [{"name": member, "inputs": each} for member, each in inputs]})
+    return GuessingModel(parcels.INPUTS, parcels.namespace())(body)
+
+
+def test_probe__results_on_both_sides_are_facts_and_a_warm_cache_asks_nothing(suggest: Suggest) -> None:
+    with Endpoint(answer=answer) as endpoint:
+        ran = suggest(endpoint, "--strategy", "probe")
+        warm = suggest(endpoint, "--strategy", "probe")
+        probe, write = prompts(endpoint)
+    assert probe.startswith("Choose inputs")
+    assert "`fee(11)` gave" in write
+    assert "before this change and gives" in write
+    assert "`rate = 0; tax(50, rate)` gives `0`, as before this change" in write
+    assert ran.report["stats"]["api_calls"] == 2
+    assert warm.report["stats"]["api_calls"] == 0
+    assert warm.report["suggestions"] == ran.report["suggestions"] != []
+
+
+def test_probe__the_engine_makes_tests_of_the_inputs_too(suggest: Suggest) -> None:
+    with Endpoint(
+        answer=lambda body: answer(body) if "Choose inputs" in str(body) else "nothing"
+    ) as endpoint:
+        ran = suggest(endpoint, "--strategy", "probe", "--provider", "openai+offline")
+    code = {one["member"].rpartition("::")[2]: one["code"] for one in ran.report["suggestions"]}
+    assert "10.5" in code["fee"]
+
+
+def test_probe__an_answer_of_no_use_costs_only_itself(suggest: Suggest) -> None:
+    with Endpoint(
+        answer=lambda body: "no idea" if "Choose inputs" in str(body) else answer(body)
+    ) as endpoint:
+        ran = suggest(endpoint, "--strategy", "probe")
+        assert len(endpoint.requests) == 2
+    assert ran.report["suggestions"]
+    assert "the model had no inputs for some members: its answer held none" in ran.report["notes"]
+
+
+def test_no_verify__asks_for_tests_only(suggest: Suggest) -> None:
+    with Endpoint(answer=answer) as endpoint:
+        ran = suggest(endpoint, "--strategy", "probe+edit", "--no-verify")
+        assert len(endpoint.requests) == 1
+    assert ran.report["suggestions"]
