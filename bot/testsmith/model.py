@@ -145,7 +145,8 @@ class Member:
             `_bounds`.
         because_source: The source on head of each of these definitions, normalized like
             `Request.normalised_source`.
-        because_places: Locations of these definitions on head, if they exist there.
+        because_places: Locations of these definitions on head, if they exist there; for a changed member, of
+            the private definitions that changed, too, and that it uses.
         steps: For an affected member: number of references to the nearest of these definitions.
         shown_change: Diffs of what changed, for prompts.
     """
@@ -179,7 +180,7 @@ class Member:
 
     @property
     def causes(self) -> tuple[Member, ...]:
-        """For an affected member: the definitions in its own file that changed, as if they were members."""
+        """The private definitions in its own file that it uses and that changed, as if they were members."""
         return tuple(
             replace(
                 self,

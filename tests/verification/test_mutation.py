@@ -10,7 +10,7 @@ from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import Proof
-from testsmith.model import Candidate, Member, Origin
+from testsmith.model import Candidate, Member, Origin, Place
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -387,3 +387,18 @@ def test_gather_mutants__of_a_member_whose_file_cannot_be_read_nothing_is_known(
     results = tried(tmp_path, CLAMP, subject("def test_x():\n    assert True\n", missing), progress=progress)
     assert results == (Mutation(unheard=True),)
     assert progress.phases == []
+
+
+def test_gather_mutants__of_changed_lines_first_also_below_the_member(tmp_path: Path) -> None:
+    text = (
+        "def _rate(days):\n    return 2 if days > 7 else 3\n\n\n"
+        "def fee(days):\n    days = days + 1\n    return days * _rate(days)\n"
+    )
+    below = Place(path="shop.py", line=1, end_line=2, name="_rate", changed_lines=frozenset({2}))
+    member = replace(function_member(text, "fee"), changed_lines=frozenset({7}), because_places=(below,))
+    code = "from shop import fee\n\n\ndef test_a():\n    assert (fee(6), fee(7)) == (21, 16)\n"
+    (found,) = tried(tmp_path, text, subject(code, member))
+    assert found.mutants is not None
+    lines = list(dict.fromkeys(mutant.line for mutant in found.mutants))
+    assert lines == [7, 2, 6]
+    assert {mutant.line for mutant in found.kills["test_a"]} == {7, 2, 6}

@@ -148,6 +148,7 @@ def _spots(member: Member) -> Iterator[Spot]:
         yield Spot(
             path=member.path, line=member.line, end_line=member.end_line, changed_lines=member.changed_lines
         )
+        return
     for place in member.because_places:
         yield Spot(path=place.path, line=place.line, end_line=place.end_line)
 

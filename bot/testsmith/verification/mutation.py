@@ -227,13 +227,13 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
 
 
 def _mutants(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:
-    """Return a member's mutants, after those of the changed lines of what it uses."""
-    found = [
+    """Return the mutants of a member and of the changed lines of what it uses, changed lines first."""
+    below = [
         mutant
         for cause in member.causes
         for mutant in mutator.mutants(source, cause, table.max_mutants, table.mutants_a_line)
         if mutant.line in cause.changed_lines
     ]
-    kept = tuple(dict.fromkeys(found))[: table.max_mutants]
     own = mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
-    return (*kept, *own[: table.max_mutants - len(kept)])
+    changed = [mutant for mutant in own if mutant.line in member.changed_lines]
+    return tuple(dict.fromkeys((*changed, *below, *own)))[: table.max_mutants]

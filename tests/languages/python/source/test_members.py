@@ -6,7 +6,7 @@ from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members, changed_members
 from testsmith.languages.source import MOST_DIFF_CHARACTERS, MemberFindings
-from testsmith.model import Member, MemberKind, Place, ShownChange, Skipped, SkipStage
+from testsmith.model import Change, Member, MemberKind, Place, ShownChange, Skipped, SkipStage
 
 Names = dict[str, str]
 
@@ -155,6 +155,20 @@ def test_changed_members__re_exported_from_a_private_module() -> None:
     head = {**files, "p/_cart.py": "class Cart:\n def f(self): return 2\nclass Other:\n def g(self): 1\n"}
     (member,) = _found(files, head).members
     assert (member.id, member.module) == ("p/_cart.py::Cart.f", "p")
+
+
+def test_changed_members__changed_member_names_the_private_changes_that_it_uses() -> None:
+    base = {"m.py": "def f(x):\n    return x\ndef g(x):\n    return 1\n"}
+    head = {
+        "m.py": "def _twice(x):\n    return 2 * x\ndef f(x):\n    return _twice(x)\ndef g(x):\n    return 2\n"
+    }
+    f, g = _found(base, head).members
+    assert [(one.name, one.line, one.end_line, one.changed_lines) for one in f.because_places] == [
+        ("_twice", 1, 2, frozenset({1, 2}))
+    ]
+    assert f.lines_of_change == frozenset({1, 2, 4})
+    assert [(one.id, one.change) for one in f.causes] == [("m.py::_twice", Change.CHANGED)]
+    assert (g.because_places, g.lines_of_change) == ((), frozenset({6}))
 
 
 def test_changed_members__private_change_affects_what_uses_it() -> None:

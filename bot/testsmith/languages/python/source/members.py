@@ -300,15 +300,19 @@ def _with_private_changes(
         for change in changes
         for node, one in (*change.private.items(), *change.new_private.items())
     }
-    reached: Mapping[Node, Effect] = {}
-    if private and scope.reference_steps:
-        package = Package.read(scope.head, [file.module for file in files if file.module is not None])
-        reached = effects(package, PublicModules(package), private, scope.reference_steps)
-    return [
-        replace(each, member=_with_diffs(each.member, _causes(reached.get(each.node)), private))
-        for change in changes
-        for each in change.chosen
-    ]
+    chosen = [each for change in changes for each in change.chosen]
+    if not private or not scope.reference_steps:
+        return chosen
+    package = Package.read(scope.head, [file.module for file in files if file.module is not None])
+    reached = effects(package, PublicModules(package), private, scope.reference_steps)
+    found = []
+    for each in chosen:
+        member = _with_diffs(each.member, _causes(reached.get(each.node)), private)
+        if member.change is Change.CHANGED and each.node in reached:
+            places = tuple(_places(package, private, reached[each.node]))
+            member = replace(member, because_places=places)
+        found.append(replace(each, member=member))
+    return found
 
 
 def _causes(effect: Effect | None) -> list[Node]:
