@@ -313,6 +313,8 @@ class Request:
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
         existing: The project's tests of the member, nearest first; those that call it before others.
+        entry_points: Calls by which the project's tests reach the member through another public function, if
+            no test calls it.
         intent: What the authors of the change say about it; the same for all members. Untrusted text.
         hint: What someone with write access asks the tests to look at; may be empty.
         repair: Errors to fix if this is a repeated request; None for the first request.
@@ -328,6 +330,7 @@ class Request:
     context: Context = field(default_factory=Context)
     test_text: str = ""
     existing: tuple[ExistingTest, ...] = ()
+    entry_points: tuple[str, ...] = ()
     intent: str = ""
     hint: str = ""
     repair: Repair | None = None

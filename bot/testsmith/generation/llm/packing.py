@@ -203,7 +203,7 @@ def _characters(requests: Iterable[Request]) -> int:
 def _shown_characters(request: Request) -> int:
     """Return the minimum number of characters a request adds to a prompt."""
     source = len(request.member.source) + len(request.member.shown_change.own)
-    source += sum(map(len, request.context.observations))
+    source += sum(map(len, (*request.entry_points, *request.context.observations)))
     if request.repair is None:
         return source
     said = sum(len(name) + len(text) for name, text in request.repair.failures)

@@ -63,6 +63,7 @@ class _MemberBlock:
     source: str
     within: str
     uses: tuple[str, ...]
+    entry_points: tuple[str, ...]
     observations: tuple[str, ...]
     tests: str
     failures: str
@@ -172,6 +173,7 @@ def _block(
         source="" if _is_whole(diff, member.source) else member.source.strip("\n"),
         within="" if holder is None else shown(holder.id),
         uses=context.own.get(member.id, ()),
+        entry_points=request.entry_points if batch.tiers >= USES_TIER else (),
         observations=tuple(map(shown, observed)),
         tests="" if repair is None else repair.code.strip("\n"),
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
@@ -209,6 +211,7 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
         yield member.diff
         yield member.source
         yield from member.uses
+        yield from member.entry_points
         yield from member.observations
         yield member.tests
         yield member.failures

@@ -27,6 +27,7 @@ from testsmith.languages.python.source.references import (
     is_private,
     references,
 )
+from testsmith.languages.python.test_files.existing.entry_points import entry_points
 from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
 from testsmith.languages.python.test_files.existing.member_tests import existing_tests
 from testsmith.languages.python.test_files.style import framework_of, sample
@@ -142,14 +143,21 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     names = ProjectNames(tree, project)
     used = _Signatures(names)
     existing = existing_tests(tree, members, names)
+    uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
+    homes = {one.id: test_paths.of(one.path) for one in uncalled}
+    entries = entry_points(tree, uncalled, names, homes)
     framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
     for member in members:
         its_tests = existing[member.id]
+        entry = entries.get(member.id)
         calling = (test.path for test in its_tests if test.calls)
         test_path = next(calling, None) or test_paths.of(member.path)
-        shown = nearest_tests(its_tests, test_path)
+        if entry is not None and not its_tests and not texts(test_path):
+            test_path = entry.tests[0].path
+        shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path)
+        shown = shown or nearest_tests(its_tests, test_path)
         test_lines = lines_to_show(texts(test_path), shown)
         neighbour = None if test_lines else test_paths.neighbour(test_path)
         yield Request(
@@ -162,6 +170,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             normalised_source=normalised_source(member.source),
             test_text=texts(test_path) if test_lines else "",
             existing=its_tests,
+            entry_points=() if entry is None else entry.calls,
             context=Context(
                 signatures=used.of(member),
                 test_lines=test_lines,

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from fakes.scopes import scope
+from fakes.trees import MemoryTree
+from testsmith.languages.python.source.context import requests
+from testsmith.languages.python.source.members import changed_members
+from testsmith.model import Request
+
+PACKAGE = {
+    "shop/__init__.py": """\
+from shop.stack import Stack
+
+
+def parse(text):
+    return _stack().run(text)
+
+
+def _stack():
+    return Stack()
+""",
+    "shop/stack.py": """\
+from shop.rules import split
+
+
+class Stack:
+    def run(self, text):
+        return split(text)
+""",
+    "shop/rules.py": "def split(text):\n    return text.split(',')\n",
+}
+TESTS = """\
+import shop
+
+
+def test_empty():
+    assert shop.parse("") == [""]
+
+
+def test_semicolon():
+    assert shop.parse("a;b") == ["a;b"]
+
+
+def test_other():
+    assert shop.other == 1
+"""
+
+
+def request_for_split(tests: dict[str, str]) -> Request:
+    head = {**PACKAGE, "shop/rules.py": "def split(text):\n    return text.replace(';', ',').split(',')\n"}
+    head["shop/rules.py"] = head["shop/rules.py"].replace("return", "return 'semicolon' and")
+    members = changed_members(scope({**PACKAGE, **tests}, {**head, **tests})).members
+    found = requests(MemoryTree({**head, **tests}), members, "")
+    return next(one for one in found if one.member.name == "split")
+
+
+def test_entry_points__calls_of_the_public_function_by_which_tests_reach_a_member() -> None:
+    request = request_for_split({"tests/test_shop.py": TESTS})
+    assert request.entry_points == ("shop.parse('a;b')", "shop.parse('')")
+    assert request.test_path == "tests/test_shop.py"
+    lines = request.test_text.splitlines()
+    first = [lines[number - 1] for number in sorted(request.context.test_lines[0])]
+    assert first == ["import shop", "def test_semicolon():", '    assert shop.parse("a;b") == ["a;b"]']
+
+
+def test_entry_points__none_if_a_test_calls_the_member() -> None:
+    direct = "from shop.rules import split\n\n\ndef test_split():\n    assert split('a') == ['a']\n"
+    request = request_for_split({"tests/test_shop.py": TESTS, "tests/test_rules.py": direct})
+    assert request.entry_points == ()
+    assert request.test_path == "tests/test_rules.py"
+
+
+def test_entry_points__none_without_tests() -> None:
+    assert request_for_split({}).entry_points == ()
