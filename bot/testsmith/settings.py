@@ -38,6 +38,9 @@ DEFAULT_EXCLUDE = (
 )
 """Default globs of files to skip in any language: vendored, generated and documentation files."""
 
+TOOLING_FOLDERS = ("asv_bench", "benchmark", "benchmarks", "script", "scripts", "tools")
+"""Folders at the top of a project that sweeps leave out by default."""
+
 
 class ProviderChoice(StrEnum):
     """Generator to use; `auto` means `openai` if there is a key, else `offline`."""

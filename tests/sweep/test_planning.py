@@ -23,6 +23,7 @@ from testsmith.settings import (
 from testsmith.storage.keys import outcome_of
 from testsmith.sweep.planning import COVERED, Memory
 from testsmith.sweep.run_sweep import plan
+from testsmith.sweep.sweep_workspace import TOOLING
 from testsmith.sweep_results import Coverage, SweepPlan
 
 CART = '''\
@@ -95,6 +96,58 @@ def test_plan__ranks_what_is_not_reached_and_leaves_out_what_is(project: GitRepo
     first = swept.ranked[0].facts
     assert (first.lines, first.lines_missed, first.branches, first.branches_missed) == (3, 1, 2, 1)
     assert (first.decisions, first.commits, first.dependents) == (1, 1, 1)
+
+
+def test_plan__counts_the_lines_of_private_functions_for_the_public_one_that_reaches_them(
+    project: GitRepository,
+) -> None:
+    project.commit(
+        {
+            "shop/cart.py": None,
+            "shop/api.py": "from shop._impl import _price\n\n\ndef price(x):\n    return _price(x)\n",
+            "shop/_impl.py": "def _price(x):\n    if x:\n        return 1\n    return 2\n",
+        }
+    )
+    lcov = "SF:shop/api.py\nDA:1,1\nDA:4,1\nDA:5,1\nend_of_record\n"
+    (project.folder.parent / "lcov.info").write_text(
+        f"{lcov}SF:shop/_impl.py\nDA:1,1\nDA:2,1\nDA:3,0\nDA:4,1\nend_of_record\n", encoding="utf-8"
+    )
+
+    swept = asyncio.run(plan(settings_for(project), idle_tools()))
+
+    assert names(swept) == ["price"]
+    assert (swept.ranked[0].facts.lines, swept.ranked[0].facts.lines_missed) == (4, 1)
+    assert swept.coverage == Coverage(lines=7, lines_reached=6, branches=None, branches_reached=None)
+
+
+TOOLS: dict[str, str | bytes | None] = {
+    "scripts/job.py": "def job(x):\n    return x\n",
+    "shop/tools/one.py": "def one(x):\n    return x\n",
+}
+
+
+def test_plan__leaves_out_scripts_tools_and_benchmarks(project: GitRepository) -> None:
+    project.commit(TOOLS)
+
+    swept = asyncio.run(plan(settings_for(project), idle_tools()))
+
+    assert sorted(names(swept)) == ["add", "one", "total"]
+    assert reasons(swept)["scripts"] == TOOLING
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        SelectionSettings(all_paths=("scripts",)),
+        SelectionSettings(all_paths=(".",), exclude=("shop/**",)),
+        SelectionSettings(all_paths=(".",), include=("scripts/**",)),
+    ],
+)
+def test_plan__takes_scripts_that_are_asked_for(project: GitRepository, chosen: SelectionSettings) -> None:
+    project.commit(TOOLS)
+    settings = replace(settings_for(project), selection=chosen, verification=VerificationSettings())
+
+    assert names(asyncio.run(plan(settings, idle_tools()))) == ["job"]
 
 
 def test_plan__is_the_same_each_time(project: GitRepository) -> None:

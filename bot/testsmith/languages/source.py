@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import NamedTuple, Protocol
 
-from testsmith.model import Change, Member, Request, ShownChange, Skipped
+from testsmith.model import Change, Member, Place, Request, ShownChange, Skipped
 
 
 class SourceTree(Protocol):
@@ -124,10 +124,13 @@ class MemberWeight:
     Attributes:
         decisions: Number of decision points.
         dependents: Definitions of the same package that use the member, or its class, directly.
+        private: Private definitions that the member reaches over fewer references than any other member; of
+            members that are equally near, the first has it.
     """
 
     decisions: int = 0
     dependents: int = 0
+    private: tuple[Place, ...] = ()
 
 
 class CannotParse(ValueError):

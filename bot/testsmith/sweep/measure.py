@@ -208,7 +208,7 @@ async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
         }
         order.tools.progress.phase("running your own tests with the new ones", 1)
         paths = tuple(order.counted.there)
-        suite = await measure_whole(beside, ground.search, paths, order.settings.verification)
+        suite = await measure_whole(beside, order.tools.languages, paths, order.settings.verification)
         kept_out = await _not_loaded_before(plan.edits, suite, order)
         failing = _failing_members(plan.edits, suite, order, kept_out)
         figures = None if failing else await _figures(order, beside, report, suite)

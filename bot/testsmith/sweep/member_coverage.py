@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from testsmith.execution.baseline import FileReach, WholeSuite
 from testsmith.languages.source import MemberWeight, Reachable
-from testsmith.model import Member
+from testsmith.model import Member, Place
 from testsmith.sweep_results import Coverage, Facts
 
 
@@ -64,15 +64,20 @@ def coverage_of(files: Iterable[CountedFile], *, has_branches: bool) -> Coverage
 
 
 def facts_of(
-    member: Member, file: CountedFile, weight: MemberWeight, commits: int, suite: WholeSuite
+    member: Member, files: Mapping[str, CountedFile], weight: MemberWeight, commits: int, suite: WholeSuite
 ) -> Facts:
-    """Return the counts of one member.
+    """Return the counts of one member and the private functions that count for it.
 
-    Its first statement is its `def`, which runs when the file is loaded, and does not count. If coverage is
-    unknown, nothing counts as reached; if only branch coverage is unknown, branches are not counted.
+    The first statement of a function is its `def`, which runs when the file is loaded, and does not count. If
+    coverage is unknown, nothing counts as reached; if only branch coverage is unknown, branches are not
+    counted.
     """
-    statements = _within(file.statements, member.line + 1, member.end_line)
-    ways = _within(file.ways, member.line, member.end_line)
+    own = Place(path=member.path, line=member.line, end_line=member.end_line)
+    places = [(files[place.path], place) for place in (own, *weight.private) if place.path in files]
+    statements = [
+        each for file, place in places for each in _within(file.statements, place.line + 1, place.end_line)
+    ]
+    ways = [each for file, place in places for each in _within(file.ways, place.line, place.end_line)]
     return Facts(
         lines=len(statements),
         lines_missed=sum(not done for _, done in statements),

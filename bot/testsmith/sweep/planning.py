@@ -192,11 +192,13 @@ class Counted:
         suite: The measurement.
         there: The reachable statements and branches, by path.
         files: The counts, by path.
+        weights: The weights of the members, by id.
     """
 
     suite: WholeSuite
     there: Mapping[str, Reachable]
     files: Mapping[str, CountedFile]
+    weights: Mapping[str, MemberWeight]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,11 +244,12 @@ async def counted_before(
     Raises:
         UsageFailure: The coverage file is not usable.
     """
-    paths = tuple(dict.fromkeys(member.path for member in ground.search.members))
+    weights = await in_thread(_weights, settings, tools.languages, ground)
+    paths = _paths(ground, weights)
     suite = await _measured(settings, tools, ground, paths)
     there = await in_thread(there_to_reach, ground, tools.languages, paths)
     files = await in_thread(count_files, there, suite)
-    return Counted(suite=suite, there=there, files=files)
+    return Counted(suite=suite, there=there, files=files, weights=weights)
 
 
 def counted_elsewhere(
@@ -257,7 +260,8 @@ def counted_elsewhere(
     Raises:
         UsageFailure: The given coverage file is not usable.
     """
-    paths = tuple(dict.fromkeys(member.path for member in ground.search.members))
+    weights = _weights(settings, tools.languages, ground)
+    paths = _paths(ground, weights)
     file = settings.verification.coverage
     suite = WholeSuite(
         is_known=coverage is not None, has_branches=coverage is not None and coverage.branches is not None
@@ -265,7 +269,14 @@ def counted_elsewhere(
     if file is not None:
         suite = _read(paths, file)
     there = there_to_reach(ground, tools.languages, paths)
-    return Counted(suite=suite, there=there, files=count_files(there, suite))
+    return Counted(suite=suite, there=there, files=count_files(there, suite), weights=weights)
+
+
+def _paths(ground: SweepWorkspace, weights: Mapping[str, MemberWeight]) -> tuple[str, ...]:
+    """Return the files of the members, and of the private functions that count for them."""
+    own = (member.path for member in ground.search.members)
+    private = (place.path for weight in weights.values() for place in weight.private)
+    return tuple(dict.fromkeys((*own, *private)))
 
 
 async def _measured(
@@ -277,7 +288,7 @@ async def _measured(
     if not ground.runners:
         return WholeSuite(notes=(f"own tests were not measured: {ground.obstacle}",))
     tools.progress.phase("running your own tests", 1)
-    return await measure_whole(ground.runners, ground.search, paths, settings.verification)
+    return await measure_whole(ground.runners, tools.languages, paths, settings.verification)
 
 
 def _read(paths: Sequence[str], file: Path) -> WholeSuite:
@@ -335,12 +346,11 @@ def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
     """Return every member with its terms, unranked."""
     search = order.ground.search
     ages = order.ground.repository.touches(search.head, CHURN_DAYS)
-    weights = _weights(order)
     found = []
     for member in search.members:
-        file = counted.files.get(member.path, CountedFile((), ()))
         its_ages = ages.get(member.path, [])
-        facts = facts_of(member, file, weights[member.id], len(its_ages), counted.suite)
+        weight = counted.weights[member.id]
+        facts = facts_of(member, counted.files, weight, len(its_ages), counted.suite)
         terms = terms_of(facts, its_ages)
         found.append(
             RankedMember(member=member, rank=0, terms=terms, facts=facts, seconds=expected_seconds(facts))
@@ -348,9 +358,11 @@ def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
     return found
 
 
-def _weights(order: PlanOrder) -> dict[str, MemberWeight]:
-    search, languages, project = order.ground.search, order.tools.languages, order.ground.repository.project
-    tree = VisibleTree(search.head_tree, Subjects(order.settings.selection, languages, project))
+def _weights(
+    settings: Settings, languages: Sequence[Language], ground: SweepWorkspace
+) -> dict[str, MemberWeight]:
+    search, project = ground.search, ground.repository.project
+    tree = VisibleTree(search.head_tree, Subjects(settings.selection, languages, project))
     found: dict[str, MemberWeight] = {}
     for language in languages:
         own = [member for member in search.members if member.language == language.name]

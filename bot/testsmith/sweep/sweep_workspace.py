@@ -12,18 +12,23 @@ from dataclasses import dataclass, field, replace
 
 from testsmith import pipeline
 from testsmith.changes.members import MemberSearch, find_members
+from testsmith.changes.selection import PathBase, is_at_or_below
 from testsmith.execution.baseline import WholeSuite
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.model import Member
-from testsmith.settings import Settings, VerificationSettings
+from testsmith.languages.language import Language, language_of
+from testsmith.model import Member, Skipped, SkipStage
+from testsmith.settings import TOOLING_FOLDERS, SelectionSettings, Settings, VerificationSettings
 from testsmith.tasks import in_thread
 
 EVERY_MEMBER = 1_000_000_000
 """No limit on the number of members found; the plan selects them later."""
+
+TOOLING = "a sweep leaves out scripts, tools and benchmarks: name the folder, or set include or exclude"
+"""Why a folder is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +71,33 @@ def found(
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
     tools.progress.phase("finding members", 1)
-    return SweepWorkspace(repository=opened, search=find_members(opened, selection, tools.languages))
+    search = find_members(opened, selection, tools.languages)
+    return SweepWorkspace(repository=opened, search=_without_tooling(search, settings.selection, opened))
+
+
+def _without_tooling(
+    search: MemberSearch, selection: SelectionSettings, repository: Repository
+) -> MemberSearch:
+    """Leave out folders of scripts, tools and benchmarks, unless a setting or a path given says otherwise."""
+    defaults = SelectionSettings()
+    if (selection.include, selection.exclude) != (defaults.include, defaults.exclude):
+        return search
+    place = PathBase(root=repository.root, project=repository.project)
+    named = [form for path in selection.all_paths for form in place.forms(path)]
+    folders = {form for name in TOOLING_FOLDERS for form in place.forms(name)}
+    left_out = [one for one in folders if not any(is_at_or_below(path, one) for path in named)]
+    by_member = {
+        member.id: folder
+        for member in search.members
+        for folder in left_out
+        if is_at_or_below(member.path, folder)
+    }
+    members = tuple(member for member in search.members if member.id not in by_member)
+    skipped = [
+        Skipped(path=folder, stage=SkipStage.CHANGES, reason=TOOLING)
+        for folder in sorted(set(by_member.values()))
+    ]
+    return replace(search, members=members, found=members, skipped=(*search.skipped, *skipped))
 
 
 @asynccontextmanager
@@ -100,7 +131,7 @@ async def opened(
 
 async def measure_whole(
     runners: Mapping[str, TestRunner],
-    search: MemberSearch,
+    languages: Sequence[Language],
     paths: Sequence[str],
     settings: VerificationSettings,
 ) -> WholeSuite:
@@ -108,14 +139,15 @@ async def measure_whole(
 
     Args:
         runners: What runs them, by language.
-        search: The members of the files.
+        languages: The languages.
         paths: The files, relative to the git root.
         settings: Time limit and other settings.
     """
     by_language: dict[str, list[str]] = {}
-    languages = {member.path: member.language for member in search.members}
     for path in paths:
-        by_language.setdefault(languages[path], []).append(path)
+        language = language_of(path, languages)
+        if language is not None:
+            by_language.setdefault(language.name, []).append(path)
     parts = [
         await runners[language].own_whole(files, settings)
         if language in runners

@@ -11,7 +11,8 @@ from testsmith.languages.python.source.references import Via
 MOST_CAUSES = 8
 """Maximum number of causes reported per affected definition, nearest first."""
 
-_CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
+CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
+"""Methods that run when an object is created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def _used_with(package: Package, public: PublicModules, node: Node) -> Iterator[
     if not package.is_class(node):
         return
     if public.is_public(node):
-        for constructor in _CONSTRUCTORS:
+        for constructor in CONSTRUCTORS:
             yield from package.members(node, constructor)
     else:
         for each in (node, *package.bases(node)):

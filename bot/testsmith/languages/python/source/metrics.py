@@ -1,10 +1,11 @@
-"""Metrics used to rank members: decision points and dependents."""
+"""Metrics used to rank members: decision points, dependents, and the private code behind each member."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 
-from testsmith.languages.python.source.affected import users_of
+from testsmith.languages.python.source.affected import CONSTRUCTORS, users_of
 from testsmith.languages.python.source.coverable import decisions
 from testsmith.languages.python.source.package import (
     Module,
@@ -12,10 +13,11 @@ from testsmith.languages.python.source.package import (
     Package,
     PublicModules,
     SourceRoots,
+    is_dunder,
     top_level,
 )
 from testsmith.languages.source import MemberWeight, SourceTree
-from testsmith.model import Member
+from testsmith.model import Member, MemberKind, Place
 
 
 def weights(tree: SourceTree, members: Sequence[Member], project: str) -> Mapping[str, MemberWeight]:
@@ -47,14 +49,63 @@ def _in_package(
     tree: SourceTree, files: Sequence[Module], members: Sequence[tuple[Member, Module | None]]
 ) -> dict[str, MemberWeight]:
     package = Package.read(tree, files)
-    users = users_of(package, PublicModules(package))
+    public = PublicModules(package)
+    users = users_of(package, public)
+    nodes = {member.id: Node(module.name, member.name) for member, module in members if module is not None}
+    private = _private_parts(package, public, users, list(nodes.values()))
     return {
         member.id: MemberWeight(
             decisions=decisions(member.source),
             dependents=0 if module is None else _dependents(users, module.name, member.name),
+            private=() if module is None else tuple(private.get(nodes[member.id], ())),
         )
         for member, module in members
     }
+
+
+def _private_parts(
+    package: Package, public: PublicModules, users: Mapping[Node, Sequence[Node]], members: Sequence[Node]
+) -> dict[Node, list[Place]]:
+    """Return the private functions by the member that is nearest to them (breadth first, in order)."""
+    used: dict[Node, list[Node]] = {}
+    for node, its_users in users.items():
+        for user in its_users:
+            used.setdefault(user, []).append(node)
+    owners = {part: node for node in members for part in (node, *package.parts(node))}
+    found: dict[Node, list[Place]] = {}
+    waiting = deque(owners)
+    while waiting:
+        node = waiting.popleft()
+        for each in (*used.get(node, ()), *_constructors(package, node)):
+            if each not in owners and not _is_public_code(package, public, each):
+                owners[each] = owners[node]
+                found.setdefault(owners[node], []).extend(_places(package, each))
+                waiting.append(each)
+    return found
+
+
+def _is_public_code(package: Package, public: PublicModules, node: Node) -> bool:
+    """Return whether a node is a public function or class, except dunder methods such as constructors."""
+    defined = package.defined(node)
+    has_code = defined is not None and defined.kind is not None
+    return has_code and not is_dunder(node.name) and public.is_public(node)
+
+
+def _constructors(package: Package, node: Node) -> Sequence[Node]:
+    """Return the constructors of the class of a method."""
+    around = Node(node.module, node.name.rpartition(".")[0])
+    if not package.is_class(around):
+        return ()
+    return [each for name in CONSTRUCTORS for each in package.members(around, name)]
+
+
+def _places(package: Package, node: Node) -> list[Place]:
+    """Return the places of a function; none of a class or constant, whose lines run on import."""
+    defined = package.defined(node)
+    if defined is None or defined.kind in {None, MemberKind.CLASS}:
+        return []
+    path = package.modules[node.module].module.path
+    return [Place(path=path, line=one.first, end_line=one.last, name=node.name) for one in defined.spans]
 
 
 def _dependents(users: Mapping[Node, Sequence[Node]], module: str, name: str) -> int:

@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from testsmith.languages.python.source.definitions import Definition, definitions, statements
-from testsmith.languages.python.source.parsing import SourceFile, read_source
+from testsmith.languages.python.source.parsing import LineSpan, SourceFile, read_source
 from testsmith.languages.python.source.references import (
     Imports,
     ImportTarget,
@@ -127,11 +127,13 @@ class Defined:
         kind: Kind of member, or None for a module constant.
         references: What it refers to.
         bases: For a class, the references to its bases, in order.
+        spans: Lines of its parts.
     """
 
     kind: MemberKind | None
     references: frozenset[Reference]
     bases: tuple[Reference, ...]
+    spans: tuple[LineSpan, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,6 +180,7 @@ def _defined(definition: Definition, module: Module) -> Defined:
         kind=definition.kind,
         references=references(definition, module.package),
         bases=bases(definition) if definition.kind is MemberKind.CLASS else (),
+        spans=definition.spans,
     )
 
 
