@@ -22,7 +22,7 @@ class GitRepository:
     def create(cls, folder: Path) -> GitRepository:
         folder.mkdir(parents=True, exist_ok=True)
         repository = cls(folder)
-        repository.git("init", "-q")
+        repository.git("init", "-q", "--template=")
         return repository
 
     def git(self, *arguments: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,7 +101,7 @@ class GitStore:
         """Make a bare repository, with all branches and tags of another one."""
         store = cls(folder)
         folder.mkdir(parents=True)
-        store.run("init", "-q", "--bare", "--initial-branch=main")
+        store.run("init", "-q", "--bare", "--template=", "--initial-branch=main")
         if source is not None:
             store.run("fetch", "-q", str(source), "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
         with (folder / "config").open("a") as config:
@@ -133,6 +134,9 @@ class GitStore:
 
     def resolve(self, revision: str) -> str | None:
         """Return the commit that a revision names, None where there is none."""
+        if revision.startswith(("refs/heads/", "refs/pull/")):
+            with suppress(OSError):  # it is not there, or packed
+                return (self.folder / revision).read_text().strip()
         try:
             return self.text("rev-parse", "--verify", "-q", f"{revision}^{{commit}}").strip()
         except GitFailed:
