@@ -16,13 +16,13 @@ from fakes.shop import FEWER_RUNS, Shop
 
 
 @pytest.fixture
-def hosted(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """The example project on the fake GitHub, with settings of its own; the parameter has others."""
+def hosted(tmp_path: Path) -> Iterator[Shop]:
+    """The example project on the fake GitHub, proven in fewer runs."""
     from make_repository import SHOP, make_repository
 
     shutil.copytree(SHOP, tmp_path / "states")
     for state in ("base", "head"):
-        (tmp_path / "states" / state / "testsmith.toml").write_text(getattr(request, "param", FEWER_RUNS))
+        (tmp_path / "states" / state / "testsmith.toml").write_text(FEWER_RUNS)
     make_repository(tmp_path / "source", tmp_path / "states")
     with (
         everybodys_folder() as folder,

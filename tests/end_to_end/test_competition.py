@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,12 @@ def green(ran: Ran) -> dict[str, Mapping[str, Any]]:
 
 
 def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(change: Parcels) -> None:
+    members = ("fee", "express", "pairs")
     with Endpoint(answer=model()) as endpoint:
-        ran = change.suggest(endpoint)
-        warm = change.suggest(endpoint)
-        blind = change.suggest(endpoint, "--observation-token-budget", "0", "--cache-dir", "elsewhere")
-        unproven = change.suggest(endpoint, "--no-verify", "--cache-dir", "another")
+        suggest = partial(change.suggest, endpoint, members=members)
+        ran, warm = suggest(), suggest()
+        blind = suggest("--observation-token-budget", "0", "--cache-dir", "elsewhere")
+        unproven = suggest("--no-verify", "--cache-dir", "another")
         told, *others = endpoint.requests
 
     assert "Observed by running it" in block(told, "fee")
@@ -85,11 +87,11 @@ def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(ch
     assert [("Observed" in prompt(call)) for call in others] == [False, False]
     systems = {str(call.body["messages"][0]["content"]) for call in (told, *others)}
     assert len(systems) == 1
-    assert warm.report["stats"]["cache_hits"] == len(MEMBERS)
+    assert warm.report["stats"]["cache_hits"] == len(members)
     assert warm.report["suggestions"] == ran.report["suggestions"]
     right, guessed = (one.report["stats"]["funnel"]["stable"] for one in (ran, blind))
     assert right > guessed
-    assert len(unproven.report["suggestions"]) == len(MEMBERS)
+    assert len(unproven.report["suggestions"]) == len(members)
 
 
 def test_model_for_hard__asks_only_for_what_the_engine_does_not_show(change: Parcels) -> None:
