@@ -282,6 +282,30 @@ class ExistingTest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestPlace:
+    """Where the project has its tests of a member, or would add the first.
+
+    Attributes:
+        path: The test file, relative to the git root.
+        suite: Name of the class in it that tests go to; empty for none.
+        after: Id of the test after which they go, as in `ExistingTest.id`; empty for the end.
+        new_suite: Name of a class of their own, which is like `suite` and goes after it; empty for none.
+        spelling: How the file names the member, or the class that contains it, such as `mi.chunked`; empty if
+            it imports neither it nor its module.
+        is_of_unittest: Whether the class is a `TestCase`.
+    """
+
+    __test__ = False
+
+    path: str
+    suite: str = ""
+    after: str = ""
+    new_suite: str = ""
+    spelling: str = ""
+    is_of_unittest: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repair:
     """Errors of a candidate for its generator to fix.
 
@@ -312,6 +336,7 @@ class Request:
             and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
+        place: Where in the file at `test_path` they go; None if it has no tests that are near the member.
         existing: The project's tests of the member, nearest first; those that call it before others.
         entry_points: Calls by which the project's tests reach the member through another public function, if
             no test calls it.
@@ -329,6 +354,7 @@ class Request:
     normalised_source: str = ""
     context: Context = field(default_factory=Context)
     test_text: str = ""
+    place: TestPlace | None = None
     existing: tuple[ExistingTest, ...] = ()
     entry_points: tuple[str, ...] = ()
     intent: str = ""
@@ -460,6 +486,7 @@ class Suggestion:
     summary: str = ""
     observed: tuple[str, ...] = ()
     framework: str = "pytest"
+    place: TestPlace | None = None
     patch: str | None = None
 
     @property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Member
+from testsmith.model import Member, TestPlace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +98,20 @@ class TestFiles(ABC):
     def keep_tests(self, code: str, names: Collection[str]) -> str:
         """Return the module with only the named test functions, without imports that became unused."""
 
-    def place(self, existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
+    def place(
+        self,
+        existing: str | None,
+        code: str,
+        instead_of: Collection[str] = (),
+        at: TestPlace | None = None,  # noqa: ARG002 - a default
+    ) -> str:
         """Return a test file's text with the tests of a test module added; by default, to a new file only.
 
         The text in `existing` is kept verbatim. Imports are merged, and added names that would collide are
         renamed. Tests that the file already contains under any name are not added again. Tests named in
-        `instead_of` are removed, and the new tests take the position of the first of them. If `existing` is
-        None, a new file is created.
+        `instead_of` are removed, and the new tests take the position of the first of them. Otherwise they go
+        to the place `at` in the file, written as the tests there are. If `existing` is None, a new file is
+        created.
 
         Raises:
             CannotPlace: The module would affect the existing tests.

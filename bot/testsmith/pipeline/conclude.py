@@ -145,6 +145,7 @@ def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...]) -> 
         member=candidate.member,
         number=0,
         test_path=request.test_path,
+        place=request.place,
         code=candidate.code,
         framework=request.framework if is_in_form else language.tests.framework,
         tests=tests,

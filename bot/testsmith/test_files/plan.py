@@ -248,7 +248,7 @@ def _placed(text: str | None, suggestion: Suggestion, language: Language, place:
         if followed(one.mark, marking.members, place.paths) == suggestion.member
         and is_outdated(one, path, source, marking.failing)
     ]
-    return language.tests.place(text, code, outdated)
+    return language.tests.place(text, code, outdated, suggestion.place)
 
 
 def with_removals(

@@ -181,3 +181,43 @@ def test_source_digest__of_what_is_nested_too_deep_is_that_of_the_text() -> None
 
     assert source_digest(deep) == source_digest(deep)
     assert source_digest(deep) != source_digest(f"{deep}\n")
+
+
+IN_CLASSES = dedent("""\
+    from shop import f, g
+
+
+    class TestF:
+        # testsmith 1.0 01234567 00000000 shop.py::f
+        def test_one(self):
+            text = '''
+    left'''
+            assert f(text)
+
+        def test_two(self):
+            assert f(2)
+
+
+    class TestG:
+        # testsmith 1.0 01234567 00000000 shop.py::g
+        def test_one(self):
+            assert g(1)
+""")
+
+
+def test_marked_tests__tests_in_classes_are_named_with_their_class() -> None:
+    text = sealed(IN_CLASSES)
+    found = marked_tests(text)
+    assert [(one.name, one.mark.member, one.is_edited) for one in found] == [
+        ("TestF::test_one", "shop.py::f", False),
+        ("TestG::test_one", "shop.py::g", False),
+    ]
+    edited = marked_tests(text.replace("assert f(text)", "assert not f(text)"))
+    assert [one.is_edited for one in edited] == [True, False]
+
+
+def test_beside_marked__leaves_the_other_tests_of_a_class() -> None:
+    left = beside_marked(sealed(IN_CLASSES))
+    assert "test_two" in left
+    assert "test_one" not in left
+    assert "TestG" not in left

@@ -81,3 +81,32 @@ def test_place__new_tests_stand_where_the_old_ones_stood(name: str) -> None:
 
 def test_place__in_the_place_of_all_there_is() -> None:
     assert PYTHON.tests.place(NEW.replace("3", "2"), NEW, ["test_add"]) == NEW
+
+
+def test_without_tests__methods_go_and_a_class_of_these_alone() -> None:
+    text = dedent("""\
+        from shop import f, g
+
+
+        class TestF:
+            # testsmith 1.0 01234567 00000000 shop.py::f
+            def test_one(self):
+                assert f(1)
+
+            def test_two(self):
+                assert f(2)
+
+
+        class TestG:
+            # testsmith 1.0 01234567 00000000 shop.py::g
+            def test_one(self):
+                assert g(1)
+    """)
+    assert PYTHON.tests.remove(text, ["TestF::test_one", "TestG::test_one"]) == dedent("""\
+        from shop import f
+
+
+        class TestF:
+            def test_two(self):
+                assert f(2)
+    """)

@@ -29,11 +29,11 @@ from testsmith.languages.python.source.references import (
 )
 from testsmith.languages.python.test_files.existing.entry_points import entry_points
 from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
-from testsmith.languages.python.test_files.existing.member_tests import existing_tests
-from testsmith.languages.python.test_files.style import framework_of, sample
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests
+from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Context, Member, MemberKind, Request
+from testsmith.model import Context, Member, MemberKind, Request, TestPlace
 
 _MOST_CHARACTERS = 300
 _MOST_LINES = 40
@@ -142,20 +142,24 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     conventions = Conventions(tree)
     names = ProjectNames(tree, project)
     used = _Signatures(names)
-    existing = existing_tests(tree, members, names)
+    tests = MemberTests(tree, members, names)
+    existing = {member.id: tests.of(member) for member in members}
     uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
     homes = {one.id: test_paths.of(one.path) for one in uncalled}
     entries = entry_points(tree, uncalled, names, homes)
-    framework = framework_of(tree, project)
+    usual_framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
     for member in members:
         its_tests = existing[member.id]
         entry = entries.get(member.id)
-        calling = (test.path for test in its_tests if test.calls)
-        test_path = next(calling, None) or test_paths.of(member.path)
-        if entry is not None and not its_tests and not texts(test_path):
-            test_path = entry.tests[0].path
+        named = test_paths.of(member.path)
+        place = tests.place_of(member, named)
+        if place is None and entry is not None and not texts(named):
+            nearest = entry.tests[0]
+            place = TestPlace(path=nearest.path, suite=nearest.suite, after=nearest.id)
+        test_path = named if place is None else place.path
+        framework = UNITTEST if place is not None and place.is_of_unittest else usual_framework
         shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path)
         shown = shown or nearest_tests(its_tests, test_path)
         test_lines = lines_to_show(texts(test_path), shown)
@@ -169,6 +173,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             conventions=conventions.of(member.path, test_path),
             normalised_source=normalised_source(member.source),
             test_text=texts(test_path) if test_lines else "",
+            place=place,
             existing=its_tests,
             entry_points=() if entry is None else entry.calls,
             context=Context(

@@ -382,7 +382,7 @@ def without_tests(text: str, names: Collection[str], needed: Collection[str] = (
 
     Args:
         text: Text of the file.
-        names: Top-level names to remove.
+        names: Names to remove, of the top level or as `Class::name`.
         needed: Names whose imports are kept in any case.
 
     Raises:
@@ -390,19 +390,44 @@ def without_tests(text: str, names: Collection[str], needed: Collection[str] = (
     """
     with refusing_depth():
         module = parse_concrete(text)
-        removed = [each for each in module.body if _is_named(each, names)]
-        if not removed:
+        found = [(each, *_without_methods(each, names)) for each in module.body]
+        emptied = [
+            each.name.value for each, left, _ in found if left is None and isinstance(each, cst.ClassDef)
+        ]
+        names = frozenset((*names, *emptied))
+        module = module.with_changes(body=[each if left is None else left for each, left, _ in found])
+        removed: list[_Statement] = [each for each in module.body if _is_named(each, names)]
+        gone = [*removed, *(method for _, _, methods in found for method in methods)]
+        if not gone:
             return Remainder(text=text, after=len(module.body))
         kept = [each for each in module.body if not _is_named(each, names)]
         used = _used(each for each in kept if not _is_import(each))
-        orphaned = _used(removed) - used - frozenset(needed)
-        before = module.body[: module.body.index(removed[0])]
+        orphaned = _used(gone) - used - frozenset(needed)
+        before = module.body[: module.body.index(removed[0])] if removed else module.body
         body, footer = _remaining(module, names, orphaned)
         left = module.with_changes(body=body, footer=footer).code
         return Remainder(
             text=left if text[:1] in "\r\n" else left.lstrip("\r\n"),
             after=sum(_without_names(each, orphaned) is not None for each in before),
         )
+
+
+def _without_methods(
+    statement: _Statement, names: Collection[str]
+) -> tuple[_Statement | None, list[cst.FunctionDef]]:
+    """Return a class without its named methods, or None if it has no others; and these methods."""
+    if not isinstance(statement, cst.ClassDef):
+        return statement, []
+    suite, body = statement.name.value, statement.body.body
+    methods = [each for each in body if isinstance(each, cst.FunctionDef)]
+    removed = [each for each in methods if f"{suite}::{each.name.value}" in names]
+    kept = [each for each in body if each not in removed]
+    if not removed or not kept:
+        return statement if kept else None, removed
+    if isinstance(kept[0], cst.FunctionDef) and kept[0] is not body[0]:
+        comments = [line for line in kept[0].leading_lines if line.comment is not None]
+        kept[0] = kept[0].with_changes(leading_lines=comments)
+    return statement.with_changes(body=statement.body.with_changes(body=kept)), removed
 
 
 def _remaining(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import libcst as cst
 
@@ -20,6 +20,7 @@ from testsmith.languages.python.test_files.cutting import (
     without_unused,
 )
 from testsmith.languages.python.test_files.equivalence import Bindings, BoundName, Condition
+from testsmith.languages.python.test_files.existing.placing import Suite, as_class, methods_for
 
 _BLANKS_BETWEEN_DEFINITIONS = 2
 
@@ -30,14 +31,16 @@ class Parts:
 
     Attributes:
         imports: Import lines; may be empty.
-        definitions: Everything else; never empty.
+        definitions: Everything else, but for methods; may be empty.
+        methods: Methods of an existing class, indented as they are there; may be empty.
     """
 
     imports: str
     definitions: str
+    methods: str = ""
 
 
-def inserted(text: str, parts: Parts, after: int | None = None) -> str:
+def inserted(text: str, parts: Parts, after: int | None = None, methods_after: int = 0) -> str:
     """Return a file's text with the parts inserted, using the file's own line ends and indentation.
 
     No existing line changes, except that a missing final newline is added.
@@ -46,6 +49,7 @@ def inserted(text: str, parts: Parts, after: int | None = None) -> str:
         text: Text of the file.
         parts: Parts to insert.
         after: Number of statements before the definitions, or None for the end of the file.
+        methods_after: Number of lines before the methods.
 
     Raises:
         CannotParse: `text` is not valid Python.
@@ -58,9 +62,15 @@ def inserted(text: str, parts: Parts, after: int | None = None) -> str:
     first, last = _place_of_imports(body, lines), _place_of_definitions(body, lines)
     if after and after < len(body):
         last = min(last, max(first, _end_of_line(body, body[after - 1].end_lineno or 0)))
-    added = [_import_lines(parts.imports, body, lines, first), _definition_lines(parts, lines, last)]
-    imports, definitions = ([line.replace("\n", newline) for line in part] for part in added)
-    return "".join([*lines[:first], *imports, *lines[first:last], *definitions, *lines[last:]])
+    methods = ["\n", *lines_of(parts.methods)] if parts.methods else []
+    added = [
+        (methods_after, methods),
+        (last, _definition_lines(parts, lines, last) if parts.definitions else []),
+        (first, _import_lines(parts.imports, body, lines, first)),
+    ]
+    for place, new in sorted(added, key=lambda each: each[0], reverse=True):
+        lines[place:place] = [line.replace("\n", newline) for line in new]
+    return "".join(lines)
 
 
 def indentation(text: str) -> str:
@@ -153,7 +163,9 @@ def _definition_lines(parts: Parts, lines: Sequence[str], place: int) -> list[st
 _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
-def parts_of(module: cst.Module, *, without: frozenset[str], beside: Bindings, indent: str) -> Parts:
+def parts_of(
+    module: cst.Module, *, without: frozenset[str], beside: Bindings, indent: str, suite: Suite | None = None
+) -> Parts:
     """Return the import lines and definitions of a module that should be inserted into a file.
 
     The module's docstring, a final `if __name__ == "__main__"` and anything unnecessary are left out.
@@ -163,15 +175,27 @@ def parts_of(module: cst.Module, *, without: frozenset[str], beside: Bindings, i
         without: Names of definitions that the file already contains.
         beside: Bindings of the file.
         indent: Indentation that the file uses.
+        suite: Class of the file that gets the tests as methods, if they can be methods of it.
     """
     if _postpones_annotations(module) and "annotations" not in beside:
         quoting = _QuotedAnnotations(_conditional_names(module))
         module = cst.ensure_type(module.visit(quoting), cst.Module)
     wanted = [each for each in module.body if not (_is_left_out(each) or _binds_only(each, without))]
+    methods: list[cst.FunctionDef] = []
+    if suite is not None:
+        wanted, methods = methods_for(wanted, suite)
+        wanted += [as_class(methods)] if methods else []
     body = without_unused(module.with_changes(body=wanted)).body
     imports = [new for each in body if _is_import(each) and (new := _missing(each, beside)) is not None]
     definitions = [each for each in body if not _is_import(each)]
-    return Parts(imports=_text(module, imports, indent), definitions=_text(module, definitions, indent))
+    parts = Parts(imports=_text(module, imports, indent), definitions=_text(module, definitions, indent))
+    if suite is None or not methods:
+        return parts
+    return replace(
+        parts,
+        definitions=_text(module, definitions[:-1], indent),
+        methods=_text(module, definitions[-1:], indent).partition("\n")[2],
+    )
 
 
 def _text(module: cst.Module, body: Sequence[_Statement], indent: str) -> str:

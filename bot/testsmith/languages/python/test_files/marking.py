@@ -12,11 +12,11 @@ import hashlib
 import io
 import re
 import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from testsmith.languages.python.source.comparison import meaning_of_source, normalised_source
 from testsmith.languages.python.source.definitions import Function
-from testsmith.languages.python.source.parsing import lines_of, parse, parse_untrusted, span_of
+from testsmith.languages.python.source.parsing import lines_of, parse, parse_untrusted, span_of, text_of
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import MarkedTest, TestMark
@@ -64,7 +64,8 @@ def marked(code: str, mark: TestMark) -> str:
         CannotParse: `code` is not valid Python.
     """
     lines = [line for line in lines_of(code) if not _MARK.fullmatch(line)]
-    for statement in reversed(_tests("".join(lines))):
+    top = [each for name, each in _tests("".join(lines)) if "::" not in name]
+    for statement in reversed(top):
         line = f"# testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n"
         lines.insert(span_of(statement).first - 1, line)
     return "".join(lines)
@@ -77,7 +78,7 @@ def sealed(text: str) -> str:
         CannotParse: `text` is not valid Python.
     """
     lines = lines_of(text)
-    for line, statement in _marked(text, lines):
+    for line, _, statement in _marked(text, lines):
         match = _MARK.fullmatch(lines[line])
         if match is not None and match["test"] == _UNSEALED:
             start, end = match.span("test")
@@ -95,12 +96,12 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
         return ()
     lines = lines_of(text)
     found: list[MarkedTest] = []
-    for line, statement in _marked(text, lines):
+    for line, name, statement in _marked(text, lines):
         match = _MARK.fullmatch(lines[line])
         if match is not None:
             mark = TestMark(version=match["version"], source=match["source"], member=match["member"])
             is_edited = match["test"] != _test_digest(lines, statement)
-            found.append(MarkedTest(name=statement.name, mark=mark, is_edited=is_edited))
+            found.append(MarkedTest(name=name, mark=mark, is_edited=is_edited))
     return tuple(found)
 
 
@@ -114,8 +115,22 @@ def beside_marked(text: str) -> str:
         body = parse_untrusted(text).body
     except CannotParse:
         return text
-    left = [each for each in body if not (_says_nothing(each) or getattr(each, "name", None) in ours)]
-    return ast.unparse(ast.Module(body=left, type_ignores=[]))
+    return ast.unparse(ast.Module(body=_others(body, ours), type_ignores=[]))
+
+
+def _others(body: Sequence[ast.stmt], names: Collection[str], prefix: str = "") -> list[ast.stmt]:
+    """Return the statements that say something, without the named tests and classes that only had these."""
+    left: list[ast.stmt] = []
+    for each in body:
+        name = prefix + getattr(each, "name", "")
+        if _says_nothing(each) or name in names:
+            continue
+        if isinstance(each, ast.ClassDef) and any(one.startswith(f"{name}::") for one in names):
+            each.body = _others(each.body, names, f"{name}::")
+            if not each.body:
+                continue
+        left.append(each)
+    return left
 
 
 def _says_nothing(statement: ast.stmt) -> bool:
@@ -124,29 +139,35 @@ def _says_nothing(statement: ast.stmt) -> bool:
     return is_text or isinstance(statement, ast.Import | ast.ImportFrom)
 
 
-def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, _Definition]]:
-    """Yield the line index of each mark (0-based) and the test below it."""
+def _marked(text: str, lines: Sequence[str]) -> Iterator[tuple[int, str, _Definition]]:
+    """Yield the line index of each mark (0-based), and the name and definition of the test below it."""
     if not any(map(_MARK.fullmatch, lines)):
         return
-    for statement in _tests(text):
+    for name, statement in _tests(text):
         line = span_of(statement).first - 2
         while line >= 0 and lines[line].lstrip().startswith("#"):
             if _MARK.fullmatch(lines[line]):
-                yield line, statement
+                yield line, name, statement
                 break
             line -= 1
 
 
-def _tests(text: str) -> list[_Definition]:
-    """Return the top-level tests of a module: functions, and classes that contain some."""
-    names = {name.partition("::")[0] for name in test_functions(text)}
-    body = parse_untrusted(text).body
-    return [each for each in body if isinstance(each, _Definition) and each.name in names]
+def _tests(text: str) -> list[tuple[str, _Definition]]:
+    """Return the functions and classes with tests, and the tests in classes as `Class::name`, in order."""
+    names = set(test_functions(text))
+    found: list[tuple[str, _Definition]] = []
+    for each in parse_untrusted(text).body:
+        if isinstance(each, Function) and each.name in names:
+            found.append((each.name, each))
+        elif isinstance(each, ast.ClassDef) and any(name.startswith(f"{each.name}::") for name in names):
+            found.append((each.name, each))
+            inner = [(f"{each.name}::{one.name}", one) for one in each.body if isinstance(one, Function)]
+            found += [(name, one) for name, one in inner if name in names]
+    return found
 
 
 def _test_digest(lines: Sequence[str], statement: _Definition) -> str:
-    span = span_of(statement)
-    source = "".join(lines[span.first - 1 : span.last]).replace("\r\n", "\n")
+    source = text_of([line.rstrip("\r\n") for line in lines], statement)
     return _digest("\n".join((normalised_source(source), *_comments(source))))
 
 

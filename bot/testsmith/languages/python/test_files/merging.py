@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
+from typing import TYPE_CHECKING
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_concrete, parse_untrusted, refusing_depth
@@ -32,18 +33,25 @@ from testsmith.languages.python.test_files.insertion import Parts, indentation, 
 from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace
+from testsmith.model import TestPlace
+
+if TYPE_CHECKING:
+    from testsmith.languages.python.test_files.existing.placing import Suite
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
 """PEP 263 declaration of another encoding, in one of the first two lines."""
 
 
-def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> str:
+def place(
+    existing: str | None, code: str, instead_of: Collection[str] = (), at: TestPlace | None = None
+) -> str:
     """Return a test file's text with the tests of a test module added.
 
     Args:
         existing: Text of the file, including line ends and byte order mark, or None for a new file.
         code: The test module.
         instead_of: Names of tests to remove; the new tests take the position of the first of them.
+        at: Where in the file the tests go, if none are removed; None for the end.
 
     Raises:
         CannotParse: `existing` or `code` is not valid Python.
@@ -55,7 +63,29 @@ def place(existing: str | None, code: str, instead_of: Collection[str] = ()) -> 
     if not text.strip():
         return code if code.endswith("\n") else f"{code}\n"
     with refusing_depth():
-        return mark + _placed(_Side(text), addition, after)
+        if at is None:
+            return mark + _placed(_Side(text), addition, after)
+        return mark + _placed_at(_Side(text), addition.text, after, at)
+
+
+def _placed_at(file: _Side, code: str, after: int | None, at: TestPlace) -> str:
+    from testsmith.languages.python.test_files.existing.placing import (
+        Suite,
+        in_new_suite,
+        position_after,
+        respelled,
+    )
+
+    code = respelled(code, at, file.text)
+    suite = Suite.at(file.text, at.new_suite or at.suite)
+    like = Suite.at(file.text, at.suite) if at.new_suite and suite is None else None
+    if like is not None:
+        code = in_new_suite(code, at.new_suite, like)
+    if suite is not None:
+        after = suite.index
+    elif after is None:
+        after = position_after(file.text, at)
+    return _placed(file, _Side(code), after, suite, at.after)
 
 
 def _remainder(text: str, instead_of: Collection[str], addition: _Side) -> tuple[str, int | None]:
@@ -68,7 +98,9 @@ def _remainder(text: str, instead_of: Collection[str], addition: _Side) -> tuple
     return left.text, left.after
 
 
-def _placed(file: _Side, addition: _Side, after: int | None) -> str:
+def _placed(
+    file: _Side, addition: _Side, after: int | None, suite: Suite | None = None, test: str = ""
+) -> str:
     there = _already_there(file, addition)
     if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
         return file.text
@@ -76,7 +108,8 @@ def _placed(file: _Side, addition: _Side, after: int | None) -> str:
         raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
-    return inserted(file.text, _parts_to_add(file, addition, there), after)
+    parts = _parts_to_add(file, addition, there, suite)
+    return inserted(file.text, parts, after, 0 if suite is None else suite.line_after(test))
 
 
 @dataclass(frozen=True)
@@ -213,7 +246,7 @@ def _decorator_arguments(statement: ast.stmt, keyword: str) -> Iterator[object]:
             yield from (value.value if isinstance(value, ast.Constant) else None for value in values)
 
 
-def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str]) -> Parts:
+def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str], suite: Suite | None) -> Parts:
     from testsmith.languages.python.test_files.insertion import parts_of
     from testsmith.languages.python.test_files.renaming import rename
 
@@ -221,7 +254,11 @@ def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str]) -> Par
     changes = {old: new for old, new in new_names.items() if old != new}
     module = rename(parse_concrete(addition.text), changes, addition.fixtures)
     return parts_of(
-        module, without=frozenset(there.values()), beside=file.bindings, indent=indentation(file.text)
+        module,
+        without=frozenset(there.values()),
+        beside=file.bindings,
+        indent=indentation(file.text),
+        suite=suite,
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members
 from testsmith.languages.python.source.project_names import ProjectNames
-from testsmith.languages.python.test_files.existing.member_tests import existing_tests
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests
 from testsmith.model import ExistingTest
 
 CART = """
@@ -43,7 +43,7 @@ def found_tests(name: str, **files: str) -> tuple[ExistingTest, ...]:
     members = all_members(tree, ["src/shop/cart.py"], "").members
     by_name = {each.name: each for each in members}
     member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
-    return existing_tests(tree, [member], ProjectNames(tree, ""))[member.id]
+    return MemberTests(tree, [member], ProjectNames(tree, "")).of(member)
 
 
 def calls(name: str, test: str) -> list[str]:

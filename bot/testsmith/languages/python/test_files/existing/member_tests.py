@@ -12,8 +12,8 @@ import ast
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath, PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -28,7 +28,7 @@ from testsmith.languages.python.test_files.existing.test_file_uses import (
 )
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import ExistingTest, Member, MemberKind
+from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
 
 _MOST_FILE_BYTES = 1_000_000
 _MOST_BYTES = 4_000_000
@@ -48,16 +48,118 @@ _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _FILLERS = frozenset({"test", "tests", "case", "cases"})
 
 
-def existing_tests(
-    tree: SourceTree, members: Sequence[Member], names: ProjectNames
-) -> Mapping[str, tuple[ExistingTest, ...]]:
-    """Return the project's tests of each member by id, nearest first.
+class MemberTests:
+    """The tests of a project by what they use, from one reading of its test files.
 
-    First come the tests that call the member, of the file and class that do so most; then up to twelve that
-    are named after it, or test its class or module.
+    Args:
+        tree: Files of the project.
+        members: Members whose tests will be asked for.
+        names: Resolves names in the project's files.
     """
-    index = _Index(_files_read(tree, members, names))
-    return {member.id: tuple(index.tests_of(member)) for member in members}
+
+    def __init__(self, tree: SourceTree, members: Sequence[Member], names: ProjectNames) -> None:
+        self._names = names
+        self._by_key: dict[DefinitionKey, list[_Found]] = defaultdict(list)
+        self._by_path: dict[str, dict[_Found, None]] = defaultdict(dict)
+        self._all: list[_Found] = []
+        for file, uses in _files_read(tree, members, names):
+            for function, its_uses in uses.tests():
+                nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
+                for use in its_uses:
+                    nodes[use.key].append(use.node)
+                found = _Found(file, function, nodes)
+                self._all.append(found)
+                for key in nodes:
+                    self._by_key[key].append(found)
+                    self._by_path[key.path][found] = None
+
+    def of(self, member: Member) -> tuple[ExistingTest, ...]:
+        """Return the project's tests of a member, nearest first.
+
+        First come the tests that call the member, of the file and class that do so most; then up to twelve
+        that are named after it, or test its class or module.
+        """
+        direct = self._direct(member)
+        near = [found for found in self._near(member) if found not in direct]
+        return (
+            *(found.existing(_keys(member)) for found in _ranked(direct, member)),
+            *(found.existing(()) for found in _ranked(near, member)[:_MOST_NEAR]),
+        )
+
+    def place_of(self, member: Member, named: str) -> TestPlace | None:
+        """Return where the project has its tests of a member, or would add the first; None if unknown.
+
+        Args:
+            member: The member.
+            named: The test file that is named after the member's module; it may not exist.
+        """
+        direct = self._direct(member)
+        if direct and any(_is_named_after(found, member) for found in direct):
+            return self._place(_group(direct, member), member)
+        near = self._near(member)
+        for pool in (direct, near):
+            in_named = [found for found in pool if found.file.path == named]
+            if in_named:
+                return self._place(self._nearest(in_named, member, is_direct=pool is direct), member)
+        if direct or near:
+            return self._place(self._nearest(direct or near, member, is_direct=bool(direct)), member)
+        return None
+
+    def _nearest(self, tests: Sequence[_Found], member: Member, *, is_direct: bool) -> Sequence[_Found]:
+        """Return the tests of a file that are nearest to a member: by name, or by what they test."""
+        if is_direct:
+            return _group(tests, member)
+        file = _group(tests, member)[0].file
+        in_file = [found for found in tests if found.file is file]
+        alike = [found for found in in_file if _is_alike(found, member)]
+        if alike:
+            return _group(alike, member)
+        distances = {found: self._distance(found, member) for found in in_file}
+        return [found for found in in_file if distances[found] == min(distances.values())]
+
+    def _distance(self, found: _Found, member: Member) -> tuple[int, int]:
+        """Return how far the nearest definition that a test uses is from a member, those above it first."""
+        file = self._names.file(member.path)
+        used = (key.name for key in found.uses if key.path == member.path)
+        lines = [file.definitions[name].spans[0].first for name in used if file and name in file.definitions]
+        return min(((line > member.line, abs(line - member.line)) for line in lines), default=(2, 0))
+
+    def _place(self, tests: Sequence[_Found], member: Member) -> TestPlace:
+        last = max(tests, key=lambda found: found.function.node.lineno)
+        top = DefinitionKey(member.path, member.name.partition(".")[0])
+        place = TestPlace(
+            path=last.file.path,
+            suite=last.function.suite,
+            after=f"{last.function.suite}::{last.function.node.name}".removeprefix("::"),
+            spelling=last.file.spelling(top),
+            is_of_unittest=last.function.is_of_unittest,
+        )
+        if place.suite and self._is_of_another(last, member):
+            return replace(place, new_suite=_suite_name(place.suite, member))
+        return place
+
+    def _is_of_another(self, found: _Found, member: Member) -> bool:
+        """Return whether a test's class is named after a definition that has nothing to do with a member."""
+        subject = tuple(word for word in _words(found.function.suite) if word not in _FILLERS)
+        uses = {
+            key.name
+            for other in self._by_path[member.path]
+            if other.suite == found.suite
+            for key in other.uses
+        }
+        is_about_one = any(_words(part) == subject for name in uses for part in name.split("."))
+        return is_about_one and not set(subject) <= set(_words(member.name))
+
+    def _direct(self, member: Member) -> Sequence[_Found]:
+        return list(dict.fromkeys(found for key in _keys(member) for found in self._by_key.get(key, ())))
+
+    def _near(self, member: Member) -> Sequence[_Found]:
+        """Return the tests of a member's class, or else of its module."""
+        of_module = self._by_path.get(member.path, {})
+        owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
+        of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
+        named = (found for found in self._all if _is_named_after_module(found.file.path, member))
+        return of_class or list(dict.fromkeys((*of_module, *named)))
 
 
 def _files_read(
@@ -87,7 +189,7 @@ def _files_read(
         uses = uses_in(parsed, names.roots.module(path), names, shared)
         if PurePosixPath(path).name == "conftest.py":
             fixtures[str(PurePosixPath(path).parent)] = uses.fixtures
-        yield _TestFile(path, text.split("\n")), uses
+        yield _TestFile(path, text.split("\n"), uses.spelling), uses
 
 
 def _wanted_words(members: Iterable[Member], names: ProjectNames) -> frozenset[bytes]:
@@ -108,6 +210,7 @@ def _wanted_words(members: Iterable[Member], names: ProjectNames) -> frozenset[b
 class _TestFile:
     path: str
     lines: Sequence[str]
+    spelling: Callable[[DefinitionKey], str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +220,11 @@ class _Found:
     file: _TestFile
     function: FileFunction
     uses: Mapping[DefinitionKey, Sequence[ast.expr]]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        words = _words(f"{self.function.suite}_{self.function.node.name}")
+        return tuple(word for word in words if word not in _FILLERS)
 
     @property
     def suite(self) -> tuple[str, str]:
@@ -136,43 +244,6 @@ class _Found:
             calls=tuple(dict.fromkeys(map(ast.unparse, calls))),
             has_cases=_has_cases(node),
         )
-
-
-class _Index:
-    """The tests of a project by what they use."""
-
-    def __init__(self, files: Iterable[tuple[_TestFile, TestFileUses]]) -> None:
-        self._by_key: dict[DefinitionKey, list[_Found]] = defaultdict(list)
-        self._by_path: dict[str, dict[_Found, None]] = defaultdict(dict)
-        self._all: list[_Found] = []
-        for file, uses in files:
-            for function, its_uses in uses.tests():
-                nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
-                for use in its_uses:
-                    nodes[use.key].append(use.node)
-                found = _Found(file, function, nodes)
-                self._all.append(found)
-                for key in nodes:
-                    self._by_key[key].append(found)
-                    self._by_path[key.path][found] = None
-
-    def tests_of(self, member: Member) -> Iterator[ExistingTest]:
-        """Yield the tests of a member, nearest first."""
-        keys = _keys(member)
-        direct = dict.fromkeys(found for key in keys for found in self._by_key.get(key, ()))
-        for found in _ranked(list(direct), member):
-            yield found.existing(keys)
-        near = [found for found in self._near(member) if found not in direct]
-        for found in _ranked(near, member)[:_MOST_NEAR]:
-            yield found.existing(())
-
-    def _near(self, member: Member) -> Iterable[_Found]:
-        """Return the tests of a member's class, or else of its module."""
-        of_module = self._by_path.get(member.path, {})
-        owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
-        of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
-        named = (found for found in self._all if _is_named_after_module(found.file.path, member))
-        return of_class or dict.fromkeys((*of_module, *named))
 
 
 def _uses_class(found: _Found, owner: DefinitionKey) -> bool:
@@ -214,12 +285,43 @@ def _ranked(tests: Sequence[_Found], member: Member) -> list[_Found]:
     )
 
 
+def _group(tests: Sequence[_Found], member: Member) -> Sequence[_Found]:
+    """Return the tests of the file and class that are most about a member, of these the best named."""
+    first = _ranked(tests, member)[0]
+    best = _weight(first, member)
+    return [each for each in tests if each.suite == first.suite and _weight(each, member) == best]
+
+
 def _weight(found: _Found, member: Member) -> int:
     """Return how much a test is about a member, judging by the words of its name and its class's."""
-    sought, words = _words(member.plain_name), _words(f"{found.function.suite}_{found.function.node.name}")
-    own = tuple(word for word in words if word not in _FILLERS)
-    is_named = any(words[at : at + len(sought)] == sought for at in range(len(words)))
-    return 1 + len(set(sought) & set(own)) + 3 * is_named + 2 * (own[: len(sought)] == sought)
+    sought, own = _words(member.plain_name), found.words
+    return (
+        1
+        + len(set(sought) & set(own))
+        + 3 * _is_named_after(found, member)
+        + 2 * (own[: len(sought)] == sought)
+    )
+
+
+def _is_named_after(found: _Found, member: Member) -> bool:
+    sought, words = _words(member.plain_name), found.words
+    return any(words[at : at + len(sought)] == sought for at in range(len(words)))
+
+
+def _is_alike(found: _Found, member: Member) -> bool:
+    """Return whether a test's name has at least half of the words of a member's."""
+    sought = set(_words(member.plain_name))
+    return 2 * len(sought & set(found.words)) >= len(sought) > 0
+
+
+def _suite_name(alike: str, member: Member) -> str:
+    """Return the name of a class for the tests of a member, in the style of another's."""
+    parts = re.split(r"_+", member.name.rpartition(".")[0] or member.name)
+    subject = "".join(part[:1].upper() + part[1:] for part in parts)
+    if alike.startswith("Test"):
+        return f"Test{subject}"
+    ending = re.search(r"(?:Tests?|TestCase)$", alike)
+    return f"{subject}{ending[0] if ending else 'Tests'}"
 
 
 def _words(name: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from testsmith.languages.python.test_files.test_modules import (
 )
 from testsmith.model import MemberKind
 
+_Import = ast.Import | ast.ImportFrom
 _SETTING_UP = frozenset({"setUp", "setup", "setup_method", "setUpClass", "setup_class", "asyncSetUp"})
 _GIVING_ONE = frozenset({"Optional", "Iterator", "Generator", "Iterable"})
 _MOST_BASES = 5
@@ -51,20 +52,19 @@ class FileFunction:
 
     Attributes:
         suite: Its class, outer classes first with `::`; empty for a top-level function.
+        is_of_unittest: Whether its class is a `TestCase`.
+        is_test: Whether pytest collects it.
         node: Its syntax tree.
         uses: What it uses itself.
         needs: Names of the functions and fixtures of the file that it uses.
     """
 
     suite: str
+    is_of_unittest: bool
+    is_test: bool
     node: Function
     uses: tuple[Use, ...]
     needs: frozenset[str]
-
-    @property
-    def is_test(self) -> bool:
-        """Whether pytest collects it."""
-        return is_test_name(self.node.name) and not is_fixture(self.node)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,12 +74,14 @@ class TestFileUses:
     Attributes:
         functions: All functions, in order; helpers and fixtures too.
         fixtures: Class of the object that each fixture gives, where it is known.
+        spelling: Returns how the file names a top-level definition by its imports; empty if it cannot.
     """
 
     __test__ = False
 
     functions: list[FileFunction] = field(default_factory=list)
     fixtures: dict[str, DefinitionKey] = field(default_factory=dict)
+    spelling: Callable[[DefinitionKey], str]
 
     def tests(self) -> Iterator[tuple[FileFunction, tuple[Use, ...]]]:
         """Yield the tests, each with its uses and those of the fixtures and helpers that it needs."""
@@ -108,14 +110,38 @@ def uses_in(
         names: Resolves imports.
         shared: Classes of the objects that the fixtures of `conftest.py` files give.
     """
-    imports = Imports(module.package if module else "")
+    package = module.package if module else ""
+    imports, at_top = Imports(package), [each for each in tree.body if isinstance(each, _Import)]
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, _Import):
             imports.enter(node)
-    found = TestFileUses(fixtures=dict(shared))
+    found = TestFileUses(fixtures=dict(shared), spelling=_Spelling(at_top, package, names).of)
     reader = _FileReader(found, _Meanings(imports, names))
-    reader.enter(tree.body, "", ChainMap({}))
+    reader.enter(tree.body, ChainMap({}))
     return found
+
+
+class _Spelling:
+    """Finds how a file names a definition by the imports at its top."""
+
+    def __init__(self, imports: Sequence[_Import], package: str, names: ProjectNames) -> None:
+        self._imports = Imports(package)
+        self._names = names
+        self._bound: list[tuple[str, ...]] = []
+        for each in imports:
+            self._imports.enter(each)
+            for alias in each.names:
+                self._bound.append(tuple((alias.asname or alias.name).split(".")))
+
+    def of(self, key: DefinitionKey) -> str:
+        """Return the shortest dotted name; empty if there is none."""
+        chains = [(key.name,), *self._bound, *((*bound, key.name) for bound in self._bound)]
+        found = (chain for chain in chains if self._is_meant(chain, key))
+        return min((".".join(chain) for chain in found), key=lambda name: (name.count("."), name), default="")
+
+    def _is_meant(self, chain: tuple[str, ...], key: DefinitionKey) -> bool:
+        found = self._names.imported(self._imports, chain)
+        return found is not None and not found.rest and (found.file.module.path, found.name) == key
 
 
 class _Meanings:
@@ -194,6 +220,15 @@ class _Meanings:
         return DefinitionKey(found.file.module.path, found.name)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Suite:
+    """A class of a test file."""
+
+    name: str
+    is_collected: bool
+    is_of_unittest: bool
+
+
 class _FileReader:
     """Walks the functions of a test file."""
 
@@ -201,7 +236,9 @@ class _FileReader:
         self._found = found
         self._meanings = meanings
 
-    def enter(self, body: Sequence[ast.stmt], suite: str, types: ChainMap[str, DefinitionKey]) -> None:
+    def enter(
+        self, body: Sequence[ast.stmt], types: ChainMap[str, DefinitionKey], suite: _Suite | None = None
+    ) -> None:
         """Read statements of a module or class: what sets up first, because other functions rely on it."""
         functions = [each for each in body if isinstance(each, Function)]
         functions.sort(key=lambda each: not (is_fixture(each) or each.name in _SETTING_UP))
@@ -209,18 +246,22 @@ class _FileReader:
         own = _FunctionReader(self._meanings, types)
         for other in others:
             if inner := inner_statements(other):
-                self.enter(inner, suite, types)
+                self.enter(inner, types, suite)
             else:
                 own.visit(other)
         for function in functions:
-            self._read(function, suite, types)
+            self._read(function, types, suite)
         for each in body:
             if isinstance(each, ast.ClassDef):
-                name = f"{suite}::{each.name}" if suite else each.name
-                is_tests = is_suite(each.name, [last_name(base) for base in each.bases])
-                self.enter(each.body, name if is_tests else suite, types.new_child())
+                bases = [last_name(base) for base in each.bases]
+                inner_suite = _Suite(
+                    name=f"{suite.name}::{each.name}" if suite else each.name,
+                    is_collected=is_suite(each.name, bases) and (suite is None or suite.is_collected),
+                    is_of_unittest=any(base.endswith("TestCase") for base in bases),
+                )
+                self.enter(each.body, types.new_child(), inner_suite)
 
-    def _read(self, function: Function, suite: str, types: ChainMap[str, DefinitionKey]) -> None:
+    def _read(self, function: Function, types: ChainMap[str, DefinitionKey], suite: _Suite | None) -> None:
         local = types.new_child()
         for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
             given = self._found.fixtures.get(argument.arg)
@@ -241,7 +282,11 @@ class _FileReader:
         parameters = {each.arg for each in ast.walk(function.args) if isinstance(each, ast.arg)}
         self._found.functions.append(
             FileFunction(
-                suite=suite,
+                suite=suite.name if suite else "",
+                is_of_unittest=suite is not None and suite.is_of_unittest,
+                is_test=is_test_name(function.name)
+                and not is_fixture(function)
+                and (suite is None or suite.is_collected),
                 node=function,
                 uses=tuple(reader.uses),
                 needs=frozenset(reader.names | parameters),
