@@ -87,6 +87,7 @@ def test_render_json__is_the_contract_to_the_letter() -> None:
             "number": 1,
             "test_path": "tests/shop/test_cart.py",
             "code": "x = 'é'\n",
+            "patch": None,
             "tests": ["test_add"],
             "framework": "pytest",
             "run": "pytest tests/shop/test_cart.py",

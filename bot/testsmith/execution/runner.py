@@ -42,6 +42,13 @@ class TestRunner(ABC):
     def watched_setting(self) -> RunSetting:
         """Return the setting of a run that reports `JobResult.idle`."""
 
+    def settings_in_file(self) -> tuple[RunSetting, ...]:
+        """Return the settings of a run in the project's own test file on head, and on base if there is one.
+
+        By default there are none: nothing is run there.
+        """
+        return ()
+
     @abstractmethod
     def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:
         """Return what is special about a run, in a few words each: `hash seed 2`, `locale C`.

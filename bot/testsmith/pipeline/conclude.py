@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from difflib import unified_diff
 
 from testsmith.faults import skipped_by_fault
 from testsmith.languages.source import CannotParse
-from testsmith.languages.tests import CannotConvert, CannotPlace
+from testsmith.languages.tests import CannotConvert
 from testsmith.model import (
     Candidate,
     Label,
@@ -20,6 +19,7 @@ from testsmith.model import (
     Suggestion,
 )
 from testsmith.pipeline.generate import Answers
+from testsmith.pipeline.merged_files import patch_of_head
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import formatted_candidates
 from testsmith.verification.gains import unmeasured_note
@@ -154,20 +154,5 @@ def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...]) -> 
         label=None,
         summary=candidate.summary(tests),
         witness=candidate.witness(tests),
-        patch=_patch(run, candidate),
+        patch=patch_of_head(run, candidate),
     )
-
-
-def _patch(run: RunState, candidate: Candidate) -> str | None:
-    """Return the tests that are left of an edited test file as a diff against head; None if there is none."""
-    request, tests = run.requests[candidate.member], run.language_of(candidate.member).tests
-    if not candidate.edited:
-        return None
-    before, path = request.test_text, request.test_path
-    try:
-        text = tests.joined_edit(before, candidate.edited, candidate.code)
-        text = tests.finish(text, before, path, run.search.head_tree)
-    except (CannotPlace, CannotParse):
-        return None
-    lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
-    return "".join(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")) or None

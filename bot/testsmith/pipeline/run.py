@@ -22,6 +22,7 @@ from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, 
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.conclude import conclude, conclude_unproven
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
+from testsmith.pipeline.merged_files import prove_in_files
 from testsmith.pipeline.prepare import (
     broaden,
     measure_own_suite,
@@ -169,7 +170,7 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
             answers = joined([of_model, answers])
     proven = list(zip(answers.candidates, results, strict=True))
     repairs = await repair(run, context, proven, answers.failure)
-    report = conclude(run, context, answers, proven, repairs)
+    report = await prove_in_files(run, context, conclude(run, context, answers, proven, repairs))
     return replace(
         report,
         statistics=replace(report.statistics, not_asked=len(complete)),

@@ -102,6 +102,7 @@ def _suggestion(suggestion: Suggestion) -> dict[str, Any]:
         "number": suggestion.number,
         "test_path": suggestion.test_path,
         "code": suggestion.code,
+        "patch": suggestion.patch,
         "tests": list(suggestion.tests),
         "framework": suggestion.framework,
         "run": suggestion.run,

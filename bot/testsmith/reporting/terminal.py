@@ -257,7 +257,10 @@ def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Ite
     if body:
         yield _indented(_text(body))
     yield ""
-    yield _code(shown_code(suggestion.code), member.language, view)
+    if suggestion.patch:
+        yield _code(suggestion.patch, "diff", view)
+    else:
+        yield _code(shown_code(suggestion.code), member.language, view)
     yield ""
     yield _indented(_text(facts_line(evidence_words(suggestion, member))))
     check = f"{origin_words(suggestion)} · check it: {check_command(suggestion, view)}"

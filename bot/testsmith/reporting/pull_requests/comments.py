@@ -3,7 +3,7 @@
 Folds are copied from one summary text to the next, because a run that skips an unchanged member does not have
 its code. Each fold is between two hidden lines, which untrusted text cannot contain.
 
-Code is read back as the reader sees it, except for a suggested change: its comment shows lines of a test
+Code is read back as the reader sees it, except for a change of a test file: its comment shows lines of the
 file, so the verified test module is in a hidden line below.
 """
 
@@ -51,7 +51,7 @@ CODE_LIMIT = 200_000
 _HIDDEN = re.compile(r"<!-- testsmith:code ([0-9A-Za-z+/=]+) -->")
 _FENCE = re.compile(r"(`{3,})([a-z]*)")
 _PRE = re.compile(r'<pre lang="[a-z]*"><code>(.*?)</code></pre>', re.DOTALL)
-_CHANGE = "suggestion"
+_CHANGES = frozenset({"suggestion", "diff"})
 _OFFLINE = ORIGIN_WORDS[Origin.OFFLINE]
 
 
@@ -62,9 +62,9 @@ def hidden_code(code: str) -> str:
 
 
 def shows_change(text: str) -> bool:
-    """Return whether a comment has a suggested change, so that its test module is hidden."""
+    """Return whether a comment shows lines of a test file, so that its test module is hidden."""
     fence = next((match for line in _lines(text) if (match := _FENCE.fullmatch(line))), None)
-    return fence is not None and fence[2] == _CHANGE
+    return fence is not None and fence[2] in _CHANGES
 
 
 def origin_in(text: str) -> Origin:
@@ -79,7 +79,7 @@ def code_in(text: str) -> str | None:
     for index, line in enumerate(lines):
         fence = _FENCE.fullmatch(line)
         if fence is not None:
-            return _hidden(lines) if fence[2] == _CHANGE else _fenced(lines[index + 1 :], fence[1])
+            return _hidden(lines) if fence[2] in _CHANGES else _fenced(lines[index + 1 :], fence[1])
         if line.startswith("<pre "):
             block = _PRE.match("\n".join(lines[index:]))
             return html.unescape(block[1]) if block else None
@@ -130,6 +130,7 @@ def suggestion_comment(suggestion: Suggestion, member: Member, view: View, chang
     lines = count(module.count("\n") + 1, "line")
     shown = (
         (_committable(suggestion, change), hidden_code(suggestion.code)),
+        (_diff(suggestion), hidden_code(suggestion.code)),
         (code_block(module, member.language), ""),
         (f"The test module has {lines}, too many for a comment; the command below prints it.", ""),
     )
@@ -147,6 +148,10 @@ def _committable(suggestion: Suggestion, change: str) -> str:
     block = change_block(change) if change and suggestion.is_green else ""
     lead = "The test file is part of this pull request; this change adds the tests to it."
     return f"{lead}\n\n{block}" if block else ""
+
+
+def _diff(suggestion: Suggestion) -> str:
+    return code_block(suggestion.patch, "diff") if suggestion.patch else ""
 
 
 def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str) -> tuple[str, str]:

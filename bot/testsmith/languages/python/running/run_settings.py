@@ -92,6 +92,7 @@ class PythonSetting(RunSetting):
         }
 
 
+PLAIN = PythonSetting(name="plain", hash_seed=1)
 ON_BASE = PythonSetting(name="merge base", hash_seed=1, on_base=True)
 
 WATCHED = PythonSetting(name="its own calls watched", hash_seed=1, own_calls=True)

@@ -28,6 +28,8 @@ from testsmith.languages.python.running.python_version import (
 from testsmith.languages.python.running.run_settings import (
     MUTANTS,
     MUTANTS_IN_FILE,
+    ON_BASE,
+    PLAIN,
     READABLE,
     UTF_8,
     WATCHED,
@@ -95,6 +97,11 @@ class PythonRunner(TestRunner):
     def watched_setting(self) -> PythonSetting:
         """See `TestRunner.watched_setting`."""
         return WATCHED
+
+    def settings_in_file(self) -> tuple[PythonSetting, ...]:
+        """See `TestRunner.settings_in_file`."""
+        in_file = (replace(PLAIN, beside=True), replace(ON_BASE, beside=True))
+        return in_file if self.workspace.base is not None else in_file[:1]
 
     def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:
         """See `TestRunner.words`."""

@@ -75,8 +75,12 @@ def _placed_at(file: _Side, code: str, after: int | None, at: TestPlace) -> str:
         position_after,
         respelled,
     )
+    from testsmith.languages.python.test_files.existing.rows import with_rows
 
-    code = respelled(code, at, file.text)
+    text, code = with_rows(file.text, respelled(code, at, file.text))
+    if not test_functions(code):
+        return text
+    file = _Side(text)
     suite = Suite.at(file.text, at.new_suite or at.suite)
     like = Suite.at(file.text, at.suite) if at.new_suite and suite is None else None
     if like is not None:

@@ -1,0 +1,188 @@
+"""Add the cases of a test module to the tables of tests that check the same."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import lines_of, parse_untrusted
+from testsmith.languages.python.test_files.test_modules import keep_tests
+
+_Values = Mapping[str, ast.expr]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Table:
+    """A test that is parametrized by one literal table, in its only decorator.
+
+    Attributes:
+        test: The test.
+        names: Names of its columns.
+        table: The rows.
+    """
+
+    test: Function
+    names: tuple[str, ...]
+    table: ast.List | ast.Tuple
+
+    @classmethod
+    def of(cls, test: Function) -> _Table | None:
+        """Return the table of a test; None if it has none, or more than that."""
+        match test.decorator_list:
+            case [ast.Call(args=[head, ast.List() | ast.Tuple() as table], keywords=[]) as call] if (
+                last_name(call) == "parametrize" and table.elts
+            ):
+                found = cls(test=test, names=_columns(head), table=table)
+                parameters = [each.arg for each in test.args.args if each.arg != "self"]
+                is_whole = sorted(parameters) == sorted(found.names) and all(map(found.values, table.elts))
+                return found if is_whole else None
+        return None
+
+    def values(self, row: ast.expr) -> _Values:
+        """Return the cells of a row by column; none if they cannot be told apart."""
+        cells = row.args if isinstance(row, ast.Call) and last_name(row) == "param" else [row]
+        if len(self.names) > 1 and isinstance(row, ast.Tuple | ast.List):
+            cells = row.elts
+        is_marked = isinstance(row, ast.Call) and any(each.arg != "id" for each in row.keywords)
+        fits = len(cells) == len(self.names) and not is_marked
+        return dict(zip(self.names, cells, strict=True)) if fits else {}
+
+
+def _columns(head: ast.expr) -> tuple[str, ...]:
+    match head:
+        case ast.Constant(value=str(names)):
+            return tuple(name.strip() for name in names.split(",") if name.strip())
+        case ast.Tuple(elts=names) | ast.List(elts=names):
+            return tuple(str(each.value) for each in names if isinstance(each, ast.Constant))
+    return ()
+
+
+def with_rows(text: str, code: str) -> tuple[str, str]:
+    """Return a test file with cases of a module as rows of its tables, and the module without these tests.
+
+    A test goes if each of its cases is a row of one table, or is a test of the file already. Rows that are
+    there are not added again.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    there = dict(functions_of(parse_untrusted(text)))
+    tables = [table for test in there.values() if (table := _Table.of(test)) is not None]
+    plain = {_meaning(test.body) for test in there.values() if not test.decorator_list}
+    tests = dict(functions_of(parse_untrusted(code)))
+    kept, added = list[str](), dict[int, list[str]]()
+    for name, test in tests.items():
+        cases = list(_cases(test))
+        new = [case for case in cases if _meaning(case) not in plain]
+        if cases and not new:
+            continue
+        number, rows = next(_fitting(new, tables, code), (-1, [])) if cases else (-1, [])
+        if number < 0:
+            kept.append(name)
+        else:
+            added.setdefault(number, []).extend(rows)
+    changed = sorted(added, key=lambda number: tables[number].table.lineno, reverse=True)
+    for number in changed:
+        text = _extended(text, tables[number], list(dict.fromkeys(added[number])))
+    return text, keep_tests(code, kept) if len(kept) < len(
+        dict(functions_of(parse_untrusted(code)))
+    ) else code
+
+
+def _cases(test: Function) -> Iterator[list[ast.stmt]]:
+    """Yield the body of a test for each of its rows, without its docstring; none if it cannot be told."""
+    table = _Table.of(test)
+    parameters = [each.arg for each in test.args.args if each.arg != "self"]
+    if table is not None:
+        for row in table.table.elts:
+            values = _RowValues(table.values(row))
+            yield [values.visit(each) for each in deepcopy(_said(test))]
+    elif not test.decorator_list and not parameters:
+        yield _said(test)
+
+
+def _said(test: Function) -> list[ast.stmt]:
+    return test.body[ast.get_docstring(test) is not None :]
+
+
+class _RowValues(ast.NodeTransformer):
+    """Puts the cells of a row in the place of the parameters."""
+
+    def __init__(self, values: _Values) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self._values.get(node.id, node)
+
+
+def _meaning(body: Sequence[ast.stmt]) -> str:
+    return "\n".join(map(ast.dump, body))
+
+
+def _fitting(
+    cases: Sequence[Sequence[ast.stmt]], tables: Sequence[_Table], code: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the tables that have the form of all cases, each with the rows that it lacks."""
+    for number, table in enumerate(tables):
+        known = {_row_key(table, table.values(row)) for row in table.table.elts}
+        found = [_unified(_said(table.test), case, table.names) for case in cases]
+        rows = [row for row in found if row is not None]
+        if len(rows) == len(cases):
+            new = [row for row in rows if _row_key(table, row) not in known]
+            yield number, [_row_text(table, row, code) for row in new]
+
+
+def _row_key(table: _Table, values: _Values) -> str:
+    return "\n".join(ast.dump(values[name]) for name in table.names)
+
+
+def _row_text(table: _Table, values: _Values, code: str) -> str:
+    cells = [ast.get_source_segment(code, values[name]) or ast.unparse(values[name]) for name in table.names]
+    return cells[0] if len(cells) == 1 else f"({', '.join(cells)})"
+
+
+def _unified(pattern: Sequence[ast.stmt], case: Sequence[ast.stmt], names: Sequence[str]) -> _Values | None:
+    """Return the values with which a body with parameters is that of a case; None if there are none."""
+    found: dict[str, ast.expr] = {}
+    is_same = len(pattern) == len(case) and all(
+        _matches(one, other, names, found) for one, other in zip(pattern, case, strict=True)
+    )
+    return found if is_same and found.keys() == set(names) else None
+
+
+def _matches(pattern: object, case: object, names: Sequence[str], found: dict[str, ast.expr]) -> bool:
+    if isinstance(pattern, ast.Name) and pattern.id in names and isinstance(case, ast.expr):
+        return ast.dump(found.setdefault(pattern.id, case)) == ast.dump(case)
+    if isinstance(pattern, list) and isinstance(case, list):
+        pairs = zip(pattern, case, strict=False)
+        return len(pattern) == len(case) and all(_matches(one, other, names, found) for one, other in pairs)
+    if not isinstance(pattern, ast.AST) or not isinstance(case, ast.AST):
+        return pattern == case and type(pattern) is type(case)
+    return type(pattern) is type(case) and all(
+        _matches(getattr(pattern, field, None), getattr(case, field, None), names, found)
+        for field in pattern._fields
+    )
+
+
+def _extended(text: str, table: _Table, rows: Sequence[str]) -> str:
+    """Return the text with rows after the last one of a table, written as that is."""
+    if not rows:
+        return text
+    lines, last = lines_of(text), table.table.elts[-1]
+    index, column = (last.end_lineno or last.lineno) - 1, last.end_col_offset or 0
+    line = lines[index].encode()
+    before, behind = line[:column].decode(), line[column:].decode()
+    if (table.table.end_lineno or 0) - 1 == index:  # the bracket closes on the line of the last row
+        lines[index] = f"{before}, {', '.join(rows)}{behind}"
+        return "".join(lines)
+    first = lines[last.lineno - 1]
+    indent = first[: len(first) - len(first.lstrip())]
+    newline = "\r\n" if line.endswith(b"\r\n") else "\n"
+    comma = "" if behind.lstrip().startswith(",") else ","
+    lines[index] = f"{before}{comma}{behind}"
+    lines[index + 1 : index + 1] = [f"{indent}{row},{newline}" for row in rows]
+    return "".join(lines)

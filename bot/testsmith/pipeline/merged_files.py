@@ -1,0 +1,119 @@
+"""Suggestions as edits of the project's test files, and their proof in these files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from difflib import unified_diff
+from itertools import chain, count
+from pathlib import PurePosixPath
+
+from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.generation.llm.patches import CannotApply, apply_patch
+from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import CannotPlace
+from testsmith.model import Candidate, Report, Suggestion
+from testsmith.pipeline.state import RunState
+from testsmith.verification.prove import ProofContext
+
+_TIMES_AS_LONG = 3
+"""Factor for the time limit, because the file's other tests run as well."""
+
+
+def patch_of_head(run: RunState, candidate: Candidate) -> str | None:
+    """Return a candidate as a diff of its test file on head; None if there is no file that can hold it.
+
+    What a generator wrote as an edit of the file stays one. Other tests go to the place of their request.
+    """
+    request, tests = run.requests[candidate.member], run.language_of(candidate.member).tests
+    path, tree = request.test_path, run.search.head_tree
+    try:
+        before = request.test_text if candidate.edited else (tree.read(path) or b"").decode()
+        if not before.strip():
+            return None
+        if candidate.edited:
+            text = tests.joined_edit(before, candidate.edited, candidate.code)
+        else:
+            text = tests.place(before, candidate.code, at=request.place)
+        text = tests.finish(text, before, path, tree)
+    except (CannotPlace, CannotParse, UnicodeDecodeError):
+        return None
+    lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
+    return "".join(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")) or None
+
+
+async def prove_in_files(run: RunState, context: ProofContext, report: Report) -> Report:
+    """Run the suggestions once more in the files that they would be merged into.
+
+    Each test that is added or extended must pass there on head, next to the file's other tests, and as many
+    as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven.
+    """
+    jobs, merged = list[TestJob](), dict[int, Suggestion]()
+    for number, suggestion in enumerate(report.suggestions):
+        job = _job(run, number, suggestion) if suggestion.is_green else None
+        if job is not None:
+            jobs.append(job)
+            merged[number] = suggestion
+    settings = context.runner.settings_in_file()
+    if not settings:
+        return report
+    results = [await _results(context, setting, jobs) for setting in settings] if jobs else []
+    paths = set(run.search.head_tree.paths())
+    suggestions = [
+        suggestion
+        if number not in merged or _holds(number, suggestion, results)
+        else _in_new_file(suggestion, paths)
+        for number, suggestion in enumerate(report.suggestions)
+    ]
+    return replace(report, suggestions=tuple(suggestions))
+
+
+def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
+    if suggestion.patch is None:
+        return None
+    tests, path = run.language_of(suggestion.member).tests, suggestion.test_path
+    before = (run.search.head_tree.read(path) or b"").decode()
+    try:
+        after = apply_patch(before, suggestion.patch)
+        changed = set(tests.test_functions(tests.edited_tests(before, after)))
+    except (CannotApply, CannotParse, CannotPlace):
+        return None
+    return TestJob(
+        number=number,
+        code=after,
+        seconds=_TIMES_AS_LONG * run.settings.verification.test_seconds,
+        without=frozenset(tests.test_functions(after)) - changed,
+        beside=path,
+    )
+
+
+async def _results(
+    context: ProofContext, setting: RunSetting, jobs: Sequence[TestJob]
+) -> Mapping[int, JobResult]:
+    try:
+        return await context.runner.run(setting, jobs)
+    except CannotRun:
+        return {}
+
+
+def _holds(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]]) -> bool:
+    """Return whether all tests passed on head, and as many failed on base as when they ran alone."""
+    head, *on_base = (
+        [one.status for one in found[number].functions.values()] if number in found else []
+        for found in results
+    )
+    if not head or any(status != PASSED for status in head):
+        return False
+    failing = None if suggestion.evidence is None else suggestion.evidence.fail_to_pass
+    return failing is None or all(sum(status != PASSED for status in base) == failing for base in on_base)
+
+
+def _in_new_file(suggestion: Suggestion, paths: Collection[str]) -> Suggestion:
+    path = PurePosixPath(suggestion.test_path)
+    subject = suggestion.member.rpartition("::")[2].replace(".", "_").strip("_").lower()
+    endings = chain([""], (f"_{number}" for number in count(2)))
+    new = (str(path.with_name(f"{path.stem}_{subject}{ending}{path.suffix}")) for ending in endings)
+    return replace(
+        suggestion, test_path=next(each for each in new if each not in paths), place=None, patch=None
+    )

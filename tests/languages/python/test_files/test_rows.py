@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from textwrap import dedent
+
+import pytest
+
+from testsmith.languages.python.test_files.merging import place
+from testsmith.model import TestPlace
+
+FILE = dedent("""\
+    import pytest
+
+    import shop as s
+
+
+    @pytest.mark.parametrize(
+        ("text", "size", "expected"),
+        [
+            ("12", 1, ["1", "2"]),  # even
+            ("", 1, []),
+        ],
+    )
+    def test_chunked(text, size, expected):
+        assert list(s.chunked(text, size)) == expected
+
+
+    @pytest.mark.parametrize("size", [0, -1])
+    def test_refuses(size):
+        with pytest.raises(ValueError):
+            s.chunked("1", size)
+
+
+    def test_long():
+        assert list(s.chunked("123", 9)) == ["123"]
+""")
+AT = TestPlace(path="tests/test_cart.py", after="test_chunked", spelling="s.chunked")
+HEAD = "import pytest\n\nfrom shop.cart import chunked\n\n\n"
+
+
+def added(code: str) -> list[str]:
+    """Return the lines that placing adds; all else stays, and doing it again adds nothing."""
+    text = place(FILE, HEAD + dedent(code), at=AT)
+    assert place(text, HEAD + dedent(code), at=AT) == text
+    lines = iter(text.splitlines())
+    assert all(line in lines for line in FILE.splitlines())
+    before = FILE.splitlines()
+    return [line for line in text.splitlines() if line not in before and line.strip()]
+
+
+def test_place__a_test_of_the_same_form_becomes_a_row() -> None:
+    code = """
+        def test_odd():
+            assert list(chunked("123", 2)) == ["12", "3"]
+    """
+    assert added(code) == ['        ("123", 2, ["12", "3"]),']
+
+
+def test_place__rows_of_a_table_of_the_same_form_join_it_but_for_those_it_has() -> None:
+    code = """
+        @pytest.mark.parametrize(
+            ("size", "chunks"), [(1, ["1", "2"]), pytest.param(2, ["12"], id="whole")]
+        )
+        def test_sizes(size, chunks):
+            assert list(chunked("12", size)) == chunks
+    """
+    assert added(code) == ['        ("12", 2, ["12"]),']
+
+
+def test_place__a_case_that_a_test_has_is_not_added() -> None:
+    code = """
+        def test_nine():
+            assert list(chunked("123", 9)) == ["123"]
+    """
+    assert added(code) == []
+
+
+def test_place__a_table_on_one_line_is_extended_there() -> None:
+    code = """
+        def test_less():
+            with pytest.raises(ValueError):
+                chunked("1", -9)
+    """
+    text = place(FILE, HEAD + dedent(code), at=AT)
+    assert text == FILE.replace("[0, -1]", "[0, -1, -9]")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'def test_a():\n    assert list(chunked("123", 2)) != ["12", "3"]\n',
+        'def test_a():\n    assert list(chunked("123", 2)) == ["12", "3"]\n    assert chunked("", 1)\n',
+        'def test_a(tmp_path):\n    assert list(chunked("123", 2)) == ["12", "3"]\n',
+    ],
+)
+def test_place__another_form_stays_a_test(code: str) -> None:
+    assert added(code)[0].startswith("def test_a(")
