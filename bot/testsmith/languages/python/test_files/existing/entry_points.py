@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
 from testsmith.languages.python.source.project_names import ProjectNames
-from testsmith.languages.python.test_files.existing.member_tests import existing_tests
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests
 from testsmith.languages.source import SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
 
@@ -59,8 +59,8 @@ def entry_points(
         return {}
     users = {member.id: users for member, users in _users(tree, members, names)}
     everyone = {user.id: user for its_users in users.values() for user in its_users}
-    tests = existing_tests(tree, list(everyone.values()), names)
-    calling = {user: [test for test in its_tests if test.calls] for user, its_tests in tests.items()}
+    tests = MemberTests(tree, list(everyone.values()), names)
+    calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
     found: dict[str, EntryPoint] = {}
     for member in members:
         home = test_paths[member.id]
