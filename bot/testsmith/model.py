@@ -425,6 +425,8 @@ class Evidence:
         mutants: Number of mutants of the member.
         mutants_killed: Number of mutants that at least one test function kills.
         mutants_gained: Number of killed mutants that survive the project's own tests.
+        mutants_guarded: Number of killed mutants on changed lines that survive the project's own tests; None
+            for an added member.
         killed: Descriptions of the killed mutants, gained ones first.
         alive: Descriptions of the mutants that survived.
         lines_gained: Number of the member's lines that these tests reach and the project's own tests do not.
@@ -443,6 +445,7 @@ class Evidence:
     mutants: int | None = None
     mutants_killed: int | None = None
     mutants_gained: int | None = None
+    mutants_guarded: int | None = None
     killed: tuple[str, ...] = ()
     alive: tuple[str, ...] = ()
     lines_gained: int | None = None

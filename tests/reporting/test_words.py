@@ -192,6 +192,44 @@ def test_evidence_words__say_which_mutants_are_alive_under_the_own_tests(
 
 
 @pytest.mark.parametrize(
+    ("killed", "gained", "guarded", "words"),
+    [
+        (
+            6,
+            4,
+            2,
+            "kills 6 of 7 mutants, 2 of them on changed lines and alive under your tests, among them a → b",
+        ),
+        (
+            2,
+            2,
+            2,
+            "kills 2 of 7 mutants, all of them on changed lines and alive under your tests, among them a → b",
+        ),
+        (1, 1, 1, "kills 1 of 7 mutants, on changed lines and alive under your tests: a → b"),
+        (6, 4, 1, "kills 6 of 7 mutants, 1 of them on changed lines and alive under your tests: a → b"),
+        (6, None, 2, "kills 6 of 7 mutants, 2 of them on changed lines, among them a → b"),
+    ],
+)
+def test_evidence_words__say_what_guards_the_change(
+    killed: int, gained: int | None, guarded: int, words: str
+) -> None:
+    evidence = Evidence(
+        passes=5,
+        runs=5,
+        base=BaseOutcome.PASSES,
+        mutants=7,
+        mutants_killed=killed,
+        mutants_gained=gained,
+        mutants_guarded=guarded,
+        killed=("`a` to `b`",),
+    )
+    suggestion = a_suggestion(CHANGED, label=Label.GUARDS_CHANGE, evidence=evidence)
+    shown = text_of(facts_line(evidence_words(suggestion, CHANGED)))
+    assert shown == f"passes in 5 of 5 runs · passes without this change, too · {words}"
+
+
+@pytest.mark.parametrize(
     ("observed", "words"),
     [
         ((), "passes in 5 of 5 runs"),

@@ -94,6 +94,7 @@ def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
         mutants=3,
         mutants_killed=3,
         mutants_gained=1,
+        mutants_guarded=1,
         killed=("`<` to `<=` on line 4", "`<` to `<=` on line 2"),
     )
 

@@ -125,6 +125,7 @@ def _evidence(evidence: Evidence) -> dict[str, Any]:
         "mutants": evidence.mutants,
         "mutants_killed": evidence.mutants_killed,
         "mutants_gained": evidence.mutants_gained,
+        "mutants_guarded": evidence.mutants_guarded,
         "killed": list(evidence.killed[:_MOST_NAMED]),
         "lines_gained": evidence.lines_gained,
         "branches_gained": evidence.branches_gained,

@@ -211,7 +211,7 @@ def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
         return (plain("not run"),)
     return (
         *(plain(fact) for fact in _outcome_words(evidence, member)),
-        *_mutant_words(evidence),
+        *_mutant_words(evidence, is_guard=suggestion.label is Label.GUARDS_CHANGE),
         *(plain(fact) for fact in _gain_words(evidence) if suggestion.is_green),
         *_observed_words(suggestion),
     )
@@ -243,17 +243,26 @@ def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
     return ("absent before this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
 
 
-def _mutant_words(evidence: Evidence) -> tuple[Prose, ...]:
+def _mutant_words(evidence: Evidence, *, is_guard: bool) -> tuple[Prose, ...]:
     if not evidence.mutants:
         return ()
     killed = evidence.mutants_killed or 0
     kills = verb("kill", evidence.tests)
-    figures = plain(f"{kills} {killed} of {count(evidence.mutants, 'mutant')}{_alive_words(evidence)}")
+    alive = _guard_words(evidence) if is_guard else _alive_words(evidence)
+    figures = plain(f"{kills} {killed} of {count(evidence.mutants, 'mutant')}{alive}")
     if not evidence.killed:
         return (figures,)
-    is_the_one = 1 in {killed, evidence.mutants_gained}
+    is_the_one = 1 in {killed, evidence.mutants_guarded if is_guard else evidence.mutants_gained}
     lead = ": " if is_the_one else ", among them "
     return ((*figures, *plain(lead), *parse(_CHANGED_TO.sub("` → `", evidence.killed[0]))),)
+
+
+def _guard_words(evidence: Evidence) -> str:
+    """Return how many of the killed mutants guard the change."""
+    killed, guarded = evidence.mutants_killed or 0, evidence.mutants_guarded or 0
+    which = f", {'all' if guarded == killed else guarded} of them" if killed > 1 else ","
+    alive = "" if evidence.mutants_gained is None else " and alive under your tests"
+    return f"{which} on changed lines{alive}"
 
 
 def _alive_words(evidence: Evidence) -> str:

@@ -227,6 +227,7 @@ def with_mutants(
         mutants=len(mutation.mutants),
         mutants_killed=len(gains.killed),
         mutants_gained=_known(gains),
+        mutants_guarded=None if member.change is Change.ADDED else len(gains.guarded),
         killed=_named(gains.killed, gains, member)[:most_named],
         alive=_named({*mutation.mutants} - gains.killed, gains, member)[:most_named],
     )

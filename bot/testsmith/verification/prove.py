@@ -220,7 +220,7 @@ def _verdict(case: _Case) -> Verdict:
 def best_verdict(verdicts: Sequence[Verdict]) -> Verdict:
     """Combine the verdicts of one member's candidates: the best green entry, and each question once.
 
-    Green entries are compared in this order: failing on base, mutants gained, mutants killed, branches
+    Green entries are compared in this order: failing on base, mutants guarded, gained and killed, branches
     gained, lines gained, fewer tests, shorter code. Of equal entries, the first one wins.
     """
     best = max(verdicts, key=_worth)
@@ -241,6 +241,7 @@ def _worth(verdict: Verdict) -> tuple[int, ...]:
     return (
         1,
         bool(evidence.fail_to_pass),
+        evidence.mutants_guarded or 0,
         evidence.mutants_gained or 0,
         evidence.mutants_killed or 0,
         evidence.branches_gained or 0,
