@@ -283,6 +283,7 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         fail_to_pass=1,
         mutants=6,
         mutants_killed=6,
+        mutants_guarded=6,
         killed=(
             "`text.startswith('-')` to `not text.startswith('-')` on line 10",
             "`*` to `/` on line 12",
