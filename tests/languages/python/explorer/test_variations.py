@@ -51,6 +51,10 @@ def test_variations__change_each_literal_a_little() -> None:
     assert len(made) == len(set(made))
 
 
+def test_variations__of_a_text_with_a_number_are_infinite_first() -> None:
+    assert calls_near('"4.2"')[0] == 'f("inf")'
+
+
 def test_variations__keep_the_kind_of_a_literal() -> None:
     assert {type(ast.literal_eval(made[2:-1])) for made in calls_near("2.5", ("2.5", "10"))} == {float}
 

@@ -358,11 +358,10 @@ def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Tr
     places = [each for each in own.because_places if each.path == own.path]
     changed = own.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
     words = words_of_change(own)
-    closest = [each for each in reaching if not changed.isdisjoint(each[0])] or reaching
-    closest.sort(key=lambda each: -words_in(each[1].text, words))
+    reaching.sort(key=lambda each: (changed.isdisjoint(each[0]), -words_in(each[1].text, words)))
     paths: dict[frozenset[int], list[Trial]] = {}
-    for reached, trial in closest:
-        paths.setdefault(reached.intersection(changed or _lines_of(own)), []).append(trial)
+    for reached, trial in reaching:
+        paths.setdefault(reached.intersection(changed.union(_lines_of(own))), []).append(trial)
     turns = chain.from_iterable(zip_longest(*paths.values()))
     return [trial for trial in turns if trial is not None][:_MOST_REACHING]
 

@@ -198,6 +198,7 @@ def _near(leaf: Leaf) -> list[str]:
         return _near_list(leaf.items)
     if isinstance(value, str):
         near = [value.upper(), value + value[:1], value[1:], f" {value} ", value.lower(), value[::-1], ""]
+        near = ["inf", *near] if value.replace(".", "", 1).isdecimal() else near
         return [quoted(text) for text in dict.fromkeys(near) if text != value]
     if isinstance(value, bytes):
         return [

@@ -22,11 +22,11 @@ from testsmith.languages.python.explorer.render.call_text import (
     method_pieces,
     variable_for,
 )
-from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource, unique
 from testsmith.languages.python.explorer.render.value_words import value_words
 from testsmith.languages.python.explorer.subjects import Parameter, Subject, reference
 from testsmith.languages.python.explorer.trial import CALLS, Recording, Trial
-from testsmith.languages.python.explorer.usage.checked_expressions import around_literals
+from testsmith.languages.python.explorer.usage.checked_expressions import around_literals, turned
 from testsmith.languages.python.explorer.usage.usage_calls import UsedCall, Where
 from testsmith.model import Change, MemberKind
 
@@ -72,7 +72,7 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
 def trials_through(expressions: Iterable[Expression]) -> list[Trial]:
     """Return the expressions that tests check as trials whose literals may be varied."""
     found = []
-    for each in expressions:
+    for each in unique(made for one in expressions for made in (one, *turned(one))):
         pieces, arguments = around_literals(each.text)
         found.append(
             Trial(imports=each.imports, pieces=pieces, arguments=arguments, layer=InputSource.REPEATED)
@@ -147,6 +147,20 @@ class _Planner:
                         replace(trial, layer=InputSource.REPEATED if repeated else InputSource.USED),
                         arguments,
                     )
+        yield from self._documented_elsewhere()
+
+    def _documented_elsewhere(self) -> Iterator[Trial]:
+        """Yield calls of a method with documented arguments, on an object whose state is known."""
+        calls = [call for call in self._subject.documentation.calls if call.around and not call.setup]
+        if self._member.kind is not MemberKind.METHOD:
+            return
+        for call in calls:
+            trial = self._used_on(UsedCall(arguments=()))
+            if trial is not None:
+                arguments = [
+                    _documented_argument(self._subject, at, *each) for at, each in enumerate(call.arguments)
+                ]
+                yield self._with(replace(trial, layer=InputSource.USED), arguments)
 
     def _used_on(self, call: UsedCall) -> Trial | None:
         """Return the trial for a project's call, or None if its object is unknown."""

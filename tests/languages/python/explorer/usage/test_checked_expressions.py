@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.languages.python.explorer.usage.checked_expressions import around_literals
+from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.usage.checked_expressions import around_literals, turned
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.model import Change, Member, MemberKind
 
@@ -83,3 +84,16 @@ def test_around_literals(text: str, pieces: tuple[str | int, ...], arguments: li
 
     assert found == pieces
     assert [(each.name, each.value.text) for each in given] == arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("f(1) <= f(2)", ["f(1) > f(2)"]),
+        ("not f(1) > 2", ["not f(1) <= 2"]),
+        ("f(1) == 2", []),
+        ("1 < f(1) < 2", []),
+    ],
+)
+def test_turned__asks_for_the_opposite_order(text: str, found: list[str]) -> None:
+    assert [each.text for each in turned(Expression(text))] == found

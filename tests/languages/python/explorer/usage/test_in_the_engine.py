@@ -122,3 +122,35 @@ def test_value_that_base_cannot_make__is_in_no_table(tmp_path: Path) -> None:
 
     assert 'about="none"' in split.code
     assert "parametrize" not in split.code
+
+
+WEEKS = """import time
+
+
+class Day:
+    def __init__(self, number=9):
+        self.number = number
+
+    @classmethod
+    def today(cls):
+        return cls(int(time.time()) // 86400)
+
+    def floor(self, frame{more}):
+        {text}size = {{"day": 1, "week": 7}}[frame]
+        return self.number - self.number % size{shift}
+"""
+SHOWN = '''"""Return the first day.
+
+        >>> Day.today().floor("week", start=2)
+        20000
+        """
+        '''
+
+
+def test_documented_arguments__are_given_to_an_object_that_stays_the_same(tmp_path: Path) -> None:
+    head = {"weeks.py": WEEKS.format(more=", **options", text=SHOWN, shift=' + options.get("start", 0)')}
+    base = {"weeks.py": WEEKS.format(more="", text="", shift="")}
+
+    found = asyncio.run(answers(tmp_path, head, base))
+
+    assert 'floor("week", start=2) == 9' in candidate(found["Day.floor"]).code

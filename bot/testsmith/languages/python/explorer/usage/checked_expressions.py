@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain, islice
 
 from testsmith.languages.python.explorer.render.call_text import Argument, Piece, Pieces
@@ -106,3 +107,20 @@ def _plain_name(node: ast.expr) -> str:
 def _unused(name: str, taken: Collection[str]) -> str:
     names = chain([name], (f"{name}_{number}" for number in range(2, 100)))
     return next(each for each in names if each not in taken)
+
+
+_TURNED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE,
+    ast.LtE: ast.Gt,
+    ast.Gt: ast.LtE,
+    ast.GtE: ast.Lt,
+}
+
+
+def turned(expression: Expression) -> Iterator[Expression]:
+    """Yield an expression with its only order comparison turned into the opposite one."""
+    tree = ast.parse(expression.text, mode="eval")
+    compared = [each for each in ast.walk(tree) if isinstance(each, ast.Compare)]
+    if len(compared) == 1 and len(compared[0].ops) == 1 and type(compared[0].ops[0]) in _TURNED:
+        compared[0].ops = [_TURNED[type(compared[0].ops[0])]()]
+        yield replace(expression, text=ast.unparse(tree))
