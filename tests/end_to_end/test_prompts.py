@@ -81,3 +81,21 @@ def test_prompt__a_class_and_its_methods(command_line: CommandLine, tmp_path: Pa
     prompt = prompt_of(command_line, tmp_path / "project", {**METHODS, '"EUR"': '"CHF"'})
     assert prompt.count("### member: ") == 5
     assert prompt.count("Source: it stands in that of shop.py::Cart.") == 2
+
+
+def test_prompt__what_the_authors_say_and_a_hint(command_line: CommandLine, tmp_path: Path) -> None:
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"shop.py": BASE})
+    repository.git("switch", "-qc", "change")
+    repository.write({"shop.py": BASE.replace("0.19", "0.20")})
+    repository.git("commit", "-qam", "Raise the tax\n\nFrom January on.")
+    with Endpoint() as endpoint:
+        asking = ("--base", "main", "--base-url", endpoint.url, "--model", "small", "--no-verify")
+        for hint in ("Mind the rounding.", "Mind the rounding.", "Mind the sum."):
+            assert command_line.suggest(repository.folder, *asking, "--hint", hint).code == 0
+    prompts = [str(request.body["messages"][1]["content"]) for request in endpoint.requests]
+    assert [("Mind the rounding." in prompt, "Mind the sum." in prompt) for prompt in prompts] == [
+        (True, False),
+        (False, True),
+    ]
+    assert all("Commit: Raise the tax\n\nFrom January on." in prompt for prompt in prompts)

@@ -160,8 +160,8 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             place = TestPlace(path=nearest.path, suite=nearest.suite, after=nearest.id)
         test_path = named if place is None else place.path
         framework = UNITTEST if place is not None and place.is_of_unittest else usual_framework
-        shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path)
-        shown = shown or nearest_tests(its_tests, test_path)
+        shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path, member)
+        shown = shown or nearest_tests(its_tests, test_path, member)
         test_lines = lines_to_show(texts(test_path), shown)
         neighbour = None if test_lines else test_paths.neighbour(test_path)
         yield Request(

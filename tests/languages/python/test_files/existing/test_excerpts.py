@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+from fakes.requests import make_member
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.context import requests
 from testsmith.languages.python.source.members import all_members
 from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
-from testsmith.model import ExistingTest, Request
+from testsmith.model import ExistingTest, Request, ShownChange
 
 SOURCE = "def add(a, b): return a + b\ndef double(a): return a * 2\n"
 
@@ -126,7 +129,7 @@ def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:
     assert lines_to_show("def (", [test]) == ()
 
 
-def test_nearest_tests__one_with_a_table_is_among_them() -> None:
+def test_nearest_tests__nearest_most_alike_and_one_with_a_table() -> None:
     found = [
         ExistingTest(
             path="t.py",
@@ -134,11 +137,14 @@ def test_nearest_tests__one_with_a_table_is_among_them() -> None:
             name=f"test_{n}",
             line=n,
             end_line=n,
-            source="",
+            source="assert f('leap year')" if n == 5 else "assert f('year')",
             calls=("f()",),
             has_cases=n == 7,
         )
         for n in range(1, 9)
     ]
-    assert [test.name for test in nearest_tests(found, "t.py")] == ["test_1", "test_2", "test_3", "test_7"]
-    assert nearest_tests(found, "other.py") == []
+    change = ShownChange(own="@@ f @@\n-    return year\n+    return leap(year)")
+    member = replace(make_member("a.py::f"), shown_change=change)
+    names = [test.name for test in nearest_tests(found, "t.py", member)]
+    assert names == ["test_1", "test_2", "test_5", "test_7"]
+    assert nearest_tests(found, "other.py", member) == []

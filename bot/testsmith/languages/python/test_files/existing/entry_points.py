@@ -6,14 +6,13 @@ uses a class is taken to use its methods, because the class of an object is rare
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
 from testsmith.languages.python.source.project_names import ProjectNames
+from testsmith.languages.python.test_files.existing.excerpts import most_alike
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests
 from testsmith.languages.source import SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
@@ -26,7 +25,6 @@ _MOST_STEPS = 6
 _MOST_USERS = 40
 _MOST_CALLS = 3
 _MOST_CALL_CHARACTERS = 200
-_WORD = re.compile(r"[A-Za-z]{3,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +73,12 @@ def entry_points(
 
 
 def _entry_point(member: Member, calling: Sequence[ExistingTest], home: str) -> EntryPoint:
-    sought = _words_of_change(member)
-    words = {test: sought & _words(f"{test.id} {test.source}") for test in calling}
-    counts = Counter(word for found in words.values() for word in found)
-    alike = {test: sum(1 / counts[word] for word in found) for test, found in words.items()}
-    ranked = sorted(calling, key=lambda test: (test.path != home, -alike[test]))
+    alike = most_alike(calling, member)
+    ranked = sorted(alike, key=lambda test: test.path != home)
     calls = dict.fromkeys(
         call for test in ranked for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS
     )
     return EntryPoint(calls=tuple(calls)[:_MOST_CALLS], tests=tuple(ranked))
-
-
-def _words_of_change(member: Member) -> frozenset[str]:
-    """Return the words of the lines that the change adds or removes, or of a new member's source."""
-    lines = [line for line in member.shown_change.own.split("\n") if line[:1] in {"+", "-"}]
-    return _words("\n".join([member.name, *lines] if lines else [member.source]))
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _WORD.findall(text))
 
 
 def _users(

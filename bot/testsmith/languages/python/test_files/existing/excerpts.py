@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted, span_of
 from testsmith.languages.source import CannotParse
-from testsmith.model import ExistingTest
+from testsmith.model import ExistingTest, Member
 
 MOST_TESTS = 4
 """Maximum number of tests shown of a member."""
@@ -19,20 +21,37 @@ _LAST_LINES = 20
 _MOST_LINES_OF_A_HELPER = 25
 _MOST_LINES_OF_AN_IMPORT = 4
 _MOST_HELPERS = 12
+_WORD = re.compile(r"[A-Za-z]{3,}")
 _SETTING_UP = frozenset({"setUp", "setUpClass", "setup_method", "setup_class", "asyncSetUp"})
 
 
-def nearest_tests(existing: Sequence[ExistingTest], path: str) -> list[ExistingTest]:
+def most_alike(tests: Sequence[ExistingTest], member: Member) -> list[ExistingTest]:
+    """Return tests with those first that have the rarest words of the change, otherwise in their order."""
+    lines = [line for line in member.shown_change.own.split("\n") if line[:1] in {"+", "-"}]
+    sought = _words("\n".join([member.name, *lines] if lines else [member.source]))
+    words = {test: sought & _words(f"{test.id} {test.source}") for test in tests}
+    counts = Counter(word for found in words.values() for word in found)
+    return sorted(tests, key=lambda test: -sum(1 / counts[word] for word in words[test]))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(text))
+
+
+def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -> list[ExistingTest]:
     """Return a member's nearest tests in a file; if none calls it, two short ones as samples.
 
-    One that runs over a table of cases is among them, because its table may take the new cases.
+    Half of them are those most like the change. One that runs over a table of cases is among them, because
+    its table may take the new cases.
     """
     here = [test for test in existing if test.path == path]
     calling = [test for test in here if test.calls]
     if not calling:
         short = sorted(here, key=lambda test: test.end_line - test.line)[:_MOST_SAMPLES]
         return [test for test in here if test in short]
-    shown = calling[:MOST_TESTS]
+    nearest = calling[: MOST_TESTS // 2]
+    others = [test for test in most_alike(calling, member) if test not in nearest]
+    shown = [*nearest, *others[: MOST_TESTS - len(nearest)]]
     table = next((test for test in calling if test.has_cases), None)
     return shown if table is None or table in shown else [*shown[:-1], table]
 
