@@ -1,0 +1,99 @@
+"""Suggestions as edits of the test files that a project has."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.command_line import CommandLine
+from fakes.git_repository import GitRepository
+
+BEFORE = """\
+def shipping(weight: int) -> int:
+    return weight * 2
+
+
+def label(name: str) -> str:
+    return name.strip()
+"""
+AFTER = """\
+def shipping(weight: int) -> int:
+    return 0 if weight > 100 else weight * 2
+
+
+def label(name: str) -> str:
+    return name.strip().upper()
+"""
+TEST_SHIPPING = """\
+import prices as p
+
+
+class TestShipping:
+    def test_light(self):
+        assert p.shipping(3) == 6
+
+
+class TestOthers:
+    def test_nothing(self):
+        assert p
+"""
+TEST_LABEL = """\
+import pytest
+
+import prices
+
+
+@pytest.fixture(autouse=True)
+def unchanged_labels(monkeypatch):
+    monkeypatch.setattr(prices, "label", lambda name: name)
+
+
+def test_label():
+    assert prices.label("a") == "a"
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> GitRepository:
+    made = GitRepository.create(tmp_path / "shop")
+    made.commit(
+        {"prices.py": BEFORE, "tests/test_shipping.py": TEST_SHIPPING, "tests/test_label.py": TEST_LABEL}
+    )
+    made.git("branch", "base")
+    made.commit({"prices.py": AFTER})
+    return made
+
+
+def suggested(command_line: CommandLine, folder: Path, *options: str) -> dict[str, dict[str, Any]]:
+    """Return the suggestions by the name of their function."""
+    base = ("--base", "base", "--provider", "offline", "--runs", "2", *options)
+    report = command_line.suggest(folder, *base).report
+    return {one["member"].partition("::")[2]: one for one in report["suggestions"]}
+
+
+def test_patch__goes_into_the_class_that_tests_the_function(
+    command_line: CommandLine, repository: GitRepository
+) -> None:
+    found = suggested(command_line, repository.folder, "--only", "prices.py::shipping")["shipping"]
+
+    assert found["test_path"] == "tests/test_shipping.py"
+    subprocess.run(("git", "apply", "-"), input=found["patch"], text=True, check=True, cwd=repository.folder)
+    text = (repository.folder / "tests/test_shipping.py").read_text(encoding="utf-8")
+    head, others = text.split("class TestOthers")
+    assert "    def test_shipping" in head
+    assert "p.shipping(" in head.partition("test_light")[2].partition("def test_shipping")[2]
+    assert "from prices import" not in text
+    assert others == TEST_SHIPPING.split("class TestOthers")[1]
+
+
+def test_patch__what_does_not_hold_in_its_test_file_goes_to_a_new_one(
+    command_line: CommandLine, repository: GitRepository
+) -> None:
+    found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
+
+    assert found["patch"] is None
+    assert found["test_path"] == "tests/test_label_label.py"
+    assert found["evidence"]["fail_to_pass"]
