@@ -322,6 +322,23 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """Proven tests of a member for a strict reviewer to improve.
+
+    Attributes:
+        code: Their test module.
+        patch: The same tests as a diff of the test file; empty if they go into no file that exists.
+        evidence: What running them showed, one clause each.
+        normalised_code: The code without comments and formatting. Part of the cache key.
+    """
+
+    code: str
+    patch: str = ""
+    evidence: tuple[str, ...] = ()
+    normalised_code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Request to a generator for tests of one member.
 
@@ -343,6 +360,7 @@ class Request:
         intent: What the authors of the change say about it; the same for all members. Untrusted text.
         hint: What someone with write access asks the tests to look at; may be empty.
         repair: Errors to fix if this is a repeated request; None for the first request.
+        review: Proven tests to improve if this is a request for a review; None if not.
     """
 
     member: Member
@@ -360,6 +378,13 @@ class Request:
     intent: str = ""
     hint: str = ""
     repair: Repair | None = None
+    review: Review | None = None
+
+    @property
+    def given_code(self) -> str:
+        """The test module to repair or to review; empty if there is none."""
+        given = self.repair or self.review
+        return "" if given is None else given.code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,3 +92,83 @@ def test_no_verify__asks_for_tests_only(suggest: Suggest) -> None:
         ran = suggest(endpoint, "--strategy", "probe+edit", "--no-verify")
         assert len(endpoint.requests) == 1
     assert ran.report["suggestions"]
+
+
+FARE = 'def fare(zones):\n    if zones < 0:\n        raise ValueError("no zones")\n    return 2 + zones\n'
+FARE_BEFORE = "def fare(zones):\n    return 2 + zones\n"
+FARE_TESTS = """\
+import pytest
+
+from prices import fare
+
+
+@pytest.mark.parametrize(("zones", "expected"), [(0, 2), (1, 3)])
+def test_fare(zones, expected):
+    assert fare(zones) == expected
+
+
+def test_fare__of_many_zones():
+    assert fare(98) == 100
+"""
+WRITTEN = """\
+@@
+     assert fare(zones) == expected
+<BLANK>
+<BLANK>
++def test_fare__1():
++    with pytest.raises(ValueError):
++        fare(-1)
++
++
+ def test_fare__of_many_zones():
+""".replace("<BLANK>", " ")
+RENAMED = WRITTEN.replace("fare__1", "fare__refuses_negative_zones")
+WRONG = RENAMED.replace("fare(-1)", "fare(1)")
+
+
+@pytest.fixture(name="review")
+def _review(tmp_path: Path, command_line: CommandLine) -> Callable[[str], tuple[Ran, list[str]]]:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": FARE_TESTS})
+    project.git("switch", "-qc", "change")
+    project.commit({"prices.py": FARE})
+
+    def review(edit: str) -> tuple[Ran, list[str]]:
+        """Run the program with a model whose review gives this diff, and return its prompts, too."""
+
+        def answer(body: Body) -> str:
+            patch = edit if "Review the tests" in str(body) else WRITTEN
+            return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": patch}]})
+
+        with Endpoint(answer=answer) as endpoint:
+            limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0", "--strategy", "edit")
+            model = ("--base-url", endpoint.url, "--model", "a-model")
+            ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+            assert ran.code == 0
+            return ran, prompts(endpoint)
+
+    return review
+
+
+def test_edit__a_review_is_used_if_it_is_proven_to_show_as_much(
+    review: Callable[[str], tuple[Ran, list[str]]],
+) -> None:
+    ran, (write, read) = review(RENAMED)
+    assert write.startswith("Write")
+    assert "+def test_fare__1():" in read
+    assert "1 of 1 test functions fail on the code before the change" in read
+    [suggestion] = ran.report["suggestions"]
+    assert suggestion["tests"] == ["test_fare__refuses_negative_zones"]
+    assert suggestion["evidence"]["fail_to_pass"] == 1
+    assert "review: the model saw the tests of 1 member again, and changed 1" in ran.report["notes"]
+
+
+@pytest.mark.parametrize("edit", [WRONG, "", "no diff at all"])
+def test_edit__otherwise_the_tests_stay_as_they_were(
+    review: Callable[[str], tuple[Ran, list[str]]], edit: str
+) -> None:
+    ran, calls = review(edit)
+    assert len(calls) == 2
+    [suggestion] = ran.report["suggestions"]
+    assert suggestion["tests"] == ["test_fare__1"]
+    assert "review: the model saw the tests of 1 member again, and changed 0" in ran.report["notes"]

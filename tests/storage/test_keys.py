@@ -74,6 +74,8 @@ def with_member(**changes: object) -> Request:
         replace(PARTS, identity=replace(IDENTITY, prompt_version="2")),
         replace(PARTS, repair="1f"),
         replace(PARTS, test_file="1f"),
+        replace(PARTS, review="1f"),
+        replace(PARTS, identity=replace(PARTS.identity, strategy="probe")),
     ],
 )
 def test_result_key__every_part_counts(other: KeyParts) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from testsmith.faults import skipped_by_fault
 from testsmith.languages.source import CannotParse
@@ -28,15 +28,25 @@ from testsmith.verification.prove import ProofContext, best_verdict, funnel
 from testsmith.verification.repair import Judged, Repairs
 
 
-def conclude(
-    run: RunState,
-    context: ProofContext,
-    answers: Answers,
-    proven: Sequence[tuple[Candidate, Judged]],
-    repairs: Repairs,
-) -> Report:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rounds:
+    """What came of proving, round by round.
+
+    Attributes:
+        proven: The candidates as their generators wrote them, with the results of proving them.
+        repairs: Those that went back to the model.
+        edits: By member id, the verdicts of tests that the model reviewed and changed.
+    """
+
+    proven: Sequence[tuple[Candidate, Judged]]
+    repairs: Repairs
+    edits: Mapping[str, Verdict] = field(default_factory=dict)
+
+
+def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rounds) -> Report:
     """Return the best proven result for each member, with the reasons for the members without one."""
-    verdicts = _by_member(proven, repairs)
+    proven, repairs = rounds.proven, rounds.repairs
+    verdicts = verdicts_by_member(proven, repairs) | {key: [one] for key, one in rounds.edits.items()}
     reasons = {one.member: one for _, one in proven if isinstance(one, Skipped) and one.member is not None}
     reasons |= answers.skipped
     best: dict[str, Verdict] = {}
@@ -67,7 +77,9 @@ def conclude(
     )
 
 
-def _by_member(proven: Sequence[tuple[Candidate, Judged]], repairs: Repairs) -> dict[str, list[Verdict]]:
+def verdicts_by_member(
+    proven: Sequence[tuple[Candidate, Judged]], repairs: Repairs
+) -> dict[str, list[Verdict]]:
     """Return the verdicts of each member's candidates, after repairs for the model's candidates."""
     found = {member: [state.best] for member, state in repairs.states.items() if state.best is not None}
     for candidate, judged in proven:

@@ -20,7 +20,8 @@ from testsmith.languages.language import Language
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
-from testsmith.pipeline.conclude import conclude, conclude_unproven
+from testsmith.pipeline.conclude import Rounds, conclude, conclude_unproven, verdicts_by_member
+from testsmith.pipeline.edit import Edits, edit
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
 from testsmith.pipeline.merged_files import prove_in_files
 from testsmith.pipeline.prepare import (
@@ -170,11 +171,15 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
             answers = joined([of_model, answers])
     proven = list(zip(answers.candidates, results, strict=True))
     repairs = await repair(run, context, proven, answers.failure)
-    report = await prove_in_files(run, context, conclude(run, context, answers, proven, repairs))
+    edits = Edits()
+    if repairs.failure is None:
+        edits = await edit(run, context, verdicts_by_member(proven, repairs))
+    rounds = Rounds(proven=proven, repairs=repairs, edits=edits.verdicts)
+    report = await prove_in_files(run, context, conclude(run, context, answers, rounds))
     return replace(
         report,
         statistics=replace(report.statistics, not_asked=len(complete)),
-        notes=(*report.notes, *_note_of_complete(run, len(complete)), *observer.notes()),
+        notes=(*report.notes, *_note_of_complete(run, len(complete)), *observer.notes(), *edits.notes()),
     )
 
 

@@ -67,6 +67,7 @@ class KeyParts:
         conventions: The conventions that apply.
         identity: The model settings.
         repair: Digest of the repair request, see `repair_digest`; empty for a first request.
+        review: Digest of the code to review; empty for another request.
         test_file: Digest of the test file that may be edited, which is part of the answer; empty for none.
         intent: Digest of what the authors of the change say about it; empty for nothing.
         hint: What a person asks the tests to look at; empty for nothing.
@@ -82,6 +83,7 @@ class KeyParts:
     conventions: str
     identity: ModelIdentity
     repair: str = ""
+    review: str = ""
     test_file: str = ""
     intent: str = ""
     hint: str = ""
@@ -100,6 +102,7 @@ class KeyParts:
             conventions=request.conventions,
             identity=identity,
             repair="" if request.repair is None else repair_digest(request.repair),
+            review="" if request.review is None else canonical_digest(request.review.normalised_code),
             test_file=canonical_digest(request.test_text) if request.test_text else "",
             intent=canonical_digest(request.intent) if request.intent else "",
             hint=request.hint,
@@ -117,9 +120,11 @@ def result_key(parts: KeyParts) -> str:
     """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {"schema": KEY_SCHEMA}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
-    for name in ("repair", "test_file", "intent", "hint"):
+    for name in ("repair", "review", "test_file", "intent", "hint"):
         if not named[name]:
             del named[name]  # keeps the keys from before these existed
+    if parts.identity.strategy == "write":
+        del named["identity"]["strategy"]
     return canonical_digest(named)
 
 

@@ -38,7 +38,7 @@ from testsmith.llm.interface import (
     QuotaEmpty,
     ServerFailed,
 )
-from testsmith.model import Candidate, Context, Origin, Request, Result, Skipped
+from testsmith.model import Candidate, Context, Origin, Request, Result, Review, Skipped
 from testsmith.settings import ModelSettings
 
 SETTINGS = ModelSettings(model="a-model")
@@ -447,3 +447,48 @@ def test_edit__of_a_file_that_was_not_shown_is_no_answer() -> None:
     assert list(reasons(results).values()) == [
         "the model's answers held no usable test for it, asked 3 times"
     ]
+
+
+REVIEWED = Review(code=MODULE, evidence=("1 of 1 test functions fail on the code before the change",))
+
+
+def review(*texts: str, fault: Fault | None = None) -> tuple[list[Result], FakeProvider]:
+    """What comes of a review that is answered with these texts, call by call."""
+    left = iter(texts)
+    provider = FakeProvider(fault, answer=lambda _body: next(left))
+    generator = ModelGenerator(provider, SETTINGS, {"python": PYTHON.tests})
+    request = replace(make_request(), test_text=TEST_FILE, review=REVIEWED)
+    results, _ = asyncio.run(read_all(generator.generate_batch([request])))
+    return results, provider
+
+
+def test_review__shows_the_tests_and_what_running_them_showed() -> None:
+    results, provider = review(entry(code="", patch=ROOMY))
+    [call] = provider.requests
+    assert call.system_prompt.startswith("You are the strict maintainer")
+    assert "Its tests, to be reviewed:\n\n```python\nfrom shop.cart import add" in call.user_prompt
+    assert "fail on the code before the change" in call.user_prompt
+    assert results == [
+        Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL, edited=EDITED)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault", "permanent"),
+    [
+        (entry(code="", patch=""), None, True),
+        (json.dumps({"tests": []}), None, True),
+        ("It is all fine.", None, False),
+        (entry(code="", patch=""), truncated(0.5), False),
+    ],
+    ids=["left as it is", "no entry", "no format", "cut"],
+)
+def test_review__that_changes_nothing_keeps_the_tests(
+    text: str, fault: Fault | None, *, permanent: bool
+) -> None:
+    results, provider = review(text, fault=fault)
+    assert len(provider.requests) == 1
+    [kept] = results
+    assert isinstance(kept, Skipped)
+    assert kept.reason == "the review kept its tests"
+    assert kept.permanent is permanent

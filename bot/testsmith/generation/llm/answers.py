@@ -317,6 +317,9 @@ def after_answer(
     rest = tuple(request for request in batch.requests if request.member.id not in answer.codes)
     if not rest:
         return CallOutcome(results=results)
+    if batch.task == "review":
+        is_whole = answer.readable and response.finish_reason == "stop"
+        return CallOutcome(results=results + skipped(rest, "the review kept its tests", permanent=is_whole))
     if response.was_cut_while_thinking:
         outcome = _after_thinking(batch, rest, limits)
     elif response.finish_reason == "length":

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from itertools import chain, takewhile, zip_longest
 
+from testsmith.generation.llm.patches import LEFT_OUT
 from testsmith.model import Member, Request
 
 _LEAST_LINES = 2
@@ -82,9 +83,6 @@ MOST_PROBED_CHARACTERS = 2400
 
 USES_TIER = 2
 STYLE_TIER = 3
-
-LEFT_OUT = "# [...]"
-"""Line that stands for lines of a test file that are not shown."""
 
 _TESTS_SHARE = 0.6
 """Maximum share of the budget for existing tests, so that members of long tests still have signatures."""

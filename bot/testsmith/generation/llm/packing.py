@@ -61,8 +61,7 @@ class BatchLimits:
     def shares_of(self, requests: Iterable[Request]) -> int:
         """Return the estimated number of shares in the answer to these requests."""
         share = max(1, self.tokens_per_member) * CHARACTERS_PER_TOKEN
-        codes = ("" if request.repair is None else request.repair.code for request in requests)
-        return sum(max(1, -(-len(code) // share)) for code in codes)
+        return sum(max(1, -(-len(request.given_code) // share)) for request in requests)
 
     def allowance(self, shares: int) -> int:
         """Return the output token limit of a call with this many shares, within the overall limit."""
@@ -84,8 +83,7 @@ class Batch:
     """Requests of one call.
 
     Attributes:
-        requests: At least one; all with the same language, framework and conventions, and either all or none
-            with a test module to repair.
+        requests: At least one; all with the same language, framework, conventions and task.
         max_tokens: Output token limit of the call.
         tiers: Number of context tiers in the prompt: 3 for all, 2 without style sample, 1 for sources only.
         asked_again: Number of earlier calls for these members without a test in the answer.
@@ -97,12 +95,19 @@ class Batch:
     asked_again: int = 0
 
     @property
-    def mends(self) -> bool:
-        """Whether test modules are repaired rather than generated."""
-        return self.requests[0].repair is not None
+    def task(self) -> str:
+        """What is asked for: `write`, `mend` or `review`."""
+        return task_of(self.requests[0])
 
 
-_SystemParts = tuple[str, str, str, bool]
+def task_of(request: Request) -> str:
+    """Return what a request asks for: `write`, `mend` or `review`."""
+    if request.repair is not None:
+        return "mend"
+    return "write" if request.review is None else "review"
+
+
+_SystemParts = tuple[str, str, str, str]
 """Everything a system prompt depends on."""
 
 
@@ -150,7 +155,7 @@ def pack(requests: Sequence[Request], limits: BatchLimits) -> tuple[Batch, ...]:
 
 def _batch(filled: _Bin, limits: BatchLimits) -> Batch:
     requests = filled.requests()
-    mends = requests[0].repair is not None
+    mends = task_of(requests[0]) == "mend"
     return Batch(
         requests=requests,
         max_tokens=limits.allowance(filled.shares),
@@ -182,7 +187,7 @@ def _pieces(requests: Sequence[Request], limits: BatchLimits) -> Iterable[list[_
 
 
 def _system_parts(request: Request) -> _SystemParts:
-    return request.member.language, request.framework, request.conventions, request.repair is not None
+    return request.member.language, request.framework, request.conventions, task_of(request)
 
 
 def _fitting(members: Sequence[Request], limits: BatchLimits) -> Iterator[tuple[Request, ...]]:
@@ -204,10 +209,9 @@ def _shown_characters(request: Request) -> int:
     """Return the minimum number of characters a request adds to a prompt."""
     source = len(request.member.source) + len(request.member.shown_change.own)
     source += sum(map(len, (*request.entry_points, *request.context.observations)))
-    if request.repair is None:
-        return source
-    said = sum(len(name) + len(text) for name, text in request.repair.failures)
-    return source + len(request.repair.code) + said
+    if request.repair is not None:
+        source += sum(len(name) + len(text) for name, text in request.repair.failures)
+    return source + len(request.given_code)
 
 
 def _fill(pieces: Iterable[_Piece], limits: BatchLimits) -> list[_Bin]:

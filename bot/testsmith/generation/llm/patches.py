@@ -33,6 +33,10 @@ _HEADERS = ("diff --git ", "index ", "new file mode ", "deleted file mode ", "si
 _FILES = ("--- ", "+++ ")
 
 
+LEFT_OUT = "# [...]"
+"""Line that stands for lines of a test file that a prompt does not show."""
+
+
 class CannotApply(ValueError):
     """A diff does not fit a file, or fits in several places. The message says why."""
 
@@ -90,7 +94,7 @@ def apply_patch(text: str, patch: str) -> str:
 
 
 def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
-    """Yield the hunks of a diff; text without `@@` is one hunk."""
+    """Yield the hunks of a diff; text without `@@` is one hunk. Lines that were not shown divide a hunk."""
     hunk, named = _Hunk(), set[str]()
     for index, line in enumerate(lines):
         following = lines[index + 1] if index + 1 < len(lines) else ""
@@ -98,7 +102,7 @@ def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
             named.add(line)
         if len(named) > 1:
             raise CannotApply("it is about several files")
-        if line.startswith("@@"):
+        if line.startswith("@@") or line.strip() == LEFT_OUT:
             yield hunk
             start = _HUNK.match(line)
             hunk = _Hunk(first=int(start[1]) if start else 0)

@@ -111,7 +111,7 @@ class InputProbes:
 
     async def _ask(self, batch: Batch) -> dict[str, tuple[str, ...]]:
         """Return the answer for one batch; nothing after an error, which the next call meets again."""
-        if batch.mends:
+        if batch.task != "write":
             return {}
         try:
             response = await self._provider.complete(probe_request(batch, self._prompts, self._settings))

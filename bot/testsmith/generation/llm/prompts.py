@@ -20,7 +20,7 @@ from testsmith.generation.llm.context import (
     fit_context,
     fit_observations,
 )
-from testsmith.generation.llm.packing import Batch
+from testsmith.generation.llm.packing import Batch, task_of
 from testsmith.model import Change, Member, Request
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ class _MemberBlock:
     entry_points: tuple[str, ...]
     observations: tuple[str, ...]
     tests: str
+    is_diff: bool
     failures: str
+    evidence: tuple[str, ...]
 
 
 class Prompts:
@@ -82,15 +84,15 @@ class Prompts:
     def system(self, request: Request) -> str:
         """Return the system prompt for all requests with the same language, framework and conventions.
 
-        It also depends on whether tests are repaired or generated.
+        It also depends on what is asked for: to write, repair or review tests.
         """
         conventions = request.conventions.strip("\n")
-        mends = request.repair is not None
-        return self._environment.get_template(_template("system.j2", mends=mends)).render(
+        task = task_of(request)
+        return self._environment.get_template(_template("system.j2", task)).render(
             language=request.member.language,
             framework=request.framework,
             rules=request.rules.strip("\n"),
-            mends=mends,
+            task=task,
             conventions=conventions,
             fence=_fence([conventions]),
         )
@@ -118,7 +120,7 @@ class Prompts:
             _block(request, context, sources, observed.get(request.member.id, ()), batch)
             for request in batch.requests
         ]
-        name = _template("user.j2", mends=batch.mends) if folder is None else f"{folder}/user.j2"
+        name = _template("user.j2", batch.task if folder is None else folder)
         return self._environment.get_template(name).render(
             language=first.member.language,
             members=members,
@@ -147,14 +149,14 @@ def _environment() -> Environment:
     )
 
 
-def _template(name: str, *, mends: bool) -> str:
-    return f"mend/{name}" if mends else name
+def _template(name: str, folder: str) -> str:
+    return name if folder == "write" else f"{folder}/{name}"
 
 
 def _block(
     request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str], batch: Batch
 ) -> _MemberBlock:
-    member, repair = request.member, request.repair
+    member, repair, review = request.member, request.repair, request.review
     diff = member.shown_change.own if batch.tiers >= USES_TIER else ""
     if sources.show_change(diff, of=member):
         diff = ""
@@ -175,8 +177,10 @@ def _block(
         uses=context.own.get(member.id, ()),
         entry_points=request.entry_points if batch.tiers >= USES_TIER else (),
         observations=tuple(map(shown, observed)),
-        tests="" if repair is None else repair.code.strip("\n"),
+        tests=(request.given_code if review is None else review.patch or review.code).strip("\n"),
+        is_diff=review is not None and bool(review.patch),
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
+        evidence=() if review is None else tuple(map(shown, review.evidence)),
     )
 
 
@@ -215,6 +219,7 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
         yield from member.observations
         yield member.tests
         yield member.failures
+        yield from member.evidence
 
 
 def _fence(texts: Iterable[str]) -> str:

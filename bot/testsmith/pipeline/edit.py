@@ -1,0 +1,129 @@
+"""Have the model review proven tests as a strict maintainer, and prove what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from testsmith.deadline import next_group
+from testsmith.generation.interface import TestGenerator
+from testsmith.model import BaseOutcome, Candidate, Label, Review
+from testsmith.pipeline import time_budget
+from testsmith.pipeline.generate import ask
+from testsmith.pipeline.merged_files import patch_of_head
+from testsmith.pipeline.state import RunState
+from testsmith.pipeline.verify import verify
+from testsmith.verification.gate import Point, ProvenSuggestion, Verdict
+from testsmith.verification.prove import ProofContext, best_verdict
+
+_MOST_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edits:
+    """What came of the review.
+
+    Attributes:
+        verdicts: Verdicts of the members whose tests were changed, by member id.
+        sent: Number of members whose tests were reviewed.
+    """
+
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    sent: int = 0
+
+    def notes(self) -> Iterator[str]:
+        """Yield a note for the report, if anything was reviewed."""
+        if self.sent:
+            members = "1 member" if self.sent == 1 else f"{self.sent} members"
+            yield f"review: the model saw the tests of {members} again, and changed {len(self.verdicts)}"
+
+
+async def edit(run: RunState, context: ProofContext, verdicts: Mapping[str, Sequence[Verdict]]) -> Edits:
+    """Have the best tests of each member reviewed, and return those that are proven to show as much.
+
+    Args:
+        run: The run's state.
+        context: What candidates are proven with.
+        verdicts: The verdicts of each member's candidates.
+    """
+    model = run.clients.model
+    if model is None or not run.settings.model.strategy.edits:
+        return Edits()
+    best = {member: best_verdict(ones) for member, ones in verdicts.items()}
+    greens = {member: one.green for member, one in best.items() if one.green is not None}
+    if not greens or not next_group(len(greens), run.deadline.left, None):
+        return Edits()
+    try:
+        return await _edited(run, context, model, best, greens)
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+        run.warn_of_fault("the tests were not reviewed", error)
+        return Edits()
+
+
+async def _edited(
+    run: RunState,
+    context: ProofContext,
+    model: TestGenerator,
+    best: Mapping[str, Verdict],
+    greens: Mapping[str, ProvenSuggestion],
+) -> Edits:
+    requests = {
+        member: replace(run.requests[member], repair=None, review=_review(run, green))
+        for member, green in greens.items()
+    }
+    again = replace(run, requests=requests)
+    run.progress.phase("reviewing tests", len(requests))
+    answers = await ask(again, model, time_budget.GENERATION)
+    candidates = [_candidate(one, greens[one.member].candidate) for one in answers.candidates]
+    judged = await verify(again, context, candidates)
+    found = {
+        candidate.member: replace(one, entries=(one.green, *_others(best[candidate.member])))
+        for candidate, one in zip(candidates, judged, strict=True)
+        if isinstance(one, Verdict)
+        and one.green is not None
+        and _shows_as_much(one, one.green, greens[candidate.member])
+    }
+    return Edits(verdicts=found, sent=len(requests))
+
+
+def _review(run: RunState, green: ProvenSuggestion) -> Review:
+    code = green.candidate.code
+    is_edit = bool(run.requests[green.candidate.member].test_text)
+    return Review(
+        code=code,
+        patch=(is_edit and patch_of_head(run, green.candidate)) or "",
+        evidence=tuple(_evidence(green)),
+        normalised_code=run.language_of(green.candidate.member).judge.normalized(code),
+    )
+
+
+def _evidence(green: ProvenSuggestion) -> Iterator[str]:
+    evidence = green.evidence
+    if evidence.base is BaseOutcome.ABSENT:
+        yield "before the change there was nothing to test"
+    elif evidence.fail_to_pass is not None:
+        yield f"{evidence.fail_to_pass} of {evidence.tests} test functions fail on the code before the change"
+    yield from (
+        f"before the change, `{name}` fails: {text}" for name, text in evidence.failures[:_MOST_NAMED]
+    )
+    if evidence.killed:
+        yield f"they notice if one changes {', '.join(evidence.killed[:_MOST_NAMED])}"
+    if evidence.alive:
+        yield f"they do not notice if one changes {', '.join(evidence.alive[:_MOST_NAMED])}"
+
+
+def _candidate(answer: Candidate, reviewed: Candidate) -> Candidate:
+    """Return an answer with what is known of the tests that were reviewed."""
+    return replace(answer, origin=reviewed.origin, sayings=reviewed.sayings)
+
+
+def _others(verdict: Verdict) -> tuple[ProvenSuggestion, ...]:
+    return tuple(entry for entry in verdict.entries if not entry.is_green)
+
+
+def _shows_as_much(verdict: Verdict, new: ProvenSuggestion, old: ProvenSuggestion) -> bool:
+    """Return whether edited tests say as much of the change, in the same file, and none of them was wrong."""
+    is_wrong = any(cut.point < Point.STABLE for cut in verdict.cuts)
+    is_moved = bool(old.candidate.edited) and not new.candidate.edited
+    fails_still = bool(new.evidence.fail_to_pass) >= bool(old.evidence.fail_to_pass)
+    return not is_wrong and not is_moved and fails_still and new.label in {old.label, Label.NEW_BEHAVIOUR}
