@@ -322,7 +322,7 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
+class ReviewRequest:
     """Proven tests of a member for a strict reviewer to improve.
 
     Attributes:
@@ -378,7 +378,7 @@ class Request:
     intent: str = ""
     hint: str = ""
     repair: Repair | None = None
-    review: Review | None = None
+    review: ReviewRequest | None = None
 
     @property
     def given_code(self) -> str:

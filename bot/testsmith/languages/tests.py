@@ -130,6 +130,16 @@ class TestFiles(ABC):
         """
         raise CannotPlace("test files of this language cannot be edited")
 
+    def self_contained(self, code: str, test_path: str, tree: SourceTree) -> str:  # noqa: ARG002 - a default
+        """Return a module of tests of a test file with what it shares with other files, such as fixtures.
+
+        Args:
+            code: The test module.
+            test_path: Path of the test file, relative to the git root.
+            tree: Files of head.
+        """
+        return code
+
     def joined_edit(self, before: str, after: str, code: str) -> str:  # noqa: ARG002 - a default
         """Return an edited test file whose added and extended tests are as in `code`.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from testsmith.deadline import next_group
 from testsmith.generation.interface import TestGenerator
-from testsmith.model import BaseOutcome, Candidate, Label, Review
+from testsmith.model import BaseOutcome, Candidate, Label, ReviewRequest
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import patch_of_head
@@ -86,10 +86,10 @@ async def _edited(
     return Edits(verdicts=found, sent=len(requests))
 
 
-def _review(run: RunState, green: ProvenSuggestion) -> Review:
+def _review(run: RunState, green: ProvenSuggestion) -> ReviewRequest:
     code = green.candidate.code
     is_edit = bool(run.requests[green.candidate.member].test_text)
-    return Review(
+    return ReviewRequest(
         code=code,
         patch=(is_edit and patch_of_head(run, green.candidate)) or "",
         evidence=tuple(_evidence(green)),

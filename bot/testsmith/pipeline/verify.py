@@ -70,12 +70,20 @@ def _formatted(run: RunState, candidates: Sequence[Candidate], tree: SourceTree 
     if tree is not None:
         for language in run.clients.languages:
             modules = {
-                number: UnformattedModule(one.code, run.requests[one.member].test_path)
+                number: _unformatted(run, one, tree)
                 for number, one in enumerate(candidates)
                 if run.language_of(one.member) is language
             }
             codes |= zip(modules, language.tests.format_all(list(modules.values()), tree), strict=True)
     return [_readable(run, one, codes[number]) for number, one in enumerate(candidates)]
+
+
+def _unformatted(run: RunState, candidate: Candidate, tree: SourceTree) -> UnformattedModule:
+    """Return a candidate's module; that of an edited test file needs what the file takes from others."""
+    code, path = candidate.code, run.requests[candidate.member].test_path
+    if candidate.edited:
+        code = run.language_of(candidate.member).tests.self_contained(code, path, tree)
+    return UnformattedModule(code, path)
 
 
 def _readable(run: RunState, candidate: Candidate, code: str | CannotParse) -> Result:

@@ -38,7 +38,7 @@ from testsmith.llm.interface import (
     QuotaEmpty,
     ServerFailed,
 )
-from testsmith.model import Candidate, Context, Origin, Request, Result, Review, Skipped
+from testsmith.model import Candidate, Context, Origin, Request, Result, ReviewRequest, Skipped
 from testsmith.settings import ModelSettings
 
 SETTINGS = ModelSettings(model="a-model")
@@ -449,7 +449,7 @@ def test_edit__of_a_file_that_was_not_shown_is_no_answer() -> None:
     ]
 
 
-REVIEWED = Review(code=MODULE, evidence=("1 of 1 test functions fail on the code before the change",))
+REVIEWED = ReviewRequest(code=MODULE, evidence=("1 of 1 test functions fail on the code before the change",))
 
 
 def review(*texts: str, fault: Fault | None = None) -> tuple[list[Result], FakeProvider]:

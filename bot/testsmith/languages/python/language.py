@@ -11,6 +11,7 @@ from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
+from testsmith.languages.python.test_files.existing.conftest_fixtures import with_conftest_fixtures
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.support_files import support_files
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
@@ -70,6 +71,7 @@ class PythonTests(RuffFormatter, TestFiles):
     keep_tests = staticmethod(test_modules.keep_tests)
     place = staticmethod(merging.place)
     edited_tests = staticmethod(file_edits.edited_tests)
+    self_contained = staticmethod(with_conftest_fixtures)
     joined_edit = staticmethod(file_edits.joined_edit)
     mark = staticmethod(marking.marked)
     seal = staticmethod(marking.sealed)

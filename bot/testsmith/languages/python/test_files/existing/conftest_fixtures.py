@@ -1,0 +1,89 @@
+"""Copy the fixtures that a test module takes from `conftest.py` files into it, so that it stands alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import decode, parse_untrusted
+from testsmith.languages.python.test_files.cutting import without_tests
+from testsmith.languages.python.test_files.test_modules import is_fixture, is_test_name, keep_tests
+from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.tests import CannotPlace
+
+_FUTURE = "from __future__ import annotations\n"
+_USER = "test_of_conftest_fixtures"
+"""Name of a test that uses the fixtures, for the time in which they are cut out."""
+
+
+def with_conftest_fixtures(code: str, test_path: str, tree: SourceTree) -> str:
+    """Return a test module with the fixtures of `conftest.py` files that it uses, nearest files first.
+
+    It is unchanged if it uses none, or if they cannot stand alone, for example because of relative imports.
+
+    Args:
+        code: The test module.
+        test_path: Path of the test file that it belongs to, relative to the git root.
+        tree: Files of head.
+    """
+    for folder in PurePosixPath(test_path).parents:
+        data = tree.read(str(folder / "conftest.py"))
+        if data is None:
+            continue
+        try:
+            code = _with_fixtures(code, decode(data))
+        except (CannotParse, CannotPlace):
+            return code
+    return code
+
+
+def _with_fixtures(code: str, conftest: str) -> str:
+    """Return a test module with the fixtures of one file that it uses."""
+    own, given = parse_untrusted(code), _fixtures(parse_untrusted(conftest))
+    wanted = sorted(given & set(_requested(own)) - _fixtures(own))
+    if not wanted:
+        return code
+    user = f"\n\n\ndef {_USER}({', '.join(wanted)}):\n    pass\n"
+    needed = without_tests(keep_tests(conftest.rstrip("\n") + user, [_USER]), [_USER]).text
+    theirs = parse_untrusted(needed)
+    if any(isinstance(each, ast.ImportFrom) and each.level for each in ast.walk(theirs)):
+        raise CannotPlace("fixtures import modules relative to their own")
+    if set(_defined(theirs)) & set(_defined(own)):
+        raise CannotPlace("fixtures and tests define the same names")
+    texts = [needed.replace(_FUTURE, ""), code.replace(_FUTURE, "")]
+    joined = "\n\n\n".join(text.strip("\n") for text in texts) + "\n"
+    return f"{_FUTURE}\n{joined}" if _FUTURE in needed + code else joined
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    """Yield the names that a module defines at its top level."""
+    for statement in tree.body:
+        if isinstance(statement, Function | ast.ClassDef):
+            yield statement.name
+        elif isinstance(statement, ast.Assign):
+            yield from (each.id for each in statement.targets if isinstance(each, ast.Name))
+
+
+def _fixtures(tree: ast.Module) -> set[str]:
+    """Return the names of the fixtures of a module's top level."""
+    return {_fixture_name(each) for each in tree.body if isinstance(each, Function) and is_fixture(each)}
+
+
+def _fixture_name(function: Function) -> str:
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and last_name(decorator) == "fixture":
+            for keyword in decorator.keywords:
+                if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
+                    return str(keyword.value.value)
+    return function.name
+
+
+def _requested(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of what tests and fixtures take, and of fixtures that are named by `usefixtures`."""
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and (is_test_name(node.name) or is_fixture(node)):
+            yield from (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+        elif isinstance(node, ast.Call) and last_name(node) == "usefixtures":
+            yield from (str(each.value) for each in node.args if isinstance(each, ast.Constant))

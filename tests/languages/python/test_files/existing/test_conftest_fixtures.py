@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.language import PYTHON
+
+ROOT = """\
+import os
+import json
+
+import pytest
+from shop import Shop
+
+
+def pytest_configure(config):
+    os.environ["SHOP"] = "1"
+
+
+@pytest.fixture
+def shop():
+    return Shop(json.loads(NAMES))
+
+
+NAMES = '["Ann"]'
+
+
+@pytest.fixture
+def unused():
+    return os.getcwd()
+"""
+NEAR = """\
+import pytest
+
+
+@pytest.fixture(name="cart")
+def _cart(shop):
+    return shop.cart()
+"""
+CODE = """\
+from shop import total
+
+
+def test_total(cart, tmp_path):
+    assert total(cart) == 1
+"""
+
+
+def tree(**changes: str) -> MemoryTree:
+    files = {"conftest.py": ROOT, "tests/conftest.py": NEAR, "tests/other/conftest.py": "broken("} | changes
+    return MemoryTree(files)
+
+
+def self_contained(code: str = CODE, files: MemoryTree | None = None) -> str:
+    return PYTHON.tests.self_contained(code, "tests/test_cart.py", files or tree())
+
+
+def test_self_contained__fixtures_come_with_what_they_use_and_nothing_else() -> None:
+    code = self_contained()
+    assert PYTHON.tests.test_functions(code) == ("test_total",)
+    for text in ("def _cart(shop):", "def shop():", "NAMES = ", "import json", "from shop import", "total"):
+        assert text in code
+    for text in ("unused", "import os", "pytest_configure", "of_conftest"):
+        assert text not in code
+    compile(code, "test_cart.py", "exec")
+
+
+@pytest.mark.parametrize(
+    ("code", "files"),
+    [
+        (CODE.replace("cart, ", "").replace("(cart)", "()"), tree()),
+        (f"import pytest\n\n\n@pytest.fixture\ndef cart():\n    return 1\n\n\n{CODE}", tree()),
+        (CODE, MemoryTree({})),
+        (CODE, tree(**{"tests/conftest.py": f"from .helpers import x\n{NEAR.replace('shop.cart()', 'x')}"})),
+        (CODE, tree(**{"tests/conftest.py": "broken("})),
+    ],
+    ids=["takes none", "has its own", "no files", "relative import", "not Python"],
+)
+def test_self_contained__leaves_others_as_they_are(code: str, files: MemoryTree) -> None:
+    assert self_contained(code, files) == code
+
+
+def test_self_contained__fixtures_that_are_named_by_a_mark() -> None:
+    code = CODE.replace("def test", "@pytest.mark.usefixtures('shop')\ndef test").replace("cart, ", "")
+    assert "def shop():" in self_contained(f"import pytest\n{code.replace('(cart)', '()')}")
