@@ -103,6 +103,11 @@ class MemberTests:
                 return self._place(self._nearest(in_named, member, is_direct=pool is direct), member)
         if direct or near:
             return self._place(self._nearest(direct or near, member, is_direct=bool(direct)), member)
+        files = {found.file.path: found.file for found in self._all if any(key.path for key in found.uses)}
+        if len(files) == 1:
+            [file] = files.values()
+            top = DefinitionKey(member.path, member.name.partition(".")[0])
+            return TestPlace(path=file.path, spelling=file.spelling(top))
         return None
 
     def _nearest(self, tests: Sequence[_Found], member: Member, *, is_direct: bool) -> Sequence[_Found]:
@@ -141,13 +146,9 @@ class MemberTests:
     def _is_of_another(self, found: _Found, member: Member) -> bool:
         """Return whether a test's class is named after a definition that has nothing to do with a member."""
         subject = tuple(word for word in _words(found.function.suite) if word not in _FILLERS)
-        uses = {
-            key.name
-            for other in self._by_path[member.path]
-            if other.suite == found.suite
-            for key in other.uses
-        }
-        is_about_one = any(_words(part) == subject for name in uses for part in name.split("."))
+        file = self._names.file(member.path)
+        names = {part for name in (file.definitions if file else ()) for part in name.split(".")}
+        is_about_one = any(_words(name) == subject for name in names)
         return is_about_one and not set(subject) <= set(_words(member.name))
 
     def _direct(self, member: Member) -> Sequence[_Found]:
