@@ -79,7 +79,7 @@ def written_by(url: str, answers: list[str]) -> Callable[[Body], str]:
 
     def answer(body: Body) -> str:
         asked = str(body["messages"][1]["content"])
-        source = asked.partition("Source:\n\n```python\n")[2].partition("```")[0]
+        source = asked.partition("\nSource")[2].split("```")[1].partition("\n")[2]
         prompt = f"Write what this function returns.\n\n{source}\n\nAnswer with one comparison."
         with ThreadPoolExecutor(1) as threads:  # the endpoint's own thread has a loop that runs
             told = threads.submit(complete, url, prompt, max_tokens=60, schema=EXPRESSION).result()

