@@ -49,6 +49,8 @@ def measure_packing(folder: Path) -> Iterator[Figure]:
             files |= {member["path"] for member in report["members"]}
             yield from _figures(f"{what}, {len(report['members'])} members, {way}", endpoint)
         yield _same_first_part(f"{what}, {way}", endpoint.requests)
+        for one in estimate["skipped"]:
+            print(f"not estimated: {one['member'] or one['path']}: {one['reason']}")
         yield from _estimated(f"{what}, {way}", estimate["stats"], report["stats"])
     yield from _whole_files(f"the {len(files)} files of {what}", repository, sorted(files), folder)
 
@@ -128,7 +130,7 @@ def _same_first_part(what: str, requests: Sequence[Received]) -> Figure:
 
 
 def _estimated(what: str, estimated: dict[str, int], counted: dict[str, int]) -> Iterator[Figure]:
-    """Answers are short here, so that only calls and prompts can be compared with what was reckoned."""
+    """Compare the estimate's calls and prompts with the real ones; answers are short here."""
     for figure, name in {"api_calls": "calls", "prompt_tokens": "prompt tokens"}.items():
         share = estimated[figure] / counted[figure]
         yield Figure(name=f"{what}: {name} by --estimate", value=share, unit="times", most=1.2, least=0.8)

@@ -44,6 +44,9 @@ from testsmith.verification.completeness import is_complete
 from testsmith.verification.gate import Verdict
 from testsmith.verification.prove import ProofContext
 
+_NOT_ESTIMATED = frozenset({SkipStage.BUDGET, SkipStage.INTERNAL})
+"""Stages of the members that an estimate leaves out; other skipped members are in the cache."""
+
 
 async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions | None = None) -> Report:
     """Run all phases and return the report.
@@ -86,7 +89,7 @@ async def estimate(
     run.progress.phase("reckoning calls", len(run.requests))
     answers = Answers() if run.clients.model is None else await ask(run, run.clients.model, 1.0)
     calls = estimated.expected_calls()
-    left_out = tuple(one for one in answers.skipped.values() if one.stage is SkipStage.BUDGET)
+    left_out = tuple(one for one in answers.skipped.values() if one.stage in _NOT_ESTIMATED)
     asked = {member for call in calls for member in call.members} | {one.member for one in left_out}
     known = (*(candidate.member for candidate in answers.candidates), *answers.skipped)
     return Estimate(

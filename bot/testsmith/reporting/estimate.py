@@ -78,8 +78,8 @@ def _cost(spending: Spending) -> str:
 
 
 def _left_out(estimate: Estimate) -> Iterator[str]:
-    """Yield what the limits leave out, by reason."""
-    left_out = [one for one in estimate.skipped if one.stage is SkipStage.BUDGET]
+    """Yield what the limits and internal errors leave out, by reason."""
+    left_out = [one for one in estimate.skipped if one.stage in {SkipStage.BUDGET, SkipStage.INTERNAL}]
     for reason, ones in groupby(sorted(left_out, key=_reason), _reason):
         members = [one.member or one.path for one in ones]
         yield ""
