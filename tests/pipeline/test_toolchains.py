@@ -123,15 +123,30 @@ def test_suggest__a_toolchain_that_fails_costs_only_the_members_of_its_language(
     }
 
 
-@pytest.mark.parametrize("toolchains", [{}, {"toy": Toolchain(open=without_compiler)}])
-def test_suggest__a_language_without_an_engine_needs_a_model(
-    toolchains: dict[str, Toolchain], tmp_path: Path
+@asynccontextmanager
+async def with_compiler(_order: WorkspaceOrder) -> AsyncIterator[TestRunner]:
+    yield NotImplemented
+
+
+@pytest.mark.parametrize(
+    ("toolchains", "reason"),
+    [
+        ({}, (SkipStage.ENVIRONMENT, "tests in toy cannot be run here")),
+        (
+            {"toy": Toolchain(open=without_compiler)},
+            (SkipStage.ENVIRONMENT, "there is no compiler of toys: install one."),
+        ),
+        ({"toy": Toolchain(open=with_compiler)}, (SkipStage.GENERATION, "tests in toy need a model")),
+    ],
+)
+def test_suggest__a_language_without_an_engine_needs_a_toolchain_and_a_model(
+    toolchains: dict[str, Toolchain], reason: tuple[SkipStage, str], tmp_path: Path
 ) -> None:
     report = suggested(tmp_path, {"python": BROKEN, **toolchains})
     assert reasons(report) == {
         "shop.py::half": (SkipStage.ENVIRONMENT, "there is no compiler of toys: install one."),
-        "rates.toy::vat": (SkipStage.GENERATION, "tests in toy need a model"),
-        "rates.toy::eco": (SkipStage.GENERATION, "tests in toy need a model"),
+        "rates.toy::vat": reason,
+        "rates.toy::eco": reason,
     }
 
 

@@ -124,16 +124,16 @@ async def _suggestions_in(language: Language, run: RunState) -> Report:
     If its tests cannot be run, only its members are skipped.
     """
     toolchain = run.clients.toolchains.get(language.name)
-    needs_model = toolchain is None or toolchain.engine is None
-    if needs_model and run.clients.model is None and run.options.candidates is None:
-        skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language.name} need a model")
-    elif toolchain is None:
-        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run")
+    if toolchain is None:
+        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run here")
     else:
         try:
             async with runner_of(run, language.name) as runner:
-                broken = await run.deadline.within(members_not_loading(run, runner))
                 engine = None if toolchain.engine is None else toolchain.engine(runner, run.options.seed)
+                if engine is None and run.clients.model is None and run.options.candidates is None:
+                    skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language.name} need a model")
+                    return Report(members=run.search.found, skipped=skipped)
+                broken = await run.deadline.within(members_not_loading(run, runner))
                 report = await _suggestions_by(runner, engine, run.without(broken))
                 return replace(report, skipped=(*broken.values(), *report.skipped))
         except (CannotPrepare, CannotIsolate, CannotRun) as failure:
