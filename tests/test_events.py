@@ -175,7 +175,7 @@ def test_payload__no_object_at_all(whole: object) -> None:
     assert nothing(asked("pull_request", whole)).is_warning
 
 
-@pytest.mark.parametrize("name", ["merge_group", "issue_comment", "workflow_run", ""])
+@pytest.mark.parametrize("name", ["merge_group", "workflow_run", ""])
 def test_others__ask_for_nothing(name: str) -> None:
     assert not nothing(asked(name, payload())).is_warning
 

@@ -63,6 +63,10 @@ class Malformed(ValueError):
         self.reason = reason
 
 
+class NotJson(Malformed):
+    """Text is not JSON at all."""
+
+
 @overload
 def decode(kind: type[_T], data: bytes | str, *, most_bytes: int = ...) -> _T: ...
 
@@ -182,6 +186,8 @@ def _malformed(error: Any) -> Malformed:
     if error.error_count() > _MOST_ERRORS:
         return Malformed("", "is malformed")
     first = error.errors(include_url=False, include_context=False)[0]
+    if first["type"] == "json_invalid":
+        return NotJson("", "is malformed")
     path = ".".join(str(step) for step in first["loc"])
     is_missing = first["type"] == "missing" or (path and first["input"] is None)
     return Malformed(

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from annotated_types import Interval
 
-from testsmith.decode import Malformed, Matches, OrElse, decode
+from testsmith.decode import Malformed, Matches, NotJson, OrElse, decode
 from testsmith.forge.comment_markers import is_marked, is_same_login
 from testsmith.forge.slash_commands import ParsedComment, orders_in
 from testsmith.settings import ReviewSettings
@@ -160,6 +160,9 @@ def task_of(event_name: str, payload: bytes | str, skip_label: str = DEFAULT_SKI
         payload: Content of the file at `GITHUB_EVENT_PATH`.
         skip_label: Label of pull requests to skip, case-insensitive; empty for none. Drafts and bots' pull
             requests are always skipped.
+
+    Raises:
+        NotJson: The payload is not JSON.
     """
     if event_name == "pull_request_target":
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
@@ -176,6 +179,8 @@ def task_of(event_name: str, payload: bytes | str, skip_label: str = DEFAULT_SKI
         return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
     try:
         return tasks[event_name](payload)
+    except NotJson:
+        raise
     except Malformed as problem:
         return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
 
@@ -252,12 +257,8 @@ class _PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Action:
-    action: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _PullRequestPayload:
+    action: str
     pull_request: _PullRequest
     sender: _Account | None = None
 
@@ -280,6 +281,7 @@ class _Issue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _IssueCommentPayload:
+    action: str
     repository: _Repository
     comment: _Comment
     issue: _Issue
@@ -294,6 +296,7 @@ class _DiffPullRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _DiffCommentPayload:
+    action: str
     repository: _Repository
     comment: _Comment
     pull_request: _DiffPullRequest
@@ -322,10 +325,9 @@ def _dispatch_task(payload: bytes | str) -> Task:
 
 
 def _pull_request_task(payload: bytes | str, skip_label: str) -> Task:
-    action = decode(_Action, payload).action
-    if action not in _ACTIONS:
-        return Nothing(reason=f"There is nothing to do when a pull request is {_shown(action)}.")
     event = decode(_PullRequestPayload, payload)
+    if event.action not in _ACTIONS:
+        return Nothing(reason=f"There is nothing to do when a pull request is {_shown(event.action)}.")
     pull_request, author = event.pull_request, event.pull_request.user or _NOBODY
     reason = _left_alone(pull_request, author, skip_label)
     if reason is not None:
@@ -359,18 +361,18 @@ def _left_alone(pull_request: _PullRequest, author: _Account, skip_label: str) -
 
 
 def _issue_comment_task(payload: bytes | str) -> Task:
-    if decode(_Action, payload).action != "created":
-        return _NOT_NEW
     event = decode(_IssueCommentPayload, payload)
+    if event.action != "created":
+        return _NOT_NEW
     if event.issue.pull_request is None:
         return Nothing(reason="The comment is on an issue, not on a pull request.")
     return _comment_task(event.repository.full_name, event.comment, event.issue, head=None)
 
 
 def _diff_comment_task(payload: bytes | str) -> Task:
-    if decode(_Action, payload).action != "created":
-        return _NOT_NEW
     event = decode(_DiffCommentPayload, payload)
+    if event.action != "created":
+        return _NOT_NEW
     about = event.pull_request
     return _comment_task(event.repository.full_name, event.comment, about, about.head)
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from testsmith.action.inputs import (
     SECRETS,
@@ -38,8 +37,8 @@ from testsmith.action.outputs import (
 )
 from testsmith.action.runner import Runner, runner_of
 from testsmith.app import App
-from testsmith.decode import decode
-from testsmith.events import Nothing, SweepRepository, Work, task_of
+from testsmith.decode import NotJson
+from testsmith.events import Nothing, SweepRepository, Task, Work, task_of
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
 
@@ -194,7 +193,7 @@ class _Step:
 def _done(step: _Step, perform: Perform | None) -> int:
     environment = step.app.environment
     runner = runner_of(environment)
-    task = task_of(runner.event_name, _payload(runner.event_path), skip_label(environment))
+    task = _task(runner, skip_label(environment))
     if isinstance(task, Nothing):
         return _nothing(step, runner, task)
     try:
@@ -215,16 +214,14 @@ def _done(step: _Step, perform: Perform | None) -> int:
     return ended.exit_code
 
 
-def _payload(path: Path) -> bytes:
+def _task(runner: Runner, skip_label: str) -> Task:
     try:
-        payload = path.read_bytes()
-        decode(Any, payload)
-    except (OSError, ValueError) as error:
+        return task_of(runner.event_name, runner.event_path.read_bytes(), skip_label)
+    except (OSError, NotJson) as error:
         raise UsageFailure(
             f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
             "variable as GitHub sets it."
         ) from error
-    return payload
 
 
 def _nothing(step: _Step, runner: Runner, nothing: Nothing) -> int:
