@@ -35,9 +35,9 @@ def second_bot(request: pytest.FixtureRequest) -> Iterator[SecondBot]:
 
 @pytest.fixture
 def connects(second_bot: SecondBot) -> None:
-    """Nothing where connecting works inside; a container's filter may keep the deputy from helping."""
+    """Nothing where connecting works inside; a container's filter may keep the supervisor from helping."""
     if second_bot.uid and is_filtered_already():
-        pytest.skip("NOT SHOWN: connecting, which a deputy cannot do in a filtered container")
+        pytest.skip("NOT SHOWN: connecting, which a supervisor cannot do in a filtered container")
 
 
 @pytest.fixture

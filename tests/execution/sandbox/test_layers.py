@@ -83,7 +83,7 @@ def test_weaken__reading_all_is_never_had_without_landlock() -> None:
 def test_weaken__a_layer_is_given_up_once(layer: Layer) -> None:
     trouble = Trouble(layer=layer, reason="refused")
     *first, weaker, end = remedies(ROOT, trouble)
-    assert first == ([replace(choose(ROOT), deputy=False)] if layer is Layer.SECCOMP else [])
+    assert first == ([replace(choose(ROOT), supervised=False)] if layer is Layer.SECCOMP else [])
     assert weaker is not None
     assert weaker.missing == {layer: "refused"}
     assert end is None
@@ -91,7 +91,7 @@ def test_weaken__a_layer_is_given_up_once(layer: Layer) -> None:
 
 def test_weaken__a_filter_that_cannot_ask_still_refuses() -> None:
     refusing, without, end = remedies(PERSON, Trouble(layer=Layer.SECCOMP, reason="busy"))
-    assert refusing == replace(choose(PERSON), deputy=False)
+    assert refusing == replace(choose(PERSON), supervised=False)
     assert without is not None
     assert without.missing == {Layer.SECCOMP: "busy"}
     assert end is None

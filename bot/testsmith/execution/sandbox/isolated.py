@@ -123,15 +123,15 @@ class IsolatedSandbox:
             seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
             and not command.network
         )
-        deputy = isolation.deputy and isolation.seccomp and is_of_use
-        policy = seccomp.Policy(has_own_uid, isolation.landlock, deputy, command.network)
+        supervised = isolation.supervised and isolation.seccomp and is_of_use
+        policy = seccomp.Policy(has_own_uid, isolation.landlock, supervised, command.network)
         return plan._replace(
             rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],
             identity=identity,
             no_new_privileges=isolation.no_new_privileges,
             landlock=self._rules(command),
             filter=_filter(policy) if isolation.seccomp else "",
-            deputy=deputy,
+            supervised=supervised,
             scoped=not has_own_uid and isolation.landlock >= seccomp.LANDLOCK_SCOPES,
         )
 

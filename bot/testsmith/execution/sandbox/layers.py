@@ -53,7 +53,7 @@ class Isolation:
         stand_in: Whether another interpreter of the same version is used, because that user cannot read the
             chosen one.
         reads_all: Whether, for the same reason, that user may read everything that Landlock does not forbid.
-        deputy: Whether the supervisor decides on calls that depend on a path; otherwise these are refused.
+        supervised: Whether the supervisor decides on calls that depend on a path; if not, they are refused.
         missing: Required layers that are not used, each with the reason.
     """
 
@@ -64,7 +64,7 @@ class Isolation:
     own_uid: bool
     stand_in: bool = False
     reads_all: bool = False
-    deputy: bool = True
+    supervised: bool = True
     missing: Mapping[Layer, str] = field(default_factory=dict)
 
 
@@ -131,8 +131,8 @@ def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation 
 
 
 def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | None:
-    if layer is Layer.SECCOMP and isolation.deputy:
-        return replace(isolation, deputy=False)  # notifications need a newer kernel than refusals
+    if layer is Layer.SECCOMP and isolation.supervised:
+        return replace(isolation, supervised=False)  # notifications need a newer kernel than refusals
     weaker = {
         Layer.LANDLOCK: replace(isolation, landlock=0, reads_all=False),
         Layer.SECCOMP: replace(isolation, seccomp=False),

@@ -18,7 +18,7 @@ from testsmith.execution.sandbox.linux.seccomp import (
 )
 from testsmith.execution.sandbox.linux.syscalls import NUMBERS, REFUSED, REFUSED_WITHOUT_OWN_UID
 
-OWN, SHARED = (Policy(own_uid=own_uid, landlock=7, deputy=True) for own_uid in (True, False))
+OWN, SHARED = (Policy(own_uid=own_uid, landlock=7, supervised=True) for own_uid in (True, False))
 EPERM = Action.REFUSE
 
 
@@ -93,16 +93,17 @@ STREAM, DGRAM, SEQPACKET, CLOEXEC = 1, 2, 5, 0o2000000
         (OWN, INET, False),
         (OWN, NETLINK, False),
         (OWN._replace(landlock=5), UNIX, False),  # nothing would hold abstract names
-        (OWN._replace(deputy=False), UNIX, False),  # nothing would hold sockets that everybody may write to
-        (OWN._replace(deputy=False, landlock=9), UNIX, True),
-        (OWN._replace(network=True, deputy=False), UNIX, False),
+        # nothing would hold sockets that everybody may write to
+        (OWN._replace(supervised=False), UNIX, False),
+        (OWN._replace(supervised=False, landlock=9), UNIX, True),
+        (OWN._replace(network=True, supervised=False), UNIX, False),
         (OWN._replace(network=True), INET, True),
         (OWN._replace(network=True), INET6, True),
         (OWN._replace(network=True), NETLINK, False),
         (OWN._replace(network=True, landlock=0), UNIX, False),
         (SHARED, UNIX, True),
-        (SHARED._replace(deputy=False), UNIX, False),  # nothing would hold sockets by path
-        (SHARED._replace(deputy=False, landlock=9), UNIX, True),
+        (SHARED._replace(supervised=False), UNIX, False),  # nothing would hold sockets by path
+        (SHARED._replace(supervised=False, landlock=9), UNIX, True),
         (SHARED._replace(landlock=5), UNIX, False),
     ],
 )
@@ -151,11 +152,11 @@ def test_rules__processes_but_no_namespaces() -> None:
     assert decide(OWN, "openat2") == Action.NOT_IMPLEMENTED
 
 
-def test_rules__the_deputy_counts_the_tasks_of_a_shared_user() -> None:
+def test_rules__the_supervisor_counts_the_tasks_of_a_shared_user() -> None:
     for call in ("clone", "fork", "vfork"):
         assert decide(OWN, call) == Action.ALLOW
-        assert decide(SHARED, call) == Action.ASK_DEPUTY
-        assert decide(SHARED._replace(deputy=False), call) == Action.ALLOW
+        assert decide(SHARED, call) == Action.ASK_SUPERVISOR
+        assert decide(SHARED._replace(supervised=False), call) == Action.ALLOW
 
 
 def test_rules__modes_that_lend_rights() -> None:
@@ -201,17 +202,17 @@ def test_rules__what_landlock_does_not_hold_is_asked_or_refused(
     landlock: int, asked: set[str], refused: set[str]
 ) -> None:
     calls = {"chmod", "utimensat", "connect", "kill", "tgkill", "truncate", "pidfd_send_signal"}
-    expected = {call: Action.ASK_DEPUTY if call in asked else EPERM for call in asked | refused}
-    with_deputy = SHARED._replace(landlock=landlock)
-    assert {call: decide(with_deputy, call) for call in calls} == dict.fromkeys(
+    expected = {call: Action.ASK_SUPERVISOR if call in asked else EPERM for call in asked | refused}
+    with_supervisor = SHARED._replace(landlock=landlock)
+    assert {call: decide(with_supervisor, call) for call in calls} == dict.fromkeys(
         calls, Action.ALLOW
     ) | expected
-    without = with_deputy._replace(deputy=False)
+    without = with_supervisor._replace(supervised=False)
     assert {call for call in calls if decide(without, call) == EPERM} == asked | refused
-    alone = with_deputy._replace(own_uid=True)
+    alone = with_supervisor._replace(own_uid=True)
     assert {call for call in calls if decide(alone, call) != Action.ALLOW} == {"connect"}
-    assert decide(alone, "connect") == Action.ASK_DEPUTY
-    assert decide(alone._replace(deputy=False), "connect") == Action.ALLOW  # there is nothing to connect
+    assert decide(alone, "connect") == Action.ASK_SUPERVISOR
+    assert decide(alone._replace(supervised=False), "connect") == Action.ALLOW  # there is nothing to connect
 
 
 def test_assemble__every_condition_counts_and_the_rules_go_on() -> None:

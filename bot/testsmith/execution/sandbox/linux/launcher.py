@@ -52,7 +52,7 @@ class ProcessSupervisor:
         self._become_keeper()
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
         keeper = os.getpid()
-        post = _new_post() if plan.deputy else None
+        post = _new_post() if plan.supervised else None
         target = os.fork()
         if target == 0:
             become_target(plan, keeper, self._tell, None if post is None else post.send)

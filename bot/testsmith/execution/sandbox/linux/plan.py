@@ -66,7 +66,7 @@ class LaunchPlan(NamedTuple):
         no_new_privileges: Whether executing a file can never add privileges.
         landlock: File access rules; None for none.
         filter: System call filter in hexadecimal; empty for none.
-        deputy: Whether the filter notifies the supervisor of some calls; see `seccomp_supervisor.py`.
+        supervised: Whether the filter notifies the supervisor of some calls; see `seccomp_supervisor.py`.
         scoped: Whether the launcher's own signals are restricted to its descendants.
     """
 
@@ -80,7 +80,7 @@ class LaunchPlan(NamedTuple):
     no_new_privileges: bool = False
     landlock: Ruleset | None = None
     filter: str = ""
-    deputy: bool = False
+    supervised: bool = False
     scoped: bool = False
 
 

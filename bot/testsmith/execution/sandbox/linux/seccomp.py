@@ -32,7 +32,7 @@ class Action(IntEnum):
     KILL = 0x80000000
     REFUSE = _ERRNO | errno.EPERM
     NOT_IMPLEMENTED = _ERRNO | errno.ENOSYS
-    ASK_DEPUTY = 0x7FC00000
+    ASK_SUPERVISOR = 0x7FC00000
     ALLOW = 0x7FFF0000
 
 
@@ -71,14 +71,14 @@ class Policy(NamedTuple):
     Attributes:
         own_uid: Whether the target has its own user id.
         landlock: Landlock version used with the filter; 0 for none.
-        deputy: Whether the supervisor decides on calls that depend on a path or a process id. If the target
-            has its own user id, this is only `connect`.
+        supervised: Whether the supervisor decides on calls that depend on a path or a process id. If the
+            target has its own user id, this is only `connect`.
         network: Whether internet sockets are allowed.
     """
 
     own_uid: bool
     landlock: int
-    deputy: bool = False
+    supervised: bool = False
     network: bool = False
 
 
@@ -109,8 +109,8 @@ def rules(policy: Policy) -> Iterator[Rule]:
     if not policy.own_uid:
         yield from _other_process_rules()
         yield from _shared_uid_rules(policy)
-    elif policy.deputy:
-        yield Rule(("connect",), Action.ASK_DEPUTY)
+    elif policy.supervised:
+        yield Rule(("connect",), Action.ASK_SUPERVISOR)
 
 
 def _has_bits(argument: int, bits: int) -> ArgumentCondition:
@@ -119,7 +119,7 @@ def _has_bits(argument: int, bits: int) -> ArgumentCondition:
 
 def _socket_rules(policy: Policy) -> Iterator[Rule]:
     """Refuse sockets, except socket pairs. Local sockets require protection of abstract names and paths."""
-    paths_are_held = policy.deputy or policy.landlock >= LANDLOCK_UNIX_PATHS
+    paths_are_held = policy.supervised or policy.landlock >= LANDLOCK_UNIX_PATHS
     local = policy.landlock >= LANDLOCK_SCOPES and paths_are_held
     families = ((_AF_UNIX,) if local else ()) + ((_AF_INET, _AF_INET6) if policy.network else ())
     if families:
@@ -168,9 +168,9 @@ def _shared_uid_rules(policy: Policy) -> Iterator[Rule]:
     yield Rule(("ioctl",), Action.REFUSE, (ArgumentCondition(1, _FILE_FLAGS),))
     if policy.landlock < LANDLOCK_TRUNCATE:
         yield Rule(("truncate",), Action.REFUSE)
-    if policy.deputy:  # the kernel's limit on processes counts those of the user, too
-        yield Rule(("clone", "fork", "vfork"), Action.ASK_DEPUTY)
-    decided_by_path = Action.ASK_DEPUTY if policy.deputy else Action.REFUSE
+    if policy.supervised:  # the kernel's limit on processes counts those of the user, too
+        yield Rule(("clone", "fork", "vfork"), Action.ASK_SUPERVISOR)
+    decided_by_path = Action.ASK_SUPERVISOR if policy.supervised else Action.REFUSE
     yield Rule(("chmod", "fchmod", "fchmodat", "fchmodat2", "utimensat"), decided_by_path)
     if policy.landlock < LANDLOCK_UNIX_PATHS:
         yield Rule(("connect",), decided_by_path)

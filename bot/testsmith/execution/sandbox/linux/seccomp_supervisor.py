@@ -174,8 +174,8 @@ class SupervisorChannel:
         self._keepers_end.close()
         if listeners:
             its_identity = its_identity or Identity()
-            deputy = SeccompSupervisor(listeners[0], os.path.realpath(folder), tasks, ports, its_identity)
-            threading.Thread(target=deputy.serve, daemon=True).start()
+            supervisor = SeccompSupervisor(listeners[0], os.path.realpath(folder), tasks, ports, its_identity)
+            threading.Thread(target=supervisor.serve, daemon=True).start()
 
 
 class SeccompSupervisor:
