@@ -51,7 +51,7 @@ def remedies(offer: Offer, trouble: Trouble) -> list[Isolation | None]:
 
 def test_weaken__an_unreadable_interpreter_with_all_of_roots_rights() -> None:
     another, reading, as_root, end = remedies(ROOT, UNREADABLE)
-    assert another == replace(choose(ROOT), stand_in=True)
+    assert another == replace(choose(ROOT), uses_replacement=True)
     assert reading == replace(choose(ROOT), reads_all=True)
     expected = {Layer.OWN_UID: "nobody but root can read it"}
     assert as_root == replace(choose(ROOT), own_uid=False, missing=expected)
@@ -60,7 +60,7 @@ def test_weaken__an_unreadable_interpreter_with_all_of_roots_rights() -> None:
 
 def test_weaken__an_unreadable_interpreter_in_docker() -> None:
     another, as_root, end = remedies(DOCKER, UNREADABLE)
-    assert another == replace(choose(DOCKER), stand_in=True)
+    assert another == replace(choose(DOCKER), uses_replacement=True)
     assert as_root is not None
     assert not as_root.own_uid
     assert end is None

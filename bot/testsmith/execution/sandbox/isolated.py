@@ -49,7 +49,9 @@ class IsolatedSandbox:
 
     def __init__(self, isolation: Isolation, interpreter: Path, users: Users | None = None) -> None:
         self._isolation = isolation
-        self._stand_in = make_stand_in(interpreter, _lasting_folder(self)) if isolation.stand_in else None
+        self._replacement = (
+            make_replacement(interpreter, _lasting_folder(self)) if isolation.uses_replacement else None
+        )
         self._users = (users or Users()) if isolation.own_uid else None
         self._shared: set[Path] = set()
         self._sharing = asyncio.Lock()
@@ -60,7 +62,7 @@ class IsolatedSandbox:
         Raises:
             CannotRun: The interpreter does not run under these layers.
         """
-        isolation = replace(self._isolation, stand_in=False)
+        isolation = replace(self._isolation, uses_replacement=False)
         other = IsolatedSandbox(isolation, interpreter, self._users)
         trouble = await try_out(other, isolation, interpreter)
         if trouble is not None:
@@ -80,7 +82,7 @@ class IsolatedSandbox:
         Raises:
             CannotRun: The process could not be started.
         """
-        command = _stood_in(command, self._stand_in)
+        command = _with_replacement(command, self._replacement)
         if self._users is None:
             return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
         uid = self._users.borrow()
@@ -139,7 +141,7 @@ class IsolatedSandbox:
         version = self._isolation.landlock
         if not version:
             return None
-        readable = command.readable + (self._stand_in.readable if self._stand_in else ())
+        readable = command.readable + (self._replacement.readable if self._replacement else ())
         paths = reachable(Path(command.argv[0]), command.folder, readable, network=command.network)
         return ruleset(version, paths, network=command.network, ports=command.tcp_ports)
 
@@ -152,11 +154,11 @@ def _lasting_folder(owner: object) -> Path:
     return scratch.path
 
 
-def _stood_in(command: Command, stand_in: StandIn | None) -> Command:
+def _with_replacement(command: Command, replacement: ReplacementInterpreter | None) -> Command:
     """Return a command that uses the replacement interpreter, if any."""
-    if stand_in is None or command.argv[0] != str(stand_in.wanted):
+    if replacement is None or command.argv[0] != str(replacement.wanted):
         return command
-    return replace(command, argv=(str(stand_in.executable), *command.argv[1:]))
+    return replace(command, argv=(str(replacement.executable), *command.argv[1:]))
 
 
 def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -> None:
@@ -182,7 +184,7 @@ def _filter(policy: seccomp.Policy) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
+class ReplacementInterpreter:
     """A virtual environment used instead of another.
 
     Attributes:
@@ -196,7 +198,7 @@ class StandIn:
     readable: tuple[Path, ...]
 
 
-def make_stand_in(wanted: Path, folder: Path) -> StandIn | None:
+def make_replacement(wanted: Path, folder: Path) -> ReplacementInterpreter | None:
     """Create an environment from a system-wide Python, with the packages of another environment.
 
     Args:
@@ -212,7 +214,7 @@ def make_stand_in(wanted: Path, folder: Path) -> StandIn | None:
         for base in (each / packages.parent.name for each in _BASES):
             if base.is_file() and base.resolve() != wanted.resolve():
                 executable = _make(base, packages, folder)
-                return StandIn(wanted=wanted, executable=executable, readable=(packages,))
+                return ReplacementInterpreter(wanted=wanted, executable=executable, readable=(packages,))
     return None
 
 

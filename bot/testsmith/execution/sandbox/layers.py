@@ -50,8 +50,8 @@ class Isolation:
         no_new_privileges: Whether executing a file can never add privileges.
         rlimits: Whether each process is limited.
         own_uid: Whether each run has its own user id.
-        stand_in: Whether another interpreter of the same version is used, because that user cannot read the
-            chosen one.
+        uses_replacement: Whether another interpreter of the same version is used, because that user cannot
+            read the chosen one.
         reads_all: Whether, for the same reason, that user may read everything that Landlock does not forbid.
         supervised: Whether the supervisor decides on calls that depend on a path; if not, they are refused.
         missing: Required layers that are not used, each with the reason.
@@ -62,7 +62,7 @@ class Isolation:
     no_new_privileges: bool = True
     rlimits: bool = True
     own_uid: bool
-    stand_in: bool = False
+    uses_replacement: bool = False
     reads_all: bool = False
     supervised: bool = True
     missing: Mapping[Layer, str] = field(default_factory=dict)
@@ -123,10 +123,10 @@ def weaken(isolation: Isolation, offered: Offer, trouble: Trouble) -> Isolation 
         return _without(isolation, trouble.layer, trouble.reason)
     if not isolation.own_uid:
         return None
-    if not isolation.stand_in and not isolation.reads_all:
-        return replace(isolation, stand_in=True)
+    if not isolation.uses_replacement and not isolation.reads_all:
+        return replace(isolation, uses_replacement=True)
     if offered.may_read_all and isolation.landlock and not isolation.reads_all:
-        return replace(isolation, stand_in=False, reads_all=True)
+        return replace(isolation, uses_replacement=False, reads_all=True)
     return _without(isolation, Layer.OWN_UID, trouble.reason)
 
 
@@ -136,7 +136,7 @@ def _without(isolation: Isolation, layer: Layer, reason: str) -> Isolation | Non
     weaker = {
         Layer.LANDLOCK: replace(isolation, landlock=0, reads_all=False),
         Layer.SECCOMP: replace(isolation, seccomp=False),
-        Layer.OWN_UID: replace(isolation, own_uid=False, stand_in=False, reads_all=False),
+        Layer.OWN_UID: replace(isolation, own_uid=False, uses_replacement=False, reads_all=False),
         Layer.NO_NEW_PRIVILEGES: replace(isolation, no_new_privileges=False),
         Layer.RLIMITS: replace(isolation, rlimits=False),
     }[layer]
@@ -168,7 +168,7 @@ def layer_names(isolation: Isolation) -> tuple[str, ...]:
         Layer.SECCOMP: isolation.seccomp,
     }
     remedies = {
-        "another interpreter of the same version": isolation.stand_in,
+        "another interpreter of the same version": isolation.uses_replacement,
         "read access by Landlock alone": isolation.reads_all,
     }
     active = [str(layer) for layer, is_active in names.items() if is_active]
