@@ -57,10 +57,10 @@ def test_shown_hunks__what_each_shows_of_head() -> None:
     assert list(first.lines) == [3, 4, 5, 6, 7, 8, 9, 10]
     assert first.lines[7] == "six and a half"
     assert first.changed == {6, 7}
-    assert first.beside == {5, 6}
+    assert first.next_to_removed == {5, 6}
     assert list(second.lines) == [31, 32, 33, 34, 35, 36]
     assert second.changed == frozenset()
-    assert second.beside == {33, 34}
+    assert second.next_to_removed == {33, 34}
 
 
 @pytest.mark.parametrize(

@@ -156,8 +156,8 @@ class TestJob:
         traced: Member whose lines are traced, if any.
         without: Names of test functions to leave out.
         changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
-        beside: Test file of the project that would hold the test module (it may not exist), relative to the
-            git root; None if unknown.
+        test_path: Test file of the project that would hold the test module (it may not exist), relative to
+            the git root; None if unknown.
     """
 
     number: int
@@ -167,7 +167,7 @@ class TestJob:
     traced: TracedMember | None = None
     without: frozenset[str] = frozenset()
     changed: ChangedModules | None = None
-    beside: str | None = None
+    test_path: str | None = None
 
 
 _JOBS_WORTH_A_START = 8

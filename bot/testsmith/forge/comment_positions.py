@@ -29,12 +29,12 @@ class Hunk:
     Attributes:
         lines: The text of each line, without the line feed but with any carriage return.
         changed: The lines that were added or changed.
-        beside: The lines next to removed lines.
+        next_to_removed: The lines next to removed lines.
     """
 
     lines: Mapping[int, str]
     changed: frozenset[int] = frozenset()
-    beside: frozenset[int] = frozenset()
+    next_to_removed: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,19 +94,21 @@ def shown_hunks(patch: str) -> tuple[Hunk, ...]:
 
 
 def _hunk(hunk: Iterable[Line]) -> Hunk:
-    lines, changed, beside = dict[int, str](), set[int](), set[int]()
+    lines, changed, next_to_removed = dict[int, str](), set[int](), set[int]()
     last, removed = 0, False
     for line in hunk:
         number = line.target_line_no
         if number is not None:
             lines[number] = line.value.removesuffix("\n")
             changed |= {number} if line.is_added else set()
-            beside |= {last, number} if removed else set()
+            next_to_removed |= {last, number} if removed else set()
             last, removed = number, False
         elif line.is_removed:
             removed = True
-    beside |= {last} if removed else set()
-    return Hunk(lines=lines, changed=frozenset(changed), beside=frozenset(beside & lines.keys()))
+    next_to_removed |= {last} if removed else set()
+    return Hunk(
+        lines=lines, changed=frozenset(changed), next_to_removed=frozenset(next_to_removed & lines.keys())
+    )
 
 
 def anchor_of(files: Mapping[str, ShownFile], spots: Sequence[Spot]) -> Anchor | None:
@@ -143,7 +145,7 @@ def _changed(hunk: Hunk, spot: Spot, shown: list[int]) -> list[int]:
 
 
 def _beside(hunk: Hunk, _: Spot, shown: list[int]) -> list[int]:
-    return [number for number in shown if number in hunk.beside]
+    return [number for number in shown if number in hunk.next_to_removed]
 
 
 def _anchor(hunk: Hunk, spot: Spot, line: int) -> Anchor:

@@ -84,7 +84,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
         code=after,
         seconds=_TIMES_AS_LONG * run.settings.verification.test_seconds,
         without=frozenset(tests.test_functions(after)) - changed,
-        beside=path,
+        test_path=path,
     )
 
 

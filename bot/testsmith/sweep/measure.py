@@ -202,17 +202,17 @@ async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
         return Concluded(report=report, before=before, after=after)
     for _ in range(_MOST_TRIES):
         plan, made = await in_thread(edits_of, report, order.settings, order.tools, ground)
-        beside = {
+        with_new = {
             language: await in_thread(_with_edits, runner, plan)
             for language, runner in ground.runners.items()
         }
         order.tools.progress.phase("running your own tests with the new ones", 1)
         paths = tuple(order.counted.there)
-        suite = await measure_whole(beside, order.tools.languages, paths, order.settings.verification)
+        suite = await measure_whole(with_new, order.tools.languages, paths, order.settings.verification)
         kept_out = await _not_loaded_before(plan.edits, suite, order)
         failing = _failing_members(plan.edits, suite, order, kept_out)
-        figures = None if failing else await _figures(order, beside, report, suite)
-        for runner in beside.values():
+        figures = None if failing else await _figures(order, with_new, report, suite)
+        for runner in with_new.values():
             await in_thread(remove_folder, runner.workspace.head.root.parent)
         if figures is not None:
             return replace(figures, made=made, notes=(*figures.notes, *map(_apart_note, kept_out.items())))
@@ -308,11 +308,11 @@ def without(report: Report, members: set[str]) -> Report:
 
 
 async def _figures(
-    order: ConcludeOrder, beside: Mapping[str, TestRunner], report: Report, suite: WholeSuite
+    order: ConcludeOrder, with_new: Mapping[str, TestRunner], report: Report, suite: WholeSuite
 ) -> Concluded:
     """Return the figures before and after, using only mutants that were run both times."""
     counted = _coverage_after(order, suite)
-    scored = await _scores(order, beside, report)
+    scored = await _scores(order, with_new, report)
     return Concluded(
         report=report,
         before=SuiteFigures(coverage=order.coverage, mutation=scored.before),
@@ -332,7 +332,7 @@ def _coverage_after(order: ConcludeOrder, suite: WholeSuite) -> Coverage | None:
     return coverage_of(files.values(), has_branches=has_branches)
 
 
-async def _scores(order: ConcludeOrder, beside: Mapping[str, TestRunner], report: Report) -> Scores:
+async def _scores(order: ConcludeOrder, with_new: Mapping[str, TestRunner], report: Report) -> Scores:
     touched = {one.member for one in report.suggestions if _is_proposed(one)}
     members = [member for member in report.members if member.id in touched]
     if order.settings.verification.coverage is not None:
@@ -345,7 +345,7 @@ async def _scores(order: ConcludeOrder, beside: Mapping[str, TestRunner], report
             order.settings.verification,
             order.tools,
         )
-        for language, runner in beside.items()
+        for language, runner in with_new.items()
     ]
     return Scores(
         before=_summed(one.before for one in parts),

@@ -124,7 +124,7 @@ def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> Te
         code=subject.candidate.code,
         seconds=settings.test_seconds,
         traced=traced,
-        beside=subject.test_path,
+        test_path=subject.test_path,
     )
 
 

@@ -19,7 +19,7 @@ from testsmith.languages.python.running.run_settings import (
     "field",
     [
         *("order_seed", "hash_seed", "instant", "time_zone", "locale", "place"),
-        *("twice", "apart", "beside", "with_ini"),
+        *("twice", "apart", "in_project_session", "with_ini"),
     ],
 )
 def test_head_settings__each_field_differs_in_some_run(field: str) -> None:
@@ -79,16 +79,16 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
         ),
         (PythonSetting(name="", instant=LEAP_EVENING), (), "hash seed 0, order of the file"),
         (
-            PythonSetting(name="", beside=True),
+            PythonSetting(name="", in_project_session=True),
             (BESIDE_OWN_TESTS,),
             "hash seed 0, order of the file, beside the project's own tests",
         ),
         (
-            PythonSetting(name="", beside=True),
+            PythonSetting(name="", in_project_session=True),
             (UNDER_CONFTEST, WITHOUT_ADDOPTS),
             "hash seed 0, order of the file, under the project's conftest but without its addopts",
         ),
-        (PythonSetting(name="", beside=True), (), "hash seed 0, order of the file"),
+        (PythonSetting(name="", in_project_session=True), (), "hash seed 0, order of the file"),
         (
             PythonSetting(name="", place="a b/c", other_python=True),
             (),

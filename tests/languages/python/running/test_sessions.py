@@ -24,14 +24,14 @@ OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
 GOOD = "from shop import price\ndef test_x():\n    '''>>> 1\n    1'''\n    assert price(1) == 2\n"
 OUT_OF_ORDER = "raise RuntimeError('no database')\n"
 
-BESIDE, PLAIN = PythonSetting(name="beside", beside=True), PythonSetting(name="plain")
+SESSION, PLAIN = PythonSetting(name="session", in_project_session=True), PythonSetting(name="plain")
 
 
 def run(
     folder: Path,
     files: Mapping[str, str],
     *codes: str,
-    setting: PythonSetting = BESIDE,
+    setting: PythonSetting = SESSION,
     seconds: float = 20.0,
 ) -> list[JobResult]:
     """Run candidates for `tests/test_shop.py` of a project, in one worker."""
@@ -40,7 +40,7 @@ def run(
         async with small_workspace(folder, {"shop.py": SHOP, **files}) as workspace:
             jobs = [
                 TestJob(
-                    number=number, code=textwrap.dedent(code), seconds=seconds, beside="tests/test_shop.py"
+                    number=number, code=textwrap.dedent(code), seconds=seconds, test_path="tests/test_shop.py"
                 )
                 for number, code in enumerate(codes)
             ]
@@ -190,7 +190,7 @@ def test_run_jobs__own_tests_run_first_or_last_by_the_order_seed(tmp_path: Path)
     found = [
         statuses(run(tmp_path / str(seed), {"tests/test_shop.py": own}, code, setting=setting)[0])["test_x"]
         for seed in (2, 3)
-        for setting in [PythonSetting(name="", beside=True, order_seed=seed)]
+        for setting in [PythonSetting(name="", in_project_session=True, order_seed=seed)]
     ]
     assert found == ["passed", "failed"]
 

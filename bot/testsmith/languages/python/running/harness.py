@@ -134,7 +134,7 @@ async def run_plan(
         raise CannotRun("There is no base to run tests on.")
     folder = workspace.new_folder("run")
     try:
-        takes_part = setting.beside and any(job.beside is not None for job in jobs)
+        takes_part = setting.in_project_session and any(job.test_path is not None for job in jobs)
         grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
         if setting.in_file and grounds is None:
             raise CannotRun("The project is too large to be copied once more.")
@@ -216,7 +216,7 @@ def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[st
         "seconds": job.seconds,
         "order": setting.order_seed,
         "without": sorted(job.without),
-        "beside": job.beside,
+        "test_path": job.test_path,
         "apart": setting.apart,
         "twice": setting.twice,
         "own_calls": setting.own_calls,

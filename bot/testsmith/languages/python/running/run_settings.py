@@ -55,8 +55,8 @@ class PythonSetting(RunSetting):
         place: Path below a test's own folder to use as the working folder; `""` for that folder itself.
         apart: Whether to run each test function in its own process.
         twice: Whether to run a test module that left files again in the same folder.
-        beside: Whether to run a test module within the project's own pytest session if one can be set up:
-            next to the project's test file, or else under its conftest.
+        in_project_session: Whether to run a test module within the project's own pytest session if one can be
+            set up: next to the project's test file, or else under its conftest.
         other_python: Whether to use the workspace's other interpreter, if there is one.
         own_calls: Whether to report the calls in a test module that were not made; disables assertion
             rewriting.
@@ -73,7 +73,7 @@ class PythonSetting(RunSetting):
     place: str = ""
     apart: bool = False
     twice: bool = False
-    beside: bool = False
+    in_project_session: bool = False
     other_python: bool = False
     own_calls: bool = False
     in_file: bool = False
@@ -118,7 +118,7 @@ def head_settings(
     varied = (
         PythonSetting(name="plain", hash_seed=1, with_ini=runs > 1),
         PythonSetting(name="apart", hash_seed=2, time_zone=_EAST, locale="C", apart=True, with_ini=False),
-        PythonSetting(name="beside", hash_seed=3, order_seed=2, beside=True),
+        PythonSetting(name="session", hash_seed=3, order_seed=2, in_project_session=True),
         PythonSetting(
             name="later", hash_seed=4, order_seed=3, time_zone=_WEST, instant=LEAP_EVENING, twice=True
         ),

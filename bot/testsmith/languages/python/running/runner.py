@@ -100,7 +100,7 @@ class PythonRunner(TestRunner):
 
     def settings_in_file(self) -> tuple[PythonSetting, ...]:
         """See `TestRunner.settings_in_file`."""
-        in_file = (replace(PLAIN, beside=True), replace(ON_BASE, beside=True))
+        in_file = (replace(PLAIN, in_project_session=True), replace(ON_BASE, in_project_session=True))
         return in_file if self.workspace.base is not None else in_file[:1]
 
     def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ object on standard input:
         seconds   time limit for one attempt
         order     seed for shuffling the test functions; null for file order
         without   names of test functions to leave out
-        beside    path below the copy's root for the test, to run it in a session of the project; null to run
-                  it alone
+        test_path    path below the copy's root for the test, to run it in a session of the project; null to
+                  run it alone
         apart     whether to run each function in its own child
         twice     whether to run everything again if it left files
         own_calls  whether to report the calls in the module that were not made
@@ -188,7 +188,7 @@ class _Tests:
 
     def serve(self, job: dict[str, Any]) -> Message:
         """Run a test module, in a session of the project if requested and possible."""
-        account, done = self._in_session(job, job["beside"]) or (self._alone(job), [])
+        account, done = self._in_session(job, job["test_path"]) or (self._alone(job), [])
         return {
             "number": job["number"],
             "problem": account.problem or None,
