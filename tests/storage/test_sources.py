@@ -9,17 +9,17 @@ from testsmith.forge.pr_state import MemberState, State, StateEntry, decode, enc
 from testsmith.model import Change, Context, Request, ShownChange, SkipStage
 from testsmith.storage.keys import FingerprintInputs, is_same_but_for_tests, source_digest
 
-GROUND = FingerprintInputs(version="1.0", generators="offline", rules=(("runs", "5"),))
+INPUTS = FingerprintInputs(version="1.0", generators="offline", rules=(("runs", "5"),))
 REQUEST = make_request()
 
 
 def digest(
     request: Request = REQUEST,
-    ground: FingerprintInputs = GROUND,
+    inputs: FingerprintInputs = INPUTS,
     base: bytes | None = b"base",
     own_tests: str = "tests",
 ) -> str:
-    return source_digest(request, ground, base, own_tests)
+    return source_digest(request, inputs, base, own_tests)
 
 
 def with_member(**changes: object) -> Request:
@@ -38,9 +38,9 @@ def with_member(**changes: object) -> Request:
         digest(replace(REQUEST, context=Context(signatures="class Cart:"))),
         digest(with_member(because_source=("LIMIT = 5",))),
         digest(with_member(shown_change=ShownChange(digest="9f"))),
-        digest(ground=replace(GROUND, version="1.1")),
-        digest(ground=replace(GROUND, generators="openai gpt-6-luna")),
-        digest(ground=replace(GROUND, rules=(("runs", "6"),))),
+        digest(inputs=replace(INPUTS, version="1.1")),
+        digest(inputs=replace(INPUTS, generators="openai gpt-6-luna")),
+        digest(inputs=replace(INPUTS, rules=(("runs", "6"),))),
         digest(base=b"other"),
         digest(base=None),
         digest(base=b""),

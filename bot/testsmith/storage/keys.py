@@ -202,7 +202,7 @@ class FingerprintInputs:
     rules: tuple[tuple[str, str], ...] = ()
 
 
-def source_digest(request: Request, ground: FingerprintInputs, base: bytes | None, own_tests: str) -> str:
+def source_digest(request: Request, inputs: FingerprintInputs, base: bytes | None, own_tests: str) -> str:
     """Return the digest of everything that a member's result depends on.
 
     It does not change if the member moves within its file, or with comments and formatting. It has two parts,
@@ -210,7 +210,7 @@ def source_digest(request: Request, ground: FingerprintInputs, base: bytes | Non
 
     Args:
         request: The member's request.
-        ground: Inputs for the whole run.
+        inputs: Inputs for the whole run.
         base: The member's file on base; None if there is none.
         own_tests: Content of the test file for suggestions, without the bot's own tests, which do not
             influence the result; may be empty.
@@ -218,7 +218,7 @@ def source_digest(request: Request, ground: FingerprintInputs, base: bytes | Non
     member = request.member
     parts = {
         "schema": _SCHEMA,
-        "ground": [ground.version, ground.generators, sorted(ground.rules)],
+        "ground": [inputs.version, inputs.generators, sorted(inputs.rules)],
         "member": [member.id, member.change.value, member.module, request.test_path],
         "source": request.normalised_source,
         "because": [member.shown_change.digest, member.because_source, member.because],

@@ -169,42 +169,42 @@ class ConcludeOrder:
     Attributes:
         settings: The settings.
         tools: The clients.
-        ground: The members and the workspace.
+        workspace: The members and the workspace.
         counted: The coverage of the project's tests, by file.
         coverage: The total coverage of the project's tests; None if unknown.
     """
 
     settings: Settings
     tools: pipeline.RunDependencies
-    ground: SweepWorkspace
+    workspace: SweepWorkspace
     counted: Counted
     coverage: Coverage | None
 
 
 def edits_of(
-    report: Report, settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
+    report: Report, settings: Settings, tools: pipeline.RunDependencies, workspace: SweepWorkspace
 ) -> tuple[EditPlan, dict[str, str]]:
     """Return the edits for the proposed tests, and the supporting files they need, with reasons."""
-    tree = ground.search.head_tree
+    tree = workspace.search.head_tree
     marking = Marking.of_members(
         report.members, tools.languages, marks=settings.commits.mark_tests, failing=report.failing
     )
     plan = plan_edits(report.suggestions, tree, tools.languages, marking)
-    return with_support(plan, tree, ground.repository.project, tools.languages)
+    return with_support(plan, tree, workspace.repository.project, tools.languages)
 
 
 async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
     """Run the full suite with the proposed tests, dropping failures until none is left."""
     before = SuiteFigures(coverage=order.coverage)
-    ground = order.ground
-    if not ground.runners or not any(map(_is_proposed, report.suggestions)):
-        after = before if ground.runners else SuiteFigures()
+    workspace = order.workspace
+    if not workspace.runners or not any(map(_is_proposed, report.suggestions)):
+        after = before if workspace.runners else SuiteFigures()
         return Concluded(report=report, before=before, after=after)
     for _ in range(_MOST_TRIES):
-        plan, made = await in_thread(edits_of, report, order.settings, order.tools, ground)
+        plan, made = await in_thread(edits_of, report, order.settings, order.tools, workspace)
         with_new = {
             language: await in_thread(_with_edits, runner, plan)
-            for language, runner in ground.runners.items()
+            for language, runner in workspace.runners.items()
         }
         order.tools.progress.phase("running your own tests with the new ones", 1)
         paths = tuple(order.counted.there)
@@ -240,7 +240,7 @@ async def _not_loaded_before(
     broken = {edit.path for edit in edits if edit.old is not None and edit.path in (suite.failed or ())}
     found: dict[str, str] = {}
     with contextlib.suppress(CannotRun):
-        for name, runner in order.ground.runners.items():
+        for name, runner in order.workspace.runners.items():
             files = {path for path in broken if _language_of(path, order) == name}
             if files:
                 found |= await runner.own_not_loading(files, order.settings.verification.suite_seconds)
@@ -340,7 +340,7 @@ async def _scores(order: ConcludeOrder, with_new: Mapping[str, TestRunner], repo
     order.tools.progress.phase("trying mutants with and without the new tests", 2 * len(members))
     parts = [
         await scores(
-            (order.ground.runners[language], runner),
+            (order.workspace.runners[language], runner),
             [member for member in members if member.language == language],
             order.settings.verification,
             order.tools,

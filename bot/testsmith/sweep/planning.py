@@ -208,14 +208,14 @@ class PlanOrder:
     Attributes:
         settings: The settings.
         tools: The clients.
-        ground: The members and the workspace.
+        workspace: The members and the workspace.
         memory: The earlier results.
         why_not: Returns why a member must not be selected; empty if it may be.
     """
 
     settings: Settings
     tools: pipeline.RunDependencies
-    ground: SweepWorkspace
+    workspace: SweepWorkspace
     memory: Memory
     why_not: Callable[[Member], str]
 
@@ -228,7 +228,7 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
     """
     tools = order.tools
     started = tools.clock()
-    counted = await counted_before(order.settings, tools, order.ground)
+    counted = await counted_before(order.settings, tools, order.workspace)
     tools.progress.phase("ranking members", 1)
     every = await in_thread(_weighed, order, counted)
     known = order.memory.known(one.member for one in every)
@@ -237,58 +237,58 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
 
 
 async def counted_before(
-    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace
+    settings: Settings, tools: pipeline.RunDependencies, workspace: SweepWorkspace
 ) -> Counted:
     """Measure the coverage of the project's tests, with a run or from the coverage file in the settings.
 
     Raises:
         UsageFailure: The coverage file is not usable.
     """
-    weights = await in_thread(_weights, settings, tools.languages, ground)
-    paths = _paths(ground, weights)
-    suite = await _measured(settings, tools, ground, paths)
-    there = await in_thread(there_to_reach, ground, tools.languages, paths)
+    weights = await in_thread(_weights, settings, tools.languages, workspace)
+    paths = _paths(workspace, weights)
+    suite = await _measured(settings, tools, workspace, paths)
+    there = await in_thread(there_to_reach, workspace, tools.languages, paths)
     files = await in_thread(count_files, there, suite)
     return Counted(suite=suite, there=there, files=files, weights=weights)
 
 
 def counted_elsewhere(
-    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace, coverage: Coverage | None
+    settings: Settings, tools: pipeline.RunDependencies, workspace: SweepWorkspace, coverage: Coverage | None
 ) -> Counted:
     """Return the coverage of the project's tests if another machine has measured it.
 
     Raises:
         UsageFailure: The given coverage file is not usable.
     """
-    weights = _weights(settings, tools.languages, ground)
-    paths = _paths(ground, weights)
+    weights = _weights(settings, tools.languages, workspace)
+    paths = _paths(workspace, weights)
     file = settings.verification.coverage
     suite = WholeSuite(
         is_known=coverage is not None, has_branches=coverage is not None and coverage.branches is not None
     )
     if file is not None:
         suite = _read(paths, file)
-    there = there_to_reach(ground, tools.languages, paths)
+    there = there_to_reach(workspace, tools.languages, paths)
     return Counted(suite=suite, there=there, files=count_files(there, suite), weights=weights)
 
 
-def _paths(ground: SweepWorkspace, weights: Mapping[str, MemberWeight]) -> tuple[str, ...]:
+def _paths(workspace: SweepWorkspace, weights: Mapping[str, MemberWeight]) -> tuple[str, ...]:
     """Return the files of the members, and of the private functions that count for them."""
-    own = (member.path for member in ground.search.members)
+    own = (member.path for member in workspace.search.members)
     private = (place.path for weight in weights.values() for place in weight.private)
     return tuple(dict.fromkeys((*own, *private)))
 
 
 async def _measured(
-    settings: Settings, tools: pipeline.RunDependencies, ground: SweepWorkspace, paths: Sequence[str]
+    settings: Settings, tools: pipeline.RunDependencies, workspace: SweepWorkspace, paths: Sequence[str]
 ) -> WholeSuite:
     file = settings.verification.coverage
     if file is not None:
         return await in_thread(_read, paths, file)
-    if not ground.runners:
-        return WholeSuite(notes=(f"own tests were not measured: {ground.obstacle}",))
+    if not workspace.runners:
+        return WholeSuite(notes=(f"own tests were not measured: {workspace.obstacle}",))
     tools.progress.phase("running your own tests", 1)
-    return await measure_whole(ground.runners, tools.languages, paths, settings.verification)
+    return await measure_whole(workspace.runners, tools.languages, paths, settings.verification)
 
 
 def _read(paths: Sequence[str], file: Path) -> WholeSuite:
@@ -303,13 +303,13 @@ def _read(paths: Sequence[str], file: Path) -> WholeSuite:
 
 
 def there_to_reach(
-    ground: SweepWorkspace, languages: Sequence[Language], paths: Sequence[str]
+    workspace: SweepWorkspace, languages: Sequence[Language], paths: Sequence[str]
 ) -> dict[str, Reachable]:
     """Return the reachable statements and branches of files; none for unreadable files."""
     found: dict[str, Reachable] = {}
     for path in paths:
         language = language_of(path, languages)
-        data = ground.search.head_tree.read(path)
+        data = workspace.search.head_tree.read(path)
         if language is not None and data is not None:
             try:
                 found[path] = language.source.reachable(data)
@@ -321,7 +321,7 @@ def there_to_reach(
 def _ranked(
     order: PlanOrder, counted: Counted, every: Sequence[RankedMember], known: Mapping[str, Tried]
 ) -> SweepPlan:
-    search = order.ground.search
+    search = order.workspace.search
     open_ones, skipped = _candidates(every, order.why_not, known)
     taken, beyond = _within_budget(open_ones, order.settings)
     return SweepPlan(
@@ -330,12 +330,12 @@ def _ranked(
         skipped=(*search.skipped, *skipped),
         coverage=coverage_of(counted.files.values(), has_branches=knows_branches(counted.suite)),
         head=search.head,
-        notes=(*counted.suite.notes, *_notes(order.ground), *beyond),
+        notes=(*counted.suite.notes, *_notes(order.workspace), *beyond),
     )
 
 
-def _notes(ground: SweepWorkspace) -> Iterator[str]:
-    if ground.repository.is_shallow:
+def _notes(workspace: SweepWorkspace) -> Iterator[str]:
+    if workspace.repository.is_shallow:
         yield (
             "this clone is shallow, so the history says little of what was touched of late: fetch it whole "
             "(`fetch-depth: 0`)"
@@ -344,8 +344,8 @@ def _notes(ground: SweepWorkspace) -> Iterator[str]:
 
 def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
     """Return every member with its terms, unranked."""
-    search = order.ground.search
-    ages = order.ground.repository.touches(search.head, CHURN_DAYS)
+    search = order.workspace.search
+    ages = order.workspace.repository.touches(search.head, CHURN_DAYS)
     found = []
     for member in search.members:
         its_ages = ages.get(member.path, [])
@@ -359,9 +359,9 @@ def _weighed(order: PlanOrder, counted: Counted) -> list[RankedMember]:
 
 
 def _weights(
-    settings: Settings, languages: Sequence[Language], ground: SweepWorkspace
+    settings: Settings, languages: Sequence[Language], workspace: SweepWorkspace
 ) -> dict[str, MemberWeight]:
-    search, project = ground.search, ground.repository.project
+    search, project = workspace.search, workspace.repository.project
     tree = VisibleTree(search.head_tree, Subjects(settings.selection, languages, project))
     found: dict[str, MemberWeight] = {}
     for language in languages:

@@ -68,16 +68,16 @@ async def sweep(
             usable.
     """
     started = tools.run.clock()
-    async with opened(settings, tools.run, tools.repository) as ground:
-        swept, counted = await planned(_plan_order(settings, tools, ground))
+    async with opened(settings, tools.run, tools.repository) as workspace:
+        swept, counted = await planned(_plan_order(settings, tools, workspace))
         spent = (tools.run.clock() - started) / 60.0
         budget = replace(
             settings.budget, max_minutes=max(_LEAST_MINUTES, settings.budget.max_minutes - spent)
         )
         taken = swept.taken if members is None else members
-        report = await _proven(replace(settings, budget=budget), tools, ground, taken)
+        report = await _proven(replace(settings, budget=budget), tools, workspace, taken)
         order = ConcludeOrder(
-            settings=settings, tools=tools.run, ground=ground, counted=counted, coverage=swept.coverage
+            settings=settings, tools=tools.run, workspace=workspace, counted=counted, coverage=swept.coverage
         )
         done = await _concluded(order, Memory.of(tools.tried, settings), swept, report)
     return replace(done, seconds=tools.run.clock() - started)
@@ -90,17 +90,19 @@ async def plan(settings: Settings, tools: SweepDependencies) -> SweepPlan:
         UsageFailure: See `sweep`.
     """
     if settings.verification.coverage is not None:
-        ground = await in_thread(found, settings, tools.run, tools.repository)
-        return await _planned_alone(settings, tools, ground)
-    async with opened(settings, tools.run, tools.repository) as ground:
-        return await _planned_alone(settings, tools, ground)
+        workspace = await in_thread(found, settings, tools.run, tools.repository)
+        return await _planned_alone(settings, tools, workspace)
+    async with opened(settings, tools.run, tools.repository) as workspace:
+        return await _planned_alone(settings, tools, workspace)
 
 
-async def _planned_alone(settings: Settings, tools: SweepDependencies, ground: SweepWorkspace) -> SweepPlan:
-    swept, _ = await planned(_plan_order(settings, tools, ground))
+async def _planned_alone(
+    settings: Settings, tools: SweepDependencies, workspace: SweepWorkspace
+) -> SweepPlan:
+    swept, _ = await planned(_plan_order(settings, tools, workspace))
     if tools.estimate is None:
         return swept
-    given = pipeline.RunOptions(repository=ground.repository, search=ground.narrowed(swept.taken))
+    given = pipeline.RunOptions(repository=workspace.repository, search=workspace.narrowed(swept.taken))
     return replace(swept, estimate=await tools.estimate(given))
 
 
@@ -115,8 +117,8 @@ async def prove(settings: Settings, tools: SweepDependencies, members: Sequence[
     Raises:
         UsageFailure: See `sweep`.
     """
-    ground = await in_thread(found, settings, tools.run, tools.repository)
-    return await _proven(settings, tools, ground, members)
+    workspace = await in_thread(found, settings, tools.run, tools.repository)
+    return await _proven(settings, tools, workspace, members)
 
 
 async def conclude(
@@ -132,31 +134,31 @@ async def conclude(
         gathered: Returns the plan and the report of the run, given the checked-out members.
     """
     started = tools.run.clock()
-    async with opened(settings, tools.run, tools.repository) as ground:
-        swept, report = gathered(ground.members)
-        counted = await in_thread(counted_elsewhere, settings, tools.run, ground, swept.coverage)
+    async with opened(settings, tools.run, tools.repository) as workspace:
+        swept, report = gathered(workspace.members)
+        counted = await in_thread(counted_elsewhere, settings, tools.run, workspace, swept.coverage)
         order = ConcludeOrder(
-            settings=settings, tools=tools.run, ground=ground, counted=counted, coverage=swept.coverage
+            settings=settings, tools=tools.run, workspace=workspace, counted=counted, coverage=swept.coverage
         )
         done = await _concluded(order, Memory.of(tools.tried, settings), swept, report)
     return replace(done, seconds=swept.seconds + report.statistics.seconds + tools.run.clock() - started)
 
 
-def _plan_order(settings: Settings, tools: SweepDependencies, ground: SweepWorkspace) -> PlanOrder:
+def _plan_order(settings: Settings, tools: SweepDependencies, workspace: SweepWorkspace) -> PlanOrder:
     return PlanOrder(
         settings=settings,
         tools=tools.run,
-        ground=ground,
+        workspace=workspace,
         memory=Memory.of(tools.tried, settings),
         why_not=tools.why_not,
     )
 
 
 async def _proven(
-    settings: Settings, tools: SweepDependencies, ground: SweepWorkspace, members: Sequence[str]
+    settings: Settings, tools: SweepDependencies, workspace: SweepWorkspace, members: Sequence[str]
 ) -> Report:
     given = pipeline.RunOptions(
-        repository=ground.repository, search=ground.narrowed(members), runners=ground.runners
+        repository=workspace.repository, search=workspace.narrowed(members), runners=workspace.runners
     )
     report = await pipeline.suggest(settings, tools.run, given)
     if report.failure is None:

@@ -109,24 +109,24 @@ async def opened(
     Raises:
         UsageFailure: See `found`; or there is no interpreter with the given name.
     """
-    ground = await in_thread(found, settings, tools, repository)
+    workspace = await in_thread(found, settings, tools, repository)
     if not pipeline.runs_code(settings):
-        yield replace(ground, obstacle="nothing of the project was run: --no-verify")
+        yield replace(workspace, obstacle="nothing of the project was run: --no-verify")
         return
-    order = pipeline.workspace_order(settings, tools, ground.repository, ground.search)
+    order = pipeline.workspace_order(settings, tools, workspace.repository, workspace.search)
     runners: dict[str, TestRunner] = {}
     async with AsyncExitStack() as stack:
         if settings.verification.installs:
             tools.progress.phase("installing the project", 1)
-        for language in dict.fromkeys(member.language for member in ground.search.members):
+        for language in dict.fromkeys(member.language for member in workspace.search.members):
             if language not in tools.toolchains:
-                ground = replace(ground, obstacle=f"tests in {language} cannot be run")
+                workspace = replace(workspace, obstacle=f"tests in {language} cannot be run")
                 continue
             try:
                 runners[language] = await stack.enter_async_context(tools.toolchains[language].open(order))
             except (CannotPrepare, CannotIsolate, CannotRun) as failure:
-                ground = replace(ground, obstacle=str(failure))
-        yield replace(ground, runners=runners)
+                workspace = replace(workspace, obstacle=str(failure))
+        yield replace(workspace, runners=runners)
 
 
 async def measure_whole(
