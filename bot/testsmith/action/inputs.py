@@ -46,6 +46,7 @@ INPUTS = (
     "model",
     "fallback-model",
     "model-for",
+    "strategy",
     "reasoning-effort",
     "service-tier",
     "include",
