@@ -8,6 +8,7 @@ from difflib import unified_diff
 from itertools import chain, count
 from pathlib import PurePosixPath
 
+from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.generation.llm.patches import CannotApply, apply_patch
@@ -15,6 +16,7 @@ from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace
 from testsmith.model import Candidate, Report, Suggestion
 from testsmith.pipeline.state import RunState
+from testsmith.tasks import gather
 from testsmith.verification.prove import ProofContext
 
 _TIMES_AS_LONG = 3
@@ -58,7 +60,11 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     settings = context.runner.settings_in_file()
     if not settings:
         return report
-    results = [await _results(context, setting, jobs) for setting in settings] if jobs else []
+    try:
+        running = [_results(context, setting, jobs) for setting in settings] if jobs else []
+        results = await run.deadline.within(gather(*running))
+    except TimeIsOver:
+        results = [{}]
     paths = set(run.search.head_tree.paths())
     suggestions = [
         suggestion
