@@ -7,7 +7,8 @@ from dataclasses import replace
 from fakes.cases import call, case, fact, gives, on_object, raises
 from testsmith.languages.python.explorer.case_selection import choose, shortlist
 from testsmith.languages.python.explorer.cases import Case
-from testsmith.languages.python.explorer.render.expressions import InputSource
+from testsmith.languages.python.explorer.render.call_text import Argument
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.summaries import tests_of as grouped
 
 
@@ -48,6 +49,15 @@ def test_choose__prefers_witnesses_that_base_gives_a_value_for() -> None:
     giving = case(call("2"), gives("2"), base=gives("0"))
 
     assert calls(choose([failing, giving])) == ["f(2)", "f(1)"]
+
+
+def test_choose__prefers_witnesses_with_the_projects_values() -> None:
+    invented = case(call('"some text"'), gives("1"), base=gives("0"))
+    trial = call('"de_DE"')
+    used = Argument("a", Expression('"de_DE"', layer=InputSource.USED))
+    own = case(replace(trial, arguments=(used,), layer=InputSource.SEARCHED), gives("2"), base=gives("0"))
+
+    assert calls(choose([invented, own]))[0] == 'f("de_DE")'
 
 
 def test_choose__pins_no_other_value_where_the_documentation_is_contradicted() -> None:

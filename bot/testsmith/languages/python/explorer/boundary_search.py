@@ -81,7 +81,7 @@ class LiteralSite:
             setup = (*trial.setup[: self.number], text, *trial.setup[self.number + 1 :])
             return searched(trial, setup=setup)
         argument = trial.arguments[self.number]
-        value = Expression(text, argument.value.imports, InputSource.SEARCHED)
+        value = Expression(text, argument.value.imports, argument.value.layer)
         arguments = list(trial.arguments)
         arguments[self.number] = replace(argument, value=value)
         return searched(trial, arguments=tuple(arguments))

@@ -137,11 +137,12 @@ def _take_documented(ranked: Sequence[Case], chosen: _Chosen) -> None:
 
 
 def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
-    """Select the simplest witnesses that show different things."""
+    """Select the simplest witnesses that show different things, with the project's values if possible."""
     seen: set[Hashable] = set()
-    for case in sorted(ranked, key=_base_failed):
+    witnesses = [case for case in ranked if case.is_witness]
+    for case in sorted([case for case in witnesses if case.is_of_project] or witnesses, key=_base_failed):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
-        if case.is_witness and shows not in seen and len(seen) < _MOST_WITNESSES:
+        if shows not in seen and len(seen) < _MOST_WITNESSES:
             seen.add(shows)
             chosen.take(case)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from testsmith.decode import decode_lines
 from testsmith.languages.python.explorer.render.call_text import call_text
-from testsmith.languages.python.explorer.render.expressions import Expression, is_opaque
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource, is_opaque
 from testsmith.languages.python.explorer.subjects import (
     Description,
     Home,
@@ -22,6 +22,10 @@ from testsmith.languages.python.explorer.trial import NAPS, Trial
 _MOST_REACHED = 20_000
 _LONGEST_REASON = 300
 _MOST_COMPARED = 100
+_LONGEST_EMPTY = 3
+
+_INVENTED = frozenset({InputSource.ORDINARY, InputSource.TYPED})
+_OF_PROJECT = frozenset({InputSource.DOCUMENTED, InputSource.USED, InputSource.REPEATED})
 
 Arc = tuple[int, int]
 
@@ -272,6 +276,13 @@ class Case:
         return any(value is not None and is_opaque(value.text) for value in shown)
 
     @property
+    def is_of_project(self) -> bool:
+        """Whether a value comes from the project's calls, and no text, container or object was invented."""
+        values = [argument.value for argument in self.trial.arguments]
+        invented = any(each.layer in _INVENTED and _has_content(each.text) for each in values)
+        return not invented and any(each.layer in _OF_PROJECT for each in values)
+
+    @property
     def changes(self) -> tuple[Fact, ...]:
         """Changes that the call made to its objects."""
         return tuple(fact for fact in self.seen.state if self._is_change(fact))
@@ -407,3 +418,8 @@ def says_something(case: Case, *, member_gives_nothing: bool) -> bool:
     """Return whether a test of this case would assert more than that nothing was returned."""
     nothing = member_gives_nothing or case.trial.is_statement
     return not case.gives_none or bool(case.changes) or not nothing
+
+
+def _has_content(text: str) -> bool:
+    """Return whether a value is more than a number, a name or something empty."""
+    return len(text) > _LONGEST_EMPTY and not text.replace("_", "").replace(".", "").lstrip("-").isalnum()

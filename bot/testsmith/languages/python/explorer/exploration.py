@@ -159,6 +159,11 @@ class _Seeking:
         return any(case.is_witness for case in self.cases.values())
 
     @property
+    def has_good_witness(self) -> bool:
+        """Whether base differs on an input of the project."""
+        return any(case.is_witness and case.is_of_project for case in self.cases.values())
+
+    @property
     def telling(self) -> list[Argument]:
         """Arguments of the first calls on which base differs."""
         witnesses = [case.trial for case in self.cases.values() if case.is_witness]
@@ -247,9 +252,11 @@ class _Exploration:
             member.rests = bool(member.cases) and member.shown == shown
 
     async def look_through(self, checked: Sequence[Trial]) -> None:
-        """Vary what tests check and what reaches a member without a witness; keep what differs on base."""
+        """Vary what tests check if it reaches a member without a good witness; keep what differs on base."""
         sought = {
-            at: each for at, each in enumerate(self._members) if each.is_compared and not each.has_witness
+            at: each
+            for at, each in enumerate(self._members)
+            if each.is_compared and not each.has_good_witness
         }
         if not sought or not checked:
             return

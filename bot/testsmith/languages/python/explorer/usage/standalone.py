@@ -78,7 +78,7 @@ class Resolver:
             text = ast.unparse(found)
         except (Unknown, RecursionError, ValueError):
             return None
-        if len(text) > MOST_TEXT or "\n" in text:
+        if len(text) > MOST_TEXT or "\n" in text or any(map(_computes, ast.walk(found))):
             return None
         read = {name.partition(".")[0] for name in names_in([found])}
         return Expression(
@@ -321,3 +321,11 @@ def _folded(call: ast.Call) -> ast.expr:
             kept = [each for each in keywords if each.arg not in later]
             return ast.Call(function, [*first, *call.args], [*kept, *call.keywords])
     return call
+
+
+def _computes(node: ast.AST) -> bool:
+    """Return whether a node calls a method of a literal, which nobody would write in a test."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Constant())):
+            return True
+    return False
