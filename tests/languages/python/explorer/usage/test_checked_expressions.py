@@ -43,6 +43,8 @@ def checked(folder: Path, text: str, source: str = "") -> list[str]:
             ["isinstance(total(1).lines[0], str)"],
         ),
         (["self.assertEqual(total(1), 2)"], ["total(1)"]),
+        (["code = ''", "assert total(code.strip()) == 2"], []),
+        (["assert total('a b'.split()) == 2"], ['total("a b".split())']),
         (["with pytest.raises(ValueError):", "    total(-1)"], ["total(-1)"]),
         (["options = {'rate': 2}", "assert total(1, **options)"], ["total(1, rate=2)"]),
         (["for price in (1, 2):", "    assert total(price)"], ["total(1)", "total(2)"]),

@@ -78,7 +78,7 @@ class Resolver:
             text = ast.unparse(found)
         except (Unknown, RecursionError, ValueError):
             return None
-        if len(text) > MOST_TEXT or "\n" in text or any(map(_computes, ast.walk(found))):
+        if len(text) > MOST_TEXT or "\n" in text or _computes(text):
             return None
         read = {name.partition(".")[0] for name in names_in([found])}
         return Expression(
@@ -323,9 +323,8 @@ def _folded(call: ast.Call) -> ast.expr:
     return call
 
 
-def _computes(node: ast.AST) -> bool:
-    """Return whether a node calls a method of a literal, which nobody would write in a test."""
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Constant())):
-            return True
-    return False
+def _computes(text: str) -> bool:
+    """Return whether an expression calls a method of an empty text, which nobody would write in a test."""
+    calls = (node for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Call))
+    owners = (call.func.value for call in calls if isinstance(call.func, ast.Attribute))
+    return any(isinstance(owner, ast.Constant) and owner.value in {"", b""} for owner in owners)
