@@ -54,7 +54,7 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
     for member, ones in verdicts.items():
         try:
             verdict = best_verdict(ones)
-            suggestions += [_proven_suggestion(run, entry, repairs) for entry in verdict.entries]
+            suggestions += [_proven_suggestion(run, context, entry, repairs) for entry in verdict.entries]
             best[member] = verdict
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
             reasons[member] = skipped_by_fault(run.requests[member].member, error)
@@ -95,8 +95,10 @@ def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
     yield from unmeasured_note(run.members, context.own_suite)
 
 
-def _proven_suggestion(run: RunState, entry: ProvenSuggestion, repairs: Repairs) -> Suggestion:
-    suggestion = _suggestion(run, entry.candidate, entry.tests)
+def _proven_suggestion(
+    run: RunState, context: ProofContext, entry: ProvenSuggestion, repairs: Repairs
+) -> Suggestion:
+    suggestion = _suggestion(run, entry.candidate, entry.tests, context.own_suite.known_to_fail)
     state = repairs.states.get(suggestion.member)
     return replace(
         suggestion,
@@ -144,7 +146,9 @@ def _converted(run: RunState, candidate: Candidate) -> Candidate:
         return candidate
 
 
-def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...]) -> Suggestion:
+def _suggestion(
+    run: RunState, candidate: Candidate, tests: tuple[str, ...], failing: frozenset[str] | None = None
+) -> Suggestion:
     """Return a candidate as a suggestion without number and evidence."""
     request, language = run.requests[candidate.member], run.language_of(candidate.member)
     try:
@@ -166,5 +170,5 @@ def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...]) -> 
         label=None,
         summary=candidate.summary(tests),
         witness=candidate.witness(tests),
-        patch=patch_of_head(run, candidate),
+        patch=patch_of_head(run, candidate, failing),
     )

@@ -17,28 +17,48 @@ from testsmith.languages.tests import CannotPlace
 from testsmith.model import Candidate, Report, Suggestion
 from testsmith.pipeline.state import RunState
 from testsmith.tasks import gather
+from testsmith.test_files.plan import Marking, plan_edits
 from testsmith.verification.prove import ProofContext
 
 _TIMES_AS_LONG = 3
 """Factor for the time limit, because the file's other tests run as well."""
 
 
-def patch_of_head(run: RunState, candidate: Candidate) -> str | None:
+def patch_of_head(run: RunState, candidate: Candidate, failing: frozenset[str] | None = None) -> str | None:
     """Return a candidate as a diff of its test file on head; None if there is no file that can hold it.
 
-    What a generator wrote as an edit of the file stays one. Other tests go to the place of their request.
+    What a generator wrote as an edit of the file stays one. Other tests go to the place of their request, and
+    replace those of the bot that are outdated.
+
+    Args:
+        run: The run's state.
+        candidate: The candidate.
+        failing: See `Marking.failing`.
     """
-    request, tests = run.requests[candidate.member], run.language_of(candidate.member).tests
+    request = run.requests[candidate.member]
+    tests, languages = run.language_of(candidate.member).tests, run.clients.languages
     path, tree = request.test_path, run.search.head_tree
+    suggestion = Suggestion(
+        member=candidate.member,
+        number=0,
+        test_path=path,
+        place=request.place,
+        code=candidate.code,
+        tests=(),
+        origin=candidate.origin,
+        evidence=None,
+        label=None,
+    )
     try:
-        before = request.test_text if candidate.edited else (tree.read(path) or b"").decode()
-        if not before.strip():
-            return None
         if candidate.edited:
+            before = request.test_text
             text = tests.joined_edit(before, candidate.edited, candidate.code)
+            text = tests.finish(text, before, path, tree)
         else:
-            text = tests.place(before, candidate.code, at=request.place)
-        text = tests.finish(text, before, path, tree)
+            before = (tree.read(path) or b"").decode()
+            marking = Marking.of_members(run.members, languages, marks=False, failing=failing)
+            edits = plan_edits([suggestion], tree, languages, marking).edits if before.strip() else ()
+            text = next((each.new.decode() for each in edits if each.path == path), before)
     except (CannotPlace, CannotParse, UnicodeDecodeError):
         return None
     lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
