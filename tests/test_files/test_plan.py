@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from difflib import unified_diff
 from pathlib import Path
 from textwrap import dedent
 
@@ -53,6 +55,32 @@ def test_plan_edits__a_new_file() -> None:
     assert edit.new.decode() == suggestion().code
     assert edit.tests == ("test_add",)
     assert edit.members == ("src/shop/cart.py::test_add",)
+
+
+def shown_as(after: str) -> Suggestion:
+    """Return a suggestion that was shown as a diff from `EXISTING` to this text."""
+    lines = EXISTING.splitlines(keepends=True), after.splitlines(keepends=True)
+    code = f"{IMPORTS}\n\ndef test_total():\n    assert Cart.total\n"
+    return replace(suggestion("test_total", code=code), patch="".join(unified_diff(*lines)))
+
+
+def test_plan_edits__a_diff_is_added_as_it_was_shown() -> None:
+    after = EXISTING.replace("def test_add", "def test_total():\n    assert Cart.total\n\n\ndef test_add")
+    marks = Marking(version="1.0", members={"src/shop/cart.py::test_total": "0123abcd"})
+    [edit] = plan_edits([shown_as(after)], MemoryTree({TEST_PATH: EXISTING}), [PYTHON], marks).edits
+    mark = r"# testsmith 1\.0 0123abcd [0-9a-f]{8} src/shop/cart\.py::test_total\n(?=def test_total)"
+    assert re.sub(mark, "", edit.new.decode()) == after != edit.new.decode()
+    assert edit.tests == ("test_total",)
+
+
+def test_plan_edits__a_diff_of_a_file_that_changed_since_is_placed_anew() -> None:
+    after = EXISTING.replace("def test_add", "def test_total():\n    assert Cart.total\n\n\ndef test_add")
+    changed = "from shop.cart import Cart as Trolley\n\n\ndef test_trolley():\n    assert Trolley\n"
+    [edit] = plan_edits([shown_as(after)], MemoryTree({TEST_PATH: changed}), [PYTHON]).edits
+    assert edit.new.decode().endswith(
+        f"{changed.partition('def ')[2]}\n\ndef test_total():\n    assert Cart.total\n"
+    )
+    assert edit.tests == ("test_total",)
 
 
 def test_plan_edits__several_members_into_one_file_in_order() -> None:

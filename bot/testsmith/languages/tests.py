@@ -159,8 +159,11 @@ class TestFiles(ABC):
         """Return a test file without the named tests, their marks and the imports that only they used."""
         return self.keep_tests(text, [name for name in self.test_functions(text) if name not in names])
 
-    def mark(self, code: str, mark: TestMark) -> str:  # noqa: ARG002 - a default
-        """Return a test module with a mark above each test. `seal` completes the marks. By default, none."""
+    def mark(self, code: str, mark: TestMark, names: Collection[str] | None = None) -> str:  # noqa: ARG002
+        """Return a test module with a mark above each test, or above the named ones of a test file.
+
+        `seal` completes the marks. By default, there are none.
+        """
         return code
 
     def seal(self, text: str) -> str:

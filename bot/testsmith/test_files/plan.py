@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from testsmith import __version__
+from testsmith.generation.llm.patches import CannotApply, apply_patch
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace, TestMark
@@ -231,16 +232,18 @@ def _merged(
 def _placed(text: str | None, suggestion: Suggestion, language: Language, place: _Place) -> str:
     """Return a file's text with a suggestion's tests added, replacing outdated ones.
 
+    What was shown as a diff is added as shown, if the file is still as it was.
+
     Raises:
         CannotParse: The file or the tests do not parse.
         CannotPlace: The tests would affect existing tests.
     """
     marking, path = place.marking, suggestion.test_path
-    code = suggestion.code
     source = marking.members.get(suggestion.member)
+    mark = None
     if source is not None and marking.version:
         mark = TestMark(version=marking.version, source=source, member=suggestion.member)
-        code = language.tests.mark(code, mark)
+    code = suggestion.code if mark is None else language.tests.mark(suggestion.code, mark)
     marked = () if text is None else language.tests.marked_tests(text)
     outdated = [
         one.name
@@ -248,7 +251,15 @@ def _placed(text: str | None, suggestion: Suggestion, language: Language, place:
         if followed(one.mark, marking.members, place.paths) == suggestion.member
         and is_outdated(one, path, source, marking.failing)
     ]
-    return language.tests.place(text, code, outdated, suggestion.place)
+    placed = language.tests.place(text, code, outdated, suggestion.place)
+    if text is None or suggestion.patch is None or placed == text:
+        return placed
+    try:
+        patched = apply_patch(text, suggestion.patch)
+        added = _added_tests(text, patched, language)
+        return patched if mark is None else language.tests.mark(patched, mark, added)
+    except (CannotApply, CannotParse):  # the file has changed since
+        return placed
 
 
 def with_removals(

@@ -57,17 +57,28 @@ def _rename(tree: ast.Module, name: str) -> None:
             node.id = "itself"
 
 
-def marked(code: str, mark: TestMark) -> str:
-    """Return a test module with an unsealed mark above each test; existing marks are removed.
+def marked(code: str, mark: TestMark, names: Collection[str] | None = None) -> str:
+    """Return text with an unsealed mark above tests.
+
+    Args:
+        code: The text.
+        mark: The mark.
+        names: The tests to mark in a test file; None for a test module, of which each top-level definition is
+            marked and earlier marks are removed.
 
     Raises:
         CannotParse: `code` is not valid Python.
     """
-    lines = [line for line in lines_of(code) if not _MARK.fullmatch(line)]
-    top = [each for name, each in _tests("".join(lines)) if "::" not in name]
-    for statement in reversed(top):
-        line = f"# testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n"
-        lines.insert(span_of(statement).first - 1, line)
+    lines = lines_of(code)
+    if names is None:
+        lines = [line for line in lines if not _MARK.fullmatch(line)]
+    tests = _tests("".join(lines))
+    chosen = [each for name, each in tests if (name in names if names is not None else "::" not in name)]
+    for statement in sorted(chosen, key=lambda each: each.lineno, reverse=True):
+        first = span_of(statement).first - 1
+        indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+        line = f"{indent}# testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n"
+        lines.insert(first, line)
     return "".join(lines)
 
 
