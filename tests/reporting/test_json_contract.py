@@ -105,7 +105,7 @@ def test_render_json__is_the_contract_to_the_letter() -> None:
                 "mutants": None,
                 "mutants_killed": None,
                 "mutants_gained": None,
-                    "mutants_guarded": None,
+                "mutants_guarded": None,
                 "killed": [],
                 "lines_gained": None,
                 "branches_gained": None,

@@ -290,9 +290,16 @@ def _why_no_trials(description: Description) -> str:
 
 
 def _chosen(work: Work, findings: ExploredMember) -> list[Case]:
-    """Return the cases used for tests and descriptions."""
-    nothing = work.subject.gives_nothing
-    return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
+    """Return the cases used for tests and descriptions; of a changed member, those that show the change."""
+    nothing, member = work.subject.gives_nothing, work.subject.member
+    cases = [case for case in findings.cases if says_something(case, member_gives_nothing=nothing)]
+    if member.change is Change.ADDED:
+        return choose(cases)
+    guarding = {number for number, one in enumerate(work.mutants) if one.line in member.lines_of_change}
+    showing = [
+        case for case in cases if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
+    ]
+    return choose(showing or cases)
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:

@@ -63,7 +63,9 @@ class TestNames:
         self._source = subject.source
         self._definition = subject.source.definitions.get(member.name)
         self._owner = member.name.rpartition(".")[0]
-        self._required = {each.name for each in subject.parameters if each.required or each.mode == "rest"}
+        self._optional = {each.name for each in subject.parameters if not each.required} - {
+            each.name for each in subject.parameters if each.mode == "rest"
+        }
         self._cases = cases
         self._taken: set[str] = set()
 
@@ -146,7 +148,8 @@ class TestNames:
     def _is_option(self, argument: Argument) -> bool:
         """Return whether a parameter is optional and missing in other cases."""
         names = [{each.name for each in case.trial.arguments} for case in self._cases]
-        return argument.name not in self._required and any(argument.name not in given for given in names)
+        is_optional = argument.by_keyword or argument.name in self._optional
+        return is_optional and any(argument.name not in given for given in names)
 
     def _values(self, case: Case) -> str:
         """Return the first argument that differs between cases, in words."""
