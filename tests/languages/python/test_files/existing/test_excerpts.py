@@ -57,14 +57,15 @@ def test_double():
     assert request.test_path == "tests/test_shop.py"
     assert request.test_text == tests
     assert shown(request) == [
-        "from shop import (",
-        "    add,",
-        ")",
+        *tests.split("\n")[:8],
         "A = 1",
         "def total(x):",
         "    return x + A",
         "def test_add():",
         "    assert add(A, 1) == total(1)",
+        "",
+        "",
+        "def test_double():",
     ]
     assert request.context.style_sample == ""
 

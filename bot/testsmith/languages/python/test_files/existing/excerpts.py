@@ -19,7 +19,8 @@ _MOST_SAMPLES = 2
 _MOST_LINES_OF_A_TEST = 60
 _LAST_LINES = 20
 _MOST_LINES_OF_A_HELPER = 25
-_MOST_LINES_OF_AN_IMPORT = 4
+_MOST_LINES_OF_AN_IMPORT = 30
+_LINES_AFTER_A_TEST = 3
 _MOST_HELPERS = 12
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _SETTING_UP = frozenset({"setUp", "setUpClass", "setup_method", "setup_class", "asyncSetUp"})
@@ -59,13 +60,13 @@ def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -
 def lines_to_show(text: str, tests: Iterable[ExistingTest]) -> tuple[frozenset[int], ...]:
     """Return the lines to show for each test of a file, counted from 1; none if it cannot be parsed.
 
-    They are those of the test, of the head and `setUp` of its class, and of the imports, constants, fixtures
-    and helpers that it uses. The middle of a long test, and names of a long import that it does not use, are
-    left out.
+    They are those of the test and the next few, of the head and `setUp` of its class, of the constants,
+    fixtures and helpers that it uses, and all imports. The middle of a long test, and names of a very long
+    import that it does not use, are left out.
     """
     try:
-        file = _File(parse_untrusted(text))
-        return tuple(frozenset(file.lines(test)) for test in tests)
+        file, length = _File(parse_untrusted(text)), text.count("\n")
+        return tuple(frozenset(line for line in file.lines(test) if line <= length) for test in tests)
     except CannotParse:
         return ()
 
@@ -83,6 +84,9 @@ class _File:
     def lines(self, test: ExistingTest) -> Iterator[int]:
         """Yield the lines to show for one test."""
         yield from _of_test(test)
+        for statement in self._body:
+            if isinstance(statement, ast.Import | ast.ImportFrom) and _is_short(statement):
+                yield from span_of(statement).lines()
         used: list[ast.AST] = []
         body: Sequence[ast.stmt] = self._body
         for suite in filter(None, test.suite.split("::")):
@@ -117,6 +121,7 @@ class _File:
 
 def _of_test(test: ExistingTest) -> Iterator[int]:
     length = test.end_line - test.line + 1
+    yield from range(test.end_line + 1, test.end_line + 1 + _LINES_AFTER_A_TEST)
     if length <= _MOST_LINES_OF_A_TEST:
         yield from range(test.line, test.end_line + 1)
         return
@@ -127,11 +132,15 @@ def _of_test(test: ExistingTest) -> Iterator[int]:
 def _of_import(statement: ast.Import | ast.ImportFrom, name: str) -> Iterator[int]:
     """Yield the lines of an import; of a long one, the first and last, and that of a name."""
     span = span_of(statement)
-    if _length(statement) <= _MOST_LINES_OF_AN_IMPORT:
+    if _is_short(statement):
         yield from span.lines()
         return
     yield from (span.first, span.last)
     yield from (alias.lineno for alias in statement.names if name == _bound_by(alias))
+
+
+def _is_short(statement: ast.Import | ast.ImportFrom) -> bool:
+    return _length(statement) <= _MOST_LINES_OF_AN_IMPORT
 
 
 def _is_helper(statement: ast.stmt) -> bool:
