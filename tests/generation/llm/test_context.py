@@ -104,6 +104,12 @@ def test_fit_context__existing_tests_of_one_file_are_shown_together() -> None:
     assert lower_tier(requests[0], 3) == 2
 
 
+def test_fit_context__a_member_without_tests_beside_one_with_tests_in_the_same_file() -> None:
+    bare = replace(make_request("src/a.py::h"), test_path="tests/test_a.py")
+    requests = [with_tests("f", frozenset({1, 4, 5})), bare]
+    assert fit_context(requests, ENOUGH).tests == fit_context(requests[:1], ENOUGH).tests
+
+
 def test_fit_context__the_nearest_test_of_every_member_comes_first() -> None:
     requests = [with_tests("f", frozenset({4, 5}), frozenset({12})), with_tests("g", frozenset({8, 9}))]
     tight = fit_context(requests, 29)

@@ -148,7 +148,7 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
 def _fitting_tests(requests: Sequence[Request], room: int) -> dict[str, str]:
     """Return what is shown of each test file: the nearest test of every member before the second of any."""
     shown: dict[str, set[int]] = {}
-    lines = {request.test_path: request.test_text.splitlines() for request in requests}
+    lines = {one.test_path: one.test_text.rstrip("\n").split("\n") for one in requests if one.test_text}
     for rank in zip_longest(*(request.context.test_lines for request in requests)):
         for request, wanted in zip(requests, rank, strict=True):
             known = shown.get(request.test_path, set())

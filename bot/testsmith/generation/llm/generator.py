@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from testsmith.faults import fault_in_words
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.generation.interface import Observer, skipped
 from testsmith.generation.llm.answers import (
@@ -116,6 +117,7 @@ class ModelGenerator:
         self._prompts = Prompts()
         self._inputs = InputProbes(provider, settings, self._limits, self._prompts)
         self._ignored = IgnoredEntries()
+        self._faults: dict[str, None] = {}
         self._observer: Observer | None = None
 
     def observe_with(self, observer: Observer) -> None:
@@ -153,7 +155,8 @@ class ModelGenerator:
 
     def notes(self) -> tuple[str, ...]:
         """Return notes about the answers so far: unusable entries, and the provider's notes."""
-        notes = filter(None, (self._ignored.note(), self._inputs.note()))
+        faults = [f"members were asked for one by one: {fault}" for fault in self._faults]
+        notes = filter(None, (self._ignored.note(), self._inputs.note(), *faults))
         data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
         return (*notes, *data)
 
@@ -171,12 +174,17 @@ class ModelGenerator:
         try:
             request = completion_request(batch, self._prompts, self._settings)
         except Exception as error:  # noqa: BLE001 - one member's prompt must not affect others
-            return after_fault(batch, error, self._limits)
+            return self._after_fault(batch, error)
         try:
             response = await self._provider.complete(request)
         except ProviderError as error:
             return after_error(batch, error, self._limits)
         return self._answered(batch, response)
+
+    def _after_fault(self, batch: Batch, error: Exception) -> CallOutcome:
+        if len(batch.requests) > 1:  # otherwise the member is skipped with the reason
+            self._faults[fault_in_words(error)] = None
+        return after_fault(batch, error, self._limits)
 
     def _answered(self, batch: Batch, response: CompletionResponse) -> CallOutcome:
         """Return the outcome of an answer."""
@@ -185,7 +193,7 @@ class ModelGenerator:
             answer = parse_answer(response.text, members, is_cut=response.finish_reason == "length")
             answer = _with_edits(answer, batch, self._tests)
         except Exception as error:  # noqa: BLE001 - a model's answer must not cost more than one member
-            return after_fault(batch, error, self._limits)
+            return self._after_fault(batch, error)
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response, self._limits)
 
