@@ -20,7 +20,7 @@ STAGES = {
     "writing tests": "testsmith.languages.python.explorer.generator:_answer",
     "prompt": "testsmith.generation.llm.generator:completion_request",
     "parsing": "testsmith.generation.llm.generator:parse_answer",
-    "formatting": "testsmith.languages.python.language:PythonTests.format",
+    "formatting": "testsmith.languages.python.language:PythonTests.format_all",
     "running": "testsmith.verification.prove:gather_evidence",
     "guard": "testsmith.languages.python.judge.judge:PythonJudge.conflicts",
     "gate": "testsmith.verification.prove:judge",

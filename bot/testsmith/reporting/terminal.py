@@ -258,7 +258,7 @@ def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Ite
         yield _indented(_text(body))
     yield ""
     if suggestion.patch:
-        yield _code(suggestion.patch, "diff", view)
+        yield _code(shown_code(suggestion.patch), "diff", view)
     else:
         yield _code(shown_code(suggestion.code), member.language, view)
     yield ""

@@ -151,7 +151,7 @@ def _committable(suggestion: Suggestion, change: str) -> str:
 
 
 def _diff(suggestion: Suggestion) -> str:
-    return code_block(suggestion.patch, "diff") if suggestion.patch else ""
+    return code_block(shown_code(suggestion.patch), "diff") if suggestion.patch else ""
 
 
 def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str) -> tuple[str, str]:

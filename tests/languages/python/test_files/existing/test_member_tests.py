@@ -304,5 +304,12 @@ def test_place_of__the_only_file_with_tests_of_the_package() -> None:
     assert found == TestPlace(path="tests/test_all.py")
 
 
+def test_place_of__nowhere_if_the_only_file_is_named_after_another_module() -> None:
+    text = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
+    tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_stock.py": text})
+    member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
+    assert MemberTests(tree, [member], ProjectNames(tree, "")).place_of(member, "tests/test_cart.py") is None
+
+
 def test_place_of__nowhere_without_tests_of_the_package() -> None:
     assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None

@@ -103,8 +103,10 @@ class MemberTests:
                 return self._place(self._nearest(in_named, member, is_direct=pool is direct), member)
         if direct or near:
             return self._place(self._nearest(direct or near, member, is_direct=bool(direct)), member)
-        files = {found.file.path: found.file for found in self._all if any(key.path for key in found.uses)}
-        if len(files) == 1:
+        using = [found for found in self._all if any(key.path for key in found.uses)]
+        files = {found.file.path: found.file for found in using}
+        modules = {replace(member, path=key.path) for found in using for key in found.uses if key.path}
+        if len(files) == 1 and not any(_is_named_after_module(next(iter(files)), one) for one in modules):
             [file] = files.values()
             top = DefinitionKey(member.path, member.name.partition(".")[0])
             return TestPlace(path=file.path, spelling=file.spelling(top))
