@@ -29,7 +29,8 @@ from testsmith.verification.prove import prove
 from verification.corpus.labels import GOOD, Labelled, labelled_candidates
 
 HERE = Path(__file__).parent
-SETTINGS = VerificationSettings(test_seconds=2.5, suite_seconds=60.0, repairs=0)
+# What is labelled is whether a test is good, not whether it is about the change.
+SETTINGS = VerificationSettings(test_seconds=2.5, suite_seconds=60.0, repairs=0, unchanged_behaviour=True)
 """As by default, but that nobody waits long for what hangs."""
 
 OTHER_PYTHON = "other-python"
