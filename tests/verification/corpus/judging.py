@@ -96,7 +96,8 @@ async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
         workspace = runner.workspace
         if workspace.other is None:
             candidates = [one for one in candidates if not one.of(OTHER_PYTHON)]
-        own_suite = await measure_project_tests(workspace, search.members, SETTINGS)
+        causes = {cause.id: cause for member in search.members for cause in member.causes}
+        own_suite = await measure_project_tests(workspace, [*causes.values(), *search.members], SETTINGS)
         subjects = list(_subjects(candidates, search))
         context = proof_context(workspace, SETTINGS, own_suite)
         verdicts = await prove(subjects, languages()[0], context)
