@@ -445,6 +445,16 @@ TWINS = {
     ],
     "swallows exceptions": [
         (
+            (
+                "@pytest.fixture\ndef quiet():\n    try:\n        yield 1\n    except Exception:\n"
+                "        pass\ndef test_x(quiet):\n    assert total(quiet, 1) == 1"
+            ),
+            (
+                "@pytest.fixture\ndef closing():\n    yield 1\n    try:\n        shop.close()\n"
+                "    except Exception:\n        pass\ndef test_x(closing):\n    assert total(closing, 1) == 1"
+            ),
+        ),
+        (
             "with c.suppress(Exception):\n    total(1, -1)\nassert total(1, 1) == 1",
             "with c.suppress(KeyError):\n    total(1, 2)\nassert total(1, 1) == 1",
         ),

@@ -105,7 +105,10 @@ def swallows_exceptions(function: TestFunction) -> str | None:
 
 
 def _catching(body: Body) -> Iterator[ast.AST]:
-    """Yield nodes that catch exceptions, except in nested functions that are passed to others."""
+    """Yield nodes that catch exceptions, except in nested functions that are passed to others.
+
+    Of a fixture or setup function, only those around the test matter.
+    """
     called = {call.func.id for call in body.calls() if isinstance(call.func, ast.Name)}
     given = [
         node
@@ -114,9 +117,17 @@ def _catching(body: Body) -> Iterator[ast.AST]:
         if node.name not in called
     ]
     inside = {id(part) for node in given for part in ast.walk(node)}
+    if not body.is_helper:
+        inside |= {id(part) for node in body.nodes if _is_beside(node) for part in ast.walk(node)}
     for node in body.nodes:
         if isinstance(node, ast.ExceptHandler | ast.With | ast.AsyncWith) and id(node) not in inside:
             yield node
+
+
+def _is_beside(node: ast.AST) -> bool:
+    """Return whether a statement of a fixture catches exceptions, but not those of the test."""
+    catches = isinstance(node, ast.Try | ast.With | ast.AsyncWith)
+    return catches and not any(isinstance(part, ast.Yield) for part in ast.walk(node))
 
 
 def _is_swallowed(function: TestFunction, node: ast.AST) -> bool:
