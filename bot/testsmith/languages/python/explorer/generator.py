@@ -290,23 +290,30 @@ def _why_no_trials(description: Description) -> str:
 
 
 def _chosen(work: Work, findings: ExploredMember) -> list[Case]:
-    """Return the cases used for tests and descriptions; of a changed member, those that show the change."""
-    nothing, member = work.subject.gives_nothing, work.subject.member
-    cases = [case for case in findings.cases if says_something(case, member_gives_nothing=nothing)]
-    if member.change is Change.ADDED:
-        return choose(cases)
+    """Return the cases that describe a member."""
+    nothing = work.subject.gives_nothing
+    return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
+
+
+def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
+    """Return the cases to write; of a changed member, those that show the change, if there are any."""
+    member = work.subject.member
     guarding = {number for number, one in enumerate(work.mutants) if one.line in member.lines_of_change}
     showing = [
-        case for case in cases if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
+        case
+        for case in findings.cases
+        if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
     ]
-    return choose(showing or cases)
+    is_added = member.change is Change.ADDED
+    chosen = [] if is_added else _chosen(work, replace(findings, cases=tuple(showing)))
+    return chosen or _chosen(work, findings)
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:
     """Write the tests of a member, or return why there are none."""
     subject = work.subject
     member = subject.member
-    cases = _chosen(work, findings)
+    cases = _for_tests(work, findings)
     if not cases:
         return _skip(member, SkipStage.GENERATION, _why_no_cases(findings))
     written = _written(subject, cases)
