@@ -252,7 +252,7 @@ def _placed(text: str | None, suggestion: Suggestion, language: Language, place:
         and is_outdated(one, path, source, marking.failing)
     ]
     placed = language.tests.place(text, code, outdated, suggestion.place)
-    if text is None or suggestion.patch is None or placed == text:
+    if text is None or suggestion.patch is None or outdated or placed == text:
         return placed
     try:
         patched = apply_patch(text, suggestion.patch)
