@@ -176,7 +176,7 @@ class Member:
     @property
     def lines_of_change(self) -> frozenset[int]:
         """Changed lines of its file that it runs: its own, and those of the definitions that changed."""
-        return self.changed_lines.union(*(cause.changed_lines for cause in self.causes))
+        return self.changed_lines.union(*(place.changed_lines for place in self._places_of_causes))
 
     @property
     def causes(self) -> tuple[Member, ...]:
@@ -191,9 +191,12 @@ class Member:
                 changed_lines=place.changed_lines,
                 because_places=(),
             )
-            for place in self.because_places
-            if place.path == self.path and place.name
+            for place in self._places_of_causes
         )
+
+    @property
+    def _places_of_causes(self) -> tuple[Place, ...]:
+        return tuple(place for place in self.because_places if place.path == self.path and place.name)
 
     @property
     def plain_name(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.faults import skipped_by_fault
@@ -19,9 +19,10 @@ from testsmith.model import (
     Suggestion,
 )
 from testsmith.pipeline.generate import Answers
-from testsmith.pipeline.merged_files import patch_of_head
+from testsmith.pipeline.merged_files import marking_of, patch_of_head
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import formatted_candidates
+from testsmith.test_files.plan import Marking
 from testsmith.verification.gains import unmeasured_note
 from testsmith.verification.gate import ProvenSuggestion, Verdict
 from testsmith.verification.prove import ProofContext, best_verdict, funnel
@@ -49,12 +50,13 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
     verdicts = verdicts_by_member(proven, repairs) | {key: [one] for key, one in rounds.edits.items()}
     reasons = {one.member: one for _, one in proven if isinstance(one, Skipped) and one.member is not None}
     reasons |= answers.skipped
+    marking = marking_of(run, context.own_suite.known_to_fail)
     best: dict[str, Verdict] = {}
     suggestions: list[Suggestion] = []
     for member, ones in verdicts.items():
         try:
             verdict = best_verdict(ones)
-            suggestions += [_proven_suggestion(run, context, entry, repairs) for entry in verdict.entries]
+            suggestions += [_proven_suggestion(run, marking, entry, repairs) for entry in verdict.entries]
             best[member] = verdict
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
             reasons[member] = skipped_by_fault(run.requests[member].member, error)
@@ -96,9 +98,9 @@ def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
 
 
 def _proven_suggestion(
-    run: RunState, context: ProofContext, entry: ProvenSuggestion, repairs: Repairs
+    run: RunState, marking: Callable[[], Marking], entry: ProvenSuggestion, repairs: Repairs
 ) -> Suggestion:
-    suggestion = _suggestion(run, entry.candidate, entry.tests, context.own_suite.known_to_fail)
+    suggestion = _suggestion(run, entry.candidate, entry.tests, marking)
     state = repairs.states.get(suggestion.member)
     return replace(
         suggestion,
@@ -116,6 +118,7 @@ async def conclude_unproven(run: RunState, answers: Answers) -> Report:
     for candidate in answers.candidates:
         firsts.setdefault(candidate.member, candidate)
     converted = [_converted(run, candidate) for candidate in firsts.values()]
+    marking = marking_of(run)
     suggestions: list[Suggestion] = []
     skipped = [*answers.skipped.values()]
     for one in await formatted_candidates(run, converted):
@@ -124,7 +127,7 @@ async def conclude_unproven(run: RunState, answers: Answers) -> Report:
             continue
         try:
             tests = run.language_of(one.member).tests.test_functions(one.code)
-            suggestions.append(_suggestion(run, one, tests))
+            suggestions.append(_suggestion(run, one, tests, marking))
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
             skipped.append(skipped_by_fault(run.requests[one.member].member, error))
     return Report(
@@ -147,7 +150,7 @@ def _converted(run: RunState, candidate: Candidate) -> Candidate:
 
 
 def _suggestion(
-    run: RunState, candidate: Candidate, tests: tuple[str, ...], failing: frozenset[str] | None = None
+    run: RunState, candidate: Candidate, tests: tuple[str, ...], marking: Callable[[], Marking]
 ) -> Suggestion:
     """Return a candidate as a suggestion without number and evidence."""
     request, language = run.requests[candidate.member], run.language_of(candidate.member)
@@ -170,5 +173,5 @@ def _suggestion(
         label=None,
         summary=candidate.summary(tests),
         witness=candidate.witness(tests),
-        patch=patch_of_head(run, candidate, failing),
+        patch=patch_of_head(run, candidate, marking),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.deadline import next_group
@@ -10,9 +10,10 @@ from testsmith.generation.interface import TestGenerator
 from testsmith.model import BaseOutcome, Candidate, Label, ReviewRequest
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
-from testsmith.pipeline.merged_files import patch_of_head
+from testsmith.pipeline.merged_files import marking_of, patch_of_head
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import verify
+from testsmith.test_files.plan import Marking
 from testsmith.verification.gate import Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import ProofContext, best_verdict
 
@@ -67,8 +68,9 @@ async def _edited(
     best: Mapping[str, Verdict],
     greens: Mapping[str, ProvenSuggestion],
 ) -> Edits:
+    marking = marking_of(run)
     requests = {
-        member: replace(run.requests[member], repair=None, review=_review(run, green))
+        member: replace(run.requests[member], repair=None, review=_review(run, green, marking))
         for member, green in greens.items()
     }
     again = replace(run, requests=requests)
@@ -86,12 +88,12 @@ async def _edited(
     return Edits(verdicts=found, sent=len(requests))
 
 
-def _review(run: RunState, green: ProvenSuggestion) -> ReviewRequest:
+def _review(run: RunState, green: ProvenSuggestion, marking: Callable[[], Marking]) -> ReviewRequest:
     code = green.candidate.code
     is_edit = bool(run.requests[green.candidate.member].test_text)
     return ReviewRequest(
         code=code,
-        patch=(is_edit and patch_of_head(run, green.candidate)) or "",
+        patch=(is_edit and patch_of_head(run, green.candidate, marking)) or "",
         evidence=tuple(_evidence(green)),
         normalised_code=run.language_of(green.candidate.member).judge.normalized(code),
     )

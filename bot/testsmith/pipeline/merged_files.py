@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import unified_diff
+from functools import cache
 from itertools import chain, count
 from pathlib import PurePosixPath
 
 from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.generation.llm.patches import CannotApply, apply_patch
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace
 from testsmith.model import Candidate, Report, Suggestion
+from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline.state import RunState
 from testsmith.tasks import gather
 from testsmith.test_files.plan import Marking, plan_edits
@@ -24,7 +25,18 @@ _TIMES_AS_LONG = 3
 """Factor for the time limit, because the file's other tests run as well."""
 
 
-def patch_of_head(run: RunState, candidate: Candidate, failing: frozenset[str] | None = None) -> str | None:
+def marking_of(run: RunState, failing: frozenset[str] | None = None) -> Callable[[], Marking]:
+    """Return what tells which tests of the bot are outdated, made when it is first asked for.
+
+    Args:
+        run: The run's state.
+        failing: See `Marking.failing`.
+    """
+    languages = run.clients.languages
+    return cache(lambda: Marking.of_members(run.members, languages, marks=False, failing=failing))
+
+
+def patch_of_head(run: RunState, candidate: Candidate, marking: Callable[[], Marking]) -> str | None:
     """Return a candidate as a diff of its test file on head; None if there is no file that can hold it.
 
     What a generator wrote as an edit of the file stays one. Other tests go to the place of their request, and
@@ -33,7 +45,7 @@ def patch_of_head(run: RunState, candidate: Candidate, failing: frozenset[str] |
     Args:
         run: The run's state.
         candidate: The candidate.
-        failing: See `Marking.failing`.
+        marking: See `marking_of`.
     """
     request = run.requests[candidate.member]
     tests, languages = run.language_of(candidate.member).tests, run.clients.languages
@@ -56,8 +68,7 @@ def patch_of_head(run: RunState, candidate: Candidate, failing: frozenset[str] |
             text = tests.finish(text, before, path, tree)
         else:
             before = (tree.read(path) or b"").decode()
-            marking = Marking.of_members(run.members, languages, marks=False, failing=failing)
-            edits = plan_edits([suggestion], tree, languages, marking).edits if before.strip() else ()
+            edits = plan_edits([suggestion], tree, languages, marking()).edits if before.strip() else ()
             text = next((each.new.decode() for each in edits if each.path == path), before)
     except (CannotPlace, CannotParse, UnicodeDecodeError):
         return None

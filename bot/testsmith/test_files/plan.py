@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from testsmith import __version__
-from testsmith.generation.llm.patches import CannotApply, apply_patch
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace, TestMark
 from testsmith.model import GeneratedTest, Member, Report, Suggestion
+from testsmith.patches import CannotApply, apply_patch
 from testsmith.test_files.lifecycle import followed, is_outdated
 
 FORBIDDEN_PARTS = frozenset({"", ".", "..", ".git"})

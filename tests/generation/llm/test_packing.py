@@ -147,7 +147,7 @@ def repairs_of(files: int, members_each: int, code: str = "x = 1\n") -> list[Req
 def test_pack__what_is_to_be_mended_never_shares_a_call_with_what_is_to_be_written() -> None:
     requests = [*make_requests(2, 3), *repairs_of(2, 2)]
     batches = pack(requests, LIMITS)
-    assert [(len(batch.requests), batch.task) for batch in batches] == [(6, "write"), (4, "mend")]
+    assert [(len(batch.requests), batch.task) for batch in batches] == [(6, "write"), (4, "repair")]
 
 
 def test_pack__repairs_of_a_file_share_a_call_and_small_files_too() -> None:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from itertools import chain, takewhile, zip_longest
 
-from testsmith.generation.llm.patches import LEFT_OUT
 from testsmith.model import Member, Request
+from testsmith.patches import LEFT_OUT
 
 _LEAST_LINES = 2
 """Minimum number of matching lines; a single line may match by chance."""

@@ -21,7 +21,6 @@ from testsmith.generation.llm.answers import (
 )
 from testsmith.generation.llm.context import with_observations
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
-from testsmith.generation.llm.patches import CannotApply, apply_patch
 from testsmith.generation.llm.probing import InputProbes, probe_request
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
 from testsmith.languages.source import CannotParse
@@ -39,6 +38,7 @@ from testsmith.llm.interface import (
 )
 from testsmith.llm.profiles import profile_of
 from testsmith.model import ExpectedCall, Request, Result
+from testsmith.patches import CannotApply, apply_patch
 from testsmith.settings import ModelSettings
 from testsmith.storage.keys import ModelIdentity
 

@@ -96,14 +96,14 @@ class Batch:
 
     @property
     def task(self) -> str:
-        """What is asked for: `write`, `mend` or `review`."""
+        """What is asked for: `write`, `repair` or `review`."""
         return task_of(self.requests[0])
 
 
 def task_of(request: Request) -> str:
-    """Return what a request asks for: `write`, `mend` or `review`."""
+    """Return what a request asks for: `write`, `repair` or `review`."""
     if request.repair is not None:
-        return "mend"
+        return "repair"
     return "write" if request.review is None else "review"
 
 
@@ -155,11 +155,11 @@ def pack(requests: Sequence[Request], limits: BatchLimits) -> tuple[Batch, ...]:
 
 def _batch(filled: _Bin, limits: BatchLimits) -> Batch:
     requests = filled.requests()
-    mends = task_of(requests[0]) == "mend"
+    is_repair = task_of(requests[0]) == "repair"
     return Batch(
         requests=requests,
         max_tokens=limits.allowance(filled.shares),
-        tiers=USES_TIER if mends else STYLE_TIER,  # a module to repair already has a style
+        tiers=USES_TIER if is_repair else STYLE_TIER,  # a module to repair already has a style
     )
 
 

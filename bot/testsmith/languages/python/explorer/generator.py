@@ -8,7 +8,7 @@ results do not depend on the speed of the machine.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -129,7 +129,7 @@ class OfflineGenerator:
                 if isinstance(explored, Skipped):
                     continue
                 work, findings = explored
-                data = (*probe_facts(findings.cases, work.probes), *facts(_chosen(work, findings)))
+                data = (*probe_facts(findings.cases, work.probes), *facts(_chosen(work, findings.cases)))
                 if data:
                     yield work.subject.member.id, tuple(dict.fromkeys(data))
 
@@ -289,24 +289,21 @@ def _why_no_trials(description: Description) -> str:
     return f"no value is known for what it needs ({names})" if names else "it does not tell what it takes"
 
 
-def _chosen(work: Work, findings: ExploredMember) -> list[Case]:
-    """Return the cases that describe a member."""
+def _chosen(work: Work, cases: Iterable[Case]) -> list[Case]:
+    """Return the cases of a member that describe it best."""
     nothing = work.subject.gives_nothing
-    return choose([case for case in findings.cases if says_something(case, member_gives_nothing=nothing)])
+    return choose([case for case in cases if says_something(case, member_gives_nothing=nothing)])
 
 
 def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     """Return the cases to write; of a changed member, those that show the change, if there are any."""
-    member = work.subject.member
-    guarding = {number for number, one in enumerate(work.mutants) if one.line in member.lines_of_change}
-    showing = [
-        case
-        for case in findings.cases
-        if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
-    ]
-    is_added = member.change is Change.ADDED
-    chosen = [] if is_added else _chosen(work, replace(findings, cases=tuple(showing)))
-    return chosen or _chosen(work, findings)
+    member, cases = work.subject.member, findings.cases
+    changed = frozenset[int]() if member.change is Change.ADDED else member.lines_of_change
+    guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in changed}
+    showing = (
+        case for case in cases if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
+    )
+    return _chosen(work, showing) or _chosen(work, cases)
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:

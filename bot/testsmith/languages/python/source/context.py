@@ -29,7 +29,7 @@ from testsmith.languages.python.source.references import (
 )
 from testsmith.languages.python.test_files.existing.entry_points import entry_points
 from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
-from testsmith.languages.python.test_files.existing.member_tests import MemberTests
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
 from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CannotParse, SourceTree
@@ -142,11 +142,12 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     conventions = Conventions(tree)
     names = ProjectNames(tree, project)
     used = _Signatures(names)
-    tests = MemberTests(tree, members, names)
+    readings: Readings = {}
+    tests = MemberTests(tree, members, names, readings)
     existing = {member.id: tests.of(member) for member in members}
     uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
     homes = {one.id: test_paths.of(one.path) for one in uncalled}
-    entries = entry_points(tree, uncalled, names, homes)
+    entries = entry_points(tree, uncalled, names, homes, readings)
     usual_framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))

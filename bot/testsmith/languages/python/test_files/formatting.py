@@ -346,7 +346,7 @@ def _formatted_by(
     ruff: Ruff, plain: Ruff, files: Mapping[str, str], style: _Style
 ) -> dict[str, str | CannotParse]:
     ruff.write(files)
-    ruff.mend(files, *_SORTED_IMPORTS)
+    ruff.fix(files, *_SORTED_IMPORTS)
     complaints = ruff.complaints(files)
     refused = {
         path: CannotParse(f"line {complaint.row}: {complaint.message}")
@@ -362,7 +362,7 @@ def _formatted_by(
     ]
     plain.annotate(untyped)
     ruff.write({path: with_argument_types(text) for path, text in ruff.read(untyped).items()})
-    ruff.mend(untyped, *_SORTED_IMPORTS)
+    ruff.fix(untyped, *_SORTED_IMPORTS)
     ruff.format(readable)
     return {**refused, **ruff.read(readable)}
 
@@ -379,7 +379,7 @@ def _with_sorted_imports(ruff: Ruff, path: str, text: str, existing: str | None)
         if ruff.complaints([path], "--select", "I001")[path]:
             return text
     ruff.write({path: text})
-    ruff.mend([path], "--select", "I001")
+    ruff.fix([path], "--select", "I001")
     result = ruff.read([path])[path]
     before, after = (Counter(_statements(each, imports=False)) for each in (text, result))
     return result if before == after else text

@@ -104,7 +104,7 @@ class Ruff:
         """Format the files."""
         self._run(("format",), paths, allowed=0)
 
-    def mend(self, paths: Collection[str], *options: str) -> None:
+    def fix(self, paths: Collection[str], *options: str) -> None:
         """Apply safe fixes.
 
         Args:

@@ -24,6 +24,20 @@ ACT_ON_THE_WHOLE_FILE = frozenset(
 )
 """Names in a test module that pytest itself reads and that affect all its tests."""
 
+SETUPS = frozenset(
+    {
+        "asyncSetUp",
+        "setUp",
+        "setUpClass",
+        "setup",
+        "setup_class",
+        "setup_function",
+        "setup_method",
+        "setup_module",
+    }
+)
+"""Names of functions that run before the tests of a class or module."""
+
 
 @lru_cache(maxsize=2048)  # asked before and after formatting, for proof and for the report
 def test_functions(code: str) -> tuple[str, ...]:

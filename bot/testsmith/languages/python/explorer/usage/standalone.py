@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import sys
 from collections.abc import Iterator, Mapping
 
@@ -37,6 +38,9 @@ _FLEETING = frozenset(
     | {"getcwd", "environ", "getenv", "open", "id", "input", "getpid", "mktemp", "mkdtemp"}
 )
 """Names of functions whose values vary between runs or machines."""
+
+_OF_EMPTY_TEXT = re.compile(r"""(?:''|"")\.""")
+"""A method of an empty text is called, which nobody would write in a test."""
 
 _NONE: Mapping[str, Expression] = {}
 _NOT_ALONE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Starred, ast.JoinedStr, ast.IfExp)
@@ -78,7 +82,7 @@ class Resolver:
             text = ast.unparse(found)
         except (Unknown, RecursionError, ValueError):
             return None
-        if len(text) > MOST_TEXT or "\n" in text or _computes(text):
+        if len(text) > MOST_TEXT or "\n" in text or _OF_EMPTY_TEXT.search(text):
             return None
         read = {name.partition(".")[0] for name in names_in([found])}
         return Expression(
@@ -321,10 +325,3 @@ def _folded(call: ast.Call) -> ast.expr:
             kept = [each for each in keywords if each.arg not in later]
             return ast.Call(function, [*first, *call.args], [*kept, *call.keywords])
     return call
-
-
-def _computes(text: str) -> bool:
-    """Return whether an expression calls a method of an empty text, which nobody would write in a test."""
-    calls = (node for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Call))
-    owners = (call.func.value for call in calls if isinstance(call.func, ast.Attribute))
-    return any(isinstance(owner, ast.Constant) and owner.value in {"", b""} for owner in owners)

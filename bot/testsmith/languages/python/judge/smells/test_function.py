@@ -8,23 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
-from testsmith.languages.python.test_files.test_modules import is_fixture
+from testsmith.languages.python.test_files.test_modules import SETUPS, is_fixture
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTING = frozenset(
     {"raises", "warns", "deprecated_call", "assertRaises", "assertRaisesRegex", "assertWarns", "assertLogs"}
-)
-_SETUPS = frozenset(
-    {
-        "asyncSetUp",
-        "setUp",
-        "setUpClass",
-        "setup",
-        "setup_class",
-        "setup_function",
-        "setup_method",
-        "setup_module",
-    }
 )
 
 
@@ -336,7 +324,7 @@ class TestFunction:
     def _setups(self) -> Iterator[FunctionNode]:
         for place in self._places:
             for node in self.of.functions_of(place).values():
-                if node.name in _SETUPS or _is_automatic(node):
+                if node.name in SETUPS or _is_automatic(node):
                     yield node
 
     def _run_by(self, body: Body) -> Iterator[Body]:
@@ -384,7 +372,7 @@ def _run_with(definition: FunctionNode | ast.ClassDef) -> Iterator[ast.AST]:
 def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:
     if isinstance(statement, ast.ClassDef):
         return False
-    is_setup = statement.name in _SETUPS or statement.name.lower().startswith("teardown")
+    is_setup = statement.name in SETUPS or statement.name.lower().startswith("teardown")
     return is_setup or _is_automatic(statement)
 
 

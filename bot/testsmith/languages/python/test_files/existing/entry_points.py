@@ -13,7 +13,7 @@ from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.excerpts import most_alike
-from testsmith.languages.python.test_files.existing.member_tests import MemberTests
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
 from testsmith.languages.source import SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
 
@@ -41,7 +41,11 @@ class EntryPoint:
 
 
 def entry_points(
-    tree: SourceTree, members: Sequence[Member], names: ProjectNames, test_paths: Mapping[str, str]
+    tree: SourceTree,
+    members: Sequence[Member],
+    names: ProjectNames,
+    test_paths: Mapping[str, str],
+    readings: Readings,
 ) -> Mapping[str, EntryPoint]:
     """Return the entry point of each of these members that has one, by member id.
 
@@ -52,12 +56,13 @@ def entry_points(
         members: Members that no test calls.
         names: Resolves imports.
         test_paths: Path of each member's test file, by member id.
+        readings: See `MemberTests`.
     """
     if not 0 < len(members) <= _MOST_MEMBERS:
         return {}
     users = {member.id: users for member, users in _users(tree, members, names)}
     everyone = {user.id: user for its_users in users.values() for user in its_users}
-    tests = MemberTests(tree, list(everyone.values()), names)
+    tests = MemberTests(tree, list(everyone.values()), names, readings)
     calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
     found: dict[str, EntryPoint] = {}
     for member in members:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted, span_of
+from testsmith.languages.python.test_files.test_modules import SETUPS
 from testsmith.languages.source import CannotParse
 from testsmith.model import ExistingTest, Member
 
@@ -23,7 +24,6 @@ _MOST_LINES_OF_AN_IMPORT = 30
 _LINES_AFTER_A_TEST = 3
 _MOST_HELPERS = 12
 _WORD = re.compile(r"[A-Za-z]{3,}")
-_SETTING_UP = frozenset({"setUp", "setUpClass", "setup_method", "setup_class", "asyncSetUp"})
 
 
 def most_alike(tests: Sequence[ExistingTest], member: Member) -> list[ExistingTest]:
@@ -99,7 +99,7 @@ class _File:
         tests = [each for each in functions if span_of(each).first == test.line]
         of_self = {each.attr for node in tests for each in ast.walk(node) if isinstance(each, ast.Attribute)}
         for helper in functions if test.suite else ():
-            is_used = helper.name in _SETTING_UP or helper.name in of_self
+            is_used = helper.name in SETUPS or helper.name in of_self
             if is_used and helper not in tests and _length(helper) <= _MOST_LINES_OF_A_HELPER:
                 yield from span_of(helper).lines()
                 used.append(helper)

@@ -48,6 +48,10 @@ _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _FILLERS = frozenset({"test", "tests", "case", "cases"})
 
 
+Readings = dict[str, "tuple[_TestFile, TestFileUses] | None"]
+"""Test files with what their functions use, by path; None for those that cannot be parsed."""
+
+
 class MemberTests:
     """The tests of a project by what they use, from one reading of its test files.
 
@@ -55,14 +59,22 @@ class MemberTests:
         tree: Files of the project.
         members: Members whose tests will be asked for.
         names: Resolves names in the project's files.
+        readings: What is known of the project's test files; those that are read are added.
     """
 
-    def __init__(self, tree: SourceTree, members: Sequence[Member], names: ProjectNames) -> None:
+    def __init__(
+        self,
+        tree: SourceTree,
+        members: Sequence[Member],
+        names: ProjectNames,
+        readings: Readings | None = None,
+    ) -> None:
         self._names = names
         self._by_key: dict[DefinitionKey, list[_Found]] = defaultdict(list)
         self._by_path: dict[str, dict[_Found, None]] = defaultdict(dict)
         self._all: list[_Found] = []
-        for file, uses in _files_read(tree, members, names):
+        files = _files_read(tree, members, names, {} if readings is None else readings)
+        for file, uses in files:
             for function, its_uses in uses.tests():
                 nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
                 for use in its_uses:
@@ -105,8 +117,10 @@ class MemberTests:
             return self._place(self._nearest(direct or near, member, is_direct=bool(direct)), member)
         using = [found for found in self._all if any(key.path for key in found.uses)]
         files = {found.file.path: found.file for found in using}
-        modules = {replace(member, path=key.path) for found in using for key in found.uses if key.path}
-        if len(files) == 1 and not any(_is_named_after_module(next(iter(files)), one) for one in modules):
+        modules = {key.path for found in using for key in found.uses if key.path}
+        if len(files) == 1 and not any(
+            _is_named_after_module(path, one) for path in files for one in modules
+        ):
             [file] = files.values()
             top = DefinitionKey(member.path, member.name.partition(".")[0])
             return TestPlace(path=file.path, spelling=file.spelling(top))
@@ -161,12 +175,12 @@ class MemberTests:
         of_module = self._by_path.get(member.path, {})
         owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
         of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
-        named = (found for found in self._all if _is_named_after_module(found.file.path, member))
+        named = (found for found in self._all if _is_named_after_module(found.file.path, member.path))
         return of_class or list(dict.fromkeys((*of_module, *named)))
 
 
 def _files_read(
-    tree: SourceTree, members: Sequence[Member], names: ProjectNames
+    tree: SourceTree, members: Sequence[Member], names: ProjectNames, readings: Readings
 ) -> Iterator[tuple[_TestFile, TestFileUses]]:
     """Yield the test files that may be about the members, each parsed once, `conftest.py` files first."""
     wanted = _wanted_words(members, names)
@@ -182,17 +196,29 @@ def _files_read(
     fixtures: dict[str, dict[str, DefinitionKey]] = {}
     for _, _, path, data in sorted(found):
         room -= len(data)
-        try:
-            text = decode(data) if room >= 0 else ""
-            parsed = parse_untrusted(text)
-        except CannotParse:
-            continue
-        folders = (str(folder) for folder in reversed(PurePosixPath(path).parents))
-        shared = {name: key for folder in folders for name, key in fixtures.get(folder, {}).items()}
-        uses = uses_in(parsed, names.roots.module(path), names, shared)
-        if PurePosixPath(path).name == "conftest.py":
-            fixtures[str(PurePosixPath(path).parent)] = uses.fixtures
-        yield _TestFile(path, text.split("\n"), uses.spelling), uses
+        if room < 0:
+            break
+        if path not in readings:
+            folders = (str(folder) for folder in reversed(PurePosixPath(path).parents))
+            shared = {name: key for folder in folders for name, key in fixtures.get(folder, {}).items()}
+            readings[path] = _reading(path, data, names, shared)
+        reading = readings[path]
+        if reading is not None:
+            if PurePosixPath(path).name == "conftest.py":
+                fixtures[str(PurePosixPath(path).parent)] = reading[1].fixtures
+            yield reading
+
+
+def _reading(
+    path: str, data: bytes, names: ProjectNames, shared: Mapping[str, DefinitionKey]
+) -> tuple[_TestFile, TestFileUses] | None:
+    """Return a test file with what its functions use; None if it cannot be parsed."""
+    try:
+        text = decode(data)
+        uses = uses_in(parse_untrusted(text), names.roots.module(path), names, shared)
+    except CannotParse:
+        return None
+    return _TestFile(path, text.split("\n"), uses.spelling), uses
 
 
 def _wanted_words(members: Iterable[Member], names: ProjectNames) -> frozenset[bytes]:
@@ -272,7 +298,7 @@ def _ranked(tests: Sequence[_Found], member: Member) -> list[_Found]:
     weights = {found: _weight(found, member) for found in tests}
     files, suites = Counter[str](), dict[tuple[str, str], tuple[int, int]]()
     for found, weight in weights.items():
-        files[found.file.path] += weight * (1 + 2 * _is_named_after_module(found.file.path, member))
+        files[found.file.path] += weight * (1 + 2 * _is_named_after_module(found.file.path, member.path))
         best, count = suites.get(found.suite, (0, 0))
         suites[found.suite] = max(best, weight), count + weight
     return sorted(
@@ -331,14 +357,10 @@ def _words(name: str) -> tuple[str, ...]:
     return tuple(part.lower() for part in _NAME_PART.findall(name))
 
 
-def _stem(member: Member) -> str:
-    path = PurePosixPath(member.path)
-    return (path.parent.name if path.name == "__init__.py" else path.stem).strip("_")
-
-
-def _is_named_after_module(path: str, member: Member) -> bool:
-    stem = PurePosixPath(path).stem
-    return stem.removeprefix("test_").removesuffix("_test") == _stem(member)
+def _is_named_after_module(test_path: str, path: str) -> bool:
+    module = PurePosixPath(path)
+    name = (module.parent.name if module.name == "__init__.py" else module.stem).strip("_")
+    return PurePosixPath(test_path).stem.removeprefix("test_").removesuffix("_test") == name
 
 
 def _has_cases(node: Function) -> bool:

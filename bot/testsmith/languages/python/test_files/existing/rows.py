@@ -88,9 +88,7 @@ def with_rows(text: str, code: str) -> tuple[str, str]:
     changed = sorted(added, key=lambda number: tables[number].table.lineno, reverse=True)
     for number in changed:
         text = _extended(text, tables[number], list(dict.fromkeys(added[number])))
-    return text, keep_tests(code, kept) if len(kept) < len(
-        dict(functions_of(parse_untrusted(code)))
-    ) else code
+    return text, keep_tests(code, kept) if len(kept) < len(tests) else code
 
 
 def _cases(test: Function) -> Iterator[list[ast.stmt]]:

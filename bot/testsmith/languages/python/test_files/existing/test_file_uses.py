@@ -14,6 +14,7 @@ from testsmith.languages.python.source.package import Module
 from testsmith.languages.python.source.project_names import ProjectNames, Resolved, SourceNames
 from testsmith.languages.python.source.references import Imports, bases
 from testsmith.languages.python.test_files.test_modules import (
+    SETUPS,
     inner_statements,
     is_fixture,
     is_suite,
@@ -22,7 +23,6 @@ from testsmith.languages.python.test_files.test_modules import (
 from testsmith.model import MemberKind
 
 _Import = ast.Import | ast.ImportFrom
-_SETTING_UP = frozenset({"setUp", "setup", "setup_method", "setUpClass", "setup_class", "asyncSetUp"})
 _GIVING_ONE = frozenset({"Optional", "Iterator", "Generator", "Iterable"})
 _MOST_BASES = 5
 _MOST_NEEDED = 30
@@ -88,7 +88,7 @@ class TestFileUses:
         helpers = {each.node.name: each for each in self.functions if not each.is_test}
         for test in self.functions:
             if test.is_test:
-                uses, waiting, seen = list(test.uses), [*sorted(test.needs), *_SETTING_UP], set[str]()
+                uses, waiting, seen = list(test.uses), [*sorted(test.needs), *SETUPS], set[str]()
                 while waiting and len(seen) < _MOST_NEEDED:
                     name = waiting.pop()
                     helper = helpers.get(name)
@@ -241,7 +241,7 @@ class _FileReader:
     ) -> None:
         """Read statements of a module or class: what sets up first, because other functions rely on it."""
         functions = [each for each in body if isinstance(each, Function)]
-        functions.sort(key=lambda each: not (is_fixture(each) or each.name in _SETTING_UP))
+        functions.sort(key=lambda each: not (is_fixture(each) or each.name in SETUPS))
         others = [each for each in body if not isinstance(each, Function | ast.ClassDef)]
         own = _FunctionReader(self._meanings, types)
         for other in others:
@@ -275,7 +275,7 @@ class _FileReader:
             reader.visit(decorator)
         for statement in function.body:
             reader.visit(statement)
-        if function.name in _SETTING_UP:
+        if function.name in SETUPS:
             types.update({name: key for name, key in local.maps[0].items() if name.startswith("self.")})
         if is_fixture(function) and reader.given is not None:
             self._found.fixtures[function.name] = reader.given

@@ -32,9 +32,8 @@ _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[\w+-]*\s*")
 _HEADERS = ("diff --git ", "index ", "new file mode ", "deleted file mode ", "similarity index ")
 _FILES = ("--- ", "+++ ")
 
-
 LEFT_OUT = "# [...]"
-"""Line that stands for lines of a test file that a prompt does not show."""
+"""Marks lines that a prompt leaves out of a file."""
 
 
 class CannotApply(ValueError):

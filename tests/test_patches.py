@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.generation.llm.patches import CannotApply, apply_patch
+from testsmith.patches import CannotApply, apply_patch
 
 FILE = dedent(
     """\
