@@ -246,3 +246,5 @@ def test_messages__of_commits_that_touch_the_files_oldest_first(made: GitReposit
     assert repository.messages(base, repository.resolve("HEAD~2"), {"a.py", "b.py"}) == ["first: a\n\nWhy."]
     assert repository.messages(base, None, {"[a].py"}) == ["third: brackets"]
     assert repository.messages(base, None, set()) == []
+    too_many_to_name = {f"{'d' * 100}/{number}.py" for number in range(30_000)}
+    assert repository.messages(base, None, {"a.py"} | too_many_to_name) == ["first: a\n\nWhy."]

@@ -25,6 +25,9 @@ _MOST_COMMITS = 5_000
 _MOST_MESSAGES = 30
 """Maximum number of commit messages read, newest first."""
 
+_MOST_PATHS = 500
+"""Maximum number of files named to git, whose command line is limited."""
+
 _SECONDS_A_DAY = 86_400.0
 
 _DIFF_OPTIONS = (
@@ -158,14 +161,16 @@ class Repository:
         Args:
             base: Object id of the base, whose history is left out.
             head: Object id of the newest commit, or None for the commit that is checked out.
-            paths: Files relative to the Git root. With none, there are no messages.
+            paths: Files relative to the Git root; the first 500 count. With none, there are no messages.
         """
         if not paths:
             return []
         options = ("--no-merges", "-z", "--format=%B", f"-n{_MOST_MESSAGES}")
         commits = ("--end-of-options", f"{base}..{head or 'HEAD'}", "--")
         try:
-            data = self.git.run("--literal-pathspecs", "log", *options, *commits, *sorted(paths))
+            data = self.git.run(
+                "--literal-pathspecs", "log", *options, *commits, *sorted(paths)[:_MOST_PATHS]
+            )
         except GitFailed:  # a repository without commits
             return []
         return [text_of(message).strip() for message in reversed(data.split(b"\0")) if message.strip()]

@@ -81,6 +81,7 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
 
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
     as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven.
+    One that replaces an outdated test of the bot is not run.
     """
     jobs, merged = list[TestJob](), dict[int, Suggestion]()
     for number, suggestion in enumerate(report.suggestions):

@@ -120,11 +120,6 @@ def result_key(parts: KeyParts) -> str:
     """Return the SHA-256 hex digest of the parts' canonical JSON."""
     named = asdict(parts) | {"schema": KEY_SCHEMA}
     named["identity"]["temperature"] = float(parts.identity.temperature)  # 0 and 0.0 are the same request
-    for name in ("repair", "review", "test_file", "intent", "hint"):
-        if not named[name]:
-            del named[name]  # keeps the keys from before these existed
-    if parts.identity.strategy == "write":
-        del named["identity"]["strategy"]
     return canonical_digest(named)
 
 
