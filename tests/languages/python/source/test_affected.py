@@ -128,6 +128,18 @@ def test_effects__decorators_bases_and_class_level_statements() -> None:
     assert _reached(text, "_Base") == {"B": 1}
 
 
+def test_effects__classes_decorated_by_a_public_decorator_are_not_affected() -> None:
+    text = """
+        def _build(x): return x
+        def define(x): return _build(x)
+        @define
+        class _Check:
+            def __call__(self): ...
+        def is_checked(): return _Check()
+    """
+    assert _reached(text, "_build") == {"define": 1}
+
+
 def test_effects__implementation_registered_for_a_function() -> None:
     text = """
         @functools.singledispatch

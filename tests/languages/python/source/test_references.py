@@ -12,6 +12,7 @@ from testsmith.languages.python.source.references import (
     Reference,
     Via,
     bases,
+    class_decorators,
     references,
 )
 
@@ -101,7 +102,9 @@ def test_references__static_method_has_no_own() -> None:
 
 def test_references__class_without_its_methods() -> None:
     text = "@a\nclass A(B, key=c):\n x: d = e\n def f(self): return g\n class I: y = h\n"
-    assert _references(text, "A") == _named("a", "c", "e")
+    definition = definitions(ast.parse(text))["A"]
+    assert references(definition, "shop.sub") == _named("c", "e")
+    assert class_decorators(definition, "shop.sub") == _named("a")
 
 
 def test_references__constant() -> None:

@@ -82,9 +82,18 @@ def users_of(package: Package, public: PublicModules) -> dict[Node, list[Node]]:
 
 
 def _references(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
-    """Yield `(user, used)` pairs for the references in a definition's own code."""
+    """Yield `(user, used)` pairs for the references in a definition's own code.
+
+    A class does not count as a user of a public decorator: what that decorator does is tested with a class of
+    the test's own.
+    """
     defined = package.defined(node)
-    for reference in defined.references if defined is not None else ():
+    if defined is None:
+        return
+    for reference in defined.decorators:
+        used_by_it = (used for used in package.follow(node, reference) if not public.is_public(used))
+        yield from ((node, each) for used in used_by_it for each in _used_with(package, public, used))
+    for reference in defined.references:
         for used in package.follow(node, reference):
             yield from ((node, each) for each in _used_with(package, public, used))
         if reference.via is Via.NAME and reference.names[-1] == "register":

@@ -23,6 +23,7 @@ from testsmith.languages.python.source.references import (
     Reference,
     Via,
     bases,
+    class_decorators,
     is_private,
     references,
 )
@@ -125,14 +126,16 @@ class Defined:
 
     Attributes:
         kind: Kind of member, or None for a module constant.
-        references: What it refers to.
+        references: What it refers to; for a class, without its decorators.
         bases: For a class, the references to its bases, in order.
+        decorators: For a class, the references in its decorators.
         spans: Lines of its parts.
     """
 
     kind: MemberKind | None
     references: frozenset[Reference]
     bases: tuple[Reference, ...]
+    decorators: frozenset[Reference]
     spans: tuple[LineSpan, ...]
 
 
@@ -180,6 +183,7 @@ def _defined(definition: Definition, module: Module) -> Defined:
         kind=definition.kind,
         references=references(definition, module.package),
         bases=bases(definition) if definition.kind is MemberKind.CLASS else (),
+        decorators=class_decorators(definition, module.package),
         spans=definition.spans,
     )
 

@@ -104,7 +104,7 @@ class Imports:
 
 
 def references(definition: Definition, package: str) -> frozenset[Reference]:
-    """Return what a definition refers to; for a class, in its decorators and class-level statements."""
+    """Return what a definition refers to; for a class, in its class-level statements."""
     is_method = definition.kind in {MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.PROPERTY}
     scope = _Scope(package=package, is_method=is_method)
     return frozenset(each for part in definition.parts for each in _of_part(part, scope))
@@ -115,6 +115,13 @@ def bases(definition: Definition) -> tuple[Reference, ...]:
     nodes = (part.statement for part in definition.parts)
     found = (base for node in nodes if isinstance(node, ast.ClassDef) for base in node.bases)
     return tuple(each for base in found for each in _uses(base, _Scope(package="")))
+
+
+def class_decorators(definition: Definition, package: str) -> frozenset[Reference]:
+    """Return what the decorators of a class refer to; nothing for other definitions."""
+    nodes = (part.statement for part in definition.parts)
+    every = [each for node in nodes if isinstance(node, ast.ClassDef) for each in node.decorator_list]
+    return frozenset(_all_uses(every, _Scope(package=package)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +217,7 @@ def _of_part(part: Placed, scope: _Scope) -> Iterator[Reference]:
     if not isinstance(node, ast.ClassDef):
         yield from _uses(node, scope)
         return
-    yield from _all_uses((*node.decorator_list, *node.keywords), scope)
+    yield from _all_uses(node.keywords, scope)
     for inner in statements(node.body):
         if not isinstance(inner.statement, Function | ast.ClassDef):
             yield from _of_part(inner, scope)
