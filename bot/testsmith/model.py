@@ -362,6 +362,7 @@ class Request:
             no test calls it.
         intent: What the authors of the change say about it; the same for all members. Untrusted text.
         hint: What someone with write access asks the tests to look at; may be empty.
+        runtime: What runs the tests, such as `Python 3.12`; empty if they are not run.
         repair: Errors to fix if this is a repeated request; None for the first request.
         review: Proven tests to improve if this is a request for a review; None if not.
     """
@@ -380,6 +381,7 @@ class Request:
     entry_points: tuple[str, ...] = ()
     intent: str = ""
     hint: str = ""
+    runtime: str = ""
     repair: Repair | None = None
     review: ReviewRequest | None = None
 

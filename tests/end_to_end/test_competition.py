@@ -85,6 +85,7 @@ def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(ch
     assert "before this change and gives" in block(told, "express")
     assert "before this change" not in block(told, "pairs")
     assert [("Observed" in prompt(call)) for call in others] == [False, False]
+    assert [("They run on Python 3." in prompt(call)) for call in (told, *others)] == [True, True, False]
     systems = {str(call.body["messages"][0]["content"]) for call in (told, *others)}
     assert len(systems) == 1
     assert warm.report["stats"]["cache_hits"] == len(members)

@@ -27,6 +27,11 @@ class TestRunner(ABC):
 
     workspace: Workspace
 
+    @property
+    def runtime(self) -> str:
+        """What runs the tests, such as `Python 3.12`; empty if that says nothing about them."""
+        return ""
+
     @abstractmethod
     def head_settings(self, runs: int) -> tuple[RunSetting, ...]:
         """Return the settings of the runs on head, most informative first.

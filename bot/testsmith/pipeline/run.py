@@ -134,7 +134,7 @@ async def _suggestions_in(language: Language, run: RunState) -> Report:
                     skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language.name} need a model")
                     return Report(members=run.search.found, skipped=skipped)
                 broken = await run.deadline.within(members_not_loading(run, runner))
-                report = await _suggestions_by(runner, engine, run.without(broken))
+                report = await _suggestions_by(runner, engine, run.without(broken).on(runner.runtime))
                 return replace(report, skipped=(*broken.values(), *report.skipped))
         except (CannotPrepare, CannotIsolate, CannotRun) as failure:
             skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))

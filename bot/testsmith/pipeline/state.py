@@ -137,6 +137,11 @@ class RunState:
         left = {member: request for member, request in self.requests.items() if member not in members}
         return replace(self, requests=left)
 
+    def on(self, runtime: str) -> RunState:
+        """Return the run with requests that say what runs the tests."""
+        requests = {member: replace(request, runtime=runtime) for member, request in self.requests.items()}
+        return replace(self, requests=requests)
+
     def of_language(self, name: str) -> RunState:
         """Return the run with the members of one language."""
         return self.without({member.id for member in self.members if member.language != name})

@@ -108,6 +108,20 @@ def test_missing__twice_then_skipped_for_good() -> None:
     )
 
 
+def test_nothing_to_test__is_an_answer_that_is_not_asked_for_again() -> None:
+    batch = batch_of(3)
+    found, nothing, missing = (request.member.id for request in batch.requests)
+    answer = ParsedAnswer(codes={found: "# 0\n"}, without_tests=frozenset({nothing}))
+    response = CompletionResponse(text="{", finish_reason="stop", usage=TokenUsage())
+    outcome = after_answer(batch, answer, response, LIMITS)
+    [again] = outcome.again
+    assert [request.member.id for request in again.requests] == [missing]
+    [_, skipped] = outcome.results
+    assert isinstance(skipped, Skipped)
+    assert (skipped.member, skipped.reason) == (nothing, "the model found nothing to test here")
+    assert skipped.permanent
+
+
 def test_garbage__once_again_whole_then_by_halves_then_skipped() -> None:
     first = after(batch_of(5), 0, readable=False)
     assert sizes(first) == [5]

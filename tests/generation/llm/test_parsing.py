@@ -93,6 +93,21 @@ def test_json__an_empty_envelope_is_readable() -> None:
     assert parse('{"tests": []}') == ParsedAnswer(codes={}, readable=True)
 
 
+def test_json__an_empty_entry_says_that_there_is_nothing_to_test_in_its_member() -> None:
+    entries = [
+        {"name": ADD, "code": "# add\n", "patch": ""},
+        {"name": DROP, "code": "", "patch": " "},
+        {"name": ADD, "code": "", "patch": ""},
+    ]
+    answer = parse(json.dumps({"tests": entries}))
+    assert answer == ParsedAnswer(codes={ADD: "# add\n"}, without_tests=frozenset({DROP}), repeated=1)
+
+
+def test_json__an_empty_entry_gives_way_to_a_test() -> None:
+    entries = [{"name": TAX, "code": "", "patch": ""}, {"name": TAX, "code": "# tax\n", "patch": ""}]
+    assert parse(json.dumps({"tests": entries})) == ParsedAnswer(codes={TAX: "# tax\n"})
+
+
 @pytest.mark.parametrize(
     "text", ["", " ", "null", "[]", "{}", "<html></html>", '{"choices": [{"mess', "\0", "🦆"]
 )

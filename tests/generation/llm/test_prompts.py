@@ -29,6 +29,7 @@ PINNED = {
     5: "f8df5ab3547746b8",
     6: "dd7ed6ed83f394e8",
     7: "8c7c1d4c4600e781",
+    8: "2a8b7172eb235baf",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -166,6 +167,13 @@ def test_user__intent_and_hint_golden() -> None:
     requests = [replace(one, intent=intent, hint="Use a leap year.") for one in make_requests(1, 2)]
     check_golden(GOLDEN / "user-intent.txt", user_prompt(*requests))
     assert "Count from 1" not in Prompts().user(replace(batch_of(*requests), tiers=1), BUDGET)
+
+
+def test_user__says_what_runs_the_tests() -> None:
+    request = replace(make_request(), runtime="Python 3.12")
+    assert user_prompt(request).startswith(
+        "Write tests for each of these members. Members: 1. They run on Python 3.12.\n"
+    )
 
 
 def test_user__a_diff_that_does_not_show_the_whole_source_stands_next_to_it() -> None:

@@ -74,6 +74,8 @@ class ParsedAnswer:
         edited: Test files with the diffs applied, by member id; `codes` then has the tests they add.
         repeated: Entries ignored because their member was already answered.
         unknown: Entries that match no member, or several.
+        without_tests: Members for which the answer says that there is nothing to test: their entry has empty
+            code and an empty diff. A member without an entry may only have been forgotten.
         unusable: Entries whose code and diff are empty, too long or not text.
         misfits: Diffs that could not be applied.
         readable: Whether the answer is in a supported format, even if it contains no tests.
@@ -82,6 +84,7 @@ class ParsedAnswer:
     codes: Mapping[str, str]
     patches: Mapping[str, str] = field(default_factory=dict)
     edited: Mapping[str, str] = field(default_factory=dict)
+    without_tests: frozenset[str] = frozenset()
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
@@ -97,6 +100,11 @@ class _Entry:
     code: object
     patch: object = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says that there is nothing to test."""
+        return all(isinstance(text, str) and not text.strip() for text in (self.code, self.patch))
+
 
 def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) -> ParsedAnswer:
     """Return the tests in an answer for the requested members.
@@ -109,7 +117,7 @@ def parse_answer(text: str, members: Sequence[Member], *, is_cut: bool = False) 
     text = text[:MAX_ANSWER_CHARACTERS]
     lines = text.replace("\r\n", "\n").split("\n")
     from_json = _matched(_json_entries(text), members)
-    if from_json.codes or from_json.patches:
+    if from_json.codes or from_json.patches or from_json.without_tests:
         return from_json
     from_sections = _matched(_sections(lines, is_cut=is_cut) or _only_block(lines, members), members)
     is_better = from_sections.codes or from_sections.patches or not from_json.readable
@@ -120,6 +128,7 @@ def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> Par
     names = member_names(members)
     codes: dict[str, str] = {}
     patches: dict[str, str] = {}
+    without = set[str]()
     repeated = unknown = unusable = 0
     for entry in entries or ():
         member = names.get(bare_name(entry.name))
@@ -129,12 +138,14 @@ def _matched(entries: Sequence[_Entry] | None, members: Sequence[Member]) -> Par
             repeated += 1
         else:
             texts = [text for part in (entry.patch, entry.code) if (text := _module(part)) is not None]
-            unusable += not texts
+            without |= {member} if entry.is_empty else set()
+            unusable += not texts and not entry.is_empty
             for text in reversed(texts):
                 (patches if _DIFF.search(text) else codes)[member] = text
     return ParsedAnswer(
         codes=codes,
         patches=patches,
+        without_tests=frozenset(without - codes.keys() - patches.keys()),
         repeated=repeated,
         unknown=unknown,
         unusable=unusable,
@@ -304,7 +315,7 @@ def after_answer(
     batch: Batch, answer: ParsedAnswer, response: CompletionResponse, limits: BatchLimits
 ) -> CallOutcome:
     """Return the outcome of an answer, given its parsed content and finish reason."""
-    results = tuple(
+    results: tuple[Result, ...] = tuple(
         Candidate(
             member=request.member.id,
             code=answer.codes[request.member.id],
@@ -320,6 +331,12 @@ def after_answer(
     if batch.task == "review":
         is_whole = answer.readable and response.finish_reason == "stop"
         return CallOutcome(results=results + skipped(rest, "the review kept its tests", permanent=is_whole))
+    if batch.task == "write":
+        empty = [request for request in rest if request.member.id in answer.without_tests]
+        results += skipped(empty, "the model found nothing to test here", permanent=True)
+        rest = tuple(request for request in rest if request.member.id not in answer.without_tests)
+        if not rest:
+            return CallOutcome(results=results)
     if response.was_cut_while_thinking:
         outcome = _after_thinking(batch, rest, limits)
     elif response.finish_reason == "length":

@@ -26,7 +26,7 @@ from testsmith.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 7
+PROMPT_VERSION = 8
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -130,6 +130,7 @@ class Prompts:
             style_sample=context.style_sample,
             intent=first.intent if batch.tiers >= USES_TIER else "",
             hint=first.hint,
+            runtime=shown(first.runtime),
             fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
             asked_again=batch.asked_again,
         )

@@ -82,6 +82,11 @@ class PythonRunner(TestRunner):
     requires: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def runtime(self) -> str:
+        """See `TestRunner.runtime`."""
+        return "Python {}.{}".format(*self.workspace.interpreter.version)
+
     def head_settings(self, runs: int) -> tuple[PythonSetting, ...]:
         """See `TestRunner.head_settings`."""
         return head_settings(
