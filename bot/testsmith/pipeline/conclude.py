@@ -20,6 +20,7 @@ from testsmith.model import (
 )
 from testsmith.pipeline.generate import Answers
 from testsmith.pipeline.merged_files import marking_of, patch_of_head
+from testsmith.pipeline.same_change import shown_elsewhere
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import formatted_candidates
 from testsmith.test_files.plan import Marking
@@ -53,9 +54,12 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
     marking = marking_of(run, context.own_suite.known_to_fail)
     best: dict[str, Verdict] = {}
     suggestions: list[Suggestion] = []
-    for member, ones in verdicts.items():
+    chosen = {member: best_verdict(ones) for member, ones in verdicts.items()}
+    greens = {member: one.green for member, one in chosen.items() if one.green is not None}
+    elsewhere = shown_elsewhere(run, greens)
+    for member, one in chosen.items():
         try:
-            verdict = best_verdict(ones)
+            verdict = one if member not in elsewhere else replace(one, entries=one.questions)
             suggestions += [_proven_suggestion(run, marking, entry, repairs) for entry in verdict.entries]
             best[member] = verdict
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
@@ -68,7 +72,11 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
         suggestions=tuple(suggestions),
         skipped=(
             *(one for member, one in reasons.items() if member not in best),
-            *(verdict.skipped() for verdict in best.values() if not verdict.entries),
+            *(
+                elsewhere.get(member) or verdict.skipped()
+                for member, verdict in best.items()
+                if not verdict.entries
+            ),
             *unasked.all_skipped(SkipStage.GENERATION, answers.failure or "no generator had an answer"),
         ),
         statistics=Statistics(funnel=funnel(every, posted, len(run.requests) - len(best))),

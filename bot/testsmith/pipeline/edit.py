@@ -79,7 +79,7 @@ async def _edited(
     candidates = [_candidate(one, greens[one.member].candidate) for one in answers.candidates]
     judged = await verify(again, context, candidates)
     found = {
-        candidate.member: replace(one, entries=(one.green, *_others(best[candidate.member])))
+        candidate.member: replace(one, entries=(one.green, *best[candidate.member].questions))
         for candidate, one in zip(candidates, judged, strict=True)
         if isinstance(one, Verdict)
         and one.green is not None
@@ -117,10 +117,6 @@ def _evidence(green: ProvenSuggestion) -> Iterator[str]:
 def _candidate(answer: Candidate, reviewed: Candidate) -> Candidate:
     """Return an answer with what is known of the tests that were reviewed."""
     return replace(answer, origin=reviewed.origin, sayings=reviewed.sayings)
-
-
-def _others(verdict: Verdict) -> tuple[ProvenSuggestion, ...]:
-    return tuple(entry for entry in verdict.entries if not entry.is_green)
 
 
 def _shows_as_much(verdict: Verdict, new: ProvenSuggestion, old: ProvenSuggestion) -> bool:

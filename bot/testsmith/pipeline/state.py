@@ -72,6 +72,7 @@ class RunOptions:
         reason: Skip reason of such members.
         paths: Files and folders whose public members all count as added; empty to use the changed members.
         only: Ids, names or paths that restrict `paths`; empty for all members.
+        is_chosen: Whether a person chose the members, so that each is looked at.
         candidates: Candidates to prove, by member id, instead of calling generators; None to call generators.
         repairs: Problems of existing tests for the model to fix, by member id.
         seed: Random seed of the offline engine; a different seed gives different tests.
@@ -87,6 +88,7 @@ class RunOptions:
     reason: str = "it has not changed since it was last looked at"
     paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    is_chosen: bool = False
     candidates: Mapping[str, Candidate] | None = None
     repairs: Mapping[str, Repair] = field(default_factory=dict)
     seed: int = 0

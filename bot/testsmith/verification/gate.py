@@ -8,7 +8,7 @@ same module. Everything here is pure.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
 from testsmith.languages.judge import Conflicts, Judge, Question
@@ -25,6 +25,7 @@ from testsmith.model import (
     SkipStage,
 )
 from testsmith.thresholds import DEFAULTS
+from testsmith.verification.gains import Gains
 
 _MOST_NAMED_FILES = 2
 _MOST_OF_A_FAILURE = 1_500
@@ -104,6 +105,8 @@ class ProvenSuggestion:
         summary: One sentence for the reviewer; may be empty.
         question: The question, if it is one.
         kills_all: Whether its tests kill all mutants, or all of the changed lines if only these count.
+        gains: What its tests show of the member.
+        misses_own_change: Whether the member's own changed lines have mutants, and its tests kill none.
     """
 
     candidate: Candidate
@@ -113,6 +116,8 @@ class ProvenSuggestion:
     summary: str = ""
     question: Question | None = None
     kills_all: bool = False
+    gains: Gains = field(default_factory=Gains)
+    misses_own_change: bool = False
 
     @property
     def is_green(self) -> bool:
@@ -146,6 +151,11 @@ class Verdict:
     def green(self) -> ProvenSuggestion | None:
         """The entry with tests to keep, if any."""
         return next((entry for entry in self.entries if entry.is_green), None)
+
+    @property
+    def questions(self) -> tuple[ProvenSuggestion, ...]:
+        """The entries that ask something or name a suspected bug."""
+        return tuple(entry for entry in self.entries if not entry.is_green)
 
     def skipped(self) -> Skipped:
         """Return the member as skipped, with the reason why this candidate gave no suggestion."""

@@ -226,7 +226,20 @@ def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> P
         entry.evidence, weight.mutation, found, weight.proof.member, weight.table.named_mutants
     )
     label = _label(entry, found, weight)
-    return replace(entry, evidence=evidence, label=label, kills_all=_kills_all(found, weight))
+    return replace(
+        entry,
+        evidence=evidence,
+        label=label,
+        kills_all=_kills_all(found, weight),
+        gains=found,
+        misses_own_change=_misses_own_change(found, weight),
+    )
+
+
+def _misses_own_change(gains: Gains, weight: EntryWeight) -> bool:
+    changed = weight.proof.member.changed_lines
+    own = {mutant for mutant in weight.mutation.mutants or () if mutant.line in changed}
+    return bool(own) and not own & gains.killed
 
 
 def _kills_all(gains: Gains, weight: EntryWeight) -> bool:

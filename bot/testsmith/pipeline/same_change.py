@@ -1,0 +1,96 @@
+"""Choose among members that the same changed private code affects: one test of a change is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from testsmith.model import Change, Member, Request, Skipped, SkipStage
+from testsmith.pipeline.state import RunState
+from testsmith.verification.gate import ProvenSuggestion
+
+_MOST_FOR_MODEL = 2
+"""Members asked for per changed definition. The second is for when the first one's tests show nothing."""
+
+_MOST_FOR_ENGINE = 6
+
+_Cause = tuple[str, str]
+"""Path and name of a changed private definition."""
+
+
+def farther_members(run: RunState) -> dict[str, Skipped]:
+    """Return the affected members to leave out because others are nearer to what changed, with the reason."""
+    if _is_chosen(run):
+        return {}
+    most = _MOST_FOR_ENGINE if run.clients.model is None else _MOST_FOR_MODEL
+    users: dict[_Cause, list[Request]] = {}
+    for request in run.requests.values():
+        for cause in _causes(request.member):
+            users.setdefault(cause, []).append(request)
+    ranked = {cause: sorted(ones, key=_distance) for cause, ones in users.items()}
+    near = {one.member.id for ones in ranked.values() for one in ones[:most]}
+    return {
+        member.id: _skipped(member, SkipStage.CHANGES, ranked[min(_causes(member))][0].member)
+        for member in run.members
+        if member.change is Change.AFFECTED and _causes(member) and member.id not in near
+    }
+
+
+def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> dict[str, Skipped]:
+    """Return the members whose tests show only what the tests of another member show, with the reason.
+
+    Args:
+        run: The run's state.
+        greens: Proven tests by member id.
+    """
+    if _is_chosen(run) or run.proof_settings.unchanged_behaviour:
+        return {}
+
+    def rank(member: str) -> tuple[bool, bool, int, tuple[int, int, bool, str, int]]:
+        green, request = greens[member], run.requests[member]
+        return (
+            not _shows_its_own(request.member, green),
+            not green.evidence.fail_to_pass,
+            -len(green.gains.guarded),
+            _distance(request),
+        )
+
+    kept: list[str] = []
+    found: dict[str, Skipped] = {}
+    for key in sorted(greens, key=rank):
+        member, green = run.requests[key].member, greens[key]
+        near = [one for one in kept if _causes(run.requests[one].member) & _causes(member)]
+        covered = frozenset(cause for one in near for cause in _causes(run.requests[one].member))
+        killed = frozenset(mutant for one in near for mutant in greens[one].gains.killed)
+        shows_more = green.gains.guarded - killed or _causes(member) - covered
+        if near and not shows_more and not _shows_its_own(member, green):
+            found[key] = _skipped(member, SkipStage.GATE, run.requests[near[0]].member)
+        else:
+            kept.append(key)
+    return found
+
+
+def _is_chosen(run: RunState) -> bool:
+    """Return whether someone chose the members, or their tests are given."""
+    options = run.options
+    return options.is_chosen or bool(run.settings.selection.only) or options.candidates is not None
+
+
+def _causes(member: Member) -> frozenset[_Cause]:
+    return frozenset((place.path, place.name) for place in member.because_places)
+
+
+def _distance(request: Request) -> tuple[int, int, bool, str, int]:
+    """Return the sort key of a member: nearest to what changed first, then the one with the most tests."""
+    member = request.member
+    tests = sum(bool(one.calls) for one in request.existing)
+    is_elsewhere = member.path not in {path for path, _ in _causes(member)}
+    return member.steps, -tests, is_elsewhere, member.path, member.line
+
+
+def _shows_its_own(member: Member, green: ProvenSuggestion) -> bool:
+    """Return whether tests show what a change does in the member itself, or could not show it by mutants."""
+    return member.change is not Change.AFFECTED and not green.misses_own_change
+
+
+def _skipped(member: Member, stage: SkipStage, nearest: Member) -> Skipped:
+    return Skipped.of(member, stage, f"the same change is shown through `{nearest.name}`")
