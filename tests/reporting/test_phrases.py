@@ -9,11 +9,11 @@ from jsonschema import validate
 
 from fakes.reports import sample_report
 from testsmith import reporting
-from testsmith.model import GeneratedTest, StaleTestAction
+from testsmith.model import Evidence, GeneratedTest, Label, StaleTestAction
 from testsmith.reporting.escaping import inline
 from testsmith.reporting.formats import render
 from testsmith.reporting.json_contract import contract
-from testsmith.reporting.phrases import earlier_words
+from testsmith.reporting.phrases import earlier_words, fold_words
 from testsmith.reporting.rendering import View
 from testsmith.settings import OutputFormat
 
@@ -69,3 +69,10 @@ def test_earlier__in_the_contract() -> None:
         {"test": "tests/t.py::test_a", "member": "a.py::f", "fate": "mend", "edited": True, "fails": True}
     ]
     validate(document, json.loads(SCHEMA.read_text()))
+
+
+def test_fold_words__say_if_it_is_an_edit_of_a_broken_test() -> None:
+    question = next(one for one in sample_report().suggestions if one.label is Label.QUESTION)
+    assert fold_words(question) == "The test that would pin what is documented"
+    edit = replace(question, evidence=Evidence(passes=5, runs=5))
+    assert fold_words(edit) == "The edit of the test, if it was meant"

@@ -165,6 +165,7 @@ class OwnSuite:
             name it and fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in
             it.
         on_base: Results of these tests on base's source; None if they did not run there.
+        broken: The tests in `blamed` that pass on base's source and fail on head, as ids of `blamed`.
     """
 
     status: BaselineStatus = BaselineStatus.NOT_RUN
@@ -177,6 +178,7 @@ class OwnSuite:
     passing: Mapping[str, int] = field(default_factory=dict)
     blamed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_base: OnBase | None = None
+    broken: frozenset[str] = frozenset()
 
     @property
     def known_to_fail(self) -> frozenset[str] | None:
@@ -218,6 +220,7 @@ class OwnSuite:
         return replace(
             self,
             status=BaselineStatus.MEASURED if is_measured else self.status,
+            broken=frozenset(failing),
             members={**self.members, **found},
             partly={member: one for member, one in self.partly.items() if member not in found},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from testsmith.languages.results import Proof
 from testsmith.model import Candidate, Member
@@ -56,6 +57,20 @@ class Conflicts:
     questions: tuple[Question, ...] = ()
     suspended: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, frozenset[int]] = field(default_factory=dict)
+
+
+class ObservedEdit(NamedTuple):
+    """A test file in which an assertion expects what was observed.
+
+    Attributes:
+        text: The edited file.
+        expected: Source of the literal that the assertion expected.
+        observed: Source of the observed value. Untrusted.
+    """
+
+    text: str
+    expected: str
+    observed: str
 
 
 class Judge:
@@ -129,6 +144,39 @@ class Judge:
             Names of functions of the repaired module, in order; empty if a module cannot be parsed.
         """
         return ()
+
+    def watched(self, text: str, name: str) -> str:  # noqa: ARG002 - a default
+        """Return a test file in which the assertions of a test report the values that fail them.
+
+        Raises:
+            CannotParse: The text is not valid source in this language.
+        """
+        return text
+
+    def with_observed(
+        self,
+        text: str,  # noqa: ARG002 - a default
+        name: str,  # noqa: ARG002
+        message: str,  # noqa: ARG002
+        failed_rows: Collection[int],  # noqa: ARG002
+    ) -> ObservedEdit | None:
+        """Return a test file in which the assertion of a test that failed expects the observed value.
+
+        Only that literal changes.
+
+        Args:
+            text: The test file.
+            name: The test.
+            message: Its failure message when it ran as `watched`. Untrusted.
+            failed_rows: The rows of its table that failed.
+
+        Returns:
+            The edit; None if it is not known which literal to replace, or by what.
+
+        Raises:
+            CannotParse: The text is not valid source in this language.
+        """
+        return None
 
     def covers(
         self,

@@ -21,7 +21,7 @@ from testsmith.tasks import gather
 from testsmith.test_files.plan import Marking, plan_edits
 from testsmith.verification.prove import ProofContext
 
-_TIMES_AS_LONG = 3
+TIMES_AS_LONG = 3
 """Factor for the time limit, because the file's other tests run as well."""
 
 
@@ -120,7 +120,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
     return TestJob(
         number=number,
         code=after,
-        seconds=_TIMES_AS_LONG * run.settings.verification.test_seconds,
+        seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
         without=frozenset(tests.test_functions(after)) - changed,
         test_path=path,
     )

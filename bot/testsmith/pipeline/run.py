@@ -20,6 +20,7 @@ from testsmith.languages.language import Language
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
+from testsmith.pipeline.broken_tests import ask_about_broken_tests
 from testsmith.pipeline.conclude import Rounds, conclude, conclude_unproven, verdicts_by_member
 from testsmith.pipeline.edit import Edits, edit
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
@@ -179,6 +180,7 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
         edits = await edit(run, context, verdicts_by_member(proven, repairs))
     rounds = Rounds(proven=proven, repairs=repairs, edits=edits.verdicts)
     report = await prove_in_files(run, context, conclude(run, context, answers, rounds))
+    report = await ask_about_broken_tests(run, context, report)
     return replace(
         report,
         statistics=replace(report.statistics, not_asked=len(complete)),

@@ -29,7 +29,7 @@ from testsmith.model import (
 )
 from testsmith.reporting.escaping import Prose, code, joined, one_line, parse, plain
 from testsmith.reporting.rendering import View
-from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, totals
+from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, totals, updates_test
 
 LABEL_WORDS = {
     Label.NEW_BEHAVIOUR: "new behaviour",
@@ -199,6 +199,8 @@ def _question(suggestion: Suggestion, *, known: bool) -> str:
 
 def fold_words(suggestion: Suggestion) -> str:
     """Return the heading of a question's folded test."""
+    if updates_test(suggestion):
+        return "The edit of the test, if it was meant"
     return (
         "The test that held before" if catches(suggestion) else "The test that would pin what is documented"
     )

@@ -220,3 +220,9 @@ def totals(report: Report) -> Totals:
 def catches(suggestion: Suggestion) -> bool:
     """Return whether the test passed before the change and fails now."""
     return suggestion.label is Label.CATCHES
+
+
+def updates_test(suggestion: Suggestion) -> bool:
+    """Return whether a question shows the edit that makes a broken test of the project pass."""
+    evidence = suggestion.evidence
+    return suggestion.label is Label.QUESTION and evidence is not None and evidence.passes > 0

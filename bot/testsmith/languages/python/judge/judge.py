@@ -16,6 +16,7 @@ from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.differences import difference
 from testsmith.languages.python.judge.test_reading.edits import row_counts, without_rows
+from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.judge.test_reading.observed import observed_tests
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.results import Proof
@@ -37,6 +38,8 @@ class PythonJudge(Judge):
     row_counts = staticmethod(row_counts)
     without_rows = staticmethod(without_rows)
     observed_tests = staticmethod(observed_tests)
+    watched = staticmethod(watched)
+    with_observed = staticmethod(with_observed)
     covers = staticmethod(covers)
     first_words = staticmethod(first_words)
     difference = staticmethod(difference)

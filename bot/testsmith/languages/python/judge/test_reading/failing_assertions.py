@@ -1,0 +1,164 @@
+"""Edits of a test whose equality assertions fail, so that it expects the values that were observed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from testsmith.languages.judge import ObservedEdit
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.judge.test_reading.edits import Piece, Text
+from testsmith.languages.python.judge.test_reading.situations import Shared, is_literal
+from testsmith.languages.python.source.definitions import Function
+from testsmith.languages.python.source.parsing import parse_untrusted
+
+_MOST_CHARACTERS = 500
+"""Maximum length of an observed value: nobody would check a longer one."""
+
+_SEEN = "_testsmith_seen"
+_REPORT = "testsmith saw"
+_REPORTED = re.compile(rf"(?:AssertionError: )?{_REPORT} (\d+): (.+)")
+_EQUALITIES = re.compile(r"assert(?:|List|Tuple|Dict|Set|Sequence|MultiLine)Equals?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Equality:
+    """An assertion that something equals a literal, or a parameter or variable of the test."""
+
+    statement: ast.stmt
+    subject: ast.expr
+    expected: ast.expr
+
+
+def watched(text: str, name: str) -> str:
+    """Return a test file in which the equality assertions of a test report the values that fail them.
+
+    Raises:
+        CannotParse: The text is not valid Python.
+    """
+    file = _TestFile(text, name)
+    pieces: list[Piece] = []
+    for number, each in enumerate(file.equalities):
+        subject, expected = file.text.of(each.subject), file.text.of(each.expected)
+        report = f"'{_REPORT} {number}: ' + repr({_SEEN})"
+        piece = f"assert ({_SEEN} := ({subject})) == ({expected}), {report}"
+        pieces.append((*file.text.place(each.statement), piece))
+    return file.text.with_pieces(pieces)
+
+
+def with_observed(text: str, name: str, message: str, failed_rows: Collection[int]) -> ObservedEdit | None:
+    """Return a test file in which the assertion of a test that failed expects the observed value.
+
+    Args:
+        text: The test file.
+        name: The test.
+        message: Its failure message when it ran as `watched`. Untrusted.
+        failed_rows: The rows of its table that failed.
+
+    Returns:
+        The edit; None if another statement failed, or the value or the expectation is not a plain literal.
+
+    Raises:
+        CannotParse: The text is not valid Python.
+    """
+    reported = _REPORTED.match(message)
+    file = _TestFile(text, name)
+    if reported is None or int(reported[1]) >= len(file.equalities) or len(reported[2]) > _MOST_CHARACTERS:
+        return None
+    expected = file.literal(file.equalities[int(reported[1])].expected, failed_rows)
+    try:
+        value = ast.literal_eval(reported[2])
+        if expected is None or ast.literal_eval(expected) == value:
+            return None
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    return ObservedEdit(
+        text=file.text.with_pieces(_pieces(file.text, expected, value)),
+        expected=file.text.of(expected),
+        observed=reported[2],
+    )
+
+
+class _TestFile:
+    def __init__(self, text: str, name: str) -> None:
+        tree = parse_untrusted(text)
+        test = dict(functions_of(tree)).get(name, ast.Pass())
+        self.text = Text(text)
+        self._rows = Shared.of(tree).rows_of(name, test) if isinstance(test, Function) else None
+        self._variables = dict(_literal_variables(test))
+        parameters = {key for row in (self._rows.values if self._rows else ()) for key in row}
+        found = (_equality(node, self._variables.keys() | parameters) for node in ast.walk(test))
+        self.equalities = [each for each in found if each is not None]
+
+    def literal(self, expected: ast.expr, failed_rows: Collection[int]) -> ast.expr | None:
+        """Return the literal that is expected; for a parameter, that of the first row that failed."""
+        if not isinstance(expected, ast.Name):
+            return expected
+        values = [] if self._rows is None else self._rows.values
+        row = min(failed_rows, default=len(values))
+        of_row = values[row].get(expected.id) if row < len(values) else None
+        found = self._variables.get(expected.id, of_row)
+        return found if found is not None and is_literal(found) else None
+
+
+def _literal_variables(test: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the local variables that are bound once, to a literal."""
+    nodes = list(ast.walk(test))
+    stored = Counter(each.id for each in nodes if isinstance(each, ast.Name) and _is_stored(each))
+    for node in nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if stored[name] == 1 and is_literal(
+                value
+            ):
+                yield name, value
+
+
+def _is_stored(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
+
+
+def _equality(node: ast.AST, names: Collection[str]) -> _Equality | None:
+    match node:
+        case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])):
+            sides = left, right
+        case ast.Expr(
+            value=ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr), args=args)
+        ) if _EQUALITIES.fullmatch(attr) and len(args) in {2, 3}:
+            sides = args[0], args[1]
+        case _:
+            return None
+    fixed = [is_literal(side) or (isinstance(side, ast.Name) and side.id in names) for side in sides]
+    if fixed[0] == fixed[1]:
+        return None
+    subject, expected = sides if fixed[1] else sides[::-1]
+    return _Equality(node, subject, expected)
+
+
+def _pieces(text: Text, expected: ast.expr, value: Any) -> Iterator[Piece]:
+    """Yield the replacements that make a literal mean another value, as small as possible."""
+    before = ast.literal_eval(expected)
+    if before == value:
+        return
+    match expected:
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) if type(before) is type(value) and len(
+            parts
+        ) == len(value):
+            for part, each in zip(parts, value, strict=True):
+                yield from _pieces(text, part, each)
+        case ast.Dict(values=parts) if isinstance(value, dict) and list(before) == list(value):
+            for part, each in zip(parts, value.values(), strict=True):
+                yield from _pieces(text, part, each)
+        case _:
+            yield (*text.place(expected), _literal(value, text.of(expected)))
+
+
+def _literal(value: object, before: str) -> str:
+    """Return the source of a value, with the quotes of the literal that it replaces."""
+    source = repr(value)
+    if isinstance(value, str) and before.startswith('"') and source.startswith("'") and '"' not in value:
+        return f'"{source[1:-1]}"'
+    return source

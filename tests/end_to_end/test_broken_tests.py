@@ -1,0 +1,97 @@
+"""Questions about the project's own tests that a change breaks."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.command_line import CommandLine
+from fakes.git_repository import GitRepository
+
+BEFORE = """\
+def fee(amount: int) -> int:
+    if amount > 100:
+        return 1
+    return 2
+
+
+def words(text: str) -> list[str]:
+    return text.split()
+"""
+AFTER = BEFORE.replace("> 100", ">= 100").replace("text.split()", "text.lower().split()")
+TESTS = """\
+import pytest
+
+from fees import fee, words
+
+
+class TestFee:
+    # The limit.
+    def test_limit(self):
+        assert fee(99) == 2
+        assert fee(100) == 2  # not yet
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a b", ["a", "b"]),
+        ("A b", ["A", "b"]),
+    ],
+)
+def test_words(text, expected):
+    assert words(text) == expected
+"""
+
+
+def questions(command_line: CommandLine, repository: GitRepository) -> tuple[list[dict[str, Any]], list[str]]:
+    ran = command_line.suggest(repository.folder, "--base", "base", "--provider", "offline", "--runs", "2")
+    assert ran.code == 0, ran.stderr
+    found = [one for one in ran.report["suggestions"] if one["label"] == "question"]
+    return found, ran.report["notes"]
+
+
+def changed(folder: Path, tests: str, tests_on_head: str = "") -> GitRepository:
+    made = GitRepository.create(folder / "project")
+    made.commit({"fees.py": BEFORE, "tests/test_fees.py": tests})
+    made.git("branch", "base")
+    made.commit({"fees.py": AFTER, "tests/test_fees.py": tests_on_head or tests})
+    return made
+
+
+@pytest.mark.slow
+def test_broken_tests__are_asked_about_with_the_edit_of_one_literal(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = changed(tmp_path, TESTS)
+    found, _ = questions(command_line, repository)
+    assert {one["member"]: one["tests"] for one in found} == {
+        "fees.py::fee": ["TestFee::test_limit"],
+        "fees.py::words": ["test_words"],
+    }
+    for one in found:
+        assert (one["evidence"]["fail_to_pass"], one["evidence"]["passes"]) == (1, one["evidence"]["runs"])
+        subprocess.run(
+            ("git", "apply", "-"), input=one["patch"], text=True, check=True, cwd=repository.folder
+        )
+    text = (repository.folder / "tests/test_fees.py").read_text(encoding="utf-8")
+    assert text == TESTS.replace("== 2  # not yet", "== 1  # not yet").replace('["A", "b"]', '["a", "b"]')
+
+
+@pytest.mark.slow
+def test_broken_tests__that_the_change_edits_itself_are_left_alone(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    edited = TESTS.replace("fee(100) == 2", "fee(100) == 3").replace('["A", "b"]', '["B", "b"]')
+    assert questions(command_line, changed(tmp_path, TESTS, edited))[0] == []
+
+
+@pytest.mark.slow
+def test_broken_tests__of_many_the_first_is_shown(command_line: CommandLine, tmp_path: Path) -> None:
+    many = "".join(f"def test_{letter}():\n    assert fee(100) == 2\n\n\n" for letter in "abcd")
+    found, notes = questions(command_line, changed(tmp_path, f"from fees import fee\n\n\n{many}"))
+    assert [one["tests"] for one in found] == [["test_a"]]
+    assert "this change breaks 4 tests of the project; the question is about the first" in notes

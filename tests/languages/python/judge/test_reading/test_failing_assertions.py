@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import pytest
+
+from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
+
+EDITS = {
+    "an assertion": ("assert f(1) == 2", "3", "assert f(1) == 3"),
+    "the literal on the left": ("assert 2 == f(1)", "3", "assert 3 == f(1)"),
+    "of unittest": ("self.assertEqual(f(1), 2)", "3", "self.assertEqual(f(1), 3)"),
+    "with a message": ("assert f(1) == 2, 'why'", "3", "assert f(1) == 3, 'why'"),
+    "a variable": ("wanted = 2\nassert f(1) == wanted", "3", "wanted = 3\nassert f(1) == wanted"),
+    "a second line": ("assert f(1) == (\n    2\n)", "3", "assert f(1) == (\n    3\n)"),
+    "the quotes of the file": ('assert f(1) == "a"', "'b'", 'assert f(1) == "b"'),
+    "what quotes do not fit": ('assert f(1) == "a"', "'\"'", "assert f(1) == '\"'"),
+    "one element": ("assert f(1) == [1,  2]", "[1, 3]", "assert f(1) == [1,  3]"),
+    "one entry": ("assert f(1) == {'a': (1,), 'b': 2}", "{'a': (4,), 'b': 2}", None),
+    "another length": ("assert f(1) == [1,  2]", "[1]", "assert f(1) == [1]"),
+    "not a literal": ("assert f(1) == 2", "<object at 0x7f>", ""),
+    "a long value": ("assert f(1) == 'a'", repr("b" * 600), ""),
+}
+
+
+def test_file(body: str) -> str:
+    return f"def test_a(self):\n{textwrap.indent(body, '    ')}\n"
+
+
+test_file.__test__ = False  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_with_observed__replaces_the_literal_alone(name: str) -> None:
+    before, value, after = EDITS[name]
+    wanted = before.replace("(1,)", "(4,)") if after is None else after
+    edit = with_observed(test_file(before), "test_a", f"AssertionError: testsmith saw 0: {value}\nassert", ())
+    assert ("" if edit is None else edit.text) == (wanted and test_file(wanted))
+
+
+ROWS = """\
+import pytest
+
+@pytest.mark.parametrize(("given", "wanted"), [
+    (1, 2),
+    pytest.param(2, 2, id="same"),
+])
+def test_a(given, wanted):
+    assert f(given) == wanted
+"""
+
+
+def test_with_observed__of_a_table_the_failed_row_changes() -> None:
+    edit = with_observed(ROWS, "test_a", "testsmith saw 0: 3", {1})
+    assert edit is not None
+    assert (edit.text, edit.expected, edit.observed) == (ROWS.replace("(2, 2, id", "(2, 3, id"), "2", "3")
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["assert f(1) in (1, 2)", "assert f(1)", "assert f(1) == g(1)", "assert 1 == 2", "raise AssertionError"],
+)
+def test_watched__only_comparisons_with_a_literal(body: str) -> None:
+    assert watched(test_file(body), "test_a") == test_file(body)
+
+
+@pytest.mark.parametrize(
+    "body", ["assert f(1) == 2", "self.assertEqual(f(1), 2)", "assert 2 == (\n    f(1)\n)"]
+)
+def test_watched__reports_what_fails_and_runs_it_once(body: str) -> None:
+    calls: list[int] = []
+
+    def f(value: int) -> int:
+        calls.append(value)
+        return 3
+
+    names: dict[str, object] = {"f": f}
+    exec(compile(ast.parse(watched(test_file(body), "test_a")), "test", "exec"), names)  # noqa: S102
+    with pytest.raises(AssertionError, match=r"^testsmith saw 0: 3$"):
+        names["test_a"](None)  # type: ignore[operator]
+    assert calls == [1]
