@@ -329,7 +329,7 @@ def half(text: str) -> float:
 }
 
 
-def test_observe__inputs_of_a_model_are_run_on_both_sides(tmp_path: Path) -> None:
+def test_observe__inputs_of_a_model_and_of_the_authors_are_run_on_both_sides(tmp_path: Path) -> None:
     head, base = (
         {name: text.replace("{times}", times) for name, text in SCHEDULES.items()} for times in "23"
     )
@@ -347,12 +347,14 @@ def test_observe__inputs_of_a_model_are_run_on_both_sides(tmp_path: Path) -> Non
         ),
         "half": ("result = half('9')",),
     }
+    intent = "Commit: Halve\n\n`half('11')` gives 5.5, and `boom(half('1'))` nothing."
     added = {"half"}
     requests = [
         Request(
             member=replace(member, change=Change.ADDED) if member.name in added else member,
             test_path="tests/test_schedules.py",
             context=Context(probes=probes.get(member.name, ())),
+            intent=intent if member.name == "half" else "",
         )
         for member in members_of(head, Change.CHANGED)
     ]
@@ -369,7 +371,7 @@ def test_observe__inputs_of_a_model_are_run_on_both_sides(tmp_path: Path) -> Non
         "`text = '0h'; hours(text)` gives `0`, as before this change",
         "`hours('7 h!')` raises `ValueError(\"no hours\")`, as before this change",
     )
-    assert observed["schedules.py::half"][0] == "`half('9')` gives `4.5`"
+    assert observed["schedules.py::half"][:2] == ("`half('9')` gives `4.5`", "`half('11')` gives `5.5`")
     rename = observed["schedules.py::Schedule.rename"][0]
     assert rename == (
         "`plan = Plan(['mon', 'tue']); plan.rename('mon', 'sun')` leaves `plan.days` as "

@@ -26,7 +26,12 @@ from testsmith.languages.python.explorer.module_source import (
     read_documentation,
     read_module,
 )
-from testsmith.languages.python.explorer.probes import probe_facts, probe_trials
+from testsmith.languages.python.explorer.probes import (
+    StatedNames,
+    probe_facts,
+    probe_trials,
+    stated_inputs,
+)
 from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings, tests_of
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.render.test_names import TestNames
@@ -95,7 +100,7 @@ class OfflineGenerator:
         self._explorer = Explorer(workspace)
         self._seed = seed
         self._known: dict[str, _Explored] = {}
-        self._probes: dict[str, tuple[str, ...]] = {}
+        self._requests: dict[str, Request] = {}
         head = workspace.head
         self._usages = Usages(head.root, head.source_roots, workspace.owned_modules)
 
@@ -138,7 +143,7 @@ class OfflineGenerator:
         modules: dict[tuple[str, str], list[Member]] = {}
         for request in requests:
             member = request.member
-            self._probes.setdefault(member.id, request.context.probes)
+            self._requests.setdefault(member.id, request)
             modules.setdefault((member.path, member.module), []).append(member)
         async with SideBySide[list[_Explored]]() as running:
             for group in modules.values():
@@ -227,13 +232,22 @@ class OfflineGenerator:
         equality = member.name.replace("__hash__", "__eq__")
         if member.plain_name == "__hash__" and equality not in source.definitions:
             return _skip(member, SkipStage.GENERATION, "a hash without an `__eq__` says nothing to rely on")
-        probes = tuple(probe_trials(self._probes.get(member.id, ()), member))
+        probes = tuple(probe_trials(self._inputs(member, source), member))
         planned = {trial.key: trial for trial in (*plan(subject, self._seed), *probes)}
         trials = tuple({**{trial.key: trial for trial in probes}, **planned}.values())
         if not trials:
             return _skip(member, SkipStage.GENERATION, _why_no_trials(description))
         mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
         return Work(subject=subject, trials=trials, mutants=mutants, probes=probes)
+
+    def _inputs(self, member: Member, source: ModuleSource) -> tuple[str, ...]:
+        """Return the inputs that a model chose, and those that the authors state.
+
+        Examples of the docstring are run as such, because their values may contradict it.
+        """
+        request = self._requests[member.id]
+        names = StatedNames(member=member, source=source, owned=self._workspace.owned_modules)
+        return (*request.context.probes, *stated_inputs(request.intent, names))
 
 
 def _source(copy: ProjectCopy, member: Member) -> ModuleSource:
