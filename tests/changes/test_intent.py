@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of
+import pytest
+
+from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of, linked_issues
 
 
 def test_described__without_what_a_template_or_a_tool_put_there() -> None:
@@ -28,3 +30,23 @@ def test_intent_of__stays_within_the_limit() -> None:
     assert intent_of((), []) == ""
     messages = [f"{number} " + "b" * 900 for number in range(9)]
     assert 3_500 < len(intent_of(("a" * 2_000, ""), messages)) < MOST_CHARACTERS + 10
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fixes #12.", (12,)),
+        ("closes: #7, resolved #8 and FIXED #9", (7, 8)),
+        ("Fix #3 (close #3)", (3,)),
+        ("Closes octo/Shop#5, fixes octo/other#6", (5,)),
+        ("Resolves https://github.com/octo/shop/issues/769#issuecomment-1", (769,)),
+        *[
+            (text, ())
+            for text in ("See #12", "prefixes #12", "fixes 12", "Fixes #0", "<!-- Fixes #12 -->", "Fixes\n#1")
+        ],
+    ],
+)
+def test_linked_issues__are_those_of_the_repository_that_it_closes(
+    text: str, expected: tuple[int, ...]
+) -> None:
+    assert linked_issues(text, "octo/shop") == expected

@@ -17,6 +17,7 @@ from testsmith.forge.interface import (
     ForgeFailure,
     HeadMoved,
     HideComment,
+    Issue,
     Operation,
     OutcomeUnknown,
     PullRequest,
@@ -58,6 +59,9 @@ class TalkingForge:
 
     def head(self, number: int) -> str:
         return self.pull_request(number).head_sha
+
+    def issue(self, number: int) -> Issue:
+        raise AssertionError(number)
 
     def file_patches(self, number: int) -> tuple[FilePatch, ...]:
         assert number == NUMBER

@@ -12,6 +12,7 @@ MOST_CHARACTERS = 4_000
 """Maximum length of the intent."""
 
 _MOST_OF_ONE = 2_000
+_MOST_ISSUES = 2
 _CUT = " [cut]"
 
 _HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
@@ -21,6 +22,12 @@ _NOISE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """Check lists of pull request templates, images, and trailers of commit messages."""
+_CLOSES = re.compile(
+    r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? +"
+    r"(?:https?://[\w.:-]+/)?(?P<repository>[\w.-]+/[\w.-]+)?(?:#|/issues/)(?P<number>[1-9]\d{0,8})\b",
+    re.IGNORECASE,
+)
+"""The keywords by which GitHub links an issue that a pull request closes."""
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
@@ -29,6 +36,22 @@ def described(title: str, body: str) -> str:
     text = _HTML_COMMENT.sub("", f"{title.strip()}\n\n{body.replace(chr(13), '')}")
     text = _BLANK_LINES.sub("\n\n", _NOISE.sub("", text)).strip()
     return text if len(text) <= _MOST_OF_ONE else text[:_MOST_OF_ONE].rstrip() + _CUT
+
+
+def linked_issues(text: str, repository: str) -> tuple[int, ...]:
+    """Return the numbers of the first issues of the same repository that a pull request says it closes.
+
+    Args:
+        text: Title and description of the pull request.
+        repository: Its full name.
+    """
+    own = ("", repository.casefold())
+    found = (
+        int(each["number"])
+        for each in _CLOSES.finditer(_HTML_COMMENT.sub("", text))
+        if (each["repository"] or "").casefold() in own
+    )
+    return tuple(dict.fromkeys(found))[:_MOST_ISSUES]
 
 
 def intent_of(texts: Sequence[str], messages: Sequence[str]) -> str:

@@ -64,6 +64,21 @@ class PullRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Issue:
+    """An issue of the repository.
+
+    Attributes:
+        number: Its number.
+        title: Its title. Untrusted text.
+        body: Its description in Markdown. Untrusted text.
+    """
+
+    number: int
+    title: str
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilePatch:
     """A file that a pull request changes, as the forge shows it.
 
@@ -355,6 +370,10 @@ class Forge(Protocol):
 
     def head(self, number: int) -> str:
         """Return the full object id of a pull request's head, without caching."""
+        ...
+
+    def issue(self, number: int) -> Issue:
+        """Return an issue of the repository."""
         ...
 
     def file_patches(self, number: int) -> tuple[FilePatch, ...]:

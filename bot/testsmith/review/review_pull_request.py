@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from testsmith.changes.intent import described
+from testsmith.changes.intent import described, linked_issues
 from testsmith.events import COMMIT_TRAILER, ReviewPullRequest
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.comment_positions import ShownFile, shown_files
@@ -187,13 +187,21 @@ def check_out(task: ReviewPullRequest, tools: ReviewDependencies) -> CheckedOut:
         states=tools.open_states(task),
         existing=existing,
         unreadable=unreadable,
-        texts=texts_of(current),
+        texts=texts_of(current, forge),
     )
 
 
-def texts_of(pull: PullRequest) -> tuple[str, ...]:
-    """Return what the authors of a pull request say about it."""
-    return (f"Pull request: {described(pull.title, pull.body)}",)
+def texts_of(pull: PullRequest, forge: Forge) -> tuple[str, ...]:
+    """Return what the authors of a pull request say about it, and the issues that it closes.
+
+    Issues that the token may not read are left out.
+    """
+    texts = [f"Pull request: {described(pull.title, pull.body)}"]
+    for number in linked_issues(f"{pull.title}\n{pull.body}", pull.repository):
+        with suppress(ForgeFailure):
+            issue = forge.issue(number)
+            texts.append(f"Issue {number}: {described(issue.title, issue.body)}")
+    return tuple(texts)
 
 
 def remembered_state(task: ReviewPullRequest, pull: CheckedOut, forge: Forge) -> State:

@@ -196,6 +196,7 @@ class Repository:
 
     Attributes:
         collaborators: Roles by login: admin, maintain, write, triage, read.
+        issues: Title and body of the issues that are no pull requests, by number.
         actions_may_open_pulls: Whether a workflow's own token may open pull requests, which is a box to
             tick in the repository's settings.
     """
@@ -212,6 +213,7 @@ class Repository:
     protected: set[str] = field(default_factory=set)
     collaborators: dict[str, str] = field(default_factory=dict)
     pulls: dict[int, Pull] = field(default_factory=dict)
+    issues: dict[int, tuple[str, str]] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     created: float = 0.0
     pushed: float = 0.0

@@ -236,6 +236,32 @@ class Views:
             reactions=self.rollup(url, pull.reactions),
         )
 
+    def plain_issue(self, repository: Repository, number: int) -> Json:
+        """Return an issue that is not a pull request."""
+        url = f"{self.repository_url(repository)}/issues/{number}"
+        title, body = repository.issues[number]
+        return self.make(
+            "issue",
+            **self._issue_links(repository, url),
+            id=number,
+            node_id=f"I_{number}",
+            number=number,
+            title=title,
+            body=body or None,
+            user=self.user(repository.owner),
+            author_association="OWNER",
+            html_url=f"{self.world.url}/{repository.full_name}/issues/{number}",
+            state="open",
+            locked=False,
+            labels=[],
+            assignees=[],
+            comments=0,
+            created_at=stamp(repository.created),
+            updated_at=stamp(repository.created),
+            closed_at=None,
+            reactions=self.rollup(url, []),
+        )
+
     def _issue_links(self, repository: Repository, url: str) -> Json:
         return {
             "url": url,

@@ -33,6 +33,7 @@ from testsmith.forge.interface import (
     Existing,
     FilePatch,
     ForgeFailure,
+    Issue,
     NotFound,
     PullRequest,
     Review,
@@ -88,6 +89,12 @@ def test_pull_request__of_a_list_has_no_number_of_files(http: Http) -> None:
     http.on("GET", PULL, told)
     with pytest.raises(ForgeFailure, match="leaves out the number of its files"):
         http.forge.pull_request(1)
+
+
+@pytest.mark.parametrize("body", ["It is wrong.", None])
+def test_issue__as_it_is(http: Http, body: str | None) -> None:
+    http.on("GET", f"{REPO}/issues/12", http.make("issue", number=12, title="Totals", body=body))
+    assert http.forge.issue(12) == Issue(number=12, title="Totals", body=body or "")
 
 
 def listed(http: Http, name: str, **what_matters: Any) -> Json:

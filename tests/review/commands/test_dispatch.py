@@ -259,6 +259,16 @@ def test_suggest__what_the_authors_say_goes_into_every_run(at: Stage) -> None:
     assert all(given.texts[0].startswith("Pull request: ") for given in at.given)
 
 
+def test_suggest__issues_that_the_pull_request_closes_go_with_it(at: Stage) -> None:
+    at.shop.issues[12] = ("Totals are wrong", "`total([])` is 1.\r\n<!-- template -->")
+    at.pull.body = "Fixes #13, fixes #12, fixes #14."
+    at.run(action="synchronize")
+    at.command("/testsmith suggest add")
+    of_review, of_command = (given.texts for given in at.given[-2:])
+    assert of_review == of_command
+    assert of_review[1:] == ("Issue 12: Totals are wrong\n\n`total([])` is 1.",)
+
+
 def test_suggest__without_a_name_is_a_review(at: Stage) -> None:
     at.push({"shop/more.py": module("more")})
     done = at.command("/testsmith suggest")

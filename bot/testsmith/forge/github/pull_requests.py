@@ -18,6 +18,7 @@ from testsmith.forge.interface import (
     Existing,
     FilePatch,
     ForgeFailure,
+    Issue,
     NotFound,
     PullRequest,
     Refused,
@@ -53,6 +54,12 @@ class _Pull:
     head_repository: Annotated[str | None, at("head", "repo", "full_name")] = None
     pushed_at: Annotated[str | None, at("head", "repo", "pushed_at")] = None
     changed_files: int | None = None  # missing in lists
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    title: str
+    body: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,11 @@ class RepositoryReader:
     def head(self, number: int) -> str:
         """Return the full object id of a pull request's head, revalidated if it was read before."""
         return self.pull_request(number).head_sha
+
+    def issue(self, number: int) -> Issue:
+        """Return an issue of the repository."""
+        found = self._hub.get(_Issue, f"read issue {number}", f"/issues/{number}")
+        return Issue(number=number, title=found.title, body=found.body or "")
 
     def file_patches(self, number: int) -> tuple[FilePatch, ...]:
         """Return the files that a pull request changes.

@@ -124,7 +124,8 @@ class CommandSession:
         if self._checked_out is None:
             task = self.review_task()
             states = await in_thread(self.tools.review.open_states, task)
-            self._checked_out = CheckedOut(task=task, states=states, texts=texts_of(self.pull))
+            texts = await in_thread(texts_of, self.pull, self.tools.forge)
+            self._checked_out = CheckedOut(task=task, states=states, texts=texts)
         return self._checked_out
 
     async def run(self, members: Callable[[str], bool], wanted: RunOptions | None = None) -> Report:

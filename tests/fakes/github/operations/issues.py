@@ -13,7 +13,10 @@ class Issues(Room):
     """Issue comments, labels, events."""
 
     def issues__get(self, asked: Asked) -> Answer:
-        return Answer(body=self.views.issue(self.repository(asked), self.pull(asked)))
+        repository, number = self.repository(asked), asked.number("issue_number")
+        if number in repository.issues:
+            return Answer(body=self.views.plain_issue(repository, number))
+        return Answer(body=self.views.issue(repository, self.pull(asked)))
 
     def issues__list_comments(self, asked: Asked) -> Answer:
         repository, pull = self.repository(asked), self.pull(asked)
