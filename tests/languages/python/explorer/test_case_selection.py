@@ -37,6 +37,15 @@ def test_choose__begins_with_what_is_documented() -> None:
     assert calls(choose([far, documented])) == ["f(2)", "f(1)"]
 
 
+def test_choose__begins_with_a_witness_even_before_the_documentation() -> None:
+    documented = case(call("1"), gives("0", agrees=True), base=gives("0"), lines={1, 2})
+    witness = case(call("2"), gives("2"), base=gives("0"), lines={1})
+
+    chosen = choose([documented, witness])
+    assert calls(chosen) == ["f(2)", "f(1)"]
+    assert [test.first.trial.call for test in grouped(chosen)] == ["f(2)", "f(1)"]
+
+
 def test_choose__takes_three_different_witnesses_before_all_that_reaches_more() -> None:
     witnesses = [case(call(str(n)), gives(str(n)), base=gives("0"), lines={1}) for n in range(1, 6)]
     wide = case(call("100"), gives("0"), base=gives("0"), lines={1, 2, 3})

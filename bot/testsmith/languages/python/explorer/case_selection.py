@@ -1,6 +1,6 @@
 """Select the cases that become tests: few, each contributing something, most informative first.
 
-The order is: documented examples; witnesses, on which base and head differ; cases that cover new lines and
+The order is: witnesses, on which base and head differ; documented examples; cases that cover new lines and
 branches or kill new mutants, with inputs found only by search last; cases with new outcomes, boundaries
 first. A value that is unreadable is used only if no readable value covers as much.
 """
@@ -36,8 +36,8 @@ def choose(cases: Sequence[Case]) -> list[Case]:
     readable = [case for case in ranked if not case.is_soup]
     planned = [case for case in readable if case.trial.layer < InputSource.SEARCHED]
     chosen = _Chosen()
-    _take_documented(ranked, chosen)
     _take_witnesses(ranked, chosen)
+    _take_documented(ranked, chosen)
     _take_new_ways(planned, chosen)
     _take_new_ways(readable, chosen)
     _take_new_ways(ranked, chosen)

@@ -147,8 +147,8 @@ def test_shown_calls__nothing_alters_a_constant() -> None:
     assert needed(text) == ("delta = timedelta(days=2)",)
 
 
-def test_shown_calls__need_statements_that_may_act_beyond_their_names() -> None:
-    assert needed(">>> _ = activate('de')\n>>> f(1)\n'eins'") == ("_ = activate('de')",)
+def test_shown_calls__do_not_need_statements_without_their_names() -> None:
+    assert needed(">>> now = today().isoformat()\n>>> f(now)\n1\n>>> f('2020')\n2") == ()
 
 
 def test_shown_calls__do_not_need_an_example_that_raises() -> None:

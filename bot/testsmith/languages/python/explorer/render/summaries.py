@@ -49,11 +49,12 @@ def tests_of(cases: Sequence[Case]) -> list[Test]:
     return sorted(tests[:MOST_TESTS], key=_place)
 
 
-def _place(test: Test) -> tuple[bool, bool, bool, int]:
+def _place(test: Test) -> tuple[bool, bool, bool, bool, int]:
     first = test.first
     is_told = first.is_witness or first.is_documented
     is_soup = not is_told and first.is_soup
-    return not is_told, is_soup, first.outcome.kind == "raised", 0 if is_told else first.trial.layer
+    layer = 0 if is_told else first.trial.layer
+    return not first.is_witness, not is_told, is_soup, first.outcome.kind == "raised", layer
 
 
 def _tests(group: Sequence[Case]) -> list[Test]:

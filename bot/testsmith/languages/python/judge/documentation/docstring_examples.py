@@ -96,7 +96,7 @@ def _steps(member: Member) -> Iterator[_Step]:
         )
         if example.exc_msg is None:
             setup.append(source)
-            before.append(_Statement.of(source, tree, shown=bool(example.want)))
+            before.append(_Statement.of(source, tree))
         else:
             setup += _refused(source)
 
@@ -151,41 +151,38 @@ class _Statement:
         source: Source text.
         binds: Names it binds.
         loads: Names it reads, whose values it may therefore modify.
-        optional: Whether it is needed only if one of its names is used: it shows a value, imports something
-            or binds a plain value. Other statements may have side effects.
         constant: Whether the values it binds are immutable, so that only rebinding matters.
     """
 
     source: str
     binds: frozenset[str]
     loads: frozenset[str]
-    optional: bool
     constant: bool
 
     @classmethod
-    def of(cls, source: str, tree: ast.Module, *, shown: bool) -> _Statement:
+    def of(cls, source: str, tree: ast.Module) -> _Statement:
         return cls(
             source=source,
             binds=_bound(tree),
             loads=_loaded(tree),
-            optional=shown or all(map(_only_binds, tree.body)),
             constant=all(map(_binds_a_constant, tree.body)),
         )
 
 
 def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
-    """Return the statements an example may need, working backward from its names."""
+    """Return the statements that an example's names lead back to.
+
+    Statements with other side effects are left out too; the engine compares the result with that of the
+    complete setup.
+    """
     wanted = set(_loaded(tree))
     alterable = frozenset[str]().union(*(each.binds for each in before if not each.constant))
     kept: list[str] = []
     for at, statement in reversed([*enumerate(before)]):
         touches = statement.binds | (statement.loads & alterable)
-        if statement.optional and not touches & _linked(wanted, before[:at], alterable):
-            continue
-        kept.append(statement.source)
-        if statement.optional:
-            wanted -= statement.binds - statement.loads
-        wanted |= statement.loads
+        if touches & _linked(wanted, before[:at], alterable):
+            kept.append(statement.source)
+            wanted = (wanted - (statement.binds - statement.loads)) | statement.loads
     return tuple(reversed(kept))
 
 
@@ -218,16 +215,6 @@ def _loaded(tree: ast.Module) -> frozenset[str]:
     )
 
 
-def _only_binds(node: ast.stmt) -> bool:
-    """Return whether a statement only binds names to a module, a definition or an object."""
-    match node:
-        case ast.Import() | ast.ImportFrom() | ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return True
-        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-            return not any(_may_act(part) for part in ast.walk(value))
-    return False
-
-
 _CONSTANT_TYPES = frozenset(
     {
         "timedelta",
@@ -255,14 +242,6 @@ def _binds_a_constant(node: ast.stmt) -> bool:
     if isinstance(value, ast.Call):
         return ast.unparse(value.func).rpartition(".")[2] in _CONSTANT_TYPES
     return isinstance(value, ast.Constant | ast.UnaryOp | ast.JoinedStr)
-
-
-def _may_act(node: ast.AST) -> bool:
-    """Return whether an expression may do more than create an object; `Cart()` is assumed not to."""
-    if isinstance(node, ast.Call):
-        name = ast.unparse(node.func).rpartition(".")[2]
-        return not name[:1].isupper() and name not in _CONSTANT_TYPES
-    return isinstance(node, ast.Await | ast.Yield | ast.YieldFrom | ast.NamedExpr)
 
 
 def _shown_expression(source: str) -> str | None:

@@ -277,6 +277,7 @@ def test_outcome__of_an_object_says_what_it_shows(tmp_path: Path) -> None:
         ("double(2)", {"expected": "4"}, True),
         ("double(2)", {"expected": "5"}, False),
         ("double(2)", {"expected": "nobody_knows"}, None),
+        ("__import__('datetime').date(2020, 1, 1)", {"expected": "datetime.date(2020, 1, 1)"}, True),
         ("double(1 / 3)", {"expected": "0.67"}, None),
         ("double(2)", {"exception": "ValueError"}, False),
         ("double(-1)", {"exception": "ValueError"}, True),

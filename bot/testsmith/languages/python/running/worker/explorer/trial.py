@@ -242,7 +242,7 @@ class TrialRun(NamedTuple):
         try:
             return is_documented(value, await evaluated(self.trial["expected"], namespace))
         except Exception:  # noqa: BLE001 - constructors and comparisons may raise anything
-            return None
+            return repr(value) == self.trial["expected"] or None
 
     async def _state(self, namespace: Json) -> list[Json]:
         """Return the state of objects and probes; probes that change an object are left out."""
