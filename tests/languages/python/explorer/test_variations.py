@@ -7,10 +7,22 @@ import pytest
 
 from fakes.cases import call, on_object
 from testsmith.languages.python.explorer.boundary_search import Pair
-from testsmith.languages.python.explorer.guidance import crossed, variations
+from testsmith.languages.python.explorer.guidance import crossed, variations, varied
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
 from testsmith.languages.python.explorer.trial import Recording, Trial
+
+
+def test_varied__gives_the_longest_text_what_the_change_is_about() -> None:
+    made = [each.call for each in varied([call('"select 1"')], ["\\", "all"])]
+
+    assert made[:5:2] == ['f("select 1")', 'f("SELECT 1")', 'f("select 1s")']
+    assert made[1:9:2] == [
+        r'f("sele\\ct 1")',
+        r'f("select 1\\")',
+        'f("select all")',
+        'f("select 1all")',
+    ]
 
 
 def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:

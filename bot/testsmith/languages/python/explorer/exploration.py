@@ -22,7 +22,7 @@ from testsmith.languages.python.explorer.cases import (
     with_base,
 )
 from testsmith.languages.python.explorer.guidance import SearchState, further, varied
-from testsmith.languages.python.explorer.inputs.static_hints import words_of_change
+from testsmith.languages.python.explorer.inputs.static_hints import texts_of_change, words_of_change
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import InputSource
 from testsmith.languages.python.explorer.runner import (
@@ -137,6 +137,10 @@ class _Seeking:
     def is_compared(self) -> bool:
         """Whether the member is also run on base."""
         return self.work.subject.member.change is not Change.ADDED
+
+    @property
+    def texts_of_change(self) -> list[str]:
+        return texts_of_change(self.work.subject.member, self.work.subject.source)
 
     @property
     def known(self) -> SearchState:
@@ -262,7 +266,10 @@ class _Exploration:
             return
         numbered = {number: (f"{number // _A_GROUP}", trial) for number, trial in enumerate(checked)}
         seen = await self._seen(replace(self._job, source=None, trials=numbered), FIRST)
-        new = {at: self._numbered(varied(_nearest(each, checked, seen))) for at, each in sought.items()}
+        new = {
+            at: self._numbered(varied(_nearest(each, checked, seen), each.texts_of_change))
+            for at, each in sought.items()
+        }
         first = await self._seen(replace(self._job, source=None, trials=self._named(new)), FIRST)
         for at, trials in new.items():
             self._note(self._members[at], trials, first)

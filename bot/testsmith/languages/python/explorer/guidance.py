@@ -69,12 +69,43 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
             yield made
 
 
-def varied(trials: Sequence[Trial]) -> list[Trial]:
-    """Return trials, followed by variations of each in turn."""
+def varied(trials: Sequence[Trial], texts: Sequence[str]) -> list[Trial]:
+    """Return trials, followed by variations of each in turn.
+
+    Args:
+        trials: The trials.
+        texts: Texts that the change is about; literals are given those.
+    """
     every = {trial.text: trial for trial in trials}
-    for made in islice(_by_turns([variations(trial, ()) for trial in trials]), MOST_VARIED):
+    rows = [_by_turns([_with_texts(trial, texts), variations(trial, ())]) for trial in trials]
+    for made in islice(_by_turns(rows), MOST_VARIED):
         every.setdefault(made.text, made)
     return [*every.values()]
+
+
+def _with_texts(trial: Trial, texts: Sequence[str]) -> Iterator[Trial]:
+    """Yield a trial with each text inside, or instead of a part of, its own longest one."""
+    own = [
+        (place, leaf, leaf.value) for place in places(trial) for leaf in place.leaves if leaf.items is None
+    ]
+    longest = max(
+        (each for each in own if isinstance(each[2], str)), key=lambda each: len(str(each[2])), default=None
+    )
+    if longest is not None:
+        place, leaf, value = longest
+        yield from (
+            place.exchanged(leaf, quoted(given)) for text in texts for given in _holding(str(value), text)
+        )
+
+
+def _holding(value: str, text: str) -> Iterator[str]:
+    """Yield a text with another at its middle, at its end, or in the place of its last word."""
+    middle = len(value) // 2
+    if text.isalnum() and " " in value:
+        yield f"{value.rpartition(' ')[0]} {text}"
+    else:
+        yield value[:middle] + text + value[middle:]
+    yield value + text
 
 
 def crossed(trial: Trial, other: Trial) -> Iterator[Trial]:

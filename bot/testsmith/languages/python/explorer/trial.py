@@ -55,6 +55,7 @@ class Trial:
         layer: Where its inputs come from.
         example: The documented example that it repeats, or None.
         is_shortened: Whether its setup leaves out statements that the docstring shows before the call.
+        through: Name of the function that is called to reach the member, if it is another one.
         about: What it shows, for the test's name; empty if the call says that.
         priors: Names of methods called before.
         in_loop: Whether it runs inside a coroutine, so that its text may use `await`.
@@ -77,6 +78,7 @@ class Trial:
     layer: InputSource = InputSource.ORDINARY
     example: DocumentedExample | None = None
     is_shortened: bool = False
+    through: str = ""
     about: str = ""
     priors: tuple[str, ...] = ()
     in_loop: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
@@ -22,12 +24,13 @@ from testsmith.languages.python.explorer.render.call_text import (
     method_pieces,
     variable_for,
 )
-from testsmith.languages.python.explorer.render.expressions import Expression, InputSource, unique
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.value_words import value_words
 from testsmith.languages.python.explorer.subjects import Parameter, Subject, reference
 from testsmith.languages.python.explorer.trial import CALLS, Recording, Trial
-from testsmith.languages.python.explorer.usage.checked_expressions import around_literals, turned
+from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode, around_literals, turned
 from testsmith.languages.python.explorer.usage.usage_calls import UsedCall, Where
+from testsmith.languages.python.source.definitions import last_name
 from testsmith.model import Change, MemberKind
 
 _MOST_SET = 6
@@ -69,15 +72,28 @@ def plan(subject: Subject, seed: int) -> list[Trial]:
     return [*found.values()]
 
 
-def trials_through(expressions: Iterable[Expression]) -> list[Trial]:
-    """Return the expressions that tests check as trials whose literals may be varied."""
+def trials_through(checked: Iterable[CheckedCode]) -> list[Trial]:
+    """Return what tests check as trials whose literals may be varied."""
     found = []
-    for each in unique(made for one in expressions for made in (one, *turned(one))):
-        pieces, arguments = around_literals(each.text)
+    for each in dict.fromkeys(made for one in checked for made in (one, *turned(one))):
+        pieces, arguments = around_literals(each.expression.text)
         found.append(
-            Trial(imports=each.imports, pieces=pieces, arguments=arguments, layer=InputSource.REPEATED)
+            Trial(
+                imports=each.expression.imports,
+                setup=each.setup,
+                pieces=pieces,
+                arguments=arguments,
+                through=_called(each.expression.text),
+                layer=InputSource.REPEATED,
+            )
         )
     return found
+
+
+def _called(text: str) -> str:
+    """Return the name of the outermost function in an expression that is not built in."""
+    names = [last_name(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    return next((name for name in names if name and not hasattr(builtins, name)), "")
 
 
 def _documented(subject: Subject, call: DocumentedCall) -> Trial:

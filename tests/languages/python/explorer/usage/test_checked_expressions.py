@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from testsmith.languages.python.explorer.render.expressions import Expression
-from testsmith.languages.python.explorer.usage.checked_expressions import around_literals, turned
+from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode, around_literals, turned
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.model import Change, Member, MemberKind
 
@@ -50,6 +50,15 @@ def checked(folder: Path, text: str, source: str = "") -> list[str]:
         (["for price in (1, 2):", "    assert total(price)"], ["total(1)", "total(2)"]),
         (["assert total", "assert len('ab') == 2"], []),
         (["def local(): ...", "assert total(local)"], []),
+        (["of = lambda price: total(price, 2)", "assert of('a') == 2"], ['total("a", 2)']),
+        (
+            ["cart = total(1)", "other = total(2)", "del cart['a']", "assert cart.lines == []"],
+            ['cart = total(1)\ndel cart["a"]\ncart.lines'],
+        ),
+        (
+            ["for price in (1, 2):", "    pass", "cart = total(3)", "cart += price", "assert str(cart)"],
+            [f"cart = total(3)\ncart += {price}\nstr(cart)" for price in (1, 2)],
+        ),
     ],
 )
 def test_checked__is_what_an_assertion_looks_at(tmp_path: Path, lines: list[str], found: list[str]) -> None:
@@ -98,4 +107,4 @@ def test_around_literals(text: str, pieces: tuple[str | int, ...], arguments: li
     ],
 )
 def test_turned__asks_for_the_opposite_order(text: str, found: list[str]) -> None:
-    assert [each.text for each in turned(Expression(text))] == found
+    assert [each.text for each in turned(CheckedCode((), Expression(text)))] == found

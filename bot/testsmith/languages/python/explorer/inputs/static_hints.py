@@ -433,3 +433,14 @@ def words_of_change(member: Member) -> frozenset[str]:
 
 
 _LITERAL = re.compile(r"""(["'])(.+?)\1""")
+
+
+def texts_of_change(member: Member, source: ModuleSource) -> list[str]:
+    """Return the short texts on the lines that changed in a member, or in what it uses, shortest first."""
+    nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Constant)]
+    found = [node.value for node in nodes if node.lineno in member.lines_of_change]
+    texts = [text for text in dict.fromkeys(found) if isinstance(text, str) and text.strip()]
+    return sorted((text for text in texts if len(text) <= _LONGEST_TOKEN), key=len)
+
+
+_LONGEST_TOKEN = 12

@@ -41,10 +41,17 @@ class FoundCall:
 
 
 class CheckedExpression(NamedTuple):
-    """An expression whose value or exception a test checks, and the scope that contains it."""
+    """An expression whose value or exception a test checks.
+
+    Attributes:
+        node: The expression.
+        scope: Scope that contains it.
+        before: Statements of the test before it.
+    """
 
     node: ast.expr
     scope: NameScope
+    before: tuple[ast.stmt, ...]
 
 
 @dataclass(slots=True)
@@ -85,6 +92,7 @@ class _Reader(ast.NodeVisitor):
         self._scope = scope
         self._snippet = snippet
         self._expecting = 0
+        self._before: tuple[ast.stmt, ...] = ()
 
     def visit_Import(self, node: ast.Import) -> None:
         self._scope.file.imports.enter(node)
@@ -115,7 +123,11 @@ class _Reader(ast.NodeVisitor):
         inner = NameScope(
             outer.file, outer, tables=tables, parameters=frozenset(parameter_names(node)) - given
         )
-        self._inside(inner, node.body)
+        outside, self._before = self._before, ()
+        for statement in node.body:
+            self._inside(inner, [statement])
+            self._before = (*self._before, statement)
+        self._before = outside
         if is_fixture(node):
             given_by = BoundValue(_given_by(node.body), inner, node.end_lineno or node.lineno)
             outer.fixtures.update(dict.fromkeys(_fixture_names(node), given_by))
@@ -218,7 +230,7 @@ class _Reader(ast.NodeVisitor):
             match node:
                 case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
                     node = right if isinstance(left, ast.Constant) else left  # noqa: PLW2901
-            self._reading.checked.append(CheckedExpression(node, self._scope))
+            self._reading.checked.append(CheckedExpression(node, self._scope, self._before))
 
     def visit_Call(self, node: ast.Call) -> None:
         name = "" if isinstance(node.func, ast.Call) else last_name(node.func)

@@ -6,24 +6,46 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain, islice
+from typing import NamedTuple
 
 from testsmith.languages.python.explorer.render.call_text import Argument, Piece, Pieces
-from testsmith.languages.python.explorer.render.expressions import Expression, unique
+from testsmith.languages.python.explorer.render.expressions import Expression
 from testsmith.languages.python.explorer.usage.call_reader import CheckedExpression, Reading
 from testsmith.languages.python.explorer.usage.scopes import rows_around
 from testsmith.languages.python.explorer.usage.standalone import Resolver
+from testsmith.languages.python.judge.documentation.docstring_examples import needed_statements
+from testsmith.languages.python.source.definitions import last_name
 
 MOST_CHECKED = 240
 """Maximum number of expressions returned for a module."""
 
 _MOST_SITES = 600
+_MOST_STATEMENTS = 6
+_PLAIN = ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Delete | ast.Expr
 _MOST_ROWS = 16
+
+
+class CheckedCode(NamedTuple):
+    """What a test checks, without other names than those of its imports.
+
+    Attributes:
+        setup: Statements before it; empty if it stands alone.
+        expression: The expression.
+    """
+
+    setup: tuple[str, ...]
+    expression: Expression
+
+    @property
+    def text(self) -> str:
+        """Its complete text."""
+        return "\n".join((*self.setup, self.expression.text))
 
 
 def checked_expressions(
     readings: Iterable[Reading], allowed: frozenset[str], owned: frozenset[str], words: Collection[str]
-) -> list[Expression]:
-    """Return distinct self-contained expressions that use the project, those with most of the words first.
+) -> list[CheckedCode]:
+    """Return distinct expressions that use the project, those with most of the words first.
 
     Args:
         readings: Test files, nearest first.
@@ -32,10 +54,12 @@ def checked_expressions(
         words: Words of the change, in lower case.
     """
     every = chain.from_iterable(reading.checked for reading in readings)
-    found = unique(
-        each for checked in islice(every, _MOST_SITES) for each in _resolved(checked, allowed, owned)
-    )
-    return sorted(found, key=lambda each: -words_in(each.text, words))[:MOST_CHECKED]
+    found = {
+        each.text: each
+        for checked in islice(every, _MOST_SITES)
+        for each in _resolved(checked, allowed, owned)
+    }
+    return sorted(found.values(), key=lambda each: -words_in(each.text, words))[:MOST_CHECKED]
 
 
 def words_in(text: str, words: Collection[str]) -> int:
@@ -46,13 +70,33 @@ def words_in(text: str, words: Collection[str]) -> int:
 
 def _resolved(
     checked: CheckedExpression, allowed: frozenset[str], owned: frozenset[str]
-) -> Iterator[Expression]:
-    """Yield an expression with its names replaced by their values, for each row of the tables around it."""
-    for row in rows_around(checked.node, checked.scope, _MOST_ROWS):
+) -> Iterator[CheckedCode]:
+    """Yield an expression with its names replaced by their values, for each row of the tables around it.
+
+    If statements of the test change what it looks at, these come before it.
+    """
+    before = _changing(checked)
+    for row in rows_around(checked.node, checked.scope, _MOST_ROWS, before):
         resolver = Resolver(row, allowed, owned)
-        found = resolver.expression(checked.node, checked.scope, checked.node.lineno)
-        if found is not None and "(" in found.text and _uses(found, owned):
-            yield found
+        found = resolver.after(before, checked.node, checked.scope, checked.node.lineno)
+        if found is not None and "(" in "".join((*found[0], found[1].text)) and _uses(found[1], owned):
+            yield CheckedCode(*found)
+
+
+def _changing(checked: CheckedExpression) -> list[ast.stmt]:
+    """Return the statements that a checked expression needs; none if all of them only name values."""
+    plain = [each for each in checked.before if isinstance(each, _PLAIN) and not _is_assertion(each)]
+    needed = needed_statements(plain, checked.node)
+    if all(isinstance(each, ast.Assign) and isinstance(each.targets[0], ast.Name) for each in needed):
+        return []
+    return needed[-_MOST_STATEMENTS:]
+
+
+def _is_assertion(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Call(func=function)):
+            return "assert" in last_name(function).lower()
+    return False
 
 
 def _uses(expression: Expression, owned: frozenset[str]) -> bool:
@@ -117,10 +161,10 @@ _TURNED: Mapping[type[ast.cmpop], type[ast.cmpop]] = {
 }
 
 
-def turned(expression: Expression) -> Iterator[Expression]:
+def turned(checked: CheckedCode) -> Iterator[CheckedCode]:
     """Yield an expression with its only order comparison turned into the opposite one."""
-    tree = ast.parse(expression.text, mode="eval")
+    tree = ast.parse(checked.expression.text, mode="eval")
     compared = [each for each in ast.walk(tree) if isinstance(each, ast.Compare)]
     if len(compared) == 1 and len(compared[0].ops) == 1 and type(compared[0].ops[0]) in _TURNED:
         compared[0].ops = [_TURNED[type(compared[0].ops[0])]()]
-        yield replace(expression, text=ast.unparse(tree))
+        yield checked._replace(expression=replace(checked.expression, text=ast.unparse(tree)))

@@ -10,11 +10,10 @@ from pathlib import Path, PurePosixPath
 
 from testsmith.languages.python.explorer.inputs.static_hints import words_of_change
 from testsmith.languages.python.explorer.render.call_text import CONSTRUCTORS
-from testsmith.languages.python.explorer.render.expressions import Expression
 from testsmith.languages.python.explorer.subjects import reference
 from testsmith.languages.python.explorer.usage.call_reader import Reading, read_snippets
 from testsmith.languages.python.explorer.usage.call_search import Search, Sought
-from testsmith.languages.python.explorer.usage.checked_expressions import checked_expressions
+from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode, checked_expressions
 from testsmith.languages.python.explorer.usage.scopes import FileNames
 from testsmith.languages.python.explorer.usage.usage_calls import MemberUsage, ProjectFile, Where, read_files
 from testsmith.languages.python.source.package import Module, SourceRoots
@@ -148,7 +147,7 @@ class Usages:
             called = {each: search.calls(f"{owner}.{each}") for each in others if owner}
             return MemberUsage(calls=search.calls(name), objects=objects, others=called)
 
-    def checked(self, members: Sequence[Member], allowed: Iterable[str] = ()) -> list[Expression]:
+    def checked(self, members: Sequence[Member], allowed: Iterable[str] = ()) -> list[CheckedCode]:
         """Return what the project's tests check, that with most of the words of a change first.
 
         Args:

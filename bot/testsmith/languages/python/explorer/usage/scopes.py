@@ -102,15 +102,18 @@ class NameScope:
             scope = scope.parent
 
 
-def rows_around(node: ast.expr, scope: NameScope, most: int) -> Iterator[Row]:
+def rows_around(
+    node: ast.expr, scope: NameScope, most: int, before: Sequence[ast.stmt] = ()
+) -> Iterator[Row]:
     """Yield the values of names in each row of the tables around an expression, or one empty row.
 
     Args:
         node: The expression.
         scope: Its scope.
         most: Maximum number of rows.
+        before: Statements before it that use the tables too.
     """
-    names = names_in([node])
+    names = names_in([*before, node])
     for _ in range(_MOST_TABLES):
         bound = [each for name in names if (each := scope.find(name, node.lineno)) is not None]
         names |= names_in([each.node for each in bound if each.node is not None])

@@ -6,7 +6,7 @@ import ast
 import builtins
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource, quoted
 from testsmith.languages.python.explorer.usage.scopes import SELF, BoundValue, NameScope, Row, names_in
@@ -76,18 +76,30 @@ class Resolver:
 
     def expression(self, node: ast.expr, scope: NameScope, line: int) -> Expression | None:
         """Return a self-contained expression, or None if that is not possible or it is too long."""
-        self._imports, self._left = set(), _MOST_NODES
+        found = self.after([], node, scope, line)
+        return None if found is None else found[1]
+
+    def after(
+        self, before: Sequence[ast.stmt], node: ast.expr, scope: NameScope, line: int
+    ) -> tuple[tuple[str, ...], Expression] | None:
+        """Return statements and an expression that need nothing else, or None if that is not possible."""
+        self._imports, self._left = set(), _MOST_NODES * (len(before) + 1)
+        own = frozenset(name for each in before for name in _stored_names(each))
         try:
-            found = ast.fix_missing_locations(_Alone(self, scope, line).visit(node))
-            text = ast.unparse(found)
+            nodes = [
+                ast.fix_missing_locations(_Alone(self, scope, line, local=own).visit(each))
+                for each in (*before, node)
+            ]
+            texts = [*map(ast.unparse, nodes)]
         except (Unknown, RecursionError, ValueError):
             return None
-        if len(text) > MOST_TEXT or "\n" in text or _OF_EMPTY_TEXT.search(text):
+        if any(len(text) > MOST_TEXT or "\n" in text or _OF_EMPTY_TEXT.search(text) for text in texts):
             return None
-        read = {name.partition(".")[0] for name in names_in([found])}
-        return Expression(
-            text, frozenset(each for each in self._imports if each.bound in read), InputSource.USED
-        )
+        read = {name.partition(".")[0] for name in names_in(nodes)}
+        imports = frozenset(each for each in self._imports if each.bound in read)
+        if not own.isdisjoint({each.bound for each in imports}):
+            return None
+        return tuple(texts[:-1]), Expression(texts[-1], imports, InputSource.USED)
 
     def bound(self, name: str, scope: NameScope, line: int) -> BoundValue | None:
         """Return the value of a name in this row."""
@@ -212,12 +224,19 @@ class Resolver:
 class _Alone(ast.NodeTransformer):
     """Copies expressions, replacing every name by its value."""
 
-    def __init__(self, resolver: Resolver, scope: NameScope, line: int, depth: int = 0) -> None:
+    def __init__(
+        self,
+        resolver: Resolver,
+        scope: NameScope,
+        line: int,
+        depth: int = 0,
+        local: frozenset[str] = frozenset(),
+    ) -> None:
         self._resolver = resolver
         self._scope = scope
         self._line = line
         self._depth = depth
-        self._local = frozenset[str]()
+        self._local = local
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Return a self-contained copy of a node.
@@ -317,9 +336,31 @@ def _plain_keywords(keyword: ast.keyword) -> list[ast.keyword]:
     return [ast.keyword(name, value) for name, value in zip(names, keyword.value.values, strict=True)]
 
 
+def _stored_names(statement: ast.stmt) -> set[str]:
+    names = (node for node in ast.walk(statement) if isinstance(node, ast.Name))
+    return {node.id for node in names if isinstance(node.ctx, ast.Store)}
+
+
+class _Filled(ast.NodeTransformer):
+    """Replaces names by expressions."""
+
+    def __init__(self, values: Mapping[str, ast.expr]) -> None:
+        self._values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Return the expression for a name."""
+        return self._values.get(node.id, node)
+
+
 def _folded(call: ast.Call) -> ast.expr:
-    """Return `Cart(1, 2)` for `partial(Cart, 1)(2)`."""
+    """Return `Cart(1, 2)` for `partial(Cart, 1)(2)`, and `f(1)` for `(lambda n: f(n))(1)`."""
     match call.func:
+        case ast.Lambda(args=ast.arguments(posonlyargs=[], args=names, kwonlyargs=[]), body=body) if (
+            len(names) == len(call.args) and not call.keywords
+        ):
+            values = {each.arg: value for each, value in zip(names, call.args, strict=True)}
+            filled: ast.expr = _Filled(values).visit(body)
+            return filled
         case ast.Call(func=ast.Name(id="partial"), args=[function, *first], keywords=keywords):
             later = {each.arg for each in call.keywords}
             kept = [each for each in keywords if each.arg not in later]

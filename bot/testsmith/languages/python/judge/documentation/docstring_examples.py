@@ -169,6 +169,16 @@ class _Statement:
         )
 
 
+def needed_statements(before: Sequence[ast.stmt], node: ast.expr) -> list[ast.stmt]:
+    """Return the statements of a block that the names of an expression after them lead back to."""
+    statements = [_Statement.of(str(at), _module(each)) for at, each in enumerate(before)]
+    return [before[int(at)] for at in _needed(statements, _module(ast.Expr(node)))]
+
+
+def _module(statement: ast.stmt) -> ast.Module:
+    return ast.Module([statement], [])
+
+
 def _needed(before: list[_Statement], tree: ast.Module) -> tuple[str, ...]:
     """Return the statements that an example's names lead back to.
 
@@ -210,8 +220,11 @@ def _bound(tree: ast.Module) -> frozenset[str]:
 
 
 def _loaded(tree: ast.Module) -> frozenset[str]:
+    extended = {id(node.target) for node in ast.walk(tree) if isinstance(node, ast.AugAssign)}
     return frozenset(
-        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and (isinstance(node.ctx, ast.Load) or id(node) in extended)
     )
 
 
