@@ -318,6 +318,13 @@ class Case:
         return self.is_witness and self.base is not None and is_same(self.base.outcome, self.outcome)
 
     @property
+    def has_another_class(self) -> bool:
+        """Whether base returns an object of another class."""
+        if self.base is None or self.base.outcome.kind != "object" or self.outcome.kind != "object":
+            return False
+        return self.base.outcome.home != self.outcome.home
+
+    @property
     def is_witness(self) -> bool:
         """Whether base behaves differently."""
         if self.base is None:

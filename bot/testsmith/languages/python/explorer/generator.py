@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -310,14 +311,18 @@ def _chosen(work: Work, cases: Iterable[Case]) -> list[Case]:
 
 
 def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
-    """Return the cases to write; of a changed member, those that show the change, if there are any."""
+    """Return the cases to write; of a member that base has too, those that show the change."""
     member, cases = work.subject.member, findings.cases
-    changed = frozenset[int]() if member.change is Change.ADDED else member.lines_of_change
-    guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in changed}
-    showing = (
-        case for case in cases if case.is_witness or guarding & (case.seen.notices | case.seen.notices_state)
-    )
-    return _chosen(work, showing) or _chosen(work, cases)
+    if all(case.base is None for case in cases):
+        return _chosen(work, cases)
+    if not any(case.is_witness or case.contradicts for case in cases):
+        return []
+    guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
+    return _chosen(work, [case for case in cases if case.is_witness or _guards(case, guarding)])
+
+
+def _guards(case: Case, mutants: AbstractSet[int]) -> bool:
+    return case.contradicts or not mutants.isdisjoint(case.seen.notices | case.seen.notices_state)
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:
@@ -351,6 +356,8 @@ def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tup
 def _why_no_cases(findings: ExploredMember) -> str:
     """Return the most common reason."""
     counts = Counter(findings.reasons)
+    if any(case.base is not None for case in findings.cases):
+        return "no input behaves differently from the merge base"
     if counts[DIFFERS] and not findings.cases:
         return "no input gave a repeatable value"
     reason, count = (

@@ -154,3 +154,33 @@ def test_documented_arguments__are_given_to_an_object_that_stays_the_same(tmp_pa
     found = asyncio.run(answers(tmp_path, head, base))
 
     assert 'floor("week", start=2) == 9' in candidate(found["Day.floor"]).code
+
+
+KEYS = """class Plain:
+    def __init__(self, words):
+        self.words = words
+
+
+class Dotted(Plain):
+    pass
+
+
+def key(words):
+    return {made}([*words])
+
+
+def size(words):
+    return {counted}
+"""
+
+
+def test_change__is_shown_by_the_class_of_a_result_and_by_nothing_that_base_does_too(tmp_path: Path) -> None:
+    head = {"keys.py": KEYS.format(made="Dotted", counted="len(words)")}
+    base = {"keys.py": KEYS.format(made="Plain", counted="len(list(words))")}
+
+    found = asyncio.run(answers(tmp_path, head, base))
+
+    assert "assert isinstance(key(" in candidate(found["key"]).code
+    silent = found["size"]
+    assert isinstance(silent, Skipped)
+    assert silent.reason == "no input behaves differently from the merge base"

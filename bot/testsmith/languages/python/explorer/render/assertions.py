@@ -244,6 +244,9 @@ def _object(case: Case, call: str) -> Written:
     """Assert the facts about an object without source text."""
     outcome = case.outcome
     brought = brought_out(outcome.form, call)
+    if outcome.home is not None and case.has_another_class:
+        lines = [f"assert isinstance({brought.expression}, {outcome.home.path})"]
+        return brought.framed(lines), brought.imports | {outcome.home.imported}
     facts = case.shown_facts
     if len(facts) == 1 or brought.block:
         lines, imports = _fact_lines(facts, brought.expression)
