@@ -163,6 +163,12 @@ def test_inputs__meet_the_constants_of_what_has_changed_below() -> None:
     assert "77" in texts(inputs(Parameter(name="n", shape=INT), found, ()))
 
 
+def test_inputs__are_paths_where_paths_are_accepted() -> None:
+    found = hints("def f(name):\n    return os.fspath(name)")
+
+    assert 'Path("file.txt")' in texts(inputs(Parameter(name="name", shape=STR), found, ()))
+
+
 def test_inputs__meet_what_base_compares_with_and_head_does_not() -> None:
     same = "\n    if n in (1, 2, 3, 4, 5, 6, 7, 8):\n        return 0"
     head = f"def f(n):{same}\n    return n > 500"

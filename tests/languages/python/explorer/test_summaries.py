@@ -144,3 +144,12 @@ def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> Non
 
 def test_facts__few() -> None:
     assert len(facts([case(call(str(number)), gives(str(number))) for number in range(50)])) == 8
+
+
+def test_shown_facts__repeat_first_what_the_call_was_given() -> None:
+    made = replace(ORDER, facts=(fact("{}.overwrite", "True"), fact("{}.path", '"file.txt"')))
+
+    assert [each.of for each in case(call('Path("file.txt")'), made).shown_facts] == [
+        "{}.path",
+        "{}.overwrite",
+    ]

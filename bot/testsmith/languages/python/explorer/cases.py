@@ -338,11 +338,19 @@ class Case:
 
     @property
     def shown_facts(self) -> tuple[Fact, ...]:
-        """Facts that a test asserts about the returned object: few, those that differ on base first."""
+        """Facts that a test asserts about the returned object: few, first those that differ on base.
+
+        Of the others, those that repeat something from the call come first.
+        """
         before = {fact.of: fact.value.text for fact in self.base.outcome.facts} if self.base else {}
         same = [before.get(fact.of, fact.value.text) == fact.value.text for fact in self.outcome.facts]
-        ordered = sorted(zip(same, self.outcome.facts, strict=True), key=lambda pair: pair[0])
-        return telling(fact for _, fact in ordered)[:MOST_FACTS]
+        echoes = [
+            _has_content(fact.value.text) and fact.value.text in self.trial.text
+            for fact in self.outcome.facts
+        ]
+        rows = zip(same, echoes, self.outcome.facts, strict=True)
+        ordered = sorted(rows, key=lambda row: (row[0], not row[1]))
+        return telling(fact for _, _, fact in ordered)[:MOST_FACTS]
 
     @property
     def in_folder(self) -> bool:
