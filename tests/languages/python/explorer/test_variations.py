@@ -25,6 +25,12 @@ def test_varied__gives_the_longest_text_what_the_change_is_about() -> None:
     ]
 
 
+def test_varied__gives_a_test_the_texts_of_others() -> None:
+    made = [each.call for each in varied([call('"select 1"', "1"), call('"b"', "2")], [])]
+
+    assert {'f("b", 1)', 'f("select 1", 2)'} <= set(made[:6])
+
+
 def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:
     return [made.call for made in variations(call(argument), pairs)][:most]
 

@@ -74,28 +74,36 @@ def varied(trials: Sequence[Trial], texts: Sequence[str]) -> list[Trial]:
 
     Args:
         trials: The trials.
-        texts: Texts that the change is about; literals are given those.
+        texts: Texts that the change is about.
     """
     every = {trial.text: trial for trial in trials}
-    rows = [_by_turns([_with_texts(trial, texts), variations(trial, ())]) for trial in trials]
+    longest = [found for trial in trials if (found := _longest_text(trial)) is not None]
+    given = list(dict.fromkeys(str(leaf.value) for _, leaf in longest))
+    about = [
+        _by_turns([_with_texts(place, leaf, texts), _with_others(place, leaf, given)])
+        for place, leaf in longest
+    ]
+    rows = [*about, *(variations(trial, ()) for trial in trials)]
     for made in islice(_by_turns(rows), MOST_VARIED):
         every.setdefault(made.text, made)
     return [*every.values()]
 
 
-def _with_texts(trial: Trial, texts: Sequence[str]) -> Iterator[Trial]:
-    """Yield a trial with each text inside, or instead of a part of, its own longest one."""
-    own = [
-        (place, leaf, leaf.value) for place in places(trial) for leaf in place.leaves if leaf.items is None
-    ]
-    longest = max(
-        (each for each in own if isinstance(each[2], str)), key=lambda each: len(str(each[2])), default=None
-    )
-    if longest is not None:
-        place, leaf, value = longest
-        yield from (
-            place.exchanged(leaf, quoted(given)) for text in texts for given in _holding(str(value), text)
-        )
+def _longest_text(trial: Trial) -> tuple[LiteralSite, Leaf] | None:
+    leaves = [(place, leaf) for place in places(trial) for leaf in place.leaves if leaf.items is None]
+    texts = [each for each in leaves if isinstance(each[1].value, str) and each[1].value]
+    return max(texts, key=lambda each: len(str(each[1].value)), default=None)
+
+
+def _with_texts(place: LiteralSite, leaf: Leaf, texts: Sequence[str]) -> Iterator[Trial]:
+    """Yield a trial with each text inside, or instead of a part of, one of its own."""
+    for text in texts:
+        yield from (place.exchanged(leaf, quoted(given)) for given in _holding(str(leaf.value), text))
+
+
+def _with_others(place: LiteralSite, leaf: Leaf, given: Sequence[str]) -> Iterator[Trial]:
+    """Yield a trial with one of its texts replaced by those of other tests."""
+    yield from (place.exchanged(leaf, quoted(text)) for text in given if text != leaf.value)
 
 
 def _holding(value: str, text: str) -> Iterator[str]:
