@@ -30,10 +30,11 @@ from testsmith.languages.python.source.references import (
 from testsmith.languages.python.test_files.existing.entry_points import entry_points
 from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
+from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Context, Member, MemberKind, Request, TestPlace
+from testsmith.model import Context, Member, MemberKind, Request
 
 _MOST_CHARACTERS = 300
 _MOST_LINES = 40
@@ -144,6 +145,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     used = _Signatures(names)
     readings: Readings = {}
     tests = MemberTests(tree, members, names, readings)
+    places = Places(tests, names)
     existing = {member.id: tests.of(member) for member in members}
     uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
     homes = {one.id: test_paths.of(one.path) for one in uncalled}
@@ -155,10 +157,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
         its_tests = existing[member.id]
         entry = entries.get(member.id)
         named = test_paths.of(member.path)
-        place = tests.place_of(member, named)
-        if place is None and entry is not None and not texts(named):
-            nearest = entry.tests[0]
-            place = TestPlace(path=nearest.path, suite=nearest.suite, after=nearest.id)
+        place = places.of(member, named, () if entry is None else entry.tests)
         test_path = named if place is None else place.path
         framework = UNITTEST if place is not None and place.is_of_unittest else usual_framework
         shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path, member)

@@ -9,7 +9,7 @@ from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests
-from testsmith.model import ExistingTest, Member, TestPlace
+from testsmith.model import ExistingTest, Member
 
 CART = """
 class Stock:
@@ -49,12 +49,6 @@ def found_tests(name: str, **files: str) -> tuple[ExistingTest, ...]:
     """Return the tests of a member."""
     tests, member = read(name, files)
     return tests.of(member)
-
-
-def place_of(name: str, **files: str) -> TestPlace | None:
-    """Return the place of a member's tests."""
-    tests, member = read(name, files)
-    return tests.place_of(member, "tests/test_cart.py")
 
 
 def calls(name: str, test: str) -> list[str]:
@@ -241,75 +235,3 @@ def test_existing_tests__unreadable_files_are_ignored() -> None:
     good = "from shop.cart import chunked\n\ndef test_it():\n    assert chunked([], 1)\n"
     found = found_tests("chunked", test_cart=good, test_broken="from shop.cart import chunked\ndef (:\n")
     assert [each.path for each in found] == ["tests/test_cart.py"]
-
-
-def test_place_of__after_the_last_test_that_is_named_after_the_member() -> None:
-    text = """
-        import shop.cart as c
-
-        def test_chunked():
-            assert c.chunked([1], 1)
-
-        def test_chunked_long():
-            assert c.chunked([1, 2], 1)
-
-        def test_prices():
-            assert [c.parse_price(x) for x in c.chunked("1", 1)]
-    """
-    assert place_of("chunked", test_cart=text) == TestPlace(
-        path="tests/test_cart.py", after="test_chunked_long", spelling="c.chunked"
-    )
-
-
-def test_place_of__the_file_that_tests_it_rather_than_the_one_that_is_named_after_its_module() -> None:
-    text = "from shop import chunked\n\ndef test_chunked():\n    assert chunked([1], 1)\n"
-    other = "from shop.cart import Cart\n\ndef test_cart():\n    assert Cart().total() == 0\n"
-    found = place_of("chunked", test_iteration=text, test_cart=other)
-    assert found is not None
-    assert found.path == "tests/test_iteration.py"
-
-
-@pytest.mark.parametrize(
-    ("suite", "new_suite"),
-    [
-        ("ChunkedTests", "ParsePriceTests"),
-        ("TestChunked", "TestParsePrice"),
-        ("TestEverything", ""),
-    ],
-)
-def test_place_of__a_member_without_tests_gets_a_class_if_others_have_one(suite: str, new_suite: str) -> None:
-    text = f"""
-        from unittest import TestCase
-        import shop as s
-
-        class {suite}(TestCase):
-            def test_even(self):
-                self.assertTrue(s.chunked([1], 1))
-    """
-    assert place_of("parse_price", test_cart=text) == TestPlace(
-        path="tests/test_cart.py",
-        suite=suite,
-        after=f"{suite}::test_even",
-        new_suite=new_suite,
-        spelling="s.parse_price",
-        is_of_unittest=True,
-    )
-
-
-def test_place_of__the_only_file_with_tests_of_the_package() -> None:
-    text = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
-    tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_all.py": text})
-    member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
-    found = MemberTests(tree, [member], ProjectNames(tree, "")).place_of(member, "tests/test_cart.py")
-    assert found == TestPlace(path="tests/test_all.py")
-
-
-def test_place_of__nowhere_if_the_only_file_is_named_after_another_module() -> None:
-    text = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
-    tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_stock.py": text})
-    member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
-    assert MemberTests(tree, [member], ProjectNames(tree, "")).place_of(member, "tests/test_cart.py") is None
-
-
-def test_place_of__nowhere_without_tests_of_the_package() -> None:
-    assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None

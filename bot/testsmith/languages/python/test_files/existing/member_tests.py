@@ -13,7 +13,7 @@ import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -28,7 +28,7 @@ from testsmith.languages.python.test_files.existing.test_file_uses import (
 )
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
+from testsmith.model import ExistingTest, Member, MemberKind
 
 _MOST_FILE_BYTES = 1_000_000
 _MOST_BYTES = 4_000_000
@@ -37,6 +37,8 @@ _MOST_BYTES = 4_000_000
 _MOST_NEAR = 12
 """Maximum number of tests of a member that do not call it."""
 
+_MOST_WORDS_OF_A_BANNER = 8
+_RULE = re.compile(r"([#=*~-])\1{3}")
 _MADE_BY = frozenset({"__init__", "__new__", "__post_init__", "__call__"})
 _COMMON = frozenset(
     name
@@ -45,10 +47,10 @@ _COMMON = frozenset(
 )
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_FILLERS = frozenset({"test", "tests", "case", "cases"})
+FILLERS = frozenset({"test", "tests", "case", "cases"})
 
 
-Readings = dict[str, "tuple[_TestFile, TestFileUses] | None"]
+Readings = dict[str, "tuple[TestFile, TestFileUses] | None"]
 """Test files with what their functions use, by path; None for those that cannot be parsed."""
 
 
@@ -70,17 +72,18 @@ class MemberTests:
         readings: Readings | None = None,
     ) -> None:
         self._names = names
-        self._by_key: dict[DefinitionKey, list[_Found]] = defaultdict(list)
-        self._by_path: dict[str, dict[_Found, None]] = defaultdict(dict)
-        self._all: list[_Found] = []
+        self._by_key: dict[DefinitionKey, list[FoundTest]] = defaultdict(list)
+        self._by_path: dict[str, dict[FoundTest, None]] = defaultdict(dict)
+        self.all: list[FoundTest] = []
+        """All tests of the files that were read."""
         files = _files_read(tree, members, names, {} if readings is None else readings)
         for file, uses in files:
             for function, its_uses in uses.tests():
                 nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
                 for use in its_uses:
                     nodes[use.key].append(use.node)
-                found = _Found(file, function, nodes)
-                self._all.append(found)
+                found = FoundTest.of(file, function, nodes)
+                self.all.append(found)
                 for key in nodes:
                     self._by_key[key].append(found)
                     self._by_path[key.path][found] = None
@@ -91,97 +94,37 @@ class MemberTests:
         First come the tests that call the member, of the file and class that do so most; then up to twelve
         that are named after it, or test its class or module.
         """
-        direct = self._direct(member)
-        near = [found for found in self._near(member) if found not in direct]
+        direct = self.direct(member)
+        near = [found for found in self.near(member) if found not in direct]
         return (
-            *(found.existing(_keys(member)) for found in _ranked(direct, member)),
-            *(found.existing(()) for found in _ranked(near, member)[:_MOST_NEAR]),
+            *(found.existing(_keys(member)) for found in ranked(direct, member)),
+            *(found.existing(()) for found in ranked(near, member)[:_MOST_NEAR]),
         )
 
-    def place_of(self, member: Member, named: str) -> TestPlace | None:
-        """Return where the project has its tests of a member, or would add the first; None if unknown.
+    def using(self, key: DefinitionKey) -> Sequence[FoundTest]:
+        """Return the tests that use a definition."""
+        return self._by_key.get(key, ())
 
-        Args:
-            member: The member.
-            named: The test file that is named after the member's module; it may not exist.
-        """
-        direct = self._direct(member)
-        if direct and any(_is_named_after(found, member) for found in direct):
-            return self._place(_group(direct, member), member)
-        near = self._near(member)
-        for pool in (direct, near):
-            in_named = [found for found in pool if found.file.path == named]
-            if in_named:
-                return self._place(self._nearest(in_named, member, is_direct=pool is direct), member)
-        if direct or near:
-            return self._place(self._nearest(direct or near, member, is_direct=bool(direct)), member)
-        using = [found for found in self._all if any(key.path for key in found.uses)]
-        files = {found.file.path: found.file for found in using}
-        modules = {key.path for found in using for key in found.uses if key.path}
-        if len(files) == 1 and not any(
-            _is_named_after_module(path, one) for path in files for one in modules
-        ):
-            [file] = files.values()
-            top = DefinitionKey(member.path, member.name.partition(".")[0])
-            return TestPlace(path=file.path, spelling=file.spelling(top))
-        return None
-
-    def _nearest(self, tests: Sequence[_Found], member: Member, *, is_direct: bool) -> Sequence[_Found]:
-        """Return the tests of a file that are nearest to a member: by name, or by what they test."""
-        if is_direct:
-            return _group(tests, member)
-        file = _group(tests, member)[0].file
-        in_file = [found for found in tests if found.file is file]
-        alike = [found for found in in_file if _is_alike(found, member)]
-        if alike:
-            return _group(alike, member)
-        distances = {found: self._distance(found, member) for found in in_file}
-        return [found for found in in_file if distances[found] == min(distances.values())]
-
-    def _distance(self, found: _Found, member: Member) -> tuple[int, int]:
-        """Return how far the nearest definition that a test uses is from a member, those above it first."""
-        file = self._names.file(member.path)
-        used = (key.name for key in found.uses if key.path == member.path)
-        lines = [file.definitions[name].spans[0].first for name in used if file and name in file.definitions]
-        return min(((line > member.line, abs(line - member.line)) for line in lines), default=(2, 0))
-
-    def _place(self, tests: Sequence[_Found], member: Member) -> TestPlace:
-        last = max(tests, key=lambda found: found.function.node.lineno)
-        top = DefinitionKey(member.path, member.name.partition(".")[0])
-        place = TestPlace(
-            path=last.file.path,
-            suite=last.function.suite,
-            after=f"{last.function.suite}::{last.function.node.name}".removeprefix("::"),
-            spelling=last.file.spelling(top),
-            is_of_unittest=last.function.is_of_unittest,
-        )
-        if place.suite and self._is_of_another(last, member):
-            return replace(place, new_suite=_suite_name(place.suite, member))
-        return place
-
-    def _is_of_another(self, found: _Found, member: Member) -> bool:
-        """Return whether a test's class is named after a definition that has nothing to do with a member."""
-        subject = tuple(word for word in _words(found.function.suite) if word not in _FILLERS)
-        file = self._names.file(member.path)
-        names = {part for name in (file.definitions if file else ()) for part in name.split(".")}
-        is_about_one = any(_words(name) == subject for name in names)
-        return is_about_one and not set(subject) <= set(_words(member.name))
-
-    def _direct(self, member: Member) -> Sequence[_Found]:
+    def direct(self, member: Member) -> Sequence[FoundTest]:
+        """Return the tests that call or name a member."""
         return list(dict.fromkeys(found for key in _keys(member) for found in self._by_key.get(key, ())))
 
-    def _near(self, member: Member) -> Sequence[_Found]:
+    def of_module(self, member: Member) -> Sequence[FoundTest]:
+        """Return the tests that use a definition of a member's file."""
+        return list(self._by_path.get(member.path, ()))
+
+    def near(self, member: Member) -> Sequence[FoundTest]:
         """Return the tests of a member's class, or else of its module."""
         of_module = self._by_path.get(member.path, {})
         owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
         of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
-        named = (found for found in self._all if _is_named_after_module(found.file.path, member.path))
+        named = (found for found in self.all if is_named_after_module(found.file.path, member.path))
         return of_class or list(dict.fromkeys((*of_module, *named)))
 
 
 def _files_read(
     tree: SourceTree, members: Sequence[Member], names: ProjectNames, readings: Readings
-) -> Iterator[tuple[_TestFile, TestFileUses]]:
+) -> Iterator[tuple[TestFile, TestFileUses]]:
     """Yield the test files that may be about the members, each parsed once, `conftest.py` files first."""
     wanted = _wanted_words(members, names)
     found: list[tuple[bool, int, str, bytes]] = []
@@ -211,14 +154,29 @@ def _files_read(
 
 def _reading(
     path: str, data: bytes, names: ProjectNames, shared: Mapping[str, DefinitionKey]
-) -> tuple[_TestFile, TestFileUses] | None:
+) -> tuple[TestFile, TestFileUses] | None:
     """Return a test file with what its functions use; None if it cannot be parsed."""
     try:
         text = decode(data)
         uses = uses_in(parse_untrusted(text), names.roots.module(path), names, shared)
     except CannotParse:
         return None
-    return _TestFile(path, text.split("\n"), uses.spelling), uses
+    lines = text.split("\n")
+    return TestFile(path, lines, uses.spelling, tuple(_sections(lines))), uses
+
+
+def _sections(lines: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Yield the line below each comment that stands alone on the top level, and the words of the comment."""
+    block = list[str]()
+    for number, line in enumerate(lines, 1):
+        if line.startswith("#"):
+            block.append(line)
+        elif block:
+            words = name_words(" ".join(block))
+            is_banner = not line.strip() or _RULE.search(" ".join(block)) is not None
+            if is_banner and 0 < len(words) <= _MOST_WORDS_OF_A_BANNER:
+                yield number, words
+            block = []
 
 
 def _wanted_words(members: Iterable[Member], names: ProjectNames) -> frozenset[bytes]:
@@ -236,27 +194,71 @@ def _wanted_words(members: Iterable[Member], names: ProjectNames) -> frozenset[b
 
 
 @dataclass(frozen=True, slots=True)
-class _TestFile:
+class TestFile:
+    """A test file that was read.
+
+    Attributes:
+        path: Its path, relative to the git root.
+        lines: Its lines.
+        spelling: See `TestFileUses.spelling`.
+        sections: First line of each section, counted from 1, and the words of the comment above it.
+    """
+
+    __test__ = False
+
     path: str
     lines: Sequence[str]
     spelling: Callable[[DefinitionKey], str]
+    sections: Sequence[tuple[int, tuple[str, ...]]] = ()
+
+    @property
+    def stem(self) -> str:
+        """Its name without suffix."""
+        return PurePosixPath(self.path).stem
+
+    def section(self, line: int) -> tuple[str, ...]:
+        """Return the words of the comment above the section that contains a line."""
+        return next((words for first, words in reversed(self.sections) if first <= line), ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """A test of the project with the definitions that it uses."""
+class FoundTest:
+    """A test of the project with the definitions that it uses.
 
-    file: _TestFile
+    Attributes:
+        file: The file that contains it.
+        function: The test function.
+        uses: What it uses, itself or by its fixtures and helpers.
+        words: Words of its class and name, and of the comment above its section.
+    """
+
+    file: TestFile
     function: FileFunction
     uses: Mapping[DefinitionKey, Sequence[ast.expr]]
+    words: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, file: TestFile, function: FileFunction, uses: Mapping[DefinitionKey, Sequence[ast.expr]]
+    ) -> FoundTest:
+        """Return a test with its words."""
+        names = name_words(f"{function.suite}_{function.node.name}")
+        words = (*names, *file.section(function.node.lineno))
+        return cls(file, function, uses, tuple(word for word in words if word not in FILLERS))
 
     @property
-    def words(self) -> tuple[str, ...]:
-        words = _words(f"{self.function.suite}_{self.function.node.name}")
-        return tuple(word for word in words if word not in _FILLERS)
+    def line(self) -> int:
+        """Its first line."""
+        return span_of(self.function.node).first
+
+    @property
+    def id(self) -> str:
+        """See `ExistingTest.id`."""
+        return f"{self.function.suite}::{self.function.node.name}".removeprefix("::")
 
     @property
     def suite(self) -> tuple[str, str]:
+        """Its file and class."""
         return self.file.path, self.function.suite
 
     def existing(self, keys: Iterable[DefinitionKey]) -> ExistingTest:
@@ -275,7 +277,7 @@ class _Found:
         )
 
 
-def _uses_class(found: _Found, owner: DefinitionKey) -> bool:
+def _uses_class(found: FoundTest, owner: DefinitionKey) -> bool:
     return any(
         key == owner or (key.path == owner.path and key.name.startswith(f"{owner.name}."))
         for key in found.uses
@@ -293,14 +295,14 @@ def _keys(member: Member) -> list[DefinitionKey]:
     return keys
 
 
-def _ranked(tests: Sequence[_Found], member: Member) -> list[_Found]:
+def ranked(tests: Sequence[FoundTest], member: Member) -> list[FoundTest]:
     """Return tests with those of the file and class that is most about a member first."""
-    weights = {found: _weight(found, member) for found in tests}
+    weights = {found: weight(found, member) for found in tests}
     files, suites = Counter[str](), dict[tuple[str, str], tuple[int, int]]()
-    for found, weight in weights.items():
-        files[found.file.path] += weight * (1 + 2 * _is_named_after_module(found.file.path, member.path))
+    for found, number in weights.items():
+        files[found.file.path] += number * (1 + 2 * is_named_after_module(found.file.path, member.path))
         best, count = suites.get(found.suite, (0, 0))
-        suites[found.suite] = max(best, weight), count + weight
+        suites[found.suite] = max(best, number), count + number
     return sorted(
         tests,
         key=lambda found: (
@@ -314,50 +316,30 @@ def _ranked(tests: Sequence[_Found], member: Member) -> list[_Found]:
     )
 
 
-def _group(tests: Sequence[_Found], member: Member) -> Sequence[_Found]:
-    """Return the tests of the file and class that are most about a member, of these the best named."""
-    first = _ranked(tests, member)[0]
-    best = _weight(first, member)
-    return [each for each in tests if each.suite == first.suite and _weight(each, member) == best]
-
-
-def _weight(found: _Found, member: Member) -> int:
+def weight(found: FoundTest, member: Member) -> int:
     """Return how much a test is about a member, judging by the words of its name and its class's."""
-    sought, own = _words(member.plain_name), found.words
+    sought, own = name_words(member.plain_name), found.words
     return (
         1
         + len(set(sought) & set(own))
-        + 3 * _is_named_after(found, member)
+        + 3 * is_named_after(found, member)
         + 2 * (own[: len(sought)] == sought)
     )
 
 
-def _is_named_after(found: _Found, member: Member) -> bool:
-    sought, words = _words(member.plain_name), found.words
+def is_named_after(found: FoundTest, member: Member) -> bool:
+    """Return whether a test's name, or its class's, contains that of a member."""
+    sought, words = name_words(member.plain_name), found.words
     return any(words[at : at + len(sought)] == sought for at in range(len(words)))
 
 
-def _is_alike(found: _Found, member: Member) -> bool:
-    """Return whether a test's name has at least half of the words of a member's."""
-    sought = set(_words(member.plain_name))
-    return 2 * len(sought & set(found.words)) >= len(sought) > 0
-
-
-def _suite_name(alike: str, member: Member) -> str:
-    """Return the name of a class for the tests of a member, in the style of another's."""
-    parts = re.split(r"_+", member.name.rpartition(".")[0] or member.name)
-    subject = "".join(part[:1].upper() + part[1:] for part in parts)
-    if alike.startswith("Test"):
-        return f"Test{subject}"
-    ending = re.search(r"(?:Tests?|TestCase)$", alike)
-    return f"{subject}{ending[0] if ending else 'Tests'}"
-
-
-def _words(name: str) -> tuple[str, ...]:
+def name_words(name: str) -> tuple[str, ...]:
+    """Return the words of a name in lower case."""
     return tuple(part.lower() for part in _NAME_PART.findall(name))
 
 
-def _is_named_after_module(test_path: str, path: str) -> bool:
+def is_named_after_module(test_path: str, path: str) -> bool:
+    """Return whether a test file has the name of a module."""
     module = PurePosixPath(path)
     name = (module.parent.name if module.name == "__init__.py" else module.stem).strip("_")
     return PurePosixPath(test_path).stem.removeprefix("test_").removesuffix("_test") == name

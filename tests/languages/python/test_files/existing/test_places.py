@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from textwrap import dedent
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.languages.python.source.members import all_members
+from testsmith.languages.python.source.project_names import ProjectNames
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests
+from testsmith.languages.python.test_files.existing.places import Places
+from testsmith.model import Change, ExistingTest, Place, TestPlace
+
+CART = """
+class Stock:
+    def total(self) -> int: ...
+
+class Cart(Stock):
+    def __init__(self, items=()): ...
+    @classmethod
+    def of(cls, *items): ...
+    @property
+    def size(self) -> int: ...
+    def add(self, item): ...
+    def merged(self, other) -> "Cart": ...
+
+def chunked(items, size): ...
+
+def parse_price(text): ...
+
+def empty_cart() -> Cart: ...
+"""
+SHOP = {
+    "src/shop/__init__.py": "from shop.cart import *\n",
+    "src/shop/cart.py": CART,
+}
+
+
+def place_of(
+    name: str,
+    change: Change = Change.CHANGED,
+    because: tuple[str, ...] = (),
+    through: tuple[ExistingTest, ...] = (),
+    named: str = "tests/test_cart.py",
+    **files: str,
+) -> TestPlace | None:
+    """Return the place of a member's tests, given the texts of `tests/<name>.py`."""
+    tests = {f"tests/{stem}.py": dedent(text) for stem, text in files.items()}
+    tree = MemoryTree(SHOP | tests)
+    by_name = {each.name: each for each in all_members(tree, ["src/shop/cart.py"], "").members}
+    places = tuple(Place(path="src/shop/cart.py", line=1, end_line=1, name=each) for each in because)
+    member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
+    member = replace(member, change=change, because_places=places)
+    names = ProjectNames(tree, "")
+    return Places(MemberTests(tree, [member], names), names).of(member, named, through)
+
+
+def test_place_of__after_the_last_test_that_is_named_after_the_member() -> None:
+    text = """
+        import shop.cart as c
+
+        def test_chunked():
+            assert c.chunked([1], 1)
+
+        def test_chunked_long():
+            assert c.chunked([1, 2], 1)
+
+        def test_prices():
+            assert [c.parse_price(x) for x in c.chunked("1", 1)]
+    """
+    assert place_of("chunked", test_cart=text) == TestPlace(
+        path="tests/test_cart.py", after="test_chunked_long", spelling="c.chunked"
+    )
+
+
+def test_place_of__the_file_that_tests_it_rather_than_the_one_that_is_named_after_its_module() -> None:
+    text = "from shop import chunked\n\ndef test_chunked():\n    assert chunked([1], 1)\n"
+    other = "from shop.cart import Cart\n\ndef test_cart():\n    assert Cart().total() == 0\n"
+    found = place_of("chunked", test_iteration=text, test_cart=other)
+    assert found is not None
+    assert found.path == "tests/test_iteration.py"
+
+
+@pytest.mark.parametrize(
+    ("suite", "new_suite"),
+    [
+        ("ChunkedTests", "ParsePriceTests"),
+        ("TestChunked", "TestParsePrice"),
+        ("TestEverything", ""),
+    ],
+)
+def test_place_of__a_member_without_tests_gets_a_class_if_others_have_one(suite: str, new_suite: str) -> None:
+    text = f"""
+        from unittest import TestCase
+        import shop as s
+
+        class {suite}(TestCase):
+            def test_even(self):
+                self.assertTrue(s.chunked([1], 1))
+    """
+    assert place_of("parse_price", test_cart=text) == TestPlace(
+        path="tests/test_cart.py",
+        suite=suite,
+        after=f"{suite}::test_even" if new_suite else "",
+        new_suite=new_suite,
+        spelling="s.parse_price",
+        is_of_unittest=True,
+    )
+
+
+def test_place_of__the_only_file_with_tests_of_the_package() -> None:
+    text = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
+    tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_all.py": text})
+    member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
+    names = ProjectNames(tree, "")
+    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py")
+    assert found == TestPlace(path="tests/test_all.py")
+
+
+def test_place_of__nowhere_if_the_only_file_is_named_after_another_module() -> None:
+    text = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
+    tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_stock.py": text})
+    member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
+    names = ProjectNames(tree, "")
+    assert Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py") is None
+
+
+def test_place_of__nowhere_without_tests_of_the_package() -> None:
+    assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None
+
+
+def test_place_of__the_end_of_a_file_that_tests_other_subjects() -> None:
+    text = """
+        from shop.cart import Cart, chunked
+
+        def test_chunked():
+            assert chunked([1], 1)
+
+        def test_total():
+            assert Cart().total() == 0
+    """
+    found = place_of("parse_price", test_cart=text)
+    assert found == TestPlace(path="tests/test_cart.py", spelling="")
+
+
+def test_place_of__at_the_end_of_the_section_of_its_subject() -> None:
+    text = """
+        from shop.cart import Cart, chunked
+
+        # ---- parse_price ----
+
+        def test_pounds():
+            assert Cart().total() == 0
+
+        # ---- chunks ----
+
+        def test_even():
+            assert chunked([1], 1)
+    """
+    found = place_of("parse_price", test_cart=text)
+    assert found is not None
+    assert found.after == "test_pounds"
+
+
+def test_place_of__the_file_that_is_named_after_the_member_rather_than_one_that_uses_it() -> None:
+    own = "from shop.cart import Cart\n\ndef test_pounds():\n    assert Cart().total() == 0\n"
+    other = "from shop.cart import parse_price\n\ndef test_checkout():\n    assert parse_price('1')\n"
+    found = place_of("parse_price", test_prices=own, test_price=own, test_checkout=other)
+    assert found is not None
+    assert found.path == "tests/test_price.py"
+
+
+def test_place_of__an_affected_member_beside_the_tests_of_what_changed() -> None:
+    own = """
+        from shop.cart import empty_cart
+
+        class TestEmptyCart:
+            def test_empty_cart(self):
+                assert empty_cart().size == 0
+    """
+    merging = """
+        from shop.cart import empty_cart
+
+        class TestMerged:
+            def test_sizes(self):
+                assert empty_cart().merged(empty_cart()).size == 0
+    """
+    found = place_of("empty_cart", Change.AFFECTED, ("Cart.merged",), test_cart=own, test_sums=merging)
+    assert found is not None
+    assert (found.path, found.suite) == ("tests/test_sums.py", "TestMerged")
+    found = place_of("empty_cart", Change.CHANGED, ("Cart.merged",), test_cart=own, test_sums=merging)
+    assert found is not None
+    assert found.path == "tests/test_cart.py"
+
+
+def test_place_of__not_beside_tests_of_what_changed_that_do_not_use_a_member_with_own_tests() -> None:
+    own = "from shop.cart import parse_price\n\ndef test_parse_price():\n    assert parse_price('1')\n"
+    other = "from shop.cart import Cart\n\ndef test_merged():\n    assert Cart().merged(Cart())\n"
+    found = place_of("parse_price", Change.AFFECTED, ("Cart.merged",), test_cart=own, test_sums=other)
+    assert found is not None
+    assert found.path == "tests/test_cart.py"
+
+
+def test_place_of__beside_the_tests_through_which_it_is_reached_and_that_share_words_with_it() -> None:
+    text = """
+        from shop.cart import chunked
+
+        def test_other():
+            assert chunked([2], 1)
+
+        def test_cart_total():
+            assert chunked([1], 1)
+
+        def test_last():
+            assert chunked([3], 1)
+    """
+    lines = dedent(text).split("\n")
+    through = tuple(
+        ExistingTest(path="tests/test_all.py", suite="", name=name, line=line, end_line=line + 1, source="")
+        for line, text in enumerate(lines, 1)
+        for name in [text[4:].partition("(")[0]]
+        if text.startswith("def ")
+    )
+    found = place_of("Cart.total", through=through, test_all=text)
+    assert found is not None
+    assert (found.path, found.after) == ("tests/test_all.py", "test_cart_total")
+
+
+def test_place_of__a_class_of_its_own_in_the_only_file_if_all_tests_are_in_classes() -> None:
+    text = """
+        from unittest import TestCase
+        from shop.stock import reserve
+
+        class ReserveTests(TestCase):
+            def test_one(self):
+                self.assertTrue(reserve(1))
+    """
+    stock = {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_all.py": dedent(text)}
+    tree = MemoryTree(SHOP | stock)
+    [member] = [
+        each for each in all_members(tree, ["src/shop/cart.py"], "").members if each.name == "chunked"
+    ]
+    names = ProjectNames(tree, "")
+    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py")
+    assert found == TestPlace(
+        path="tests/test_all.py",
+        suite="ReserveTests",
+        new_suite="ChunkedTests",
+        after="ReserveTests::test_one",
+        is_of_unittest=True,
+    )
