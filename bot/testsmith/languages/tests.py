@@ -155,6 +155,23 @@ class TestFiles(ABC):
         """
         raise CannotPlace("test files of this language cannot be edited")
 
+    def beside_subject(
+        self,
+        before: str,  # noqa: ARG002 - a default
+        after: str,
+        member: Member,  # noqa: ARG002
+        own: Collection[str],  # noqa: ARG002
+    ) -> str:
+        """Return an edited test file without added tests between two tests of another subject.
+
+        Args:
+            before: Text of the file before the edit.
+            after: Its text after the edit.
+            member: What the added tests are about.
+            own: Ids of the member's tests in the file, as in `ExistingTest.id`.
+        """
+        return after
+
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests, their marks and the imports that only they used."""
         return self.keep_tests(text, [name for name in self.test_functions(text) if name not in names])

@@ -65,6 +65,8 @@ def patch_of_head(run: RunState, candidate: Candidate, marking: Callable[[], Mar
         if candidate.edited:
             before = request.test_text
             text = tests.joined_edit(before, candidate.edited, candidate.code)
+            own = {test.id for test in request.existing if test.path == path and test.calls}
+            text = tests.beside_subject(before, text, request.member, own)
             text = tests.finish(text, before, path, tree)
         else:
             before = (tree.read(path) or b"").decode()

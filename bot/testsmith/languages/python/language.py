@@ -12,6 +12,7 @@ from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, 
 from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
 from testsmith.languages.python.test_files.existing.conftest_fixtures import with_conftest_fixtures
+from testsmith.languages.python.test_files.existing.test_positions import beside_subject
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.support_files import support_files
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
@@ -73,6 +74,7 @@ class PythonTests(RuffFormatter, TestFiles):
     edited_tests = staticmethod(file_edits.edited_tests)
     self_contained = staticmethod(with_conftest_fixtures)
     joined_edit = staticmethod(file_edits.joined_edit)
+    beside_subject = staticmethod(beside_subject)
     mark = staticmethod(marking.marked)
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)

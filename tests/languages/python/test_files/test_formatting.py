@@ -330,3 +330,55 @@ def test_format__imports_are_sorted_by_the_given_files_wherever_they_are() -> No
     own = MemoryTree({"src/shop/cart.py": ""})
     assert "import pytest\n\nfrom shop" in RuffFormatter().format(code, TEST_PATH, own)
     assert "import pytest\nfrom shop" in RuffFormatter().format(code, TEST_PATH, MemoryTree())
+
+
+OWN = "def test_here():\n" + "    assert 'tea' != 'milk'\n" * 8
+
+
+def test_finish__added_texts_have_the_quotes_of_the_file(project: Path) -> None:
+    new = """\
+def test_a():
+    \"\"\"Say "it".\"\"\"
+    assert "tea" + b"x" != r"it's" + "a\\n"
+"""
+    expected = new.replace('"tea"', "'tea'").replace('b"x"', "b'x'")
+    assert finished(project, f"{OWN}\n\n{new}", OWN) == f"{OWN}\n\n{expected}"
+
+
+def test_finish__quotes_stay_if_the_file_has_both_or_few(project: Path) -> None:
+    for own in (OWN + '    assert "a" != "b"\n' * 3, "def test_here():\n    assert 'tea'\n"):
+        text = f'{own}\n\ndef test_a():\n    assert "tea"\n'
+        assert finished(project, text, own) == text
+
+
+def test_finish__methods_that_were_there_are_not_silenced(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101"]\n')
+    existing = "class TestAll:\n    def test_here(self):\n        assert 1\n"
+    text = finished(project, f"{existing}\n    def test_new(self):\n        assert 2\n", existing)
+    assert text == f"{existing}\n    def test_new(self):\n        assert 2  # noqa: S101\n"
+
+
+LONG = "def test_a():\n    assert Cart().with_all_the_items_that_are_in_it('a', 'b', c='d').size == 14000\n"
+NARROW = "import os\n" + "def test_here():\n    assert os\n\n\n" * 20
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "own", "is_wrapped"),
+    [
+        ("", None, False),
+        ("[tool.black]\nline-length = 79\n", None, True),
+        ("[tool.black]\nline-length = '79'\n", None, False),
+        ("", NARROW, True),
+        ("", NARROW + f"# {'x' * 80}\n", False),
+        ("[tool.black]\nline-length = 100\n", NARROW, False),
+        ("[tool.ruff]\nline-length = 100\n", NARROW, False),
+    ],
+)
+def test_format__lines_are_as_long_as_black_or_the_file_has_them(
+    project: Path, pyproject: str, own: str | None, *, is_wrapped: bool
+) -> None:
+    (project / "pyproject.toml").write_text(pyproject)
+    if own is not None:
+        (project / TEST_PATH).parent.mkdir(parents=True, exist_ok=True)
+        (project / TEST_PATH).write_text(own)
+    assert ("assert (\n" in formatted(project, LONG)) == is_wrapped

@@ -22,6 +22,7 @@ from testsmith.languages.python.source.parsing import (
     refuse_costly_patterns,
     span_of,
 )
+from testsmith.languages.python.test_files.existing.file_imports import with_own_imports
 from testsmith.languages.python.test_files.ruff import (
     Complaint,
     Ruff,
@@ -33,7 +34,14 @@ from testsmith.languages.python.test_files.ruff import (
     ruff_settings,
     settings_copy,
 )
-from testsmith.languages.python.test_files.style import are_annotated, lowest_python, refuse_newer_syntax
+from testsmith.languages.python.test_files.style import (
+    added_lines,
+    are_annotated,
+    black_line_length,
+    lowest_python,
+    refuse_newer_syntax,
+    with_own_quotes,
+)
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import is_test_module
 from testsmith.languages.source import CannotParse, SourceTree
@@ -196,6 +204,9 @@ _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _SORTED_IMPORTS = ("--extend-select", "I,F401")
 _ROUNDS = 3
 _NEIGHBORS = 3
+_NARROW = 79
+_ENOUGH_LINES = 60
+"""Length of a file whose longest line says what its limit is."""
 _NOQA = re.compile(r"\s*# noqa: (?P<rules>[A-Z0-9, ]+)$")
 
 
@@ -222,17 +233,20 @@ class RuffFormatter:
         """See `TestFiles.format_all`. If ruff fails on a module, its code is returned unchanged."""
         style = _Style(tree)
         results: dict[int, str | CannotParse] = {}
-        groups: dict[tuple[RuffSettings | None, _Version | None], list[int]] = {}
+        groups: dict[tuple[RuffSettings | None, _Version | None, int | None], list[int]] = {}
         for number, module in enumerate(modules):
             folder = str(PurePosixPath(module.test_path).parent)
             version = style.lowest_python(folder)
             try:
                 _refuse_unreadable(module.code, version)
-                groups.setdefault((style.settings(folder), version), []).append(number)
+                settings = style.settings(folder)
+                length = style.line_length(module.test_path) if settings is None else None
+                groups.setdefault((settings, version, length), []).append(number)
             except CannotParse as error:
                 results[number] = error
-        for (settings, version), numbers in groups.items():
-            with self._ruffs(tree, settings, version, [modules[number] for number in numbers]) as ruffs:
+        for (settings, version, length), numbers in groups.items():
+            group = [modules[number] for number in numbers]
+            with self._ruffs(tree, settings, isolated(version, length), group) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
                     files = {path: modules[number].code for path, number in batch.items()}
                     texts = _formatted(ruffs, files, style)
@@ -243,9 +257,11 @@ class RuffFormatter:
         """See `TestFiles.finish`. If ruff fails, the text is returned unchanged."""
         if text == existing:
             return text
+        if existing is not None:
+            text = with_own_quotes(with_own_imports(text, existing), existing)
         folder, style = str(PurePosixPath(test_path).parent), _Style(tree)
-        settings, version = style.settings(folder), style.lowest_python(folder)
-        with self._ruffs(tree, settings, version, [UnformattedModule(text, test_path)]) as (*own, plain):
+        settings, options = style.settings(folder), isolated(style.lowest_python(folder))
+        with self._ruffs(tree, settings, options, [UnformattedModule(text, test_path)]) as (*own, plain):
             for ruff in (*own, plain):
                 try:
                     finished = _with_sorted_imports(ruff, test_path, text, existing)
@@ -259,13 +275,13 @@ class RuffFormatter:
         self,
         tree: SourceTree,
         settings: RuffSettings | None,
-        version: _Version | None,
+        options: tuple[str, ...],
         modules: Sequence[UnformattedModule],
     ) -> Iterator[tuple[Ruff, ...]]:
         """Yield ruff with the project's own settings, if any, and with ruff's defaults."""
         files = [(module.test_path, module.code) for module in modules]
         with settings_copy(tree, settings, files) as folder:
-            plain = Ruff(program=self.program, folder=folder, options=isolated(version), seconds=self.seconds)
+            plain = Ruff(program=self.program, folder=folder, options=options, seconds=self.seconds)
             yield (plain,) if settings is None else (replace(plain, options=()), plain)
 
 
@@ -278,6 +294,16 @@ class _Style:
         self.lowest_python = cache(partial(_lowest_python, tree))
         self.is_annotated = cache(self._is_annotated)
         self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
+
+    def line_length(self, test_path: str) -> int | None:
+        """Return the limit of black's settings, or of PEP 8 if the test file keeps it; None if unknown."""
+        for parent in _upwards(str(PurePosixPath(test_path).parent)):
+            length = black_line_length(_read(self._tree, str(PurePosixPath(parent) / "pyproject.toml")))
+            if length is not None:
+                return length
+        lines = (_read(self._tree, test_path) or "").splitlines()
+        is_narrow = max(map(len, lines), default=0) <= _NARROW
+        return _NARROW if is_narrow and len(lines) >= _ENOUGH_LINES else None
 
     def _is_annotated(self, test_path: str) -> bool:
         """Return whether the tests of a file, or of the nearest ones if it is new, are annotated."""
@@ -423,17 +449,8 @@ def _line_with_noqa(line: str, rules: Sequence[str]) -> str:
 
 
 def _added_rows(text: str, existing: str | None) -> frozenset[int]:
-    """Return the lines of statements that are not in the existing text, or all lines if there is none."""
-    if existing is None:
-        return frozenset(range(1, len(lines_of(text)) + 1))
-    there = Counter(_statements(existing))
-    rows: set[int] = set()
-    for statement, span in zip(parse_untrusted(text).body, _statements(text), strict=True):
-        if there[span] > 0:
-            there[span] -= 1
-        else:
-            rows.update(span_of(statement).lines())
-    return frozenset(rows)
+    """Return the lines that are not in the existing text, or all lines if there is none."""
+    return added_lines(text, existing or "")
 
 
 def _statements(text: str, *, imports: bool = True) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -66,7 +67,7 @@ def inserted(text: str, parts: Parts, after: int | None = None, methods_after: i
     added = [
         (methods_after, methods),
         (last, _definition_lines(parts, lines, last) if parts.definitions else []),
-        (first, _import_lines(parts.imports, body, lines, first)),
+        *_placed_imports(parts.imports, body, lines, first),
     ]
     for place, new in sorted(added, key=lambda each: each[0], reverse=True):
         lines[place:place] = [line.replace("\n", newline) for line in new]
@@ -97,6 +98,37 @@ def _place_of_imports(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
     docstring = [each for each in body[:1] if _is_docstring(each)]
     ends = [each.end_lineno or 0 for each in (plain or conditional or docstring)]
     return _end_of_line(body, max(ends)) if ends else _above(body[0], lines)
+
+
+def _placed_imports(
+    imports: str, body: Sequence[ast.stmt], lines: Sequence[str], end: int
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the added imports with their places: after the last one of the same kind, if there is any."""
+    plain = [each for each in _before_definitions(body) if isinstance(each, ast.Import | ast.ImportFrom)]
+    if not plain:
+        yield end, _import_lines(imports, body, lines, end)
+        return
+    ends = {kind: _end_of_line(body, each.end_lineno or 0) for each in plain for kind in _kinds(each)}
+    found: dict[int, list[str]] = {}
+    own = lines_of(imports) if imports else []
+    for statement in parse_untrusted(imports).body:
+        place = next((ends[kind] for kind in _kinds(statement) if kind in ends), end)
+        span = span_of(statement)
+        found.setdefault(place, []).extend(own[span.first - 1 : span.last])
+    for place, new in found.items():
+        yield place, _import_lines("".join(new), body, lines, place)
+
+
+def _kinds(statement: ast.stmt) -> list[str]:
+    """Return the package that a statement imports from, and its kind if it is the standard library."""
+    match statement:
+        case ast.ImportFrom(module=module, level=level):
+            name = "." if level else str(module).partition(".")[0]
+        case ast.Import(names=[alias, *_]):
+            name = alias.name.partition(".")[0]
+        case _:
+            return []
+    return [name, "standard library"] if name in sys.stdlib_module_names else [name]
 
 
 def _before_definitions(body: Sequence[ast.stmt]) -> Sequence[ast.stmt]:

@@ -286,12 +286,15 @@ def _imported(code: str) -> set[str]:
     return {".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)}
 
 
-def isolated(version: tuple[int, int] | None) -> tuple[str, ...]:
-    """Return options for ruff's own defaults and the oldest Python version the code must support."""
-    if version is None:
-        return ("--isolated",)
-    major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
-    return ("--isolated", "--target-version", f"py{major}{minor}")
+def isolated(version: tuple[int, int] | None, line_length: int | None = None) -> tuple[str, ...]:
+    """Return options for ruff's own defaults, the oldest Python version to support, and a line length."""
+    options = ["--isolated"]
+    if line_length is not None:
+        options += ["--config", f"line-length={line_length}"]
+    if version is not None:
+        major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
+        options += ["--target-version", f"py{major}{minor}"]
+    return tuple(options)
 
 
 def _complaint(entry: dict[str, object]) -> Complaint:

@@ -6,8 +6,12 @@ import ast
 import configparser
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from io import StringIO
 from pathlib import PurePosixPath
+from tokenize import STRING, TokenError, TokenInfo, generate_tokens
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
@@ -94,6 +98,11 @@ def _has_tests(statement: ast.ClassDef) -> bool:
 
 
 _MOST_SAMPLED_LINES = 80
+_SHORTEST, _LONGEST = 40, 320
+_ENOUGH_TEXTS = 10
+_MOST_OF_ALL = 0.8
+_PREFIXES = "rRbBuU"
+_SHORT_TEXT = re.compile(rf"[{_PREFIXES}]*(?P<quote>[\"'])[^\"'\\\n]*(?P=quote)")
 _LOWER_BOUND = re.compile(r"(?:>=|~=|==|>|\^)\s*3\.(\d+)")
 
 
@@ -128,6 +137,52 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
         raise CannotParse(
             f"line {error.lineno or 1}: {error.msg}, but the project supports Python {supported}",
         ) from error
+
+
+def black_line_length(pyproject: str | None) -> int | None:
+    """Return the line length of black's settings in a `pyproject.toml`, or None if it has none."""
+    try:
+        settings: object = tomllib.loads(pyproject or "")
+    except tomllib.TOMLDecodeError:
+        return None
+    for key in ("tool", "black", "line-length"):
+        settings = settings.get(key) if isinstance(settings, dict) else None
+    return settings if isinstance(settings, int) and _SHORTEST <= settings <= _LONGEST else None
+
+
+def added_lines(text: str, existing: str) -> frozenset[int]:
+    """Return the lines of a text that are not in the existing one, counted from 1."""
+    matcher = SequenceMatcher(None, existing.splitlines(), text.splitlines())
+    changed = (code for code in matcher.get_opcodes() if code[0] != "equal")
+    return frozenset(line for _, _, _, first, end in changed for line in range(first + 1, end + 1))
+
+
+def with_own_quotes(text: str, existing: str) -> str:
+    """Return a test file whose added lines have the quotes that almost all texts of the others have.
+
+    Texts with quotes or backslashes in them stay as they are, as do those over several lines.
+    """
+    counts = Counter(token.string.lstrip(_PREFIXES)[0] for token in _short_texts(existing))
+    [(own, most), *_] = counts.most_common(1) or [("", 0)]
+    if most < _ENOUGH_TEXTS or most < _MOST_OF_ALL * counts.total():
+        return text
+    other, added, lines = {"'": '"', '"': "'"}[own], added_lines(text, existing), lines_of(text)
+    for token in reversed(list(_short_texts(text))):
+        (row, first), (_, end) = token.start, token.end
+        if row in added:
+            line = lines[row - 1]
+            lines[row - 1] = f"{line[:first]}{token.string.replace(other, own)}{line[end:]}"
+    return "".join(lines)
+
+
+def _short_texts(code: str) -> Iterator[TokenInfo]:
+    """Yield the string literals of one line that contain no quotes and no backslashes."""
+    try:
+        for token in generate_tokens(StringIO(code.removeprefix("\ufeff")).readline):
+            if token.type == STRING and _SHORT_TEXT.fullmatch(token.string):
+                yield token
+    except (TokenError, SyntaxError):
+        return
 
 
 def are_annotated(test_files: Iterable[str]) -> bool:
