@@ -447,7 +447,7 @@ class Evidence:
 
     Attributes:
         passes: Number of runs on head that the least stable test function passed.
-        runs: Number of runs on head.
+        runs: Number of runs on head of that function, without those in which it was rightly skipped.
         base: Result on the merge base.
         tests: Number of test functions.
         fail_to_pass: Number of test functions that run and fail on the merge base; None if they were not run

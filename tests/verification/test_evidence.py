@@ -158,6 +158,43 @@ def test_gather_evidence__what_another_interpreter_reaches_does_not_count(tmp_pa
     assert [bool(run.lines) for run in low.head].count(False) == 1
 
 
+def test_gather_evidence__a_skip_on_another_interpreter_alone_does_not_count(tmp_path: Path) -> None:
+    code = """
+        import os
+        import pytest
+        from shop import clamp
+
+        SEED = os.environ["PYTHONHASHSEED"]
+
+        @pytest.mark.skipif(SEED == "5", reason="as on an older Python")
+        def test_newer():
+            assert clamp(0, 1, 3) == 1
+
+        @pytest.mark.skipif(SEED == "2", reason="by chance")
+        def test_chance():
+            assert clamp(0, 1, 3) == 1
+
+        @pytest.mark.skip
+        def test_never():
+            assert clamp(0, 1, 3) == 1
+    """
+
+    async def scenario() -> Proof:
+        async with small_workspace(tmp_path, {"shop.py": HEAD}) as workspace:
+            both = replace(workspace, other=workspace)
+            (proof,) = await gather_evidence(
+                [subject(code)], PythonRunner(workspace=both), names_of_tests, SETTINGS, CountingProgress()
+            )
+            return proof
+
+    found = by_name(asyncio.run(scenario()))
+    assert {name: (one.passes, len(one.head)) for name, one in found.items()} == {
+        "test_newer": (4, 4),
+        "test_chance": (4, 5),
+        "test_never": (0, 4),
+    }
+
+
 STABLE = "def test_x():\n    assert True\n"
 UNSTABLE = "seen = []\ndef test_first():\n    seen.append(1)\ndef test_x():\n    {}\n"
 PASSES_OF = {

@@ -309,6 +309,13 @@ def test_settle__the_evidence_tells_what_base_does(
     assert entry.summary == "it adds up."
 
 
+def test_settle__the_evidence_counts_the_runs_of_the_function_with_the_fewest() -> None:
+    run = proof(function("test_0", P, P, P, P), function("test_1"))
+    entry = settle(green(run), run, {}, PYTHON)
+    assert isinstance(entry, ProvenSuggestion)
+    assert (entry.evidence.passes, entry.evidence.runs) == (4, 4)
+
+
 def test_settle__what_fails_now_is_cut_once_more() -> None:
     run = proof(function("test_a"), function("test_b", P, P, P, P, F))
     left = settle(green(run), run, {}, PYTHON)

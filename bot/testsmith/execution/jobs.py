@@ -88,6 +88,11 @@ class RunSetting:
     name: str = field(compare=False)
     on_base: bool = False
 
+    @property
+    def may_be_skipped(self) -> bool:
+        """Whether a test may be skipped under this setting, although it is run under others."""
+        return False
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedMember:

@@ -15,6 +15,7 @@ from testsmith.execution.jobs import (
     CRASHED,
     FAILED,
     PASSED,
+    SKIPPED,
     TIMED_OUT,
     FunctionResult,
     JobResult,
@@ -235,15 +236,25 @@ def _function(
     on_base: JobResult | None,
     runner: TestRunner,
 ) -> FunctionProof:
-    """Return the results of one test function. One that hung or crashed at first was not run again."""
+    """Return the results of one test function. One that hung or crashed at first was not run again.
+
+    A run does not count if the function is skipped only there, where it may be.
+    """
     results = [result.functions.get(name) for _, result in on_head]
-    counted = on_head[:1] if _is_lost(results[0]) else on_head
+    elsewhere = [
+        (setting, result) for setting, result in on_head if not _is_rightly_skipped(setting, result, name)
+    ]
+    counted = on_head[:1] if _is_lost(results[0]) else elsewhere or on_head
     return FunctionProof(
         name=name,
         head=tuple(_run(runner.words(setting, result.done), name, result) for setting, result in counted),
         base=None if on_base is None else _run((), name, on_base),
         wants_network=any(result is not None and result.wants_network for result in results),
     )
+
+
+def _is_rightly_skipped(setting: RunSetting, result: JobResult, name: str) -> bool:
+    return setting.may_be_skipped and _status(result.functions, name) == SKIPPED
 
 
 def _is_lost(result: FunctionResult | None) -> bool:

@@ -372,15 +372,15 @@ def _share(function: FunctionProof) -> str:
 
 def _entry(draft: ReducedCandidate, proof: Proof, judge: Judge) -> ProvenSuggestion:
     """Return the proven suggestion for a draft and the run of its code."""
-    runs = max(len(function.head) for function in proof.functions)
+    weakest = min(proof.functions, key=lambda one: (one.passes - len(one.head), len(one.head)))
     base = base_outcome(proof)
     return ProvenSuggestion(
         candidate=draft.candidate,
         tests=proof.names,
         label=_label(draft.kind, base),
         evidence=Evidence(
-            passes=min(function.passes for function in proof.functions),
-            runs=runs,
+            passes=weakest.passes,
+            runs=len(weakest.head),
             base=base,
             tests=len(proof.functions),
             fail_to_pass=_fail_to_pass(proof, base),

@@ -79,6 +79,11 @@ class PythonSetting(RunSetting):
     in_file: bool = False
 
     @property
+    def may_be_skipped(self) -> bool:
+        """See `RunSetting.may_be_skipped`: a test may ask for a newer version of Python."""
+        return self.other_python
+
+    @property
     def environment(self) -> dict[str, str]:
         """Environment variables for this setting."""
         without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
