@@ -102,9 +102,37 @@ def test_changed_members__class_that_was_there() -> None:
     assert _in_module(base, base.replace("x = 1", "x = 2")) == {"A": "changed"}
     assert _in_module(base, f"@total_ordering\n{base}") == {"A": "changed"}
     assert _in_module(base, base.replace("self.y = 1", "self.y = 2")) == {"A.__init__": "changed"}
-    assert _in_module(base, base + " def __eq__(self, other): return 1\n") == {"A.__eq__": "added"}
+    assert _in_module(base, base + " def __eq__(self, other): return 1\n") == {"A.__eq__": "changed"}
     assert _in_module(base, base + " def g(self): 1\n") == {"A.g": "added"}
     assert _in_module(base, base.replace("f(self): 1", "f(self): 1 / 0")) == {"A.f": "changed"}
+
+
+@pytest.mark.parametrize(
+    ("base", "name", "change"),
+    [
+        ("class A(dict):\n x = 1\n", "__reduce__", "changed"),
+        ("class A(dict):\n x = 1\n", "update", "changed"),
+        ("class A:\n x = 1\n", "__repr__", "changed"),
+        ("class B(list): ...\nclass A(B):\n x = 1\n", "append", "changed"),
+        ("class B:\n def f(self): ...\nclass A(B):\n x = 1\n", "f", "changed"),
+        ("class B:\n def g(self): ...\nclass A(B):\n x = 1\n", "f", "added"),
+        ("class A(dict):\n x = 1\n", "f", "added"),
+        ("class A:\n x = 1\n", "__enter__", "added"),
+    ],
+)
+def test_changed_members__added_method_in_place_of_an_inherited_one(
+    base: str, name: str, change: str
+) -> None:
+    head = f"{base} def {name}(self): return 1\n"
+    (member,) = _found({"m.py": base}, {"m.py": head}).members
+    assert (member.name, str(member.change)) == (f"A.{name}", change)
+    assert bool(member.shown_change.own) == (change == "changed")
+
+
+def test_changed_members__method_added_with_the_one_that_it_overrides() -> None:
+    base = "class B:\n x = 1\nclass A(B):\n x = 2\n"
+    head = "class B:\n x = 1\n def f(self): 1\nclass A(B):\n x = 2\n def f(self): 2\n"
+    assert _in_module(base, head) == {"A.f": "added", "B.f": "added"}
 
 
 def test_changed_members__property_is_one_with_its_setter() -> None:

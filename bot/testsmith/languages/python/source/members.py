@@ -225,7 +225,8 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     chosen: list[_Chosen] = []
     private: dict[Node, _PrivateChange] = {}
     new_private: dict[Node, _PrivateChange] = {}
-    differences = [each for each in file.comparison.differences if each.found.name not in moved]
+    kept = [each for each in file.comparison.differences if each.found.name not in moved]
+    differences = [_by_inheritance(each, file.module, file.comparison, packages) for each in kept]
     for difference in differences:
         name = difference.found.name
         node = Node(file.module.name, name)
@@ -233,7 +234,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         if public is not None:
             member = _member(file.path, difference.found, public, difference.change)
             member = replace(member, changed_lines=_lines(difference.found) & file.added_lines)
-            if difference.base:
+            if member.change is Change.CHANGED:
                 own = source_diff(name, difference.base, member.source)
                 shown = ShownChange(own=own, digest=_digest([normalised_source(difference.base)]))
                 member = replace(member, shown_change=shown)
@@ -241,11 +242,26 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
-            kept = new_private if is_new else private
+            changes = new_private if is_new else private
             lines = _lines(difference.found) & file.added_lines
-            kept[node] = _PrivateChange(path=file.path, difference=difference, changed_lines=lines)
+            changes[node] = _PrivateChange(path=file.path, difference=difference, changed_lines=lines)
     settled = frozenset((file.path, each.found.name) for each in differences)
     return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
+
+
+def _by_inheritance(
+    difference: Difference, module: Module, comparison: Comparison, packages: _Packages
+) -> Difference:
+    """Return an added method as changed if it overrides one that its class inherited before."""
+    around, _, name = difference.found.name.rpartition(".")
+    others = {each.found.name: each.change for each in comparison.differences}
+    if not around or difference.change is not Change.ADDED or around in others:
+        return difference
+    package, _ = packages.read(top_level(module.name))
+    node = Node(module.name, around)
+    new = {Node(module.name, each) for each, change in others.items() if change is Change.ADDED}
+    is_inherited = package.is_inherited_from_python(node, name) or {*package.inherited(node, name)} - new
+    return replace(difference, change=Change.CHANGED) if is_inherited else difference
 
 
 def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:

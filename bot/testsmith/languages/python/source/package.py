@@ -8,6 +8,7 @@ under an alias stays private, because its id would not say what to import.
 from __future__ import annotations
 
 import ast
+import builtins
 import keyword
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -269,6 +270,23 @@ class Package:
                 waiting.extend(base for base in self.bases(each) if base not in waiting)
         return found
 
+    def inherited(self, node: Node, name: str) -> Sequence[Node]:
+        """Return what an attribute of the bases of a class resolves to."""
+        return [each for base in self.bases(node) for each in self.members(base, name)]
+
+    def is_inherited_from_python(self, node: Node, name: str) -> bool:
+        """Return whether a class has an attribute of `object` or of another builtin base."""
+        if hasattr(object, name):
+            return True
+        named = [
+            base.names
+            for each in (node, *self.bases(node))
+            if (defined := self.defined(each)) is not None
+            for base in defined.bases
+        ]
+        kinds = (getattr(builtins, names[0], None) for names in named if len(names) == 1)
+        return any(isinstance(kind, type) and hasattr(kind, name) for kind in kinds)
+
     def bases(self, node: Node) -> tuple[Node, ...]:
         """Return the bases of a class that are in this package."""
         return self._bases.get(node, ())
@@ -339,7 +357,7 @@ class Package:
             case Via.OWN:
                 return (*self.members(enclosing, names[0]), *self.overrides(enclosing, names[0]))
             case Via.BASE:
-                return tuple(each for base in self.bases(enclosing) for each in self.members(base, names[0]))
+                return self.inherited(enclosing, names[0])
             case Via.ANY:
                 return self._anywhere(names[0])
 
