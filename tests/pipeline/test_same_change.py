@@ -122,6 +122,19 @@ def test_select__asks_a_model_for_the_two_nearest_members_of_one_private_change(
     }
 
 
+def test_select__of_equally_near_members_the_one_with_the_name_of_what_changed(
+    project: GitRepository,
+) -> None:
+    more = "def split(url):\n    return _split(url)\n"
+    project.git("checkout", "-q", "main")
+    project.commit({"urls.py": URLS + more})
+    project.git("checkout", "-q", "-B", "topic")
+    project.commit({"urls.py": CHANGED + more})
+    run = _selected(project, model=Model())
+    assert _asked(run) == ["path", "split"]
+    assert {one.reason for one in run.skipped} == {"the same change is shown through `split`"}
+
+
 def test_select__the_offline_engine_looks_at_more_of_them(project: GitRepository) -> None:
     project.commit({"urls.py": CHANGED})
     assert _asked(_selected(project)) == ["host", "port", "scheme", "path"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from testsmith.model import Change, Member, Request, Skipped, SkipStage
@@ -12,6 +13,8 @@ _MOST_FOR_MODEL = 2
 """Members asked for per changed definition. The second is for when the first one's tests show nothing."""
 
 _MOST_FOR_ENGINE = 6
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 _Cause = tuple[str, str]
 """Path and name of a changed private definition."""
@@ -45,7 +48,7 @@ def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> di
     if _is_chosen(run) or run.proof_settings.unchanged_behaviour:
         return {}
 
-    def rank(member: str) -> tuple[bool, bool, int, tuple[int, int, bool, str, int]]:
+    def rank(member: str) -> tuple[bool, bool, int, tuple[int, int, int, bool, str, int]]:
         green, request = greens[member], run.requests[member]
         return (
             not _shows_its_own(request.member, green),
@@ -79,12 +82,18 @@ def _causes(member: Member) -> frozenset[_Cause]:
     return frozenset((place.path, place.name) for place in member.because_places)
 
 
-def _distance(request: Request) -> tuple[int, int, bool, str, int]:
-    """Return the sort key of a member: nearest to what changed first, then the one with the most tests."""
+def _distance(request: Request) -> tuple[int, int, int, bool, str, int]:
+    """Return the sort key of a member: nearest to what changed first, also by its name, then most tests."""
     member = request.member
+    below = (*member.shown_change.route, *(name for _, name in _causes(member)))
+    alike = max((len(_words(member.plain_name) & _words(name)) for name in below), default=0)
     tests = sum(bool(one.calls) for one in request.existing)
     is_elsewhere = member.path not in {path for path, _ in _causes(member)}
-    return member.steps, -tests, is_elsewhere, member.path, member.line
+    return member.steps, -alike, -tests, is_elsewhere, member.path, member.line
+
+
+def _words(name: str) -> frozenset[str]:
+    return frozenset(word.lower() for word in _WORD.findall(name.rpartition(".")[2]))
 
 
 def _shows_its_own(member: Member, green: ProvenSuggestion) -> bool:
