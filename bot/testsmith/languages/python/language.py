@@ -11,7 +11,7 @@ from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.source import context, coverable, members
 from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
-from testsmith.languages.python.test_files.existing.conftest_fixtures import with_conftest_fixtures
+from testsmith.languages.python.test_files.existing.conftest_fixtures import self_contained
 from testsmith.languages.python.test_files.existing.test_positions import beside_subject
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.support_files import support_files
@@ -72,7 +72,7 @@ class PythonTests(RuffFormatter, TestFiles):
     keep_tests = staticmethod(test_modules.keep_tests)
     place = staticmethod(merging.place)
     edited_tests = staticmethod(file_edits.edited_tests)
-    self_contained = staticmethod(with_conftest_fixtures)
+    self_contained = staticmethod(self_contained)
     joined_edit = staticmethod(file_edits.joined_edit)
     beside_subject = staticmethod(beside_subject)
     mark = staticmethod(marking.marked)

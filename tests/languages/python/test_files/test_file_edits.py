@@ -182,6 +182,18 @@ def test_joined_edit__a_test_that_was_changed_since_is_as_in_its_module() -> Non
     assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == AFTER.replace("math.pi", "math.e")
 
 
+def test_joined_edit__absolute_imports_of_the_module_are_relative_ones_of_the_file() -> None:
+    before, after, code = (
+        text.replace("import shop\n", f"import shop\nfrom {module} import tax\n").replace(
+            "math.pi", "math.pi + tax"
+        )
+        for text, module in ((BEFORE, ".utils"), (AFTER, ".utils"), (MODULE, "tests.utils"))
+    )
+    assert PYTHON.tests.joined_edit(before, after, code) == after
+    with pytest.raises(CannotPlace, match="imports that are not in the edited file"):
+        PYTHON.tests.joined_edit(before, after, code.replace("tests.utils", "tests.others"))
+
+
 def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
     added = "class TestMore:\n    size = 1\n\n    def test_more(self):\n        assert shop.more\n"
     after = f"{AFTER}\n\n{added}"

@@ -88,6 +88,13 @@ class _TestFile:
         found = (each for each in self.tree.body if isinstance(each, _Import))
         return frozenset(key for each in found for key in _imported(each))
 
+    def is_imported(self, module: str, name: str, local: str) -> bool:
+        """Return whether the file has an import, also as a relative one of the same module."""
+        return any(
+            (name, local) == (its_name, its_local) and (module == its or _is_relative_form(its, module))
+            for its, its_name, its_local in self.imports
+        )
+
     def rows(self, name: str) -> list[str] | None:
         """Return the rows of a test's parametrization; None if it has none that can be told apart."""
         found = self.shared.rows_of(name, self.tests[name]) if name in self.tests else None
@@ -168,6 +175,12 @@ def _imported(statement: _Import) -> Iterator[tuple[str, str, str]]:
     )
     for alias in statement.names:
         yield module, alias.name, alias.asname or alias.name
+
+
+def _is_relative_form(relative: str, module: str) -> bool:
+    """Return whether a relative import, such as `.utils`, may be one of an absolute module."""
+    below = relative.lstrip(".")
+    return relative.startswith(".") and (not below or f".{module}".endswith(f".{below}"))
 
 
 def _variables(tree: ast.Module) -> dict[str, ast.Assign]:
@@ -307,7 +320,7 @@ def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> st
     Raises:
         CannotPlace: A kept test uses a name that only its module has.
     """
-    own = {local for _, _, local in kept.imports - new.imports}
+    own = {local for module, name, local in kept.imports if not new.is_imported(module, name, local)}
     if any(own & _names_in(test) for test in kept.tests.values()):
         raise CannotPlace("a test uses imports that are not in the edited file")
     used = _names_in(new.tree)

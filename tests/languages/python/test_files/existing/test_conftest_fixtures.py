@@ -83,3 +83,44 @@ def test_self_contained__leaves_others_as_they_are(code: str, files: MemoryTree)
 def test_self_contained__fixtures_that_are_named_by_a_mark() -> None:
     code = CODE.replace("def test", "@pytest.mark.usefixtures('shop')\ndef test").replace("cart, ", "")
     assert "def shop():" in self_contained(f"import pytest\n{code.replace('(cart)', '()')}")
+
+
+RELATIVE = """\
+from . import data
+from .utils import (
+    simple_attr,
+)
+from ..tools import make
+from ...above import all_of_it
+from os import path
+
+
+def test_a():
+    from .utils import late
+
+    assert make(simple_attr, data, late, path, all_of_it)
+"""
+
+
+def test_self_contained__relative_imports_of_a_package_are_absolute() -> None:
+    package = {"tests/__init__.py": "", "tests/unit/__init__.py": "", "__init__.py": ""}
+    code = PYTHON.tests.self_contained(RELATIVE, "tests/unit/test_a.py", MemoryTree(package))
+    expected = (
+        RELATIVE.replace("from . import", "from tests.unit import")
+        .replace("from .utils", "from tests.unit.utils")
+        .replace("from ..tools", "from tests.tools")
+    )
+    assert code == expected
+
+
+def test_self_contained__relative_imports_outside_of_a_package_are_left() -> None:
+    assert PYTHON.tests.self_contained(RELATIVE, "tests/unit/test_a.py", MemoryTree({})) == RELATIVE
+
+
+def test_self_contained__a_fixture_with_relative_imports_of_a_package() -> None:
+    near = NEAR.replace("import pytest\n", "import pytest\nfrom .carts import filled\n").replace(
+        "shop.cart()", "filled(shop)"
+    )
+    code = self_contained(files=tree(**{"tests/conftest.py": near, "tests/__init__.py": ""}))
+    assert "from tests.carts import filled\n" in code
+    assert "def _cart(shop)" in code

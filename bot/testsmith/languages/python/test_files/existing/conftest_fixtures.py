@@ -1,8 +1,9 @@
-"""Copy the fixtures that a test module takes from `conftest.py` files into it, so that it stands alone."""
+"""Make a test module that was cut out of a test file stand alone, with absolute imports and its fixtures."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
@@ -13,30 +14,60 @@ from testsmith.languages.python.test_files.test_modules import is_fixture, is_te
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace
 
+_RELATIVE = re.compile(r"^from\s*\.[.\s]*(?:\w[\w.]*\s+)?import\b")
 _FUTURE = "from __future__ import annotations\n"
 _USER = "test_of_conftest_fixtures"
 """Name of a test that uses the fixtures, for the time in which they are cut out."""
 
 
-def with_conftest_fixtures(code: str, test_path: str, tree: SourceTree) -> str:
-    """Return a test module with the fixtures of `conftest.py` files that it uses, nearest files first.
+def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
+    """Return a test module with absolute imports and the fixtures of `conftest.py` files that it uses.
 
-    It is unchanged if it uses none, or if they cannot stand alone, for example because of relative imports.
+    Fixtures of nearer files come first. What cannot stand alone is left as it is.
 
     Args:
         code: The test module.
         test_path: Path of the test file that it belongs to, relative to the git root.
         tree: Files of head.
     """
-    for folder in PurePosixPath(test_path).parents:
-        data = tree.read(str(folder / "conftest.py"))
-        if data is None:
-            continue
-        try:
-            code = _with_fixtures(code, decode(data))
-        except (CannotParse, CannotPlace):
-            return code
+    try:
+        code = with_absolute_imports(code, test_path, tree)
+        for folder in PurePosixPath(test_path).parents:
+            path = str(folder / "conftest.py")
+            data = tree.read(path)
+            if data is not None:
+                code = _with_fixtures(code, with_absolute_imports(decode(data), path, tree))
+    except (CannotParse, CannotPlace):
+        return code
     return code
+
+
+def with_absolute_imports(code: str, path: str, tree: SourceTree) -> str:
+    """Return a module with absolute imports instead of relative ones; unchanged if it is in no package.
+
+    The package begins in the first folder without `__init__.py`, as for pytest.
+
+    Args:
+        code: The module.
+        path: Its path, relative to the git root.
+        tree: Files of head.
+
+    Raises:
+        CannotParse: The module is not valid Python.
+    """
+    package: list[str] = []
+    for folder in PurePosixPath(path).parents:
+        if not folder.name or tree.read(str(folder / "__init__.py")) is None:
+            break
+        package.insert(0, folder.name)
+    lines = code.splitlines(keepends=True)
+    for node in ast.walk(parse_untrusted(code)):
+        if isinstance(node, ast.ImportFrom) and 0 < node.level <= len(package):
+            parts = [*package[: len(package) - node.level + 1], *([node.module] if node.module else [])]
+            line = lines[node.lineno - 1].encode()
+            before, statement = line[: node.col_offset].decode(), line[node.col_offset :].decode()
+            lines[node.lineno - 1] = before + _RELATIVE.sub(f"from {'.'.join(parts)} import", statement)
+    return "".join(lines)
 
 
 def _with_fixtures(code: str, conftest: str) -> str:
