@@ -147,7 +147,7 @@ class Model:
     seen: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, body: Body) -> str:
-        mends = str(body["messages"][0]["content"]).startswith("You mend")
+        mends = str(body["messages"][0]["content"]).startswith("You fix")
         answers = [(member, self._answer(member.rpartition("::")[2], mends)) for member in members_in(body)]
         return json.dumps({"tests": [{"name": member, "code": text} for member, text in answers if text]})
 
@@ -207,7 +207,7 @@ def prompt(call: Received) -> str:
 
 
 def mends(call: Received) -> bool:
-    return str(call.body["messages"][0]["content"]).startswith("You mend")
+    return str(call.body["messages"][0]["content"]).startswith("You fix")
 
 
 def notes(ran: Ran) -> list[str]:

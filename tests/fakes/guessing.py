@@ -39,7 +39,7 @@ class GuessingModel:
 
     def __call__(self, body: Body) -> str:
         system, prompt = (str(message["content"]) for message in body["messages"])
-        is_mending = system.startswith("You mend")
+        is_mending = system.startswith("You fix")
         names = _BLOCK.split(prompt)[1:]
         blocks = zip(names[::2], names[1::2], strict=True)
         return json.dumps(

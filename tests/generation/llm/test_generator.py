@@ -333,7 +333,7 @@ def test_generate_batch__repairs_of_two_files_are_one_call_with_prompts_of_their
     assert len(answers(provider, requests)) == 3
     assert sizes(provider) == [3]
     [request] = provider.requests
-    assert request.system_prompt.startswith("You mend pytest tests")
+    assert request.system_prompt.startswith("You fix pytest tests")
     assert "assert add(1, 2) == 4" in request.user_prompt
     assert "where 3 = add(1, 2)" in request.user_prompt
 
@@ -343,7 +343,7 @@ def test_generate_batch__a_repair_without_an_answer_is_asked_again_as_a_repair()
     requests = [make_repair(f"src/shop/a.py::f{number}") for number in range(4)]
     assert len(answers(provider, requests)) == 4
     assert sizes(provider) == [4, 2]
-    assert all(request.system_prompt.startswith("You mend") for request in provider.requests)
+    assert all(request.system_prompt.startswith("You fix") for request in provider.requests)
 
 
 OBSERVED = {"src/shop/m0.py::f1": ("`f1(1, 2)` gives `3`",)}
