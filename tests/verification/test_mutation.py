@@ -10,7 +10,7 @@ from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import Proof
-from testsmith.model import Candidate, Member, Origin, Place
+from testsmith.model import Candidate, Change, Member, Origin, Place
 from testsmith.settings import VerificationSettings
 from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -402,3 +402,18 @@ def test_gather_mutants__of_changed_lines_first_also_below_the_member(tmp_path: 
     lines = list(dict.fromkeys(mutant.line for mutant in found.mutants))
     assert lines == [7, 2, 6]
     assert {mutant.line for mutant in found.kills["test_a"]} == {7, 2, 6}
+
+
+def test_gather_mutants__of_an_affected_member_only_what_changed_below_it(tmp_path: Path) -> None:
+    rate = "def _rate(days):\n    return 2 if days > 6 else 3\n\n\n"
+    text = f"{rate}def fee(days):\n    return days * _rate(days)\n"
+    below = Place(path="shop.py", line=1, end_line=2, name="_rate", changed_lines=frozenset({2}))
+    member = replace(function_member(text, "fee"), change=Change.AFFECTED, because_places=(below,))
+    code = "from shop import fee\n\n\ndef test_a():\n    assert (fee(6), fee(7)) == (18, 14)\n"
+    found, elsewhere = tried(
+        tmp_path, text, subject(code, member), subject(code, replace(member, because_places=()))
+    )
+    assert {mutant.line for mutant in found.kills["test_a"]} == {2}
+    assert elsewhere.mutants == ()
+    assert not elsewhere.empty
+    assert not elsewhere.blind

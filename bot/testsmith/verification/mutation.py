@@ -26,7 +26,7 @@ from testsmith.execution.workspace import Workspace
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
-from testsmith.model import Member, MemberKind, Progress
+from testsmith.model import Change, Member, MemberKind, Progress
 from testsmith.thresholds import GateTable
 
 _TAKEN_AWAY = 1_000_000
@@ -227,13 +227,17 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
 
 
 def _mutants(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:
-    """Return the mutants of a member and of the changed lines of what it uses, changed lines first."""
+    """Return the mutants of a member and of the changed lines of what it uses, changed lines first.
+
+    The code of a member that is only affected did not change: none of its own, unless any gain counts.
+    """
     below = [
         mutant
         for cause in member.causes
         for mutant in mutator.mutants(source, cause, table.max_mutants, table.mutants_a_line)
         if mutant.line in cause.changed_lines
     ]
-    own = mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
+    is_unchanged = member.change is Change.AFFECTED and not table.keeps_unchanged
+    own = () if is_unchanged else mutator.mutants(source, member, table.max_mutants, table.mutants_a_line)
     changed = [mutant for mutant in own if mutant.line in member.changed_lines]
     return tuple(dict.fromkeys((*changed, *below, *own)))[: table.max_mutants]
