@@ -66,6 +66,14 @@ class UnformattedModule(NamedTuple):
     test_path: str
 
 
+class UnfinishedFile(NamedTuple):
+    """A test file with added tests, its previous text (None for a new file), and its path."""
+
+    text: str
+    existing: str | None
+    test_path: str
+
+
 class CannotPlace(ValueError):
     """A test module cannot be added to a test file without changing existing code. The message says why."""
 
@@ -255,6 +263,10 @@ class TestFiles(ABC):
             tree: Files of head, from which the project's settings are read.
         """
         return text
+
+    def finish_all(self, files: Sequence[UnfinishedFile], tree: SourceTree) -> list[str]:
+        """Return each file as `finish` would; by default, one by one."""
+        return [self.finish(file.text, file.existing, file.test_path, tree) for file in files]
 
     def companions(self, test_path: str, paths: Collection[str]) -> tuple[str, ...]:  # noqa: ARG002 - a default
         """Return the empty files that a new test file requires, given the paths of the tree."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.faults import skipped_by_fault
+from testsmith.faults import apart_from_faults, skipped_by_fault
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotConvert
 from testsmith.model import (
@@ -19,10 +19,11 @@ from testsmith.model import (
     Suggestion,
 )
 from testsmith.pipeline.generate import Answers
-from testsmith.pipeline.merged_files import marking_of, patch_of_head
+from testsmith.pipeline.merged_files import marking_of, patch_of_head, patches_of_head
 from testsmith.pipeline.same_change import shown_elsewhere
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import formatted_candidates
+from testsmith.tasks import in_thread
 from testsmith.test_files.plan import Marking
 from testsmith.verification.gains import unmeasured_note
 from testsmith.verification.gate import ProvenSuggestion, Verdict
@@ -108,7 +109,8 @@ def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
 def _proven_suggestion(
     run: RunState, marking: Callable[[], Marking], entry: ProvenSuggestion, repairs: Repairs
 ) -> Suggestion:
-    suggestion = _suggestion(run, entry.candidate, entry.tests, marking)
+    patch = patch_of_head(run, entry.candidate, marking)
+    suggestion = _suggestion(run, entry.candidate, entry.tests, patch)
     state = repairs.states.get(suggestion.member)
     return replace(
         suggestion,
@@ -129,13 +131,16 @@ async def conclude_unproven(run: RunState, answers: Answers) -> Report:
     marking = marking_of(run)
     suggestions: list[Suggestion] = []
     skipped = [*answers.skipped.values()]
-    for one in await formatted_candidates(run, converted):
-        if isinstance(one, Skipped):
-            skipped.append(one)
+    results = await formatted_candidates(run, converted)
+    skipped += [one for one in results if isinstance(one, Skipped)]
+    formatted = [one for one in results if isinstance(one, Candidate)]
+    for one, patch in zip(formatted, await _patches(run, formatted, marking), strict=True):
+        if isinstance(patch, Skipped):
+            skipped.append(patch)
             continue
         try:
             tests = run.language_of(one.member).tests.test_functions(one.code)
-            suggestions.append(_suggestion(run, one, tests, marking))
+            suggestions.append(_suggestion(run, one, tests, patch))
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
             skipped.append(skipped_by_fault(run.requests[one.member].member, error))
     return Report(
@@ -144,6 +149,20 @@ async def conclude_unproven(run: RunState, answers: Answers) -> Report:
         skipped=tuple(skipped),
         failure=answers.failure,
     )
+
+
+async def _patches(
+    run: RunState, candidates: Sequence[Candidate], marking: Callable[[], Marking]
+) -> list[str | Skipped | None]:
+    """Return the patch of each candidate; a fault costs no more than its member."""
+
+    async def patches(part: Sequence[Candidate]) -> Sequence[str | Skipped | None]:
+        return await in_thread(patches_of_head, run, part, marking)
+
+    def lost(candidate: Candidate, error: Exception) -> str | Skipped | None:
+        return skipped_by_fault(run.requests[candidate.member].member, error)
+
+    return list(await apart_from_faults(candidates, patches, lost))
 
 
 def _converted(run: RunState, candidate: Candidate) -> Candidate:
@@ -157,9 +176,7 @@ def _converted(run: RunState, candidate: Candidate) -> Candidate:
         return candidate
 
 
-def _suggestion(
-    run: RunState, candidate: Candidate, tests: tuple[str, ...], marking: Callable[[], Marking]
-) -> Suggestion:
+def _suggestion(run: RunState, candidate: Candidate, tests: tuple[str, ...], patch: str | None) -> Suggestion:
     """Return a candidate as a suggestion without number and evidence."""
     request, language = run.requests[candidate.member], run.language_of(candidate.member)
     try:
@@ -181,5 +198,5 @@ def _suggestion(
         label=None,
         summary=candidate.summary(tests),
         witness=candidate.witness(tests),
-        patch=patch_of_head(run, candidate, marking),
+        patch=patch,
     )

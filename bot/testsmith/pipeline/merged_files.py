@@ -13,7 +13,7 @@ from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.source import CannotParse
-from testsmith.languages.tests import CannotPlace
+from testsmith.languages.tests import CannotPlace, UnfinishedFile
 from testsmith.model import Candidate, Report, Suggestion
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline.state import RunState
@@ -39,14 +39,43 @@ def marking_of(run: RunState, failing: frozenset[str] | None = None) -> Callable
 def patch_of_head(run: RunState, candidate: Candidate, marking: Callable[[], Marking]) -> str | None:
     """Return a candidate as a diff of its test file on head; None if there is no file that can hold it.
 
+    See `patches_of_head`.
+    """
+    return patches_of_head(run, [candidate], marking)[0]
+
+
+def patches_of_head(
+    run: RunState, candidates: Sequence[Candidate], marking: Callable[[], Marking]
+) -> list[str | None]:
+    """Return each candidate as a diff of its test file on head; None if there is no file that can hold it.
+
     What a generator wrote as an edit of the file stays one. Other tests go to the place of their request, and
     replace those of the bot that are outdated.
 
     Args:
         run: The run's state.
-        candidate: The candidate.
+        candidates: The candidates.
         marking: See `marking_of`.
     """
+    tree = run.search.head_tree
+    files = {number: _unfinished(run, one, marking) for number, one in enumerate(candidates)}
+    patches: list[str | None] = [None] * len(candidates)
+    for language in run.clients.languages:
+        own = {
+            number: file
+            for number, file in files.items()
+            if file is not None and run.language_of(candidates[number].member) is language
+        }
+        for number, text in zip(own, language.tests.finish_all(list(own.values()), tree), strict=True):
+            path, before = own[number].test_path, own[number].existing or ""
+            lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
+            diff = unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")
+            patches[number] = "".join(diff) or None
+    return patches
+
+
+def _unfinished(run: RunState, candidate: Candidate, marking: Callable[[], Marking]) -> UnfinishedFile | None:
+    """Return a candidate's test file on head with its tests; None if there is no file that can hold them."""
     request = run.requests[candidate.member]
     tests, languages = run.language_of(candidate.member).tests, run.clients.languages
     path, tree = request.test_path, run.search.head_tree
@@ -66,16 +95,15 @@ def patch_of_head(run: RunState, candidate: Candidate, marking: Callable[[], Mar
             before = request.test_text
             text = tests.joined_edit(before, candidate.edited, candidate.code)
             own = {test.id for test in request.existing if test.path == path and test.calls}
-            text = tests.beside_subject(before, text, request.member, own)
-            text = tests.finish(text, before, path, tree)
-        else:
-            before = (tree.read(path) or b"").decode()
-            edits = plan_edits([suggestion], tree, languages, marking()).edits if before.strip() else ()
-            text = next((each.new.decode() for each in edits if each.path == path), before)
+            return UnfinishedFile(tests.beside_subject(before, text, request.member, own), before, path)
+        before = (tree.read(path) or b"").decode()
+        if not before.strip():
+            return None
+        edits = plan_edits([suggestion], tree, languages, marking(), finishes=False).edits
+        text = next((each.new.decode() for each in edits if each.path == path), before)
+        return UnfinishedFile(text, before, path)
     except (CannotPlace, CannotParse, UnicodeDecodeError):
         return None
-    lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
-    return "".join(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")) or None
 
 
 async def prove_in_files(run: RunState, context: ProofContext, report: Report) -> Report:

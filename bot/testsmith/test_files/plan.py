@@ -118,6 +118,8 @@ def plan_edits(
     tree: SourceTree,
     languages: Sequence[Language],
     marking: Marking = _UNMARKED,
+    *,
+    finishes: bool = True,
 ) -> EditPlan:
     """Return the edits that add the green suggestions, in order, to the project's test files.
 
@@ -128,13 +130,14 @@ def plan_edits(
         tree: The files to add the tests to, including the linter's settings.
         languages: The languages.
         marking: How new tests are marked, and which marked tests they replace.
+        finishes: Whether the files are finished; see `TestFiles.finish`.
     """
     paths = frozenset(tree.paths())
     by_path: dict[str, list[Suggestion]] = {}
     for suggestion in suggestions:
         if suggestion.is_green:
             by_path.setdefault(suggestion.test_path, []).append(suggestion)
-    place = _Place(tree, paths, languages, marking)
+    place = _Place(tree, paths, languages, marking, finishes)
     merges = [_merge(path, group, place) for path, group in by_path.items()]
     edits = [merge.edit for merge in merges if merge.edit is not None]
     return EditPlan(
@@ -152,6 +155,7 @@ class _Place:
     paths: frozenset[str]
     languages: Sequence[Language]
     marking: Marking
+    finishes: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +221,9 @@ def _merged(
         text = placed
     edit = None
     if text is not None and members:
-        finished = language.tests.seal(language.tests.finish(text, existing, path, place.tree))
+        if place.finishes:
+            text = language.tests.finish(text, existing, path, place.tree)
+        finished = language.tests.seal(text)
         edit = FileEdit(
             path=path,
             old=None if existing is None else existing.encode(),

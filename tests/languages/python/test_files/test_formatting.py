@@ -13,7 +13,7 @@ from testsmith.git.trees import WorkingTree, entries_on_disk
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.merging import place
 from testsmith.languages.source import CannotParse
-from testsmith.languages.tests import UnformattedModule
+from testsmith.languages.tests import UnfinishedFile, UnformattedModule
 
 TEST_PATH = "tests/test_cart.py"
 
@@ -274,6 +274,29 @@ def test_format_all__many_modules_take_few_processes(project: Path, tmp_path: Pa
     modules = [UnformattedModule(CODE, f"tests/test_{number % 20}.py") for number in range(40)]
     assert formatter.format_all(modules, tree_of(project)) == [PLAIN] * 40
     assert len(log.read_text().splitlines()) == 6
+
+
+def test_finish_all__each_is_as_if_it_were_finished_alone_by_few_processes(
+    project: Path, tmp_path: Path
+) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101", "I"]\n')
+    (project / "broken").mkdir()
+    (project / "broken" / "ruff.toml").write_text("no-such-setting = 1\n")
+    log, program = tmp_path / "calls", tmp_path / "ruff"
+    program.write_text(f'#!/bin/sh\necho >> "{log}"\nexec "{RuffFormatter().program}" "$@"\n')
+    program.chmod(0o755)
+    formatter, tree = RuffFormatter(program=str(program)), tree_of(project)
+    existing = ("import re\nimport os\n\nassert os, re\n", "import os\n\nassert os\n", OWN, None, OWN)
+    files = [
+        UnfinishedFile(place(text, CODE), text, f"tests/test_{number % 10}.py")
+        for number, text in enumerate(existing * 4)
+    ]
+    files += [UnfinishedFile(place(OWN, CODE), OWN, "broken/test_a.py"), UnfinishedFile(OWN, OWN, TEST_PATH)]
+    texts = formatter.finish_all(files, tree)
+    assert len(log.read_text().splitlines()) <= 14
+    assert texts == [formatter.finish(*file, tree) for file in files]
+    assert texts[-1] == OWN
+    assert "# noqa: S101" in texts[0]
 
 
 def test_format__after_the_driver_is_built_asks_sysconfig_nothing(

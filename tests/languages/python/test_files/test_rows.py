@@ -94,3 +94,47 @@ def test_place__a_table_on_one_line_is_extended_there() -> None:
 )
 def test_place__another_form_stays_a_test(code: str) -> None:
     assert added(code)[0].startswith("def test_a(")
+
+
+def test_place__a_row_goes_below_the_one_that_is_most_like_it() -> None:
+    table = """\
+        import pytest
+
+        import shop as s
+
+
+        @pytest.mark.parametrize(
+            "text, size, expected",
+            [
+                ["12", 1, ["1", "2"]],
+                # nothing
+                ["", 1, []],
+                ["", 2, []], ["", 3, []],
+            ],
+        )
+        def test_chunked(text, size, expected):
+            assert list(s.chunked(text, size)) == expected
+    """
+    code = """
+        def test_two():
+            assert list(chunked("34", 1)) == ["3", "4"]
+
+
+        def test_nothing():
+            assert list(chunked("", 4)) == []
+
+
+        def test_other():
+            assert list(chunked({"a": b"long text"}, 777)) == [{"b": 0xffff}, Ellipsis]
+    """
+    text = place(dedent(table), HEAD + dedent(code), at=AT)
+    rows = text.partition("[\n")[2].partition("    ],")[0]
+    assert [row.strip() for row in rows.strip().splitlines()] == [
+        '["12", 1, ["1", "2"]],',
+        '["34", 1, ["3", "4"]],',
+        "# nothing",
+        '["", 1, []],',
+        '["", 2, []], ["", 3, []],',
+        '["", 4, []],',
+        '[{"a": b"long text"}, 777, [{"b": 0xffff}, Ellipsis]],',
+    ]

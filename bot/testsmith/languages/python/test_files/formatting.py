@@ -45,7 +45,7 @@ from testsmith.languages.python.test_files.style import (
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import is_test_module
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.languages.tests import UnformattedModule
+from testsmith.languages.tests import UnfinishedFile, UnformattedModule
 
 _BUILTINS = (bool, int, float, str, bytes)
 
@@ -254,21 +254,29 @@ class RuffFormatter:
         return [results[number] for number in range(len(modules))]
 
     def finish(self, text: str, existing: str | None, test_path: str, tree: SourceTree) -> str:
-        """See `TestFiles.finish`. If ruff fails, the text is returned unchanged."""
-        if text == existing:
-            return text
-        if existing is not None:
-            text = with_own_quotes(with_own_imports(text, existing), existing)
-        folder, style = str(PurePosixPath(test_path).parent), _Style(tree)
-        settings, options = style.settings(folder), isolated(style.lowest_python(folder))
-        with self._ruffs(tree, settings, options, [UnformattedModule(text, test_path)]) as (*own, plain):
-            for ruff in (*own, plain):
-                try:
-                    finished = _with_sorted_imports(ruff, test_path, text, existing)
-                    return finished if ruff is plain else _silenced(ruff, test_path, finished, existing)
-                except RuffFailed:
-                    continue
-        return text
+        """See `TestFiles.finish`."""
+        [finished] = self.finish_all([UnfinishedFile(text, existing, test_path)], tree)
+        return finished
+
+    def finish_all(self, files: Sequence[UnfinishedFile], tree: SourceTree) -> list[str]:
+        """See `TestFiles.finish_all`. If ruff fails, a text is returned without what ruff would change."""
+        style = _Style(tree)
+        files = [_with_own_form(file) for file in files]
+        results = [file.text for file in files]
+        groups: dict[tuple[RuffSettings | None, _Version | None], list[int]] = {}
+        for number, file in enumerate(files):
+            if file.text != file.existing:
+                folder = str(PurePosixPath(file.test_path).parent)
+                groups.setdefault((style.settings(folder), style.lowest_python(folder)), []).append(number)
+        modules = [UnformattedModule(file.text, file.test_path) for file in files]
+        for (settings, version), numbers in groups.items():
+            group = [modules[number] for number in numbers]
+            with self._ruffs(tree, settings, isolated(version), group) as ruffs:
+                for batch in _with_distinct_paths(modules, numbers):
+                    texts = _finished(ruffs, {path: files[number] for path, number in batch.items()})
+                    for path, number in batch.items():
+                        results[number] = texts[path]
+        return results
 
     @contextmanager
     def _ruffs(
@@ -398,35 +406,59 @@ def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
     return text if isinstance(text, CannotParse) or test_functions(text) == test_functions(code) else code
 
 
-def _with_sorted_imports(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
-    """Return the text with sorted imports if those of the existing file were sorted."""
-    if existing is not None:
-        ruff.write({path: existing})
-        if ruff.complaints([path], "--select", "I001")[path]:
-            return text
-    ruff.write({path: text})
-    ruff.fix([path], "--select", "I001")
-    result = ruff.read([path])[path]
-    before, after = (Counter(_statements(each, imports=False)) for each in (text, result))
-    return result if before == after else text
+def _with_own_form(file: UnfinishedFile) -> UnfinishedFile:
+    """Return a file whose added lines have the imports and quotes of its others."""
+    if file.existing is None or file.text == file.existing:
+        return file
+    text = with_own_quotes(with_own_imports(file.text, file.existing), file.existing)
+    return file._replace(text=text)
 
 
-def _silenced(ruff: Ruff, path: str, text: str, existing: str | None) -> str:
-    """Return the text with `noqa` comments for violations in the added lines.
+def _finished(ruffs: Sequence[Ruff], files: Mapping[str, UnfinishedFile]) -> Mapping[str, str]:
+    """Return files as the first ruff that does not fail finishes them, or unchanged if all fail."""
+    for ruff in ruffs:
+        try:
+            texts = _with_sorted_imports(ruff, files)
+            return texts if ruff is ruffs[-1] else _silenced(ruff, texts, files)
+        except RuffFailed:
+            if len(files) > 1:  # one file may have made it fail
+                return {path: _finished(ruffs, {path: file})[path] for path, file in files.items()}
+    return {path: file.text for path, file in files.items()}
+
+
+def _with_sorted_imports(ruff: Ruff, files: Mapping[str, UnfinishedFile]) -> dict[str, str]:
+    """Return the texts with sorted imports where those of the existing file were sorted."""
+    texts = {path: file.text for path, file in files.items()}
+    existing = {path: file.existing for path, file in files.items() if file.existing is not None}
+    ruff.write(existing)
+    unsorted = {path for path, found in ruff.complaints(existing, "--select", "I001").items() if found}
+    wanted = {path: text for path, text in texts.items() if path not in unsorted}
+    ruff.write(wanted)
+    ruff.fix(wanted, "--select", "I001")
+    for path, result in ruff.read(wanted).items():
+        before, after = (Counter(_statements(each, imports=False)) for each in (texts[path], result))
+        texts[path] = result if before == after else texts[path]
+    return texts
+
+
+def _silenced(ruff: Ruff, texts: Mapping[str, str], files: Mapping[str, UnfinishedFile]) -> dict[str, str]:
+    """Return the texts with `noqa` comments for violations in the added lines.
 
     Runs in rounds because a comment may cause new violations.
     """
+    results, waiting = dict(texts), list(texts)
     for _ in range(_ROUNDS):
-        own = _added_rows(text, existing)
-        ruff.write({path: text})
-        complaints = [each for each in ruff.complaints([path])[path] if each.rule and each.row in own]
-        if not complaints:
-            return text
-        silenced = _with_noqa(text, complaints)
-        if ast.dump(parse_untrusted(silenced)) != ast.dump(parse_untrusted(text)):
-            return text
-        text = silenced
-    return text
+        ruff.write({path: results[path] for path in waiting})
+        found = ruff.complaints(waiting)
+        for path in list(waiting):
+            text, own = results[path], added_lines(results[path], files[path].existing or "")
+            complaints = [each for each in found[path] if each.rule and each.row in own]
+            silenced = _with_noqa(text, complaints)
+            if silenced == text or ast.dump(parse_untrusted(silenced)) != ast.dump(parse_untrusted(text)):
+                waiting.remove(path)
+            else:
+                results[path] = silenced
+    return results
 
 
 def _with_noqa(text: str, complaints: Sequence[Complaint]) -> str:
@@ -446,11 +478,6 @@ def _line_with_noqa(line: str, rules: Sequence[str]) -> str:
     named = present["rules"].replace(",", " ").split() if present else []
     code = content[: present.start()] if present else content.rstrip()
     return f"{code}  # noqa: {', '.join(sorted({*named, *rules}))}{end}"
-
-
-def _added_rows(text: str, existing: str | None) -> frozenset[int]:
-    """Return the lines that are not in the existing text, or all lines if there is none."""
-    return added_lines(text, existing or "")
 
 
 def _statements(text: str, *, imports: bool = True) -> Iterator[str]:

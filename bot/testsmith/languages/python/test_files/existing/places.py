@@ -82,9 +82,13 @@ class Places:
         """
         first = ranked(pool, member)[0]
         if first in direct:
-            suite = [each for each in pool if each.suite == first.suite]
-            best = weight(first, member)
-            return self._after([each for each in suite if weight(each, member) == best], member)
+            weights = {
+                each: (weight(each, member), self._likeness(each, member))
+                for each in pool
+                if each.suite == first.suite
+            }
+            best = max(weights.values())
+            return self._after([each for each in weights if weights[each] == best], member)
         in_file = [each for each in pool if each.file is first.file]
         most = max(self._likeness(each, member) for each in in_file)
         if most >= _SOMEWHAT_ALIKE:

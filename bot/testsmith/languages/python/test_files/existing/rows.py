@@ -6,11 +6,15 @@ import ast
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import lines_of, parse_untrusted
 from testsmith.languages.python.test_files.test_modules import keep_tests
+
+_ALIKE = 0.5
+"""Share of equal text from which a row is beside another rather than at the end."""
 
 _Values = Mapping[str, ast.expr]
 
@@ -140,7 +144,10 @@ def _row_key(table: _Table, values: _Values) -> str:
 
 def _row_text(table: _Table, values: _Values, code: str) -> str:
     cells = [ast.get_source_segment(code, values[name]) or ast.unparse(values[name]) for name in table.names]
-    return cells[0] if len(cells) == 1 else f"({', '.join(cells)})"
+    if len(cells) == 1:
+        return cells[0]
+    is_list = all(isinstance(row, ast.List) for row in table.table.elts)
+    return f"[{', '.join(cells)}]" if is_list else f"({', '.join(cells)})"
 
 
 def _unified(pattern: Sequence[ast.stmt], case: Sequence[ast.stmt], names: Sequence[str]) -> _Values | None:
@@ -167,10 +174,11 @@ def _matches(pattern: object, case: object, names: Sequence[str], found: dict[st
 
 
 def _extended(text: str, table: _Table, rows: Sequence[str]) -> str:
-    """Return the text with rows after the last one of a table, written as that is."""
+    """Return the text with each row after the one that is most like it, or else after the last."""
     if not rows:
         return text
-    lines, last = lines_of(text), table.table.elts[-1]
+    lines, present = lines_of(text), table.table.elts
+    last = present[-1]
     index, column = (last.end_lineno or last.lineno) - 1, last.end_col_offset or 0
     line = lines[index].encode()
     before, behind = line[:column].decode(), line[column:].decode()
@@ -182,5 +190,21 @@ def _extended(text: str, table: _Table, rows: Sequence[str]) -> str:
     newline = "\r\n" if line.endswith(b"\r\n") else "\n"
     comma = "" if behind.lstrip().startswith(",") else ","
     lines[index] = f"{before}{comma}{behind}"
-    lines[index + 1 : index + 1] = [f"{indent}{row},{newline}" for row in rows]
+    added: dict[int, list[str]] = {}
+    for row in rows:
+        added.setdefault(_line_below_nearest(row, present), []).append(f"{indent}{row},{newline}")
+    for place in sorted(added, reverse=True):
+        lines[place:place] = added[place]
     return "".join(lines)
+
+
+def _line_below_nearest(row: str, present: Sequence[ast.expr]) -> int:
+    """Return the number of lines before the place of a new row."""
+    written = ast.unparse(parse_untrusted(row))
+    likeness = [SequenceMatcher(None, ast.unparse(each), written).ratio() for each in present]
+    nearest = max(range(len(present)), key=lambda number: (likeness[number], number))
+    one, below = present[nearest], present[nearest + 1 : nearest + 2]
+    end = one.end_lineno or one.lineno
+    if likeness[nearest] < _ALIKE or any(each.lineno <= end for each in below):
+        return present[-1].end_lineno or present[-1].lineno
+    return end
