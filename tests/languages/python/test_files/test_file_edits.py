@@ -194,6 +194,19 @@ def test_joined_edit__absolute_imports_of_the_module_are_relative_ones_of_the_fi
         PYTHON.tests.joined_edit(before, after, code.replace("tests.utils", "tests.others"))
 
 
+def test_joined_edit__a_name_that_a_copied_fixture_imports_from_elsewhere_is_that_of_the_file() -> None:
+    before, after, code = (
+        text.replace("import shop\n", "import shop\nfrom shop.carts import tax\n").replace(
+            "math.pi", "math.pi + tax"
+        )
+        for text in (BEFORE, AFTER, MODULE)
+    )
+    copied = "from shop import tax\n\n\ndef closed():\n    tax()\n\n\n"
+    assert PYTHON.tests.joined_edit(before, after, copied + code) == after
+    with pytest.raises(CannotPlace, match="imports that are not in the edited file"):
+        PYTHON.tests.joined_edit(before, after, code.replace("from shop.carts", "from shop"))
+
+
 def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
     added = "class TestMore:\n    size = 1\n\n    def test_more(self):\n        assert shop.more\n"
     after = f"{AFTER}\n\n{added}"
