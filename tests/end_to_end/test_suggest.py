@@ -77,6 +77,25 @@ def test_suggest__the_example_by_the_offline_engine(
     assert not [one for one in of_cents if one is not contradicted and '"1.15"' in one["code"]]
 
 
+def test_suggest__one_test_of_a_private_change(command_line: CommandLine, tmp_path: Path) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    text = (
+        "def _fee(days):\n    return 2 * days\n\n\n"
+        "def total_fee(days):\n    return _fee(days)\n\n\n"
+        "def weekly_rent(weeks):\n    return _fee(7 * weeks)\n"
+    )
+    project.commit({"rent.py": text})
+    project.git("checkout", "-q", "-b", "change")
+    project.commit({"rent.py": text.replace("2 * days", "3 * days")})
+
+    report = command_line.suggest(project.folder, *OFFLINE, "--runs", "2").report
+
+    assert [one["member"] for one in report["suggestions"]] == ["rent.py::total_fee"]
+    assert [(one["member"], one["stage"], one["reason"]) for one in report["skipped"]] == [
+        ("rent.py::weekly_rent", "gate", "the same change is shown through `total_fee`")
+    ]
+
+
 def test_suggest__the_same_change_has_the_same_report(command_line: CommandLine, shop: Path) -> None:
     short = ("--only", "src/shop/prices.py::cents", "--runs", "2", "--suite-seconds", "0")
     first, second = (command_line.suggest(shop, *OFFLINE, *short).report for _ in range(2))
