@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fakes.requests import make_request, make_requests
@@ -19,7 +21,7 @@ from testsmith.llm.interface import (
     TokenUsage,
     WaitTooLong,
 )
-from testsmith.model import Candidate, Context, Origin, Skipped, SkipStage
+from testsmith.model import Candidate, Context, Origin, Repair, Skipped, SkipStage
 
 LIMITS = BatchLimits()
 
@@ -108,8 +110,10 @@ def test_missing__twice_then_skipped_for_good() -> None:
     )
 
 
-def test_nothing_to_test__is_an_answer_that_is_not_asked_for_again() -> None:
+@pytest.mark.parametrize("repair", [None, Repair(code="", failures=())])
+def test_nothing_to_test__is_an_answer_that_is_not_asked_for_again(repair: Repair | None) -> None:
     batch = batch_of(3)
+    batch = replace(batch, requests=tuple(replace(one, repair=repair) for one in batch.requests))
     found, nothing, missing = (request.member.id for request in batch.requests)
     answer = ParsedAnswer(codes={found: "# 0\n"}, without_tests=frozenset({nothing}))
     response = CompletionResponse(text="{", finish_reason="stop", usage=TokenUsage())

@@ -31,6 +31,7 @@ PINNED = {
     7: "8c7c1d4c4600e781",
     8: "2a8b7172eb235baf",
     9: "71a11037806f24be",
+    10: "15e67c6277af4ded",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

@@ -331,12 +331,11 @@ def after_answer(
     if batch.task == "review":
         is_whole = answer.readable and response.finish_reason == "stop"
         return CallOutcome(results=results + skipped(rest, "the review kept its tests", permanent=is_whole))
-    if batch.task == "write":
-        empty = [request for request in rest if request.member.id in answer.without_tests]
-        results += skipped(empty, "the model found nothing to test here", permanent=True)
-        rest = tuple(request for request in rest if request.member.id not in answer.without_tests)
-        if not rest:
-            return CallOutcome(results=results)
+    empty = [request for request in rest if request.member.id in answer.without_tests]
+    results += skipped(empty, "the model found nothing to test here", permanent=True)
+    rest = tuple(request for request in rest if request.member.id not in answer.without_tests)
+    if not rest:
+        return CallOutcome(results=results)
     if response.was_cut_while_thinking:
         outcome = _after_thinking(batch, rest, limits)
     elif response.finish_reason == "length":
