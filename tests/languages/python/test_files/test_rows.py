@@ -138,3 +138,49 @@ def test_place__a_row_goes_below_the_one_that_is_most_like_it() -> None:
         '["", 4, []],',
         '[{"a": b"long text"}, 777, [{"b": 0xffff}, Ellipsis]],',
     ]
+
+
+LOOPS = dedent("""\
+    from unittest import TestCase
+
+    import shop as s
+
+
+    class ChunkedTests(TestCase):
+        def test_sizes(self):
+            \"\"\"Sizes.\"\"\"
+            for text, size in [
+                ("12", 1),
+                ("1234", 3),
+            ]:
+                with self.subTest(size=size):
+                    self.assertTrue(s.chunked(text, size))
+
+        def test_empty(self):
+            for size in (1, 2):
+                self.assertEqual(list(s.chunked("", size)), [])
+            self.assertTrue(s)
+""")
+
+
+@pytest.mark.parametrize(
+    ("check", "expected"),
+    [
+        (
+            'self.assertTrue(chunked("1235", 3))',
+            LOOPS.replace('("1234", 3),\n', '("1234", 3),\n            ("1235", 3),\n'),
+        ),
+        ('self.assertTrue(chunked("1234", 3))', LOOPS),
+        (
+            'self.assertEqual(list(chunked("", 3)), [])',
+            f'{LOOPS}\n    def test_new(self):\n        self.assertEqual(list(s.chunked("", 3)), [])\n',
+        ),
+    ],
+)
+def test_place__a_case_joins_the_table_of_a_loop_that_is_all_of_a_test(check: str, expected: str) -> None:
+    code = (
+        "from unittest import TestCase\n\nfrom shop import chunked\n\n\n"
+        f"class TestNew(TestCase):\n    def test_new(self):\n        {check}\n"
+    )
+    at = TestPlace(path="tests/test_cart.py", suite="ChunkedTests", spelling="s.chunked", is_of_unittest=True)
+    assert place(LOOPS, code, at=at) == expected

@@ -21,29 +21,49 @@ _Values = Mapping[str, ast.expr]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """A test that is parametrized by one literal table, in its only decorator.
+    """A test that is parametrized by one literal table, in its only decorator, or that loops over one.
 
     Attributes:
-        test: The test.
-        names: Names of its columns.
+        names: Names of the columns.
         table: The rows.
+        body: What the test does with each row.
     """
 
-    test: Function
     names: tuple[str, ...]
     table: ast.List | ast.Tuple
+    body: Sequence[ast.stmt]
 
     @classmethod
     def of(cls, test: Function) -> _Table | None:
         """Return the table of a test; None if it has none, or more than that."""
+        parameters = [each.arg for each in test.args.args if each.arg != "self"]
         match test.decorator_list:
-            case [ast.Call(args=[head, ast.List() | ast.Tuple() as table], keywords=[]) as call] if (
-                last_name(call) == "parametrize" and table.elts
-            ):
-                found = cls(test=test, names=_columns(head), table=table)
-                parameters = [each.arg for each in test.args.args if each.arg != "self"]
-                is_whole = sorted(parameters) == sorted(found.names) and all(map(found.values, table.elts))
-                return found if is_whole else None
+            case [ast.Call(args=[head, ast.List() | ast.Tuple() as table], keywords=[]) as call] if last_name(
+                call
+            ) == "parametrize" and sorted(parameters) == sorted(_columns(head)):
+                found = cls(names=_columns(head), table=table, body=_said(test))
+            case [] if not parameters:
+                looping = cls._of_loop(_said(test))
+                if looping is None:
+                    return None
+                found = looping
+            case _:
+                return None
+        return found if found.table.elts and all(map(found.values, found.table.elts)) else None
+
+    @classmethod
+    def _of_loop(cls, body: Sequence[ast.stmt]) -> _Table | None:
+        """Return the table of a loop that is all of a body; with `subTest`, of what is inside of it."""
+        match body:
+            case [ast.For(target=target, iter=ast.List() | ast.Tuple() as table, body=inner, orelse=[])]:
+                match inner:
+                    case [ast.With(items=[ast.withitem(context_expr=ast.Call() as call)], body=checks)] if (
+                        last_name(call) == "subTest"
+                    ):
+                        inner = checks
+                names = [target] if isinstance(target, ast.Name) else getattr(target, "elts", [])
+                columns = tuple(each.id for each in names if isinstance(each, ast.Name))
+                return cls(names=columns, table=table, body=inner) if len(columns) == len(names) else None
         return None
 
     def values(self, row: ast.expr) -> _Values:
@@ -102,7 +122,7 @@ def _cases(test: Function) -> Iterator[list[ast.stmt]]:
     if table is not None:
         for row in table.table.elts:
             values = _RowValues(table.values(row))
-            yield [values.visit(each) for each in deepcopy(_said(test))]
+            yield [values.visit(each) for each in deepcopy(list(table.body))]
     elif not test.decorator_list and not parameters:
         yield _said(test)
 
@@ -131,7 +151,7 @@ def _fitting(
     """Yield the tables that have the form of all cases, each with the rows that it lacks."""
     for number, table in enumerate(tables):
         known = {_row_key(table, table.values(row)) for row in table.table.elts}
-        found = [_unified(_said(table.test), case, table.names) for case in cases]
+        found = [_unified(table.body, case, table.names) for case in cases]
         rows = [row for row in found if row is not None]
         if len(rows) == len(cases):
             new = [row for row in rows if _row_key(table, row) not in known]
