@@ -55,7 +55,12 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
     marking = marking_of(run, context.own_suite.known_to_fail)
     best: dict[str, Verdict] = {}
     suggestions: list[Suggestion] = []
-    chosen = {member: best_verdict(ones) for member, ones in verdicts.items()}
+    chosen: dict[str, Verdict] = {}
+    for member, ones in verdicts.items():
+        try:
+            chosen[member] = best_verdict(ones)
+        except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+            reasons[member] = skipped_by_fault(run.requests[member].member, error)
     greens = {member: one.green for member, one in chosen.items() if one.green is not None}
     elsewhere = shown_elsewhere(run, greens)
     for member, one in chosen.items():
