@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from fakes.cases import call, on_object
-from testsmith.languages.python.explorer.boundary_search import Pair
 from testsmith.languages.python.explorer.guidance import crossed, variations, varied
+from testsmith.languages.python.explorer.literal_sites import Pair
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
 from testsmith.languages.python.explorer.trial import Recording, Trial

@@ -13,8 +13,9 @@ from itertools import islice, zip_longest
 
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.argument_repair import repaired_arguments
-from testsmith.languages.python.explorer.boundary_search import (
-    BoundarySearch,
+from testsmith.languages.python.explorer.cases import Case, Observation
+from testsmith.languages.python.explorer.inputs.parameter_values import shape_of
+from testsmith.languages.python.explorer.literal_sites import (
     Leaf,
     LiteralSite,
     Pair,
@@ -24,8 +25,6 @@ from testsmith.languages.python.explorer.boundary_search import (
     read_literal,
     searched,
 )
-from testsmith.languages.python.explorer.cases import Case, Observation
-from testsmith.languages.python.explorer.inputs.parameter_values import shape_of
 from testsmith.languages.python.explorer.module_source import ModuleSource, reachable
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import quoted
@@ -310,8 +309,7 @@ def further(known: SearchState, *, wants_witness: bool, telling: Sequence[Argume
     constants = _constants_of_its_text(known, fixed) if wants_witness else iter(())
     borrowed = _borrowed(known, telling) if wants_witness else iter(())
     rows = [repaired_arguments(known.subject, known.trials, known.seen), borrowed, constants]
-    slopes = BoundarySearch(known.trials, known.seen, fixed)
-    rows += [_offspring(known, number, fixed, slopes) for number in dict.fromkeys(parents)]
+    rows += [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
     found: dict[str, Trial] = {}
     for trial in _by_turns(rows):
@@ -374,17 +372,14 @@ def _with_numbers(place: LiteralSite, numbers: Iterable[float]) -> Iterator[Tria
                 yield place.exchanged(leaf, number_text(near, value))
 
 
-def _offspring(
-    known: SearchState, number: int, fixed: frozenset[str], slopes: BoundarySearch
-) -> Iterator[Trial]:
+def _offspring(known: SearchState, number: int, fixed: frozenset[str]) -> Iterator[Trial]:
     """Yield variations of a trial: by its comparisons, small changes, and arguments of other trials."""
     trial = known.trials[number]
     near = variations(trial, known.seen[number].compared, fixed)
     others = [known.trials[case] for case in known.cases if case != number]
     mixed = (made for other in others for made in crossed(trial, other))
-    turning = slopes.turning(number)
     while True:
-        batch = [*islice(near, 2), *islice(turning, 1), *islice(mixed, 1)]
+        batch = [*islice(near, 2), *islice(mixed, 1)]
         if not batch:
             return
         yield from batch

@@ -1,15 +1,12 @@
-"""Find the literals of a trial, replace them, and search for values at which a comparison changes."""
+"""Find the literals of a trial, and replace them."""
 
 from __future__ import annotations
 
 import ast
-import math
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
-from testsmith.languages.python.explorer.cases import Observation
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.trial import Trial
 
@@ -134,97 +131,3 @@ def _leaves_in(node: ast.AST, text: str) -> Iterator[Leaf]:
             yield Leaf(node.col_offset, node.end_col_offset or 0, len(parts), items)
     for child in ast.iter_child_nodes(node):
         yield from _leaves_in(child, text)
-
-
-# Estimating where a comparison changes.
-#
-# How a number influences a comparison is unknown, but two trials that differ only in this number show how far
-# the compared values move with it. The comparison changes where the line through both points crosses zero.
-# This is the secant method, with one step per round; nonlinear relations take more rounds.
-
-_LARGEST = 10**15
-_MOST_ROOTS = 12
-
-
-class _Point(NamedTuple):
-    """A number in a trial, and the distances between the sides of its comparisons.
-
-    Attributes:
-        number: The number.
-        gaps: Distances by the side that other trials share, and its number of earlier occurrences.
-    """
-
-    number: float
-    gaps: Mapping[tuple[str, bool, int], float]
-
-
-class BoundarySearch:
-    """Estimates from all trials of a member how comparisons depend on the numbers in them.
-
-    Args:
-        trials: Trials by number.
-        seen: Their observations.
-        fixed: Names of parameters whose literals must not be changed.
-    """
-
-    def __init__(
-        self, trials: Mapping[int, Trial], seen: Mapping[int, Observation], fixed: frozenset[str]
-    ) -> None:
-        self._trials = trials
-        self._fixed = fixed
-        data = ((number, _gaps(each.compared)) for number, each in seen.items())
-        self._gaps = {number: gaps for number, gaps in data if gaps}
-        self._points: dict[str, list[_Point]] = defaultdict(list)
-        for number, gaps in self._gaps.items():
-            for place, leaf, value in self._numbers(number):
-                self._points[_but(place, leaf)].append(_Point(value, gaps))
-
-    def turning(self, number: int) -> Iterator[Trial]:
-        """Yield copies of a trial with a number replaced so that one of its comparisons may change."""
-        gaps = self._gaps.get(number, {})
-        for place, leaf, value in self._numbers(number) if gaps else ():
-            roots = _roots(_Point(value, gaps), self._points[_but(place, leaf)])
-            for root in [*dict.fromkeys(roots)][:_MOST_ROOTS]:
-                yield place.exchanged(leaf, number_text(root, value))
-
-    def _numbers(self, number: int) -> Iterator[tuple[LiteralSite, Leaf, float]]:
-        """Yield the numbers in a trial that may be changed."""
-        for place in places(self._trials[number]):
-            for leaf, value in place.numbers if place.name not in self._fixed else ():
-                if _is_usual(value):
-                    yield place, leaf, value
-
-
-def _but(place: LiteralSite, leaf: Leaf) -> str:
-    """Return the text of a trial without one number."""
-    return place.exchanged(leaf, "?").text
-
-
-def _is_usual(number: float) -> bool:
-    return abs(number) <= _LARGEST  # also excludes infinity and NaN
-
-
-def _gaps(pairs: tuple[Pair, ...]) -> dict[tuple[str, bool, int], float]:
-    """Return the distances between the sides of comparisons, once for each side that may be constant."""
-    found: dict[tuple[str, bool, int], float] = {}
-    times: Counter[tuple[str, bool]] = Counter()
-    for pair in pairs:
-        one, other = (read_literal(text) for text in pair)
-        if isinstance(one, int | float) and isinstance(other, int | float) and _is_usual(one - other):
-            for side in zip(pair, (True, False), strict=True):
-                found[*side, times[side]] = one - other
-                times[side] += 1
-    return found
-
-
-def _roots(own: _Point, others: list[_Point]) -> Iterator[float]:
-    """Yield the estimated crossing points, nearest other trial first, and adjacent numbers."""
-    by_distance = sorted(others, key=lambda other: abs(other.number - own.number))
-    for key, gap in own.gaps.items():
-        moved = (each for each in by_distance if each.gaps.get(key, gap) != gap)
-        other = next(moved, None)
-        if other is None or not gap:
-            continue
-        root = own.number - gap * (other.number - own.number) / (other.gaps[key] - gap)
-        if _is_usual(root):
-            yield from (math.floor(root), math.ceil(root), round(root) + 1, round(root) - 1)
