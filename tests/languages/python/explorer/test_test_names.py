@@ -61,6 +61,12 @@ def test_name__of_a_refusal_is_its_condition() -> None:
     assert names(case(call("0"), raises("too few", line=3))) == ["test_f_rejects_a_below_one"]
 
 
+def test_name__says_what_is_called_to_reach_the_member() -> None:
+    replayed = replace(call('"a"', name="parse"), through="parse")
+
+    assert names(case(replayed, gives("2"))) == ["test_parse"]
+
+
 def test_name__of_an_exception_of_the_project_is_that_exception() -> None:
     assert names(case(call("5"), raises(None, "Strange", "m", line=6))) == ["test_f_raises_strange"]
 

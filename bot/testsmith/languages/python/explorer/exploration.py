@@ -7,7 +7,7 @@ limited by count, not time, so that results are reproducible.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
 
@@ -57,6 +57,9 @@ _A_GROUP = 40
 
 _MOST_REACHING = 12
 """Maximum number of calls in the project's tests that are tried for one member."""
+
+_MOST_REPLAYED = 3
+"""Maximum number of replayed calls that are kept for one member."""
 
 _MOST_A_ROUND = 900
 """Maximum number of trials per round and module, to limit the time for large modules."""
@@ -206,12 +209,16 @@ class _Seeking:
             known.pop(number, None)
 
     def keep_witnesses(self, numbers: Iterable[int]) -> None:
-        """Forget the trials on which base does not differ, or that do not reach the member."""
+        """Keep of replayed trials those on which base differs and that reach the member, one of each form."""
         lines = _lines_of(self.work.subject.member)
+        forms = set[Hashable]()
         for number in numbers:
-            case = self.cases.get(number)
-            if case is None or not case.is_witness or case.seen.lines.isdisjoint(lines):
+            case, form = self.cases.get(number), _form(self.trials[number])
+            shows = case is not None and case.is_witness and not case.seen.lines.isdisjoint(lines)
+            if not shows or form in forms or len(forms) >= _MOST_REPLAYED:
                 self._drop(number)
+            else:
+                forms.add(form)
 
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
@@ -378,6 +385,11 @@ def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Tr
         paths.setdefault(reached.intersection(changed.union(_lines_of(own))), []).append(trial)
     turns = chain.from_iterable(zip_longest(*paths.values()))
     return [trial for trial in turns if trial is not None][:_MOST_REACHING]
+
+
+def _form(trial: Trial) -> Hashable:
+    """Return a call without its longest argument; tests that differ only there show the same."""
+    return trial.setup, trial.pieces, *sorted((each.value.text for each in trial.arguments), key=len)[:-1]
 
 
 def _lines_of(member: Member) -> range:

@@ -322,7 +322,8 @@ def further(known: SearchState, *, wants_witness: bool, telling: Sequence[Argume
 
 def _parents(known: SearchState) -> Iterator[int]:
     """Yield the trials that came close, alternating between mutants."""
-    by_cost = sorted(known.seen, key=lambda number: (known.trials[number].layer, number))
+    own = [number for number in known.seen if not known.trials[number].through]
+    by_cost = sorted(own, key=lambda number: (known.trials[number].layer, number))
     rows = [_closest(mutant, known, by_cost) for mutant in known.alive]
     for rank in range(_MOST_PARENTS):
         yield from (row[rank] for row in rows if rank < len(row))

@@ -92,8 +92,9 @@ def trials_through(checked: Iterable[CheckedCode]) -> list[Trial]:
 
 def _called(text: str) -> str:
     """Return the name of the outermost function in an expression that is not built in."""
-    names = [last_name(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    return next((name for name in names if name and not hasattr(builtins, name)), "")
+    called = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    own = (each for each in called if not (isinstance(each, ast.Name) and hasattr(builtins, each.id)))
+    return next(filter(None, map(last_name, own)), "")
 
 
 def _documented(subject: Subject, call: DocumentedCall) -> Trial:

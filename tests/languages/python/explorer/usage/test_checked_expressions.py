@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.trials import trials_through
 from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode, around_literals, turned
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.model import Change, Member, MemberKind
@@ -95,6 +96,16 @@ def test_around_literals(text: str, pieces: tuple[str | int, ...], arguments: li
 
     assert found == pieces
     assert [(each.name, each.value.text) for each in given] == arguments
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [('shop.format("a")', "format"), ('len(parse("a").lines)', "parse"), ('parse("a").text()', "text")],
+)
+def test_trials_through__say_what_is_called(text: str, called: str) -> None:
+    (made,) = trials_through([CheckedCode((), Expression(text))])
+
+    assert (made.call, made.through) == (text, called)
 
 
 @pytest.mark.parametrize(
