@@ -8,7 +8,7 @@ TESTS ?= tests
 DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
-.PHONY: help demo quick test check format lock bench image structure
+.PHONY: help demo quick test check format lock bench image structure reference
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,7 +34,8 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/reporting/schema.json
+	$(BIN)/python docs/reference.py --check
+	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/reporting/schema.json docs/testsmith.schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
@@ -56,6 +57,9 @@ bench: .venv/.installed ## measure speed, and the worth of the offline tests
 image: ## build the container image testsmith (needs docker or podman)
 	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \
 	$$engine build --file "$(DOCKERFILE)" --tag testsmith .
+
+reference: .venv/.installed ## write the action files' inputs, the reference pages and the JSON Schema of testsmith.toml
+	$(BIN)/python docs/reference.py
 
 structure: .venv/.installed ## draw the packages and their imports in docs/architecture.md
 	$(BIN)/python docs/structure.py

@@ -13,9 +13,9 @@ from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions
+from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
 

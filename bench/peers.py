@@ -33,9 +33,9 @@ from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
-from testsmith.thresholds import DEFAULTS
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import gather_mutants
 

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "bot" / "testsmith"
 PAGE = ROOT / "docs" / "architecture.md"
 START, END = "<!-- structure: made by `make structure` -->\n", "<!-- end of structure -->\n"
-LEFT_OUT = frozenset({"__init__", "__main__", "model", "settings", "deadline", "faults", "sweep_results"})
+LEFT_OUT = frozenset(
+    {"__init__", "__main__", "model", "options", "settings", "deadline", "faults", "sweep_results"}
+)
 """What nearly everything imports, and what starts the program."""
 
 

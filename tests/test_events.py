@@ -10,7 +10,6 @@ import pytest
 
 from testsmith.events import (
     COMMIT_TRAILER,
-    DEFAULT_SKIP_LABEL,
     HandleCommentCommands,
     Nothing,
     ReviewPullRequest,
@@ -48,12 +47,12 @@ def payload(place: str = "", value: Any = None) -> dict[str, Any]:
     return whole
 
 
-def asked(event_name: str, told: object, skip_label: str = DEFAULT_SKIP_LABEL) -> Task:
-    return task_of(event_name, json.dumps(told), skip_label)
+def asked(event_name: str, told: object) -> Task:
+    return task_of(event_name, json.dumps(told))
 
 
-def review(told: object, skip_label: str = DEFAULT_SKIP_LABEL) -> ReviewPullRequest:
-    task = asked("pull_request", told, skip_label)
+def review(told: object) -> ReviewPullRequest:
+    task = asked("pull_request", told)
     assert isinstance(task, ReviewPullRequest), task
     return task
 
@@ -89,32 +88,20 @@ def test_pull_request__is_not_reviewed_when(action: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "skip_label", "told"),
+    ("place", "value", "told"),
     [
-        ("pull_request.state", "closed", DEFAULT_SKIP_LABEL, "is closed"),
-        ("pull_request.draft", True, DEFAULT_SKIP_LABEL, "is a draft"),
-        ("pull_request.user", {"login": "renovate[bot]"}, DEFAULT_SKIP_LABEL, "'renovate[bot]'"),
-        ("pull_request.user", {"login": "robot", "type": "Bot"}, DEFAULT_SKIP_LABEL, "'robot'"),
-        ("pull_request.labels", [{"name": " TestSmith-Skip"}], DEFAULT_SKIP_LABEL, "'testsmith-skip'"),
-        ("pull_request.labels", [{"name": "quiet"}], "Quiet", "'Quiet'"),
+        ("pull_request.state", "closed", "is closed"),
+        ("pull_request.draft", True, "is a draft"),
+        ("pull_request.user", {"login": "renovate[bot]"}, "'renovate[bot]'"),
+        ("pull_request.user", {"login": "robot", "type": "Bot"}, "'robot'"),
+        ("pull_request.labels", [{"name": " TestSmith-Skip"}], "'testsmith-skip'"),
     ],
 )
-def test_pull_request__is_left_alone(place: str, value: object, skip_label: str, told: str) -> None:
-    left = nothing(asked("pull_request", payload(place, value), skip_label))
+def test_pull_request__is_left_alone(place: str, value: object, told: str) -> None:
+    left = nothing(asked("pull_request", payload(place, value)))
 
     assert told in left.reason
     assert not left.is_warning
-
-
-@pytest.mark.parametrize(
-    ("place", "value", "skip_label"),
-    [
-        ("pull_request.labels", [{"name": "testsmith-skip"}], "other"),
-        ("pull_request.labels", [{"name": ""}], ""),
-    ],
-)
-def test_pull_request__is_reviewed_where_asked_for(place: str, value: object, skip_label: str) -> None:
-    assert review(payload(place, value), skip_label).number == 7
 
 
 @pytest.mark.parametrize(

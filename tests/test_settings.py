@@ -148,12 +148,13 @@ def test_file_values__a_project_without_settings(text: str) -> None:
     ("text", "message"),
     [
         ("runs = ", "not valid TOML"),
-        ("speed = 1", "unknown"),
-        ("runs = '5'", "type int"),
-        ("runs = true", "type int"),
+        ("speed = 1", "`speed`, which is not a setting. docs/settings.md lists"),
+        ("max-member = 1", "Did you mean `max-members`?"),
+        ("runs = '5'", "must be a whole number"),
+        ("runs = true", "must be a whole number"),
         ("runs = 0", "at least 1"),
-        ("exclude = 'a'", "list of texts"),
-        ("exclude = [1]", "list of texts"),
+        ("exclude = 'a'", "must be a list of strings"),
+        ("exclude = [1]", "must be a list of strings"),
     ],
 )
 def test_file_values__a_broken_file(text: str, message: str) -> None:

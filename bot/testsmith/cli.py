@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from testsmith import __version__
 from testsmith.app import App
 from testsmith.model import Failure, Report, UsageFailure
+from testsmith.options import Option, nearest
 from testsmith.process import supervisor
 from testsmith.settings import (
+    CACHE_DIR,
     EVERY_OPTION,
+    MOST_SHARDS,
+    PROVIDER,
     CacheSettings,
-    Option,
     OutputFormat,
     ProviderChoice,
     Settings,
@@ -55,9 +59,28 @@ exit codes:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors name the nearest command or flag."""
+
+    @property
+    def flags(self) -> list[str]:
+        """All flags."""
+        return [name for action in self._actions for name in action.option_strings]
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and a message, and exit with 2."""
+        known = self.flags
+        for action in self._actions:
+            if isinstance(action.choices, dict):  # commands and their parsers
+                known += action.choices
+                known += [name for one in action.choices.values() for name in one.flags]
+        wrong = re.search(r"(?:arguments: |invalid choice: ')([\w-]+)", message)
+        super().error(message + (nearest(wrong[1], known) if wrong else ""))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the argument parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = _Parser(
         prog="testsmith",
         description=_DESCRIPTION,
         epilog=_EPILOG,
@@ -147,18 +170,14 @@ def _add_place(group: Any) -> None:
 def _add_run(command: Any) -> Any:
     """Add the flags of a run to a command, and return the group of those for its output."""
     group = command.add_argument_group("who makes the tests")
-    group.add_argument(
-        "--provider",
-        choices=list(ProviderChoice),
-        help="auto (default): openai where there is a key, else offline",
-    )
+    _add_option(group, PROVIDER)
     _add_options(group, "model", in_file=False)
     record = group.add_mutually_exclusive_group()
     record.add_argument("--record", metavar="FILE", help="keep the run's model exchanges in this file")
     record.add_argument(
         "--replay", metavar="FILE", help="answer from such a file, strictly, without a network"
     )
-    group.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
+    _add_option(group, CACHE_DIR)
     group = command.add_argument_group("how they are proven")
     group.add_argument(
         "--verify",
@@ -181,14 +200,19 @@ def _add_options(group: Any, *groups: str, in_file: bool) -> None:
     for name in groups:
         for option in EVERY_OPTION:
             if option.group == name and option.in_file is in_file and option.has_flag:
-                group.add_argument(f"--{option.name}", help=option.summary, **_kind(option))
+                _add_option(group, option)
+
+
+def _add_option(group: Any, option: Option) -> None:
+    summary = f"{option.summary} (default: {option.default_text})".replace("%", "%%")
+    group.add_argument(f"--{option.name}", help=summary, **_kind(option))
 
 
 def _kind(option: Option) -> dict[str, Any]:
     if option.kind is list:
         return {"action": "append", "metavar": "GLOB"}
     if option.kind is bool:
-        return {"action": argparse.BooleanOptionalAction if option.in_file else "store_true"}
+        return {"action": argparse.BooleanOptionalAction if option.in_file else "store_true", "default": None}
     if issubclass(option.kind, StrEnum):
         return {"choices": list(option.kind)}
     if option.metavar:
@@ -199,7 +223,7 @@ def _kind(option: Option) -> dict[str, Any]:
 def _add_cache(commands: Any) -> None:
     cache = commands.add_parser("cache", help="look after the result cache", allow_abbrev=False)
     cache.add_argument("action", choices=["stats", "prune", "clear"])
-    cache.add_argument("--cache-dir", metavar="DIR", help="where results are kept between runs")
+    _add_option(cache, CACHE_DIR)
 
 
 def run(argv: Sequence[str], app: App) -> int:
@@ -317,7 +341,7 @@ def _plan(settings: Settings, app: App) -> int:
 
 def _plan_shards(settings: Settings, app: App, parts: PartsFolder, shards: int) -> int:
     from testsmith.sweep.machines import plan_shards
-    from testsmith.sweep.shards import MOST_SHARDS, Shard
+    from testsmith.sweep.shards import Shard
 
     if not 1 <= shards <= MOST_SHARDS:
         raise UsageFailure(f"--plan must be a whole number from 1 to {MOST_SHARDS}, not {shards}.")
@@ -469,4 +493,4 @@ def _file_in(folder: Path, name: str) -> bytes | None:
     try:
         return path.read_bytes() if path.is_file() else None
     except OSError as error:
-        raise UsageFailure(f"{path} cannot be read ({error}); mend it, or remove it.") from error
+        raise UsageFailure(f"{path} cannot be read ({error}); fix it, or remove it.") from error

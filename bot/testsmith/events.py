@@ -15,10 +15,9 @@ from annotated_types import Interval
 from testsmith.decode import Malformed, Matches, NotJson, OrElse, decode
 from testsmith.forge.comment_markers import is_marked, is_same_login
 from testsmith.forge.slash_commands import ParsedComment, orders_in
-from testsmith.settings import ReviewSettings
 
-DEFAULT_SKIP_LABEL = ReviewSettings().skip_label
-"""Default label of pull requests to skip."""
+SKIP_LABEL = "testsmith-skip"
+"""Label of pull requests that are left alone."""
 
 COMMIT_TRAILER = "TestSmith-Commit:"
 """Prefix of the trailer line that marks the bot's own commits."""
@@ -152,14 +151,12 @@ Task = Work | Nothing
 _NOT_NEW = Nothing(reason="Only a new comment is heeded, none that is edited or deleted.")
 
 
-def task_of(event_name: str, payload: bytes | str, skip_label: str = DEFAULT_SKIP_LABEL) -> Task:
+def task_of(event_name: str, payload: bytes | str) -> Task:
     """Return the task for an event.
 
     Args:
         event_name: Value of `GITHUB_EVENT_NAME`.
         payload: Content of the file at `GITHUB_EVENT_PATH`.
-        skip_label: Label of pull requests to skip, case-insensitive; empty for none. Drafts and bots' pull
-            requests are always skipped.
 
     Raises:
         NotJson: The payload is not JSON.
@@ -169,7 +166,7 @@ def task_of(event_name: str, payload: bytes | str, skip_label: str = DEFAULT_SKI
     if event_name == "merge_group":
         return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
     tasks: Mapping[str, Callable[[bytes | str], Task]] = {
-        "pull_request": lambda data: _pull_request_task(data, skip_label),
+        "pull_request": _pull_request_task,
         "schedule": lambda _: SweepRepository(),
         "workflow_dispatch": _dispatch_task,
         "issue_comment": _issue_comment_task,
@@ -324,12 +321,12 @@ def _dispatch_task(payload: bytes | str) -> Task:
     return SweepRepository()
 
 
-def _pull_request_task(payload: bytes | str, skip_label: str) -> Task:
+def _pull_request_task(payload: bytes | str) -> Task:
     event = decode(_PullRequestPayload, payload)
     if event.action not in _ACTIONS:
         return Nothing(reason=f"There is nothing to do when a pull request is {_shown(event.action)}.")
     pull_request, author = event.pull_request, event.pull_request.user or _NOBODY
-    reason = _left_alone(pull_request, author, skip_label)
+    reason = _left_alone(pull_request, author)
     if reason is not None:
         return Nothing(reason=reason)
     base, head = pull_request.base, pull_request.head
@@ -347,16 +344,15 @@ def _pull_request_task(payload: bytes | str, skip_label: str) -> Task:
     )
 
 
-def _left_alone(pull_request: _PullRequest, author: _Account, skip_label: str) -> str | None:
+def _left_alone(pull_request: _PullRequest, author: _Account) -> str | None:
     if pull_request.state != "open":
         return "The pull request is closed."
     if pull_request.draft:
         return "The pull request is a draft; it is reviewed when it is ready for review."
     if author.is_bot:
         return f"The pull request is a bot's, {_shown(author.login)}."
-    label = skip_label.strip().casefold()
-    if label and label in {one.name.strip().casefold() for one in pull_request.labels}:
-        return f"The pull request has the label {_shown(skip_label)}."
+    if SKIP_LABEL in {one.name.strip().casefold() for one in pull_request.labels}:
+        return f"The pull request has the label {_shown(SKIP_LABEL)}."
     return None
 
 

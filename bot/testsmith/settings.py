@@ -6,16 +6,14 @@ the group of settings it needs.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, is_dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from testsmith.model import UsageFailure
-
-_T = TypeVar("_T")
+from testsmith.options import InputOf, Option, nearest, option, options_of
 
 DEFAULT_MODEL = "gpt-6-luna"
 """Default model, used if neither `--model` nor `--base-url` is given. Shown by `--help`."""
@@ -139,18 +137,6 @@ class Secret:
         return "***"
 
 
-def option(default: _T, summary: str, **more: Any) -> _T:
-    """Return a field of a settings group that users can set, with its default.
-
-    Args:
-        default: The default.
-        summary: One line for `--help`.
-        more: Other attributes of its `Option`.
-    """
-    described: Any = field(default=default, metadata={"summary": summary, **more})
-    return cast("_T", described)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionSettings:
     """Which members to consider.
@@ -168,11 +154,22 @@ class SelectionSettings:
     all_paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     refuses_unknown: bool = True
-    include: tuple[str, ...] = option(("**",), "glob of files to look at")
-    exclude: tuple[str, ...] = option(DEFAULT_EXCLUDE, "glob of files to leave out")
-    max_members: int = option(40, "members a run", least=1)
-    max_file_bytes: int = option(1_000_000, "larger files are skipped", least=1)
-    reference_steps: int = option(3, "references between an affected member and what changed")
+    include: tuple[str, ...] = option(("**",), "globs of files to look at", shown_default="all files")
+    exclude: tuple[str, ...] = option(
+        DEFAULT_EXCLUDE,
+        "globs of files to leave out",
+        details="Replaces the default.",
+        shown_default="vendored, generated, packaging and documentation files",
+    )
+    max_members: int = option(
+        40,
+        "maximum functions and classes per run",
+        details="The nearest to the change come first; the others are listed.",
+        least=1,
+        input_of=InputOf.BOTH,
+    )
+    max_file_bytes: int = option(1_000_000, "maximum bytes of a file; larger files are skipped", least=1)
+    reference_steps: int = option(3, "maximum references between an affected function and the changed code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,43 +190,56 @@ class ModelSettings:
 
     api_key: Secret | None = None
     base_url: str | None = option(
-        None, "another OpenAI-compatible endpoint; the key is optional", metavar="URL", in_file=False
+        None,
+        "another OpenAI-compatible endpoint",
+        details="Requires `model`, and a key only if that endpoint does.",
+        shown_default="OpenAI",
+        metavar="URL",
+        in_file=False,
+        input_of=InputOf.BOTH,
     )
-    model: str = option(DEFAULT_MODEL, f"the model's id (default: {DEFAULT_MODEL})")
-    fallback_model: str | None = option(None, "model for what the first one fails at")
+    model: str = option(
+        DEFAULT_MODEL,
+        "id of the model",
+        details=f"`{STEP_UP_MODEL}` is the recommended step up.",
+        input_of=InputOf.BOTH,
+    )
+    fallback_model: str | None = option(None, "model to use if the first one keeps failing or does not exist")
     model_for: ModelFor = option(
         ModelFor.ALL,
-        "with openai+offline: whom the model is asked for; hard: what the engine's tests do not show in full",
+        "with openai+offline: all, or only the hard functions that the offline engine does not fully cover",
+        details="See [models](providers.md#with-the-offline-engine).",
     )
     strategy: Strategy = option(
         Strategy.WRITE,
-        "write: ask for tests; probe: first ask for inputs and run them; edit: have proven tests reviewed;"
-        " or probe+edit (default: write)",
+        "how the model is asked: write (for tests), probe (first for inputs to run), edit (to review proven"
+        " tests) or probe+edit",
+        details="See [models](providers.md#strategies).",
     )
-    temperature: float = option(0.0, "of the model's answers")
+    temperature: float = option(0.0, "sampling temperature of the model")
     reasoning_effort: ReasoningEffort = option(
         ReasoningEffort.LOWEST,
-        "how long the model thinks before it answers (default: lowest, the least that it accepts)",
+        "how long the model thinks before it answers; lowest is the lowest level that it accepts",
+        details="See [models](providers.md#models-that-think).",
     )
     service_tier: ServiceTier = option(
         ServiceTier.AUTO,
-        "flex: slower answers at half the price, from endpoints that offer it (default: auto)",
+        "service tier of model calls; flex is slower and half the price, where the endpoint offers it",
+        details="See [flex](providers.md#half-price-flex).",
     )
-    tokens_per_member: int = option(300, "output tokens reckoned a member", least=1)
-    max_output_tokens: int = option(8192, "output tokens of one call, without thinking", least=1)
-    prompt_token_budget: int = option(6000, "tokens of context beside the members' own sources")
+    tokens_per_member: int = option(300, "expected output tokens per function", least=1)
+    max_output_tokens: int = option(8192, "maximum output tokens per call, without reasoning", least=1)
+    prompt_token_budget: int = option(6000, "maximum context tokens per call, without the functions' source")
     observation_token_budget: int = option(
         2000,
-        "tokens a call of what running the members showed; 0 runs none before the model is asked",
+        "maximum tokens per call for what was observed when the functions were run; 0 runs none beforehand",
     )
-    timeout_seconds: float = option(
-        120.0, "seconds one attempt of a call may take", name="timeout", least=0.001
-    )
-    max_concurrent_calls: int = option(5, "calls in flight", least=1)
-    max_retry_attempts: int = option(3, "attempts a call", least=1)
+    timeout_seconds: float = option(120.0, "maximum seconds per attempt", name="timeout", least=0.001)
+    max_concurrent_calls: int = option(5, "maximum calls in flight", least=1)
+    max_retry_attempts: int = option(3, "maximum attempts per call", least=1)
     retry_base_seconds: float = 0.1
     max_retry_after_seconds: float = option(
-        60.0, "longest Retry-After that is obeyed, in seconds", name="max-retry-after"
+        60.0, "longest Retry-After header to wait for, in seconds", name="max-retry-after"
     )
     record: Path | None = None
     replay: Path | None = None
@@ -244,7 +254,12 @@ class CacheSettings:
     """
 
     folder: Path
-    max_bytes: int = option(64 * 1024**2, "size of the cache", name="cache-max-bytes", least=1)
+    max_bytes: int = option(
+        64 * 1024**2,
+        "maximum size of the cache, in bytes; the oldest entries are removed first",
+        name="cache-max-bytes",
+        least=1,
+    )
     max_age_days: int = option(60, "days an unused entry stays in the cache", name="cache-max-age", least=1)
 
 
@@ -280,56 +295,73 @@ class VerificationSettings:
     enabled: bool = True
     sandbox: SandboxChoice = option(
         SandboxChoice.BEST_EFFORT,
-        "how much isolation is owed before code is run (default: best-effort)",
+        "isolation required before any code is run: strict, best-effort or off",
+        details="See [security](security.md#the-sandbox).",
         in_file=False,
+        input_of=InputOf.BOTH,
+        input_default=SandboxChoice.STRICT,
     )
     python: Path | None = option(
         None,
-        "interpreter with pytest that runs the tests (default: $VIRTUAL_ENV, DIR/.venv, or this one)",
+        "interpreter with pytest that runs the tests",
+        shown_default="$VIRTUAL_ENV, DIR/.venv, or this one",
         metavar="PATH",
         in_file=False,
     )
     runs: int = option(5, "runs of each test on head", least=1)
-    test_seconds: float = option(20.0, "seconds one candidate may take in one run", least=0.1)
+    test_seconds: float = option(20.0, "maximum seconds per run of one generated test file", least=0.1)
     memory_bytes: int = 2 * 1024**3
     parallel: int = 2
     suite_seconds: float = option(
-        120.0, "seconds that measuring the project's own tests may take; 0 leaves them unmeasured"
+        120.0,
+        "maximum seconds for measuring the project's own tests; 0 leaves them unmeasured",
+        details="Mutants get as long again.",
     )
     coverage: Path | None = option(
         None,
-        "a .coverage, coverage.xml or lcov.info of your own tests, read instead of a run",
+        ".coverage, coverage.xml or lcov.info of the project's own tests, to read instead of running them",
         metavar="FILE",
         in_file=False,
     )
-    max_mutants: int = option(30, "mutants of one member", least=1)
+    max_mutants: int = option(30, "maximum mutants per function", least=1)
     unchanged_behaviour: bool = option(
-        False, "also tests that show nothing about the change (label unchanged-behaviour)"
+        False,
+        "also suggest tests that show nothing about the change (label unchanged-behaviour)",
+        details="See [proof](proof.md#tests-of-a-change).",
     )
-    repairs: int = option(1, "times a failing candidate goes back to the model")
+    repairs: int = option(1, "times that failing tests go back to the model")
     install: bool = option(
         False,
-        "first install the project and what its tests need, with the network open for that step",
+        "install the project and its test dependencies first, with network access for that step",
         in_file=False,
     )
-    install_seconds: float = option(300.0, "seconds --install may take", least=1)
+    install_seconds: float = option(300.0, "maximum seconds for installing or for the setup command", least=1)
     setup_command: str | None = option(
         None,
-        "shell text that sets the project up in a virtual environment, in place of --install",
+        "shell command that sets up the project in a virtual environment, instead of its metadata",
+        details="Runs in the sandbox with network access, and without any secret.",
+        shown_default="the project's metadata",
         metavar="TEXT",
         in_file=False,
+        input_of=InputOf.BOTH,
     )
     test_command: str | None = option(
         None,
-        "how your own tests are run, as `pytest -m 'not slow'` (default: pytest)",
+        "command that runs the project's own tests, for example pytest -m 'not slow'",
+        shown_default="pytest",
         metavar="TEXT",
         in_file=False,
+        input_of=InputOf.BOTH,
     )
     python_version: str | None = option(
         None,
-        "the version of Python that the tests run on; one that is not there is had through uv",
+        "Python version to run the tests on, in quotes in YAML; a missing one is fetched with uv",
+        shown_default="one that fits",
+        pattern=r"3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,3})?",
+        wanted='a version such as "3.12", in quotes in YAML, where 3.10 alone is 3.1',
         metavar="X.Y",
         in_file=False,
+        input_of=InputOf.BOTH,
     )
 
     @property
@@ -346,43 +378,56 @@ class BudgetSettings:
         prompt_price: None for the built-in price list. Used only if both prices are given.
     """
 
-    max_minutes: float = option(10.0, "minutes one run may take", least=0.01)
-    max_calls: int = option(20, "calls to the model that may be answered in one run")
-    max_tokens: int = option(500_000, "tokens of prompts and answers one run may take")
-    max_cost: float = option(0.50, "US dollars one run may cost, where prices are known")
-    prompt_price: float | None = option(None, "US dollars a million prompt tokens")
-    completion_price: float | None = option(None, "US dollars a million answer tokens")
+    max_minutes: float = option(
+        10.0,
+        "maximum minutes per run; what is proven by then is reported",
+        details="A run that does not end by itself is [ended](security.md#what-the-program-itself-reads)"
+        " after half as long again, at least one and at most five minutes later.",
+        least=0.01,
+        input_of=InputOf.BOTH,
+    )
+    max_calls: int = option(20, "maximum answered model calls per run")
+    max_tokens: int = option(500_000, "maximum prompt and output tokens per run")
+    max_cost: float = option(
+        0.50,
+        "maximum US dollars per run, if the model's prices are known",
+        details="See [cost](providers.md#what-it-may-cost-at-most).",
+        input_of=InputOf.BOTH,
+    )
+    prompt_price: float | None = option(
+        None,
+        "US dollars per million prompt tokens; used only with completion-price",
+        shown_default="built-in price list",
+    )
+    completion_price: float | None = option(
+        None,
+        "US dollars per million output tokens; used only with prompt-price",
+        shown_default="built-in price list",
+    )
 
 
 class Role(StrEnum):
-    """A user's role in a repository, lowest first."""
+    """A user's role in a repository; those with `write` may use comment commands."""
 
     NONE = "none"
     READ = "read"
     TRIAGE = "triage"
     WRITE = "write"
 
-    def covers(self, other: Role) -> bool:
-        """Return whether this role includes all permissions of the other one."""
-        order = list(Role)
-        return order.index(self) >= order.index(other)
+
+MOST_COMMENTS = 25
+"""Hard limit on the comments per review; GitHub has answered 502 to larger reviews."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewSettings:
-    """How a pull request is reviewed."""
+    """How the results are shown on a pull request."""
 
-    max_comments: int = option(10, "maximum review comments per run")
-    skip_label: str = option("testsmith-skip", "label of pull requests to skip; empty for none")
-    fail_on_error: bool = option(False, "whether a failure of the model provider or GitHub fails the step")
-    commands: bool = option(
-        False, "whether the workflow also runs on comments, so that suggestions explain how to reply"
-    )
-    explain_for: Role = option(Role.WRITE, "minimum role for read-only commands")
-    installs_forks: bool = option(
-        False,
-        "whether a command on a fork's pull request may install its project, with network access",
-        name="install-forks",
+    max_comments: int = option(
+        10,
+        "maximum comments per review; other suggestions are in the summary comment",
+        most=MOST_COMMENTS,
+        has_flag=False,
     )
 
 
@@ -395,15 +440,55 @@ class SweepStep(StrEnum):
     COLLECT = "collect"
 
 
+MOST_SHARDS = 256
+"""Maximum number of shards in a plan: GitHub allows 256 jobs in a matrix."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSettings:
-    """How the action sweeps a repository."""
+    """How the action sweeps a repository.
 
-    paths: tuple[str, ...] = option((), "files and folders to sweep; empty for the whole repository")
-    step: SweepStep = option(SweepStep.ALL, "step that this job runs", name="sweep-step")
-    shards: int = option(1, "maximum number of shards in the plan", least=1)
-    shard: str = option("", "shard that this job proves, for example `2/4`; empty for none")
-    dry_run: bool = option(False, "whether to only print the plan, without spending anything")
+    The reusable workflow sets all but `paths` and `dry_run`, through the environment.
+    """
+
+    paths: tuple[str, ...] = option(
+        (),
+        "files and folders to sweep, separated by line breaks or commas",
+        shown_default="the whole repository",
+        in_file=False,
+        input_of=InputOf.SWEEP,
+    )
+    dry_run: bool = option(
+        False,
+        "only rank and report what a sweep would take, without spending anything",
+        in_file=False,
+        input_of=InputOf.SWEEP,
+        input_default="false",
+    )
+    step: SweepStep = option(SweepStep.ALL, "step that this job runs", name="sweep-step", in_file=False)
+    shards: int = option(1, "maximum number of shards in the plan", least=1, most=MOST_SHARDS, in_file=False)
+    shard: str = option("", "shard that this job proves, for example 2/4", in_file=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSettings:
+    """How the action behaves as a step of a workflow."""
+
+    fail_on_error: bool = option(
+        False,
+        "fail the step if the model provider or GitHub fails",
+        in_file=False,
+        input_of=InputOf.BOTH,
+        input_default="false",
+    )
+    install_forks: bool = option(
+        False,
+        "install the project for commands on pull requests from forks, with network access",
+        details="Its build code comes from the fork; see [security](security.md#comments).",
+        in_file=False,
+        input_of=InputOf.REVIEW,
+        input_default="false",
+    )
 
 
 PERSON = r"[^<>@\s][^<>@\x00-\x1f\x7f-\x9f]{0,98}[^<>@\s] <[^<>@\s]{1,64}@[^<>@\s]{1,190}>"
@@ -419,10 +504,28 @@ class CommitSettings:
             when the member changes.
     """
 
-    mode: Mode = option(Mode.SUGGEST, "on a pull request: suggest, commit or pull-request", has_flag=False)
-    mark_tests: bool = option(True, "a comment above each test that is written")
-    sign_off: str = option("", "who signs commits off, Name <address>", pattern=PERSON, has_flag=False)
-    co_author: str = option("", "co-author of commits, Name <address>", pattern=PERSON, has_flag=False)
+    mode: Mode = option(
+        Mode.SUGGEST,
+        "what happens with proven tests on a pull request: suggest, commit or pull-request",
+        details="See [commits](commits.md).",
+        has_flag=False,
+        input_of=InputOf.REVIEW,
+    )
+    mark_tests: bool = option(True, "add a comment above each written test that names its function")
+    sign_off: str = option(
+        "",
+        "person who signs off commits, as Name <address>",
+        pattern=PERSON,
+        wanted="a person as `Name <address>`",
+        has_flag=False,
+    )
+    co_author: str = option(
+        "",
+        "co-author of commits, as Name <address>",
+        pattern=PERSON,
+        wanted="a person as `Name <address>`",
+        has_flag=False,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -448,6 +551,7 @@ class Settings:
     verification: VerificationSettings
     budget: BudgetSettings = BudgetSettings()
     commits: CommitSettings = CommitSettings()
+    review: ReviewSettings = ReviewSettings()
     write: bool = False
     estimate: bool = False
     dry_run: bool = False
@@ -456,71 +560,82 @@ class Settings:
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """A setting with a command-line flag and a key of the same name in the repository's settings file.
-
-    Attributes:
-        name: The flag without its dashes and the key in the file, for example `max-members`.
-        group: The group of `Settings` that it belongs to.
-        field: The field of the group.
-        kind: Type of the value: `list` is a list of strings, a `StrEnum` one of its values.
-        summary: One line for `--help`.
-        least: Minimum of a number.
-        pattern: Regular expression that a string must match; empty for any.
-        metavar: Name of the value in `--help`; empty for one that fits its type.
-        in_file: Whether a repository's settings file may set it. What decides where data is sent or which
-            program runs is never read from a file, because a pull request could change it.
-        has_flag: Whether it has an effect on the command line.
-    """
-
-    name: str
-    group: str
-    field: str
-    kind: type[int | float | bool | str | list[str] | Path]
-    summary: str
-    least: float = 0
-    pattern: str = ""
-    metavar: str = ""
-    in_file: bool = True
-    has_flag: bool = True
-
-    @property
-    def key(self) -> str:
-        """Name as stored by the argument parser."""
-        return self.name.replace("-", "_")
-
-
-def options_of(kind: type, group: str = "") -> Iterator[Option]:
-    """Yield the fields of a group of settings that `option` describes."""
-    kinds = get_type_hints(kind)
-    for one in fields(kind):
-        if one.metadata:
-            described: Any = {"name": one.name.replace("_", "-"), **one.metadata}
-            yield Option(group=group, field=one.name, kind=_kind(kinds[one.name]), **described)
-
-
-def _kind(hint: Any) -> type:
-    """Return the type of a field's value: X of `X | None`, and list of `tuple[str, ...]`."""
-    if get_origin(hint) is tuple:
-        return list
-    given = [one for one in get_args(hint) if one is not type(None)]
-    return given[0] if given else hint  # type: ignore[no-any-return]  # a type, as the groups have no others
-
-
 EVERY_OPTION = tuple(
-    option
+    one
     for group, kind in get_type_hints(Settings).items()
     if is_dataclass(kind) and isinstance(kind, type)
-    for option in options_of(kind, group)
+    for one in options_of(kind, group)
 )
 """Every option of the groups in `Settings`."""
 
 OPTIONS = tuple(one for one in EVERY_OPTION if one.in_file)
 """Every setting that the repository's settings file may contain. Most also have a command-line flag."""
 
+TOKEN = Option(
+    name="token",
+    kind=Secret,
+    summary="token used to read the pull request and post the review",
+    in_file=False,
+    has_flag=False,
+    input_of=InputOf.BOTH,
+    input_default="${{ github.token }}",
+    shown_default="the workflow's own",
+)
+API_KEY = Option(
+    name="api-key",
+    kind=Secret,
+    summary="key of the model's endpoint; without one the offline engine makes the tests",
+    in_file=False,
+    has_flag=False,
+    input_of=InputOf.BOTH,
+)
+PROVIDER = Option(
+    name="provider",
+    kind=ProviderChoice,
+    default=ProviderChoice.AUTO,
+    summary="who makes the tests: auto (openai with a key, else offline), openai, offline or openai+offline",
+    in_file=False,
+    input_of=InputOf.BOTH,
+    input_default=ProviderChoice.AUTO,
+)
+CACHE_DIR = Option(
+    name="cache-dir",
+    kind=Path,
+    summary="folder where results are kept between runs",
+    details="In the action: a folder in the workspace that you save yourself instead of GitHub's cache; see"
+    " [cache](cache.md#keeping-it-yourself).",
+    shown_default="GitHub's cache in the action, else the user's cache folder",
+    metavar="DIR",
+    in_file=False,
+)
+
+ACTION_OPTIONS = (
+    TOKEN,
+    API_KEY,
+    PROVIDER,
+    *(
+        one
+        for group in ("model", "commits", "selection", "budget", "verification")
+        for one in EVERY_OPTION
+        if one.group == group and one.input_of is not InputOf.NONE
+    ),
+    *options_of(ActionSettings),
+    *(one for one in options_of(SweepSettings) if one.input_of is not InputOf.NONE),
+)
+"""Every option that is an input of an action, in the order of the action files."""
+
 NEVER_FROM_A_FILE = frozenset(
-    {"provider", "api-key", "token", *(one.name for one in EVERY_OPTION if not one.in_file)}
+    one.name
+    for one in (
+        TOKEN,
+        API_KEY,
+        PROVIDER,
+        CACHE_DIR,
+        *EVERY_OPTION,
+        *options_of(ActionSettings),
+        *options_of(SweepSettings),
+    )
+    if not one.in_file
 )
 """Settings that are never read from a file."""
 
@@ -541,7 +656,7 @@ def repository_values(read: Callable[[str], bytes | None]) -> dict[str, object]:
         try:
             text = (read(name) or b"").decode()
         except UnicodeDecodeError as error:
-            raise UsageFailure(f"{name} cannot be read ({error}); mend it, or remove it.") from error
+            raise UsageFailure(f"{name} cannot be read ({error}); fix it, or remove it.") from error
         values = file_values(name, text) if text else None
         if values is not None:
             return values
@@ -566,13 +681,13 @@ def file_values(name: str, text: str) -> dict[str, object] | None:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageFailure(f"{name} is not valid TOML ({error}); mend it, or remove it.") from error
+        raise UsageFailure(f"{name} is not valid TOML ({error}); fix it, or remove it.") from error
     table = document if name == "testsmith.toml" else _own_table(document)
     if table is None:
         return None
     if not isinstance(table, dict):
         raise UsageFailure(f"{name}: `tool.testsmith` must be a table.")
-    options = {option.name: option for option in OPTIONS}
+    options = {one.name: one for one in OPTIONS}
     return {key: _checked(options, key, value, name) for key, value in table.items()}
 
 
@@ -588,43 +703,9 @@ def _checked(options: Mapping[str, Option], key: str, value: object, place: str)
             f"change it; give it on the command line, or in the environment."
         )
     if key not in options:
-        known = ", ".join(sorted(options))
-        raise UsageFailure(f"{place} sets `{key}`, which is unknown; it may hold: {known}.")
-    return checked_value(options[key], value, place)
-
-
-def checked_value(option: Option, value: object, place: str) -> object:
-    """Return a value converted to the type of its setting.
-
-    Raises:
-        UsageFailure: The value has the wrong type or format, or is too small.
-    """
-    if option.kind is list:
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-            raise UsageFailure(f"{place}: `{option.name}` must be a list of texts.")
-        return tuple(value)
-    if option.kind is Path:
-        return Path(str(value)).expanduser()
-    if issubclass(option.kind, StrEnum):
-        return _chosen(option.kind, option.name, value, place)
-    wanted = (int, float) if option.kind is float else option.kind
-    is_truth = isinstance(value, bool)
-    if is_truth is not (option.kind is bool) or not isinstance(value, wanted):
-        raise UsageFailure(f"{place}: `{option.name}` must be of type {option.kind.__name__}.")
-    if isinstance(value, str) and option.pattern and not re.fullmatch(option.pattern, value):
-        raise UsageFailure(f"{place}: `{option.name}` must look like `Name <address>`.")
-    if is_truth:
-        return value
-    if isinstance(value, int | float) and not option.least <= value < float("inf"):
-        raise UsageFailure(f"{place}: `{option.name}` must be at least {option.least:g}.")
-    return value
-
-
-def _chosen(kind: type[StrEnum], name: str, value: object, place: str) -> StrEnum:
-    try:
-        return kind(str(value))
-    except ValueError:
-        raise UsageFailure(f"{place}: `{name}` must be one of {', '.join(kind)}, not `{value}`.") from None
+        hint = nearest(key, options) or " docs/settings.md lists all settings."
+        raise UsageFailure(f"{place} sets `{key}`, which is not a setting.{hint}")
+    return options[key].checked(value, place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -659,7 +740,7 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
         UsageFailure: A setting is missing, out of range, or contradicts another one.
     """
     arguments = sources.arguments
-    key = sources.environment.get("TESTSMITH_API_KEY") or sources.environment.get("OPENAI_API_KEY")
+    key = sources.environment.get(API_KEY.variable) or sources.environment.get("OPENAI_API_KEY")
     record, replay = (
         Path(given).expanduser() if (given := arguments.get(name)) else None for name in ("record", "replay")
     )
@@ -673,7 +754,7 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
             only=tuple(arguments.get("only") or ()),
         ),
         model=ModelSettings(api_key=Secret(key) if key else None, record=record, replay=replay),
-        cache=CacheSettings(folder=Path(arguments.get("cache_dir") or sources.cache_folder)),
+        cache=CacheSettings(folder=_given(CACHE_DIR, sources) or sources.cache_folder),
         verification=VerificationSettings(enabled=arguments.get("verify") is not False),
         write=bool(arguments.get("write")),
         estimate=bool(arguments.get("estimate")),
@@ -686,7 +767,7 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
     if not settings.verification.enabled:
         settings = replace(settings, model=replace(settings.model, strategy=Strategy.WRITE))
     _check(settings, sources)
-    choice = ProviderChoice(arguments.get("provider") or ProviderChoice.AUTO)
+    choice = _given(PROVIDER, sources) or ProviderChoice.AUTO
     asks = choice is not ProviderChoice.OFFLINE
     if (settings.estimate and asks) or (settings.dry_run and asks and choice is not ProviderChoice.AUTO):
         return replace(settings, provider=ProviderChoice.OPENAI)  # no call is made, so no key is needed
@@ -694,23 +775,29 @@ def parse(folder: Path, sources: SettingsSources) -> Settings:
 
 
 def _with_options(settings: Settings, sources: SettingsSources) -> Settings:
-    for option in EVERY_OPTION:
-        typed = sources.arguments.get(option.key)
-        if typed is not None and (typed != "" or option.in_file):
-            value = checked_value(option, typed, sources.place)
-        elif option.name in sources.file:
-            value = sources.file[option.name]
-        else:
-            continue
-        changed: Any = {option.field: value}
-        group = replace(getattr(settings, option.group), **changed)
-        in_settings: Any = {option.group: group}
-        settings = replace(settings, **in_settings)
+    for one in EVERY_OPTION:
+        value = _given(one, sources)
+        if value is not None:
+            changed: Any = {one.field: value}
+            in_settings: Any = {one.group: replace(getattr(settings, one.group), **changed)}
+            settings = replace(settings, **in_settings)
     return settings
 
 
+def _given(option: Option, sources: SettingsSources) -> Any:
+    """Return the value of the first source that has one; None if none has."""
+    typed = sources.arguments.get(option.key)
+    if typed is not None and (typed != "" or option.in_file):
+        return option.checked(typed, sources.place)
+    text = sources.environment.get(option.variable, "").strip()
+    if text:
+        return option.parsed(text, f"the environment variable {option.variable}")
+    return sources.file.get(option.name)
+
+
 def _names_model(sources: SettingsSources) -> bool:
-    return sources.arguments.get("model") is not None or "model" in sources.file
+    model = next(one for one in EVERY_OPTION if one.name == "model")
+    return _given(model, sources) is not None
 
 
 def _check(settings: Settings, sources: SettingsSources) -> None:

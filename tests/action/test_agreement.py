@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
-from testsmith.action.inputs import INPUTS, variable_of
 from testsmith.action.run import outputs_of
-from testsmith.settings import (
-    BudgetSettings,
-    ModelSettings,
-    ReviewSettings,
-    SandboxChoice,
-    SelectionSettings,
-    SweepSettings,
-)
+from testsmith.options import options_of
+from testsmith.settings import ACTION_OPTIONS, OPTIONS, SweepSettings
 
 ROOT = Path(__file__).parents[2]
 CALLING = ROOT / "examples" / "workflows" / "sweep-on-several-machines.yml"
@@ -34,65 +30,45 @@ def _action() -> Any:
     return read_yaml(ROOT / "action.yml")
 
 
-def table(heading: str) -> dict[str, list[str]]:
-    """Return the rows of the table below a heading of `docs/inputs.md`, by their first cell."""
-    text = (ROOT / "docs" / "inputs.md").read_text()
-    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
-    rows = [
-        re.split(r"\s*\|\s*", line.strip("| ")) for line in section.splitlines() if line.startswith("| `")
-    ]
-    return {row[0].strip("`"): row[1:] for row in rows}
+def test_generated_files__are_up_to_date() -> None:
+    command = (sys.executable, str(ROOT / "docs" / "reference.py"), "--check")
+    checked = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
-def test_inputs__are_the_same_everywhere(action: Any) -> None:
-    assert tuple(action["inputs"]) == INPUTS
-    assert tuple(table("Inputs")) == INPUTS
-    assert action["runs"]["env"] == {variable_of(name): f"${{{{ inputs.{name} }}}}" for name in INPUTS}
+def test_inputs__are_few_and_reach_the_code(action: Any) -> None:
+    assert len(action["inputs"]) <= 15
+    variables = {one.name: one.variable for one in ACTION_OPTIONS}
+    assert action["runs"]["env"] == {
+        variables[name]: f"${{{{ inputs.{name} }}}}" for name in action["inputs"]
+    }
 
 
-def test_outputs__are_the_same_everywhere(action: Any) -> None:
-    assert tuple(action["outputs"]) == tuple(table("Outputs")) == tuple(outputs_of(None))
-
-
-def test_defaults__are_those_of_the_code(action: Any) -> None:
-    review = ReviewSettings()
-    sweep = SweepSettings()
-    expected = {
+def test_inputs__have_a_default_only_if_no_file_may_set_them(action: Any) -> None:
+    in_file = {one.name for one in OPTIONS}
+    declared = {name: one["default"] for name, one in action["inputs"].items() if "default" in one}
+    assert not in_file & set(declared)
+    assert declared == {
         "token": "${{ github.token }}",
         "provider": "auto",
-        "max-comments": str(review.max_comments),
-        "sandbox": SandboxChoice.STRICT.value,
-        "skip-label": review.skip_label,
-        "fail-on-error": str(review.fail_on_error).lower(),
-        "commands": str(review.commands).lower(),
-        "explain-for": review.explain_for.value,
-        "install-forks": str(review.installs_forks).lower(),
-        "dry-run": str(sweep.dry_run).lower(),
-        "sweep-step": sweep.step.value,
-        "shards": str(sweep.shards),
+        "sandbox": "strict",
+        "fail-on-error": "false",
+        "install-forks": "false",
     }
-    declared = {name: one["default"] for name, one in action["inputs"].items() if "default" in one}
-
-    assert declared == expected
 
 
-def test_defaults__documentation_tells_those_of_the_code(action: Any) -> None:
-    documented = {name: cells[0].strip("`") for name, cells in table("Inputs").items()}
-    for name, one in action["inputs"].items():
-        if name != "token" and "default" in one:
-            assert (name, documented[name]) == (name, one["default"])
-    numbers = {
-        "max-members": SelectionSettings().max_members,
-        "max-minutes": BudgetSettings().max_minutes,
-        "max-calls": BudgetSettings().max_calls,
-        "max-tokens": BudgetSettings().max_tokens,
-        "max-cost": BudgetSettings().max_cost,
-        "max-concurrent-calls": ModelSettings().max_concurrent_calls,
-        "max-retry-attempts": ModelSettings().max_retry_attempts,
-    }
-    for name, number in numbers.items():
-        assert (name, documented[name]) == (name, f"{number:g}")
-        assert f"{number:g} unless set" in action["inputs"][name]["description"]
+def test_outputs__are_those_of_the_code(action: Any) -> None:
+    assert tuple(action["outputs"]) == tuple(outputs_of(None))
+
+
+def test_schema__takes_what_the_file_may_hold_and_nothing_else() -> None:
+    schema = json.loads((ROOT / "docs" / "testsmith.schema.json").read_text())
+    assert set(schema["properties"]) == {one.name for one in OPTIONS}
+    for one in OPTIONS:
+        described = schema["properties"][one.name]
+        if "default" in described:
+            value = described["default"]
+            assert one.checked(value, "here") == (tuple(value) if isinstance(value, list) else value)
 
 
 def test_entry_point__is_isolated() -> None:
@@ -111,7 +87,8 @@ def test_workflows__ask_for_no_more_than_is_needed(action: Any, path: Path) -> N
     assert workflow["permissions"] == {}
     assert checkout["with"]["persist-credentials"] is False
     assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"])
-    assert set(step["with"]) <= set(action["inputs"])
+    used = read_yaml(ROOT / "sweep" / "action.yml") if "/sweep@" in step["uses"] else action
+    assert set(step["with"]) <= set(used["inputs"])
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, *(ROOT / ".github" / "workflows").glob("*.yml")], ids=str)
@@ -131,7 +108,6 @@ def test_workflows__commands_are_taken_from_new_comments_one_after_the_other() -
     assert job["permissions"] == {"contents": "write", "pull-requests": "write"}
     assert job["concurrency"]["queue"] == "max"
     assert "cancel-in-progress" not in job["concurrency"]
-    assert job["steps"][-1]["with"]["commands"] == "true"
     assert "ref" not in job["steps"][0]["with"], "nobody's code is checked out"
 
 
@@ -151,16 +127,14 @@ def test_workflows__reviewing_pull_requests(name: str, contents: str) -> None:
     assert "github.event.pull_request.number" in job["concurrency"]["group"]
 
 
-def test_sweep_action__is_the_same_with_fewer_inputs(action: Any) -> None:
+def test_sweep_action__is_the_same_but_for_its_inputs(action: Any) -> None:
     sweep = read_yaml(ROOT / "sweep" / "action.yml")
-    assert set(sweep["inputs"]) < set(action["inputs"])
-    for name, one in sweep["inputs"].items():
-        assert (name, one.get("default")) == (name, action["inputs"][name].get("default"))
+    assert set(sweep["inputs"]) - set(action["inputs"]) == {"paths", "dry-run"}
+    assert set(action["inputs"]) - set(sweep["inputs"]) == {"mode", "install-forks"}
+    for name in set(sweep["inputs"]) & set(action["inputs"]):
+        assert sweep["inputs"][name] == action["inputs"][name]
     assert sweep["outputs"] == action["outputs"]
     assert sweep["runs"]["image"] == "../Dockerfile"
-    assert sweep["runs"]["env"] == {
-        variable_of(name): f"${{{{ inputs.{name} }}}}" for name in sweep["inputs"]
-    }
 
 
 def test_reusable_workflow__hands_on_what_the_action_takes_and_no_job_has_more_than_it_needs() -> None:
@@ -170,6 +144,7 @@ def test_reusable_workflow__hands_on_what_the_action_takes_and_no_job_has_more_t
     steps = {name: [one for one in job["steps"] if one["uses"] == "$/sweep"] for name, job in jobs.items()}
     for (step,) in steps.values():
         assert set(step["with"]) <= set(sweep["inputs"])
+        assert set(step["env"]) <= {one.variable for one in options_of(SweepSettings)}
     assert "api-key" in steps["shard"][0]["with"]
     assert not {"api-key", "token"} & set(steps["plan"][0]["with"])
     assert "token" not in steps["shard"][0]["with"]

@@ -6,27 +6,22 @@ import pytest
 from action.given import TOKEN, context, inputs, task
 
 from testsmith.action.inputs import (
-    INPUTS,
     ActionContext,
     NoToken,
     context_of,
     given_input,
     settings_of,
-    skip_label,
     sweep_settings_of,
-    variable_of,
 )
 from testsmith.action.runner import runner_of
 from testsmith.events import HandleCommentCommands, SweepRepository
 from testsmith.forge.slash_commands import ParsedComment
 from testsmith.model import UsageFailure
 from testsmith.settings import (
-    NEVER_FROM_A_FILE,
-    OPTIONS,
+    API_KEY,
+    ActionSettings,
     ModelFor,
     ProviderChoice,
-    ReviewSettings,
-    Role,
     SandboxChoice,
     Secret,
     SweepSettings,
@@ -40,7 +35,7 @@ def test_context__without_inputs() -> None:
     given = context()
 
     assert (given.token, given.api_key) == (Secret(TOKEN), None)
-    assert given.review == ReviewSettings()
+    assert given.action == ActionSettings()
     assert given.notes == ()
     assert TOKEN not in repr(given)
 
@@ -94,10 +89,18 @@ def test_settings__each_input_arrives() -> None:
     assert settings.cache.folder == made.cache_folder == made.runner.temp / "testsmith-cache"
 
 
-def test_review__each_input_arrives() -> None:
-    given = context({"max_comments": "25", "skip_label": "no bot", "fail_on_error": "True"})
+def test_action__each_input_arrives() -> None:
+    given = context({"fail_on_error": "True", "install_forks": "true"})
 
-    assert given.review == ReviewSettings(max_comments=25, skip_label="no bot", fail_on_error=True)
+    assert given.action == ActionSettings(fail_on_error=True, install_forks=True)
+
+
+def test_settings__what_is_no_input_comes_by_the_environment_or_the_file() -> None:
+    given = context({"max_comments": "25", "max_calls": "3"})
+    settings = settings_of(given, file={"max-calls": 7, "runs": 2}, base=BASE, head=HEAD)
+
+    assert (settings.review.max_comments, settings.budget.max_calls) == (25, 3)
+    assert settings.verification.runs == 2
 
 
 def test_settings__inputs_win_over_the_file() -> None:
@@ -115,18 +118,18 @@ def test_settings__inputs_win_over_the_file() -> None:
         ("provider", "gpt", "`provider` must be one of auto, openai, offline, openai"),
         ("model-for", "easy", "the action's inputs: `model-for` must be one of all, hard"),
         ("sandbox", "none", "`sandbox` must be one of strict, best-effort, off, not `none`"),
-        ("max-members", "many", "`max-members` must be a whole number, not `many`"),
-        ("max-members", "0", "the action's inputs: `max-members` must be at least 1"),
-        ("max-minutes", "nan", "`max-minutes` must be at least"),
-        ("max-minutes", "inf", "`max-minutes` must be at least"),
-        ("max-minutes", "1h", "`max-minutes` must be a number, not `1h`"),
-        ("max-comments", "26", "`max-comments` must be a whole number from 0 to 25, not `26`"),
+        ("max-members", "many", "`max-members` must be a whole number, at least 1, not `many`"),
+        ("max-members", "0", "the action's inputs: `max-members` must be a whole number, at least 1, not 0"),
+        ("max-minutes", "nan", "`max-minutes` must be a number, at least 0.01"),
+        ("max-minutes", "inf", "`max-minutes` must be a number, at least 0.01"),
+        ("max-minutes", "1h", "`max-minutes` must be a number, at least 0.01, not `1h`"),
+        ("max-comments", "26", "`max-comments` must be a whole number, from 0 to 25, not 26"),
         ("max-comments", "-1", "`max-comments` must be a whole number"),
         ("max-comments", "²", "`max-comments` must be a whole number"),
         ("fail-on-error", "yes", "`fail-on-error` must be true or false, not `yes`"),
         ("python-version", "3.1", '`python-version` must be a version such as "3.12", in quotes'),
         ("python-version", "/usr/bin/python", "`python-version` must be"),
-        ("cache-dir", "../cache", "`cache-dir` must be a folder of its own below the workspace"),
+        ("cache-dir", "../cache", "`cache-dir` must be a folder of its own in the workspace"),
         ("cache-dir", "/var/cache", "`cache-dir` must be"),
         ("cache-dir", "/github/workspace/../x", "`cache-dir` must be"),
         ("cache-dir", ".", "`cache-dir` must be"),
@@ -190,45 +193,19 @@ def test_context__other_keys_of_the_environment_do_not_count() -> None:
     assert settings_of(given, base=BASE, head=HEAD).provider is ProviderChoice.OFFLINE
 
 
-def test_skip_label__unset_is_the_default() -> None:
-    assert skip_label({}) == skip_label({"TESTSMITH_SKIP_LABEL": ""}) == ReviewSettings().skip_label
-    assert skip_label({"TESTSMITH_SKIP_LABEL": "quiet"}) == "quiet"
-
-
 def test_given_input__blanks_are_unset() -> None:
-    assert given_input({"TESTSMITH_MODEL": " \n"}, "model") is None
-    assert given_input({"TESTSMITH_MODEL": " m\n"}, "model") == "m"
-
-
-def test_inputs__have_the_settings_names() -> None:
-    known = {option.name for option in OPTIONS} | NEVER_FROM_A_FILE
-
-    assert set(INPUTS) - known == {
-        "max-comments",
-        "cache-dir",
-        "skip-label",
-        "fail-on-error",
-        "commands",
-        "explain-for",
-        "install-forks",
-        "paths",
-        "dry-run",
-        "sweep-step",
-        "shards",
-        "shard",
-    }
-    assert variable_of("max-members") == "TESTSMITH_MAX_MEMBERS"
+    assert given_input({"TESTSMITH_API_KEY": " \n"}, API_KEY) is None
+    assert given_input({"TESTSMITH_API_KEY": " t\n"}, API_KEY) == "t"
 
 
 def test_comments__run_in_the_strict_sandbox_alone() -> None:
     commands = HandleCommentCommands(
         repository="octo/shop", number=1, comment=2, commander="ada", orders=ParsedComment()
     )
-    variables = inputs(sandbox="off", commands="true", explain_for="read")
+    variables = inputs(sandbox="off")
     given = context_of(variables, runner_of(variables), commands)
     assert given.arguments["sandbox"] is SandboxChoice.STRICT
     assert "the sandbox is strict" in given.notes[0]
-    assert (given.review.commands, given.review.explain_for) == (True, Role.READ)
 
 
 def test_comments__on_a_fork_nothing_of_it_is_installed_unless_set() -> None:
@@ -237,12 +214,12 @@ def test_comments__on_a_fork_nothing_of_it_is_installed_unless_set() -> None:
     )
     variables = inputs(setup_command="pip install .")
     given = context_of(variables, runner_of(variables), commands)
-    assert not given.review.installs_forks
-    without = settings_of(given, base="b", head="h", installs=given.review.installs_forks).verification
+    assert not given.installs_forks
+    without = settings_of(given, base="b", head="h", installs=given.installs_forks).verification
     assert (without.installs, without.setup_command) == (False, None)
     assert settings_of(given, base="b", head="h").verification.setup_command == "pip install ."
     variables = inputs(install_forks="true")
-    assert context_of(variables, runner_of(variables), commands).review.installs_forks
+    assert context_of(variables, runner_of(variables), commands).installs_forks
 
 
 def swept(**given: str) -> ActionContext:

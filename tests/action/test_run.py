@@ -179,9 +179,9 @@ def test_run__a_fault_while_a_review_is_told_has_a_readable_end(step: Step) -> N
         ({**PAYLOAD, "action": "closed"}, {}, "when a pull request is 'closed'"),
         ({**PAYLOAD, "pull_request": {**PAYLOAD["pull_request"], "draft": True}}, {}, "is a draft"),
         (
-            {**PAYLOAD, "pull_request": {**PAYLOAD["pull_request"], "labels": [{"name": "Quiet"}]}},
-            {"skip_label": "quiet"},
-            "has the label 'quiet'",
+            {**PAYLOAD, "pull_request": {**PAYLOAD["pull_request"], "labels": [{"name": "TestSmith-skip"}]}},
+            {},
+            "has the label 'testsmith-skip'",
         ),
     ],
 )

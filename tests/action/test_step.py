@@ -30,8 +30,7 @@ def _at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def run_of(
     at: Scene, folder: Path, event: Event, *, checkout: Checkout | None = None, **inputs: str
 ) -> ActionsRun:
-    given = {name.replace("_", "-"): value for name, value in inputs.items()}
-    step = Step(action=ACTION, inputs=given, checkout=checkout)
+    step = Step(action=ACTION, checkout=checkout).set(**inputs)
     return ActionsRun(at.github, event, at.token, folder, step)
 
 

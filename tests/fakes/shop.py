@@ -53,11 +53,10 @@ class Shop:
         self.runs += 1
         step = Step(
             action=ROOT / "action.yml",
-            inputs={name.replace("_", "-"): value for name, value in inputs.items()},
             variables=self.variables(),
             services=self.services,
             checkout=Checkout(persist_credentials=False, depth=0 if self.event else 1),
-        )
+        ).set(**inputs)
         event = self.event or Events(self.github).pull_request(
             self.repository, self.pull, "opened" if self.runs == 1 else "synchronize"
         )

@@ -26,7 +26,6 @@ from fakes.reports import a_suggestion
 from testsmith.changes.members import find_members
 from testsmith.events import HandleCommentCommands, Nothing, ReviewPullRequest, task_of
 from testsmith.forge.github import Connection, GitHub
-from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.git.fetch import FetchRemote
 from testsmith.languages.language import Language
@@ -48,7 +47,7 @@ from testsmith.review.checkouts import States, open_states
 from testsmith.review.commands.dispatch import dispatch_commands
 from testsmith.review.commands.session import CommandDependencies
 from testsmith.review.review_pull_request import ReviewDependencies, review
-from testsmith.settings import CommitSettings, Role, Secret, SelectionSettings
+from testsmith.settings import CommitSettings, ReviewSettings, Secret, SelectionSettings
 
 PERMISSIONS = {"contents": "read", "pull_requests": "write"}
 """What the example workflow grants."""
@@ -83,11 +82,10 @@ class Stage:
     token: Token
     folder: Path
     clock: StepClock
-    limits: PostLimits = field(default_factory=PostLimits)
+    limits: ReviewSettings = field(default_factory=ReviewSettings)
     max_members: int = 40
     naps: list[float] = field(default_factory=list)
     looked_at: list[str] = field(default_factory=list)
-    explain_for: Role = Role.WRITE
     commits: CommitSettings = field(default_factory=CommitSettings)
     no_longer_held: set[str] = field(default_factory=set)
     given: list[RunOptions] = field(default_factory=list)
@@ -137,7 +135,7 @@ class Stage:
                 forge=forge,
                 open_states=partial(open_states, *places, remote),
                 suggest=self.suggest or self._suggest,
-                limits=self.limits,
+                limits=lambda _: self.limits,
                 languages=self.known,
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,
@@ -181,7 +179,6 @@ class Stage:
             obeying = CommandDependencies(
                 forge=forge,
                 review=replace(tools, commands=True),
-                reading=self.explain_for,
             )
             reviewed = asyncio.run(dispatch_commands(task, obeying))
         said = {**self.pull.comments, **self.pull.review_comments}
@@ -206,7 +203,7 @@ class Stage:
                 forge=forge,
                 open_states=opened,
                 suggest=self._suggest,
-                limits=self.limits,
+                limits=lambda _: self.limits,
                 languages=languages(),
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,

@@ -63,13 +63,12 @@ class Sweepable:
 
     def prepared(self, **inputs: str) -> ActionsRun:
         """Return a run whose workspace is there, but which has not begun."""
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
         step = Step(
-            action=ROOT / "action.yml",
-            inputs={"provider": "offline", "sandbox": "best-effort", **named},
+            action=ROOT / "sweep" / "action.yml",
+            inputs={"provider": "offline", "sandbox": "best-effort"},
             services=self.services,
             checkout=Checkout(persist_credentials=False, depth=0),
-        )
+        ).set(**inputs)
         token = self.github.token(self.repository, MAY_SWEEP)
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=self.folder))
         folder.chmod(0o755)

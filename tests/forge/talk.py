@@ -27,7 +27,6 @@ from testsmith.forge.pr_state import State
 from testsmith.forge.reconcile import (
     DesiredState,
     MemberOutcome,
-    PostLimits,
     Proposal,
     Reconciled,
     ShownWhere,
@@ -38,6 +37,7 @@ from testsmith.forge.reconcile import (
     remember,
 )
 from testsmith.model import SkipStage
+from testsmith.settings import ReviewSettings
 
 BOT = "github-actions[bot]"
 PERSON = "ada"
@@ -62,7 +62,7 @@ class Planned:
     notes: tuple[str, ...]
 
 
-def plan_for(existing: Existing, want: Wanted, limits: PostLimits) -> Planned:
+def plan_for(existing: Existing, want: Wanted, limits: ReviewSettings) -> Planned:
     """Decide as a run does before it writes."""
     settled = reconcile(existing, want, limits)
     before = "".join(one.body for one in own_summaries(existing)[:1])
@@ -93,9 +93,9 @@ class Talk:
             reviews=tuple(self.reviews.values()),
         )
 
-    def run(self, wanted: Wanted, limits: PostLimits | None = None) -> Planned:
+    def run(self, wanted: Wanted, limits: ReviewSettings | None = None) -> Planned:
         """Plan and do it."""
-        planned = plan_for(self.existing(), wanted, limits or PostLimits())
+        planned = plan_for(self.existing(), wanted, limits or ReviewSettings())
         self.apply(planned.operations)
         return planned
 

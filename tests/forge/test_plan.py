@@ -38,13 +38,14 @@ from testsmith.forge.interface import (
 )
 from testsmith.forge.plan import is_same_summary
 from testsmith.forge.pr_state import State, decode, encode
-from testsmith.forge.reconcile import MemberOutcome, PostLimits, Reconciled, Texts
+from testsmith.forge.reconcile import MemberOutcome, Reconciled, Texts
 from testsmith.model import SkipStage
+from testsmith.settings import ReviewSettings
 
-LIMITS = PostLimits()
+LIMITS = ReviewSettings()
 
 
-def kinds(talk: Talk, want: Wanted, limits: PostLimits = LIMITS) -> list[type]:
+def kinds(talk: Talk, want: Wanted, limits: ReviewSettings = LIMITS) -> list[type]:
     return [type(operation) for operation in plan_for(talk.existing(), want, limits).operations]
 
 
@@ -307,7 +308,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
 
     talk = Talk()
     want = replace(wanted(*(proposing(f"m{n}") for n in range(40))), write=write)
-    planned = talk.run(want, PostLimits(max_comments=25))
+    planned = talk.run(want, ReviewSettings(max_comments=25))
     review, summary = planned.operations
     assert isinstance(review, CreateReview)
     assert isinstance(summary, CreateSummary)
@@ -318,7 +319,7 @@ def test_plan__bodies_fit_whatever_is_written() -> None:
     state = decode(summary.body)
     assert state is not None
     assert len(state.entries) == 40
-    assert plan_for(talk.existing(), want, PostLimits(max_comments=25)).operations == ()
+    assert plan_for(talk.existing(), want, ReviewSettings(max_comments=25)).operations == ()
 
 
 def test_plan__a_state_without_room_for_all_settles_down() -> None:
@@ -360,7 +361,7 @@ def test_plan__random_lives_of_a_pull_request(seed: int) -> None:
     numbered = dict[int, str]()
     for push in range(25):
         want = random_push(seeded, push)
-        limits = PostLimits(max_comments=seeded.choice([1, 3, 10]))
+        limits = ReviewSettings(max_comments=seeded.choice([1, 3, 10]))
         planned = talk.run(want, limits)
         assert plan_for(talk.existing(), want, limits).operations == ()
         remember_numbers(talk, planned.settled, numbered)

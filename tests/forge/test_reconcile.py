@@ -10,15 +10,15 @@ from testsmith.forge.pr_state import MemberState, PastSuggestion, State, StateEn
 from testsmith.forge.reconcile import (
     Decisions,
     MemberOutcome,
-    PostLimits,
     ShownWhere,
     own_suggestions,
     own_summaries,
     reconcile,
 )
 from testsmith.model import SkipStage
+from testsmith.settings import ReviewSettings
 
-LIMITS = PostLimits()
+LIMITS = ReviewSettings()
 
 
 def summary_of(state: State) -> str:
@@ -36,15 +36,10 @@ def mark(member: str, number: int) -> str:
 
 
 def postings(
-    talk: Talk, *outcomes: MemberOutcome, limits: PostLimits = LIMITS
+    talk: Talk, *outcomes: MemberOutcome, limits: ReviewSettings = LIMITS
 ) -> list[tuple[str, int, ShownWhere]]:
     settled = reconcile(talk.existing(), wanted(*outcomes), limits)
     return [(one.member, one.number, one.posting) for one in settled.proposals]
-
-
-@pytest.mark.parametrize(("asked", "given"), [(10, 10), (0, 0), (-3, 0), (25, 25), (26, 25), (10**9, 25)])
-def test_limits__never_beyond_what_the_forge_bears(asked: int, given: int) -> None:
-    assert PostLimits(max_comments=asked).comments == given
 
 
 def test_settle__numbers_in_order_and_one_comment_a_member() -> None:
@@ -58,7 +53,7 @@ def test_settle__numbers_in_order_and_one_comment_a_member() -> None:
 
 
 def test_settle__beyond_the_limit_they_are_listed() -> None:
-    found = postings(Talk(), *(proposing(f"m{n}") for n in range(35)), limits=PostLimits(max_comments=10))
+    found = postings(Talk(), *(proposing(f"m{n}") for n in range(35)), limits=ReviewSettings(max_comments=10))
     assert [number for _, number, _ in found] == list(range(1, 36))
     assert [posting for _, _, posting in found] == [ShownWhere.NEW] * 10 + [ShownWhere.LISTED] * 25
 

@@ -13,7 +13,6 @@ from testsmith.forge.interface import Anchor
 from testsmith.forge.pr_state import without_block
 from testsmith.forge.reconcile import (
     MemberOutcome,
-    PostLimits,
     Proposal,
     Reconciled,
     Texts,
@@ -23,6 +22,7 @@ from testsmith.model import Member, Report
 from testsmith.reporting.pull_requests.member_status import shown_words
 from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
+from testsmith.settings import ReviewSettings
 
 
 @dataclass
@@ -38,13 +38,13 @@ class PullRequest:
     without_place: frozenset[str] = frozenset()
     changes: Mapping[str, str] = field(default_factory=dict)
 
-    def run(self, report: Report, limits: PostLimits | None = None) -> Planned:
+    def run(self, report: Report, limits: ReviewSettings | None = None) -> Planned:
         """Plan what a report leaves there, and do it."""
         planned = self.plan(report, limits)
         self.talk.apply(planned.operations)
         return planned
 
-    def plan(self, report: Report, limits: PostLimits | None = None) -> Planned:
+    def plan(self, report: Report, limits: ReviewSettings | None = None) -> Planned:
         """Plan what a report leaves there."""
         before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
 
@@ -52,7 +52,7 @@ class PullRequest:
             return texts(report, settled, self.view, self.changes, before)
 
         wanted = Wanted(head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True)
-        return plan_for(self.talk.existing(), wanted, limits or PostLimits())
+        return plan_for(self.talk.existing(), wanted, limits or ReviewSettings())
 
     def shown(self) -> str:
         """Return all texts that stand there, one after the other, without what is remembered."""

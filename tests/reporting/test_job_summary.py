@@ -18,10 +18,10 @@ from fakes.reports import (
     remembered,
     sample_report,
 )
-from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Report
 from testsmith.reporting.pull_requests.job_summary import BYTES_LIMIT, job_summary
+from testsmith.settings import ReviewSettings
 
 GOLDEN = Path(__file__).parent / "golden" / "job_summary"
 NOT_ALLOWED = (
@@ -32,7 +32,7 @@ NOT_ALLOWED = (
 
 def settled(report: Report, delivery: PostStatus = PostStatus.POSTED, max_comments: int = 10) -> ReviewResult:
     """Return what came of a review whose proposals were settled."""
-    planned = PullRequest().plan(report, PostLimits(max_comments=max_comments))
+    planned = PullRequest().plan(report, ReviewSettings(max_comments=max_comments))
     return ReviewResult(delivery=delivery, report=report, settled=planned.settled)
 
 

@@ -29,9 +29,9 @@ from testsmith.forge.comment_markers import (
 )
 from testsmith.forge.interface import CreateReview
 from testsmith.forge.pr_state import MEMBER_LIMIT
-from testsmith.forge.reconcile import PostLimits
 from testsmith.model import Change, Report, Skipped, SkipStage, Suggestion
 from testsmith.reporting.pull_requests.pull_request import SUMMARY_LIMIT, texts
+from testsmith.settings import ReviewSettings
 
 GOLDEN = Path(__file__).parent / "golden" / "pull_request"
 
@@ -93,7 +93,7 @@ def test_texts__of_questions_alone() -> None:
 def test_texts__of_many_suggestions() -> None:
     pull = PullRequest()
 
-    pull.run(large_report(6 * 2), PostLimits(max_comments=2))
+    pull.run(large_report(6 * 2), ReviewSettings(max_comments=2))
 
     check_golden(GOLDEN / "many.md", pull.shown())
 
@@ -104,7 +104,7 @@ def test_texts__are_harmless(make: object, max_comments: int) -> None:
     assert callable(make)
     pull = PullRequest(view=replace(VIEW, commands=True))
 
-    planned = pull.plan(make(), PostLimits(max_comments=max_comments))
+    planned = pull.plan(make(), ReviewSettings(max_comments=max_comments))
 
     assert planned.texts
     for text in (*planned.texts.comments.values(), planned.texts.summary, planned.texts.review):
@@ -114,7 +114,7 @@ def test_texts__are_harmless(make: object, max_comments: int) -> None:
 @pytest.mark.parametrize("report", [sample_report(), hostile_report(), large_report(30)])
 @pytest.mark.parametrize("max_comments", [0, 1, 10])
 def test_texts__of_a_quiet_repeat_push_are_the_same(report: Report, max_comments: int) -> None:
-    pull, limits = PullRequest(), PostLimits(max_comments=max_comments)
+    pull, limits = PullRequest(), ReviewSettings(max_comments=max_comments)
     pull.run(report, limits)
 
     quiet = [pull.plan(one, limits) for one in (report, remembered(report))]
@@ -154,7 +154,7 @@ def report_of(name: str) -> Report:
 @pytest.mark.parametrize("name", [*HOSTILE_NAMES, *NAMES_NOT_REMEMBERED])
 @pytest.mark.parametrize("max_comments", [0, 10])
 def test_texts__are_safe_whatever_things_are_called(name: str, max_comments: int) -> None:
-    pull, limits = PullRequest(), PostLimits(max_comments=max_comments)
+    pull, limits = PullRequest(), ReviewSettings(max_comments=max_comments)
 
     planned = pull.run(report_of(name), limits)
 
@@ -170,7 +170,7 @@ def test_texts__are_safe_whatever_things_are_called(name: str, max_comments: int
     "name", [name for name in HOSTILE_NAMES if len(name) < MEMBER_LIMIT and name != "\udcff"]
 )
 def test_texts__of_a_quiet_repeat_push_are_the_same_whatever_things_are_called(name: str) -> None:
-    pull, limits = PullRequest(), PostLimits(max_comments=0)
+    pull, limits = PullRequest(), ReviewSettings(max_comments=0)
     pull.run(report_of(name), limits)
 
     assert pull.plan(remembered(report_of(name)), limits).operations == ()
@@ -268,7 +268,7 @@ def test_texts__of_the_summary_are_never_too_long(code: str, members: int) -> No
         report, suggestions=suggestions, skipped=skipped, failure=HOSTILE_TEXT * 9, notes=(HOSTILE_TEXT,) * 99
     )
 
-    planned = PullRequest().plan(hostile, PostLimits(max_comments=0))
+    planned = PullRequest().plan(hostile, ReviewSettings(max_comments=0))
 
     assert planned.texts
     assert length(planned.texts.summary) <= SUMMARY_LIMIT
@@ -284,7 +284,7 @@ def test_texts__shorten_folds_before_they_leave_one_out() -> None:
         replace(one, code=f"# {one.number}\n" + "x = 1\n" * 1_000) for one in report.suggestions
     )
 
-    planned = PullRequest().plan(replace(report, suggestions=suggestions), PostLimits(max_comments=0))
+    planned = PullRequest().plan(replace(report, suggestions=suggestions), ReviewSettings(max_comments=0))
 
     assert planned.texts
     summary = planned.texts.summary

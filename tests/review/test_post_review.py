@@ -24,9 +24,9 @@ from testsmith.forge.interface import (
     ResolveThread,
     UpdateSummary,
 )
-from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.reconcile import ShownWhere as Place
 from testsmith.review.post_review import PostProgress, post
+from testsmith.settings import ReviewSettings
 
 NUMBER = 7
 
@@ -90,10 +90,13 @@ class TalkingForge:
 
 
 def posted(
-    forge: TalkingForge, want: Wanted, limits: PostLimits | None = None, posting: PostProgress | None = None
+    forge: TalkingForge,
+    want: Wanted,
+    limits: ReviewSettings | None = None,
+    posting: PostProgress | None = None,
 ) -> PostProgress:
     posting = posting or PostProgress()
-    post(forge, NUMBER, want, limits or PostLimits(), want.write, posting)
+    post(forge, NUMBER, want, limits or ReviewSettings(), want.write, posting)
     return posting
 
 

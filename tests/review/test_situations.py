@@ -15,8 +15,8 @@ from fakes.github.faults import Fault
 from fakes.stage import Files, Stage, module, stage
 from testsmith.forge.comment_markers import SUMMARY_MARK
 from testsmith.forge.pr_state import decode
-from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import PostStatus
+from testsmith.settings import ReviewSettings
 
 HEAD = {"shop/__init__.py": "", "shop/cart.py": module("add", "size", "quiet_one")}
 REVIEWS = r"POST /repos/octo/shop/pulls/1/reviews"
@@ -157,7 +157,7 @@ def test_many_suggestions__ten_comments_and_the_rest_in_the_summary(tmp_path: Pa
         at.push({"README.md": "other\n"})
         at.run(action="synchronize")
         assert talk(at) == before
-        at.limits, at.max_members = PostLimits(max_comments=100), 100
+        at.limits, at.max_members = ReviewSettings(max_comments=25), 100
         at.push({"shop/more.py": module(*(f"g{number:02}" for number in range(30)))})
         at.run(action="synchronize")
         last = max(at.pull.reviews.values(), key=lambda one: one.id)

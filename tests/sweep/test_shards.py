@@ -9,9 +9,8 @@ import pytest
 
 from fakes.reports import a_member
 from testsmith.model import UsageFailure
-from testsmith.settings import BudgetSettings
+from testsmith.settings import MOST_SHARDS, BudgetSettings
 from testsmith.sweep.shards import (
-    MOST_SHARDS,
     UNEVEN,
     Shard,
     matrix,

@@ -14,9 +14,9 @@ from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import DEFAULTS
 from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import OwnEvidence

@@ -10,9 +10,9 @@ from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import Proof
+from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Change, Member, Origin, Place
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import GateTable
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.mutation import Mutation, gather_mutants
 

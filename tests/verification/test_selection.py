@@ -9,6 +9,7 @@ from testsmith.execution.baseline import MemberBaseline
 from testsmith.execution.jobs import Reached
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
+from testsmith.languages.thresholds import GateTable
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -19,7 +20,6 @@ from testsmith.model import (
     MemberKind,
     Origin,
 )
-from testsmith.thresholds import GateTable
 from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.gate import (
     NOT_MUTATED,

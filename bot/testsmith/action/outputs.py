@@ -132,6 +132,21 @@ class _SafeLog(io.TextIOBase):
 
 # Files: outputs, summary, report and their owner.
 
+OUTPUTS = {
+    "members": "Number of functions and classes that the pull request adds, changes or affects",
+    "suggestions": "Number of suggestions and questions",
+    "skipped": "Number of functions and files without a suggestion; the report has the reasons",
+    "api-calls": "Number of requests to the model's endpoint, including retries",
+    "cache-hits": "Number of functions answered from the cache",
+    "report": "Path of the JSON report, relative to the workspace; empty if there is none",
+    "commit": "Commit that was made by the mode, a command or a sweep; empty if there is none",
+    "pull-request": "Number of the bot's own pull request; empty if there is none",
+    "patch": "Path of a patch with what could not be committed; empty if there is none",
+    "matrix": "Matrix of the jobs of a sweep on several machines, as JSON; empty if there is nothing to do",
+    "parts": "Folder of the files that the jobs of a sweep pass on to each other; empty if there is none",
+}
+"""The step's outputs and what they are."""
+
 REPORT_FOLDER = "testsmith-report"
 
 _IGNORED = "*\n"

@@ -15,12 +15,10 @@ from functools import partial
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from testsmith.action.inputs import (
-    SECRETS,
     ActionContext,
     NoToken,
     context_of,
     given_input,
-    skip_label,
 )
 from testsmith.action.outputs import (
     Level,
@@ -41,6 +39,7 @@ from testsmith.decode import NotJson
 from testsmith.events import Nothing, SweepRepository, Task, Work, task_of
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Failure, Progress, Report, UsageFailure
+from testsmith.settings import API_KEY, TOKEN
 
 if TYPE_CHECKING:
     from testsmith.reporting.pull_requests.annotations import Annotation
@@ -149,7 +148,7 @@ def run(app: App, perform: Perform | None = None) -> int:
         app: The application.
         perform: Does the task; None for `tasks.perform`.
     """
-    given = (given_input(app.environment, name) for name in SECRETS)
+    given = (given_input(app.environment, secret) for secret in (TOKEN, API_KEY))
     write_commands(app.stdout, (mask_command(secret) for secret in given if secret))
     with closing(safe_log(app.stdout)) as log:
         step = _Step(app, log)
@@ -193,7 +192,7 @@ class _Step:
 def _done(step: _Step, perform: Perform | None) -> int:
     environment = step.app.environment
     runner = runner_of(environment)
-    task = _task(runner, skip_label(environment))
+    task = _task(runner)
     if isinstance(task, Nothing):
         return _nothing(step, runner, task)
     try:
@@ -214,9 +213,9 @@ def _done(step: _Step, perform: Perform | None) -> int:
     return ended.exit_code
 
 
-def _task(runner: Runner, skip_label: str) -> Task:
+def _task(runner: Runner) -> Task:
     try:
-        return task_of(runner.event_name, runner.event_path.read_bytes(), skip_label)
+        return task_of(runner.event_name, runner.event_path.read_bytes())
     except (OSError, NotJson) as error:
         raise UsageFailure(
             f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
@@ -256,7 +255,7 @@ def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | N
         reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=reason, report=report)
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
     return ActionResult(
-        reviewed=reviewed, is_internal=is_internal, fails_on_error=context.review.fail_on_error
+        reviewed=reviewed, is_internal=is_internal, fails_on_error=context.action.fail_on_error
     )
 
 

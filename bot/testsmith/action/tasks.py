@@ -15,7 +15,6 @@ from testsmith.changes.trusted_files import settings_values
 from testsmith.clients import Archives
 from testsmith.events import HandleCommentCommands, ReviewPullRequest, SweepRepository, Work
 from testsmith.forge.github import Connection, GitHub
-from testsmith.forge.reconcile import PostLimits
 from testsmith.forge.review_result import ReviewResult
 from testsmith.git.fetch import FetchRemote, open_checkout
 from testsmith.languages.registry import languages
@@ -58,12 +57,11 @@ class _Job:
                 forge = self._forge(task.repository)
                 return await review(task, self._review(forge))
             case HandleCommentCommands():
-                forge, how = self._forge(task.repository), self.context.review
+                forge = self._forge(task.repository)
                 tools = CommandDependencies(
                     forge=forge,
                     review=replace(self._review(forge), commands=True),
-                    reading=how.explain_for,
-                    installs_forks=how.installs_forks,
+                    installs_forks=self.context.installs_forks,
                 )
                 return await dispatch_commands(task, tools)
             case SweepRepository():
@@ -104,10 +102,9 @@ class _Job:
             forge=forge,
             open_states=opened,
             suggest=self._suggest,
-            limits=PostLimits(max_comments=context.review.max_comments),
+            limits=lambda states: self._settings(states).review,
             languages=languages(),
             progress=self.progress,
-            commands=context.review.commands,
             commits=lambda states: self._settings(states).commits,
             repeated=repeated(context.arguments, PREPARING),
         )

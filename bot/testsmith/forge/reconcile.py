@@ -31,28 +31,7 @@ from testsmith.forge.pr_state import (
     merged,
 )
 from testsmith.model import SkipStage
-
-DEFAULT_COMMENTS = 10
-"""Default maximum number of comments per review."""
-
-MOST_COMMENTS = 25
-"""Hard limit on the comments per review; GitHub has answered 502 to larger reviews."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PostLimits:
-    """Posting limits.
-
-    Attributes:
-        max_comments: Maximum comments of one review, capped at 25.
-    """
-
-    max_comments: int = DEFAULT_COMMENTS
-
-    @property
-    def comments(self) -> int:
-        """Maximum comments of one review, after the cap."""
-        return max(0, min(self.max_comments, MOST_COMMENTS))
+from testsmith.settings import ReviewSettings
 
 
 class ShownWhere(StrEnum):
@@ -276,14 +255,14 @@ def _unknown(marks: Iterable[SuggestionMarker], state: State) -> Iterator[PastSu
             yield PastSuggestion(number=mark.number, content=mark.content)
 
 
-def reconcile(existing: Existing, wanted: DesiredState, limits: PostLimits) -> Reconciled:
+def reconcile(existing: Existing, wanted: DesiredState, limits: ReviewSettings) -> Reconciled:
     """Decide the number and the location of each suggestion.
 
     While a review that someone else began with the bot's account is pending, no comment can be posted.
     """
     memory, posted = _with_wishes(remember(existing), wanted.wishes), own_suggestions(existing)
     blocked = bool(pending_of_others(existing))
-    limits = PostLimits(max_comments=0) if blocked else limits
+    limits = ReviewSettings(max_comments=0) if blocked else limits
     proposals, next_number = _numbered(wanted.outcomes, memory)
     choice = _Choice(memory, posted, wanted.refused, limits)
     proposals = tuple(replace(one, posting=choice.posting(one)) for one in proposals)
@@ -354,14 +333,14 @@ class _Choice:
     """Decides where the proposals are shown, one after the other."""
 
     def __init__(
-        self, memory: State, posted: Iterable[Posted], refused: frozenset[str], limits: PostLimits
+        self, memory: State, posted: Iterable[Posted], refused: frozenset[str], limits: ReviewSettings
     ) -> None:
         self._rejected = frozenset(memory.rejected)
         self._applied = frozenset(memory.applied)
         self._posted = frozenset(one.mark.content for one in posted)
         self._known = memory.numbers().keys() | refused
         self._members = set[str]()
-        self._left = limits.comments
+        self._left = limits.max_comments
 
     def posting(self, proposal: Proposal) -> ShownWhere:
         """Return where the next proposal is shown."""

@@ -87,7 +87,6 @@ class CommandSpec:
         takes: What it accepts after its name.
         usage: Its arguments, as the help shows them.
         help: What it does, as the help shows it.
-        is_read_only: Whether it changes nothing, so that a lower role may be enough.
         runs_code: Whether it runs the pull request's code.
         is_shortcut: Whether its bare name is a command in the thread of a suggestion.
         takes_hint: Whether `--` and a hint for the model may follow.
@@ -96,7 +95,6 @@ class CommandSpec:
     takes: Takes
     usage: str = ""
     help: str
-    is_read_only: bool = False
     runs_code: bool = False
     is_shortcut: bool = False
     takes_hint: bool = False
@@ -135,13 +133,12 @@ COMMANDS: Mapping[Verb, CommandSpec] = {
         takes=Takes.NUMBERS,
         usage="number",
         help="show all that running the tests has shown",
-        is_read_only=True,
         runs_code=True,
         is_shortcut=True,
     ),
     Verb.IGNORE: CommandSpec(takes=Takes.NOTHING, help="leave this pull request alone"),
     Verb.RESUME: CommandSpec(takes=Takes.NOTHING, help="look at it again", runs_code=True),
-    Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this", is_read_only=True),
+    Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this"),
 }
 """All commands, in the order of the help. `review/commands/handlers.py` has the handlers."""
 

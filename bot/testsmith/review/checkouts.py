@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.source import SourceTree
 from testsmith.pipeline import RunOptions
+
+_WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,13 @@ class States:
             UsageFailure: The file has invalid settings.
         """
         return settings_values(self.trusted)
+
+    @property
+    def has_commands(self) -> bool:
+        """Whether a workflow of base runs this bot on comments."""
+        workflows = (path for path in self.trusted.paths() if _WORKFLOW.fullmatch(path))
+        texts = (self.trusted.read(path) or b"" for path in workflows)
+        return any(b"issue_comment" in text and b"testsmith" in text for text in texts)
 
     @property
     def head_tree(self) -> RepositoryTree:

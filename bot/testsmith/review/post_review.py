@@ -22,13 +22,13 @@ from testsmith.forge.interface import (
 from testsmith.forge.plan import notes_on, plan
 from testsmith.forge.reconcile import (
     DesiredState,
-    PostLimits,
     Reconciled,
     Texts,
     own_summaries,
     reconcile,
     remember,
 )
+from testsmith.settings import ReviewSettings
 
 MOST_OWN = 5
 """Maximum number of the bot's own commits to follow back."""
@@ -64,7 +64,7 @@ def post(  # noqa: PLR0913, PLR0917
     forge: Forge,
     number: int,
     wanted: DesiredState,
-    limits: PostLimits,
+    limits: ReviewSettings,
     write: Write,
     posting: PostProgress,
 ) -> None:

@@ -29,7 +29,6 @@ from testsmith.forge.interface import (
 from testsmith.forge.pr_state import State, is_unchanged
 from testsmith.forge.reconcile import (
     DesiredState,
-    PostLimits,
     Reconciled,
     Texts,
     own_summaries,
@@ -47,7 +46,7 @@ from testsmith.reporting.rendering import View
 from testsmith.review.checkouts import States
 from testsmith.review.desired_state import PlacedChange, outcomes_of, suggested_changes
 from testsmith.review.post_review import PostProgress, is_certainly_own, is_followed_by_own, post
-from testsmith.settings import CommitSettings, Mode
+from testsmith.settings import CommitSettings, Mode, ReviewSettings
 from testsmith.tasks import in_thread
 from testsmith.test_files.lifecycle import removals
 from testsmith.test_files.plan import Marking, plan_edits
@@ -80,10 +79,11 @@ class ReviewDependencies:
         forge: The forge of the pull request.
         open_states: Checks out its base and head; may take a while.
         suggest: Generates and verifies the tests.
-        limits: The posting limits.
+        limits: Returns how many comments may be posted.
         languages: The languages.
         progress: Receives the progress of the run.
-        commands: Whether comment commands such as `apply` are enabled.
+        commands: Whether comment commands such as `apply` are enabled; None to see whether a workflow of base
+            runs on comments.
         commits: Returns the commit settings.
         repeated: Command line words that repeat how the project is set up and tested.
     """
@@ -91,19 +91,19 @@ class ReviewDependencies:
     forge: CommittingForge
     open_states: Callable[[ReviewPullRequest], States]
     suggest: Callable[[States, RunOptions], Awaitable[Report]]
-    limits: PostLimits
+    limits: Callable[[States], ReviewSettings]
     languages: Sequence[Language]
     progress: Progress
-    commands: bool = False
+    commands: bool | None = None
     commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
     repeated: tuple[str, ...] = ()
 
-    def view(self, repository: str, base_ref: str) -> View:
+    def view(self, repository: str, base_ref: str, states: States) -> View:
         """Return how a reader of a pull request can reproduce its results."""
         return View(
             project=repository.rpartition("/")[2],
             command=("testsmith", "suggest", "--base", base_ref, *self.repeated),
-            commands=self.commands,
+            commands=states.has_commands if self.commands is None else self.commands,
         )
 
 
@@ -288,7 +288,7 @@ def publish(
             has_news=bool(report.earlier),
         )
     )
-    view = tools.view(pull.task.repository, pull.task.base_ref)
+    view = tools.view(pull.task.repository, pull.task.base_ref, pull.states)
     changed_texts = {content: change.text for content, change in changes.items()}
 
     def write(settled: Reconciled, before: str) -> Texts:
@@ -297,11 +297,11 @@ def publish(
     failure: ForgeFailure | None = pull.unreadable
     if failure is None:
         try:
-            post(tools.forge, pull.task.number, wanted, tools.limits, write, posting)
+            post(tools.forge, pull.task.number, wanted, tools.limits(pull.states), write, posting)
         except ForgeFailure as error:
             failure = error
     if isinstance(failure, Forbidden) and posting.settled is None:  # number the proposals all the same
-        posting.settled = reconcile(_NOTHING_READ, wanted, tools.limits)
+        posting.settled = reconcile(_NOTHING_READ, wanted, tools.limits(pull.states))
     return ReviewResult(
         delivery=_delivery(failure),
         report=report,

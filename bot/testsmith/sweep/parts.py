@@ -15,8 +15,9 @@ from typing import TypeVar
 
 from testsmith.decode import MOST_BYTES, Malformed, decode
 from testsmith.model import Failure, Member, Report
+from testsmith.settings import MOST_SHARDS
 from testsmith.storage.archive import read_file, write_file
-from testsmith.sweep.shards import MOST_SHARDS, Shard
+from testsmith.sweep.shards import Shard
 from testsmith.sweep_results import SweepPlan
 
 PART_SCHEMA = 1

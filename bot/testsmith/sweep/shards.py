@@ -7,11 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.model import UsageFailure
-from testsmith.settings import BudgetSettings
+from testsmith.settings import MOST_SHARDS, BudgetSettings
 from testsmith.sweep_results import RankedMember
-
-MOST_SHARDS = 256
-"""Maximum number of jobs in a GitHub Actions matrix."""
 
 UNEVEN = 1.3
 """Maximum time of a shard as a multiple of the mean, if the members allow it."""

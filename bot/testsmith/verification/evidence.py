@@ -28,9 +28,9 @@ from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import CannotParse
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import DEFAULTS
 
 MOST_CODE_CHARACTERS = DEFAULTS.candidate_characters
 """Maximum length of a candidate that is run."""

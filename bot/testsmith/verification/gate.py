@@ -14,6 +14,7 @@ from enum import IntEnum, StrEnum
 from testsmith.languages.judge import Conflicts, Judge, Question
 from testsmith.languages.language import Language
 from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -24,7 +25,6 @@ from testsmith.model import (
     Skipped,
     SkipStage,
 )
-from testsmith.thresholds import DEFAULTS
 from testsmith.verification.gains import Gains
 
 _MOST_NAMED_FILES = 2

@@ -27,7 +27,7 @@ from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scop
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.model import Change, Member, MemberKind, Progress
-from testsmith.thresholds import GateTable
+from testsmith.languages.thresholds import GateTable
 
 _TAKEN_AWAY = 1_000_000
 """Job number of the removed member, above those of its mutants."""

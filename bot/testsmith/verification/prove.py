@@ -11,9 +11,9 @@ from testsmith.languages.judge import CannotJudge, Question
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.thresholds import GateTable
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import GateTable
 from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import with_reach

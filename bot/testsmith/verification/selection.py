@@ -13,8 +13,8 @@ from math import inf
 
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
+from testsmith.languages.thresholds import DEFAULTS, GateTable
 from testsmith.model import BaseOutcome, Change, Label
-from testsmith.thresholds import DEFAULTS, GateTable
 from testsmith.verification.gains import (
     Gains,
     OwnEvidence,

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,19 @@ class Step:
     variables: Mapping[str, str] = field(default_factory=dict)
     services: Mapping[str, str] = field(default_factory=dict)
     checkout: Checkout | None = field(default_factory=Checkout)
+
+    def set(self, **options: str) -> Step:
+        """Return the step with options set: by inputs where the action has them, else by variables."""
+        assert self.action is not None
+        declared = _read_yaml(self.action)["inputs"]
+        named = {name.replace("_", "-"): value for name, value in options.items()}
+        inputs = {name: value for name, value in named.items() if name in declared}
+        variables = {
+            f"TESTSMITH_{name.upper()}": options[name]
+            for name in options
+            if name.replace("_", "-") not in declared
+        }
+        return replace(self, inputs={**self.inputs, **inputs}, variables={**self.variables, **variables})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

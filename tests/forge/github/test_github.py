@@ -27,7 +27,7 @@ from testsmith.forge.interface import (
     Thread,
     UpdateSummary,
 )
-from testsmith.forge.reconcile import PostLimits
+from testsmith.settings import ReviewSettings
 
 SUMMARY = f"TestSmith proposes nothing.\n\nno call\n\n{SUMMARY_MARK}"
 OTHER = f"TestSmith proposes tests.\n\nno call\n\n{SUMMARY_MARK}"
@@ -161,7 +161,7 @@ def run(forge: Forge, want: Wanted) -> int:
     pull = forge.pull_request(1)
     forge.commit(pull.head_sha)
     forge.file_patches(1)
-    planned = plan_for(forge.existing(1), want, PostLimits())
+    planned = plan_for(forge.existing(1), want, ReviewSettings())
     for operation in planned.operations:
         forge.apply(1, operation)
     return len(planned.operations)

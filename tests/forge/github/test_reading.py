@@ -236,10 +236,6 @@ def test_role__of_nobody_is_none(http: Http) -> None:
     assert http.forge.role("x/y") is Role.NONE
 
 
-def test_roles__cover_what_is_less() -> None:
-    assert [[one.covers(other) for other in Role].count(True) for one in Role] == [1, 2, 3, 4]
-
-
 def test_login__of_the_token(http: Http) -> None:
     http.on("POST", GRAPHQL, {"data": {"viewer": {"login": BOT}}})
     assert http.forge.login() == BOT

@@ -14,7 +14,7 @@ from testsmith.forge.slash_commands import SlashCommand, Verb
 from testsmith.model import Candidate, Member, Repair, Report, Suggestion
 from testsmith.pipeline import RunOptions
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
-from testsmith.reporting.pull_requests.replies import explanation, help_words, sentences
+from testsmith.reporting.pull_requests.replies import explanation, help_words
 from testsmith.review.commands.session import (
     Chosen,
     CommandResult,
@@ -239,22 +239,16 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
     chosen = chosen_by(session, command, await session.posted())
     if not chosen.suggestions:
         return command_result(chosen) if chosen.troubles else say_which(command)
-    if not session.may_write(session.task.commander):
-        return command_result(chosen, words=sentences([_remembered(one) for one in chosen.suggestions]))
     chosen = chosen.without([one for one in chosen.suggestions if one.code is None], lambda one: one.trouble)
     proven = await _prove_again(session, chosen.suggestions)
-    view = session.tools.review.view(session.pull.repository, session.pull.base_ref)
+    states = (await session.checked_out()).states
+    view = session.tools.review.view(session.pull.repository, session.pull.base_ref, states)
     words = [
         explanation(one.suggestion, one.member, view)
         for one in proven
         if one.suggestion is not None and one.member is not None
     ]
     return command_result(_with_unproven(chosen, proven), words="\n\n".join(words))
-
-
-def _remembered(posted: PostedSuggestion) -> str:
-    """Explain a suggestion from stored data only, because users without write access cannot run code."""
-    return f"{posted.number}: `{posted.entry.member}`, {posted.entry.shown or posted.entry.outcome}."
 
 
 def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:

@@ -35,13 +35,11 @@ class CommandDependencies:
     Attributes:
         forge: The forge of the pull request.
         review: The clients of a review.
-        reading: The role required for read-only commands.
         installs_forks: Whether the project is installed, with network access, for pull requests from forks.
     """
 
     forge: CommandForge
     review: ReviewDependencies
-    reading: Role = Role.WRITE
     installs_forks: bool = False
 
 
@@ -87,7 +85,7 @@ class CommandSession:
         self.pull = pull
         self.just_read: Existing | None = existing
         self._checked_out: CheckedOut | None = None
-        self.may_write = cache(lambda login: tools.forge.role(login).covers(Role.WRITE))
+        self.may_write = cache(lambda login: tools.forge.role(login) is Role.WRITE)
 
     def review_task(self) -> ReviewPullRequest:
         """Return the review task for the pinned head."""

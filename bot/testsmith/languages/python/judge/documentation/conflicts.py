@@ -30,8 +30,8 @@ from testsmith.languages.python.judge.documentation.questions import (
 from testsmith.languages.python.judge.test_reading.edits import row_counts
 from testsmith.languages.results import FunctionProof, Proof, TestStatus
 from testsmith.languages.source import DocumentedExample
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate
-from testsmith.thresholds import DEFAULTS
 
 _MOST_QUESTIONS = DEFAULTS.questions
 _EXCEPTION = re.compile(r"(?:\w+\.)*(?P<name>[A-Z]\w*)(?::|\s|$)")

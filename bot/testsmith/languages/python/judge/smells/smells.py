@@ -33,8 +33,8 @@ from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, is_literal
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
+from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Member
-from testsmith.thresholds import DEFAULTS
 
 MOST_SNAPSHOT_CHARACTERS = DEFAULTS.snapshot_characters
 """Length above which an expected string or container counts as a snapshot of a whole output."""

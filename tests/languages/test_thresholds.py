@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from testsmith.languages.thresholds import DEFAULTS, GateTable
 from testsmith.settings import VerificationSettings
-from testsmith.thresholds import DEFAULTS, GateTable
 
 
 def test_of__takes_what_a_person_may_set() -> None:
