@@ -55,6 +55,22 @@ def test_parse__a_word_is_one_of_those_that_are_known() -> None:
     assert settings(file=values).model.model_for is ModelFor.HARD
 
 
+def test_parse__a_variable_wins_over_the_file_and_a_flag_over_both() -> None:
+    environment = {"TESTSMITH_MAX_MEMBERS": "7", "TESTSMITH_RUNS": " ", "TESTSMITH_PROVIDER": "offline"}
+    file: dict[str, object] = {"max-members": 5, "runs": 3}
+
+    parsed = settings(file=file, environment={**environment, "TESTSMITH_API_KEY": "sk-1"})
+
+    assert (parsed.selection.max_members, parsed.verification.runs) == (7, 3)
+    assert parsed.provider is ProviderChoice.OFFLINE
+    assert settings(file=file, environment=environment, max_members=9).selection.max_members == 9
+
+
+def test_parse__a_variable_that_cannot_be_used() -> None:
+    with pytest.raises(UsageFailure, match="variable TESTSMITH_RUNS: `runs` must be a whole number"):
+        settings(environment={"TESTSMITH_RUNS": "many"})
+
+
 @pytest.mark.parametrize("name", ["TESTSMITH_API_KEY", "OPENAI_API_KEY"])
 def test_parse__a_key_makes_auto_ask_the_model(name: str) -> None:
     parsed = settings(environment={name: "sk-1"})

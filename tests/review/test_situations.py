@@ -101,6 +101,24 @@ def test_past_a_hundred_comments__finds_its_own(at: Stage) -> None:
     assert talk(at) == before
 
 
+@pytest.mark.parametrize(
+    ("workflow", "is_told"),
+    [
+        ("on: issue_comment\njobs: {a: {steps: [{uses: testsmith-bot/testsmith-bot@v0}]}}\n", True),
+        ("on: issue_comment\njobs: {a: {steps: [{uses: other/bot@v1}]}}\n", False),
+        ("on: pull_request\njobs: {a: {steps: [{uses: testsmith-bot/testsmith-bot@v0}]}}\n", False),
+    ],
+)
+def test_replies__are_offered_if_a_workflow_of_base_runs_on_comments(
+    tmp_path: Path, workflow: str, is_told: bool
+) -> None:
+    base = {".github/workflows/commands.yaml": workflow}
+    with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module("add")}, base) as at:
+        at.run()
+        (summary,) = at.summaries()
+        assert ("/testsmith help" in summary.body) is is_told
+
+
 def test_two_runs_at_once__leave_one_summary_and_one_comment_each(at: Stage) -> None:
     event = at.event("opened")
 

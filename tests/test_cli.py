@@ -1,0 +1,33 @@
+"""What the command line says of itself, and of words that it does not know."""
+
+from __future__ import annotations
+
+import pytest
+
+from testsmith.cli import parser
+from testsmith.settings import EVERY_OPTION
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("sugest", "Did you mean `suggest`?"),
+        ("suggest --max-member 3", "Did you mean `--max-members`?"),
+        ("sweep --dryrun", "Did you mean `--dry-run`?"),
+    ],
+)
+def test_parser__names_the_nearest_word(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parser().parse_args(line.split())
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_help__shows_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parser().parse_args(["suggest", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for option in EVERY_OPTION:
+        if option.has_flag:
+            assert f"--{option.name}" in told
+            assert f"(default: {option.default_text})" in told
