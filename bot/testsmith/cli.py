@@ -39,23 +39,24 @@ if TYPE_CHECKING:
 _Done = TypeVar("_Done")
 
 _DESCRIPTION = """\
-Makes tests for the public members that a change adds, alters or affects, runs them in a sandbox,
-and shows only the proven ones."""
+Suggest tests for the public functions and classes that a change adds, changes or affects.
+Every test is run in a sandbox, and only proven tests are shown."""
 
 _SWEEP_DESCRIPTION = """\
-Ranks the public members of a whole project by what a test of each is worth, takes them in that order
-until the budget is spent, and shows the tests that were proven."""
+Suggest tests for the code of a whole project that its own tests do not cover, most useful first,
+until the budget is spent. Every test is run in a sandbox, and only proven tests are shown."""
 
-_NOT_WRITTEN = ("nothing was written: --no-verify proves nothing, and only proven tests are written.",)
+_NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
 
 _EPILOG = """\
 environment:
-  TESTSMITH_API_KEY, OPENAI_API_KEY   the model's key (the first that is set); never a flag
+  TESTSMITH_API_KEY, OPENAI_API_KEY   key of the model's endpoint; the first one that is set is used
+  TESTSMITH_MAX_MEMBERS, ...          default of the flag with that name, for every flag in docs/settings.md
 
 exit codes:
-  0  the report is complete, whatever was skipped
-  1  key refused, quota empty, endpoint never reached, internal error
-  2  usage, settings, unknown revision, no repository, missing key
+  0  the report is complete, even if functions were skipped
+  1  key refused, quota used up, endpoint not reachable, or internal error
+  2  wrong usage or settings, unknown revision, not a repository, or no key
 """
 
 
@@ -96,25 +97,33 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_suggest(commands: Any) -> None:
-    suggest = _command(
-        commands, "suggest", "--base REV", "suggest proven tests for what a change does", _DESCRIPTION
+    suggest = _command(commands, "suggest", "--base REV", "suggest proven tests for a change", _DESCRIPTION)
+    group = suggest.add_argument_group("what to examine")
+    group.add_argument(
+        "--base", metavar="REV", help="revision to compare with; its merge base with head is used"
     )
-    group = suggest.add_argument_group("what to look at")
-    group.add_argument("--base", metavar="REV", help="revision to compare with; the merge base counts")
     _add_place(group)
     group.add_argument(
-        "--all", metavar="PATH", nargs="+", help="take every public member of these files or folders as added"
+        "--all",
+        metavar="PATH",
+        nargs="+",
+        help="suggest tests for all public functions and classes in these files or folders",
     )
     group.add_argument(
-        "--only", metavar="MEMBER|PATH", action="append", help="only this member, file or folder (repeatable)"
+        "--only",
+        metavar="NAME|PATH",
+        action="append",
+        help="only this function, class, file or folder; repeatable (default: all)",
     )
     group.add_argument(
-        "--hint", metavar="TEXT", help="tell the model what the tests should look at (default: nothing)"
+        "--hint",
+        metavar="TEXT",
+        help="what the tests should look at, in your words, for the model (default: nothing)",
     )
     _add_run(suggest).add_argument(
         "--estimate",
         action="store_true",
-        help="only say what a model would be asked, and what that would cost: no call, no key, nothing run",
+        help="only estimate the model calls and their cost: no call, no key, nothing run",
     )
 
 
@@ -123,30 +132,32 @@ def _add_sweep(commands: Any) -> None:
         commands,
         "sweep",
         "[PATH ...]",
-        "suggest proven tests for what a whole project leaves untested",
+        "suggest proven tests for the untested code of a whole project",
         _SWEEP_DESCRIPTION,
     )
-    group = sweep.add_argument_group("what to look at")
+    group = sweep.add_argument_group("what to examine")
     group.add_argument(
         "all", metavar="PATH", nargs="*", help="files and folders to sweep (default: the whole project)"
     )
     _add_place(group)
     group.add_argument(
-        "--dry-run", action="store_true", help="only rank, and say what a sweep would take: nothing is spent"
+        "--dry-run",
+        action="store_true",
+        help="only rank and report what a sweep would take, without spending anything",
     )
     _add_run(sweep)
-    machines = sweep.add_argument_group("several machines, one step on each")
+    machines = sweep.add_argument_group("sweep on several machines, one step on each")
     step = machines.add_mutually_exclusive_group()
     step.add_argument(
-        "--plan", metavar="N", type=int, help="measure, rank, and split what is taken into at most N shards"
+        "--plan", metavar="N", type=int, help="measure, rank, and split the functions into at most N shards"
     )
-    step.add_argument("--shard", metavar="K/N", help="make and prove the tests of one shard of the plan")
-    step.add_argument("--collect", action="store_true", help="put the reports of all shards together")
+    step.add_argument("--shard", metavar="K/N", help="generate and prove the tests of one shard of the plan")
+    step.add_argument("--collect", action="store_true", help="combine the reports of all shards")
     machines.add_argument(
         "--parts",
         metavar="DIR",
         default="testsmith-parts",
-        help="the folder in which machines leave parts for each other (default: testsmith-parts)",
+        help="folder through which the machines exchange files (default: testsmith-parts)",
     )
 
 
@@ -163,35 +174,37 @@ def _command(commands: Any, name: str, usage: str, summary: str, description: st
 
 
 def _add_place(group: Any) -> None:
-    group.add_argument("--repo", metavar="DIR", default=".", help="the project's folder (default: this one)")
-    group.add_argument("--head", metavar="REV", help="revision to look at (default: the working tree)")
+    group.add_argument(
+        "--repo", metavar="DIR", default=".", help="folder of the project (default: the current one)"
+    )
+    group.add_argument("--head", metavar="REV", help="revision to examine (default: the working tree)")
 
 
 def _add_run(command: Any) -> Any:
     """Add the flags of a run to a command, and return the group of those for its output."""
-    group = command.add_argument_group("who makes the tests")
+    group = command.add_argument_group("who generates the tests")
     _add_option(group, PROVIDER)
     _add_options(group, "model", in_file=False)
     record = group.add_mutually_exclusive_group()
-    record.add_argument("--record", metavar="FILE", help="keep the run's model exchanges in this file")
+    record.add_argument("--record", metavar="FILE", help="record the model exchanges in this file")
     record.add_argument(
-        "--replay", metavar="FILE", help="answer from such a file, strictly, without a network"
+        "--replay", metavar="FILE", help="answer from a recorded file only, without network access"
     )
     _add_option(group, CACHE_DIR)
-    group = command.add_argument_group("how they are proven")
+    group = command.add_argument_group("how tests are proven")
     group.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
-        help="run the tests and keep the proven ones (default); without it nothing is written",
+        help="run the tests and keep the proven ones (default: --verify); with --no-verify nothing is written",
     )
     _add_options(group, "verification", in_file=False)
-    output = command.add_argument_group("what comes of it")
-    output.add_argument("--write", action="store_true", help="write the tests into the project's test tree")
+    output = command.add_argument_group("output")
     output.add_argument(
-        "--verbose", action="store_true", help="say more on stderr, cache statistics included"
+        "--write", action="store_true", help="write the proven tests into the project's test files"
     )
-    output.add_argument("--format", choices=list(OutputFormat), help="default: text")
-    group = command.add_argument_group("settings that testsmith.toml or [tool.testsmith] may hold, too")
+    output.add_argument("--verbose", action="store_true", help="print details and cache statistics to stderr")
+    output.add_argument("--format", choices=list(OutputFormat), help="format of the report (default: text)")
+    group = command.add_argument_group("settings that may also be in testsmith.toml or [tool.testsmith]")
     _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
     return output
 
@@ -221,7 +234,7 @@ def _kind(option: Option) -> dict[str, Any]:
 
 
 def _add_cache(commands: Any) -> None:
-    cache = commands.add_parser("cache", help="look after the result cache", allow_abbrev=False)
+    cache = commands.add_parser("cache", help="inspect or clean up the result cache", allow_abbrev=False)
     cache.add_argument("action", choices=["stats", "prune", "clear"])
     _add_option(cache, CACHE_DIR)
 
