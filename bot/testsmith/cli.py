@@ -195,7 +195,7 @@ def _add_run(command: Any) -> Any:
     group.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
-        help="run the tests and keep the proven ones (default: --verify); with --no-verify nothing is written",
+        help="run the tests, and keep the proven ones (default: --verify); otherwise nothing is written",
     )
     _add_options(group, "verification", in_file=False)
     output = command.add_argument_group("output")
