@@ -26,8 +26,8 @@ from testsmith.execution.workspace import Workspace
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
-from testsmith.model import Change, Member, MemberKind, Progress
 from testsmith.languages.thresholds import GateTable
+from testsmith.model import Change, Member, MemberKind, Progress
 
 _TAKEN_AWAY = 1_000_000
 """Job number of the removed member, above those of its mutants."""
