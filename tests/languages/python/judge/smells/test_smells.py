@@ -251,10 +251,16 @@ def test_smells_of__each_smell(body: str, reason: str) -> None:
         ("@pytest.mark.skip(reason='x')", "is skipped"),
         ("@pytest.mark.skipif(True, reason='x')", "is skipped"),
         ("@unittest.skip('x')", "is skipped"),
+        ("@pytest.mark.skipif(sys.version_info < (3, 13) or LATER, reason='x')", "is skipped"),
+        ("@pytest.mark.skipif(sys.platform == 'win32', reason='x')", "is skipped"),
+        ("@pytest.mark.skip(sys.version_info < (3, 13))", "is skipped"),
+        ("@pytest.mark.skipif(sys.version_info < (3, 13), reason='x')", None),
+        ("@pytest.mark.skipif(not PY_3_13_PLUS, reason='x')", None),
+        ("@unittest.skipUnless(shop.compat.PY313, 'x')", None),
         ("@pytest.mark.xfail", "is expected to fail"),
     ],
 )
-def test_smells_of__marks(decorator: str, reason: str) -> None:
+def test_smells_of__marks(decorator: str, reason: str | None) -> None:
     assert smell("assert total(1, 1) == 1", decorator=decorator) == reason
 
 

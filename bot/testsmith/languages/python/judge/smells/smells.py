@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Collection, Sequence
 
 from testsmith.languages.python.judge.smells.conditions import (
@@ -109,15 +110,35 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 
 
 def skipped(function: TestFunction) -> str | None:
-    """Return a reason if it is skipped or allowed to fail."""
+    """Return a reason if it is skipped or allowed to fail; a minimum version of Python is no such reason."""
+    about_version = [one for one in function.decorators if _is_about_python_version(function, one)]
+    allowed = {part for one in about_version for part in ast.walk(one)}
     marks = [part for one in function.decorators for part in ast.walk(one)]
-    nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr)]
+    nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr) and node not in allowed]
     origins = {function.origin(node) for node in nodes}
     if origins & _SKIPS or any(origin.endswith(".skipTest") for origin in origins):
         return "is skipped"
     return "is expected to fail" if origins & _MAY_FAIL else None
 
 
+def _is_about_python_version(function: TestFunction, decorator: ast.expr) -> bool:
+    """Return whether a decorator skips a test by nothing but the version of Python."""
+    if not isinstance(decorator, ast.Call) or not decorator.args:
+        return False
+    nodes = (node for node in ast.walk(decorator.args[0]) if isinstance(node, ast.Name | ast.Attribute))
+    origins = {function.origin(node) for node in nodes}
+    names = [one for one in origins if not any(other.startswith(f"{one}.") for other in origins)]
+    return (
+        function.origin(decorator.func) in _CONDITIONAL_SKIPS
+        and bool(names)
+        and all(name.startswith("sys.version_info") or _PYTHON_VERSION.search(name) for name in names)
+    )
+
+
+_PYTHON_VERSION = re.compile(r"(?:^|\.)PY(?:THON)?_?\d\w*$")
+"""Name of a constant that says which version of Python it is, such as `PY_3_13_PLUS`."""
+
+_CONDITIONAL_SKIPS = frozenset({"pytest.mark.skipif", "unittest.skipIf", "unittest.skipUnless"})
 _SKIPS = frozenset(
     {
         "pytest.exit",
