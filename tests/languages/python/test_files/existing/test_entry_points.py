@@ -71,3 +71,41 @@ def test_entry_points__none_if_a_test_calls_the_member() -> None:
 
 def test_entry_points__none_without_tests() -> None:
     assert request_for_split({}).entry_points == ()
+
+
+BASKETS = """\
+class Basket(dict):
+    def __init__(self, items):
+        super().__init__(items)
+
+
+def baskets_in(text):
+    return [Basket({text: 1})]
+"""
+REDUCED = BASKETS.replace(
+    "\n\ndef baskets", "\n    def __reduce__(self):\n        return Basket, (dict(self),)\n\n\ndef baskets"
+)
+BASKET_TESTS = """\
+from baskets import Basket, baskets_in
+
+
+def test_basket():
+    assert Basket({"a": 1}) == {"a": 1}
+
+
+def test_baskets_in():
+    assert baskets_in("a") == [{"a": 1}]
+
+
+def test_baskets_in_nothing():
+    assert baskets_in("") == [{"": 1}]
+"""
+
+
+def test_entry_points__of_a_special_method_are_calls_of_its_class() -> None:
+    base = {"baskets.py": BASKETS, "tests/test_baskets.py": BASKET_TESTS}
+    head = {**base, "baskets.py": REDUCED}
+    members = changed_members(scope(base, head)).members
+    [request] = requests(MemoryTree(head), members, "")
+    assert request.member.name == "Basket.__reduce__"
+    assert request.entry_points == ("Basket({'a': 1})",)

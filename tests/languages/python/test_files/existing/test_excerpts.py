@@ -6,7 +6,11 @@ from fakes.requests import make_member
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.context import requests
 from testsmith.languages.python.source.members import all_members
-from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
+from testsmith.languages.python.test_files.existing.excerpts import (
+    lines_to_show,
+    most_alike,
+    nearest_tests,
+)
 from testsmith.model import ExistingTest, Request, ShownChange
 
 SOURCE = "def add(a, b): return a + b\ndef double(a): return a * 2\n"
@@ -149,3 +153,16 @@ def test_nearest_tests__nearest_most_alike_and_one_with_a_table() -> None:
     names = [test.name for test in nearest_tests(found, "t.py", member)]
     assert names == ["test_1", "test_2", "test_5", "test_7"]
     assert nearest_tests(found, "other.py", member) == []
+
+
+def test_most_alike__of_an_affected_member_by_the_private_change() -> None:
+    tests = [
+        ExistingTest(
+            path="t.py", suite="", name=f"test_{word}", line=n, end_line=n, source=f"f(form='{word}')"
+        )
+        for n, word in enumerate(("indent", "python", "comma"))
+    ]
+    change = ShownChange(private=("@@ _PythonForm.quote @@\n-    return text\n+    return escaped(text)",))
+    source = "def f(comma):\n    return _quoted(comma)\n"
+    member = replace(make_member("a.py::f", source), because=("_PythonForm.quote",), shown_change=change)
+    assert most_alike(tests, member)[0].name == "test_python"

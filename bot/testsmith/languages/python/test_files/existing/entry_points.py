@@ -101,7 +101,10 @@ def _users(
         for member in members:
             file = names.file(member.path)
             if file is not None and file.module.name in package.modules:
-                nodes = _reached(Node(file.module.name, member.name), users)
+                node = Node(file.module.name, member.name)
+                # A special method is called by using an object, not by what else uses its class.
+                owner = member.name.rpartition(".")[0] if member.plain_name.startswith("__") else ""
+                nodes = [Node(node.module, owner)] if owner else _reached(node, users)
                 found = [user for node in nodes if (user := _as_member(member, node, package, public))]
                 functions = [user for user in found if user.kind is MemberKind.FUNCTION]
                 yield member, functions or found

@@ -24,12 +24,20 @@ _MOST_LINES_OF_AN_IMPORT = 30
 _LINES_AFTER_A_TEST = 3
 _MOST_HELPERS = 12
 _WORD = re.compile(r"[A-Za-z]{3,}")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+"""Between the words of a name such as `OutputPHPFilter`."""
 
 
 def most_alike(tests: Sequence[ExistingTest], member: Member) -> list[ExistingTest]:
-    """Return tests with those first that have the rarest words of the change, otherwise in their order."""
-    lines = [line for line in member.shown_change.own.split("\n") if line[:1] in {"+", "-"}]
-    sought = _words("\n".join([member.name, *lines] if lines else [member.source]))
+    """Return tests with those first that have the rarest words of the change, otherwise in their order.
+
+    The change of an affected member is that of the private definitions that it uses.
+    """
+    change = member.shown_change
+    causes = [_HUMP.sub(" ", name) for name in member.because]
+    diffs = [change.own] if change.own else change.private
+    lines = [line for diff in diffs for line in diff.split("\n") if line[:1] in {"+", "-"}]
+    sought = _words("\n".join([member.name, *causes, *lines] if lines else [member.source]))
     words = {test: sought & _words(f"{test.id} {test.source}") for test in tests}
     counts = Counter(word for found in words.values() for word in found)
     return sorted(tests, key=lambda test: -sum(1 / counts[word] for word in words[test]))
