@@ -12,7 +12,7 @@ from testsmith.languages.python.explorer.probes import StatedNames, stated_input
 
 MODULE = """
 from datetime import date
-from shop._rates import RATES
+from shop._rates import RATES, shop
 
 LIMIT = 50
 

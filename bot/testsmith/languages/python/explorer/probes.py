@@ -95,7 +95,7 @@ class StatedNames:
         found = self.source.imports.get(name)
         if name == self.member.name.partition(".")[0] or name in self.source.definitions:
             found = Import(self.member.module, name)
-        elif found is None and (name in self.owned or name in sys.stdlib_module_names):
+        elif name in self.owned or (found is None and name in sys.stdlib_module_names):
             found = Import(name)
         is_public = found is not None and not any(part[:1] == "_" for part in found.module.split("."))
         return found if is_public and not name.startswith("_") else None
