@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.command_line import CommandLine
+from fakes.endpoint import Body, Endpoint
 from fakes.git_repository import GitRepository
 
 BEFORE = """\
@@ -95,3 +97,74 @@ def test_broken_tests__of_many_the_first_is_shown(command_line: CommandLine, tmp
     found, notes = questions(command_line, changed(tmp_path, f"from fees import fee\n\n\n{many}"))
     assert [one["tests"] for one in found] == [["test_a"]]
     assert "this change breaks 4 tests of the project; the question is about the first" in notes
+
+
+LABELS = "from fees import words\n\n\ndef test_words():\n    assert 'A' in words('A b')  # kept\n"
+
+
+def edited_by(code: str) -> Endpoint:
+    """Return an endpoint whose model writes no tests, and answers a request for repairs with this module."""
+
+    def answer(body: Body) -> str:
+        is_repair = str(body["messages"][0]["content"]).startswith("You mend")
+        return json.dumps({"tests": [{"name": "fees.py::words", "code": code}] if is_repair else []})
+
+    return Endpoint(answer=answer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("edit", "is_asked"),
+    [
+        ("assert 'A' not in words('A b')  # kept", True),
+        ("assert 'C' in words('A b')", False),
+        ("assert words('A b') or True", False),
+    ],
+)
+def test_broken_tests__the_model_edits_what_is_no_literal(
+    command_line: CommandLine, tmp_path: Path, edit: str, is_asked: bool
+) -> None:
+    repository = changed(tmp_path, LABELS)
+    with edited_by(LABELS.replace("assert 'A' in words('A b')  # kept", edit)) as endpoint:
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "2")
+        ran = command_line.suggest(
+            repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
+        )
+    assert ran.code == 0, ran.stderr
+    assert [(one["label"], one["origin"]) for one in ran.report["suggestions"]] == [
+        ("question", "model")
+    ] * is_asked
+    if is_asked:
+        patch = [line for line in ran.report["suggestions"][0]["patch"].splitlines() if line[:1] in "+-"]
+        assert [line.strip("+- ") for line in patch[2:]] == ["assert 'A' in words('A b')  # kept", edit]
+        assert "It passes without the change" in str(endpoint.requests[-1].body["messages"][1]["content"])
+
+
+ROW = '        ("A b", ["A", "b"]),\n'
+EDITED_ROWS = ROW.replace('["A"', '["a"') + '        ("C", ["c"]),\n'
+
+
+@pytest.mark.slow
+def test_broken_tests__a_question_has_the_rows_that_the_model_adds(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    patch = "@@\n" + "".join(f"-{line}\n" for line in ROW.splitlines())
+    patch += "".join(f"+{line}\n" for line in EDITED_ROWS.splitlines())
+
+    def answer(_: Body) -> str:
+        return json.dumps({"tests": [{"name": "fees.py::words", "code": "", "patch": patch}]})
+
+    repository = changed(tmp_path, TESTS)
+    with Endpoint(answer=answer) as endpoint:
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "2")
+        ran = command_line.suggest(
+            repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
+        )
+    assert ran.code == 0, ran.stderr
+    (question,) = ran.report["suggestions"]
+    assert (question["label"], question["tests"], question["origin"]) == ("question", ["test_words"], "model")
+    subprocess.run(
+        ("git", "apply", "-"), input=question["patch"], text=True, check=True, cwd=repository.folder
+    )
+    text = (repository.folder / "tests/test_fees.py").read_text(encoding="utf-8")
+    assert text == TESTS.replace(ROW, EDITED_ROWS)

@@ -138,6 +138,10 @@ class TestFiles(ABC):
         """
         raise CannotPlace("test files of this language cannot be edited")
 
+    def with_known_rows(self, before: str, after: str) -> str:  # noqa: ARG002 - a default
+        """Return an edited test file in which rows of tables that the edit changed are as they were."""
+        return after
+
     def self_contained(self, code: str, test_path: str, tree: SourceTree) -> str:  # noqa: ARG002 - a default
         """Return a module of tests of a test file with what it shares with other files, such as fixtures.
 
@@ -179,6 +183,14 @@ class TestFiles(ABC):
             own: Ids of the member's tests in the file, as in `ExistingTest.id`.
         """
         return after
+
+    def with_test(self, text: str, code: str, name: str) -> str:  # noqa: ARG002 - a default
+        """Return a test file in which one test is as in a module; everything else stays as it is.
+
+        Raises:
+            CannotPlace: One of them does not have the test, or the test uses imports that the file lacks.
+        """
+        raise CannotPlace("test files of this language cannot be edited")
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests, their marks and the imports that only they used."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import unified_diff
 
-from testsmith.deadline import TimeIsOver
+from testsmith.deadline import TimeIsOver, next_group
 from testsmith.execution.jobs import PASSED, FunctionResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.judge import short
+from testsmith.languages.judge import CannotJudge, short
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.results import Proof, TestStatus
 from testsmith.languages.source import CannotParse, SourceTree
@@ -23,9 +24,14 @@ from testsmith.model import (
     Member,
     MemberKind,
     Origin,
+    Repair,
     Report,
+    Request,
     Suggestion,
 )
+from testsmith.patches import CannotApply, apply_patch
+from testsmith.pipeline import time_budget
+from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import TIMES_AS_LONG
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -40,6 +46,10 @@ _MOST_EDITS = 5
 """Maximum number of values replaced in one test."""
 
 _MOST_MEMBERS = 3
+_OF_PROJECT = (
+    "This is a test of the project. It passes without the change and fails with it. Change only the "
+    "assertions that the change makes wrong, or leave the test out if the change looks like a mistake."
+)
 _MOST_OF_A_FAILURE = 1_500
 
 
@@ -50,28 +60,39 @@ class _BrokenTest:
     Attributes:
         path: Its file.
         name: Its name in the file, as in `TestFiles.test_functions`.
+        language: Its language.
         members: The members that it names, nearest to the change first.
+        extension: The suggestion that adds rows or assertions to it; the question shows these, too, because
+            they would fail with the rest of the test.
     """
 
     path: str
     name: str
+    language: Language
     members: tuple[Member, ...]
+    extension: Suggestion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Edit:
-    """An edited test file, and the first value that it replaces."""
+    """An edited test file.
+
+    Attributes:
+        text: Its text.
+        says: What fails, as a clause.
+        origin: What made the edit.
+    """
 
     text: str
-    expected: str
-    observed: str
+    says: str
+    origin: Origin = Origin.OFFLINE
 
 
 async def ask_about_broken_tests(run: RunState, context: ProofContext, report: Report) -> Report:
     """Add a question for each of the project's tests that the change breaks, if an edit is proven.
 
-    The edit makes the test expect what was observed, and changes nothing else. Nothing is asked about a test
-    that the change edits itself.
+    The edit makes the test expect what was observed, and changes nothing else. If no value can be replaced,
+    the model is asked for the edit. Nothing is asked about a test that the change edits itself.
 
     Args:
         run: The run's state.
@@ -80,29 +101,41 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     """
     if run.options.candidates is not None or run.search.base_tree is None:
         return report
-    broken = list(_broken_tests(run, context))
-    most = _MOST_SHOWN if len(broken) <= _MOST_SHOWN else 1
+    broken = [_with_extension(run, report, test) for test in _broken_tests(run, context)]
     questions: list[Suggestion] = []
-
-    async def ask() -> None:
-        for test in broken[:_MOST_TRIED]:
-            if len(questions) < most:
-                questions.extend(await _questions(run, context, test))
-
     try:
-        await run.deadline.within(ask(), _SHARE_OF_TIME)
+        await run.deadline.within(_ask(run, context, broken, questions), _SHARE_OF_TIME)
     except (TimeIsOver, CannotRun):
         pass
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         run.warn_of_fault("the tests that the change breaks were not looked at", error)
     asked = {question.member for question in questions}
+    shown = {(question.test_path, question.tests[0]) for question in questions}
+    taken = [test.extension for test in broken if (test.path, test.name) in shown]
     notes = [f"this change breaks {len(broken)} tests of the project; the question is about the first"]
     return replace(
         report,
-        suggestions=(*report.suggestions, *questions),
+        suggestions=(*(one for one in report.suggestions if one not in taken), *questions),
         skipped=tuple(one for one in report.skipped if one.member not in asked),
         notes=(*report.notes, *(notes if questions and len(broken) > _MOST_SHOWN else ())),
     )
+
+
+async def _ask(
+    run: RunState, context: ProofContext, broken: Sequence[_BrokenTest], questions: list[Suggestion]
+) -> None:
+    """Append the questions about broken tests, as many as are shown."""
+    most = _MOST_SHOWN if len(broken) <= _MOST_SHOWN else 1
+    left: list[_BrokenTest] = []
+    for test in broken[:_MOST_TRIED]:
+        if len(questions) == most:
+            return
+        edit = await _observed_edit(run, context, test)
+        found = [] if edit is None else await _questions(run, context, test, edit)
+        questions += found
+        left += [] if found else [test]
+    for test, edit in await _edits_by_model(run, context, left[: most - len(questions)]):
+        questions += await _questions(run, context, test, edit)
 
 
 def _broken_tests(run: RunState, context: ProofContext) -> Iterator[_BrokenTest]:
@@ -117,7 +150,15 @@ def _broken_tests(run: RunState, context: ProofContext) -> Iterator[_BrokenTest]
     for (path, name), naming in found.items():
         language = language_of(path, run.clients.languages)
         if language is not None and naming and name and _is_untouched(run, language, path, name):
-            yield _BrokenTest(path=path, name=name, members=tuple(naming.values()))
+            yield _BrokenTest(path=path, name=name, language=language, members=tuple(naming.values()))
+
+
+def _with_extension(run: RunState, report: Report, test: _BrokenTest) -> _BrokenTest:
+    """Return a broken test with the suggestion that extends it, if there is one."""
+    for one in report.suggestions:
+        if one.is_green and one.patch is not None and (one.test_path, one.tests) == (test.path, (test.name,)):
+            return replace(test, members=(run.requests[one.member].member,), extension=one)
+    return test
 
 
 def _is_untouched(run: RunState, language: Language, path: str, name: str) -> bool:
@@ -138,24 +179,84 @@ def _text(tree: SourceTree, path: str) -> str:
     return (tree.read(path) or b"").decode()
 
 
-async def _questions(run: RunState, context: ProofContext, test: _BrokenTest) -> list[Suggestion]:
-    """Return the question about a test, if there is an edit of it that holds."""
-    language = run.language_of(test.members[0].id)
+async def _observed_edit(run: RunState, context: ProofContext, test: _BrokenTest) -> _Edit | None:
+    """Return the test's file with the values that its failing assertions observe on head."""
+    judge, tree = test.language.judge, run.search.head_tree
+    before = text = _text(tree, test.path)
+    setting, says = context.runner.settings_in_file()[0], ""
     try:
-        edit = await _edit(run, context, language, test)
-        code = "" if edit is None else _alone(run, language, test, edit.text)
-    except (CannotParse, CannotPlace):
+        if test.extension is not None and test.extension.patch is not None:
+            text = apply_patch(text, test.extension.patch)
+        for _ in range(_MOST_EDITS):
+            ran = await _result(context, setting, test, judge.watched(text, test.name))
+            if ran is None or ran.status == PASSED:
+                break
+            found = judge.with_observed(text, test.name, ran.message, ran.failed_rows)
+            if found is None:
+                return None
+            text = found.text
+            says = says or f"it expects `{short(found.expected)}` and gets `{short(found.observed)}`"
+        if not says:
+            return None
+        finished = test.language.tests.finish(text, before, test.path, tree)
+    except (CannotApply, CannotParse):
+        return None
+    origin = Origin.OFFLINE if test.extension is None else test.extension.origin
+    return _Edit(text=finished, says=says, origin=origin)
+
+
+async def _edits_by_model(
+    run: RunState, context: ProofContext, tests: Sequence[_BrokenTest]
+) -> list[tuple[_BrokenTest, _Edit]]:
+    """Have the model edit broken tests, at most one for each member."""
+    model, asked = run.clients.model, dict[str, tuple[_BrokenTest, str]]()
+    requests: dict[str, Request] = {}
+    for test in tests if model is not None and run.settings.verification.repairs else ():
+        member, text = test.members[0].id, _text(run.search.head_tree, test.path)
+        ran = await _result(context, context.runner.settings_in_file()[0], test, text)
+        if ran is not None and ran.status != PASSED and member not in asked:
+            asked[member] = test, f"`{test.language.judge.first_words(ran.message)}`"
+            code = _alone(run, test, text)
+            repair = Repair(
+                code=code,
+                failures=((test.name, f"{_OF_PROJECT}\n{ran.message}"),),
+                normalised_code=test.language.judge.normalized(code),
+            )
+            requests[member] = replace(run.requests[member], repair=repair)
+    if model is None or not requests or not next_group(len(requests), run.deadline.left, None):
         return []
-    if edit is None or not await _holds_in_file(context, test, edit.text, language):
+    answers = await ask(replace(run, requests=requests), model, time_budget.GENERATION)
+    found: list[tuple[_BrokenTest, _Edit]] = []
+    for answer in answers.candidates:
+        test, says = asked[answer.member]
+        with suppress(CannotParse, CannotPlace):
+            text = test.language.tests.with_test(
+                _text(run.search.head_tree, test.path), answer.code, test.name
+            )
+            found.append((test, _Edit(text=text, says=says, origin=Origin.MODEL)))
+    return found
+
+
+async def _questions(
+    run: RunState, context: ProofContext, test: _BrokenTest, edit: _Edit
+) -> list[Suggestion]:
+    """Return the question about a test, if its edit holds."""
+    try:
+        code, before = (
+            _alone(run, test, text) for text in (edit.text, _text(run.search.head_tree, test.path))
+        )
+        if not _is_harmless(test, code, before) or not await _holds_in_file(context, test, edit.text):
+            return []
+    except (CannotJudge, CannotParse):
         return []
-    candidate = Candidate(member=test.members[0].id, code=code, origin=Origin.OFFLINE)
+    candidate = Candidate(member=test.members[0].id, code=code, origin=edit.origin)
     proofs = await gather_evidence(
         [
             RunSubject(member=member, candidate=replace(candidate, member=member.id), test_path=test.path)
             for member in test.members[:_MOST_MEMBERS]
         ],
         context.runner,
-        language.tests.test_functions,
+        test.language.tests.test_functions,
         context.settings,
         context.progress,
     )
@@ -163,49 +264,37 @@ async def _questions(run: RunState, context: ProofContext, test: _BrokenTest) ->
     return [] if proof is None else [_question(run, test, edit, proof)]
 
 
-async def _edit(run: RunState, context: ProofContext, language: Language, test: _BrokenTest) -> _Edit | None:
-    """Return the test's file with the values that its failing assertions observe on head."""
-    before = text = _text(run.search.head_tree, test.path)
-    first: _Edit | None = None
-    for _ in range(_MOST_EDITS):
-        setting = context.runner.settings_in_file()[0]
-        ran = await _result(context, setting, test, language.judge.watched(text, test.name), language)
-        if ran is None or ran.status == PASSED:
-            break
-        found = language.judge.with_observed(text, test.name, ran.message, ran.failed_rows)
-        if found is None:
-            return None
-        text = found.text
-        first = first or _Edit(text=text, expected=found.expected, observed=found.observed)
-    finished = language.tests.finish(text, before, test.path, run.search.head_tree)
-    return None if first is None else replace(first, text=finished)
+def _is_harmless(test: _BrokenTest, code: str, before: str) -> bool:
+    """Return whether an edited test does nothing that the project's test did not do."""
+    found, known = (test.language.judge.smells(each, test.members[0]) for each in (code, before))
+    return found.get(test.name) in {None, known.get(test.name)}
 
 
-async def _holds_in_file(context: ProofContext, test: _BrokenTest, text: str, language: Language) -> bool:
+async def _holds_in_file(context: ProofContext, test: _BrokenTest, text: str) -> bool:
     """Return whether the edited test passes on head, in its file, and fails on base."""
     head, *on_base = context.runner.settings_in_file()
-    ran = await _result(context, head, test, text, language)
-    before = [await _result(context, setting, test, text, language) for setting in on_base]
+    ran = await _result(context, head, test, text)
+    before = [await _result(context, setting, test, text) for setting in on_base]
     fails = all(one is not None and one.status != PASSED for one in before)
     return ran is not None and ran.status == PASSED and fails
 
 
 async def _result(
-    context: ProofContext, setting: RunSetting, test: _BrokenTest, text: str, language: Language
+    context: ProofContext, setting: RunSetting, test: _BrokenTest, text: str
 ) -> FunctionResult | None:
     job = TestJob(
         number=0,
         code=text,
         seconds=TIMES_AS_LONG * context.settings.test_seconds,
-        without=frozenset(language.tests.test_functions(text)) - {test.name},
+        without=frozenset(test.language.tests.test_functions(text)) - {test.name},
         test_path=test.path,
     )
     return (await context.runner.run(setting, [job]))[0].functions.get(test.name)
 
 
-def _alone(run: RunState, language: Language, test: _BrokenTest, text: str) -> str:
-    code = language.tests.keep_tests(text, [test.name])
-    return language.tests.self_contained(code, test.path, run.search.head_tree)
+def _alone(run: RunState, test: _BrokenTest, text: str) -> str:
+    code = test.language.tests.keep_tests(text, [test.name])
+    return test.language.tests.self_contained(code, test.path, run.search.head_tree)
 
 
 def _is_proven(proof: Proof) -> bool:
@@ -240,8 +329,8 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
         ),
         label=Label.QUESTION,
         summary=(
-            f"`{test.name}` in `{test.path}` passes before this change and fails with it: it expects "
-            f"`{short(edit.expected)}` and gets `{short(edit.observed)}`. Was this meant?"
+            f"`{test.name}` in `{test.path}` passes before this change and fails with it: {edit.says}. "
+            "Was this meant?"
         ),
         patch="".join(patch),
     )

@@ -179,8 +179,8 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
     if repairs.failure is None:
         edits = await edit(run, context, verdicts_by_member(proven, repairs))
     rounds = Rounds(proven=proven, repairs=repairs, edits=edits.verdicts)
-    report = await prove_in_files(run, context, conclude(run, context, answers, rounds))
-    report = await ask_about_broken_tests(run, context, report)
+    report = await ask_about_broken_tests(run, context, conclude(run, context, answers, rounds))
+    report = await prove_in_files(run, context, report)
     return replace(
         report,
         statistics=replace(report.statistics, not_asked=len(complete)),

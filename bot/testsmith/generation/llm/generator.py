@@ -210,7 +210,7 @@ def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, Test
             misfits += 1
             continue
         try:
-            text = apply_patch(request.test_text, patch)
+            text = tests.with_known_rows(request.test_text, apply_patch(request.test_text, patch))
             codes[member], edited[member] = tests.edited_tests(request.test_text, text), text
         except (CannotApply, CannotParse, CannotPlace):
             misfits += 1

@@ -223,3 +223,36 @@ def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
 def test_joined_edit__refuses_what_the_edit_has_no_place_for(code: str, why: str) -> None:
     with pytest.raises(CannotPlace, match=why):
         PYTHON.tests.joined_edit(BEFORE, AFTER, code)
+
+
+def test_with_known_rows__a_changed_row_is_as_before_and_new_rows_stay() -> None:
+    table = "        (3, 4),\n"
+    after = BEFORE.replace(table, "        (3, 9),\n        (5, 6),\n")
+    restored = PYTHON.tests.with_known_rows(BEFORE, after)
+    assert restored == BEFORE.replace(table, f"{table}        (5, 6),\n")
+    assert "(5, 6)" in PYTHON.tests.edited_tests(BEFORE, restored)
+
+
+@pytest.mark.parametrize("rows", ["", "        (8, 9),\n", "        (3, 4),\n        (3, 9),\n"])
+def test_with_known_rows__other_edits_stay(rows: str) -> None:
+    after = BEFORE.replace("        (3, 4),\n", rows)
+    assert PYTHON.tests.with_known_rows(BEFORE, after) == after
+
+
+def test_with_test__changes_that_test_alone() -> None:
+    code = reduced("TestCart::test_add__nothing", "test_all").replace("has(a)", "has(a, 1)")
+    assert PYTHON.tests.with_test(BEFORE, code.replace("[1, 2, 7]", "[1, 2]"), "test_all") == BEFORE.replace(
+        "has(a)", "has(a, 1)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("def test_other():\n    assert 1\n", "has no test test_all"),
+        ("import math\n\ndef test_all():\n    assert math\n", "uses imports"),
+    ],
+)
+def test_with_test__refuses_what_does_not_fit(code: str, why: str) -> None:
+    with pytest.raises(CannotPlace, match=why):
+        PYTHON.tests.with_test(BEFORE, code, "test_all")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from itertools import takewhile
 
 from testsmith.languages.python.judge.test_reading.claims import functions_of
-from testsmith.languages.python.judge.test_reading.edits import without_rows
-from testsmith.languages.python.judge.test_reading.situations import Shared
+from testsmith.languages.python.judge.test_reading.edits import Text, without_rows
+from testsmith.languages.python.judge.test_reading.situations import Rows, Shared
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
 from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
@@ -69,6 +70,60 @@ def joined_edit(before: str, after: str, code: str) -> str:
         return _without_idle_imports(old, _TestFile(text), kept)
 
 
+def with_known_rows(before: str, after: str) -> str:
+    """Return an edited test file in which rows of tables that the edit changed are as they were.
+
+    A row counts as changed if it is where the old row was, and has at least one of its values.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    with refusing_depth():
+        old, new = _TestFile(before), _TestFile(after)
+        texts = Text(before), Text(after)
+        pieces = [
+            (*texts[1].place(row), texts[0].of(known))
+            for name in old.tests.keys() & new.tests.keys()
+            for known, row in _changed_rows(old.rows_of(name), new.rows_of(name))
+        ]
+        return texts[1].with_pieces(dict.fromkeys(pieces))
+
+
+def _changed_rows(old: Rows | None, new: Rows | None) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Yield the rows of a table that were changed, as they were and as they are."""
+    if old is None or new is None:
+        return
+    rows = [[ast.dump(element) for element in each.elements] for each in (old, new)]
+    for kind, first, last, start, _ in SequenceMatcher(a=rows[0], b=rows[1], autojunk=False).get_opcodes():
+        for index in range(first, last) if kind == "replace" else ():
+            at = start + index - first
+            if at < len(new.elements) and _share_a_value(old.values[index], new.values[at]):
+                yield old.elements[index], new.elements[at]
+
+
+def _share_a_value(old: Mapping[str, ast.expr], new: Mapping[str, ast.expr]) -> bool:
+    return any(ast.dump(value) == ast.dump(new[key]) for key, value in old.items() if key in new)
+
+
+def with_test(text: str, code: str, name: str) -> str:
+    """Return a test file in which one test is as in a module; everything else stays as it is.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+        CannotPlace: One of them does not have the test, or the test uses imports that the file lacks.
+    """
+    with refusing_depth():
+        file, module = _TestFile(text), _TestFile(code)
+        if name not in file.tests or name not in module.tests:
+            raise CannotPlace(f"it has no test {name}")
+        own = {local for _, _, local in module.imports - file.imports}
+        if own & _names_in(module.tests[name]):
+            raise CannotPlace("the test uses imports that are not in the file")
+        before, after = span_of(file.tests[name]), span_of(module.tests[name])
+        lines = module.text_lines[after.first - 1 : after.last]
+        return _with_pieces(file, [((before.first - 1, before.last), lines)])
+
+
 class _TestFile:
     """A parsed test file."""
 
@@ -97,8 +152,11 @@ class _TestFile:
 
     def rows(self, name: str) -> list[str] | None:
         """Return the rows of a test's parametrization; None if it has none that can be told apart."""
-        found = self.shared.rows_of(name, self.tests[name]) if name in self.tests else None
+        found = self.rows_of(name)
         return None if found is None else [ast.dump(element) for element in found.elements]
+
+    def rows_of(self, name: str) -> Rows | None:
+        return self.shared.rows_of(name, self.tests[name]) if name in self.tests else None
 
     def span(self, name: str) -> tuple[int, int]:
         """Return the range of a test's lines, from 0, with the comments directly above it."""
