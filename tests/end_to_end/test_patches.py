@@ -10,6 +10,8 @@ import pytest
 
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
+from testsmith.languages.python.language import PYTHON
+from testsmith.languages.tests import TestMark
 
 BEFORE = """\
 def shipping(weight: int) -> int:
@@ -97,3 +99,35 @@ def test_patch__what_does_not_hold_in_its_test_file_goes_to_a_new_one(
     assert found["patch"] is None
     assert found["test_path"] == "tests/test_label_label.py"
     assert found["evidence"]["fail_to_pass"]
+
+
+OUTDATED = """\
+import pytest
+
+import prices
+
+
+@pytest.fixture(autouse=True)
+def unchanged_labels(monkeypatch, request):
+    if request.node.name != "test_label":
+        monkeypatch.setattr(prices, "label", lambda name: name)
+
+
+def test_label():
+    assert prices.label("a") == "a"
+"""
+
+
+def test_patch__in_place_of_an_outdated_test_is_proven_in_the_file(
+    command_line: CommandLine, repository: GitRepository
+) -> None:
+    mark = TestMark(version="1", source="before", member="prices.py::label")
+    marked = PYTHON.tests.seal(PYTHON.tests.mark(OUTDATED, mark))
+    repository.git("checkout", "-q", "base")
+    repository.commit({"tests/test_label.py": marked, "prices.py": BEFORE})
+    repository.git("checkout", "-qb", "changed")
+    repository.commit({"prices.py": AFTER})
+
+    found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
+    assert found["patch"] is None
+    assert found["test_path"] == "tests/test_label_label.py"

@@ -138,6 +138,11 @@ class TestFiles(ABC):
         """
         raise CannotPlace("test files of this language cannot be edited")
 
+    def changed_tests(self, before: str, after: str) -> tuple[str, ...]:
+        """Return the names of the tests that an edit of a test file adds or changes; by default, adds."""
+        there = frozenset(self.test_functions(before))
+        return tuple(name for name in self.test_functions(after) if name not in there)
+
     def with_known_rows(self, before: str, after: str) -> str:  # noqa: ARG002 - a default
         """Return an edited test file in which rows of tables that the edit changed are as they were."""
         return after

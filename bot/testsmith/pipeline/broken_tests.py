@@ -101,7 +101,11 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     """
     if run.options.candidates is not None or run.search.base_tree is None:
         return report
-    broken = [_with_extension(run, report, test) for test in _broken_tests(run, context)]
+    broken = [
+        _with_extension(run, report, test)
+        for test in _broken_tests(run, context)
+        if not _is_replaced(run, report, test)
+    ]
     questions: list[Suggestion] = []
     try:
         await run.deadline.within(_ask(run, context, broken, questions), _SHARE_OF_TIME)
@@ -159,6 +163,15 @@ def _with_extension(run: RunState, report: Report, test: _BrokenTest) -> _Broken
         if one.is_green and one.patch is not None and (one.test_path, one.tests) == (test.path, (test.name,)):
             return replace(test, members=(run.requests[one.member].member,), extension=one)
     return test
+
+
+def _is_replaced(run: RunState, report: Report, test: _BrokenTest) -> bool:
+    """Return whether a test is an outdated one of the bot that a suggestion takes the place of."""
+    green = {one.member for one in report.suggestions if one.is_green}
+    return any(
+        one.mark.member in green and one.name == test.name.partition("::")[0] and not one.is_edited
+        for one in test.language.tests.marked_tests(_text(run.search.head_tree, test.path))
+    )
 
 
 def _is_untouched(run: RunState, language: Language, path: str, name: str) -> bool:

@@ -111,7 +111,6 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
 
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
     as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven.
-    One that replaces an outdated test of the bot is not run.
     """
     jobs, merged = list[TestJob](), dict[int, Suggestion]()
     for number, suggestion in enumerate(report.suggestions):
@@ -144,14 +143,14 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
     before = (run.search.head_tree.read(path) or b"").decode()
     try:
         after = apply_patch(before, suggestion.patch)
-        changed = set(tests.test_functions(tests.edited_tests(before, after)))
-    except (CannotApply, CannotParse, CannotPlace):
+        changed = tests.changed_tests(before, after)
+    except (CannotApply, CannotParse):
         return None
     return TestJob(
         number=number,
         code=after,
         seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
-        without=frozenset(tests.test_functions(after)) - changed,
+        without=frozenset(tests.test_functions(after)).difference(changed),
         test_path=path,
     )
 

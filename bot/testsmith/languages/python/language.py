@@ -75,6 +75,7 @@ class PythonTests(RuffFormatter, TestFiles):
     self_contained = staticmethod(self_contained)
     joined_edit = staticmethod(file_edits.joined_edit)
     beside_subject = staticmethod(beside_subject)
+    changed_tests = staticmethod(file_edits.changed_tests)
     with_known_rows = staticmethod(file_edits.with_known_rows)
     with_test = staticmethod(file_edits.with_test)
     mark = staticmethod(marking.marked)

@@ -256,3 +256,9 @@ def test_with_test__changes_that_test_alone() -> None:
 def test_with_test__refuses_what_does_not_fit(code: str, why: str) -> None:
     with pytest.raises(CannotPlace, match=why):
         PYTHON.tests.with_test(BEFORE, code, "test_all")
+
+
+def test_changed_tests__are_those_added_changed_and_with_other_rows() -> None:
+    after = AFTER.replace("cart.take(1) == self.size", "cart.take(1) == 4")
+    names = PYTHON.tests.changed_tests(BEFORE, after)
+    assert names == ("TestCart::test_add__nothing", "TestCart::test_take", *EVERY[1:])

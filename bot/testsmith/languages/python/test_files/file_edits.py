@@ -70,6 +70,16 @@ def joined_edit(before: str, after: str, code: str) -> str:
         return _without_idle_imports(old, _TestFile(text), kept)
 
 
+def changed_tests(before: str, after: str) -> tuple[str, ...]:
+    """Return the names of the tests that an edit of a test file adds or changes, or whose table it changes.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    with refusing_depth():
+        return tuple(_Edit(_TestFile(before), _TestFile(after)).changed)
+
+
 def with_known_rows(before: str, after: str) -> str:
     """Return an edited test file in which rows of tables that the edit changed are as they were.
 
