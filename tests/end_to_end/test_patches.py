@@ -121,7 +121,7 @@ def test_label():
 def test_patch__in_place_of_an_outdated_test_is_proven_in_the_file(
     command_line: CommandLine, repository: GitRepository
 ) -> None:
-    mark = TestMark(version="1", source="before", member="prices.py::label")
+    mark = TestMark(version="1", source="12345678", member="prices.py::label")
     marked = PYTHON.tests.seal(PYTHON.tests.mark(OUTDATED, mark))
     repository.git("checkout", "-q", "base")
     repository.commit({"tests/test_label.py": marked, "prices.py": BEFORE})

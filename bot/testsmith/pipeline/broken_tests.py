@@ -62,7 +62,7 @@ class _BrokenTest:
         name: Its name in the file, as in `TestFiles.test_functions`.
         language: Its language.
         members: The members that it names, nearest to the change first.
-        extension: The suggestion that adds rows or assertions to it; the question shows these, too, because
+        extension: The suggestion of the model that adds rows or assertions to it; the question shows these, too, because
             they would fail with the rest of the test.
     """
 
@@ -158,9 +158,10 @@ def _broken_tests(run: RunState, context: ProofContext) -> Iterator[_BrokenTest]
 
 
 def _with_extension(run: RunState, report: Report, test: _BrokenTest) -> _BrokenTest:
-    """Return a broken test with the suggestion that extends it, if there is one."""
+    """Return a broken test with the suggestion of the model that extends it, if there is one."""
     for one in report.suggestions:
-        if one.is_green and one.patch is not None and (one.test_path, one.tests) == (test.path, (test.name,)):
+        is_edit = one.is_green and one.origin is Origin.MODEL and one.patch is not None
+        if is_edit and (one.test_path, one.tests) == (test.path, (test.name,)):
             return replace(test, members=(run.requests[one.member].member,), extension=one)
     return test
 
