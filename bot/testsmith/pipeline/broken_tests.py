@@ -62,8 +62,8 @@ class _BrokenTest:
         name: Its name in the file, as in `TestFiles.test_functions`.
         language: Its language.
         members: The members that it names, nearest to the change first.
-        extension: The suggestion of the model that adds rows or assertions to it; the question shows these, too, because
-            they would fail with the rest of the test.
+        extension: The suggestion of the model that adds rows or assertions to it. The question shows these,
+            too, because they would fail with the rest of the test.
     """
 
     path: str
