@@ -106,7 +106,7 @@ def edited_by(code: str) -> Endpoint:
     """Return an endpoint whose model writes no tests, and answers a request for repairs with this module."""
 
     def answer(body: Body) -> str:
-        is_repair = str(body["messages"][0]["content"]).startswith("You mend")
+        is_repair = "It passes without the change" in str(body["messages"][1]["content"])
         return json.dumps({"tests": [{"name": "fees.py::words", "code": code}] if is_repair else []})
 
     return Endpoint(answer=answer)
@@ -137,7 +137,6 @@ def test_broken_tests__the_model_edits_what_is_no_literal(
     if is_asked:
         patch = [line for line in ran.report["suggestions"][0]["patch"].splitlines() if line[:1] in "+-"]
         assert [line.strip("+- ") for line in patch[2:]] == ["assert 'A' in words('A b')  # kept", edit]
-        assert "It passes without the change" in str(endpoint.requests[-1].body["messages"][1]["content"])
 
 
 ROW = '        ("A b", ["A", "b"]),\n'
@@ -168,3 +167,17 @@ def test_broken_tests__a_question_has_the_rows_that_the_model_adds(
     )
     text = (repository.folder / "tests/test_fees.py").read_text(encoding="utf-8")
     assert text == TESTS.replace(ROW, EDITED_ROWS)
+
+
+@pytest.mark.slow
+def test_broken_tests__that_reach_the_function_without_its_name(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = GitRepository.create(tmp_path / "project")
+    total = "\n\ndef total(amounts: list[int]) -> int:\n    return sum(map(fee, amounts))\n"
+    tests = "from fees import total\n\n\ndef test_total():\n    assert total([100]) == 2\n"
+    repository.commit({"fees.py": BEFORE + total, "tests/test_fees.py": tests})
+    repository.git("branch", "base")
+    repository.commit({"fees.py": AFTER + total})
+    found, _ = questions(command_line, repository)
+    assert [(one["member"], one["tests"]) for one in found] == [("fees.py::fee", ["test_total"])]

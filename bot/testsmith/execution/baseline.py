@@ -165,7 +165,8 @@ class OwnSuite:
             name it and fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in
             it.
         on_base: Results of these tests on base's source; None if they did not run there.
-        broken: The tests in `blamed` that pass on base's source and fail on head, as ids of `blamed`.
+        broken: The tests that name or reach a member, pass on base's source and fail on head, as ids of
+            `blamed`.
     """
 
     status: BaselineStatus = BaselineStatus.NOT_RUN
@@ -197,6 +198,11 @@ class OwnSuite:
         """Ids of the tests that reach a member."""
         baselines = (*self.members.values(), *self.partly.values())
         return frozenset(test for one in baselines for test in one.all_tests)
+
+    def is_about(self, test: str, member: str) -> bool:
+        """Return whether a test reaches a member, or names it and fails."""
+        baseline = self.members.get(member) or self.partly.get(member) or MemberBaseline()
+        return test in self.blamed.get(member, ()) or test in baseline.all_tests
 
     def fails_on_base(self, member: str) -> bool | None:
         """Return whether a test that reaches a member fails on base's source; None if unknown."""

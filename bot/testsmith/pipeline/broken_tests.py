@@ -61,7 +61,7 @@ class _BrokenTest:
         path: Its file.
         name: Its name in the file, as in `TestFiles.test_functions`.
         language: Its language.
-        members: The members that it names, nearest to the change first.
+        members: The members that it names or reaches, nearest to the change first.
         extension: The suggestion of the model that adds rows or assertions to it. The question shows these,
             too, because they would fail with the rest of the test.
     """
@@ -149,7 +149,7 @@ def _broken_tests(run: RunState, context: ProofContext) -> Iterator[_BrokenTest]
     found: dict[tuple[str, str], dict[str, Member]] = {}
     for test in sorted(suite.broken):
         path, _, name = test.partition("::")
-        naming = {one.id: one for one in members if test in suite.blamed.get(one.id, ())}
+        naming = {one.id: one for one in members if suite.is_about(test, one.id)}
         found.setdefault((path, name.partition("[")[0]), {}).update(naming)
     for (path, name), naming in found.items():
         language = language_of(path, run.clients.languages)

@@ -128,15 +128,17 @@ def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
 async def _with_change(workspace: PythonWorkspace, suite: OwnSuite, ends: float) -> OwnSuite:
     """Add to the baseline the members whose failing tests fail because of the change.
 
-    These tests pass on base. They are run once more on head: those that pass now failed by chance or because
-    of tests that ran before them.
+    These tests name or reach a member, and pass on base. They are run once more on head: those that pass now
+    failed by chance or because of tests that ran before them.
 
     Args:
         workspace: PythonWorkspace to run in.
         suite: Baseline so far.
         ends: Deadline on the monotonic clock.
     """
-    blamed = frozenset[str]().union(*suite.blamed.values())
+    names = suite.failed or frozenset()
+    reaching = {test for test in suite.reaching - suite.passed if test.partition("[")[0] in names}
+    blamed = frozenset(reaching).union(*suite.blamed.values())
     left = ends - time.monotonic()
     if not blamed or left <= 0:
         return suite
