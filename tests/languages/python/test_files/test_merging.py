@@ -336,6 +336,13 @@ def test_place__line_ends_a_byte_order_mark_and_tabs_are_the_files_own() -> None
     )
 
 
+def test_place__one_blank_line_above_a_test_where_the_file_has_one() -> None:
+    existing = "def test_a():\n    assert 1\n\ndef test_b():\n    assert 2\n\ndef test_c():\n    assert 3\n"
+    code = "def test_new():\n    assert 4\n"
+    assert place(existing, code) == f"{existing}\n{code}"
+    assert place(existing.replace("\n\n", "\n\n\n"), code).endswith(f"3\n\n\n{code}")
+
+
 def test_place__before_a_closing_main_guard() -> None:
     guard = "if __name__ == '__main__':\n    unittest.main()\n"
     existing = f"import unittest\n\n\nclass CartTest(unittest.TestCase):\n    pass\n\n\n# Run me.\n{guard}"

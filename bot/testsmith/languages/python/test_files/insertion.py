@@ -23,7 +23,7 @@ from testsmith.languages.python.test_files.cutting import (
 from testsmith.languages.python.test_files.equivalence import Bindings, BoundName, Condition
 from testsmith.languages.python.test_files.existing.placing import Suite, as_class, methods_for
 
-_BLANKS_BETWEEN_DEFINITIONS = 2
+_BLANKS_BETWEEN_DEFINITIONS = (1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def inserted(text: str, parts: Parts, after: int | None = None, methods_after: i
     methods = ["\n", *lines_of(parts.methods)] if parts.methods else []
     added = [
         (methods_after, methods),
-        (last, _definition_lines(parts, lines, last) if parts.definitions else []),
+        (last, _definition_lines(parts, body, lines, last) if parts.definitions else []),
         *_placed_imports(parts.imports, body, lines, first),
     ]
     for place, new in sorted(added, key=lambda each: each[0], reverse=True):
@@ -182,13 +182,21 @@ def _import_lines(imports: str, body: Sequence[ast.stmt], lines: Sequence[str], 
     return [*["\n"] * bool(follows_text), *added, *["\n"] * bool(precedes_text)]
 
 
-def _definition_lines(parts: Parts, lines: Sequence[str], place: int) -> list[str]:
-    before = lines[:place]
+def _blanks_between(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
+    """Return how many blank lines most definitions of a file have above them: one or two."""
+    ends = [span_of(each).first - 1 for each in body[1:] if isinstance(each, Function | ast.ClassDef)]
+    above = [next((i for i, line in enumerate(reversed(lines[:end])) if line.strip()), 0) for end in ends]
+    one, two = _BLANKS_BETWEEN_DEFINITIONS
+    return one if above.count(one) > max(1, len(above) // 2) else two
+
+
+def _definition_lines(parts: Parts, body: Sequence[ast.stmt], lines: Sequence[str], place: int) -> list[str]:
+    before, blanks = lines[:place], _blanks_between(body, lines)
     present = next((i for i, line in enumerate(reversed(before)) if line.strip()), len(before))
-    gap = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - present) if present < len(before) else []
+    gap = ["\n"] * max(0, blanks - present) if present < len(before) else []
     behind = lines[place:]
     follows = next((i for i, line in enumerate(behind) if line.strip()), len(behind))
-    after = ["\n"] * max(0, _BLANKS_BETWEEN_DEFINITIONS - follows) if follows < len(behind) else []
+    after = ["\n"] * max(0, blanks - follows) if follows < len(behind) else []
     return [*gap, *lines_of(parts.definitions), *after]
 
 
