@@ -100,10 +100,9 @@ class Hosted:
         """Check the pull request out as the example workflow does it; `inputs` are for runs without one."""
         event = Events(self.github).pull_request(self.shop, self.pull)
         token = self.github.workflow_token(self.shop, self.pull, WORKFLOW)
-        named = {name.replace("_", "-"): value for name, value in inputs.items()}
         checkout = Checkout(persist_credentials=False)
         index = dict.fromkeys(("PIP_INDEX_URL", "UV_INDEX_URL"), self.index)
-        step = Step(checkout=checkout, action=ROOT / "action.yml", inputs=named, variables=index)
+        step = Step(checkout=checkout, action=ROOT / "action.yml", variables=index).set(**inputs)
         run = ActionsRun(self.github, event, token, self.folder / name, step)
         give_to_runner(run.workspace)
         give_to_owner_of_the_project(run.workspace)

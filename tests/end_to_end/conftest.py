@@ -17,12 +17,15 @@ from fakes.shop import FEWER_RUNS, Shop
 
 @pytest.fixture
 def hosted(tmp_path: Path) -> Iterator[Shop]:
-    """The example project on the fake GitHub, proven in fewer runs."""
+    """The example project on the fake GitHub, proven in fewer runs, with the workflow for comment commands."""
     from make_repository import SHOP, make_repository
 
     shutil.copytree(SHOP, tmp_path / "states")
     for state in ("base", "head"):
         (tmp_path / "states" / state / "testsmith.toml").write_text(FEWER_RUNS)
+        workflows = tmp_path / "states" / state / ".github" / "workflows"
+        workflows.mkdir(parents=True)
+        shutil.copy(SHOP.parent / "workflows" / "commands.yml", workflows)
     make_repository(tmp_path / "source", tmp_path / "states")
     with (
         everybodys_folder() as folder,

@@ -24,7 +24,7 @@ def reactions(hosted: Shop) -> list[list[str]]:
 def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) -> None:
     hosted.repository.collaborators["ada"] = "write"
     hosted.granted = WRITING
-    wanted = {"commands": "true", "include": "src/shop/cart.py\nsrc/shop/stock.py"}
+    wanted = {"include": "src/shop/cart.py\nsrc/shop/stock.py"}
     hosted.run(**wanted)
     before, first = hosted.pull.head, hosted.remembered()
     green = [one.number or 0 for one in first.entries if one.outcome == "suggested"]
