@@ -17,7 +17,7 @@ from fakes.shop import FEWER_RUNS, Shop
 
 @pytest.fixture
 def hosted(tmp_path: Path) -> Iterator[Shop]:
-    """The example project on the fake GitHub, proven in fewer runs, with the workflow for comment commands."""
+    """The example project on the fake GitHub, proven in fewer runs, with the workflow for commands."""
     from make_repository import SHOP, make_repository
 
     shutil.copytree(SHOP, tmp_path / "states")

@@ -82,7 +82,7 @@ def test_commands__in_a_thread_for_a_file_that_the_pull_request_adds(hosted: Sho
     before = hosted.pull.head
     refused = hosted.command(f"/testsmith apply {number}", by="bob")
     assert hosted.pull.head == before
-    assert "may not command" in refused.stdout
+    assert "may not use commands" in refused.stdout
     hosted.command("apply", in_thread=thread.comments[0])
     assert hosted.pull.head == hosted.repository.branch(SHELL_NAME) != before
     assert not list(hosted.folder.rglob("PWNED*"))
