@@ -69,6 +69,19 @@ def test_choose__prefers_witnesses_with_the_projects_values() -> None:
     assert calls(choose([invented, own]))[0] == 'f("de_DE")'
 
 
+def test_choose__prefers_witnesses_with_fewer_invented_values() -> None:
+    path, pattern = (
+        Argument(name, Expression(text)) for name, text in (("a", 'Path("x")'), ("b", '"some text"'))
+    )
+    used = replace(pattern, value=Expression('["*.py"]', layer=InputSource.REPEATED))
+    invented, mixed = (
+        case(replace(call("0"), arguments=(path, other)), gives(text), base=gives("0"))
+        for other, text in ((pattern, "1"), (used, "2"))
+    )
+
+    assert calls(choose([invented, mixed]))[0] == 'f(Path("x"), ["*.py"])'
+
+
 def test_choose__pins_no_other_value_where_the_documentation_is_contradicted() -> None:
     wrong = case(call("1"), gives("114", agrees=False), lines={1})
     right = case(call("2"), gives("250", agrees=True), lines={1})

@@ -140,7 +140,8 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     """Select the simplest witnesses that show different things, with the project's values if possible."""
     seen: set[Hashable] = set()
     witnesses = [case for case in ranked if case.is_witness]
-    for case in sorted([case for case in witnesses if case.is_of_project] or witnesses, key=_base_failed):
+    own = [case for case in witnesses if case.is_of_project] or witnesses
+    for case in sorted(own, key=lambda case: (_base_failed(case), case.invented)):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
         if shows not in seen and len(seen) < _MOST_WITNESSES:
             seen.add(shows)

@@ -276,11 +276,17 @@ class Case:
         return any(value is not None and is_opaque(value.text) for value in shown)
 
     @property
+    def invented(self) -> int:
+        """Number of texts, containers and objects among its arguments that do not come from the project."""
+        values = [argument.value for argument in self.trial.arguments]
+        return sum(each.layer in _INVENTED and _has_content(each.text) for each in values)
+
+    @property
     def is_of_project(self) -> bool:
         """Whether a value comes from the project's calls, and no text, container or object was invented."""
-        values = [argument.value for argument in self.trial.arguments]
-        invented = any(each.layer in _INVENTED and _has_content(each.text) for each in values)
-        return not invented and any(each.layer in _OF_PROJECT for each in values)
+        return not self.invented and any(
+            argument.value.layer in _OF_PROJECT for argument in self.trial.arguments
+        )
 
     @property
     def changes(self) -> tuple[Fact, ...]:

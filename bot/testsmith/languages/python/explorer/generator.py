@@ -315,14 +315,14 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     member, cases = work.subject.member, findings.cases
     if all(case.base is None for case in cases):
         return _chosen(work, cases)
-    if not any(case.is_witness or case.contradicts for case in cases):
-        return []
+    if not any(case.is_witness for case in cases):
+        return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     return _chosen(work, [case for case in cases if case.is_witness or _guards(case, guarding)])
 
 
 def _guards(case: Case, mutants: AbstractSet[int]) -> bool:
-    return case.contradicts or not mutants.isdisjoint(case.seen.notices | case.seen.notices_state)
+    return not case.contradicts and not mutants.isdisjoint(case.seen.notices | case.seen.notices_state)
 
 
 def _answer(work: Work, findings: ExploredMember) -> Result:

@@ -166,6 +166,11 @@ class Dotted(Plain):
 
 
 def key(words):
+    '''Return a key.
+
+    >>> len(key("ab").words)
+    3
+    '''
     return {made}([*words])
 
 
