@@ -141,7 +141,8 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     seen: set[Hashable] = set()
     witnesses = [case for case in ranked if case.is_witness]
     own = [case for case in witnesses if case.is_of_project] or witnesses
-    for case in sorted(own, key=lambda case: (_base_failed(case), case.invented)):
+    # One invented value reads well; a second one says less about the project.
+    for case in sorted(own, key=lambda case: (_base_failed(case), max(case.invented, 1))):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
         if shows not in seen and len(seen) < _MOST_WITNESSES:
             seen.add(shows)
