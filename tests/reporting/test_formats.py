@@ -74,6 +74,10 @@ def test_render__of_2000_members_takes_linear_time(output_format: OutputFormat) 
 
 
 def seconds(report: Report, output_format: OutputFormat) -> float:
-    started = process_time()
-    render(report, output_format, VIEW)
-    return process_time() - started
+    """Return the least of three times: other work on the machine only adds to them."""
+    times = []
+    for _ in range(3):
+        started = process_time()
+        render(report, output_format, VIEW)
+        times.append(process_time() - started)
+    return min(times)
