@@ -147,3 +147,15 @@ def test_apply_patch__refuses_what_does_not_fit_or_fits_twice(text: str, patch: 
     with pytest.raises(CannotApply, match=why):
         apply_patch(text, patch)
     assert time.monotonic() - started < 30
+
+
+def test_apply_patch__at_the_end_of_a_class_the_blank_lines_of_both_sides_count() -> None:
+    patch = (
+        "@@\n         assert shop.subtract(1, 2) == -1\n \n"
+        "+    def test_add__nothing(self):\n+        assert shop.add(0, 0) == 0\n+\n"
+        " \n @pytest.mark.parametrize(\n"
+    )
+
+    assert apply_patch(FILE, patch) == FILE.replace(
+        "== -1\n", "== -1\n\n    def test_add__nothing(self):\n        assert shop.add(0, 0) == 0\n"
+    )

@@ -283,9 +283,14 @@ def _placed(  # noqa: PLR0913, PLR0917 - one step of a search
 
 
 def _brings_its_blank_lines(hunk: Sequence[_Line], index: int) -> bool:
-    """Return whether added lines begin here that end in a blank line, and so come after the file's own."""
+    """Return whether added lines begin here that end in a blank line, and so come after the file's own.
+
+    If blank context follows them, the diff shows the blank lines of both sides.
+    """
     added = list(takewhile(lambda line: line.sign == "+", hunk[index:]))
-    return hunk[index - 1].sign != "+" and not added[-1].text.strip()
+    below = hunk[index + len(added) : index + len(added) + 1]
+    shows_both = any(line.sign == " " and not line.text.strip() for line in below)
+    return hunk[index - 1].sign != "+" and not added[-1].text.strip() and not shows_both
 
 
 def _next(  # noqa: PLR0913, PLR0917 - one step of a search
