@@ -124,3 +124,43 @@ def test_calls_not_run__another_tests_call_is_not_this_ones() -> None:
     code = f"{HEAD}\ndef test_a():\n    assert helper(0) == 1\n\ndef test_b():\n    assert total(1, 1) == 1\n"
     line = HEAD.splitlines().index("    return shop.deploy() if ready else 1") + 1
     assert calls_not_run(code, MEMBER, [(line, -1, -1, -1)]).keys() == {"test_a"}
+
+
+TEST = "\n\ndef test_x():\n    assert helper(False) == total(1, 1)\n"
+
+
+def idle_in_helper(code: str, test_text: str) -> str | None:
+    """Return the reason for a test whose helper has a call that was not reached."""
+    (node,) = [
+        node
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Call) and ast.unparse(node) == "shop.deploy()"
+    ]
+    place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+    return calls_not_run(code, MEMBER, [place], test_text).get("test_x")
+
+
+def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
+    assert idle_in_helper(HEAD + TEST, HEAD) is None
+    assert idle_in_helper(HEAD + TEST, f"# a comment\n{HEAD}\ndef test_other():\n    pass\n") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "test_text"),
+    [
+        (HEAD + TEST, ""),
+        (HEAD + TEST, "def helper(ready):\n    return 1\n"),
+        (HEAD + TEST, HEAD.replace("import shop\n", "import bakery as shop\n")),
+        (HEAD + TEST, HEAD.replace("import shop\n", "from . import shop\n")),
+        (HEAD.replace("import shop\n", "import shop\nshop = open\n") + TEST, HEAD),
+        (HEAD + TEST.replace("    assert", "    global shop\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    globals()['shop'] = open\n    assert"), HEAD),
+        (HEAD + TEST + "\nfor shop in [open]:\n    pass\n", HEAD),
+    ],
+)
+def test_calls_not_run__a_helper_that_may_do_something_else_than_in_the_test_file(
+    code: str, test_text: str
+) -> None:
+    assert idle_in_helper(code, test_text) == (
+        "has a call that did not run while it was proven: `shop.deploy()`"
+    )

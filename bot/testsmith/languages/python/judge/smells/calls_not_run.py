@@ -57,21 +57,25 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Parents = Mapping[int, ast.AST | None]
 
 
-def calls_not_run(code: str, member: Member, idle: Collection[Place]) -> dict[str, str]:
+def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text: str = "") -> dict[str, str]:
     """Return, by test function, why it is cut: a call or import that may run for it was not reached.
+
+    What helpers do that the test file has already counts as known.
 
     Args:
         code: The test module.
         member: The member that it tests.
         idle: Positions of calls and imports that were not reached.
+        test_text: The project's test file that the module was made for; empty for none.
     """
     try:
         tree = parse_untrusted(code) if idle else None
+        file = parse_untrusted(test_text)
     except CannotParse:
-        tree = None
+        return {}
     if tree is None:
         return {}
-    waiting = {id(node) for node in _nodes_at(tree, idle)}
+    waiting = {id(node) for node in _nodes_at(tree, idle)} - set(_nodes_of_known_helpers(tree, file))
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)
@@ -80,6 +84,46 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place]) -> dict[st
         for name, node in functions_of(tree)
     }
     return {name: _reason(node) for name, node in found.items() if node is not None}
+
+
+def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]:
+    """Yield the ids of the nodes of the helpers that a test file has, too, and that do the same there.
+
+    That is not certain if a name that a helper uses is bound otherwise, or might be from within a test.
+    """
+    here, there = _bindings(tree), _bindings(file)
+    might_bind = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    might_bind |= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    tests = {id(node) for _, node in functions_of(tree)}
+    for helper in tree.body:
+        if isinstance(helper, FunctionNode) and id(helper) not in tests:
+            used = {node.id for node in ast.walk(helper) if isinstance(node, ast.Name)} | {helper.name}
+            used &= here.keys() | there.keys()
+            if all(here.get(name) == there.get(name) for name in used) and not used & might_bind:
+                yield from map(id, ast.walk(helper))
+
+
+def _bindings(tree: ast.Module) -> dict[str, set[str]]:
+    """Return what binds each name on the top level of a module."""
+    found: dict[str, set[str]] = {}
+    for statement in tree.body:
+        match statement:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                bound = {name: ast.dump(statement)}
+            case ast.Import(names=names):
+                bound = {
+                    one.asname or one.name.partition(".")[0]: f"{one.name} {one.asname}" for one in names
+                }
+            case ast.ImportFrom(module=module, level=level, names=names):
+                bound = {one.asname or one.name: f"{level} {module} {one.name}" for one in names}
+            case _:
+                nodes = list(ast.walk(statement))
+                stored = [node.id for node in nodes if isinstance(node, ast.Name)]
+                imported = [one.asname or one.name for one in nodes if isinstance(one, ast.alias)]
+                bound = dict.fromkeys([*stored, *imported], ast.dump(statement))
+        for name, how in bound.items():
+            found.setdefault(name, set()).add(how)
+    return found
 
 
 def _nodes_at(tree: ast.Module, idle: Collection[Place]) -> Iterator[ast.AST]:
