@@ -193,14 +193,20 @@ def test_finish__passes_a_linter_that_finds_fault_with_everything(project: Path)
 
 def test_finish__hand_written_lines_stay_and_only_added_ones_are_silenced(project: Path) -> None:
     existing = "import re, json\n\ndef test_here( ):\n    assert re\n"
-    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101", "D103", "F401", "I"]\n')
+    (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["PLR2004", "D103", "F401", "I"]\n')
     text = finished(project, place(existing, PLAIN), existing)
     assert text.startswith(
         "import re, json\nimport pytest\nfrom shop.cart import Cart\n\ndef test_here( ):\n"
     )
     assert "    assert re\n\n\ndef test_add():\n" in text
-    assert 'assert Cart().add("tea", 2) == 2  # noqa: S101\n' in text
-    assert "def test_more(a, b):  # noqa: D103\n" in text
+    assert 'assert Cart().add("tea", 2) == 2  # noqa: PLR2004\n' in text
+    assert "def test_more(a, b):\n" in text, "the file does not heed that rule either"
+
+
+def test_finish__nothing_is_silenced_in_files_that_the_linter_leaves_out(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff]\nexclude = ["tests"]\nlint.select = ["S101"]\n')
+    code = "def test_a():\n    assert 1\n"
+    assert finished(project, code) == code
 
 
 def test_finish__imports_are_sorted_where_they_were(project: Path) -> None:
@@ -231,10 +237,10 @@ def test_finish__texts_over_several_lines_are_not_changed(project: Path) -> None
 
 def test_finish__line_ends_and_byte_order_mark_stay(project: Path) -> None:
     (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101"]\n')
-    existing = "\ufeffimport re\r\n\r\n\r\ndef test_here():\r\n    assert re\r\n"
+    existing = "\ufeffimport re\r\n\r\n\r\ndef test_here():\r\n    re.purge()\r\n"
     text = finished(project, place(existing, "import os\n\n\ndef test_a():\n    assert os\n"), existing)
     assert text == (
-        "\ufeffimport os\r\nimport re\r\n\r\n\r\ndef test_here():\r\n    assert re\r\n\r\n\r\n"
+        "\ufeffimport os\r\nimport re\r\n\r\n\r\ndef test_here():\r\n    re.purge()\r\n\r\n\r\n"
         "def test_a():\r\n    assert os  # noqa: S101\r\n"
     )
 
@@ -296,7 +302,7 @@ def test_finish_all__each_is_as_if_it_were_finished_alone_by_few_processes(
     assert len(log.read_text().splitlines()) <= 14
     assert texts == [formatter.finish(*file, tree) for file in files]
     assert texts[-1] == OWN
-    assert "# noqa: S101" in texts[0]
+    assert "# noqa: S101" in texts[3], "a new file"
 
 
 def test_format__after_the_driver_is_built_asks_sysconfig_nothing(
@@ -376,7 +382,7 @@ def test_finish__quotes_stay_if_the_file_has_both_or_few(project: Path) -> None:
 
 def test_finish__methods_that_were_there_are_not_silenced(project: Path) -> None:
     (project / "pyproject.toml").write_text('[tool.ruff.lint]\nselect = ["S101"]\n')
-    existing = "class TestAll:\n    def test_here(self):\n        assert 1\n"
+    existing = "class TestAll:\n    def test_here(self):\n        assert 1  # noqa: S101\n"
     text = finished(project, f"{existing}\n    def test_new(self):\n        assert 2\n", existing)
     assert text == f"{existing}\n    def test_new(self):\n        assert 2  # noqa: S101\n"
 

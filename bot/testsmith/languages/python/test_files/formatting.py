@@ -444,7 +444,8 @@ def _with_sorted_imports(ruff: Ruff, files: Mapping[str, UnfinishedFile]) -> dic
 def _silenced(ruff: Ruff, texts: Mapping[str, str], files: Mapping[str, UnfinishedFile]) -> dict[str, str]:
     """Return the texts with `noqa` comments for violations in the added lines.
 
-    Runs in rounds because a comment may cause new violations.
+    Rules that the file's other lines violate are left out: the project does not enforce them there. Runs in
+    rounds because a comment may cause new violations.
     """
     results, waiting = dict(texts), list(texts)
     for _ in range(_ROUNDS):
@@ -452,7 +453,8 @@ def _silenced(ruff: Ruff, texts: Mapping[str, str], files: Mapping[str, Unfinish
         found = ruff.complaints(waiting)
         for path in list(waiting):
             text, own = results[path], added_lines(results[path], files[path].existing or "")
-            complaints = [each for each in found[path] if each.rule and each.row in own]
+            ignored = {each.rule for each in found[path] if each.row not in own}
+            complaints = [each for each in found[path] if each.rule not in {"", *ignored} and each.row in own]
             silenced = _with_noqa(text, complaints)
             if silenced == text or ast.dump(parse_untrusted(silenced)) != ast.dump(parse_untrusted(text)):
                 waiting.remove(path)

@@ -120,8 +120,16 @@ class Ruff:
         self._run(("check", "--fix-only", *rules), paths, allowed=_COMPLAINED)
 
     def complaints(self, paths: Collection[str], *options: str) -> Mapping[str, Sequence[Complaint]]:
-        """Return the linter's violations in each file."""
-        command = ("check", "--no-fix", "--no-fix-only", "--output-format", "json", *options)
+        """Return the linter's violations in each file; none in files that the settings exclude."""
+        command = (
+            "check",
+            "--no-fix",
+            "--no-fix-only",
+            "--force-exclude",
+            "--output-format",
+            "json",
+            *options,
+        )
         found: dict[str, list[Complaint]] = {str(self.folder / path): [] for path in paths}
         for entry in json.loads(self._run(command, paths, allowed=_COMPLAINED) or "[]"):
             if entry["filename"] not in found:
