@@ -143,6 +143,10 @@ def idle_in_helper(code: str, test_text: str) -> str | None:
 def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
     assert idle_in_helper(HEAD + TEST, HEAD) is None
     assert idle_in_helper(HEAD + TEST, f"# a comment\n{HEAD}\ndef test_other():\n    pass\n") is None
+    cases = "CASES = [ready for ready in range(3)]\n"
+    assert idle_in_helper(HEAD + TEST, f"{HEAD}\n{cases}") is None
+    checking = "if TYPE_CHECKING:\n    from a import A\n{}" + HEAD.replace("(ready)", "(ready: A)")
+    assert idle_in_helper(checking.format("") + TEST, checking.format("    from b import B\n")) is None
 
 
 @pytest.mark.parametrize(

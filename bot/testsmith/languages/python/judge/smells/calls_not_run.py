@@ -97,8 +97,10 @@ def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]
     tests = {id(node) for _, node in functions_of(tree)}
     for helper in tree.body:
         if isinstance(helper, FunctionNode) and id(helper) not in tests:
-            used = {node.id for node in ast.walk(helper) if isinstance(node, ast.Name)} | {helper.name}
-            used &= here.keys() | there.keys()
+            nodes = [node for node in ast.walk(helper) if isinstance(node, ast.Name)]
+            own = {node.arg for node in ast.walk(helper) if isinstance(node, ast.arg)}
+            own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+            used = ({node.id for node in nodes} - own | {helper.name}) & (here.keys() | there.keys())
             if all(here.get(name) == there.get(name) for name in used) and not used & might_bind:
                 yield from map(id, ast.walk(helper))
 
@@ -107,21 +109,19 @@ def _bindings(tree: ast.Module) -> dict[str, set[str]]:
     """Return what binds each name on the top level of a module."""
     found: dict[str, set[str]] = {}
     for statement in tree.body:
-        match statement:
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                bound = {name: ast.dump(statement)}
-            case ast.Import(names=names):
-                bound = {
-                    one.asname or one.name.partition(".")[0]: f"{one.name} {one.asname}" for one in names
-                }
-            case ast.ImportFrom(module=module, level=level, names=names):
-                bound = {one.asname or one.name: f"{level} {module} {one.name}" for one in names}
-            case _:
-                nodes = list(ast.walk(statement))
-                stored = [node.id for node in nodes if isinstance(node, ast.Name)]
-                imported = [one.asname or one.name for one in nodes if isinstance(one, ast.alias)]
-                bound = dict.fromkeys([*stored, *imported], ast.dump(statement))
-        for name, how in bound.items():
+        bound: list[tuple[str, str]] = []
+        if isinstance(statement, _Definition):
+            bound.append((statement.name, ast.dump(statement)))
+        else:
+            for node in ast.walk(statement):
+                match node:
+                    case ast.Import(names=names):
+                        bound += [(one.asname or one.name.partition(".")[0], ast.dump(one)) for one in names]
+                    case ast.ImportFrom(module=module, level=level, names=names):
+                        bound += [(one.asname or one.name, f"{level} {module} {one.name}") for one in names]
+                    case ast.Name(id=name, ctx=ast.Store()):
+                        bound.append((name, ast.dump(statement)))
+        for name, how in bound:
             found.setdefault(name, set()).add(how)
     return found
 
