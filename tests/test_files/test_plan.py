@@ -199,7 +199,7 @@ def test_plan_edits__what_is_written_runs_in_the_project_with_its_own_conftest(t
         "src/shop/cart.py": "class Cart:\n    def add(self, name):\n        return 1\n",
         "src/shop/__init__.py": "",
         "tests/conftest.py": "import pytest\n\n\n@pytest.fixture\ndef cart():\n    return 'conftest'\n",
-        TEST_PATH: "import shop\n\n\ndef test_add(cart):\n    assert cart == 'conftest'\n",
+        TEST_PATH: "import shop\n\n\ndef test_add(cart):\n    assert cart == 'conftest'  # noqa: S101\n",
         "pyproject.toml": "[tool.pytest.ini_options]\npythonpath = ['src']\n",
         "ruff.toml": "lint.select = ['S101']\n",
     }

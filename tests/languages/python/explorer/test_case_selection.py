@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from fakes.cases import call, case, fact, gives, on_object, raises
 from testsmith.languages.python.explorer.case_selection import choose, shortlist
-from testsmith.languages.python.explorer.cases import Case
+from testsmith.languages.python.explorer.cases import CallResult, Case
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.summaries import tests_of as grouped
@@ -225,3 +227,27 @@ def test_tests__have_soup_last() -> None:
     soup = case(call('"value"'), gives(SIGNED), lines={1, 2})
 
     assert [test.first for test in grouped([soup, plain])] == [plain, soup]
+
+
+@pytest.mark.parametrize(
+    ("argument", "result", "is_so"),
+    [
+        ('"some text"', gives("[]"), True),
+        ('"some text"', gives("None"), True),
+        ('"some text"', gives('["some text"]'), False),
+        ("[]", gives("[]"), False),
+        ('Path("cart.txt")', CallResult(kind="object", facts=(fact("it.overwrite", "True"),)), True),
+        (
+            'Path("cart.txt")',
+            CallResult(kind="object", facts=(fact("it.part", '"cart.txt"'),)),
+            False,
+        ),
+    ],
+)
+def test_case__shows_no_more_than_success_where_base_raises(
+    argument: str, result: CallResult, is_so: bool
+) -> None:
+    shown = case(call(argument), result, base=raises(None, "TypeError"))
+    assert shown.is_witness
+    assert shown.shows_no_more_than_success is is_so
+    assert not case(call(argument), result, base=gives("1")).shows_no_more_than_success

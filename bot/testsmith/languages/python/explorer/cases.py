@@ -234,6 +234,7 @@ MOST_CHANGES = 2
 MOST_FACTS = 3
 """Maximum number of facts about a returned object that one test asserts."""
 
+_EMPTY = frozenset({"None", "[]", "()", "{}", "set()", "frozenset()", "''", '""', "b''", 'b""'})
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
 
@@ -341,6 +342,25 @@ class Case:
         before = {fact.of: fact.value.text for fact in self.base.state}
         changed = any(before.get(fact.of, fact.value.text) != fact.value.text for fact in self.seen.state)
         return changed or not is_same(self.base.outcome, self.outcome)
+
+    @property
+    def shows_no_more_than_success(self) -> bool:
+        """Whether base raises for arguments with content, and what is asserted has nothing to do with them.
+
+        That is so of an empty value, and of attributes none of which repeats something from the call.
+        """
+        given = any(_has_content(argument.value.text) for argument in self.trial.arguments)
+        if self.base is None or not given or self.changes:
+            return False
+        if self.base.outcome.kind != "raised" and not self.base.outcome.error:
+            return False
+        value = self.outcome.value
+        if self.outcome.kind == "value" and value is not None:
+            return value.text in _EMPTY
+        repeated = (fact.value.text.strip("'\"") for fact in self.outcome.facts)
+        return self.outcome.kind == "object" and not any(
+            len(text) > 1 and text in self.trial.text for text in repeated
+        )
 
     @property
     def shown_facts(self) -> tuple[Fact, ...]:

@@ -44,6 +44,7 @@ from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.languages.python.source.package import is_dunder
 from testsmith.languages.source import CannotParse
 from testsmith.model import (
     Candidate,
@@ -315,10 +316,12 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     member, cases = work.subject.member, findings.cases
     if all(case.base is None for case in cases):
         return _chosen(work, cases)
-    if not any(case.is_witness for case in cases):
+    witnesses = [case for case in cases if case.is_witness and not case.shows_no_more_than_success]
+    if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
-    return _chosen(work, [case for case in cases if case.is_witness or _guards(case, guarding)])
+    others = [case for case in cases if not case.is_witness and _guards(case, guarding)]
+    return _chosen(work, [*witnesses, *others])
 
 
 def _guards(case: Case, mutants: AbstractSet[int]) -> bool:
@@ -336,6 +339,9 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     if written is None:
         return _skip(member, SkipStage.GENERATION, "its tests cannot be written as one module")
     code, tests = written
+    name = member.name.rpartition(".")[2]
+    if is_dunder(name) and f".{name}(" in code:
+        return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
     return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
 
 
@@ -356,6 +362,8 @@ def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tup
 def _why_no_cases(findings: ExploredMember) -> str:
     """Return the most common reason."""
     counts = Counter(findings.reasons)
+    if any(case.is_witness for case in findings.cases):
+        return "no input shows more than that nothing is raised any longer"
     if any(case.base is not None for case in findings.cases):
         return "no input behaves differently from the merge base"
     if counts[DIFFERS] and not findings.cases:
