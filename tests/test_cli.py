@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
+from pathlib import Path
+
 import pytest
 
-from testsmith.cli import parser
+from testsmith.app import App
+from testsmith.cli import parser, run
 from testsmith.settings import EVERY_OPTION
 
 
@@ -31,3 +35,10 @@ def test_help__shows_every_option_with_its_default(capsys: pytest.CaptureFixture
         if option.has_flag:
             assert f"--{option.name}" in told
             assert f"(default: {option.default_text})" in told
+
+
+def test_cache__looks_where_the_variable_says(tmp_path: Path) -> None:
+    stdout = StringIO()
+    app = App(environment={"TESTSMITH_CACHE_DIR": str(tmp_path / "own")}, stdout=stdout, stderr=stdout)
+    assert run(["cache", "stats"], app) == 0
+    assert stdout.getvalue().endswith(f"in {tmp_path / 'own'}\n")

@@ -44,6 +44,12 @@ def test_options_of__each_described_field() -> None:
     assert Group().max_things == 40
 
 
+def test_text_in__blanks_are_unset() -> None:
+    one = OPTIONS["word"]
+    assert one.text_in({}) is one.text_in({"TESTSMITH_WORD": " \n"}) is None
+    assert one.text_in({"TESTSMITH_WORD": " abc\n"}) == "abc"
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [("max-things", "40"), ("share", "0.50"), ("color", "red"), ("names", "none"), ("fast", "true")],

@@ -454,7 +454,7 @@ def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
 
 
 def _cache(arguments: Mapping[str, Any], app: App) -> int:
-    folder = Path(arguments.get("cache_dir") or app.cache_folder)
+    folder = Path(arguments.get("cache_dir") or CACHE_DIR.text_in(app.environment) or app.cache_folder)
     stores = app.stores(
         CacheSettings(folder=folder), lambda message: print(f"testsmith: warning: {message}", file=app.stderr)
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from dataclasses import field as dataclass_field
 from difflib import get_close_matches
@@ -105,6 +105,10 @@ class Option:
             case _:
                 return str(self.default)
 
+    def text_in(self, environment: Mapping[str, str]) -> str | None:
+        """Return the text of its environment variable without surrounding blanks, or None if it is unset."""
+        return environment.get(self.variable, "").strip() or None
+
     def checked(self, value: object, place: str) -> Any:
         """Return a value converted to the type of the option.
 
@@ -144,12 +148,12 @@ class Option:
         raise self.wrong(place, f"{'a whole number' if self.kind is int else 'a number'}, {limits}", value)
 
     def parsed(self, text: str, place: str) -> Any:
-        """Return the value that a text stands for, as in an environment variable or an input.
+        """Return the value of a text from an environment variable or an input.
 
         Lists are separated by line breaks or commas.
 
         Raises:
-            UsageFailure: The text stands for no allowed value.
+            UsageFailure: The text is not an allowed value.
         """
         if self.kind is list:
             return tuple(part for each in _SEPARATORS.split(text) if (part := each.strip()))

@@ -789,9 +789,9 @@ def _given(option: Option, sources: SettingsSources) -> Any:
     typed = sources.arguments.get(option.key)
     if typed is not None and (typed != "" or option.in_file):
         return option.checked(typed, sources.place)
-    text = sources.environment.get(option.variable, "").strip()
-    if text:
-        return option.parsed(text, f"the environment variable {option.variable}")
+    text = option.text_in(sources.environment)
+    if text is not None:
+        return option.parsed(text, f"the variable {option.variable}")
     return sources.file.get(option.name)
 
 

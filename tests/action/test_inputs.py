@@ -9,7 +9,6 @@ from testsmith.action.inputs import (
     ActionContext,
     NoToken,
     context_of,
-    given_input,
     settings_of,
     sweep_settings_of,
 )
@@ -18,7 +17,6 @@ from testsmith.events import HandleCommentCommands, SweepRepository
 from testsmith.forge.slash_commands import ParsedComment
 from testsmith.model import UsageFailure
 from testsmith.settings import (
-    API_KEY,
     ActionSettings,
     ModelFor,
     ProviderChoice,
@@ -116,7 +114,7 @@ def test_settings__inputs_win_over_the_file() -> None:
     ("name", "text", "told"),
     [
         ("provider", "gpt", "`provider` must be one of auto, openai, offline, openai"),
-        ("model-for", "easy", "the action's inputs: `model-for` must be one of all, hard"),
+        ("model-for", "easy", "the variable TESTSMITH_MODEL_FOR: `model-for` must be one of all, hard"),
         ("sandbox", "none", "`sandbox` must be one of strict, best-effort, off, not `none`"),
         ("max-members", "many", "`max-members` must be a whole number, at least 1, not `many`"),
         ("max-members", "0", "the action's inputs: `max-members` must be a whole number, at least 1, not 0"),
@@ -191,11 +189,6 @@ def test_context__other_keys_of_the_environment_do_not_count() -> None:
     given = context_of(variables, runner_of(variables), task())
 
     assert settings_of(given, base=BASE, head=HEAD).provider is ProviderChoice.OFFLINE
-
-
-def test_given_input__blanks_are_unset() -> None:
-    assert given_input({"TESTSMITH_API_KEY": " \n"}, API_KEY) is None
-    assert given_input({"TESTSMITH_API_KEY": " t\n"}, API_KEY) == "t"
 
 
 def test_comments__run_in_the_strict_sandbox_alone() -> None:

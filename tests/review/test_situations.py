@@ -105,7 +105,7 @@ def test_past_a_hundred_comments__finds_its_own(at: Stage) -> None:
     ("workflow", "is_told"),
     [
         ("on: issue_comment\njobs: {a: {steps: [{uses: testsmith-bot/testsmith-bot@v0}]}}\n", True),
-        ("on: issue_comment\njobs: {a: {steps: [{uses: other/bot@v1}]}}\n", False),
+        ("# Not testsmith.\non: issue_comment\njobs: {a: {steps: [{uses: other/bot@v1}]}}\n", False),
         ("on: pull_request\njobs: {a: {steps: [{uses: testsmith-bot/testsmith-bot@v0}]}}\n", False),
     ],
 )

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from testsmith.action.runner import Runner
 from testsmith.events import HandleCommentCommands, SweepRepository, Work
 from testsmith.model import UsageFailure
-from testsmith.options import Option, options_of
+from testsmith.options import InputOf, Option, options_of
 from testsmith.settings import (
     API_KEY,
     CACHE_DIR,
@@ -96,11 +96,6 @@ class ActionContext:
         return self.runner.workspace / PARTS_FOLDER
 
 
-def given_input(environment: Mapping[str, str], option: Option) -> str | None:
-    """Return the text of an input without surrounding blanks, or None if it is unset."""
-    return environment.get(option.variable, "").strip() or None
-
-
 def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> ActionContext:
     """Read the inputs for a task.
 
@@ -108,21 +103,21 @@ def context_of(environment: Mapping[str, str], runner: Runner, task: Work) -> Ac
         NoToken: No token was given.
         UsageFailure: An input is not valid; the message names it.
     """
-    token, key = (given_input(environment, one) for one in (TOKEN, API_KEY))
+    key = API_KEY.text_in(environment)
     sweep = _group(SweepSettings, environment)
     if sweep.step is SweepStep.SHARD:
         shard_of(sweep.shard)
     arguments = {"sandbox": SandboxChoice.STRICT, **_values(EVERY_OPTION, environment)}
-    arguments["provider"], notes = _provider(environment, task, sweep.step)
+    arguments["provider"], notes = _provider(environment, arguments, task, sweep.step)
     if isinstance(task, HandleCommentCommands) and arguments["sandbox"] is not SandboxChoice.STRICT:
         arguments["sandbox"], notes = SandboxChoice.STRICT, (*notes, _ALWAYS_STRICT)
     return ActionContext(
         runner=runner,
-        token=_token(token),
+        token=_token(TOKEN.text_in(environment)),
         action=_group(ActionSettings, environment),
         sweep=sweep,
         api_key=Secret(key) if key else None,
-        archives=_within(runner.workspace, given_input(environment, CACHE_DIR)),
+        archives=_within(runner.workspace, CACHE_DIR.text_in(environment)),
         arguments=arguments,
         notes=notes,
         is_for_comment=isinstance(task, HandleCommentCommands),
@@ -176,15 +171,14 @@ def _token(text: str | None) -> Secret:
 
 
 def _provider(
-    environment: Mapping[str, str], task: Work, step: SweepStep
+    environment: Mapping[str, str], arguments: Mapping[str, object], task: Work, step: SweepStep
 ) -> tuple[ProviderChoice, tuple[str, ...]]:
     """Return the provider to use, and sentences that say why it is not the requested one."""
-    choice = PROVIDER.parsed(given_input(environment, PROVIDER) or PROVIDER.default, _PLACE)
+    choice = PROVIDER.parsed(PROVIDER.text_in(environment) or PROVIDER.default, _PLACE)
     if isinstance(task, SweepRepository) and step in {SweepStep.PLAN, SweepStep.COLLECT}:
         return ProviderChoice.OFFLINE, ()  # such a job calls no model, so it needs no key
     wants_model = choice in {ProviderChoice.OPENAI, ProviderChoice.OPENAI_AND_OFFLINE}
-    reachable = given_input(environment, API_KEY) or _values(EVERY_OPTION, environment).get("base_url")
-    if not wants_model or reachable:
+    if not wants_model or API_KEY.text_in(environment) or "base_url" in arguments:
         return choice, ()
     if task.has_small_token:
         return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
@@ -196,8 +190,13 @@ def _provider(
 
 def _values(options: Iterable[Option], environment: Mapping[str, str]) -> dict[str, Any]:
     """Return the values of the options that are set, by option key."""
-    given = {one: text for one in options if (text := given_input(environment, one)) is not None}
-    return {one.key: one.parsed(text, _PLACE) for one, text in given.items()}
+    found: dict[str, Any] = {}
+    for one in options:
+        text = one.text_in(environment)
+        if text is not None:
+            is_input = one.input_of is not InputOf.NONE
+            found[one.key] = one.parsed(text, _PLACE if is_input else f"the variable {one.variable}")
+    return found
 
 
 def _group(kind: type[_Group], environment: Mapping[str, str]) -> _Group:
@@ -214,5 +213,6 @@ def _within(workspace: Path, text: str | None) -> Path | None:
     path = PurePosixPath(text)
     below = path.relative_to(workspace) if path.is_relative_to(workspace) else path
     if below.is_absolute() or ".." in below.parts or not below.parts or below.parts[0] == ".git":
-        raise CACHE_DIR.wrong(_PLACE, "a folder of its own in the workspace", text)
+        place, wanted = f"the variable {CACHE_DIR.variable}", "a folder of its own in the workspace"
+        raise CACHE_DIR.wrong(place, wanted, text)
     return workspace / below

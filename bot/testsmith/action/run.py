@@ -18,7 +18,6 @@ from testsmith.action.inputs import (
     ActionContext,
     NoToken,
     context_of,
-    given_input,
 )
 from testsmith.action.outputs import (
     Level,
@@ -148,7 +147,7 @@ def run(app: App, perform: Perform | None = None) -> int:
         app: The application.
         perform: Does the task; None for `tasks.perform`.
     """
-    given = (given_input(app.environment, secret) for secret in (TOKEN, API_KEY))
+    given = (secret.text_in(app.environment) for secret in (TOKEN, API_KEY))
     write_commands(app.stdout, (mask_command(secret) for secret in given if secret))
     with closing(safe_log(app.stdout)) as log:
         step = _Step(app, log)

@@ -161,7 +161,7 @@ class Repository:
         Args:
             base: Object id of the base, whose history is left out.
             head: Object id of the newest commit, or None for the commit that is checked out.
-            paths: Files relative to the Git root; the first 500 count. With none, there are no messages.
+            paths: Files relative to the Git root, of which the first 500 are used; none give no messages.
         """
         if not paths:
             return []

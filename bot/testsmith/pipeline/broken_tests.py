@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from difflib import unified_diff
 
 from testsmith.deadline import TimeIsOver, next_group
 from testsmith.execution.jobs import PASSED, FunctionResult, RunSetting, TestJob
@@ -32,7 +31,7 @@ from testsmith.model import (
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
-from testsmith.pipeline.merged_files import TIMES_AS_LONG
+from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.prove import ProofContext
@@ -99,15 +98,17 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
         context: What tests are proven with.
         report: The results so far.
     """
-    if run.options.candidates is not None or run.search.base_tree is None:
+    is_about_change = run.options.candidates is None and run.search.base_tree is not None
+    if not is_about_change or not context.runner.settings_in_file():
         return report
-    broken = [
-        _with_extension(run, report, test)
-        for test in _broken_tests(run, context)
-        if not _is_replaced(run, report, test)
-    ]
+    broken: list[_BrokenTest] = []
     questions: list[Suggestion] = []
     try:
+        broken += (
+            _with_extension(run, report, test)
+            for test in _broken_tests(run, context)
+            if not _is_replaced(run, report, test)
+        )
         await run.deadline.within(_ask(run, context, broken, questions), _SHARE_OF_TIME)
     except (TimeIsOver, CannotRun):
         pass
@@ -322,9 +323,6 @@ def _is_proven(proof: Proof) -> bool:
 
 
 def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Suggestion:
-    before = _text(run.search.head_tree, test.path).splitlines(keepends=True)
-    after = edit.text.splitlines(keepends=True)
-    patch = unified_diff(before, after, fromfile=f"a/{test.path}", tofile=f"b/{test.path}")
     proven = proof.functions[0]
     message = "" if proven.base is None else proven.base.message[:_MOST_OF_A_FAILURE]
     return Suggestion(
@@ -346,5 +344,5 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
             f"`{test.name}` in `{test.path}` passes before this change and fails with it: {edit.says}. "
             "Was this meant?"
         ),
-        patch="".join(patch),
+        patch=file_diff(test.path, _text(run.search.head_tree, test.path), edit.text),
     )

@@ -67,11 +67,14 @@ def patches_of_head(
             if file is not None and run.language_of(candidates[number].member) is language
         }
         for number, text in zip(own, language.tests.finish_all(list(own.values()), tree), strict=True):
-            path, before = own[number].test_path, own[number].existing or ""
-            lines = before.splitlines(keepends=True), text.splitlines(keepends=True)
-            diff = unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")
-            patches[number] = "".join(diff) or None
+            patches[number] = file_diff(own[number].test_path, own[number].existing or "", text) or None
     return patches
+
+
+def file_diff(path: str, before: str, after: str) -> str:
+    """Return the unified diff of a file; empty if it stays the same."""
+    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    return "".join(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}"))
 
 
 def _unfinished(run: RunState, candidate: Candidate, marking: Callable[[], Marking]) -> UnfinishedFile | None:

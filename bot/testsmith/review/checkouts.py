@@ -16,6 +16,7 @@ from testsmith.languages.source import SourceTree
 from testsmith.pipeline import RunOptions
 
 _WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml")
+_USES_BOT = re.compile(rb"\buses:\s*[\"']?[\w./-]*testsmith")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class States:
         """Whether a workflow of base runs this bot on comments."""
         workflows = (path for path in self.trusted.paths() if _WORKFLOW.fullmatch(path))
         texts = (self.trusted.read(path) or b"" for path in workflows)
-        return any(b"issue_comment" in text and b"testsmith" in text for text in texts)
+        return any(b"issue_comment" in text and _USES_BOT.search(text) for text in texts)
 
     @property
     def head_tree(self) -> RepositoryTree:

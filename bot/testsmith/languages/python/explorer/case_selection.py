@@ -142,16 +142,11 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     witnesses = [case for case in ranked if case.is_witness]
     own = [case for case in witnesses if case.is_of_project] or witnesses
     # One invented value reads well; a second one says less about the project.
-    for case in sorted(own, key=lambda case: (_base_failed(case), max(case.invented, 1))):
+    for case in sorted(own, key=lambda case: (case.base_failed, max(case.invented, 1))):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
         if shows not in seen and len(seen) < _MOST_WITNESSES:
             seen.add(shows)
             chosen.take(case)
-
-
-def _base_failed(case: Case) -> bool:
-    """Return whether base rejects the call, which is less informative than a different value."""
-    return case.base is not None and (bool(case.base.outcome.error) or case.base.outcome.kind == "raised")
 
 
 def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:

@@ -332,6 +332,11 @@ class Case:
         return self.base.outcome.home != self.outcome.home
 
     @property
+    def base_failed(self) -> bool:
+        """Whether base rejects the call, which is less informative than a different value."""
+        return self.base is not None and (bool(self.base.outcome.error) or self.base.outcome.kind == "raised")
+
+    @property
     def is_witness(self) -> bool:
         """Whether base behaves differently."""
         if self.base is None:
@@ -350,9 +355,7 @@ class Case:
         That is so of an empty value, and of attributes none of which repeats something from the call.
         """
         given = any(_has_content(argument.value.text) for argument in self.trial.arguments)
-        if self.base is None or not given or self.changes:
-            return False
-        if self.base.outcome.kind != "raised" and not self.base.outcome.error:
+        if not self.base_failed or not given or self.changes:
             return False
         value = self.outcome.value
         if self.outcome.kind == "value" and value is not None:

@@ -339,7 +339,7 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     if written is None:
         return _skip(member, SkipStage.GENERATION, "its tests cannot be written as one module")
     code, tests = written
-    name = member.name.rpartition(".")[2]
+    name = member.plain_name
     if is_dunder(name) and f".{name}(" in code:
         return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
     return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
@@ -362,9 +362,10 @@ def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tup
 def _why_no_cases(findings: ExploredMember) -> str:
     """Return the most common reason."""
     counts = Counter(findings.reasons)
-    if any(case.is_witness for case in findings.cases):
+    witnesses = [case for case in findings.cases if case.is_witness]
+    if witnesses and all(case.shows_no_more_than_success for case in witnesses):
         return "no input shows more than that nothing is raised any longer"
-    if any(case.base is not None for case in findings.cases):
+    if not witnesses and any(case.base is not None for case in findings.cases):
         return "no input behaves differently from the merge base"
     if counts[DIFFERS] and not findings.cases:
         return "no input gave a repeatable value"

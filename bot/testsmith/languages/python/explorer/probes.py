@@ -17,6 +17,7 @@ from testsmith.languages.python.explorer.render.expressions import Import, Input
 from testsmith.languages.python.explorer.render.summaries import in_words
 from testsmith.languages.python.explorer.subjects import reference
 from testsmith.languages.python.explorer.trial import Trial
+from testsmith.languages.python.judge.documentation.docstring_examples import needed_statements
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member
@@ -135,12 +136,10 @@ def _runnable(script: Sequence[ast.stmt], names: StatedNames) -> Iterator[str]:
         shown = _shown(statement)
         if shown is None:
             continue
-        wanted, setup = set(_loaded(shown)), list[ast.stmt]()
-        for before in reversed(script[:at]):
+        wanted, setup = set(_loaded(shown)), needed_statements(script[:at], shown)
+        for before in reversed(setup):
             bound = {*_bound([before]), *(each.bound for each in _imported(before))}
-            if not bound.isdisjoint(wanted):
-                setup.insert(0, before)
-                wanted = (wanted - bound) | set(_loaded(before))
+            wanted = (wanted - bound) | set(_loaded(before))
         if not setup and _only_names(shown):
             continue
         needed = [names.import_of(name) for name in sorted(wanted) if not hasattr(builtins, name)]

@@ -154,6 +154,9 @@ def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
     [
         (HEAD + TEST, ""),
         (HEAD + TEST, "def helper(ready):\n    return 1\n"),
+        (HEAD + TEST, f"{HEAD}\ndef broken(:\n"),
+        (HEAD + TEST.replace("    assert", "    shop.deploy = open\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    setattr(shop, 'deploy', open)\n    assert"), HEAD),
         (HEAD + TEST, HEAD.replace("import shop\n", "import bakery as shop\n")),
         (HEAD + TEST, HEAD.replace("import shop\n", "from . import shop\n")),
         (HEAD.replace("import shop\n", "import shop\nshop = open\n") + TEST, HEAD),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from textwrap import dedent
 
 import pytest
+from languages.python.test_files.existing.test_member_tests import SHOP
 
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.members import all_members
@@ -11,30 +12,6 @@ from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests
 from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.model import Change, ExistingTest, Place, TestPlace
-
-CART = """
-class Stock:
-    def total(self) -> int: ...
-
-class Cart(Stock):
-    def __init__(self, items=()): ...
-    @classmethod
-    def of(cls, *items): ...
-    @property
-    def size(self) -> int: ...
-    def add(self, item): ...
-    def merged(self, other) -> "Cart": ...
-
-def chunked(items, size): ...
-
-def parse_price(text): ...
-
-def empty_cart() -> Cart: ...
-"""
-SHOP = {
-    "src/shop/__init__.py": "from shop.cart import *\n",
-    "src/shop/cart.py": CART,
-}
 
 
 def place_of(

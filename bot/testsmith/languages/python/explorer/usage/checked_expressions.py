@@ -29,7 +29,7 @@ class CheckedCode(NamedTuple):
     """What a test checks, without other names than those of its imports.
 
     Attributes:
-        setup: Statements before it; empty if it stands alone.
+        setup: Statements that it needs before it; empty for none.
         expression: The expression.
     """
 

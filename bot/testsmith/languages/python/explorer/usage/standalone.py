@@ -40,7 +40,7 @@ _FLEETING = frozenset(
 """Names of functions whose values vary between runs or machines."""
 
 _OF_EMPTY_TEXT = re.compile(r"""(?:''|"")\.""")
-"""A method of an empty text is called, which nobody would write in a test."""
+"""A call of a method of an empty string, which is unusual in a test."""
 
 _NONE: Mapping[str, Expression] = {}
 _NOT_ALONE = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.Starred, ast.JoinedStr, ast.IfExp)

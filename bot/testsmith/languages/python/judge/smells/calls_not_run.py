@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -70,12 +71,13 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text:
     """
     try:
         tree = parse_untrusted(code) if idle else None
-        file = parse_untrusted(test_text)
     except CannotParse:
-        return {}
+        tree = None
     if tree is None:
         return {}
-    waiting = {id(node) for node in _nodes_at(tree, idle)} - set(_nodes_of_known_helpers(tree, file))
+    waiting = {id(node) for node in _nodes_at(tree, idle)}
+    with suppress(CannotParse):  # of a file that cannot be read, no helper is known
+        waiting -= set(_nodes_of_known_helpers(tree, parse_untrusted(test_text)))
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)
@@ -89,11 +91,14 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text:
 def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]:
     """Yield the ids of the nodes of the helpers that a test file has, too, and that do the same there.
 
-    That is not certain if a name that a helper uses is bound otherwise, or might be from within a test.
+    That is not certain if a name or attribute that a helper uses is bound to something else, or might be so
+    from within a test.
     """
     here, there = _bindings(tree), _bindings(file)
     might_bind = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     might_bind |= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
     tests = {id(node) for _, node in functions_of(tree)}
     for helper in tree.body:
         if isinstance(helper, FunctionNode) and id(helper) not in tests:
@@ -101,7 +106,9 @@ def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]
             own = {node.arg for node in ast.walk(helper) if isinstance(node, ast.arg)}
             own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
             used = ({node.id for node in nodes} - own | {helper.name}) & (here.keys() | there.keys())
-            if all(here.get(name) == there.get(name) for name in used) and not used & might_bind:
+            used_attributes = {node.attr for node in ast.walk(helper) if isinstance(node, ast.Attribute)}
+            is_same = all(here.get(name) == there.get(name) for name in used)
+            if is_same and might_bind.isdisjoint(used | used_attributes):
                 yield from map(id, ast.walk(helper))
 
 

@@ -110,7 +110,7 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 
 
 def skipped(function: TestFunction) -> str | None:
-    """Return a reason if it is skipped or allowed to fail; a minimum version of Python is no such reason."""
+    """Return a reason if it is skipped or allowed to fail, other than by a minimum version of Python."""
     about_version = [one for one in function.decorators if _is_about_python_version(function, one)]
     allowed = {part for one in about_version for part in ast.walk(one)}
     marks = [part for one in function.decorators for part in ast.walk(one)]

@@ -17,7 +17,7 @@ from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted
 
 _MOST_CHARACTERS = 500
-"""Maximum length of an observed value: nobody would check a longer one."""
+"""Maximum length of an observed value; longer ones are not put into a test."""
 
 _SEEN = "_testsmith_seen"
 _REPORT = "testsmith saw"

@@ -1,4 +1,4 @@
-"""Make a test module that was cut out of a test file stand alone, with absolute imports and its fixtures."""
+"""Complete a test module that was cut out of a test file, with absolute imports and its fixtures."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def _with_spellings(text: str, spelled: _Spellings) -> str:
 
 
 def _without_import(text: str, new: _Bound) -> str:
-    """Return the text without one name of an import, or without the statement and a blank line beside it."""
+    """Return the text without one name of an import, or without the statement and a blank line next to it."""
     lines = lines_of(text)
     statement = next(each.statement for each in _imports(parse_untrusted(text)) if each.key == new.key)
     first, last = statement.lineno - 1, statement.end_lineno or statement.lineno

@@ -166,7 +166,7 @@ def _reading(
 
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the line below each comment that stands alone on the top level, and the words of the comment."""
+    """Yield the line below each separate comment on the top level, and the words of the comment."""
     block = list[str]()
     for number, line in enumerate(lines, 1):
         if line.startswith("#"):

@@ -1,4 +1,4 @@
-"""Choose where tests of a member go: beside its own tests, or else those of its subject.
+"""Choose where tests of a member go: next to its own tests, or else next to those of its subject.
 
 A test's subject is judged by the words of its name, its class and the comment above its section. Rare words
 of a project's tests count more than common ones.
@@ -76,7 +76,7 @@ class Places:
         return self._in_only_file(member) if pool is None else self._beside(pool, member, direct)
 
     def _beside(self, pool: Sequence[FoundTest], member: Member, direct: Sequence[FoundTest]) -> TestPlace:
-        """Return the place beside the tests of a pool that are most like a member.
+        """Return the place next to the tests of a pool that are most like a member.
 
         If none is, it is the end of a file, or of the class that tests the nearest definition.
         """

@@ -14,7 +14,7 @@ from testsmith.languages.python.source.parsing import lines_of, parse_untrusted
 from testsmith.languages.python.test_files.test_modules import keep_tests
 
 _ALIKE = 0.5
-"""Share of equal text from which a row is beside another rather than at the end."""
+"""Share of equal text from which a row goes below another instead of at the end."""
 
 _Values = Mapping[str, ast.expr]
 

@@ -91,8 +91,9 @@ def beside_subject(before: str, after: str, member: Member, own: Collection[str]
     Raises:
         CannotParse: One of the texts is not valid Python.
     """
-    known = {test.id for test in _File(before).tests}
-    suites = {test.suite for test in _File(before).tests} | {""}
+    there = _File(before).tests
+    known = {test.id for test in there}
+    suites = {test.suite for test in there} | {""}
     added = [test.id for test in _File(after).tests if test.id not in known and test.suite in suites]
     for name in added:
         after = _moved(_File(after), name, known, member, own)
