@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from io import StringIO
 from pathlib import Path
 
@@ -41,4 +42,5 @@ def test_cache__looks_where_the_variable_says(tmp_path: Path) -> None:
     stdout = StringIO()
     app = App(environment={"TESTSMITH_CACHE_DIR": str(tmp_path / "own")}, stdout=stdout, stderr=stdout)
     assert run(["cache", "stats"], app) == 0
+    gc.collect()  # a file left open would be an error here
     assert stdout.getvalue().endswith(f"in {tmp_path / 'own'}\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import closing
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -453,17 +454,20 @@ def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
     return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
 
 
+def _warn(app: App, message: str) -> None:
+    print(f"testsmith: warning: {message}", file=app.stderr)
+
+
 def _cache(arguments: Mapping[str, Any], app: App) -> int:
     folder = Path(arguments.get("cache_dir") or CACHE_DIR.text_in(app.environment) or app.cache_folder)
-    stores = app.stores(
-        CacheSettings(folder=folder), lambda message: print(f"testsmith: warning: {message}", file=app.stderr)
-    )
-    if arguments["action"] == "stats":
-        held = stores.stats()
-        done = f"{held.entries} entries, {held.bytes:,} bytes"
-    else:
-        removed = stores.prune() if arguments["action"] == "prune" else stores.clear()
-        done = f"{removed} entries removed"
+    warn = partial(_warn, app)
+    with closing(app.stores(CacheSettings(folder=folder), warn)) as stores:
+        if arguments["action"] == "stats":
+            held = stores.stats()
+            done = f"{held.entries} entries, {held.bytes:,} bytes"
+        else:
+            removed = stores.prune() if arguments["action"] == "prune" else stores.clear()
+            done = f"{removed} entries removed"
     _put_out(f"{done} in {folder}\n", app)
     return 0
 

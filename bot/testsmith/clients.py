@@ -182,6 +182,11 @@ class CacheStores:
             open_store(settings, warn, name) for name in (MEASUREMENTS_FILE_NAME, TRIED_FILE_NAME)
         ]
 
+    def close(self) -> None:
+        """Close the stores' files."""
+        for store in (self._results, *self._others):
+            store.close()
+
     def stats(self) -> StoreStats:
         """Return the number of entries, and the size of all stores."""
         held = self._results.stats()
