@@ -28,6 +28,12 @@ def test_parser__names_the_nearest_word(line: str, told: str, capsys: pytest.Cap
     assert told in capsys.readouterr().err
 
 
+def test_run__without_arguments_shows_the_help() -> None:
+    stderr = StringIO()
+    assert run([], App(environment={}, stdout=StringIO(), stderr=stderr)) == 2
+    assert "suggest proven tests for a change" in stderr.getvalue()
+
+
 def test_help__shows_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["suggest", "--help"])

@@ -6,6 +6,7 @@ import argparse
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from testsmith import __version__
 from testsmith.app import App
-from testsmith.model import Failure, Report, UsageFailure
+from testsmith.model import Estimate, Failure, Report, UsageFailure
 from testsmith.options import Option, nearest
 from testsmith.process import supervisor
 from testsmith.settings import (
@@ -48,6 +49,11 @@ Suggest tests for the code of a whole project that its own tests do not cover, m
 until the budget is spent. Every test is run in a sandbox, and only proven tests are shown."""
 
 _NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
+
+_NOTHING_DIFFERS = (
+    "no public function or class differs from the default branch. Compare with an earlier commit"
+    " (--base HEAD~1), or name files to test as they are (--all PATH)."
+)
 
 _EPILOG = """\
 environment:
@@ -98,10 +104,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_suggest(commands: Any) -> None:
-    suggest = _command(commands, "suggest", "--base REV", "suggest proven tests for a change", _DESCRIPTION)
+    suggest = _command(commands, "suggest", "", "suggest proven tests for a change", _DESCRIPTION)
     group = suggest.add_argument_group("what to examine")
     group.add_argument(
-        "--base", metavar="REV", help="revision to compare with; its merge base with head is used"
+        "--base",
+        metavar="REV",
+        help="compare with the merge base of this revision and head (default: the default branch, such as"
+        " origin/main)",
     )
     _add_place(group)
     group.add_argument(
@@ -165,7 +174,7 @@ def _add_sweep(commands: Any) -> None:
 def _command(commands: Any, name: str, usage: str, summary: str, description: str) -> Any:
     return commands.add_parser(
         name,
-        usage=f"testsmith {name} {usage} [option ...]",
+        usage=" ".join(f"testsmith {name} {usage} [option ...]".split()),
         help=summary,
         description=description,
         epilog=_EPILOG,
@@ -246,6 +255,9 @@ def run(argv: Sequence[str], app: App) -> int:
     Raises:
         SystemExit: The argument parser exits, for `--help`, `--version` and invalid arguments.
     """
+    if not argv:
+        parser().print_help(app.stderr)
+        return 2
     arguments = vars(parser().parse_args(argv))
     command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
     try:
@@ -298,6 +310,7 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     if settings.estimate:
         estimate = _finished(settings, app, lambda clients: clients.estimate())
         _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
+        _say_if_nothing_differs(estimate, arguments, app)
         return 0
     try:
         report = _finished(settings, app, lambda clients: suggest(settings, clients.run))
@@ -309,7 +322,15 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     text = render(report, settings.output_format, view)
     written = _written(settings, lambda: write_tests(report, settings, languages()))
     _put_out(text, app)
+    if report.failure is None:
+        _say_if_nothing_differs(report, arguments, app)
     return _closed(report, written, settings, app)
+
+
+def _say_if_nothing_differs(found: Report | Estimate, arguments: Mapping[str, Any], app: App) -> None:
+    """Say how to go on if nothing differs from the default branch that was chosen as the base."""
+    if not found.members and not arguments["base"] and not arguments["all"]:
+        print(f"testsmith: {_NOTHING_DIFFERS}", file=app.stderr)
 
 
 def _sweep(arguments: Mapping[str, Any], app: App) -> int:
@@ -485,6 +506,8 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
             "--base and --all exclude each other: --all takes every public function and class of its files,"
             " changed or not. Give one of them."
         )
+    if not arguments.get("base") and not arguments.get("all"):
+        sources = replace(sources, arguments={**arguments, "base": _default_base(folder, app)})
     settings = parse(folder, sources)
     is_offline = settings.provider is ProviderChoice.OFFLINE
     if is_offline and arguments.get("model") and not arguments.get("provider"):
@@ -498,6 +521,15 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
             f"There is no file {coverage}: name another coverage file, or leave --coverage out."
         )
     return settings
+
+
+def _default_base(folder: Path, app: App) -> str:
+    """Return the default branch of a repository, and say that it is compared with."""
+    from testsmith.git.repository import Repository
+
+    base = Repository.open(folder).default_branch()
+    print(f"testsmith: comparing with {base}; choose another revision with --base", file=app.stderr)
+    return base
 
 
 def _file_in(folder: Path, name: str) -> bytes | None:

@@ -255,6 +255,33 @@ def test_suggest__the_first_line_says_what_could_not_be_imported(
     assert first == "could not import dates (no module named 'no_such_library'). Run again with --install."
 
 
+def test_suggest__compares_with_the_default_branch_without_base(
+    command_line: CommandLine, shop: Path, tmp_path: Path
+) -> None:
+    clone = GitRepository(tmp_path / "clone")
+    GitRepository(shop).git("clone", "-q", "--branch", "change", str(shop), str(clone.folder))
+    clone.git("remote", "set-head", "origin", "main")
+    ran = command_line.suggest(clone.folder, "--estimate")
+
+    assert ran.code == 0, ran.stderr
+    assert len(ran.report["members"]) == 6
+    assert "testsmith: comparing with origin/main;" in ran.stderr
+
+
+def test_suggest__says_how_to_go_on_if_nothing_differs_from_the_default_branch(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"a.py": "def f(x: int) -> int:\n    return x\n"})
+    ran = command_line.suggest(repository.folder, "--provider", "offline")
+
+    assert ran.code == 0, ran.stderr
+    assert (
+        "no public function or class differs from the default branch. Compare with an earlier commit"
+        in ran.stderr
+    )
+
+
 CONDITIONAL = """\
 import functools
 import sys

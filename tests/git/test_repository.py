@@ -248,3 +248,48 @@ def test_messages__of_commits_that_touch_the_files_oldest_first(made: GitReposit
     assert repository.messages(base, None, set()) == []
     too_many_to_name = {f"{'d' * 100}/{number}.py" for number in range(30_000)}
     assert repository.messages(base, None, {"a.py"} | too_many_to_name) == ["first: a\n\nWhy."]
+
+
+@pytest.mark.parametrize("remote", ["origin", "upstream"])
+@pytest.mark.parametrize("branch", ["trunk", "main", "master"])
+def test_default_branch__of_a_clone(made: GitRepository, tmp_path: Path, branch: str, remote: str) -> None:
+    made.commit({"a.py": "x = 1\n"})
+    made.git("branch", "-m", branch)
+    made.git("clone", "-q", "-o", remote, str(made.folder), str(tmp_path / "clone"))
+    GitRepository(tmp_path / "clone").git("checkout", "-q", "-b", "topic")
+    assert Repository.open(tmp_path / "clone").default_branch() == f"{remote}/{branch}"
+
+
+def test_default_branch__of_a_remote_that_does_not_name_it(made: GitRepository, tmp_path: Path) -> None:
+    made.commit({"a.py": "x = 1\n"})
+    made.git("clone", "-q", str(made.folder), str(tmp_path / "clone"))
+    clone = GitRepository(tmp_path / "clone")
+    clone.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone")
+    assert Repository.open(clone.folder).default_branch() == "origin/main"
+    clone.git("remote", "set-head", "origin", "--delete")
+    assert Repository.open(clone.folder).default_branch() == "origin/main"
+
+
+def test_default_branch__local_without_a_remote(made: GitRepository) -> None:
+    made.commit({"a.py": "x = 1\n"})
+    made.git("checkout", "-q", "-b", "topic")
+    assert Repository.open(made.folder).default_branch() == "main"
+
+
+def test_default_branch__none(made: GitRepository) -> None:
+    made.commit({"a.py": "x = 1\n"})
+    made.git("branch", "-m", "topic")
+    with pytest.raises(UsageFailure, match=r"no default branch found .* `--base HEAD~1`\.$"):
+        Repository.open(made.folder).default_branch()
+
+
+def test_default_branch__none_in_a_shallow_clone(made: GitRepository, tmp_path: Path) -> None:
+    made.commit({"a.py": "x = 1\n"})
+    made.commit({"a.py": "x = 2\n"})
+    made.git("branch", "-m", "topic")
+    made.git("clone", "-q", "--depth", "1", f"file://{made.folder}", str(tmp_path / "clone"))
+    clone = GitRepository(tmp_path / "clone")
+    clone.git("checkout", "-q", "--detach")
+    clone.git("remote", "set-head", "origin", "--delete")
+    with pytest.raises(UsageFailure, match="git fetch --unshallow origin"):
+        Repository.open(clone.folder).default_branch()

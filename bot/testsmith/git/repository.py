@@ -30,6 +30,8 @@ _MOST_PATHS = 500
 
 _SECONDS_A_DAY = 86_400.0
 
+_USUAL_DEFAULT_BRANCHES = ("main", "master")
+
 _DIFF_OPTIONS = (
     "--no-ext-diff",
     "--no-textconv",
@@ -109,6 +111,40 @@ class Repository:
             else:
                 reason = "their histories are unrelated: name a base that head grew from"
             raise UsageFailure(f"no merge base of {base[:12]} and {head[:12]}: {reason}") from failure
+
+    def default_branch(self) -> str:
+        """Return the default branch as a revision, for example `origin/main`.
+
+        It is the branch that the remote names as its default (`origin/HEAD`), else `main` or `master` of the
+        remote, else the local one. The remote is `origin`, or the only one.
+
+        Raises:
+            UsageFailure: There is no such branch.
+        """
+        remotes = self.git.run("remote").decode("utf-8", "replace").split()
+        remote = remotes[0] if len(remotes) == 1 else "origin"
+        try:
+            named = [self.git.line("symbolic-ref", "--quiet", f"refs/remotes/{remote}/HEAD")]
+        except GitFailed:
+            named = []
+        named += [f"refs/remotes/{remote}/{branch}" for branch in _USUAL_DEFAULT_BRANCHES]
+        named += [f"refs/heads/{branch}" for branch in _USUAL_DEFAULT_BRANCHES]
+        found = next((name for name in named if self._is_commit(name)), None)
+        if found is None:
+            fetch = f"; this clone is shallow, so fetch its history first: `git fetch --unshallow {remote}`"
+            raise UsageFailure(
+                f"no default branch found (looked for {remote}/HEAD, {remote}/main, {remote}/master, main and"
+                f" master). Name the revision to compare with, for example `--base HEAD~1`"
+                f"{fetch if self._is_shallow() else ''}."
+            )
+        return found.removeprefix("refs/remotes/").removeprefix("refs/heads/")
+
+    def _is_commit(self, reference: str) -> bool:
+        try:
+            self.git.run("rev-parse", "--quiet", "--verify", f"{reference}^{{commit}}")
+        except GitFailed:
+            return False
+        return True
 
     def commit_tree(self, oid: str) -> CommitTree:
         """Return the files of a commit, given by object id."""
