@@ -29,12 +29,13 @@ quick: .venv/.installed ## run the quick tests: no interpreters, installations o
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
 	$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)  # two more than CI has processors: many tests wait
 
-check: .venv/.installed ## lint, format, types, import contracts, schema, Dockerfile, action, workflows
+check: .venv/.installed ## lint, format, types, import contracts, English, schema, Dockerfile, action, workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/reference.py --check
+	$(BIN)/python docs/english.py
 	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/reporting/schema.json docs/testsmith.schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
@@ -43,7 +44,7 @@ check: .venv/.installed ## lint, format, types, import contracts, schema, Docker
 	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml sweep/action.yml .github/dependabot.yml $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile
 
-format: .venv/.installed ## format the code and mend what the linter can
+format: .venv/.installed ## format the code and fix what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
