@@ -1,7 +1,7 @@
 """Check that texts are plain American English: no word of the list below, and no British spelling.
 
-It reads Markdown, YAML, TOML and templates, and the strings, comments and docstrings of Python files. Names in
-Python are checked for spelling only. Text in backticks, code blocks and `ALLOWED` values are left out.
+It reads Markdown, YAML, TOML and templates, and the strings, comments and docstrings of Python files.
+Names in Python are checked for spelling only. Text in backticks and code, and `ALLOWED` values, are left out.
 The exit code is 1 if a word is found.
 """
 
