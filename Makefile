@@ -8,7 +8,7 @@ TESTS ?= tests
 DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
-.PHONY: help demo quick test check format lock bench image structure reference
+.PHONY: help demo quick test check format lock bench image structure reference picture
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,7 @@ check: .venv/.installed ## lint, format, types, import contracts, English, schem
 	$(BIN)/lint-imports
 	$(BIN)/python docs/reference.py --check
 	$(BIN)/python docs/english.py
+	$(BIN)/python docs/picture.py --check
 	$(BIN)/check-jsonschema --check-metaschema bot/testsmith/reporting/schema.json docs/testsmith.schema.json
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
@@ -64,3 +65,6 @@ reference: .venv/.installed ## write the action files' inputs, the reference pag
 
 structure: .venv/.installed ## draw the packages and their imports in docs/architecture.md
 	$(BIN)/python docs/structure.py
+
+picture: .venv/.installed ## run the example and draw its review: docs/pictures
+	$(BIN)/python docs/picture.py

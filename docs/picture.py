@@ -1,0 +1,390 @@
+"""Draw the review of the example project's pull request as GitHub would show it: `make picture`.
+
+The offline engine reviews the example, and `docs/pictures/review.md` keeps its Markdown, from which the
+pictures are drawn. With `--check` nothing is run or written, and the exit code is 1 if a picture does not
+show that text.
+"""
+
+from __future__ import annotations
+
+import difflib
+import html
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from pygments import lex
+from pygments.lexers.python import PythonLexer
+from pygments.token import Keyword, Name, Number, Operator, String
+
+ROOT = Path(__file__).parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+TEXT = PICTURES / "review.md"
+SHOWN = {"review.svg": ("`shipping`", "question"), "diff.svg": ("`Cart.add`",), "summary.svg": ()}
+"""Words in the first line of the comments that a picture shows; without any, it shows the summary."""
+
+WIDTH, PADDING, GAP, CHIP = 860, 16, 16, 4
+SIZES = {"text": 14.0, "code": 12.0, "small": 12.0}
+LINE = {"text": 21, "code": 20, "small": 18}
+MONO = 0.602  # the advance of a monospaced letter
+NARROW = {
+    **dict.fromkeys("ijl|'`", 0.23),
+    **dict.fromkeys(" fIt.,:;!/()[]", 0.29),
+    **dict.fromkeys('r-"', 0.34),
+}
+WIDE = {**dict.fromkeys("mMW%@", 0.87), **dict.fromkeys("wABCDEGHKNOPQRSUVXY→←", 0.71)}
+"""Advances of a proportional font that differ from the usual one, in parts of its size."""
+
+COLORS = (
+    (Keyword.Constant, "constant"),
+    (Operator.Word, "keyword"),
+    (Keyword, "keyword"),
+    (Operator, "keyword"),
+    (Name.Function, "name"),
+    (Name.Decorator, "name"),
+    (String, "string"),
+    (Number, "constant"),
+)
+
+STYLE = """\
+text {
+  font: 14px -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif;
+  fill: #1f2328; white-space: pre;
+}
+.code { font: 12px ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace }
+.small { font-size: 12px } .bold { font-weight: 600 } .muted { fill: #59636e }
+.mark { fill: #fff; font-weight: 600 } .face { fill: #0969da }
+.page { fill: #fff } .box { fill: #fff; stroke: #d1d9e0 } .bar { fill: #f6f8fa } .line { stroke: #d1d9e0 }
+.chip { fill: #818b981f } .added { fill: #dafbe1 } .removed { fill: #ffebe9 }
+.keyword { fill: #cf222e } .name { fill: #6639ba } .string { fill: #0a3069 } .constant { fill: #0550ae }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc } .muted { fill: #9198a1 } .mark { fill: #fff }
+  .page { fill: #0d1117 } .box { fill: #0d1117; stroke: #3d444d } .bar { fill: #151b23 }
+  .line { stroke: #3d444d } .chip { fill: #656c7633 } .added { fill: #1b4721 } .removed { fill: #542426 }
+  .keyword { fill: #ff7b72 } .name { fill: #d2a8ff } .string { fill: #a5d6ff } .constant { fill: #79c0ff }
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Text in one style: `text`, `code` or `small`; `more` are further classes of the style sheet."""
+
+    text: str
+    style: str = "text"
+    more: str = ""
+
+    @property
+    def width(self) -> float:
+        """Estimated width; the picture holds every browser to it."""
+        size = SIZES[self.style]
+        if self.style == "code":
+            return len(self.text) * MONO * size
+        bold = 1.06 if "bold" in self.more else 1.0
+        return sum(NARROW.get(one) or WIDE.get(one, 0.555) for one in self.text) * size * bold
+
+
+@dataclass(slots=True)
+class Canvas:
+    """Elements from the top down; `y` is where the next one begins."""
+
+    y: float = 0
+    parts: list[str] = field(default_factory=list)
+
+    def box(self, at: tuple[float, float], size: tuple[float, float], kind: str, radius: float = 0) -> None:
+        """Draw a rectangle."""
+        place = f'x="{at[0]:g}" y="{at[1]:g}" width="{size[0]:.1f}" height="{size[1]:g}"'
+        self.parts.append(f'<rect class="{kind}" {place} rx="{radius:g}"/>')
+
+    def rule(self, x: float, y: float, width: float) -> None:
+        """Draw a horizontal line."""
+        self.parts.append(f'<path class="line" d="M{x:g} {y:g}h{width:g}"/>')
+
+    def write(self, x: float, baseline: float, words: Words, *, has_chip: bool = False) -> float:
+        """Write words, and return where they end."""
+        if has_chip:
+            self.box((x, baseline - 13), (words.width + 2 * CHIP, 18), "chip", 4)
+            x += CHIP
+        kinds = " ".join(one for one in (words.style, words.more) if one and one != "text")
+        kind = f' class="{kinds}"' if kinds else ""
+        place = f'x="{x:.1f}" y="{baseline:g}" textLength="{words.width:.1f}"'
+        self.parts.append(f"<text{kind} {place}>{html.escape(words.text, quote=False)}</text>")
+        return x + words.width + CHIP * has_chip
+
+    def flow(self, x: float, width: float, runs: Iterable[Words], *, line: int = LINE["text"]) -> None:
+        """Write words from left to right, in as many lines as they need."""
+        pieces = [
+            Words(one, run.style, run.more) for run in runs for one in re.findall(r"\S+\s*|\s+", run.text)
+        ]
+        rows: list[list[Words]] = [[]]
+        at = x
+        for piece in pieces:
+            if rows[-1] and at + Words(piece.text.rstrip(), piece.style, piece.more).width > x + width:
+                rows.append([])
+                at = x
+            rows[-1].append(piece)
+            at += piece.width + 2 * CHIP * (piece.style == "code")
+        for row in rows:
+            at = x
+            for (style, more), group in groupby(row, key=lambda one: (one.style, one.more)):
+                whole = Words("".join(one.text for one in group), style, more)
+                shown = Words(whole.text.rstrip(), style, more)
+                has_chip = style == "code"
+                self.write(at, self.y + line - 6, shown, has_chip=has_chip)
+                at += whole.width + 2 * CHIP * has_chip
+            self.y += line
+
+
+def inline(tokens: Sequence[Any]) -> list[Words]:
+    """Return the words of a paragraph."""
+    found, is_bold, is_small = list[Words](), False, False
+    for one in tokens:
+        more = " ".join(("bold",) * is_bold + ("muted",) * is_small)
+        if one.type in {"strong_open", "strong_close"}:
+            is_bold = one.type == "strong_open"
+        elif one.type == "html_inline":
+            is_small = one.content == "<sub>" or (is_small and one.content != "</sub>")
+        elif one.type == "code_inline":
+            found.append(Words(one.content, "code", "bold" if is_bold else ""))
+        elif one.type in {"text", "text_special", "softbreak"}:
+            content = " " if one.type == "softbreak" else one.content
+            found.append(Words(content, "small" if is_small else "text", more))
+    return found
+
+
+def tagged(text: str) -> list[Words]:
+    """Return the words of a line of small print with tags."""
+    return [
+        Words(html.unescape(re.sub(r"<[^>]+>", "", piece)), "code" if is_code else "small", "muted")
+        for is_code, piece in _pieces(text)
+        if re.sub(r"<[^>]+>", "", piece)
+    ]
+
+
+def _pieces(text: str) -> Iterator[tuple[bool, str]]:
+    for number, piece in enumerate(re.split(r"</?code>", text)):
+        yield bool(number % 2), piece
+
+
+def block(canvas: Canvas, x: float, width: float, text: str, language: str) -> None:
+    """Draw a block of code, colored as GitHub does."""
+    lines = text.rstrip("\n").split("\n")
+    canvas.box((x, canvas.y + 2), (width, len(lines) * LINE["code"] + PADDING), "bar", 6)
+    canvas.y += 2 + PADDING / 2
+    for number, line in enumerate(colored(text)) if language == "python" else enumerate(changes(lines)):
+        background = {"+": "added", "-": "removed"}.get(lines[number][:1]) if language == "diff" else None
+        if background and not lines[number].startswith(("---", "+++")):
+            canvas.box((x, canvas.y), (width, LINE["code"]), background)
+        at = x + 12
+        for words in line:
+            at = canvas.write(at, canvas.y + 14, words)
+        canvas.y += LINE["code"]
+    canvas.y += PADDING / 2 + 10
+
+
+def changes(lines: Iterable[str]) -> Iterator[list[Words]]:
+    """Yield the lines of a diff, or of plain code."""
+    for one in lines:
+        yield [Words(one, "code", "muted" if one.startswith(("---", "+++", "@@")) else "")]
+
+
+def colored(text: str) -> Iterator[list[Words]]:
+    """Yield the lines of Python code."""
+    line = list[Words]()
+    for kind, value in lex(text, PythonLexer()):
+        color = next((color for parent, color in COLORS if kind in parent), "")
+        for number, piece in enumerate(value.split("\n")):
+            if number:
+                yield line
+                line = []
+            if piece:
+                line.append(Words(piece, "code", color))
+    if line:
+        yield line
+
+
+def table(canvas: Canvas, x: float, width: float, rows: Sequence[Sequence[list[Words]]]) -> None:
+    """Draw a table, its columns as wide as their words."""
+    columns = [
+        max(sum(one.width + 10 for one in cell) for cell in column) + 26 for column in zip(*rows, strict=True)
+    ]
+    columns[-1] = min(columns[-1], width - sum(columns[:-1]))
+    for number, row in enumerate(rows):
+        if number % 2 == 0 and number:
+            canvas.box((x, canvas.y), (sum(columns), 32), "bar")
+        canvas.rule(x, canvas.y, sum(columns))
+        at = x
+        for cell, column in zip(row, columns, strict=True):
+            left = at + 13
+            for words in cell:
+                shown = words if number else Words(words.text, words.style, "bold")
+                left = canvas.write(left, canvas.y + 21, shown, has_chip=words.style == "code")
+            at += column
+        canvas.y += 32
+    canvas.rule(x, canvas.y, sum(columns))
+    canvas.y += 12
+
+
+def body(canvas: Canvas, x: float, width: float, markdown: str) -> None:
+    """Draw a comment's Markdown; folds are closed."""
+    tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
+    is_folded, cells = False, list[list[list[Words]]]()
+    for one in tokens:
+        if one.type == "html_block":
+            is_folded = _html(canvas, x, width, one.content, is_folded=is_folded)
+        elif is_folded:
+            continue
+        elif one.type == "fence":
+            block(canvas, x, width, one.content, one.info)
+        elif one.type == "tr_open":
+            cells.append([])
+        elif one.type == "table_close":
+            table(canvas, x, width, cells)
+        elif one.type == "inline" and one.level > 1:
+            cells[-1].append(inline(one.children or ()))
+        elif one.type == "inline":
+            words = inline(one.children or ())
+            is_small = all(word.style != "text" for word in words)
+            canvas.flow(x, width, words, line=LINE["small" if is_small else "text"])
+            canvas.y += 8
+
+
+def _html(canvas: Canvas, x: float, width: float, text: str, *, is_folded: bool) -> bool:
+    """Draw small print and the headings of folds, and return whether what follows is folded."""
+    for line in re.findall(r"<p><sub>(.*?)</sub></p>", text):
+        for part in line.split("<br>"):
+            canvas.flow(x, width, tagged(part), line=LINE["small"])
+        canvas.y += 8
+    summary = re.search(r"<summary>(.*?)</summary>", text)
+    if summary:
+        canvas.flow(x, width, [Words("▸ "), Words(html.unescape(summary[1]))])
+        canvas.y += 8
+    return "</details>" not in text and (is_folded or summary is not None)
+
+
+def comment(canvas: Canvas, x: float, width: float, markdown: str) -> None:
+    """Draw a comment with its author."""
+    canvas.y += PADDING
+    canvas.box((x + PADDING, canvas.y), (24, 24), "face", 12)
+    canvas.write(x + PADDING + 5, canvas.y + 16, Words("TS", "small", "mark"))
+    at = canvas.write(x + PADDING + 34, canvas.y + 17, Words("github-actions", more="bold"))
+    canvas.box((at + 8, canvas.y + 3), (30, 18), "box", 9)
+    canvas.write(at + 15, canvas.y + 16, Words("bot", "small", "muted"))
+    canvas.y += 34
+    body(canvas, x + PADDING, width - 2 * PADDING, markdown)
+    canvas.y += 4
+
+
+def hunk(path: str, line: int) -> list[tuple[int, str]]:
+    """Return the four lines of the example that end at a line of head, with their numbers and signs."""
+    shop = ROOT / "examples" / "shop"
+    base, head = (
+        (shop / state / path).read_text(encoding="utf-8").splitlines() for state in ("base", "head")
+    )
+    kept = {
+        number
+        for kind, *_, start, end in difflib.SequenceMatcher(None, base, head).get_opcodes()
+        if kind == "equal"
+        for number in range(start, end)
+    }
+    numbers = range(max(0, line - 4), line)
+    return [(number + 1, f"{' ' if number in kept else '+'} {head[number]}") for number in numbers]
+
+
+def thread(canvas: Canvas, place: str, markdown: str) -> None:
+    """Draw a comment below the lines of the diff that it is about."""
+    named = re.fullmatch(r"`(.+)`, line (\d+)", place)
+    if named is None:
+        raise ValueError(f"A comment's place has another form: {place}")
+    top, frame = canvas.y, len(canvas.parts)
+    canvas.parts.append("")
+    canvas.write(PADDING + 1, canvas.y + 24, Words(named[1], "code", "bold"))
+    canvas.y += 38
+    canvas.rule(1, canvas.y, WIDTH - 2)
+    for number, text in hunk(named[1], int(named[2])):
+        if text.startswith("+"):
+            canvas.box((1, canvas.y), (WIDTH - 2, LINE["code"]), "added")
+        canvas.write(24, canvas.y + 14, Words(f"{number:>3}", "code", "muted"))
+        canvas.write(64, canvas.y + 14, Words(text, "code"))
+        canvas.y += LINE["code"]
+    canvas.rule(1, canvas.y, WIDTH - 2)
+    comment(canvas, 1, WIDTH - 2, markdown)
+    canvas.parts[frame] = _frame(top, canvas.y, has_bar=True)
+    canvas.y += GAP
+
+
+def _frame(top: float, end: float, *, has_bar: bool) -> str:
+    frame = Canvas()
+    frame.box((0.5, top + 0.5), (WIDTH - 1, end - top - 1), "box", 6)
+    if has_bar:
+        frame.box((1, top + 1), (WIDTH - 2, 37), "bar", 6)
+    return "".join(frame.parts)
+
+
+def drawn(text: str, words: Sequence[str]) -> str:
+    """Return the picture of some comments of a review, or of its summary."""
+    summary, *comments = re.split(r"\n\n---\n\n", text)
+    canvas = Canvas()
+    if not words:
+        canvas.parts.append("")
+        comment(canvas, 1, WIDTH - 2, summary)
+        canvas.parts[0] = _frame(0, canvas.y, has_bar=False)
+        canvas.y += GAP
+    for word in words:
+        place, _, markdown = next(
+            one for one in comments if word in one.partition("\n\n")[2].partition("\n")[0]
+        ).partition("\n\n")
+        thread(canvas, place, markdown)
+    height = canvas.y - GAP
+    size = f'width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"'
+    kind = "Review comments" if words else "Summary comment"
+    lines = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
+        f"<title>{kind} of TestSmith Bot on the example project's pull request</title>",
+        f"<style>{STYLE}</style>",
+        f'<rect class="page" width="{WIDTH}" height="{height:g}" rx="6"/>',
+        *canvas.parts,
+        "</svg>",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def review() -> str:
+    """Return the offline engine's review of the example's pull request, as it is posted."""
+    sys.path.insert(0, str(ROOT / "examples"))
+    from make_repository import make_repository  # the examples are scripts next to each other
+
+    command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
+    with tempfile.TemporaryDirectory(prefix="testsmith-picture-") as folder:
+        repository = Path(folder) / "shop"
+        make_repository(repository)
+        program = (sys.executable, "-m", "testsmith", *command, "--format", "markdown")
+        return subprocess.run(program, cwd=repository, capture_output=True, text=True, check=True).stdout
+
+
+def main() -> int:
+    """Draw the pictures, or check them."""
+    is_check = "--check" in sys.argv[1:]
+    if not is_check:
+        TEXT.write_text(review(), encoding="utf-8")
+    text = TEXT.read_text(encoding="utf-8")
+    pictures = {PICTURES / name: drawn(text, words) for name, words in SHOWN.items()}
+    if not is_check:
+        for path, picture in pictures.items():
+            path.write_text(picture, encoding="utf-8")
+        return 0
+    stale = [path for path, picture in pictures.items() if path.read_text(encoding="utf-8") != picture]
+    if stale:
+        names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+        sys.stderr.write(f"Out of date: {names}. Run `make picture`.\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
