@@ -1,4 +1,4 @@
-"""The example that the README shows: what `make demo` prints is what the pictures in the docs are drawn from."""
+"""The example of the README: the pictures in the docs show what `make demo` prints."""
 
 from __future__ import annotations
 
