@@ -11,13 +11,13 @@ from make_repository import make_repository
 
 
 def main() -> int:
-    """Make the example repository, run the program on it, and print the review as it would be posted."""
+    """Make the example repository, run the program on it, and print the report."""
     with tempfile.TemporaryDirectory(prefix="testsmith-demo-") as folder:
         repository = Path(folder) / "shop"
         make_repository(repository)
         command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
-        print(f"$ testsmith {' '.join(command)} --format markdown\n", flush=True)
-        program = (sys.executable, "-m", "testsmith", *command, "--format", "markdown")
+        print(f"$ testsmith {' '.join(command)}\n", flush=True)
+        program = (sys.executable, "-m", "testsmith", *command)
         return subprocess.run(program, cwd=repository, check=False).returncode
 
 

@@ -258,7 +258,7 @@ def run(argv: Sequence[str], app: App) -> int:
     if not argv:
         parser().print_help(app.stderr)
         return 2
-    arguments = vars(parser().parse_args(argv))
+    arguments = {**vars(parser().parse_args(argv)), "argv": argv}
     command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
     try:
         return command(arguments, app)
@@ -321,7 +321,7 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
     text = render(report, settings.output_format, view)
     written = _written(settings, lambda: write_tests(report, settings, languages()))
-    _put_out(text, app)
+    _put_out(f"{text}{_next_step(report, settings, arguments, app)}", app)
     if report.failure is None:
         _say_if_nothing_differs(report, arguments, app)
     return _closed(report, written, settings, app)
@@ -361,7 +361,8 @@ def _sweep(arguments: Mapping[str, Any], app: App) -> int:
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         swept = SweepReport(plan=SweepPlan(ranked=()), report=_internal(error, settings, app))
     written = _written(settings, lambda: write_sweep(swept, settings, languages()))
-    _put_out(render_sweep(swept, settings.output_format, _view(settings, arguments, app)), app)
+    text = render_sweep(swept, settings.output_format, _view(settings, arguments, app))
+    _put_out(f"{text}{_next_step(swept.report, settings, arguments, app)}", app)
     return _closed(swept.report, written, settings, app)
 
 
@@ -449,6 +450,15 @@ def _closed(report: Report, written: Sequence[str], settings: Settings, app: App
     for line in lines:
         print(line, file=app.stderr)
     return 0 if report.failure is None else _told(app, report.failure, 1)
+
+
+def _next_step(report: Report, settings: Settings, arguments: Mapping[str, Any], app: App) -> str:
+    """Return the last line of a report for a reader at a terminal who has not had the tests written."""
+    from testsmith.reporting.terminal import next_step, terminal_of
+
+    if settings.output_format is not OutputFormat.TEXT or settings.write:
+        return ""
+    return next_step(report, (*arguments["argv"], "--write"), terminal_of(app.stdout, app.environment))
 
 
 def _put_out(text: str, app: App) -> None:

@@ -770,11 +770,21 @@ class UsageFailure(Failure):
     """Invalid command line or configuration: exit code 2."""
 
 
+USUAL_SHARE = 0.25
+"""The share of the remaining time that most phases take."""
+
+
 class Progress(Protocol):
     """Progress display of a run: a bar on a terminal, plain lines in a log."""
 
-    def phase(self, name: str, total: int) -> None:
-        """End the current phase and begin one with `total` steps."""
+    def phase(self, name: str, total: int, share: float = USUAL_SHARE) -> None:
+        """End the current phase and begin one.
+
+        Args:
+            name: What is done, for example `running tests`.
+            total: The number of its steps.
+            share: The share of the remaining time that it usually takes, for the estimate of what is left.
+        """
         ...
 
     def advance(self, steps: int = 1) -> None:

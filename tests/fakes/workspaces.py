@@ -17,7 +17,7 @@ from testsmith.git.repository import Repository
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.model import Change, Member, MemberKind
+from testsmith.model import USUAL_SHARE, Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
 from testsmith.verification.prove import ProofContext
 
@@ -102,7 +102,7 @@ class CountingProgress:
     steps: int = 0
     warnings: list[str] = field(default_factory=list)
 
-    def phase(self, name: str, total: int) -> None:
+    def phase(self, name: str, total: int, share: float = USUAL_SHARE) -> None:  # noqa: ARG002 - for bars
         self.phases.append((name, total))
 
     def advance(self, steps: int = 1) -> None:

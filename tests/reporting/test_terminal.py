@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.reporting.terminal import PlainProgress, Terminal, open_progress, terminal_of
+from testsmith.model import Progress
+from testsmith.reporting.terminal import (
+    BarProgress,
+    PlainProgress,
+    Terminal,
+    left_words,
+    open_progress,
+    terminal_of,
+)
 
 HIDDEN, SHOWN = "\x1b[?25l", "\x1b[?25h"
 
@@ -81,17 +89,65 @@ def test_open_progress__warns_without_obeying_the_message(*, interactive: bool) 
     assert "[bold]phase[/bold]" in stream.getvalue()
 
 
-def test_open_progress__shows_a_bar_on_a_terminal() -> None:
+def test_open_progress__shows_one_bar_over_all_phases() -> None:
+    stream, clock = StringIO(), Clock()
+    shown = []
+
+    with open_progress(Terminal(stream=stream, interactive=True, colour=False), clock=clock) as progress:
+        for name, steps in (("making tests", 4), ("running tests", 2), ("running tests", 1)):
+            progress.phase(name, steps, 0.5)
+            for _step in range(steps):
+                clock.now += 2
+                progress.advance()
+                shown.append(last_line(progress, stream))
+
+    assert [re.findall(r"^(.+?) ?━.+ (\d+)%", line)[0] for line in shown] == [
+        ("making tests (1 of 4)", "12"),
+        ("making tests (2 of 4)", "25"),
+        ("making tests (3 of 4)", "38"),
+        ("making tests (4 of 4)", "50"),
+        ("running tests (1 of 2)", "62"),
+        ("running tests (2 of 2)", "75"),
+        ("running tests", "88"),
+    ]
+    assert shown[1].endswith("about 10 s left")
+    assert "\x1b[3" not in stream.getvalue()  # no colors
+
+
+def last_line(progress: Progress, stream: StringIO) -> str:
+    """Return what the bar shows now."""
+    assert isinstance(progress, BarProgress)
+    progress._bars.refresh()
+    return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]|\r", "\n", stream.getvalue()).split("\n")[-1].rstrip()
+
+
+def test_open_progress__more_steps_than_announced_do_not_fill_the_bar() -> None:
     stream = StringIO()
 
     with open_progress(Terminal(stream=stream, interactive=True, colour=False)) as progress:
-        progress.phase("running tests", 7)
-        progress.advance(3)
-        progress.phase("writing", 9)
-        progress.advance(9)
+        progress.phase("running tests", 1, 0.5)
+        progress.advance(100)
+        progress.phase("trying mutants", 0, 0.5)
+        progress.advance()
 
-    assert "9/9" in stream.getvalue()
-    assert "\x1b[3" not in stream.getvalue()  # no colours
+        assert " 50%" in last_line(progress, stream)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "words"),
+    [
+        (2.9, 0.5, ""),
+        (5.0, 0.0, ""),
+        (5.0, 0.09, ""),
+        (5.0, 0.5, "a few seconds left"),
+        (10.0, 0.25, "about 30 s left"),
+        (10.0, 0.1, "about 2 min left"),
+        (54.0, 0.5, "about 50 s left"),
+        (56.0, 0.5, "about 1 min left"),
+    ],
+)
+def test_left_words__is_as_exact_as_the_estimate(seconds: float, done: float, words: str) -> None:
+    assert left_words(seconds, done) == words
 
 
 def test_open_progress__without_a_phase_is_harmless() -> None:

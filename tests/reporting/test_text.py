@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 
@@ -15,7 +16,7 @@ from fakes.reports import (
 )
 from testsmith.model import Report
 from testsmith.reporting.rendering import View
-from testsmith.reporting.terminal import render_text
+from testsmith.reporting.terminal import Terminal, next_step, render_text
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 COLOURED = replace(VIEW, colour=True)
@@ -81,3 +82,30 @@ def test_render_text__begins_with_the_failure() -> None:
     shown = render_text(Report(members=(), failure="the key was refused"), VIEW)
 
     assert shown.startswith("The run ended early: the key was refused\n\nNo member was looked at.\n")
+
+
+def test_render_text__shows_a_diff_in_its_usual_colors() -> None:
+    patch = "--- a/test_cart.py\n+++ b/test_cart.py\n@@ -1,2 +1,2 @@\n def test_x():\n---- old\n+    new\n"
+    member = a_member("total")
+    suggestion = replace(a_suggestion(member), patch=patch)
+
+    shown = render_text(Report(members=(member,), suggestions=(suggestion,)), COLOURED)
+
+    assert [line.strip() for line in shown.split("\n") if line.startswith(" " * 8)] == [
+        "\x1b[36m--- a/test_cart.py\x1b[0m",
+        "\x1b[36m+++ b/test_cart.py\x1b[0m",
+        "\x1b[36m@@ -1,2 +1,2 @@\x1b[0m",
+        "def test_x():",
+        "\x1b[31m---- old\x1b[0m",
+        "\x1b[32m+    new\x1b[0m",
+    ]
+
+
+def test_next_step__repeats_what_was_typed_and_writes() -> None:
+    terminal = Terminal(stream=StringIO(), interactive=True, colour=False)
+    typed = ("suggest", "--base", "main", "--only", "a b.py", "--write")
+
+    line = "\nWrite them with: testsmith suggest --base main --only 'a b.py' --write\n"
+    assert next_step(sample_report(), typed, terminal) == line
+    assert not next_step(Report(members=(a_member("total"),)), typed, terminal)
+    assert not next_step(sample_report(), typed, replace(terminal, interactive=False))

@@ -164,6 +164,12 @@ class TokenKind(StrEnum):
     COMMENT = "c"
     NAME = "f"
     """The name in a definition or decorator."""
+    ADDED = "add"
+    """An added line of a diff."""
+    REMOVED = "del"
+    """A removed line of a diff."""
+    HEADING = "h"
+    """A line of a diff that names a file or a place."""
 
 
 def pieces(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
@@ -173,12 +179,23 @@ def pieces(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
 
 
 def _kinds(code: str, language: str) -> Iterator[tuple[TokenKind, str]]:
+    if language == "diff":
+        yield from _kinds_of_diff(code)
+        return
     lexer = _lexer(language) if _is_ordinary(code) else None
     if lexer is None:
         yield TokenKind.PLAIN, code
         return
     for token, text in lexer.get_tokens(code):
         yield _kind(token), text
+
+
+def _kinds_of_diff(patch: str) -> Iterator[tuple[TokenKind, str]]:
+    kinds = {"@": TokenKind.HEADING, "+": TokenKind.ADDED, "-": TokenKind.REMOVED}
+    is_heading = True
+    for line in patch.splitlines(keepends=True):
+        is_heading = is_heading and not line.startswith("@@")  # until the first place, files are named
+        yield TokenKind.HEADING if is_heading else kinds.get(line[0], TokenKind.PLAIN), line
 
 
 def _is_ordinary(code: str) -> bool:

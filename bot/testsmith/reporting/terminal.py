@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
-from testsmith.model import Member, Progress, Report, Suggestion
+from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
 from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of
 from testsmith.reporting.phrases import (
     baseline_words,
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 
 _SECONDS_BETWEEN_LINES = 10.0
+_SECONDS_BEFORE_ESTIMATE = 3.0
+_DONE_BEFORE_ESTIMATE = 0.1
+_FEW_SECONDS = 10.0
+_MINUTE = 60.0
 _WIDTH_ELSEWHERE = 100
 """Width in columns if there is no terminal."""
 
@@ -87,7 +92,7 @@ def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic)
     if not terminal.interactive:
         yield PlainProgress(terminal.stream, clock)
         return
-    with _bars(terminal) as bars:
+    with _bars(terminal, clock) as bars:
         yield BarProgress(bars)
 
 
@@ -102,7 +107,7 @@ class PlainProgress:
         self._done = 0
         self._told_at = 0.0
 
-    def phase(self, name: str, total: int) -> None:
+    def phase(self, name: str, total: int, share: float = USUAL_SHARE) -> None:  # noqa: ARG002 - for a bar
         """See `Progress.phase`."""
         self._name, self._total, self._done = one_line(name), total, 0
         self._told_at = self._clock()
@@ -125,36 +130,79 @@ class PlainProgress:
 
 
 class BarProgress:
-    """A bar for the current phase, removed at the end of the run."""
+    """One bar over all phases, removed at the end of the run.
+
+    The number of phases depends on what the earlier ones find. Each phase therefore takes its usual share of
+    what is left of the bar, so the bar never goes back and is never full too early.
+    """
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._task: TaskID | None = None
+        self._name, self._total, self._steps = "", 0, 0
+        self._begun, self._share = 0.0, 0.0  # parts of the bar: before the phase, and its own
 
-    def phase(self, name: str, total: int) -> None:
+    def phase(self, name: str, total: int, share: float = USUAL_SHARE) -> None:
         """See `Progress.phase`."""
-        if self._task is not None:
-            self._bars.remove_task(self._task)
-        self._task = self._bars.add_task(one_line(name), total=total)
+        self._begun += self._share
+        self._share = share * (1 - self._begun)
+        self._name, self._total, self._steps = one_line(name), total, 0
+        if self._task is None:
+            self._task = self._bars.add_task("", total=1.0)
+        self._show()
 
     def advance(self, steps: int = 1) -> None:
         """See `Progress.advance`."""
-        if self._task is not None:
-            self._bars.advance(self._task, steps)
+        self._steps = min(self._total, self._steps + steps)
+        self._show()
 
     def warn(self, message: str) -> None:
         """See `Progress.warn`."""
         self._bars.console.print(f"testsmith: warning: {one_line(message)}", soft_wrap=True)
 
+    def _show(self) -> None:
+        if self._task is None:
+            return
+        counted = f" ({self._steps:,} of {self._total:,})" if self._total > 1 else ""
+        done = self._begun + self._share * self._steps / max(1, self._total)
+        self._bars.update(self._task, description=self._name + counted, completed=done)
 
-def _bars(terminal: Terminal) -> Bars:
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+def _bars(terminal: Terminal, clock: Callable[[], float]) -> Bars:
+    from rich.progress import BarColumn, ProgressColumn, Task, TaskProgressColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
-    description = TextColumn("{task.description}", markup=False)
-    columns = (description, BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn())
+    class Left(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(left_words(task.elapsed or 0.0, task.completed), style="dim")
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(30), TaskProgressColumn(), Left())
     console = console_on(terminal)
-    return Bars(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
+    return Bars(
+        *columns,
+        console=console,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+        get_time=clock,
+    )
+
+
+def left_words(seconds: float, done: float) -> str:
+    """Return how long a run still takes; empty if it is too early to say.
+
+    Args:
+        seconds: How long it has taken.
+        done: The part of it that is done, from 0 to 1.
+    """
+    if seconds < _SECONDS_BEFORE_ESTIMATE or done < _DONE_BEFORE_ESTIMATE:
+        return ""
+    left = seconds * (1 - done) / done
+    if left < _FEW_SECONDS:
+        return "a few seconds left"
+    tens = round(left, -1)
+    return f"about {tens:.0f} s left" if tens < _MINUTE else f"about {left / _MINUTE:.0f} min left"
 
 
 def console_on(terminal: Terminal) -> Console:
@@ -182,6 +230,9 @@ _CODE_STYLES = {
     TokenKind.NUMBER: "cyan",
     TokenKind.COMMENT: "dim",
     TokenKind.NAME: "bold",
+    TokenKind.ADDED: "green",
+    TokenKind.REMOVED: "red",
+    TokenKind.HEADING: "cyan",
 }
 """Colors from the 16-color palette that are readable on light and dark backgrounds."""
 
@@ -201,6 +252,19 @@ def render_text(report: Report, view: View) -> str:
         console.print(part, soft_wrap=_is_unbroken(part))
     shown = stream.getvalue() if view.colour else _without_trailing_space(stream.getvalue())
     return _RUNNER_COMMAND.sub("\\g<0>\u200b", shown)
+
+
+def next_step(report: Report, writing: Sequence[str], terminal: Terminal) -> str:
+    """Return the last line on a terminal, which says how to have the tests written; empty if there are none.
+
+    Args:
+        report: The report that is shown.
+        writing: The arguments of the command that writes its tests.
+        terminal: Where it is shown.
+    """
+    if not terminal.interactive or not any(one.is_green for one in report.suggestions):
+        return ""
+    return f"\nWrite them with: {shlex.join(('testsmith', *writing))}\n"
 
 
 def _without_trailing_space(text: str) -> str:

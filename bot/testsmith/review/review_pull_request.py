@@ -149,7 +149,7 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
         delivery = PostStatus.HEAD_MOVED if isinstance(failure, HeadMoved) else PostStatus.FAILED
         return ReviewResult(delivery=delivery, reason=str(failure), missing=_missing(failure))
     report = await tools.suggest(pull.states, _options(pull, state))
-    tools.progress.phase("posting", 1)
+    tools.progress.phase("posting", 1, 0.5)
     made = await in_thread(commit, pull, report, tools)
     mode = tools.commits(pull.states).mode
     reviewed = await in_thread(
@@ -181,7 +181,7 @@ def check_out(task: ReviewPullRequest, tools: ReviewDependencies) -> CheckedOut:
         if unreadable or not is_followed_by_own(forge, existing, task.head_sha, current.head_sha):
             raise HeadMoved(current.head_sha)
         task = replace(task, head_sha=current.head_sha)
-    tools.progress.phase("fetching the pull request", 1)
+    tools.progress.phase("fetching the pull request", 1, 0.05)
     return CheckedOut(
         task=task,
         states=tools.open_states(task),

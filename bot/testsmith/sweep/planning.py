@@ -229,7 +229,7 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
     tools = order.tools
     started = tools.clock()
     counted = await counted_before(order.settings, tools, order.workspace)
-    tools.progress.phase("ranking members", 1)
+    tools.progress.phase("ranking members", 1, 0.05)
     every = await in_thread(_weighed, order, counted)
     known = order.memory.known(one.member for one in every)
     plan = await in_thread(_ranked, order, counted, every, known)

@@ -70,7 +70,7 @@ def found(
     """
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
-    tools.progress.phase("finding members", 1)
+    tools.progress.phase("finding members", 1, 0.05)
     search = find_members(opened, selection, tools.languages)
     return SweepWorkspace(repository=opened, search=_without_tooling(search, settings.selection, opened))
 
@@ -117,7 +117,7 @@ async def opened(
     runners: dict[str, TestRunner] = {}
     async with AsyncExitStack() as stack:
         if settings.verification.installs:
-            tools.progress.phase("installing the project", 1)
+            tools.progress.phase("installing the project", 1, 0.1)
         for language in dict.fromkeys(member.language for member in workspace.search.members):
             if language not in tools.toolchains:
                 workspace = replace(workspace, obstacle=f"tests in {language} cannot be run")
