@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
@@ -24,6 +25,7 @@ _SECONDS_WITH_GITHUB = 600.0
 """Additional time for a review: GitHub may apply rate limits, and the cache may be slow."""
 _SUITES_OF_A_SWEEP = 10
 """How many times a sweep may use the full time limit of the project's own tests, including mutants."""
+_SECONDS_TO_ANSWER = 86_400.0
 _Result = TypeVar("_Result")
 
 
@@ -35,6 +37,7 @@ class App:
         environment: The environment variables. Nothing else reads them.
         stdout: Stream for the result; in the action, the step's log.
         stderr: Stream for everything else.
+        stdin: Stream for answers to questions.
         is_action: Whether this is the action, rather than the command line.
         signals: The signals that stop the work.
         stack: Closes what the work opens.
@@ -44,6 +47,7 @@ class App:
     environment: Mapping[str, str]
     stdout: TextIO
     stderr: TextIO
+    stdin: TextIO = field(default_factory=lambda: sys.stdin)
     is_action: bool = False
     signals: StopSignals = field(default_factory=StopSignals)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -85,6 +89,19 @@ class App:
 
         return self.signals.run(closing)
 
+    @property
+    def is_interactive(self) -> bool:
+        """Whether someone can answer a question."""
+        return self.stdin.isatty() and self.stderr.isatty()
+
+    def confirm(self, question: str) -> bool:
+        """Ask a question in the terminal; Enter means yes, and the end of the input no."""
+        supervisor.LINK.allow(_SECONDS_TO_ANSWER)
+        with _in_foreground(self.stdin.fileno()):
+            print(f"{question} [Y/n] ", end="", file=self.stderr, flush=True)
+            answer = self.stdin.readline()
+        return answer.strip().lower() in {"", "y", "yes"} and bool(answer)
+
     def clients(
         self, settings: Settings, progress: Progress, cache: CacheSync | None = None, *, sweeps: bool = False
     ) -> Clients:
@@ -96,7 +113,7 @@ class App:
             cache: Keeps the stores for the next run; None to leave them in the cache folder.
             sweeps: Whether it is a sweep, which also installs the project and runs all its tests.
         """
-        from testsmith.clients import Clients, no_archives
+        from testsmith.clients import Clients, environments_in, no_archives
 
         seconds, proof = supervisor.seconds_allowed(settings.budget.max_minutes), settings.verification
         if sweeps:
@@ -111,6 +128,7 @@ class App:
             cache=cache or no_archives(),
             stack=self.stack,
             environment=self.environment,
+            environments=None if self.is_action else environments_in(settings.cache),
         )
 
     def stores(self, settings: CacheSettings, warn: Callable[[str], None]) -> CacheStores:
@@ -118,6 +136,22 @@ class App:
         from testsmith.clients import CacheStores
 
         return CacheStores(settings, warn)
+
+
+@contextmanager
+def _in_foreground(terminal: int) -> Iterator[None]:
+    """Read from a terminal in the background process group that the supervisor made for this process.
+
+    Ctrl-Z would stop this process without the supervisor, which the shell waits for, so it is ignored.
+    """
+    before = os.tcgetpgrp(terminal)
+    stops = signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+    try:
+        os.tcsetpgrp(terminal, os.getpgrp())
+        yield
+    finally:
+        os.tcsetpgrp(terminal, before)
+        signal.signal(signal.SIGTSTP, stops)
 
 
 def _text_stream(stream: TextIO | None) -> TextIO:

@@ -55,6 +55,8 @@ _NOTHING_DIFFERS = (
     " (--base HEAD~1), or name files to test as they are (--all PATH)."
 )
 
+_ASK_TO_INSTALL = "Install the project and what its tests need into a cached environment?"
+
 _EPILOG = """\
 environment:
   TESTSMITH_API_KEY, OPENAI_API_KEY   key of the model's endpoint; the first one that is set is used
@@ -129,6 +131,12 @@ def _add_suggest(commands: Any) -> None:
         "--hint",
         metavar="TEXT",
         help="what the tests should look at, in your words, for the model (default: nothing)",
+    )
+    suggest.add_argument(
+        "-y",
+        "--yes",
+        action="store_true",
+        help="install the project without asking if it cannot be imported (default: ask in a terminal)",
     )
     _add_run(suggest).add_argument(
         "--estimate",
@@ -300,7 +308,8 @@ def _told(app: App, message: object, code: int) -> int:
 
 def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     settings = _settings(arguments, app)
-    from testsmith.languages.registry import languages  # below, as a wrong setting is reported at once
+    from testsmith.execution.workspace import NotInstalled  # below, as a wrong setting is reported at once
+    from testsmith.languages.registry import languages
     from testsmith.pipeline import suggest
     from testsmith.reporting.estimate import render_estimate
     from testsmith.reporting.fault_reports import concluded, readable
@@ -312,8 +321,16 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
         _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
         _say_if_nothing_differs(estimate, arguments, app)
         return 0
+    if arguments["yes"] or (app.is_interactive and arguments.get("offers_install", True)):
+        proof = replace(settings.verification, offer_install=not settings.verification.installs)
+        settings = replace(settings, verification=proof)
     try:
         report = _finished(settings, app, lambda clients: suggest(settings, clients.run))
+    except NotInstalled as reason:
+        print(f"testsmith: {reason}", file=app.stderr)
+        installs = arguments["yes"] or app.confirm(_ASK_TO_INSTALL)
+        again = {**arguments, "install": installs, "base": settings.selection.base, "offers_install": False}
+        return _suggest(again, app)
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         report = _internal(error, settings, app)
     view = _view(settings, arguments, app)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from testsmith.execution.measurements import Measurements, NoMeasurements
 from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.workspace import remove_folder
 from testsmith.generation.cached import CachedGenerator
 from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
@@ -50,6 +51,7 @@ class Clients:
         cache: Keeps its stores for the next run.
         stack: Closes what is opened.
         environment: The user's environment.
+        environments: Folder where installed environments are kept between runs; None to keep none.
     """
 
     settings: Settings
@@ -57,6 +59,7 @@ class Clients:
     cache: CacheSync
     stack: AsyncExitStack
     environment: Mapping[str, str]
+    environments: Path | None = None
 
     @cached_property
     def run(self) -> RunDependencies:
@@ -74,6 +77,7 @@ class Clients:
             environment=self.environment,
             measurements=measurements,
             toolchains=toolchains(),
+            environments=self.environments,
         )
 
     @cached_property
@@ -166,6 +170,11 @@ class _NoResults:
         return CacheStats()
 
 
+def environments_in(settings: CacheSettings) -> Path:
+    """Return the folder where installed environments are kept."""
+    return settings.folder / "environments"
+
+
 def open_store(
     settings: CacheSettings, warn: Callable[[str], None], file_name: str = FILE_NAME
 ) -> ResultStore:
@@ -178,6 +187,7 @@ class CacheStores:
 
     def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
         self._results = open_store(settings, warn)
+        self._environments = environments_in(settings)
         self._others = [
             open_store(settings, warn, name) for name in (MEASUREMENTS_FILE_NAME, TRIED_FILE_NAME)
         ]
@@ -202,6 +212,7 @@ class CacheStores:
         """Remove all entries, and return how many were removed."""
         for store in self._others:
             store.clear()
+        remove_folder(self._environments)
         return self._results.clear()
 
 

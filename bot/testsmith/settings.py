@@ -289,6 +289,7 @@ class VerificationSettings:
         parallel: Maximum concurrent sandboxed processes; the number of cores by default.
         coverage: Coverage file of the project's own tests to read instead of measuring; None to measure.
         install: Whether to install the project and its test dependencies first.
+        offer_install: Whether a run ends with `NotInstalled` if installing may help.
         setup_command: Shell command that sets up the project; None to use its metadata.
     """
 
@@ -335,6 +336,7 @@ class VerificationSettings:
         "install the project and its test dependencies first, with network access for that step",
         in_file=False,
     )
+    offer_install: bool = False
     install_seconds: float = option(300.0, "maximum seconds for installing or for the setup command", least=1)
     setup_command: str | None = option(
         None,

@@ -25,6 +25,42 @@ def total(count: int) -> int:
 '''
 
 
+IN_A_TERMINAL = """
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
+QUESTION = "Install the project and what its tests need into a cached environment? [Y/n]"
+
+
+@pytest.mark.slow
+def test_suggest__asks_in_a_terminal_whether_to_install(command_line: CommandLine) -> None:
+    program = (sys.executable, "-c", IN_A_TERMINAL, sys.executable, "-m", "testsmith", "suggest")
+    with everybodys_folder() as folder, PackageIndex(shop_wheels()).serving() as index:
+        made = GitRepository.create(folder)
+        made.commit({"setup.py": "", "shop/__init__.py": ""})
+        made.git("checkout", "-q", "-b", "change")
+        made.commit({"shop/cart.py": CART})
+        variables = {**command_line.environment(), "PIP_INDEX_URL": f"http://{index.host}/simple/"}
+        told = {}
+        for answer in ("n", ""):
+            command = (*program, "--provider", "offline", "--runs", "2")
+            done = subprocess.run(
+                command,
+                cwd=folder,
+                env=variables,
+                input=f"{answer}\n",
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done
+            told[answer] = " ".join(done.stdout.split())
+    reason = "could not import shop.cart (no module named 'needed'). Run again with --install."
+    assert told["n"].count(QUESTION) == told[""].count(QUESTION) == 1
+    assert told["n"].count(reason) > told[""].count(reason) == 1  # again in the report
+    assert "--install" in told[""].rpartition("def test_")[2]  # the command that runs the tests again
+
+
 @pytest.mark.slow
 def test_suggest__installs_the_project_where_that_is_asked_for(command_line: CommandLine) -> None:
     program = (sys.executable, "-m", "testsmith", "suggest")
@@ -43,12 +79,13 @@ def test_suggest__installs_the_project_where_that_is_asked_for(command_line: Com
                 capture_output=True,
                 check=False,
             )
-            for more in ((), ("--install",))
+            for more in ((), ("--install",), ("--yes",))
         ]
         assert sorted(path.name for path in folder.iterdir()) == [".git", "setup.py", "shop"]
-    assert [one.returncode for one in ran] == [0, 0], ran
-    without, installed = (json.loads(one.stdout) for one in ran)
+    assert [one.returncode for one in ran] == [0, 0, 0], ran
+    without, installed, agreed = (json.loads(one.stdout) for one in ran)
     [skipped] = without["skipped"]
     assert "_version" in skipped["reason"]
+    assert agreed["suggestions"] == installed["suggestions"]
     [suggested] = installed["suggestions"]
     assert (suggested["member"], suggested["label"]) == ("shop/cart.py::total", "new-behaviour")

@@ -76,7 +76,11 @@ class TestRunner(ABC):
         return self
 
     async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:  # noqa: ARG002
-        """Return why members cannot be loaded, by member id; empty if all can be."""
+        """Return why members cannot be loaded, by member id; empty if all can be.
+
+        Raises:
+            NotInstalled: Installing the project may help, and the settings offer that.
+        """
         return {}
 
     @abstractmethod

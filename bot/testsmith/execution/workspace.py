@@ -76,6 +76,7 @@ class WorkspaceOrder:
         settings: Interpreter, limits, number of processes.
         build_sandbox: Builds the sandbox for the program that runs the tests.
         environment: Environment variables of the bot, used to find that program.
+        environments: Folder where installed environments are kept between runs; None to keep none.
     """
 
     repository: Repository
@@ -84,6 +85,7 @@ class WorkspaceOrder:
     settings: VerificationSettings
     build_sandbox: Callable[[Path], Awaitable[Sandbox]]
     environment: Mapping[str, str] = field(default_factory=dict)
+    environments: Path | None = None
 
 
 def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
@@ -105,6 +107,10 @@ def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
 
 class CannotPrepare(Failure):
     """The project cannot be run; the message says why and what to do."""
+
+
+class NotInstalled(CannotPrepare):
+    """The project, or what its tests need, is not installed; installing it may help."""
 
 
 def remove_folder(folder: Path) -> None:

@@ -48,6 +48,7 @@ def workspace_order(
         settings=settings.verification,
         build_sandbox=partial(tools.build_sandbox, settings.verification.sandbox),
         environment=tools.environment,
+        environments=tools.environments,
     )
 
 

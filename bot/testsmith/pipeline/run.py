@@ -13,7 +13,7 @@ from testsmith.deadline import TimeIsOver
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
-from testsmith.execution.workspace import CannotPrepare
+from testsmith.execution.workspace import CannotPrepare, NotInstalled
 from testsmith.generation.fan_out import TimedObserver
 from testsmith.generation.interface import NotedGenerator, NothingObserved, Observer, ObservingGenerator
 from testsmith.languages.language import Language
@@ -59,6 +59,7 @@ async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions 
 
     Raises:
         UsageFailure: The folder is not in a repository, or a revision does not exist.
+        NotInstalled: The project is not installed, and the settings offer to install it.
     """
     started = tools.clock()
     run = select(settings, tools, given or RunOptions())
@@ -138,6 +139,8 @@ async def _suggestions_in(language: Language, run: RunState) -> Report:
                 report = await _suggestions_by(runner, engine, run.without(broken).on(runner.runtime))
                 return replace(report, skipped=(*broken.values(), *report.skipped))
         except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+            if isinstance(failure, NotInstalled) and run.settings.verification.offer_install:
+                raise
             skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))
         except TimeIsOver:
             reason = run.deadline.reason("the project was ready to be run")

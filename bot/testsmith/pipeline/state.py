@@ -46,6 +46,7 @@ class RunDependencies:
         environment: The user's environment, used to find the project's interpreter.
         measurements: Store for baseline measurements between runs.
         toolchains: What runs the tests of each language, by its name.
+        environments: Folder where installed environments are kept between runs; None to keep none.
     """
 
     languages: Sequence[Language]
@@ -58,6 +59,7 @@ class RunDependencies:
     environment: Mapping[str, str] = field(default_factory=dict)
     measurements: Measurements = field(default_factory=NoMeasurements)
     toolchains: Mapping[str, Toolchain] = field(default_factory=dict)
+    environments: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,9 @@ def test_could_not_import__says_what_to_do() -> None:
     own = could_not_import(
         "arrow.arrow", "ModuleNotFoundError: No module named 'arrow.x'", {"arrow"}, installs=False
     )
-    assert own == "could not import arrow.arrow (ModuleNotFoundError: No module named 'arrow.x')."
+    assert own == "could not import arrow.arrow (no module named 'arrow.x'). Run again with --install."
+    problem = "importlib.metadata.PackageNotFoundError: No package metadata was found for arrow"
+    unbuilt = could_not_import("arrow.arrow", problem, {"arrow"}, installs=False)
+    assert unbuilt == f"could not import arrow.arrow ({problem}). Run again with --install."
     other = could_not_import("arrow.arrow", "TypeError: no", {"arrow"}, installs=False)
     assert other == "could not import arrow.arrow (TypeError: no)."

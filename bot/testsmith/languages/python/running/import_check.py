@@ -8,15 +8,18 @@ from collections.abc import Collection, Iterable, Sequence
 
 from testsmith.execution.jobs import FAILED, TestJob, batches_of
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.workspace import NotInstalled
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.source.coverable import is_conditional
 from testsmith.model import Member
+from testsmith.settings import VerificationSettings
 from testsmith.tasks import gather, in_thread
 
 _SETTING = PythonSetting(name="loading")
 _SECONDS = 20.0
+_WITHOUT_METADATA = re.compile(r"(?:importlib\.metadata\.)?PackageNotFoundError: .*", re.DOTALL)
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\w+)[\w.]*)'.*", re.DOTALL)
 
 
@@ -30,37 +33,54 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
         installs: Whether the project was installed.
     """
     missing = _MISSING.fullmatch(problem)
-    if missing is None or missing["top"] in owned:
-        return f"could not import {module} ({problem})."
-    advice = (
-        "It was not installed with the project: name it among the project's dependencies, or install it with"
-        " --setup-command."
-        if installs
-        else "Run again with --install."
-    )
-    return f"could not import {module} (no module named '{missing['name']}'). {advice}"
+    advice = ""
+    if may_be_installed(problem) and not installs:
+        advice = " Run again with --install."
+    elif missing is not None and missing["top"] not in owned:
+        advice = (
+            " It was not installed with the project: name it among the project's dependencies, or install it"
+            " with --setup-command."
+        )
+    reason = problem if missing is None else f"no module named '{missing['name']}'"
+    return f"could not import {module} ({reason}).{advice}"
+
+
+def may_be_installed(problem: str) -> bool:
+    """Return whether installing the project may fix an import.
+
+    A missing module of the project itself counts, because the build may write it.
+    """
+    return any(pattern.fullmatch(problem) for pattern in (_MISSING, _WITHOUT_METADATA))
 
 
 async def members_that_do_not_load(
-    workspace: PythonWorkspace, members: Sequence[Member], *, installs: bool
+    workspace: PythonWorkspace, members: Sequence[Member], settings: VerificationSettings
 ) -> dict[str, str]:
     """Return why members cannot be imported or do not exist, by member id.
 
     Args:
         workspace: Workspace to import in.
         members: The members.
-        installs: Whether the project was installed, for the advice.
+        settings: Whether the project was installed, and whether to offer that.
 
     Raises:
         CannotRun: The sandbox could not start a process.
+        NotInstalled: Installing the project may help, and is offered.
     """
     problems = await modules_that_do_not_load(workspace, {member.module for member in members})
+    fixable = [module for module, problem in problems.items() if may_be_installed(problem)]
+    if settings.offer_install and fixable:
+        raise NotInstalled(
+            could_not_import(fixable[0], problems[fixable[0]], workspace.owned_modules, installs=False)
+        )
     loaded = [member for member in members if member.module not in problems]
     conditional = await in_thread(lambda: [one for one in loaded if _is_conditional(workspace, one)])
     absent = await members_that_do_not_exist(workspace, conditional)
     reasons = {one.id: does_not_exist(one, workspace) for one in conditional if one.id in absent}
     return reasons | {
-        one.id: could_not_import(one.module, problems[one.module], workspace.owned_modules, installs=installs)
+        one.id: could_not_import(
+            one.module, problems[one.module], workspace.owned_modules, installs=settings.installs
+        )
         for one in members
         if one.module in problems
     }

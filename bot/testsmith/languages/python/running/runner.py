@@ -60,7 +60,7 @@ async def open_runner(order: WorkspaceOrder) -> AsyncIterator[PythonRunner]:
     async with open_workspace(order) as workspace:
         yield PythonRunner(
             workspace=workspace,
-            installs=order.settings.installs,
+            settings=order.settings,
             requires=requires_python(order.head, order.repository.project),
             environment=order.environment,
         )
@@ -72,13 +72,13 @@ class PythonRunner(TestRunner):
 
     Attributes:
         workspace: Where they run.
-        installs: Whether the project was installed, for advice in messages.
+        settings: The settings of the order.
         requires: Version specifier of the project, for example `>=3.10`; empty if not declared.
         environment: Environment variables of the bot; PATH is searched for another interpreter.
     """
 
     workspace: PythonWorkspace
-    installs: bool = False
+    settings: VerificationSettings = field(default_factory=VerificationSettings)
     requires: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -125,7 +125,7 @@ class PythonRunner(TestRunner):
 
     async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:
         """Import the members' modules; see `TestRunner.not_loading`."""
-        return await members_that_do_not_load(self.workspace, members, installs=self.installs)
+        return await members_that_do_not_load(self.workspace, members, self.settings)
 
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`.

@@ -14,7 +14,7 @@ from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.project_copy import CopyReport, bring_ignored_files, write_copy
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.workspace import CannotPrepare, ProjectCopy, WorkspaceOrder
+from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.answers import Greeting
@@ -124,6 +124,7 @@ def _install_order(
         environment=order.environment,
         setup_command=order.settings.setup_command,
         seconds=order.settings.install_seconds,
+        environments=order.environments,
     )
 
 
@@ -224,18 +225,21 @@ async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:
             " name an interpreter with --python that is Python 3.9 or newer and has pytest."
         )
     if not answer.greeting.pytest:
-        raise CannotPrepare(_without_pytest(workspace, answer.greeting.problem))
+        raise _without_pytest(workspace, answer.greeting.problem)
     result = answer.results.get(0)
     return answer.greeting, result is not None and [r.status for r in result.functions.values()] == [PASSED]
 
 
-def _without_pytest(workspace: PythonWorkspace, problem: str | None) -> str:
+def _without_pytest(workspace: PythonWorkspace, problem: str | None) -> CannotPrepare:
     own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
     if own:
-        return f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
+        return CannotPrepare(
+            f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
+        )
     path = workspace.interpreter.path
+    reason = f"could not import pytest with {path} ({problem})."
     if path.is_relative_to(workspace.scratch):  # it was installed for this run
         advice = "Ask for another Python with --python-version, or another pytest with --setup-command."
-    else:
-        advice = "Run again with --install, install pytest there, or name an interpreter with --python."
-    return f"could not import pytest with {path} ({problem}). {advice}"
+        return CannotPrepare(f"{reason} {advice}")
+    advice = "Run again with --install, install pytest there, or name an interpreter with --python."
+    return NotInstalled(f"{reason} {advice}")

@@ -24,6 +24,7 @@ from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
+from testsmith.languages.python.running.install.environment_cache import CachedEnvironment, key_of
 from testsmith.languages.python.running.install.installed import Installed
 from testsmith.languages.python.running.install.package_index import (
     PackageIndexAccess,
@@ -58,6 +59,7 @@ _WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
 _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
 _PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
 _TRIAL_FILE = "test_trial.py"
+_REUSED = "installed by an earlier run (`testsmith cache clear` removes it)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class InstallOrder:
         python_version: Python version to download for the environment, for example `3.12`; None to use
             `interpreter`.
         seconds: Time limit for everything.
+        environments: Folder where environments are kept between runs; None to keep none.
     """
 
     sandbox: Sandbox
@@ -90,6 +93,7 @@ class InstallOrder:
     setup_command: str | None = None
     python_version: str | None = None
     seconds: float = 300.0
+    environments: Path | None = None
 
 
 async def install_project(order: InstallOrder) -> Installed:
@@ -104,6 +108,10 @@ async def install_project(order: InstallOrder) -> Installed:
     place = order.scratch / "installation"
     needs = await in_thread(read_test_dependencies, order.tree, order.project, order.workflows)
     access = index_access(order.environment)
+    cached = await in_thread(_cached_environment, order, needs, access)
+    notes = None if cached is None else await in_thread(cached.restore, place)
+    if notes is not None:
+        return Installed(interpreter=_python_in(place), built=place / "project", notes=(*notes, _REUSED))
     try:
         variables = await in_thread(_lay_out, order, place, needs, access)
     except OSError as error:
@@ -116,12 +124,37 @@ async def install_project(order: InstallOrder) -> Installed:
         await in_thread(_take_back_what_was_made, place)
     bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
+    if cached is not None:
+        await in_thread(cached.keep, place, notes)
     return Installed(
         interpreter=installation.python,
         built=place / "project",
         fetched=None if order.python_version is None else place / _FETCHED,
         notes=notes,
     )
+
+
+def _python_in(place: Path) -> Path:
+    return place / "environment" / "bin" / "python"
+
+
+def _cached_environment(
+    order: InstallOrder, needs: TestDependencies, access: PackageIndexAccess
+) -> CachedEnvironment | None:
+    """Return the cached environment for an order; None if it cannot be kept.
+
+    What a setup command does, and a Python that was fetched, may lie outside the environment.
+    """
+    if order.environments is None or order.setup_command is not None or order.python_version is not None:
+        return None
+    parts = {
+        "interpreter": (str(order.interpreter.resolve()), order.interpreter.stat().st_mtime_ns),
+        "project": order.project,
+        "version": order.version.partition(".post")[0],
+        "needs": needs,
+        "index": sorted(access.variables.items()),
+    }
+    return CachedEnvironment(folder=order.environments / key_of(order.tree, parts))
 
 
 def version_of(repository: Repository) -> str:
@@ -269,7 +302,7 @@ class _Installation:
         self._deadline = time.monotonic() + order.seconds
         self._base = order.interpreter
         self._failed = ""
-        self.python = place / "environment" / "bin" / "python"
+        self.python = _python_in(place)
 
     async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
         """Create the environment and install into it; return notes for the report."""
