@@ -25,7 +25,7 @@ COVERUP = ("coverup==0.6.3", "pytest==8.4.2", "freezegun")
 """CoverUp, and what the project needs to be imported in its environment."""
 
 COVERUP_MODEL = "openai/gpt-4.1-mini"
-"""A name that it takes without asking for the tokeniser, which it would download."""
+"""A name that it takes without asking for the tokenizer, which it would download."""
 
 MOST_SECONDS = 900.0
 

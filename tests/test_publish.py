@@ -34,7 +34,7 @@ COMMIT = CommitSettings(mode=Mode.COMMIT, mark_tests=False)
 FOLLOW_UP = CommitSettings(mode=Mode.PULL_REQUEST, mark_tests=False)
 
 
-def suggestion(name: str = "add", path: str = PATH, label: Label = Label.NEW_BEHAVIOUR) -> Suggestion:
+def suggestion(name: str = "add", path: str = PATH, label: Label = Label.NEW_BEHAVIOR) -> Suggestion:
     code = dedent(
         f"""\
         from shop.cart import {name}

@@ -41,9 +41,9 @@ class SkipStage(StrEnum):
 class Label(StrEnum):
     """What a suggestion says about the change; see the contract in the architecture page."""
 
-    NEW_BEHAVIOUR = "new-behaviour"
+    NEW_BEHAVIOR = "new-behaviour"
     GUARDS_CHANGE = "guards-change"
-    UNCHANGED_BEHAVIOUR = "unchanged-behaviour"
+    UNCHANGED_BEHAVIOR = "unchanged-behaviour"
     CATCHES = "catches"
     QUESTION = "question"
 
@@ -144,7 +144,7 @@ class Member:
         because: For an affected member: the private definitions that changed, nearest first, for example
             `_bounds`.
         because_source: The source on head of each of these definitions, normalized like
-            `Request.normalised_source`.
+            `Request.normalized_source`.
         because_places: Locations of these definitions on head, if they exist there; for a changed member, of
             the private definitions that changed, too, and that it uses.
         steps: For an affected member: number of references to the nearest of these definitions.
@@ -316,12 +316,12 @@ class Repair:
         code: The test module as it was run, reduced to the test functions to fix.
         failures: Pairs of a test function and its problem; an empty name means the whole module. Untrusted
             text, truncated.
-        normalised_code: The code without comments and formatting. Part of the cache key.
+        normalized_code: The code without comments and formatting. Part of the cache key.
     """
 
     code: str
     failures: tuple[tuple[str, str], ...]
-    normalised_code: str = ""
+    normalized_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,13 +332,13 @@ class ReviewRequest:
         code: Their test module.
         patch: The same tests as a diff of the test file; empty if they go into no file that exists.
         evidence: What running them showed, one clause each.
-        normalised_code: The code without comments and formatting. Part of the cache key.
+        normalized_code: The code without comments and formatting. Part of the cache key.
     """
 
     code: str
     patch: str = ""
     evidence: tuple[str, ...] = ()
-    normalised_code: str = ""
+    normalized_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,7 +352,7 @@ class Request:
         rules: The prompt's rules for this framework.
         import_line: Statement that makes the member available to a test.
         conventions: What `TESTSMITH.md` and files for agents say about tests, root first; may be empty.
-        normalised_source: The member's source normalized by syntax tree: independent of comments, formatting
+        normalized_source: The member's source normalized by syntax tree: independent of comments, formatting
             and position, but not of docstrings and annotations. Part of the cache key.
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
@@ -373,7 +373,7 @@ class Request:
     rules: str = ""
     import_line: str = ""
     conventions: str = ""
-    normalised_source: str = ""
+    normalized_source: str = ""
     context: Context = field(default_factory=Context)
     test_text: str = ""
     place: TestPlace | None = None

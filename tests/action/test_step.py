@@ -45,8 +45,8 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
     bot = at.github.pull_request(at.shop, head="change", author="renovate[bot]")
     draft = at.github.pull_request(at.shop, head="change")
     draft.is_draft = True
-    labelled = at.github.pull_request(at.shop, head="change")
-    at.github.label(labelled, "testsmith-skip")
+    labeled = at.github.pull_request(at.shop, head="change")
+    at.github.label(labeled, "testsmith-skip")
     closed = at.github.pull_request(at.shop, head="change")
     at.github.close(at.shop, closed)
     comment = at.github.say(at.pull, "bob", "Nice work!")
@@ -57,7 +57,7 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
         "comment": (at.events.issue_comment(at.shop, at.pull, comment), "holds no command"),
         "bot": (at.events.pull_request(at.shop, bot), "is a bot's, 'renovate[bot]'"),
         "draft": (at.events.pull_request(at.shop, draft), "is a draft"),
-        "label": (at.events.pull_request(at.shop, labelled), "has the label 'testsmith-skip'"),
+        "label": (at.events.pull_request(at.shop, labeled), "has the label 'testsmith-skip'"),
         "closed": (at.events.pull_request(at.shop, closed, "closed"), "when a pull request is 'closed'"),
     }
 

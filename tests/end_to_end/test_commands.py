@@ -32,7 +32,7 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     assert "reply `apply`" in hosted.threads()[green[0]].comments[0].body
 
     hosted.command(f"/testsmith reject {rejected} not useful")
-    assert (hosted.threads()[rejected].is_minimised, hosted.threads()[rejected].is_resolved) == (True, True)
+    assert (hosted.threads()[rejected].is_minimized, hosted.threads()[rejected].is_resolved) == (True, True)
     assert hosted.pull.head == before
 
     done = hosted.command(f"Good!\n\n/testsmith apply {applied[0]} {applied[1]}")

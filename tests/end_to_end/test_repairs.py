@@ -190,12 +190,12 @@ def name_of(entry: Mapping[str, Any]) -> str:
     return str(entry["member"]).rpartition("::")[2]
 
 
-def labelled(ran: Ran, *labels: str) -> dict[str, dict[str, Any]]:
+def labeled(ran: Ran, *labels: str) -> dict[str, dict[str, Any]]:
     return {name_of(one): one for one in ran.report["suggestions"] if one["label"] in labels}
 
 
 def green(ran: Ran) -> dict[str, dict[str, Any]]:
-    return labelled(ran, "new-behaviour", "guards-change")
+    return labeled(ran, "new-behaviour", "guards-change")
 
 
 def only(*names: str) -> list[str]:
@@ -300,8 +300,8 @@ def test_repairs__lose_nothing_whatever_comes_back(shop: Shop) -> None:
     assert {name: one["tests"] for name, one in green(ran).items()} == {
         name: [f"test_{name}__right"] for name in ("fee", "parts", "weight")
     }
-    assert list(labelled(ran, "catches")) == ["fare"]
-    assert list(labelled(ran, "question")) == ["cents"]
+    assert list(labeled(ran, "catches")) == ["fare"]
+    assert list(labeled(ran, "question")) == ["cents"]
     assert [name_of(one) for one in ran.report["skipped"]] == ["speak"]
     fences = [line for line in prompt(repairs[0]).splitlines() if line.startswith("```````")]
     assert len(fences) % 2 == 0

@@ -69,7 +69,7 @@ def a_suggestion(member: Member, number: int = 1, **parts: Any) -> Suggestion:
         "tests": (f"test_{member.plain_name}",),
         "origin": Origin.OFFLINE,
         "evidence": Evidence(passes=5, runs=5, base=BaseOutcome.ABSENT),
-        "label": Label.NEW_BEHAVIOUR,
+        "label": Label.NEW_BEHAVIOR,
     }
     return Suggestion(member=member.id, number=number, **(whole | parts))
 
@@ -206,7 +206,7 @@ def _clamp_suggestion(member: Member) -> Suggestion:
             "def test_clamp_keeps_what_is_inside():\n    assert clamp(5, 0, 10) == 5\n"
         ),
         tests=("test_clamp_keeps_what_is_inside",),
-        label=Label.UNCHANGED_BEHAVIOUR,
+        label=Label.UNCHANGED_BEHAVIOR,
         observed=("test_clamp_keeps_what_is_inside",),
         evidence=Evidence(
             passes=5, runs=5, base=BaseOutcome.PASSES, fail_to_pass=0, lines_gained=1, branches_gained=0

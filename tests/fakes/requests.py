@@ -40,7 +40,7 @@ def make_request(
         rules=prompt_rules("pytest"),
         import_line=import_line(member),
         conventions=conventions,
-        normalised_source=member.source,
+        normalized_source=member.source,
         context=context or Context(),
     )
 

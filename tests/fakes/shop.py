@@ -109,5 +109,5 @@ class Shop:
         return {mark.number: one for mark, one in marks if mark is not None}
 
     def proposed(self) -> set[str]:
-        shown = (one for one in self.pull.review_comments.values() if one.minimised is None)
+        shown = (one for one in self.pull.review_comments.values() if one.minimized is None)
         return {one.body.partition("`")[2].partition("`")[0] for one in shown}

@@ -273,12 +273,12 @@ class Stage:
     def summaries(self) -> list[IssueComment]:
         """Return the bot's comments in the conversation that are not hidden."""
         comments = self.pull.comments.values()
-        return [one for one in comments if one.user.login == self.token.login and one.minimised is None]
+        return [one for one in comments if one.user.login == self.token.login and one.minimized is None]
 
     def shown(self) -> list[ReviewComment]:
         """Return the bot's review comments that are not hidden."""
         comments = self.pull.review_comments.values()
-        return [one for one in comments if one.user.login == self.token.login and one.minimised is None]
+        return [one for one in comments if one.user.login == self.token.login and one.minimized is None]
 
     def proposed(self) -> list[str]:
         """Return the names of the members that the shown review comments are for."""
@@ -344,7 +344,7 @@ def _made(member: Member, seed: int = 0) -> Suggestion | Skipped:
             assert {member.plain_name}(1) == {_source(member) + f":{seed}" * bool(seed)!r}
         """
     )
-    label = Label.QUESTION if kind == "asks" else Label.NEW_BEHAVIOUR
+    label = Label.QUESTION if kind == "asks" else Label.NEW_BEHAVIOR
     return a_suggestion(member, test_path="tests/test_shop.py", code=code, label=label)
 
 

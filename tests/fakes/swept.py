@@ -64,7 +64,7 @@ def a_sweep(count: int = 6, prefix: str = "handle", **parts: Any) -> SweepReport
             a_suggestion(one.member, number, test_path=f"tests/test_{one.member.path[9:]}"),
             tests=tuple(f"test_{one.member.name}_{letter}" for letter in "ab"[: 1 + number % 2]),
             evidence=_EVIDENCE if number % 3 else replace(_EVIDENCE, lines_gained=0, mutants_killed=9),
-            label=Label.NEW_BEHAVIOUR,
+            label=Label.NEW_BEHAVIOR,
         )
         for number, one in enumerate(kept, start=1)
     )

@@ -154,9 +154,9 @@ class Talk:
         """Minimise a comment, or show it again."""
         number = int(node[1:])
         if node.startswith("C"):
-            self.comments[number] = replace(self.comments[number], is_minimised=hidden)
+            self.comments[number] = replace(self.comments[number], is_minimized=hidden)
         else:
-            self.review_comments[number] = replace(self.review_comments[number], is_minimised=hidden)
+            self.review_comments[number] = replace(self.review_comments[number], is_minimized=hidden)
 
     def resolve(self, node: str, *, resolved: bool = True) -> None:
         number = int(node[1:])
@@ -166,13 +166,13 @@ class Talk:
 
     def summary(self) -> str:
         """Return the text of the one summary that is shown."""
-        (shown,) = [one for one in own_summaries(self.existing()) if not one.is_minimised]
+        (shown,) = [one for one in own_summaries(self.existing()) if not one.is_minimized]
         return shown.body
 
     def shown_contents(self) -> list[str]:
         """Return the contents of the suggestions' comments that are not hidden."""
         posted = own_suggestions(self.existing())
-        return [one.mark.content for one in posted if not one.comment.is_minimised]
+        return [one.mark.content for one in posted if not one.comment.is_minimized]
 
     def memory(self) -> State:
         return remember(self.existing())

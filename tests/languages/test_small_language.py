@@ -107,7 +107,7 @@ def test_small_language__from_a_diff_to_a_test_file_and_a_broken_toolchain_costs
     }
     (suggestion,) = report.suggestions
     assert (suggestion.member, suggestion.tests) == ("fees.calc::total", ("adds",))
-    assert (suggestion.label, suggestion.framework) == (Label.NEW_BEHAVIOUR, "calc")
+    assert (suggestion.label, suggestion.framework) == (Label.NEW_BEHAVIOR, "calc")
     assert suggestion.evidence is not None
     assert (suggestion.evidence.fail_to_pass, suggestion.evidence.mutants_killed) == (1, 1)
     reasons = _reasons(report)

@@ -98,7 +98,7 @@ def _green(
     return member, ProvenSuggestion(
         candidate=Candidate(member=member, code=code, origin=Origin.MODEL),
         tests=(f"test_{name}",),
-        label=Label.NEW_BEHAVIOUR,
+        label=Label.NEW_BEHAVIOR,
         evidence=Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=fails),
         gains=Gains(killed=frozenset(guarded), guarded=frozenset(guarded), fails_on_base=bool(fails)),
         misses_own_change=misses_own_change,

@@ -58,7 +58,7 @@ class PullRequest:
         """Return all texts that stand there, one after the other, without what is remembered."""
         reviews = [f"%%%% review\n{one.body}" for one in self.talk.reviews.values()]
         remarks = [
-            f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimised else ''}\n{one.body}"
+            f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimized else ''}\n{one.body}"
             for one in self.talk.review_comments.values()
         ]
         return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.talk.summary())}")) + "\n"

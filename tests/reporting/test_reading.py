@@ -31,7 +31,7 @@ CODES = (
 
 
 @pytest.mark.parametrize("code", CODES)
-@pytest.mark.parametrize("label", [Label.NEW_BEHAVIOUR, Label.QUESTION])
+@pytest.mark.parametrize("label", [Label.NEW_BEHAVIOR, Label.QUESTION])
 def test_comment__its_code_is_read_back(code: str, label: Label) -> None:
     comment = suggestion_comment(a_suggestion(MEMBER, code=code, label=label), MEMBER, VIEW)
     assert (code_in(comment), shows_change(comment)) == (code.strip("\n"), False)

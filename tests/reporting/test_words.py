@@ -266,9 +266,9 @@ def test_evidence_words__without_verification() -> None:
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        (Label.NEW_BEHAVIOUR, "new behaviour · 1 test for tests/shop/test_cart.py"),
+        (Label.NEW_BEHAVIOR, "new behaviour · 1 test for tests/shop/test_cart.py"),
         (Label.GUARDS_CHANGE, "guards the change · 1 test for tests/shop/test_cart.py"),
-        (Label.UNCHANGED_BEHAVIOUR, "unchanged behaviour · 1 test for tests/shop/test_cart.py"),
+        (Label.UNCHANGED_BEHAVIOR, "unchanged behaviour · 1 test for tests/shop/test_cart.py"),
         (None, "1 test for tests/shop/test_cart.py"),
         (Label.QUESTION, "question"),
         (Label.CATCHES, "catches a difference"),

@@ -32,7 +32,7 @@ def at(tmp_path: Path) -> Iterator[Stage]:
 def talk(at: Stage) -> list[Any]:
     """Return all that stands below a pull request, from whomever, hidden or not."""
     said = (at.pull.comments, at.pull.review_comments, at.pull.reviews)
-    return [(one.id, one.body, getattr(one, "minimised", None)) for each in said for one in each.values()]
+    return [(one.id, one.body, getattr(one, "minimized", None)) for each in said for one in each.values()]
 
 
 def numbers(at: Stage) -> dict[str, int | None]:
@@ -75,8 +75,8 @@ def test_a_push_that_changes_one_member__looks_at_that_one_alone(at: Stage) -> N
     assert numbers(at) == {"add": 1, "size": 3, "quiet_one": None}
     assert at.proposed() == ["add", "size"]
     assert len({comment.id for comment in at.shown()} & first) == 1
-    (hidden,) = [one for one in at.pull.review_comments.values() if one.minimised]
-    assert hidden.minimised == "outdated"
+    (hidden,) = [one for one in at.pull.review_comments.values() if one.minimized]
+    assert hidden.minimized == "outdated"
 
 
 def test_five_pushes__one_summary_and_no_suggestion_twice(at: Stage) -> None:
@@ -302,7 +302,7 @@ def test_a_person_who_pastes_our_marks__changes_nothing(at: Stage) -> None:
     at.push({"shop/cart.py": module("add")})
     at.run(action="synchronize")
     assert at.pull.comments[pasted.id].body == pasted.body
-    assert pasted.minimised is None
+    assert pasted.minimized is None
     assert len(at.summaries()) == 1
 
 

@@ -20,7 +20,7 @@ BEFORE = "from shop.cart import add, size\n\n\ndef test_add():\n    assert add(1
 AFTER = f"{BEFORE}\n\ndef test_size():\n    assert size([]) == 0\n"
 
 
-def proposing(name: str, code: str | None = None, label: Label = Label.NEW_BEHAVIOUR) -> Suggestion:
+def proposing(name: str, code: str | None = None, label: Label = Label.NEW_BEHAVIOR) -> Suggestion:
     whole = f"from shop.cart import {name}\n\n\ndef test_{name}_of_two():\n    assert {name}([1, 2])\n"
     return a_suggestion(a_member(name), test_path=TEST_PATH, code=code or whole, label=label)
 

@@ -41,7 +41,7 @@ REQUEST = Request(
     ),
     test_path="tests/shop/test_cart.py",
     conventions="Use fixtures.",
-    normalised_source="def add(self): ...",
+    normalized_source="def add(self): ...",
     context=Context(signatures="class Cart:", style_sample="def test_x(): ..."),
 )
 
@@ -129,7 +129,7 @@ def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request
         with_member(name="Cart.remove"),
         with_member(module="shop"),
         with_member(language="go"),
-        replace(REQUEST, normalised_source="def add(self): pass"),
+        replace(REQUEST, normalized_source="def add(self): pass"),
         replace(REQUEST, framework="unittest"),
         replace(REQUEST, conventions=""),
         replace(REQUEST, context=replace(REQUEST.context, signatures="")),
@@ -144,7 +144,7 @@ def test_of__what_the_answer_depends_on_counts(other: Request) -> None:
 
 REPAIR = Repair(
     code="def test_b():\n    assert 1 == 2  # surely\n",
-    normalised_code="def test_b():\n    assert 1 == 2",
+    normalized_code="def test_b():\n    assert 1 == 2",
     failures=(("test_b", "assert 1 == 2"), ("test_a", "fails")),
 )
 
@@ -176,8 +176,8 @@ def test_of__what_failed_tests_said_does_not_count(same: Request) -> None:
     [
         mending(failures=REPAIR.failures[:1]),
         mending(failures=(("test_b,test_a", ""),)),
-        mending(normalised_code="def test_b():\n    assert 1 == 3"),
-        mending(normalised_code="", code="def test_b(): assert 1 == 2"),
+        mending(normalized_code="def test_b():\n    assert 1 == 3"),
+        mending(normalized_code="", code="def test_b(): assert 1 == 2"),
     ],
 )
 def test_of__which_tests_failed_and_their_code_count(other: Request) -> None:

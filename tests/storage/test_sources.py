@@ -29,7 +29,7 @@ def with_member(**changes: object) -> Request:
 @pytest.mark.parametrize(
     "other",
     [
-        digest(replace(REQUEST, normalised_source="def add(a, b): return a - b")),
+        digest(replace(REQUEST, normalized_source="def add(a, b): return a - b")),
         digest(with_member(change=Change.CHANGED)),
         digest(with_member(because=("_bounds",))),
         digest(with_member(module="shop.other")),

@@ -27,7 +27,7 @@ def suggestion(
     name: str = "test_add",
     *,
     test_path: str = TEST_PATH,
-    label: Label | None = Label.NEW_BEHAVIOUR,
+    label: Label | None = Label.NEW_BEHAVIOR,
     code: str | None = None,
 ) -> Suggestion:
     own_code = f"{IMPORTS}\n\ndef {name}():\n    assert pytest and Cart.{name}\n"
@@ -114,7 +114,7 @@ def test_plan_edits__what_is_added_is_taken_to_the_letter() -> None:
 
 
 def test_plan_edits__only_green_ones() -> None:
-    labels = (Label.CATCHES, Label.QUESTION, Label.UNCHANGED_BEHAVIOUR, None)
+    labels = (Label.CATCHES, Label.QUESTION, Label.UNCHANGED_BEHAVIOR, None)
     suggestions = [suggestion(f"test_{n}", label=label) for n, label in enumerate(labels)]
     (edit,) = planned(*suggestions).edits
     assert edit.tests == ("test_2", "test_3")

@@ -231,7 +231,7 @@ def test_gather_evidence__of_candidates_of_many_kinds_without_a_base(tmp_path: P
         assert function.passes in passes
 
 
-def test_gather_evidence__what_hangs_is_run_once_and_its_neighbours_every_time(tmp_path: Path) -> None:
+def test_gather_evidence__what_hangs_is_run_once_and_its_neighbors_every_time(tmp_path: Path) -> None:
     code = """
         import os, time
         def test_before(): assert True

@@ -23,7 +23,7 @@ from testsmith.model import (
 )
 from testsmith.verification.gate import (
     Cut,
-    Judgement,
+    Judgment,
     Point,
     ProvenSuggestion,
     ReducedCandidate,
@@ -86,7 +86,7 @@ def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
     return Proof(member=member, candidate=candidate, functions=functions)
 
 
-def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] | None = None) -> Judgement:
+def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] | None = None) -> Judgment:
     return judge(proof(one, member=member), Conflicts(), smells or {}, PYTHON)
 
 
@@ -113,7 +113,7 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
     ],
 )
 def test_judge__each_function_that_is_cut_has_its_reason(one: FunctionProof, cut: tuple[Point, str]) -> None:
-    assert judged(one) == Judgement(cuts=(Cut(function="test_a", point=cut[0], reason=cut[1]),))
+    assert judged(one) == Judgment(cuts=(Cut(function="test_a", point=cut[0], reason=cut[1]),))
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_judge__what_leaves_files_behind_is_cut() -> None:
 
 @pytest.mark.parametrize("base", [None, P, F, M])
 def test_judge__what_passes_and_reaches_the_member_is_green(base: TestStatus | None) -> None:
-    judgement = judged(function("test_a", base=base))
-    assert [(draft.kind, draft.tests) for draft in judgement.drafts] == [(TestKind.GREEN, ("test_a",))]
-    assert judgement.cuts == ()
+    judgment = judged(function("test_a", base=base))
+    assert [(draft.kind, draft.tests) for draft in judgment.drafts] == [(TestKind.GREEN, ("test_a",))]
+    assert judgment.cuts == ()
 
 
 def test_judge__what_held_before_the_change_is_a_catch() -> None:
@@ -184,7 +184,7 @@ def test_judge__what_held_before_the_change_is_a_catch() -> None:
     assert judged(failing, replace(MEMBER, change=Change.ADDED)).drafts == ()
 
 
-def test_judge__a_good_test_is_not_lost_with_its_neighbours() -> None:
+def test_judge__a_good_test_is_not_lost_with_its_neighbors() -> None:
     run = proof(function("test_a"), function("test_b", F, F, F, F, F), function("test_c"))
     (draft,) = judge(run, Conflicts(), {}, PYTHON).drafts
     assert draft.tests == ("test_a", "test_c")
@@ -203,7 +203,7 @@ def test_a(value):
 """
 
 
-def with_failed_rows(base: frozenset[int] | None, *rows: frozenset[int]) -> Judgement:
+def with_failed_rows(base: frozenset[int] | None, *rows: frozenset[int]) -> Judgment:
     one = function("test_a", *(F if each else P for each in rows), base=F if base else P)
     runs = [replace(run, failed_rows=each) for run, each in zip(one.head, rows, strict=True)]
     assert one.base is not None
@@ -217,10 +217,10 @@ def with_failed_rows(base: frozenset[int] | None, *rows: frozenset[int]) -> Judg
     [(((1,), (1,)), "[1, 3]"), (((0, 1), (0, 1)), "[3]"), (((), (2,)), "[1, 2]"), (((0,), (1,)), "[3]")],
 )
 def test_judge__rows_that_fail_are_dropped_one_by_one(rows: tuple[tuple[int, ...], ...], left: str) -> None:
-    judgement = with_failed_rows(frozenset({0, 1, 2}), *map(frozenset, rows))
-    (draft,) = judgement.drafts
+    judgment = with_failed_rows(frozenset({0, 1, 2}), *map(frozenset, rows))
+    (draft,) = judgment.drafts
     assert draft.candidate.code == TABLE.replace("[1, 2, 3]", left)
-    assert judgement.cuts == ()
+    assert judgment.cuts == ()
 
 
 @pytest.mark.parametrize(
@@ -233,14 +233,14 @@ def test_judge__rows_that_fail_are_dropped_one_by_one(rows: tuple[tuple[int, ...
 def test_judge__a_table_without_a_row_that_passes_is_cut(
     base: frozenset[int], rows: tuple[frozenset[int], ...]
 ) -> None:
-    judgement = with_failed_rows(base, *rows)
-    assert judgement.drafts == ()
-    assert [cut.reason for cut in judgement.cuts] == ["fails on head: boom"]
+    judgment = with_failed_rows(base, *rows)
+    assert judgment.drafts == ()
+    assert [cut.reason for cut in judgment.cuts] == ["fails on head: boom"]
 
 
 def test_judge__rows_that_held_before_the_change_are_a_catch() -> None:
-    judgement = with_failed_rows(None, *[frozenset({1})] * 5)
-    assert [(draft.kind, draft.candidate.code) for draft in judgement.drafts] == [(TestKind.CATCHES, TABLE)]
+    judgment = with_failed_rows(None, *[frozenset({1})] * 5)
+    assert [(draft.kind, draft.candidate.code) for draft in judgment.drafts] == [(TestKind.CATCHES, TABLE)]
 
 
 def test_judge__where_nothing_is_cut_the_code_stays_to_the_letter() -> None:
@@ -279,14 +279,14 @@ def green(run: Proof) -> ReducedCandidate:
     ("bases", "change", "outcome", "failing", "label"),
     [
         ((None, None), Change.CHANGED, BaseOutcome.NOT_RUN, None, None),
-        ((P, P), Change.CHANGED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOUR),
-        ((P, F), Change.CHANGED, BaseOutcome.FAILS, 1, Label.NEW_BEHAVIOUR),
-        ((T, C), Change.AFFECTED, BaseOutcome.FAILS, 2, Label.NEW_BEHAVIOUR),
+        ((P, P), Change.CHANGED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOR),
+        ((P, F), Change.CHANGED, BaseOutcome.FAILS, 1, Label.NEW_BEHAVIOR),
+        ((T, C), Change.AFFECTED, BaseOutcome.FAILS, 2, Label.NEW_BEHAVIOR),
         ((S, P), Change.CHANGED, BaseOutcome.NOT_RUN, None, None),
         ((M, M), Change.AFFECTED, BaseOutcome.NOT_RUN, None, None),
-        ((M, M), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOUR),
-        ((F, P), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOUR),
-        ((P, P), Change.ADDED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOUR),
+        ((M, M), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOR),
+        ((F, P), Change.ADDED, BaseOutcome.ABSENT, None, Label.NEW_BEHAVIOR),
+        ((P, P), Change.ADDED, BaseOutcome.PASSES, 0, Label.UNCHANGED_BEHAVIOR),
     ],
 )
 def test_settle__the_evidence_tells_what_base_does(
@@ -319,7 +319,7 @@ def test_settle__the_evidence_counts_the_runs_of_the_function_with_the_fewest() 
 def test_settle__what_fails_now_is_cut_once_more() -> None:
     run = proof(function("test_a"), function("test_b", P, P, P, P, F))
     left = settle(green(run), run, {}, PYTHON)
-    assert isinstance(left, Judgement)
+    assert isinstance(left, Judgment)
     assert [draft.tests for draft in left.drafts] == [("test_a",)]
     assert [cut.function for cut in left.cuts] == ["test_b"]
 
@@ -328,7 +328,7 @@ def test_settle__tests_that_cannot_be_parted_go_together() -> None:
     run = proof(function("test_a"))
     inherited = replace(run, functions=(*run.functions, function("TestX::test_inherited", F, F, F, F, F)))
     left = settle(green(run), inherited, {}, PYTHON)
-    assert isinstance(left, Judgement)
+    assert isinstance(left, Judgment)
     assert left.drafts == ()
     assert {cut.function for cut in left.cuts} == {"test_a", "TestX::test_inherited"}
 
@@ -364,7 +364,7 @@ def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> No
 @pytest.mark.parametrize("statuses", [(P, P, P, P, P), (F, F, P, F, F), (M,), (T,)])
 def test_settle__anything_else_is_no_question(statuses: tuple[TestStatus, ...]) -> None:
     run = proof(function("test_a", *statuses))
-    assert settle(question(run), run, {}, PYTHON) == Judgement()
+    assert settle(question(run), run, {}, PYTHON) == Judgment()
 
 
 def test_judge__the_guard_goes_before_everything() -> None:
@@ -372,10 +372,10 @@ def test_judge__the_guard_goes_before_everything() -> None:
     asked = question(run).question
     assert asked is not None
     guarded = Conflicts(questions=(asked,), suspended={"test_a": "contradicts"})
-    judgement = judge(run, guarded, {}, PYTHON)
-    assert [draft.kind for draft in judgement.drafts] == [TestKind.GREEN, TestKind.QUESTION]
-    assert judgement.drafts[0].tests == ("test_b",)
-    assert judgement.cuts == (Cut(function="test_a", point=Point.STABLE, reason="contradicts"),)
+    judgment = judge(run, guarded, {}, PYTHON)
+    assert [draft.kind for draft in judgment.drafts] == [TestKind.GREEN, TestKind.QUESTION]
+    assert judgment.drafts[0].tests == ("test_b",)
+    assert judgment.cuts == (Cut(function="test_a", point=Point.STABLE, reason="contradicts"),)
 
 
 def test_skipped__tells_the_stage_and_the_reasons() -> None:

@@ -41,7 +41,7 @@ def guarded(case: GuardCase) -> Conflicts:
 
 
 @pytest.mark.parametrize("case", PLANTED, ids=lambda case: case.name)
-def test_guard__no_planted_bug_stays_and_its_neighbours_do(case: GuardCase) -> None:
+def test_guard__no_planted_bug_stays_and_its_neighbors_do(case: GuardCase) -> None:
     found = guarded(case)
     functions = set(functions_of(case.code))
     bugs = {name for name in functions if "test_bug" in name}

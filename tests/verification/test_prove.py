@@ -272,7 +272,7 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
     (verdict,) = proven(tmp_path, subject(MIXED), runs=5)
     green, *others = verdict.entries
     assert green.tests == ("test_refuses_debts", "test_whole_amounts")
-    assert green.label is Label.NEW_BEHAVIOUR
+    assert green.label is Label.NEW_BEHAVIOR
     (said,) = green.evidence.failures
     assert (said[0], "DID NOT RAISE" in said[1] or "assert" in said[1]) == ("test_refuses_debts", True)
     assert replace(green.evidence, failures=()) == Evidence(
@@ -509,8 +509,8 @@ def verdict(*entries: ProvenSuggestion, cuts: tuple[Cut, ...] = ()) -> Verdict:
     return Verdict(proof=proof, entries=entries, cuts=cuts)
 
 
-UNCHANGED = entry("a", Label.UNCHANGED_BEHAVIOUR, "test_a")
-NEW = entry("b", Label.NEW_BEHAVIOUR, "test_b")
+UNCHANGED = entry("a", Label.UNCHANGED_BEHAVIOR, "test_a")
+NEW = entry("b", Label.NEW_BEHAVIOR, "test_b")
 CATCH = entry("c", Label.CATCHES, "test_c")
 
 

@@ -83,7 +83,7 @@ def cut(function: str, point: Point = Point.RAN, reason: str = "fails on head: a
 
 
 def green(
-    *tests: str, code: str = "", killed: int = 1, label: Label = Label.NEW_BEHAVIOUR
+    *tests: str, code: str = "", killed: int = 1, label: Label = Label.NEW_BEHAVIOR
 ) -> ProvenSuggestion:
     return ProvenSuggestion(
         candidate=Candidate(member=ADDED.id, code=code, origin=Origin.MODEL),
@@ -235,7 +235,7 @@ def test_repair_of__comments_and_formatting_make_no_other_repair() -> None:
     assert one is not None
     assert other is not None
     assert one.code != other.code
-    assert one.normalised_code == other.normalised_code
+    assert one.normalized_code == other.normalized_code
 
 
 def test_joined__the_better_one_is_kept_with_the_questions_of_both() -> None:
@@ -340,7 +340,7 @@ def test_standing__what_cannot_be_read_is_mended_as_a_whole() -> None:
     )
     found = RepairState.of(PYTHON, answer("def test_a(:\n"), unread).repair
     assert found == Repair(
-        code="def test_a(:\n", failures=(("", "line 1 is no Python"),), normalised_code="def test_a(:\n"
+        code="def test_a(:\n", failures=(("", "line 1 is no Python"),), normalized_code="def test_a(:\n"
     )
     assert RepairState.of(PYTHON, answer("(" * (MOST_CODE_CHARACTERS + 1)), unread).repair is None
 

@@ -24,7 +24,7 @@ from testsmith.verification.gains import OwnEvidence
 from testsmith.verification.gate import (
     NOT_MUTATED,
     Cut,
-    Judgement,
+    Judgment,
     Point,
     ProvenSuggestion,
     TestKind,
@@ -69,12 +69,12 @@ def entry(base: BaseOutcome = BaseOutcome.PASSES) -> ProvenSuggestion:
     return ProvenSuggestion(
         candidate=CANDIDATE,
         tests=("test_a", "test_b"),
-        label=Label.UNCHANGED_BEHAVIOUR,
+        label=Label.UNCHANGED_BEHAVIOR,
         evidence=Evidence(passes=5, runs=5, base=base),
     )
 
 
-def weighed(weight: EntryWeight) -> ProvenSuggestion | Judgement:
+def weighed(weight: EntryWeight) -> ProvenSuggestion | Judgment:
     return weigh(entry(), weight, PYTHON)
 
 
@@ -102,7 +102,7 @@ def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
 def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)}, "test_b")
     found = weighed(EntryWeight(proof=proof(), mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     (draft,) = found.drafts
     assert (draft.kind, draft.tests) == (TestKind.GREEN, ("test_a",))
     assert "test_b" not in draft.candidate.code
@@ -113,7 +113,7 @@ def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
 
 def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}, "test_a", "test_b")))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert found.drafts == ()
     assert [cut.function for cut in found.cuts] == ["test_a", "test_b"]
 
@@ -121,7 +121,7 @@ def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
 def test_weigh__each_function_is_judged_for_itself() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_b": (SECOND,)})
     found = weighed(EntryWeight(proof=proof(), mutation=mutation, table=KEEPING))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     (cut,) = found.cuts
     assert (cut.function, cut.reason, cut.is_gainless) == (
@@ -135,7 +135,7 @@ def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True})
     found = weighed(EntryWeight(proof=proof(), mutation=mutation, own=own, table=KEEPING))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
     assert skipped.reason == "no candidate killed a mutant that your tests leave alive"
@@ -148,7 +148,7 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
     alone = weighed(EntryWeight(proof=run, mutation=mutation, own=own, table=KEEPING))
     assert isinstance(alone, ProvenSuggestion)
     found = weighed(EntryWeight(proof=run, mutation=mutation, own=replace(own, fail_on_base=True)))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     (cut,) = found.cuts
     assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your own tests")
@@ -156,7 +156,7 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
 
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}), table=KEEPING))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert {cut.reason for cut in found.cuts} == {"kills none of the one mutant of the member"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
     assert skipped.reason == "no candidate killed a mutant of the member"
@@ -164,7 +164,7 @@ def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
 
 def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=Mutation()))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
 
 
@@ -173,7 +173,7 @@ def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though
     mutation = replace(a_mutation((FIRST, SECOND), kills), blind=frozenset({"test_b"}))
     run = proof(function("test_a"), function("test_b", base=TestStatus.FAILED))
     found = weighed(EntryWeight(proof=run, mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
     reason = "passes even if the member returns something else"
     assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, is_blind=True),)
@@ -183,12 +183,12 @@ def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -
     impossible = Mutation(impossible=True)
     run = proof(function("test_a", base=TestStatus.FAILED), function("test_b"))
     found = weighed(EntryWeight(proof=run, mutation=impossible))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
     assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_b", NOT_MUTATED)]
     member = replace(MEMBER, change=Change.ADDED)
     nothing = weighed(EntryWeight(proof=proof(*run.functions, member=member), mutation=impossible))
-    assert isinstance(nothing, Judgement)
+    assert isinstance(nothing, Judgment)
     skipped = Verdict(proof=run, cuts=nothing.cuts).skipped()
     assert skipped.reason.startswith("mutation not possible: ")
 
@@ -196,7 +196,7 @@ def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -
 def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
     unheard = Mutation(mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=True)
     found = weighed(EntryWeight(proof=proof(), mutation=unheard))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert {cut.reason for cut in found.cuts} == {"could not be run with the member taken away"}
     assert found.drafts == ()
 
@@ -204,7 +204,7 @@ def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
 def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_gaining() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST, SECOND), "test_b": (SECOND,)})
     found = weighed(EntryWeight(proof=proof(), mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
     reason = "shows nothing that `test_a` does not show"
     assert found.cuts == (Cut(function="test_b", point=Point.GAINS, reason=reason),)
@@ -213,7 +213,7 @@ def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_ga
 def test_weigh__of_equals_the_shorter_one_stays() -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
     found = weighed(EntryWeight(proof=proof(), mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
 
 
@@ -233,12 +233,12 @@ def test_weigh__what_shows_nothing_of_its_own_but_cannot_be_cut_out_stays() -> N
     assert found.tests == inherited.tests
 
 
-def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbours() -> None:
+def test_weigh__what_cannot_be_cut_out_goes_with_its_neighbors() -> None:
     inherited = replace(entry(), tests=("test_a", "test_b", "TestX::test_inherited"))
     run = proof(function("test_a"), function("test_b"), function("TestX::test_inherited"))
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     found = weigh(inherited, EntryWeight(proof=run, mutation=mutation), PYTHON)
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert found.drafts == ()
     assert {cut.function for cut in found.cuts} == {"test_a", "test_b", "TestX::test_inherited"}
 
@@ -252,7 +252,7 @@ def test_weigh__a_function_that_says_nothing_about_the_change_is_cut() -> None:
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     run = proof(member=of_change(3))
     found = weighed(EntryWeight(proof=run, mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     assert [(cut.function, cut.reason) for cut in found.cuts] == [
         ("test_a", "says nothing about this change")
@@ -266,7 +266,7 @@ def test_weigh__a_member_without_a_test_about_the_change_is_skipped_in_plain_wor
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     run = proof(member=of_change(4))
     found = weighed(EntryWeight(proof=run, mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     skipped = Verdict(proof=run, cuts=found.cuts).skipped()
     assert skipped.reason == "no test of it showed anything about this change"
 
@@ -275,7 +275,7 @@ def test_weigh__where_base_was_not_run_the_reason_says_so() -> None:
     not_run = (replace(function(name), base=None) for name in ("test_a", "test_b"))
     mutation = a_mutation((FIRST, SECOND), {"test_a": (FIRST,), "test_b": (SECOND,)})
     found = weighed(EntryWeight(proof=proof(*not_run, member=of_change(3)), mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [(cut.function, cut.reason) for cut in found.cuts] == [
         ("test_a", "was not run without this change, and kills no mutant of a changed line")
     ]
@@ -306,9 +306,9 @@ def test_weigh__what_passes_on_base_has_to_guard_the_change(own: OwnEvidence, *,
         (Change.CHANGED, TestStatus.PASSED, GateTable(), Label.GUARDS_CHANGE),
         (Change.CHANGED, TestStatus.PASSED, KEEPING, Label.GUARDS_CHANGE),
         (Change.ADDED, TestStatus.PASSED, GateTable(), Label.GUARDS_CHANGE),
-        (Change.ADDED, TestStatus.PASSED, KEEPING, Label.UNCHANGED_BEHAVIOUR),  # `--all`: nothing was added
-        (Change.CHANGED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOUR),
-        (Change.ADDED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOUR),
+        (Change.ADDED, TestStatus.PASSED, KEEPING, Label.UNCHANGED_BEHAVIOR),  # `--all`: nothing was added
+        (Change.CHANGED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOR),
+        (Change.ADDED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOR),
     ],
 )
 def test_weigh__labels_what_guards_the_change(
@@ -318,7 +318,7 @@ def test_weigh__labels_what_guards_the_change(
     run = proof(
         function("test_a", base=base), function("test_b", base=base), member=replace(MEMBER, change=change)
     )
-    settled = replace(entry(), label=label if base is TestStatus.FAILED else Label.UNCHANGED_BEHAVIOUR)
+    settled = replace(entry(), label=label if base is TestStatus.FAILED else Label.UNCHANGED_BEHAVIOR)
     found = weigh(settled, EntryWeight(proof=run, mutation=mutation, table=table), PYTHON)
     assert isinstance(found, ProvenSuggestion)
     assert found.label is label
@@ -333,7 +333,7 @@ def test_weigh__a_function_that_adds_nothing_about_the_change_is_redundant() -> 
         member=of_change(2),
     )
     found = weighed(EntryWeight(proof=run, mutation=mutation))
-    assert isinstance(found, Judgement)
+    assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
     assert [cut.reason for cut in found.cuts] == ["shows nothing that `test_a` does not show"]
 
@@ -363,7 +363,7 @@ def test_weigh__two_functions_of_a_changed_member_are_shown_or_three_with_other_
     found = weigh(three, weight, PYTHON)
     shown = found.tests if isinstance(found, ProvenSuggestion) else found.drafts[0].tests
     assert shown == left
-    if isinstance(found, Judgement):
+    if isinstance(found, Judgment):
         reason = "shows less about this change than the tests that are shown"
         assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_c", reason)]
 

@@ -120,7 +120,7 @@ class Comment:
         node_id: Its GraphQL id.
         body: Its Markdown text.
         author: Login of the author.
-        is_minimised: Whether someone has hidden it.
+        is_minimized: Whether someone has hidden it.
         editor: Login of its last editor; None if it was never edited.
     """
 
@@ -128,7 +128,7 @@ class Comment:
     node_id: str
     body: str
     author: str
-    is_minimised: bool = False
+    is_minimized: bool = False
     editor: str | None = None
 
 
@@ -161,7 +161,7 @@ class ReviewComment:
         body: Its Markdown text.
         author: Login of the author.
         thread: Its thread; None if threads could not be read.
-        is_minimised: Whether someone has hidden it.
+        is_minimized: Whether someone has hidden it.
         editor: Login of its last editor; None if it was never edited.
         is_settled: Whether it is hidden as resolved; the bot hides the comments of rejected suggestions that
             way.
@@ -174,7 +174,7 @@ class ReviewComment:
     body: str
     author: str
     thread: Thread | None = None
-    is_minimised: bool = False
+    is_minimized: bool = False
     editor: str | None = None
     is_settled: bool = False
 

@@ -117,7 +117,7 @@ def _summary(existing: Existing, state: State, text: str) -> Iterator[Operation]
     elif not is_same_summary(summaries[0].body, body):
         yield UpdateSummary(comment=summaries[0].id, body=body)
     for comment in summaries[1:]:
-        if not comment.is_minimised:
+        if not comment.is_minimized:
             yield HideComment(node_id=comment.node_id, reason=Classifier.DUPLICATE)
 
 

@@ -232,7 +232,7 @@ def remember(existing: Existing) -> State:
     the block says, because two runs that write the block at the same time lose one of two rejections.
     """
     summaries = own_summaries(existing)
-    read = (*summaries[:1], *(one for one in summaries[1:] if not one.is_minimised))
+    read = (*summaries[:1], *(one for one in summaries[1:] if not one.is_minimized))
     state = merged([block for block in (decode(one.body) for one in read) if block])
     posted = own_suggestions(existing)
     marks = [one.mark for one in posted]
@@ -309,7 +309,7 @@ def _landings(memory: State, wishes: Decisions) -> tuple[CommittedPlace, ...]:
 
 
 def _shown_of(posted: Iterable[Posted], contents: frozenset[str]) -> Iterator[ReviewComment]:
-    return (one.comment for one in posted if one.mark.content in contents and not one.comment.is_minimised)
+    return (one.comment for one in posted if one.mark.content in contents and not one.comment.is_minimized)
 
 
 def _numbered(outcomes: Iterable[MemberOutcome], memory: State) -> tuple[tuple[Proposal, ...], int]:
@@ -451,7 +451,7 @@ def _retired(
     looked_at = {entry.content for entry in memory.entries}
     for one in posted:
         content = one.mark.content
-        if content in current or one.comment.is_minimised:
+        if content in current or one.comment.is_minimized:
             continue
         if wanted.is_complete or content in looked_at:
             yield one
@@ -460,7 +460,7 @@ def _retired(
 def _duplicates(posted: Iterable[Posted], current: set[str]) -> Iterator[ReviewComment]:
     seen = set[str]()
     for one in posted:
-        if one.mark.content in seen and one.mark.content in current and not one.comment.is_minimised:
+        if one.mark.content in seen and one.mark.content in current and not one.comment.is_minimized:
             yield one.comment
         seen.add(one.mark.content)
 
@@ -470,5 +470,5 @@ def _restored(posted: Iterable[Posted], current: set[str], memory: State) -> Ite
     for one in posted:
         if one.mark.content in hidden:
             hidden.discard(one.mark.content)
-            if one.comment.is_minimised:
+            if one.comment.is_minimized:
                 yield one.comment

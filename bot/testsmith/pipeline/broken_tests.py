@@ -235,7 +235,7 @@ async def _edits_by_model(
             repair = Repair(
                 code=code,
                 failures=((test.name, f"{_OF_PROJECT}\n{ran.message}"),),
-                normalised_code=test.language.judge.normalized(code),
+                normalized_code=test.language.judge.normalized(code),
             )
             requests[member] = replace(run.requests[member], repair=repair)
     if model is None or not requests or not next_group(len(requests), run.deadline.left, None):

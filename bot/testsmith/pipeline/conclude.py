@@ -122,7 +122,7 @@ def _proven_suggestion(
         evidence=entry.evidence,
         label=entry.label,
         summary=entry.summary,
-        witness=suggestion.witness if entry.label is Label.NEW_BEHAVIOUR else None,
+        witness=suggestion.witness if entry.label is Label.NEW_BEHAVIOR else None,
         observed=() if state is None else state.observed_in(entry),
     )
 

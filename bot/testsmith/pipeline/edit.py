@@ -95,7 +95,7 @@ def _review(run: RunState, green: ProvenSuggestion, marking: Callable[[], Markin
         code=code,
         patch=(is_edit and patch_of_head(run, green.candidate, marking)) or "",
         evidence=tuple(_evidence(green)),
-        normalised_code=run.language_of(green.candidate.member).judge.normalized(code),
+        normalized_code=run.language_of(green.candidate.member).judge.normalized(code),
     )
 
 
@@ -124,4 +124,4 @@ def _shows_as_much(verdict: Verdict, new: ProvenSuggestion, old: ProvenSuggestio
     is_wrong = any(cut.point < Point.STABLE for cut in verdict.cuts)
     is_moved = bool(old.candidate.edited) and not new.candidate.edited
     fails_still = bool(new.evidence.fail_to_pass) >= bool(old.evidence.fail_to_pass)
-    return not is_wrong and not is_moved and fails_still and new.label in {old.label, Label.NEW_BEHAVIOUR}
+    return not is_wrong and not is_moved and fails_still and new.label in {old.label, Label.NEW_BEHAVIOR}

@@ -32,9 +32,9 @@ from testsmith.reporting.rendering import View
 from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, totals, updates_test
 
 LABEL_WORDS = {
-    Label.NEW_BEHAVIOUR: "new behaviour",
+    Label.NEW_BEHAVIOR: "new behaviour",
     Label.GUARDS_CHANGE: "guards the change",
-    Label.UNCHANGED_BEHAVIOUR: "unchanged behaviour",
+    Label.UNCHANGED_BEHAVIOR: "unchanged behaviour",
     Label.QUESTION: "question",
     Label.CATCHES: "catches a difference",
 }

@@ -277,7 +277,7 @@ def publish(
         state: The stored state that the run was given.
     """
     posting = PostProgress(notes=dict.fromkeys(pull.states.notes))
-    if sum(not one.is_minimised for one in own_summaries(pull.existing)) > 1:
+    if sum(not one.is_minimized for one in own_summaries(pull.existing)) > 1:
         posting.note((_SEVERAL_SUMMARIES.format(pull.existing.viewer.login),))
     files = _shown_files(pull.task.number, report, tools.forge, posting)
     changes = _suggested_changes(pull, report, files, tools)

@@ -95,14 +95,14 @@ class KeyParts:
             language=request.member.language,
             member=request.member.name,
             module=request.member.module,
-            source=request.normalised_source,
+            source=request.normalized_source,
             framework=request.framework,
             change=request.member.shown_change.digest,
             signatures=request.context.signatures,
             conventions=request.conventions,
             identity=identity,
             repair="" if request.repair is None else repair_digest(request.repair),
-            review="" if request.review is None else canonical_digest(request.review.normalised_code),
+            review="" if request.review is None else canonical_digest(request.review.normalized_code),
             test_file=canonical_digest(request.test_text) if request.test_text else "",
             intent=canonical_digest(request.intent) if request.intent else "",
             hint=request.hint,
@@ -112,7 +112,7 @@ class KeyParts:
 def repair_digest(repair: Repair) -> str:
     """Return a repair request's digest: of the normalized code and the names of the failed tests."""
     return canonical_digest(
-        [repair.normalised_code or repair.code, *sorted(name for name, _ in repair.failures)]
+        [repair.normalized_code or repair.code, *sorted(name for name, _ in repair.failures)]
     )
 
 
@@ -215,7 +215,7 @@ def source_digest(request: Request, inputs: FingerprintInputs, base: bytes | Non
         "schema": _SCHEMA,
         "ground": [inputs.version, inputs.generators, sorted(inputs.rules)],
         "member": [member.id, member.change.value, member.module, request.test_path],
-        "source": request.normalised_source,
+        "source": request.normalized_source,
         "because": [member.shown_change.digest, member.because_source, member.because],
         "signatures": request.context.signatures,
         "conventions": request.conventions,

@@ -126,7 +126,7 @@ class ProvenSuggestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class Judgment:
     """Judgment of one run: modules to run in their reduced form, and functions that were cut."""
 
     drafts: tuple[ReducedCandidate, ...] = ()
@@ -178,7 +178,7 @@ def _reasons(cuts: Sequence[Cut]) -> str:
     return "; ".join(["no test was left", *data, *more]) if data else "no test was left"
 
 
-def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], language: Language) -> Judgement:
+def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], language: Language) -> Judgment:
     """Sort a candidate's test functions into modules to run again and cuts.
 
     Args:
@@ -212,7 +212,7 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
         )
         for question in conflicts.questions
     ]
-    return Judgement(drafts=(*drafts, *questions), cuts=tuple(cuts))
+    return Judgment(drafts=(*drafts, *questions), cuts=tuple(cuts))
 
 
 def _wrong_rows(proof: Proof, judge: Judge) -> dict[str, frozenset[int]]:
@@ -238,7 +238,7 @@ def reduced(draft: ReducedCandidate, names: Sequence[str], language: Language) -
 
 def settle(
     draft: ReducedCandidate, proof: Proof, smells: Mapping[str, str], language: Language
-) -> ProvenSuggestion | Judgement:
+) -> ProvenSuggestion | Judgment:
     """Judge a draft by the run of its own code.
 
     Returns:
@@ -253,7 +253,7 @@ def settle(
     cuts = tuple(
         finding
         if isinstance(finding, Cut)
-        else Cut(function=name, point=Point.STABLE, reason="comes out otherwise without its neighbours")
+        else Cut(function=name, point=Point.STABLE, reason="comes out otherwise without its neighbors")
         for name, finding in findings.items()
         if finding is not draft.kind
     )
@@ -262,25 +262,25 @@ def settle(
 
 def lessened(
     draft: ReducedCandidate, kept: Sequence[str], cuts: Sequence[Cut], language: Language
-) -> Judgement:
+) -> Judgment:
     """Return what is left of a draft without the functions that were cut."""
     smaller = reduced(draft, kept, language) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
         reason = "cannot be told apart from a test that is cut"
         with_them = (Cut(function=name, point=Point.STABLE, reason=reason) for name in kept)
-        return Judgement(cuts=(*cuts, *with_them))
-    return Judgement(drafts=(smaller,), cuts=tuple(cuts))
+        return Judgment(cuts=(*cuts, *with_them))
+    return Judgment(drafts=(smaller,), cuts=tuple(cuts))
 
 
 def _settled_question(
     draft: ReducedCandidate, question: Question, proof: Proof, judge: Judge
-) -> ProvenSuggestion | Judgement:
+) -> ProvenSuggestion | Judgment:
     """Accept a question if its test, made from the documentation, reaches the member and always fails."""
     reaches = all(_touches(function, proof, judge) for function in proof.functions)
     if reaches and always_fails(proof):
         entry = _entry(draft, proof, judge)
         return replace(entry, summary=question.text(proof.functions[0].head[0].message))
-    return Judgement()
+    return Judgment()
 
 
 def always_fails(proof: Proof) -> bool:
@@ -430,7 +430,7 @@ def _label(kind: TestKind, base: BaseOutcome) -> Label | None:
         return Label.CATCHES
     if base is BaseOutcome.NOT_RUN:
         return None
-    return Label.UNCHANGED_BEHAVIOUR if base is BaseOutcome.PASSES else Label.NEW_BEHAVIOUR
+    return Label.UNCHANGED_BEHAVIOR if base is BaseOutcome.PASSES else Label.NEW_BEHAVIOR
 
 
 def _catch_text(proof: Proof, judge: Judge) -> str:

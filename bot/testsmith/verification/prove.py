@@ -19,7 +19,7 @@ from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.gains import with_reach
 from testsmith.verification.gate import (
     Cut,
-    Judgement,
+    Judgment,
     Point,
     ProvenSuggestion,
     ReducedCandidate,
@@ -67,7 +67,7 @@ class _Case:
     unweighed: list[ProvenSuggestion] = field(default_factory=list)
     is_thinned: bool = False
 
-    def take(self, judged: ProvenSuggestion | Judgement) -> None:
+    def take(self, judged: ProvenSuggestion | Judgment) -> None:
         """Add the gate's result."""
         if isinstance(judged, ProvenSuggestion):
             place = self.unweighed if judged.is_green else self.entries
@@ -209,7 +209,7 @@ async def prove(
 
 def _verdict(case: _Case) -> Verdict:
     restless = [
-        Cut(function=name, point=Point.STABLE, reason="comes out otherwise each time its neighbours are cut")
+        Cut(function=name, point=Point.STABLE, reason="comes out otherwise each time its neighbors are cut")
         for draft in case.open
         if draft.question is None
         for name in draft.tests

@@ -202,7 +202,7 @@ def repair_of(verdict: Verdict, language: Language) -> Repair | None:
 
 
 def _repair(code: str, failures: tuple[tuple[str, str], ...], language: Language) -> Repair:
-    return Repair(code=code, failures=failures, normalised_code=language.judge.normalized(code))
+    return Repair(code=code, failures=failures, normalized_code=language.judge.normalized(code))
 
 
 def _repairable(verdict: Verdict, judge: Judge) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ from testsmith.verification.gate import (
     NOTHING_ABOUT_CHANGE,
     NOTHING_ALIVE,
     Cut,
-    Judgement,
+    Judgment,
     Point,
     ProvenSuggestion,
     ReducedCandidate,
@@ -200,7 +200,7 @@ class EntryWeight:
         return gains_something(gains, self.mutation, self.own)
 
 
-def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> ProvenSuggestion | Judgement:
+def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> ProvenSuggestion | Judgment:
     """Judge a green entry by the mutants that its tests kill.
 
     Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
@@ -256,7 +256,7 @@ def _label(entry: ProvenSuggestion, gains: Gains, weight: EntryWeight) -> Label 
     All lines of an added member count as changed, so only a test about the change can guard it.
     """
     is_about_change = weight.is_of_change or weight.proof.member.change is not Change.ADDED
-    guards = bool(gains.guarded) and is_about_change and entry.label is Label.UNCHANGED_BEHAVIOUR
+    guards = bool(gains.guarded) and is_about_change and entry.label is Label.UNCHANGED_BEHAVIOR
     return Label.GUARDS_CHANGE if guards else entry.label
 
 

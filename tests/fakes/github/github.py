@@ -38,7 +38,7 @@ class Shown:
 
     Attributes:
         line: Where it stands now; None on a file, and where it is outdated.
-        is_minimised: Whether its first comment is hidden.
+        is_minimized: Whether its first comment is hidden.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Shown:
     comments: tuple[ReviewComment, ...]
     is_resolved: bool
     is_outdated: bool
-    is_minimised: bool
+    is_minimized: bool
 
 
 class FakeGitHub:
@@ -257,7 +257,7 @@ class FakeGitHub:
             comments=tuple(one for one in pull.review_comments.values() if one.thread == head.id),
             is_resolved=head.id in pull.resolved,
             is_outdated=anchor is None and not head.is_on_file,
-            is_minimised=head.minimised is not None,
+            is_minimized=head.minimized is not None,
         )
 
 

@@ -94,8 +94,8 @@ class _Call:
 
     def root(self) -> Json:
         mutations = {
-            "minimizeComment": self._minimise,
-            "unminimizeComment": self._unminimise,
+            "minimizeComment": self._minimize,
+            "unminimizeComment": self._unminimize,
             "resolveReviewThread": self._resolve,
             "unresolveReviewThread": self._unresolve,
             "createCommitOnBranch": self._commit,
@@ -176,8 +176,8 @@ class _Call:
             "body": talk.body,
             "createdAt": stamp(talk.created),
             "lastEditedAt": stamp(talk.updated) if talk.edited_by else None,
-            "isMinimized": talk.minimised is not None,
-            "minimizedReason": talk.minimised,
+            "isMinimized": talk.minimized is not None,
+            "minimizedReason": talk.minimized,
             "viewerCanMinimize": self._may(place.repository, _TALK),
             "viewerDidAuthor": talk.user.login == self.token.login,
             "state": getattr(talk, "state", None),
@@ -194,16 +194,16 @@ class _Call:
         if not self._may(repository, needed):
             raise _Forbidden("FORBIDDEN", "Resource not accessible by integration")
 
-    def _minimise(self, told: Json) -> Json:
+    def _minimize(self, told: Json) -> Json:
         place = self._found(told["subjectId"])
         self._require(place.repository, _TALK)
-        place.talk.minimised = told["classifier"].lower().replace("_", "-")
+        place.talk.minimized = told["classifier"].lower().replace("_", "-")
         return {"minimizedComment": self._comment(place)}
 
-    def _unminimise(self, told: Json) -> Json:
+    def _unminimize(self, told: Json) -> Json:
         place = self._found(told["subjectId"])
         self._require(place.repository, _TALK)
-        place.talk.minimised = None
+        place.talk.minimized = None
         return {"unminimizedComment": self._comment(place)}
 
     def _resolve(self, told: Json) -> Json:

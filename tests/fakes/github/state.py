@@ -63,7 +63,7 @@ class Talk:
     """What reviews and comments have in common.
 
     Attributes:
-        minimised: The reason (`outdated`), None while it is shown.
+        minimized: The reason (`outdated`), None while it is shown.
         edited_by: Who edited it last; None where nobody has.
     """
 
@@ -72,7 +72,7 @@ class Talk:
     body: str
     created: float
     updated: float
-    minimised: str | None = None
+    minimized: str | None = None
     edited_by: User | None = None
     reactions: list[Reaction] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ class TalkViews(Views):
     def issue_comment(self, repository: Repository, pull: Pull, comment: IssueComment) -> Json:
         root = self.repository_url(repository)
         url = f"{root}/issues/comments/{comment.id}"
-        hidden = {"reason": comment.minimised} if comment.minimised else None
+        hidden = {"reason": comment.minimized} if comment.minimized else None
         return self.make(
             "issue-comment",
             id=comment.id,

@@ -1,4 +1,4 @@
-"""GitHub's GraphQL interface: minimising, resolving, committing."""
+"""GitHub's GraphQL interface: minimizing, resolving, committing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ query($after: String) { repository(owner: "octo", name: "shop") { pullRequest(nu
     id isResolved isOutdated line path viewerCanResolve
     comments(first: 10) { nodes { id databaseId body isMinimized author { login } } } } } } } }
 """
-MINIMISE = """
+MINIMIZE = """
 mutation($id: ID!, $why: ReportedContentClassifiers!) {
   minimizeComment(input: {subjectId: $id, classifier: $why}) { minimizedComment { isMinimized } } }
 """
-UNMINIMISE = """
+UNMINIMIZE = """
 mutation($id: ID!) { unminimizeComment(input: {subjectId: $id}) { unminimizedComment { isMinimized } } }
 """
 RESOLVE = "mutation($id: ID!) { resolveReviewThread(input: {threadId: $id}) { thread { isResolved } } }"
@@ -74,38 +74,38 @@ def test_threads__what_may_be_done_and_what_is_pending(reviewed: Scene) -> None:
 def test_minimise__a_comment(reviewed: Scene) -> None:
     comment = reviewed.github.say(reviewed.pull, "bob", "old")
     node = f"IC_{comment.id}"
-    assert reviewed.query(MINIMISE, id=node, why="OUTDATED") == {
+    assert reviewed.query(MINIMIZE, id=node, why="OUTDATED") == {
         "data": {"minimizeComment": {"minimizedComment": {"isMinimized": True}}}
     }
     assert threads(reviewed)["comments"]["nodes"][0]["isMinimized"] is True
-    reviewed.query(UNMINIMISE, id=node)
-    assert comment.minimised is None
+    reviewed.query(UNMINIMIZE, id=node)
+    assert comment.minimized is None
 
 
 def test_minimise__review_comments_and_reviews(reviewed: Scene) -> None:
     comment = threads(reviewed)["reviewThreads"]["nodes"][0]["comments"]["nodes"][0]
     review = reviewed.ask("GET", "pulls/1/reviews").json()[0]
     for node in (comment["id"], review["node_id"]):
-        assert "errors" not in reviewed.query(MINIMISE, id=node, why="RESOLVED")
-    assert [thread.is_minimised for thread in reviewed.github.threads(reviewed.shop, reviewed.pull)] == [
+        assert "errors" not in reviewed.query(MINIMIZE, id=node, why="RESOLVED")
+    assert [thread.is_minimized for thread in reviewed.github.threads(reviewed.shop, reviewed.pull)] == [
         True,
         False,
     ]
 
 
 def test_minimise__unknown_reason_is_githubs_no(reviewed: Scene) -> None:
-    answer = reviewed.query(MINIMISE, id="IC_1", why="BORING")
+    answer = reviewed.query(MINIMIZE, id="IC_1", why="BORING")
     assert "errors" in answer
     assert "BORING" in reviewed.github.violations.pop()
 
 
 def test_minimise__unknown_comment_and_missing_permission(reviewed: Scene) -> None:
-    assert reviewed.query(MINIMISE, id="IC_1", why="OUTDATED")["errors"][0]["type"] == "NOT_FOUND"
+    assert reviewed.query(MINIMIZE, id="IC_1", why="OUTDATED")["errors"][0]["type"] == "NOT_FOUND"
     comment = reviewed.github.say(reviewed.pull, "bob", "old")
     token = reviewed.grant({"contents": "write"})
-    refused = reviewed.query(MINIMISE, token, id=f"IC_{comment.id}", why="OUTDATED")
+    refused = reviewed.query(MINIMIZE, token, id=f"IC_{comment.id}", why="OUTDATED")
     assert refused["errors"][0]["type"] == "FORBIDDEN"
-    assert comment.minimised is None
+    assert comment.minimized is None
 
 
 def test_resolve__needs_the_permission_to_write_contents(reviewed: Scene) -> None:

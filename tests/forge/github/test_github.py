@@ -134,9 +134,9 @@ def test_hiding__and_showing_again(desk: Desk) -> None:
     (comment,) = desk.at.pull.review_comments.values()
     forge, node = desk.forge(), f"PRRC_{comment.id}"
     forge.apply(1, HideComment(node_id=node, reason=Classifier.OUTDATED))
-    assert comment.minimised == "outdated"
+    assert comment.minimized == "outdated"
     forge.apply(1, HideComment(node_id=node, reason=None))
-    assert comment.minimised is None
+    assert comment.minimized is None
 
 
 def test_resolving__where_the_token_may(desk: Desk) -> None:

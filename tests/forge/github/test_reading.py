@@ -278,7 +278,7 @@ def test_existing__who_wrote_what(http: Http) -> None:
             body="t",
             author=BOT,
             thread=Thread(node_id="T_7", is_resolved=True, viewer_may_resolve=True),
-            is_minimised=True,
+            is_minimized=True,
             editor="ada",
             is_settled=True,
         ),

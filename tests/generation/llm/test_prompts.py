@@ -101,7 +101,7 @@ def cart_requests() -> list[Request]:
             member=member,
             test_path="tests/shop/test_cart.py",
             import_line=import_line(member),
-            normalised_source="",
+            normalized_source="",
             context=context,
         )
         for member, context in contexts

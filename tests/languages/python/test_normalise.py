@@ -10,7 +10,7 @@ import pytest
 from _pytest.mark import ParameterSet
 
 import testsmith
-from testsmith.languages.python.source.comparison import meaning, meaning_of_source, normalised_source
+from testsmith.languages.python.source.comparison import meaning, meaning_of_source, normalized_source
 from testsmith.languages.python.source.definitions import definitions
 from testsmith.languages.source import CannotParse
 
@@ -179,10 +179,10 @@ def test_meaning_of_source__no_python() -> None:
         meaning_of_source("def (")
 
 
-def test_normalised_source__comments_formatting_and_place_do_not_show() -> None:
+def test_normalized_source__comments_formatting_and_place_do_not_show() -> None:
     one = 'def f(a,b): # why\n    """Say.\n\n    More.\n    """\n    return (a +\n      b)\n'
     other = '# above\ndef f(a, b):\n        """Say.\n\n        More.\n        """\n\n        return a + b'
-    assert normalised_source(one) == normalised_source(other)
+    assert normalized_source(one) == normalized_source(other)
 
 
 @pytest.mark.parametrize(
@@ -194,14 +194,14 @@ def test_normalised_source__comments_formatting_and_place_do_not_show() -> None:
         ("def f(): return 1", "def f(): return 2"),
     ],
 )
-def test_normalised_source__docstring_and_annotations_show(one: str, other: str) -> None:
-    assert normalised_source(one) != normalised_source(other)
+def test_normalized_source__docstring_and_annotations_show(one: str, other: str) -> None:
+    assert normalized_source(one) != normalized_source(other)
 
 
-def test_normalised_source__is_its_own_normal_form() -> None:
-    once = [normalised_source(path.read_text(encoding="utf-8")) for path in HOUSE]
-    assert [text for text in once if normalised_source(text) != text] == []
+def test_normalized_source__is_its_own_normal_form() -> None:
+    once = [normalized_source(path.read_text(encoding="utf-8")) for path in HOUSE]
+    assert [text for text in once if normalized_source(text) != text] == []
 
 
-def test_normalised_source__what_is_no_python_stays() -> None:
-    assert normalised_source("def (") == "def ("
+def test_normalized_source__what_is_no_python_stays() -> None:
+    assert normalized_source("def (") == "def ("

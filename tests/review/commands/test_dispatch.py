@@ -61,7 +61,7 @@ def test_reject__is_remembered_and_never_posted_again(at: Stage) -> None:
     assert (done.reactions, done.answers) == (["eyes", "rocket"], [])
     assert done.reviewed.delivery is PostStatus.POSTED
     comment = comment_of(at, "size")
-    assert (comment.minimised, comment.id in at.pull.resolved) == ("resolved", True)
+    assert (comment.minimized, comment.id in at.pull.resolved) == ("resolved", True)
     assert "Rejected, hence not shown: 2." in summary(at)
     assert "| 2 |" not in summary(at)
     at.push({"shop/cart.py": HEAD["shop/cart.py"].replace("def quiet", "def very_quiet")})

@@ -1,4 +1,4 @@
-"""What the gate makes of the labelled candidates, told as a table of labels and fates."""
+"""What the gate makes of the labeled candidates, told as a table of labels and fates."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from testsmith.settings import SelectionSettings, VerificationSettings
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Verdict
 from testsmith.verification.prove import prove
-from verification.corpus.labels import GOOD, Labelled, labelled_candidates
+from verification.corpus.labels import GOOD, Labeled, labeled_candidates
 
 HERE = Path(__file__).parent
-# What is labelled is whether a test is good, not whether it is about the change.
+# What is labeled is whether a test is good, not whether it is about the change.
 SETTINGS = VerificationSettings(test_seconds=2.5, suite_seconds=60.0, repairs=0, unchanged_behaviour=True)
 """As by default, but that nobody waits long for what hangs."""
 
@@ -51,7 +51,7 @@ class Case:
         asked: The labels of the candidate's entries that are questions.
     """
 
-    candidate: Labelled
+    candidate: Labeled
     label: str
     posted: bool
     reasons: tuple[str, ...] = ()
@@ -79,17 +79,17 @@ class Judged:
 
 
 def judge_corpus(only: str = "") -> Judged:
-    """Prove the labelled candidates as the program does, and return what became of them.
+    """Prove the labeled candidates as the program does, and return what became of them.
 
     Args:
         only: A part of the names of those that are proven; all without.
     """
-    candidates = [one for one in labelled_candidates(HERE / "candidates") if only in one.name]
+    candidates = [one for one in labeled_candidates(HERE / "candidates") if only in one.name]
     with tempfile.TemporaryDirectory() as folder:
         return asyncio.run(_judged(Path(folder), candidates))
 
 
-async def _judged(folder: Path, candidates: Sequence[Labelled]) -> Judged:
+async def _judged(folder: Path, candidates: Sequence[Labeled]) -> Judged:
     repository, search = _changed_project(folder / "project")
     started = time.monotonic()
     async with _runner(repository, search) as runner:
@@ -145,7 +145,7 @@ def _files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[RunSubject]:
+def _subjects(candidates: Iterable[Labeled], search: MemberSearch) -> Iterator[RunSubject]:
     asked = languages()[0].source.requests(search.head_tree, search.members, "")
     requests = {request.member.id: request for request in asked}
     for one in candidates:
@@ -154,7 +154,7 @@ def _subjects(candidates: Iterable[Labelled], search: MemberSearch) -> Iterator[
         yield RunSubject(member=request.member, candidate=candidate, test_path=request.test_path)
 
 
-def cases_of(candidate: Labelled, verdict: Verdict) -> Iterator[Case]:
+def cases_of(candidate: Labeled, verdict: Verdict) -> Iterator[Case]:
     """Yield a case for each label of a candidate."""
     green = frozenset[str]() if verdict.green is None else frozenset(verdict.green.tests)
     asked = frozenset(entry.label for entry in verdict.entries if entry.label and not entry.is_green)

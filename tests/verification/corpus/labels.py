@@ -1,4 +1,4 @@
-"""Reads the labelled candidates: complete test modules, each with its label.
+"""Reads the labeled candidates: complete test modules, each with its label.
 
 In a file of `candidates`, `# member: PATH::NAME` says whom the candidates below it are for, and
 `# candidate: TITLE` begins one. The line after it holds its label, and all that follows is the test module:
@@ -29,7 +29,7 @@ _EXCEPTION = re.compile(r"(test\w+|Test\w+::test\w+): ([a-z-]+)(?:, |$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
+class Labeled:
     """One candidate.
 
     Attributes:
@@ -55,7 +55,7 @@ class Labelled:
         return frozenset(name for name, given in self.functions.items() if given == label)
 
 
-def labelled_candidates(folder: Path) -> tuple[Labelled, ...]:
+def labeled_candidates(folder: Path) -> tuple[Labeled, ...]:
     """Return all candidates of a folder, in the order of its files.
 
     Raises:
@@ -68,7 +68,7 @@ def labelled_candidates(folder: Path) -> tuple[Labelled, ...]:
     )
 
 
-def _candidates(text: str, file: str) -> Iterator[Labelled]:
+def _candidates(text: str, file: str) -> Iterator[Labeled]:
     text = text.replace("{YEAR}", str(datetime.now(tz=UTC).year))
     before, *parts = _MEMBER.split(text)
     if before.strip():
@@ -80,7 +80,7 @@ def _candidates(text: str, file: str) -> Iterator[Labelled]:
         for title, label, code in zip(found[::3], found[1::3], found[2::3], strict=True):
             module = code.strip("\n") + "\n"
             functions = _labels(f"{file}: {title}", label, _functions(module))
-            yield Labelled(member=member, title=title, code=module, functions=functions)
+            yield Labeled(member=member, title=title, code=module, functions=functions)
 
 
 def _functions(code: str) -> list[str]:

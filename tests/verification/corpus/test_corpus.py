@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from verification.corpus.judging import HERE, Case, confusion_table, judge_corpus, misjudged, told
-from verification.corpus.labels import GOOD, labelled_candidates
+from verification.corpus.labels import GOOD, labeled_candidates
 
 FEWEST_CANDIDATES = 160
 FEWEST_GOOD_POSTED = 0.95
@@ -59,7 +59,7 @@ WORDS = {
 
 
 def test_labels__there_are_enough_and_each_is_known() -> None:
-    candidates = labelled_candidates(HERE / "candidates")
+    candidates = labeled_candidates(HERE / "candidates")
     assert len(candidates) >= FEWEST_CANDIDATES
     assert {label for one in candidates for label in one.functions.values()} == WORDS.keys() | ASKED | {GOOD}
 

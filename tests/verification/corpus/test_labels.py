@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from verification.corpus.labels import labelled_candidates
+from verification.corpus.labels import labeled_candidates
 
 FILE = """\
 # member: src/a.py::f
@@ -43,9 +43,9 @@ def test_b():
 """
 
 
-def test_labelled_candidates__each_function_has_its_label(tmp_path: Path) -> None:
+def test_labeled_candidates__each_function_has_its_label(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text(FILE, encoding="utf-8")
-    first, broken, last = labelled_candidates(tmp_path)
+    first, broken, last = labeled_candidates(tmp_path)
     assert (first.member, first.name) == ("src/a.py::f", "f: right")
     assert first.functions == {"test_a": "good", "test_b": "hangs", "TestC::test_d": "wrong-value"}
     assert first.of("good") == {"test_a"}
@@ -69,7 +69,7 @@ def test_labelled_candidates__each_function_has_its_label(tmp_path: Path) -> Non
         "# member: a.py::f\n# candidate: x\n# Good one\ndef test_b(): pass\n",
     ],
 )
-def test_labelled_candidates__refuses_what_it_cannot_read(tmp_path: Path, text: str) -> None:
+def test_labeled_candidates__refuses_what_it_cannot_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.py").write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match=r"a\.py"):
-        labelled_candidates(tmp_path)
+        labeled_candidates(tmp_path)

@@ -82,7 +82,7 @@ class _Comment:
     number: Annotated[_Number, at("fullDatabaseId")]
     id: str
     body: str
-    is_minimised: Annotated[bool, at("isMinimized")]
+    is_minimized: Annotated[bool, at("isMinimized")]
     author: _Account | None
     editor: _Account | None = None
     reason: Annotated[str | None, at("minimizedReason")] = None
@@ -154,7 +154,7 @@ class _Reader:
                     node_id=one.id,
                     body=one.body,
                     author=_login(one.author) or "ghost",
-                    is_minimised=one.is_minimised,
+                    is_minimized=one.is_minimized,
                     editor=_login(one.editor),
                 )
                 for one in comments
@@ -217,7 +217,7 @@ class _Reader:
                     body=one.body,
                     author=_login(one.author) or "ghost",
                     thread=thread,
-                    is_minimised=one.is_minimised,
+                    is_minimized=one.is_minimized,
                     editor=_login(one.editor),
                     is_settled=one.reason == "resolved",
                 )

@@ -120,11 +120,11 @@ async def _retry(session: CommandSession, command: SlashCommand) -> CommandResul
 
 def _other_tests(posted: PostedSuggestion) -> Repair:
     code = posted.code or ""
-    return Repair(code=code, failures=(("", _OTHERS_WANTED),), normalised_code=code)
+    return Repair(code=code, failures=(("", _OTHERS_WANTED),), normalized_code=code)
 
 
 def _after(entry: StateEntry) -> Repair:
-    return Repair(code="", failures=(("", entry.shown),), normalised_code="")
+    return Repair(code="", failures=(("", entry.shown),), normalized_code="")
 
 
 async def _generate_again(

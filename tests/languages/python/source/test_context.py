@@ -180,7 +180,7 @@ def test_requests__all_that_a_generator_is_told() -> None:
     assert request.test_path == "tests/test_cart.py"
     assert request.framework == "pytest"
     assert request.conventions == "Be brief."
-    assert request.normalised_source.startswith("def add(self, item: str, by: Customer) -> Money:")
+    assert request.normalized_source.startswith("def add(self, item: str, by: Customer) -> Money:")
     assert request.context.style_sample == "def test_style():\n    assert 1"
 
 

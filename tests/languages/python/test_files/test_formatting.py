@@ -141,14 +141,14 @@ def test_format__unsafe_fixes_are_not_made_whatever_the_settings_say(project: Pa
     assert formatted(project) == PLAIN
 
 
-def test_format__annotated_where_the_neighbours_are(project: Path) -> None:
+def test_format__annotated_where_the_neighbors_are(project: Path) -> None:
     (project / "tests" / "test_other.py").write_text("def test_a() -> None: ...\ndef test_b() -> None: ...\n")
     text = formatted(project)
     assert "def test_add() -> None:" in text
     assert "def test_more(a: int, b: int) -> None:" in text
 
 
-def test_format__annotated_as_the_file_itself_rather_than_its_neighbours(project: Path) -> None:
+def test_format__annotated_as_the_file_itself_rather_than_its_neighbors(project: Path) -> None:
     (project / "tests" / "test_a.py").write_text("def test_a() -> None: ...\n")
     (project / TEST_PATH).write_text("def test_b(): ...\n")
     assert formatted(project) == PLAIN

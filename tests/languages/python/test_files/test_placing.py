@@ -157,7 +157,7 @@ def test_place__methods_of_a_test_case_join_one_with_its_indentation() -> None:
     assert got.count("import") == CHUNKED_TESTS.count("import")
 
 
-def test_place__a_member_without_tests_gets_a_class_like_its_neighbours() -> None:
+def test_place__a_member_without_tests_gets_a_class_like_its_neighbors() -> None:
     at = TestPlace(
         path="tests/test_cart.py",
         suite="ChunkedTests",

@@ -191,14 +191,14 @@ def test_of__a_project_below_the_root() -> None:
     assert where("app/shop/till.py", texts=texts, project="app") == "app/tests/shop/test_till.py"
 
 
-def test_neighbour__the_file_itself_else_the_nearest() -> None:
+def test_neighbor__the_file_itself_else_the_nearest() -> None:
     tests = dict.fromkeys(("tests/a/test_one.py", "tests/b/test_two.py", "tests/b/c/test_three.py"), "")
     paths = Paths(MemoryTree(tests), "")
-    assert paths.neighbour("tests/b/test_two.py") == "tests/b/test_two.py"
-    assert paths.neighbour("tests/b/test_new.py") == "tests/b/c/test_three.py"
-    assert paths.neighbour("tests/b/d/test_new.py") == "tests/b/c/test_three.py"
-    assert paths.neighbour("other/test_new.py") == "tests/a/test_one.py"
-    assert Paths(MemoryTree(), "").neighbour("tests/test_new.py") is None
+    assert paths.neighbor("tests/b/test_two.py") == "tests/b/test_two.py"
+    assert paths.neighbor("tests/b/test_new.py") == "tests/b/c/test_three.py"
+    assert paths.neighbor("tests/b/d/test_new.py") == "tests/b/c/test_three.py"
+    assert paths.neighbor("other/test_new.py") == "tests/a/test_one.py"
+    assert Paths(MemoryTree(), "").neighbor("tests/test_new.py") is None
 
 
 def test_of__thousands_of_files_take_a_moment() -> None:

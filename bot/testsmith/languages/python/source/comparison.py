@@ -1,7 +1,7 @@
 """Compare the definitions of two revisions of a file by meaning.
 
 `meaning` ignores what does not change what a definition does: docstrings, annotations, comments, formatting,
-overloads, `pass` and type-checking blocks. `normalised_source` ignores only comments, formatting and
+overloads, `pass` and type-checking blocks. `normalized_source` ignores only comments, formatting and
 position; it is used in cache keys of prompts that include docstrings and annotations.
 """
 
@@ -63,7 +63,7 @@ def meaning_of_source(source: str) -> str:
     return _written(parse(source))
 
 
-def normalised_source(source: str) -> str:
+def normalized_source(source: str) -> str:
     """Return a member's source dedented, without comments and in a canonical format.
 
     Annotations and docstrings (with normalized indentation) are kept. Text that is not valid Python is

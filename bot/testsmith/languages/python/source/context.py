@@ -11,7 +11,7 @@ from importlib.resources import files
 from itertools import islice
 
 from testsmith.languages.conventions import Conventions
-from testsmith.languages.python.source.comparison import normalised_source
+from testsmith.languages.python.source.comparison import normalized_source
 from testsmith.languages.python.source.definitions import (
     Definition,
     Function,
@@ -163,7 +163,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
         shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path, member)
         shown = shown or nearest_tests(its_tests, test_path, member)
         test_lines = lines_to_show(texts(test_path), shown)
-        neighbour = None if test_lines else test_paths.neighbour(test_path)
+        neighbor = None if test_lines else test_paths.neighbor(test_path)
         yield Request(
             member=member,
             test_path=test_path,
@@ -171,7 +171,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             rules=prompt_rules(framework),
             import_line=import_line(member),
             conventions=conventions.of(member.path, test_path),
-            normalised_source=normalised_source(member.source),
+            normalized_source=normalized_source(member.source),
             test_text=texts(test_path) if test_lines else "",
             place=place,
             existing=its_tests,
@@ -179,7 +179,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
             context=Context(
                 signatures=used.of(member),
                 test_lines=test_lines,
-                style_sample=samples(neighbour) if neighbour is not None else "",
+                style_sample=samples(neighbor) if neighbor is not None else "",
             ),
         )
 

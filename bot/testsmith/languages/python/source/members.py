@@ -14,7 +14,7 @@ from testsmith.languages.python.source.comparison import (
     Difference,
     FoundDefinition,
     compare,
-    normalised_source,
+    normalized_source,
     whole_meaning,
 )
 from testsmith.languages.python.source.package import (
@@ -236,7 +236,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
             member = replace(member, changed_lines=_lines(difference.found) & file.added_lines)
             if member.change is Change.CHANGED:
                 own = source_diff(name, difference.base, member.source)
-                shown = ShownChange(own=own, digest=_digest([normalised_source(difference.base)]))
+                shown = ShownChange(own=own, digest=_digest([normalized_source(difference.base)]))
                 member = replace(member, shown_change=shown)
             chosen.append(_Chosen(member=member, node=node, is_marked=difference.found.is_marked))
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
@@ -346,7 +346,7 @@ def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _
     if not causes:
         return member
     differences = [private[node].difference for node in causes]
-    sources = sorted(normalised_source(text) for one in differences for text in (one.base, one.found.source))
+    sources = sorted(normalized_source(text) for one in differences for text in (one.base, one.found.source))
     shown = replace(
         member.shown_change,
         private=tuple(private[node].diff for node in causes),
@@ -363,7 +363,7 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
     """Yield unchanged members that use changed private definitions."""
     private = {node: one for change in changes for node, one in change.private.items()}
     settled = frozenset(each for change in changes for each in change.settled)
-    sources = {node: normalised_source(one.difference.found.source) for node, one in private.items()}
+    sources = {node: normalized_source(one.difference.found.source) for node, one in private.items()}
     for name in sorted({top_level(node.module) for node in private}):
         package, public = packages.read(name)
         changed = [node for node in private if top_level(node.module) == name]

@@ -14,7 +14,7 @@ import re
 import tokenize
 from collections.abc import Collection, Iterator, Sequence
 
-from testsmith.languages.python.source.comparison import meaning_of_source, normalised_source
+from testsmith.languages.python.source.comparison import meaning_of_source, normalized_source
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import lines_of, parse, parse_untrusted, span_of, text_of
 from testsmith.languages.python.test_files.test_modules import test_functions
@@ -179,7 +179,7 @@ def _tests(text: str) -> list[tuple[str, _Definition]]:
 
 def _test_digest(lines: Sequence[str], statement: _Definition) -> str:
     source = text_of([line.rstrip("\r\n") for line in lines], statement)
-    return _digest("\n".join((normalised_source(source), *_comments(source))))
+    return _digest("\n".join((normalized_source(source), *_comments(source))))
 
 
 def _comments(source: str) -> Iterator[str]:

@@ -253,7 +253,7 @@ class TestPaths:
         source = self._sources.get(path) or self._source(path)
         return self._existing(source) or self._new(source)
 
-    def neighbour(self, test_path: str) -> str | None:
+    def neighbor(self, test_path: str) -> str | None:
         """Return the test file at a path, the nearest other one, or None if there are no test files."""
         if test_path in self._nearest:
             return self._nearest[test_path]

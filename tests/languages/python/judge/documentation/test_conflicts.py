@@ -271,7 +271,7 @@ def test_conflicts__single_rows_are_taken_away_alone() -> None:
     assert _observed(found) == ["114", ""]
 
 
-def test_conflicts__a_pinned_bug_is_a_question_and_its_neighbours_stay() -> None:
+def test_conflicts__a_pinned_bug_is_a_question_and_its_neighbors_stay() -> None:
     code = """
         from shop.money import cents
         def test_bug(): assert cents("1.15") == 114

@@ -182,11 +182,11 @@ def imports_of(arguments: Iterable[Argument]) -> Imports:
 
 def varied(used: Iterable[Expression]) -> list[Expression]:
     """Return values near the first of these, alternating; non-literals have none."""
-    columns = [[*_neighbours(each)] for each in [*used][:_MOST_VARIED]]
+    columns = [[*_neighbors(each)] for each in [*used][:_MOST_VARIED]]
     return unique(interleaved(columns))[:_MOST]
 
 
-def _neighbours(expression: Expression) -> Iterator[Expression]:
+def _neighbors(expression: Expression) -> Iterator[Expression]:
     try:
         value = ast.literal_eval(expression.text)
     except (ValueError, SyntaxError, TypeError, MemoryError):
