@@ -221,7 +221,14 @@ def _add_run(command: Any) -> Any:
         "--write", action="store_true", help="write the proven tests into the project's test files"
     )
     output.add_argument("--verbose", action="store_true", help="print details and cache statistics to stderr")
-    output.add_argument("--format", choices=list(OutputFormat), help="format of the report (default: text)")
+    output.add_argument(
+        "--format",
+        choices=list(OutputFormat),
+        help="format of the report (default: that of the suffix of --output, else text)",
+    )
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result to this file (default: standard output)"
+    )
     group = command.add_argument_group("settings that may also be in testsmith.toml or [tool.testsmith]")
     _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
     return output
@@ -269,13 +276,31 @@ def run(argv: Sequence[str], app: App) -> int:
     arguments = {**vars(parser().parse_args(argv)), "argv": argv}
     command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
     try:
-        return command(arguments, app)
+        return _with_output(command, arguments, app)
     except UsageFailure as failure:
         return _told(app, failure, 2)
     except Failure as failure:
         return _told(app, failure, 1)
     except KeyboardInterrupt:
         return _told(app, "interrupted; every result that was paid for is in the cache.", 130)
+
+
+def _with_output(
+    command: Callable[[Mapping[str, Any], App], int], arguments: Mapping[str, Any], app: App
+) -> int:
+    """Run a command, and write its result to the file that the user names, if any."""
+    if not arguments.get("output"):
+        return command(arguments, app)
+    from testsmith.reporting.output_file import OutputFile
+
+    file = OutputFile(Path(arguments["output"]).expanduser())
+    file.check()
+    chosen = arguments["format"] or file.format
+    code = command({**arguments, "format": chosen}, replace(app, stdout=file.text))
+    if file.text.getvalue():
+        file.write()
+        print(f"testsmith: wrote {file.path}", file=app.stderr)
+    return code
 
 
 def show_failure(argv: Sequence[str], app: App, failure: str, *, shows_report: bool) -> int:
@@ -294,10 +319,19 @@ def show_failure(argv: Sequence[str], app: App, failure: str, *, shows_report: b
 
     arguments = vars(parser().parse_args(argv))
     has_report = not any(arguments.get(name) for name in ("estimate", "dry_run", "plan", "shard"))
-    if shows_report and has_report and arguments["format"] == OutputFormat.JSON:
-        report = Report(members=(), failure=failure)
-        swept = SweepReport(plan=SweepPlan(ranked=()), report=report)
-        _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), app)
+
+    def put_out(arguments: Mapping[str, Any], app: App) -> int:
+        if arguments["format"] == OutputFormat.JSON:
+            report = Report(members=(), failure=failure)
+            swept = SweepReport(plan=SweepPlan(ranked=()), report=report)
+            _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), app)
+        return 1
+
+    if shows_report and has_report:
+        try:
+            _with_output(put_out, arguments, app)
+        except Failure as other:
+            _told(app, other, 1)
     return _told(app, failure, 1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 import sys
@@ -52,3 +53,24 @@ def test_streams__an_encoding_that_lacks_characters(command_line: CommandLine, s
     assert code == 0, told
     assert printed.isascii()
     assert "Traceback" not in told
+
+
+def test_streams__a_file_gets_the_result_in_the_format_of_its_suffix(
+    command_line: CommandLine, shop: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    ran = command_line.run("suggest", "--repo", str(shop), *CHANGES, "-o", str(file))
+
+    assert ran.code == 0, ran.stderr
+    assert json.loads(file.read_text(encoding="utf-8"))["members"] == []
+    assert ran.stdout == ""
+    assert f"testsmith: wrote {file}\n" in ran.stderr
+
+
+def test_streams__a_file_that_cannot_be_written_is_reported_first(
+    command_line: CommandLine, shop: Path, tmp_path: Path
+) -> None:
+    ran = command_line.run("suggest", "--repo", str(shop), *CHANGES, "-o", str(tmp_path))
+
+    assert ran.code == 2
+    assert ran.stderr == f"testsmith: --output {tmp_path} is a folder; name a file in it.\n"
