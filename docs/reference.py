@@ -1,5 +1,7 @@
 """Write what describes the options and outputs: the action files, the reference pages and the JSON Schema.
 
+The repository's address is also written, wherever a page, an example or a setting names it.
+
 `make reference` writes them. With `--check` nothing is written, and the exit code is 1 if a file is stale.
 """
 
@@ -13,12 +15,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from testsmith import ACTION, ADDRESS
 from testsmith.action.outputs import OUTPUTS
 from testsmith.options import InputOf, Option
 from testsmith.settings import ACTION_OPTIONS, OPTIONS
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = "docs/testsmith.schema.json"
+ADDRESSED = (
+    "CONTRIBUTING.md",
+    "Dockerfile",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+    ".github/**/*.md",
+    ".github/**/*.yml",
+    "docs/*.md",
+    "examples/workflows/*.yml",
+)
+"""Files that name the repository."""
+
 TYPES = {int: "integer", float: "number", bool: "boolean", str: "string", list: "array"}
 
 
@@ -151,11 +167,20 @@ def filled(text: str, name: str, lines: Iterable[str], path: str) -> str:
     return pattern.sub(lambda found: f"{found[1]}{body}{found[2]}", text, count=1)
 
 
+def addressed(text: str) -> str:
+    """Return a text in which the repository and its action have their current address."""
+    name, _, version = ACTION.partition("@")
+    text = re.sub(r"https://github\.com/[\w-]+/testsmith-bot\b", ADDRESS, text)
+    return re.sub(r"\buses: [\w-]+/testsmith-bot(/[\w./-]+)?@\S+", rf"uses: {name}\1@{version}", text)
+
+
 def generated() -> dict[str, str]:
     """Return the texts of all generated files by path."""
-    texts = {SCHEMA: schema()}
+    files = (file for pattern in ADDRESSED for file in ROOT.glob(pattern))
+    texts = {str(file.relative_to(ROOT)): addressed(file.read_text(encoding="utf-8")) for file in files}
+    texts[SCHEMA] = schema()
     for path, named in blocks().items():
-        text = (ROOT / path).read_text(encoding="utf-8")
+        text = texts.get(path) or (ROOT / path).read_text(encoding="utf-8")
         for name, lines in named.items():
             text = filled(text, name, lines, path)
         texts[path] = text
