@@ -1,11 +1,13 @@
-# The action's image, and the program in a container:
+# The image of the action, and of the program in a container:
 # `make image`, then `docker run --rm -v "$PWD:/work" -w /work testsmith suggest --base main`.
 #
-# The base is pinned by digest (3.13.15, Debian 13), as this file is built in each run of each user: whoever moves a tag
-# must not run next to their tokens. Dependabot proposes newer ones (.github/dependabot.yml).
-FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS build
+# The base is pinned by digest (3.13.15, Debian 13): whoever moves a tag must not run next to users' tokens. It is a
+# stage because Dependabot updates `FROM` lines but not `ARG` lines. `--build-arg BASE=...` takes another one.
+ARG BASE=pinned
+FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b AS pinned
 
-# Its own environment stands apart from whatever the project under test installs, and needs no pip once it is made.
+FROM ${BASE} AS build
+# An environment of its own, apart from what the project under test installs. It needs no pip once it is made.
 COPY requirements.lock /
 RUN python -m venv --without-pip /opt/testsmith \
     && python -m pip --python /opt/testsmith/bin/python install \
@@ -15,15 +17,19 @@ COPY bot/testsmith /opt/testsmith/lib/python3.13/site-packages/testsmith
 # Every run is a new container: what is not compiled now would be compiled in each of them.
 RUN /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/testsmith/lib
 
-FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+FROM ${BASE}
+LABEL org.opencontainers.image.source=https://github.com/testsmith-bot/testsmith-bot \
+    org.opencontainers.image.licenses=MIT
 
-# The newest git of the image's Debian release is wanted, with its security mends, so it has no version here.
-# What it has in Perl (mail, `add -p`) is not used, and Perl is larger than git.
+# Git has no version here, to get the newest security fixes of the Debian release. Its parts in Perl (mail, `add -p`) and
+# its servers are not used, and are larger than the rest.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends git \
-    && rm -rf /var/lib/apt/lists/* /usr/share/perl /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/libperl.so*
+    && rm -rf /var/lib/apt/lists/* /usr/share/perl /usr/lib/*-linux-gnu/perl /usr/lib/*-linux-gnu/libperl.so* \
+        /usr/bin/scalar /usr/bin/git-shell /usr/lib/git-core/scalar /usr/lib/git-core/git-shell \
+        /usr/lib/git-core/git-daemon /usr/lib/git-core/git-http-* /usr/lib/git-core/git-imap-send
 COPY --from=build /opt/testsmith /opt/testsmith
 
-# Isolated mode: nothing of the folder that is worked in, and no PYTHON* variable, reaches the program itself.
+# Isolated mode: nothing in the current folder and no PYTHON* variable reaches the program itself.
 ENTRYPOINT ["/opt/testsmith/bin/python", "-I", "-m", "testsmith"]

@@ -5,7 +5,6 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 TESTS ?= tests
-DOCKERFILE ?= Dockerfile
 WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 
 .PHONY: help demo quick test check format lock bench image structure reference picture
@@ -58,7 +57,7 @@ bench: .venv/.installed ## measure speed, and the worth of the offline tests
 
 image: ## build the container image testsmith (needs docker or podman)
 	@engine=$$({ docker info >/dev/null 2>&1 && echo docker; } || command -v podman) || { echo "make image needs docker, running, or podman." >&2; exit 2; }; \
-	$$engine build --file "$(DOCKERFILE)" --tag testsmith .
+	$$engine build $(if $(BASE),--build-arg BASE="$(BASE)") --tag testsmith .
 
 reference: .venv/.installed ## write the action files' inputs, the reference pages and the JSON Schema of testsmith.toml
 	$(BIN)/python docs/reference.py

@@ -141,7 +141,7 @@ def copy_action(engine: Engine, folder: Path) -> None:
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, folder / name)
-    shutil.copy(engine.dockerfile, folder / "Dockerfile")
+    (folder / "Dockerfile").write_text(engine.dockerfile)
     give_to_owner_of_the_project(folder)
 
 

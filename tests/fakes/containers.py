@@ -44,8 +44,11 @@ _PROFILE_IN_PACKAGE = "./usr/share/gocode/src/github.com/docker/docker/profiles/
 
 _DEBIAN = "trixie"  # the release whose Python is the base image's
 _NOT_IN_THE_BASE = ("doc", "man", "locale")
-_AS_IN_IMAGES = 'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
-"""What Debian's images tell apt: no caches of 92 MB stay in a layer."""
+_AS_IN_IMAGES = (
+    'Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
+    'DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb || true"; };'
+)
+"""The apt settings of Debian's images: no caches and no packages stay in a layer."""
 
 
 class CannotHave(Exception):
@@ -60,13 +63,13 @@ class Engine:
         program: `docker` or `podman`.
         environment: Variables for the program, beside those that are there.
         image: The image of the project's own Dockerfile, by its digest: another checkout builds one, too.
-        dockerfile: The Dockerfile that it is built of: the project's own if there is a registry.
+        base: What its Dockerfile is built on; empty for the pinned base, if there is a registry.
     """
 
     program: str
     environment: Mapping[str, str] = field(default_factory=dict)
     image: str = ""
-    dockerfile: Path = ROOT / "Dockerfile"
+    base: str = ""
 
     def call(self, *arguments: str, seconds: float = 300.0) -> subprocess.CompletedProcess[str]:
         """Run the program to its end, whatever that is."""
@@ -74,8 +77,7 @@ class Engine:
 
     def make(self, target: str, seconds: float = 600.0) -> subprocess.CompletedProcess[str]:
         """Run one of the words that a developer types."""
-        own = f"DOCKERFILE={self.dockerfile}"
-        return self._finished(("make", "--directory", str(ROOT), target, own), seconds)
+        return self._finished(("make", "--directory", str(ROOT), target, f"BASE={self.base}"), seconds)
 
     def _finished(self, command: tuple[str, ...], seconds: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -86,6 +88,12 @@ class Engine:
     def variables(self) -> dict[str, str]:
         """The whole environment of what uses it."""
         return {**os.environ, **self.environment}
+
+    @property
+    def dockerfile(self) -> str:
+        """The Dockerfile on that base, for those who build it without arguments."""
+        text = (ROOT / "Dockerfile").read_text()
+        return text.replace("ARG BASE=pinned", f"ARG BASE={self.base or 'pinned'}")
 
     def run(
         self, *arguments: str, options: tuple[str, ...] = (), seconds: float = 300.0
@@ -149,7 +157,8 @@ def engine_with_image(store: Path) -> Engine:
         engine = _docker() or _podman(store)
         if engine.call("image", "inspect", BASE).returncode:
             _get_base(engine, store)
-        engine = replace(engine, dockerfile=_dockerfile(engine, store))
+        if engine.call("image", "inspect", _pinned_base()).returncode:
+            engine = replace(engine, base=BASE)
         built = engine.make("image")
         if built.returncode:
             raise AssertionError(f"`make image` fails: {_last_words(built)}")
@@ -248,16 +257,6 @@ def _profile(store: Path) -> Path:
     profile.write_bytes(subprocess.run(command, input=files, capture_output=True, check=True).stdout)
     shutil.rmtree(downloads)
     return profile
-
-
-def _dockerfile(engine: Engine, store: Path) -> Path:
-    """Return the Dockerfile, or a copy on another base if the pinned one cannot be had."""
-    text = (ROOT / "Dockerfile").read_text()
-    if not engine.call("image", "inspect", _pinned_base()).returncode:
-        return ROOT / "Dockerfile"
-    copy = store / "Dockerfile"
-    copy.write_text(text.replace(_pinned_base(), BASE))
-    return copy
 
 
 def _pinned_base() -> str:

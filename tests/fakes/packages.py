@@ -9,7 +9,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
@@ -174,7 +174,8 @@ class PackageIndex:
                 self.send_header("content-length", str(len(page or b"")))
                 self.end_headers()
                 if self.command == "GET":
-                    self.wfile.write(page or b"")
+                    with suppress(BrokenPipeError):  # uv reads no more of a wheel than it needs
+                        self.wfile.write(page or b"")
 
             def log_message(self, *_: Any) -> None:
                 """Say nothing."""

@@ -1,0 +1,67 @@
+"""The distribution as others install it: built here, and served by an index on this machine."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import testsmith
+from fakes.packages import PackageIndex, packed
+
+ROOT = Path(__file__).parents[1]
+BIN = Path(sys.executable).parent
+NAME = "testsmith-bot"
+
+
+@pytest.fixture(scope="module", name="wheel")
+def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    command = (sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder))
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    [wheel] = folder.iterdir()
+    return wheel
+
+
+def locked() -> list[str]:
+    """Return the distributions of the lock that belong on this machine."""
+    names = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    installed = {one.name.lower().replace("_", "-").replace(".", "-") for one in metadata.distributions()}
+    return [name for name in names if name in installed]
+
+
+def test_wheel__installs_one_package_and_two_commands(wheel: Path) -> None:
+    assert wheel.name == f"testsmith_bot-{testsmith.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        folders = {name.partition("/")[0] for name in archive.namelist()}
+        info = f"testsmith_bot-{testsmith.__version__}.dist-info"
+        commands = archive.read(f"{info}/entry_points.txt").decode().split()
+        about = archive.read(f"{info}/METADATA").decode()
+    assert folders == {"testsmith", info}
+    assert [word for word in commands if word.startswith("testsmith") and ":" not in word] == [
+        "testsmith",
+        NAME,
+    ]
+    assert f"Project-URL: Homepage, {testsmith.ADDRESS}" in about
+
+
+@pytest.mark.slow
+def test_uvx__runs_it_from_an_index_without_more_words(wheel: Path, tmp_path: Path) -> None:
+    wheels = dict(map(packed, locked()))
+    with PackageIndex({**wheels, wheel.name: wheel.read_bytes()}).serving() as index:
+        done = subprocess.run(
+            (str(BIN / "uvx"), "--default-index", f"http://{index.host}/simple/", NAME, "suggest", "--help"),
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "UV_PYTHON": sys.executable},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "--base" in done.stdout
+    assert any(path.endswith(f"/{wheel.name}") for path, _ in index.asked)
