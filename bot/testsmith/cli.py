@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_suggest(commands)
     _add_sweep(commands)
+    _add_init(commands)
     _add_cache(commands)
     return whole
 
@@ -258,6 +259,30 @@ def _kind(option: Option) -> dict[str, Any]:
     return {"type": option.kind, "metavar": {int: "N", float: "X"}.get(option.kind, "NAME")}
 
 
+def _add_init(commands: Any) -> None:
+    init = commands.add_parser(
+        "init",
+        help="write the workflow and the settings file for a repository",
+        description="Look at a repository, and write .github/workflows/testsmith.yml and a commented"
+        " testsmith.toml for it.",
+        allow_abbrev=False,
+    )
+    init.add_argument(
+        "--repo", metavar="DIR", default=".", help="folder of the project (default: the current one)"
+    )
+    init.add_argument(
+        "--dry-run", action="store_true", help="print the files instead of writing them (default: write them)"
+    )
+    init.add_argument("--force", action="store_true", help="replace existing files (default: keep them)")
+
+
+def _init(arguments: Mapping[str, Any], app: App) -> int:
+    from testsmith.subcommands.init import set_up
+
+    _put_out("".join(f"{line}\n" for line in set_up(arguments)), app)
+    return 0
+
+
 def _add_cache(commands: Any) -> None:
     cache = commands.add_parser("cache", help="inspect or clean up the result cache", allow_abbrev=False)
     cache.add_argument("action", choices=["stats", "prune", "clear"])
@@ -274,7 +299,7 @@ def run(argv: Sequence[str], app: App) -> int:
         parser().print_help(app.stderr)
         return 2
     arguments = {**vars(parser().parse_args(argv)), "argv": argv}
-    command = {"suggest": _suggest, "sweep": _sweep, "cache": _cache}[arguments["command"]]
+    command = {"suggest": _suggest, "sweep": _sweep, "init": _init, "cache": _cache}[arguments["command"]]
     try:
         return _with_output(command, arguments, app)
     except UsageFailure as failure:

@@ -6,7 +6,8 @@ from contextlib import AbstractAsyncContextManager
 
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import WorkspaceOrder
-from testsmith.languages.toolchain import Engine, Toolchain
+from testsmith.languages.source import SourceTree
+from testsmith.languages.toolchain import Engine, ProjectFacts, Toolchain
 
 
 def _open(order: WorkspaceOrder) -> AbstractAsyncContextManager[TestRunner]:
@@ -25,4 +26,10 @@ def _engine(runner: TestRunner, seed: int) -> Engine:
     return OfflineGenerator(workspace, seed)
 
 
-PYTHON_TOOLCHAIN = Toolchain(open=_open, engine=_engine)
+def _facts(tree: SourceTree) -> ProjectFacts:
+    from testsmith.languages.python.running.project_facts import project_facts
+
+    return project_facts(tree)
+
+
+PYTHON_TOOLCHAIN = Toolchain(open=_open, engine=_engine, facts=_facts)
