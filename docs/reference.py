@@ -30,6 +30,7 @@ ADDRESSED = (
     "pyproject.toml",
     ".github/**/*.md",
     ".github/**/*.yml",
+    "bot/testsmith/subcommands/workflow.yml",
     "docs/*.md",
     "examples/workflows/*.yml",
 )
@@ -178,6 +179,7 @@ def generated() -> dict[str, str]:
     """Return the texts of all generated files by path."""
     files = (file for pattern in ADDRESSED for file in ROOT.glob(pattern))
     texts = {str(file.relative_to(ROOT)): addressed(file.read_text(encoding="utf-8")) for file in files}
+    texts["examples/workflows/testsmith.yml"] = texts["bot/testsmith/subcommands/workflow.yml"]
     texts[SCHEMA] = schema()
     for path, named in blocks().items():
         text = texts.get(path) or (ROOT / path).read_text(encoding="utf-8")

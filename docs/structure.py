@@ -29,7 +29,7 @@ def imported(path: Path) -> Iterator[str]:
             first, _, rest = node.module.partition(".")
             if first == "testsmith":
                 names = [rest.partition(".")[0]] if rest else [alias.name for alias in node.names]
-                yield from (name for name in names if not name.startswith("__"))
+                yield from (name for name in names if not name.startswith("__") and not name.isupper())
 
 
 def graph() -> dict[str, set[str]]:
