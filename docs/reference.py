@@ -1,4 +1,4 @@
-"""Write what describes the options and outputs: the action files, the reference pages and the JSON Schema.
+"""Write what describes commands, options and outputs: the action files, reference pages and JSON Schema.
 
 The repository's address is also written, wherever a page, an example or a setting names it.
 
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from argparse import Action, ArgumentParser
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from testsmith import ACTION, ADDRESS
+from testsmith import ACTION, ADDRESS, cli
 from testsmith.action.outputs import OUTPUTS
 from testsmith.options import InputOf, Option
 from testsmith.settings import ACTION_OPTIONS, OPTIONS
@@ -95,6 +96,47 @@ def option_rows(options: Iterable[Option], *, as_inputs: bool = False) -> Iterat
         yield f"`{one.name}`", default, f"{sentence(one)}. {one.details}".strip()
 
 
+def commands(parser: ArgumentParser) -> Iterator[ArgumentParser]:
+    """Yield the parsers of all commands, those of commands of commands after their own."""
+    for action in parser._actions:  # noqa: SLF001 - argparse offers no other way to its parts
+        for one in action.choices.values() if isinstance(action.choices, dict) else ():
+            yield one
+            yield from commands(one)
+
+
+def command_lines() -> Iterator[str]:
+    """Yield the section of each command."""
+    for parser in commands(cli.parser()):
+        yield from (f"## {parser.prog}", "")
+        if parser.description:
+            yield from (parser.description.replace("\n", " "), "")
+        usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
+        yield from ("```text", usage, "```", "")
+        for group in parser._action_groups:  # noqa: SLF001
+            shown = [one for one in group._group_actions if one.dest != "help"]  # noqa: SLF001
+            rows = [(f"`{cell(typed(one))}`", cell(one.help or "")) for one in shown]
+            if (group.title or "").startswith("settings "):
+                yield from (f"All [settings](settings.md) are options, too, for example {rows[0][0]}.", "")
+            elif rows:
+                named = "argument" if group.title == "positional arguments" else "option"
+                title = named if group.title in {"positional arguments", "options"} else str(group.title)
+                yield from (*table((title, "meaning"), rows), "")
+
+
+def typed(action: Action) -> str:
+    """Return how an argument is typed."""
+    words = [", ".join(action.option_strings)] if action.option_strings else []
+    if action.nargs != 0:
+        choices = "{%s}" % ",".join(map(str, action.choices)) if action.choices else ""  # noqa: UP031
+        words.append(str(action.metavar or choices or action.dest.upper()))
+    return " ".join(words)
+
+
+def cell(text: str) -> str:
+    """Return a text as the cell of a table."""
+    return text.replace("%%", "%").replace("|", "\\|")
+
+
 def property_of(option: Option) -> dict[str, Any]:
     """Return the JSON Schema of a setting."""
     kind = "string" if issubclass(option.kind, StrEnum) else TYPES[option.kind]
@@ -146,6 +188,7 @@ def blocks() -> dict[str, dict[str, Iterable[str]]]:
             "inputs of a sweep": table(("input", *head[1:]), option_rows(only_sweep, as_inputs=True)),
             "outputs": table(("output", "meaning"), ((f"`{name}`", text) for name, text in OUTPUTS.items())),
         },
+        "docs/command-line.md": {"commands": command_lines()},
         "docs/settings.md": {"settings": table(head, option_rows(OPTIONS))},
     }
 

@@ -383,7 +383,7 @@ class BudgetSettings:
     max_minutes: float = option(
         10.0,
         "maximum minutes per run; what is proven by then is reported",
-        details="A run that does not end by itself is [ended](security.md#what-the-program-itself-reads)"
+        details="A run that does not end by itself is [ended](security.md#what-the-bot-itself-reads)"
         " after half as long again, at least one and at most five minutes later.",
         least=0.01,
         input_of=InputOf.BOTH,
@@ -605,7 +605,7 @@ CACHE_DIR = Option(
     kind=Path,
     summary="folder where results are kept between runs",
     details="In the action: a folder in the workspace that you save yourself instead of GitHub's cache; see"
-    " [cache](cache.md#keeping-it-yourself).",
+    " [cache](cache.md#keep-it-yourself).",
     shown_default="GitHub's cache in the action, else the user's cache folder",
     metavar="DIR",
     in_file=False,
