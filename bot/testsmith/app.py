@@ -103,7 +103,13 @@ class App:
         return answer.strip().lower() in {"", "y", "yes"} and bool(answer)
 
     def clients(
-        self, settings: Settings, progress: Progress, cache: CacheSync | None = None, *, sweeps: bool = False
+        self,
+        settings: Settings,
+        progress: Progress,
+        cache: CacheSync | None = None,
+        *,
+        sweeps: bool = False,
+        reviews: bool = False,
     ) -> Clients:
         """Return the clients of a run, and give it its time; an estimate is not limited by the run's minutes.
 
@@ -112,13 +118,14 @@ class App:
             progress: Receives its progress.
             cache: Keeps the stores for the next run; None to leave them in the cache folder.
             sweeps: Whether it is a sweep, which also installs the project and runs all its tests.
+            reviews: Whether GitHub is read and written, too, as always in the action.
         """
         from testsmith.clients import Clients, environments_in, no_archives
 
         seconds, proof = supervisor.seconds_allowed(settings.budget.max_minutes), settings.verification
         if sweeps:
             seconds += proof.install_seconds + _SUITES_OF_A_SWEEP * proof.suite_seconds
-        if self.is_action:
+        if self.is_action or reviews:
             seconds += _SECONDS_WITH_GITHUB
         if not settings.estimate:
             supervisor.LINK.allow(seconds)

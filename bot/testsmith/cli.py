@@ -48,6 +48,11 @@ _SWEEP_DESCRIPTION = """\
 Suggest tests for the code of a whole project that its own tests do not cover, most useful first,
 until the budget is spent. Every test is run in a sandbox, and only proven tests are shown."""
 
+_REVIEW_DESCRIPTION = """\
+Review a pull request on GitHub from a checkout of its repository, with a personal token in GH_TOKEN or
+GITHUB_TOKEN, or that of the GitHub CLI (gh auth login). The review is printed as it would be posted.
+The checkout is not changed."""
+
 _NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
 
 _NOTHING_DIFFERS = (
@@ -102,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     _add_suggest(commands)
     _add_sweep(commands)
     _add_init(commands)
+    _add_review(commands)
     _add_cache(commands)
     return whole
 
@@ -180,6 +186,29 @@ def _add_sweep(commands: Any) -> None:
     )
 
 
+def _add_review(commands: Any) -> None:
+    command = _command(commands, "review", "NUMBER", "review a pull request on GitHub", _REVIEW_DESCRIPTION)
+    group = command.add_argument_group("what to review")
+    group.add_argument("number", metavar="NUMBER", type=int, help="number of the pull request")
+    group.add_argument(
+        "--repository",
+        metavar="OWNER/NAME",
+        help="repository of the pull request (default: the one that the remote origin names)",
+    )
+    group.add_argument(
+        "--repo",
+        metavar="DIR",
+        default=".",
+        help="a checkout of the repository (default: the current folder)",
+    )
+    _add_how(command)
+    output = command.add_argument_group("output")
+    output.add_argument("--post", action="store_true", help="post the review (default: only print it)")
+    output.add_argument(
+        "--verbose", action="store_true", help="print the details of internal errors to stderr"
+    )
+
+
 def _command(commands: Any, name: str, usage: str, summary: str, description: str) -> Any:
     return commands.add_parser(
         name,
@@ -201,6 +230,25 @@ def _add_place(group: Any) -> None:
 
 def _add_run(command: Any) -> Any:
     """Add the flags of a run to a command, and return the group of those for its output."""
+    _add_how(command)
+    output = command.add_argument_group("output")
+    output.add_argument(
+        "--write", action="store_true", help="write the proven tests into the project's test files"
+    )
+    output.add_argument("--verbose", action="store_true", help="print details and cache statistics to stderr")
+    output.add_argument(
+        "--format",
+        choices=list(OutputFormat),
+        help="format of the report (default: that of the suffix of --output, else text)",
+    )
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result to this file (default: standard output)"
+    )
+    return output
+
+
+def _add_how(command: Any) -> None:
+    """Add the flags that say how tests are generated and proven."""
     group = command.add_argument_group("who generates the tests")
     _add_option(group, PROVIDER)
     _add_options(group, "model", in_file=False)
@@ -217,22 +265,8 @@ def _add_run(command: Any) -> Any:
         help="run the tests, and keep the proven ones (default: --verify); otherwise nothing is written",
     )
     _add_options(group, "verification", in_file=False)
-    output = command.add_argument_group("output")
-    output.add_argument(
-        "--write", action="store_true", help="write the proven tests into the project's test files"
-    )
-    output.add_argument("--verbose", action="store_true", help="print details and cache statistics to stderr")
-    output.add_argument(
-        "--format",
-        choices=list(OutputFormat),
-        help="format of the report (default: that of the suffix of --output, else text)",
-    )
-    output.add_argument(
-        "-o", "--output", metavar="FILE", help="write the result to this file (default: standard output)"
-    )
     group = command.add_argument_group("settings that may also be in testsmith.toml or [tool.testsmith]")
     _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
-    return output
 
 
 def _add_options(group: Any, *groups: str, in_file: bool) -> None:
@@ -299,9 +333,9 @@ def run(argv: Sequence[str], app: App) -> int:
         parser().print_help(app.stderr)
         return 2
     arguments = {**vars(parser().parse_args(argv)), "argv": argv}
-    command = {"suggest": _suggest, "sweep": _sweep, "init": _init, "cache": _cache}[arguments["command"]]
+    commands = {"suggest": _suggest, "sweep": _sweep, "review": _review, "init": _init, "cache": _cache}
     try:
-        return _with_output(command, arguments, app)
+        return _with_output(commands[arguments["command"]], arguments, app)
     except UsageFailure as failure:
         return _told(app, failure, 2)
     except Failure as failure:
@@ -346,7 +380,7 @@ def show_failure(argv: Sequence[str], app: App, failure: str, *, shows_report: b
     has_report = not any(arguments.get(name) for name in ("estimate", "dry_run", "plan", "shard"))
 
     def put_out(arguments: Mapping[str, Any], app: App) -> int:
-        if arguments["format"] == OutputFormat.JSON:
+        if arguments.get("format") == OutputFormat.JSON:
             report = Report(members=(), failure=failure)
             swept = SweepReport(plan=SweepPlan(ranked=()), report=report)
             _put_out(sweep_json(swept) if arguments["command"] == "sweep" else render_json(report), app)
@@ -440,6 +474,18 @@ def _sweep(arguments: Mapping[str, Any], app: App) -> int:
     text = render_sweep(swept, settings.output_format, _view(settings, arguments, app))
     _put_out(f"{text}{_next_step(swept.report, settings, arguments, app)}", app)
     return _closed(swept.report, written, settings, app)
+
+
+def _review(arguments: Mapping[str, Any], app: App) -> int:
+    if arguments["number"] < 1:
+        raise UsageFailure(f"there is no pull request {arguments['number']}: its number is in its address.")
+    from testsmith.subcommands.review import review_here
+
+    done = review_here(arguments, app)
+    _put_out(done.text, app)
+    for note in done.notes:
+        print(f"testsmith: {note}", file=app.stderr)
+    return _told(app, done.failure, 1) if done.failure else 0
 
 
 def _plan(settings: Settings, app: App) -> int:

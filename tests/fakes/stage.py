@@ -74,6 +74,7 @@ class Stage:
         failing: The project's own tests that the runs see not to pass; None where they run none.
         known: The languages that the bot knows.
         suggest: Makes the suggestions; None for those that need no proof.
+        posts: Whether reviews are posted, rather than only planned.
     """
 
     github: FakeGitHub
@@ -94,6 +95,7 @@ class Stage:
     while_proving: Callable[[], object] = lambda: None
     known: tuple[Language, ...] = field(default_factory=languages)
     suggest: Callable[[States, RunOptions], Awaitable[Report]] | None = None
+    posts: bool = True
 
     def push(self, files: Files, branch: str | None = None) -> str:
         """Push a commit to the pull request's branch, or to another."""
@@ -139,6 +141,7 @@ class Stage:
                 languages=self.known,
                 progress=PlainProgress(log),
                 commits=lambda _: self.commits,
+                posts=self.posts,
             )
             return asyncio.run(review(task, tools))
 

@@ -16,7 +16,7 @@ from fakes.reports import (
 )
 from testsmith.model import Report
 from testsmith.reporting.rendering import View
-from testsmith.reporting.terminal import Terminal, next_step, render_text
+from testsmith.reporting.terminal import Terminal, markdown_text, next_step, render_text
 
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 COLOURED = replace(VIEW, colour=True)
@@ -109,3 +109,42 @@ def test_next_step__repeats_what_was_typed_and_writes() -> None:
     assert next_step(sample_report(), typed, terminal) == line
     assert not next_step(Report(members=(a_member("total"),)), typed, terminal)
     assert not next_step(sample_report(), typed, replace(terminal, interactive=False))
+
+
+MARKDOWN = """\
+**TestSmith** proposes 1 test.
+
+<p><sub>No existing test fails.<br>no model calls &middot; 1 s</sub></p>
+<details><summary>1 note</summary><sub>a&#95;b</sub></details>
+
+`cart.py`, line 1 \x1b[31m
+
+```diff
++    assert "<b>" in page  \x1b[2J
+```
+
+<sub>check it: `testsmith suggest`</sub>
+
+<!-- testsmith:code eNpdjr -->
+"""
+
+
+def test_markdown_text__shows_neither_markup_nor_tags() -> None:
+    shown = markdown_text(MARKDOWN, Terminal(stream=StringIO(), interactive=True, colour=True))
+
+    assert [line.strip() for line in COLOURS.sub("", shown).split("\n") if line.strip()] == [
+        "TestSmith proposes 1 test.",
+        "No existing test fails.",
+        "no model calls · 1 s",
+        "1 note",
+        "a_b",
+        "cart.py, line 1 \\x1b[31m",
+        '+    assert "<b>" in page  \\x1b[2J',
+        "check it: testsmith suggest",
+    ]
+
+
+def test_markdown_text__without_colors_has_none() -> None:
+    assert "\x1b[3" not in markdown_text(
+        MARKDOWN, Terminal(stream=StringIO(), interactive=True, colour=False)
+    )

@@ -106,16 +106,16 @@ def kinds(forge: TalkingForge) -> list[type[object]]:
 
 def test_post__first_run_then_nothing_to_do() -> None:
     forge = TalkingForge()
-    assert posted(forge, wanted(proposing("a"), skipping("b"))).written == 2
+    assert len(posted(forge, wanted(proposing("a"), skipping("b"))).operations) == 2
     assert kinds(forge) == [CreateReview, CreateSummary]
     forge.reads = 0
-    assert posted(forge, wanted(proposing("a"), skipping("b"))).written == 0
+    assert posted(forge, wanted(proposing("a"), skipping("b"))).operations == []
     assert forge.reads == 1
 
 
 def test_post__nothing_to_say_writes_and_asks_nothing() -> None:
     forge = TalkingForge()
-    assert posted(forge, wanted(skipping("b"))).written == 0
+    assert posted(forge, wanted(skipping("b"))).operations == []
     assert (forge.talk.comments, forge.reads) == ({}, 1)
 
 
@@ -162,7 +162,7 @@ def test_post__another_run_at_the_same_moment_leaves_one_summary() -> None:
     posted(forge, wanted(proposing("a")))
     assert forge.talk.shown_contents() == [content_of("a")]
     assert forge.talk.summary()
-    assert posted(forge, wanted(proposing("a"))).written == 0
+    assert posted(forge, wanted(proposing("a"))).operations == []
 
 
 def test_post__endless_others_end_with_a_note() -> None:
@@ -211,7 +211,7 @@ def test_post__what_is_forbidden_ends_it_and_tells_the_numbers() -> None:
     forge.faults[CreateReview] = [forbid]
     with pytest.raises(Forbidden):
         posted(forge, wanted(proposing("a")), posting=posting)
-    assert (posting.written, forge.talk.comments) == (0, {})
+    assert (posting.operations, forge.talk.comments) == ([], {})
     assert posting.settled
     assert [one.number for one in posting.settled.proposals] == [1]
 

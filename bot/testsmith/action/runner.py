@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testsmith.events import FULL_NAME
+from testsmith.forge.addresses import addresses_in
 from testsmith.model import UsageFailure
 from testsmith.settings import CacheAccess, Secret
 
@@ -53,15 +54,16 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
     Raises:
         UsageFailure: A variable is missing or not valid.
     """
+    addresses = addresses_in(environment)
     return Runner(
         repository=_matching(environment, "GITHUB_REPOSITORY", FULL_NAME),
         workspace=Path(_given(environment, "GITHUB_WORKSPACE")),
         temp=Path(_given(environment, "RUNNER_TEMP")),
         event_name=_given(environment, "GITHUB_EVENT_NAME"),
         event_path=Path(_given(environment, "GITHUB_EVENT_PATH")),
-        api_url=_url(environment, "GITHUB_API_URL", "https://api.github.com"),
-        graphql_url=_url(environment, "GITHUB_GRAPHQL_URL", "https://api.github.com/graphql"),
-        server_url=_url(environment, "GITHUB_SERVER_URL", "https://github.com"),
+        api_url=addresses.api,
+        graphql_url=addresses.graphql,
+        server_url=addresses.server,
         run=f"{_number(environment, 'GITHUB_RUN_ID')}-{_number(environment, 'GITHUB_RUN_ATTEMPT')}",
         output=_file(environment, "GITHUB_OUTPUT"),
         summary=_file(environment, "GITHUB_STEP_SUMMARY"),
@@ -81,13 +83,6 @@ def _matching(environment: Mapping[str, str], name: str, pattern: re.Pattern[str
     if not pattern.fullmatch(value):
         raise UsageFailure(f"{name} is not what GitHub sets in a workflow; leave it as it is.")
     return value
-
-
-def _url(environment: Mapping[str, str], name: str, default: str) -> str:
-    url = (environment.get(name) or default).rstrip("/")
-    if not url.startswith(("https://", "http://")):
-        raise UsageFailure(f"{name} must begin with https:// or http://; leave it as GitHub sets it.")
-    return url
 
 
 def _number(environment: Mapping[str, str], name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from testsmith.forge.interface import Operation
 from testsmith.forge.reconcile import Reconciled
 from testsmith.model import Report
 
@@ -12,6 +13,7 @@ from testsmith.model import Report
 class PostStatus(StrEnum):
     """Status of the posting."""
 
+    PLANNED = "planned"  # nothing was posted, because only a plan was wanted; see `operations`
     POSTED = "posted"  # all planned operations are done, possibly none
     NOT_ALLOWED = "not-allowed"  # the token may not write; the job summary and annotations report everything
     HEAD_MOVED = "head-moved"  # nothing was posted because the pull request has a new head
@@ -27,6 +29,7 @@ class ReviewResult:
         delivery: Status of the posting.
         report: The report of the run; None if nothing was processed.
         settled: The numbers and locations of the proposals; None if they were not decided.
+        operations: What was changed on the pull request, or would have been if only a plan was wanted.
         reason: Why not everything was done, in one or two sentences; empty if all was.
         missing: Permissions that the token lacks, as a workflow grants them: `pull-requests: write`.
         notes: Sentences for the log and the job summary.
@@ -43,6 +46,7 @@ class ReviewResult:
     delivery: PostStatus
     report: Report | None = None
     settled: Reconciled | None = None
+    operations: tuple[Operation, ...] = ()
     reason: str = ""
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -10,13 +10,14 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html import unescape
 from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, TextIO
 
 from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
-from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of
+from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of, visible
 from testsmith.reporting.phrases import (
     baseline_words,
     body_words,
@@ -39,6 +40,7 @@ from testsmith.reporting.rendering import TokenKind, View, pieces
 from testsmith.reporting.report_assembly import ReportEntry, display_names, entries, skipped_groups, totals
 
 if TYPE_CHECKING:
+    from markdown_it.token import Token
     from rich.console import Console, RenderableType
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
@@ -236,6 +238,9 @@ _CODE_STYLES = {
 }
 """Colors from the 16-color palette that are readable on light and dark backgrounds."""
 
+_HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_LINE_BREAKS = re.compile(r"<br>|</p>|</summary>")
+_TAG = re.compile(r"</?[a-z][^>]*>")
 _INDENT = 4
 _CODE_INDENT = 8
 _RUNNER_COMMAND = re.compile(r"^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?=:)|##(?=\[)", re.MULTILINE)
@@ -265,6 +270,38 @@ def next_step(report: Report, writing: Sequence[str], terminal: Terminal) -> str
     if not terminal.interactive or not any(one.is_green for one in report.suggestions):
         return ""
     return f"\nWrite them with: {shlex.join(('testsmith', *writing))}\n"
+
+
+def markdown_text(markdown: str, terminal: Terminal) -> str:
+    """Render Markdown for a terminal; of HTML, only the text is shown."""
+    from rich.markdown import Markdown
+    from rich.theme import Theme
+
+    shown = Markdown(markdown, code_theme="ansi_dark", hyperlinks=False)
+    shown.parsed = [token for parsed in shown.parsed for token in _without_html(parsed)]
+    console = console_on(replace(terminal, stream=StringIO()))
+    console.push_theme(Theme({"markdown.code": "cyan", "markdown.code_block": ""}))
+    with console.capture() as captured:
+        console.print(shown)
+    return _without_trailing_space(captured.get())
+
+
+def _without_html(token: Token) -> Iterator[Token]:
+    """Yield what is shown of a Markdown token: of a block of HTML, its lines as paragraphs."""
+    from markdown_it.token import Token
+
+    if token.type != "html_block":
+        token.content = visible(token.content)
+        for child in token.children or ():
+            child.content = "" if child.type == "html_inline" else visible(child.content)
+        yield token
+        return
+    for line in _LINE_BREAKS.sub("\n", _HTML_COMMENT.sub("", token.content)).split("\n"):
+        words = visible(unescape(_TAG.sub("", line))).strip()
+        if words:
+            yield Token("paragraph_open", "p", 1)
+            yield Token("inline", "", 0, children=[Token("text", "", 0, content=words)])
+            yield Token("paragraph_close", "p", -1)
 
 
 def _without_trailing_space(text: str) -> str:

@@ -44,12 +44,12 @@ class PostProgress:
     Attributes:
         settled: The numbers and locations of the suggestions, from the last plan.
         notes: Sentences for the log and the job summary, each once.
-        written: The number of operations applied.
+        operations: The operations applied, or only planned.
     """
 
     settled: Reconciled | None = None
     notes: dict[str, None] = field(default_factory=dict)
-    written: int = 0
+    operations: list[Operation] = field(default_factory=list)
 
     def note(self, notes: Iterable[str]) -> None:
         """Add notes for the reader, each once."""
@@ -58,6 +58,25 @@ class PostProgress:
 
 Write = Callable[[Reconciled, str], Texts]
 """Renders the texts, given the current body of the summary comment (empty if there is none). Pure."""
+
+
+def plan_post(
+    existing: Existing, wanted: DesiredState, limits: ReviewSettings, write: Write, posting: PostProgress
+) -> tuple[Operation, ...]:
+    """Return the operations that bring a pull request to its desired state.
+
+    Args:
+        existing: Its comments and reviews.
+        wanted: The desired state.
+        limits: The posting limits.
+        write: Renders the texts.
+        posting: Gets the notes, and where the suggestions are shown.
+    """
+    posting.settled = settled = reconcile(existing, wanted, limits)
+    posting.note(notes_on(settled))
+    before = next((one.body for one in own_summaries(existing)), "")
+    texts = write(settled, before) if settled.speaks else None
+    return tuple(plan(existing, wanted.head, settled, texts))
 
 
 def post(  # noqa: PLR0913, PLR0917
@@ -85,11 +104,7 @@ def post(  # noqa: PLR0913, PLR0917
     """
     for _ in range(ROUNDS):
         existing = forge.existing(number)
-        posting.settled = settled = reconcile(existing, wanted, limits)
-        posting.note(notes_on(settled))
-        before = next((one.body for one in own_summaries(existing)), "")
-        texts = write(settled, before) if settled.speaks else None
-        operations = tuple(plan(existing, wanted.head, settled, texts))
+        operations = plan_post(existing, wanted, limits, write, posting)
         if not operations:
             return
         try:
@@ -114,7 +129,7 @@ def _carried_out(
         except OutcomeUnknown as failure:
             posting.note((str(failure),))
             return wanted
-        posting.written += 1
+        posting.operations.append(operation)
         posting.note((applied.note,))
         if applied.refused:
             return replace(wanted, refused=wanted.refused | frozenset(applied.refused))

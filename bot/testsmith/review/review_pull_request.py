@@ -45,7 +45,13 @@ from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
 from testsmith.review.checkouts import States
 from testsmith.review.desired_state import PlacedChange, outcomes_of, suggested_changes
-from testsmith.review.post_review import PostProgress, is_certainly_own, is_followed_by_own, post
+from testsmith.review.post_review import (
+    PostProgress,
+    is_certainly_own,
+    is_followed_by_own,
+    plan_post,
+    post,
+)
 from testsmith.settings import CommitSettings, Mode, ReviewSettings
 from testsmith.tasks import in_thread
 from testsmith.test_files.lifecycle import removals
@@ -86,6 +92,7 @@ class ReviewDependencies:
             runs on comments.
         commits: Returns the commit settings.
         repeated: Command line words that repeat how the project is set up and tested.
+        posts: Whether to post the review, rather than only to plan what would be posted.
     """
 
     forge: CommittingForge
@@ -97,6 +104,7 @@ class ReviewDependencies:
     commands: bool | None = None
     commits: Callable[[States], CommitSettings] = lambda _: CommitSettings()
     repeated: tuple[str, ...] = ()
+    posts: bool = True
 
     def view(self, repository: str, base_ref: str, states: States) -> View:
         """Return how a reader of a pull request can reproduce its results."""
@@ -149,7 +157,8 @@ async def review(task: ReviewPullRequest, tools: ReviewDependencies) -> ReviewRe
         delivery = PostStatus.HEAD_MOVED if isinstance(failure, HeadMoved) else PostStatus.FAILED
         return ReviewResult(delivery=delivery, reason=str(failure), missing=_missing(failure))
     report = await tools.suggest(pull.states, _options(pull, state))
-    tools.progress.phase("posting", 1, 0.5)
+    if tools.posts:
+        tools.progress.phase("posting", 1, 0.5)
     made = await in_thread(commit, pull, report, tools)
     mode = tools.commits(pull.states).mode
     reviewed = await in_thread(
@@ -231,7 +240,7 @@ def commit(pull: CheckedOut, report: Report, tools: ReviewDependencies) -> Publi
         What came of it; None if there was nothing to commit.
     """
     forge, number, settings = tools.forge, pull.task.number, tools.commits(pull.states)
-    if settings.mode is Mode.SUGGEST:
+    if settings.mode is Mode.SUGGEST or not tools.posts:
         return None
     try:
         state = remember(forge.existing(number))
@@ -294,18 +303,19 @@ def publish(
     def write(settled: Reconciled, before: str) -> Texts:
         return texts(report, settled, view, changed_texts, before)
 
+    limits = tools.limits(pull.states)
     failure: ForgeFailure | None = pull.unreadable
-    if failure is None:
-        try:
-            post(tools.forge, pull.task.number, wanted, tools.limits(pull.states), write, posting)
-        except ForgeFailure as error:
-            failure = error
+    if not tools.posts:
+        posting.operations += plan_post(pull.existing, wanted, limits, write, posting)
+    elif failure is None:
+        failure = _posted(partial(post, tools.forge, pull.task.number, wanted, limits, write, posting))
     if isinstance(failure, Forbidden) and posting.settled is None:  # number the proposals all the same
-        posting.settled = reconcile(_NOTHING_READ, wanted, tools.limits(pull.states))
+        posting.settled = reconcile(_NOTHING_READ, wanted, limits)
     return ReviewResult(
-        delivery=_delivery(failure),
+        delivery=_delivery(failure, posts=tools.posts),
         report=report,
         settled=posting.settled,
+        operations=tuple(posting.operations),
         reason="" if failure is None else str(failure),
         missing=_missing(failure),
         notes=tuple(posting.notes),
@@ -338,10 +348,19 @@ def _suggested_changes(
     )
 
 
-def _delivery(failure: ForgeFailure | None) -> PostStatus:
+def _posted(posting: Callable[[], None]) -> ForgeFailure | None:
+    """Post, and return what stopped it; None if nothing did."""
+    try:
+        posting()
+    except ForgeFailure as failure:
+        return failure
+    return None
+
+
+def _delivery(failure: ForgeFailure | None, *, posts: bool) -> PostStatus:
     match failure:
         case None:
-            return PostStatus.POSTED
+            return PostStatus.POSTED if posts else PostStatus.PLANNED
         case HeadMoved():
             return PostStatus.HEAD_MOVED
         case Forbidden():

@@ -26,6 +26,7 @@ _BYTES_FOR_CUT_NOTE = 200
 _ELSEWHERE = "the JSON report of this run"
 
 _DELIVERY_WORDS = {
+    PostStatus.PLANNED: "",
     PostStatus.POSTED: "",
     PostStatus.NOT_ALLOWED: (
         "The review could not be written on the pull request; the whole of it stands here."
