@@ -40,6 +40,8 @@ check: .venv/.installed ## lint, format, types, import contracts, English, schem
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml sweep/action.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows $(WORKFLOWS)
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 	$(BIN)/actionlint $(WORKFLOWS)
 	$(BIN)/zizmor --offline --persona pedantic --no-progress --quiet action.yml sweep/action.yml .github/dependabot.yml $(WORKFLOWS)
 	$(BIN)/hadolint Dockerfile

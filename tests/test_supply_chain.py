@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -31,3 +32,12 @@ def test_workflows__every_action_is_pinned_to_a_commit() -> None:
     foreign = [one for one in used if not one.startswith((".", "$/", "testsmith-bot/"))]
     assert foreign
     assert [one for one in foreign if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_workflows__their_make_commands_are_there() -> None:
+    text = "\n".join(file.read_text() for file in ROOT.glob(".github/workflows/*.yml"))
+    commands = [shlex.split(one) for one in re.findall(r"^\s*-? run: (make .*)$", text, re.MULTILINE)]
+    assert commands
+    for program, *words in commands:
+        done = subprocess.run((program, "--dry-run", *words), cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
