@@ -53,6 +53,10 @@ Review a pull request on GitHub from a checkout of its repository, with a person
 GITHUB_TOKEN, or that of the GitHub CLI (gh auth login). The review is printed as it would be posted.
 The checkout is not changed."""
 
+_DOCTOR_DESCRIPTION = """\
+Check the repository, the interpreter, the imports and tests of the project, the sandbox, the model's key
+and the cache, and say how to fix what does not work. The exit code is 1 if something needs fixing."""
+
 _NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
 
 _NOTHING_DIFFERS = (
@@ -106,8 +110,9 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_suggest(commands)
     _add_sweep(commands)
-    _add_init(commands)
     _add_review(commands)
+    _add_init(commands)
+    _add_doctor(commands)
     _add_cache(commands)
     return whole
 
@@ -317,6 +322,41 @@ def _init(arguments: Mapping[str, Any], app: App) -> int:
     return 0
 
 
+def _add_doctor(commands: Any) -> None:
+    doctor = _command(
+        commands,
+        "doctor",
+        "",
+        "check everything that a run needs",
+        _DOCTOR_DESCRIPTION,
+    )
+    doctor.add_argument(
+        "--repo", metavar="DIR", default=".", help="folder of the project (default: the current one)"
+    )
+    _add_option(doctor, PROVIDER)
+    _add_option(doctor, CACHE_DIR)
+    _add_options(doctor, "model", "verification", in_file=False)
+    _add_options(doctor, "model", "verification", in_file=True)
+
+
+def _doctor(arguments: Mapping[str, Any], app: App) -> int:
+    settings = _settings({**arguments, "all": ["."]}, app)
+    from testsmith.subcommands import doctor
+
+    async def work(clients: Clients) -> list[doctor.Check]:
+        project = await doctor.check_project(settings, clients.offline.run)
+        return [*project, *await doctor.check_model(settings)]
+
+    checks = [
+        *doctor.check_git(settings),
+        *_finished(settings, app, work, sweeps=True),
+        *doctor.check_token(settings, app.environment),
+        *doctor.check_cache(settings, app),
+    ]
+    _put_out("".join(f"{one}\n" for one in (*checks, f"\n{doctor.summary(checks)}")), app)
+    return int(any(one.status is doctor.CheckStatus.FIX for one in checks))
+
+
 def _add_cache(commands: Any) -> None:
     cache = commands.add_parser("cache", help="inspect or clean up the result cache", allow_abbrev=False)
     cache.add_argument("action", choices=["stats", "prune", "clear"])
@@ -333,7 +373,14 @@ def run(argv: Sequence[str], app: App) -> int:
         parser().print_help(app.stderr)
         return 2
     arguments = {**vars(parser().parse_args(argv)), "argv": argv}
-    commands = {"suggest": _suggest, "sweep": _sweep, "review": _review, "init": _init, "cache": _cache}
+    commands = {
+        "suggest": _suggest,
+        "sweep": _sweep,
+        "review": _review,
+        "init": _init,
+        "doctor": _doctor,
+        "cache": _cache,
+    }
     try:
         return _with_output(commands[arguments["command"]], arguments, app)
     except UsageFailure as failure:

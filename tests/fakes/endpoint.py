@@ -172,6 +172,7 @@ class Endpoint:
         port: int = 0,
         model: ThinkingModel | None = None,
         tier: str | None = None,
+        models: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
         """Set the script.
 
@@ -185,6 +186,7 @@ class Endpoint:
             port: 0 for any that is free.
             model: What thinks before it answers; None for a model that does not.
             tier: The service tier that each answer reports; None for an endpoint that reports none.
+            models: The models that it lists; None for an endpoint without a list.
         """
         self.requests: list[Received] = []
         self.most_in_flight = 0
@@ -201,6 +203,7 @@ class Endpoint:
         self._port = port
         self._model = model
         self._tier = tier
+        self._models = None if models is None else list(models)
         self._numbers = count(1)
         self._ready = threading.Event()
         self._stop = asyncio.Event()
@@ -267,6 +270,9 @@ class Endpoint:
     def _refusal(self, received: Received) -> Fault | None:
         """What this endpoint answers to any such call, whatever the script says."""
         path, _, query = self._service.path.partition("?")
+        if received.path == f"{path}/models" and self._models is not None:
+            accepted = self._key is None or received.headers.get("authorization") == f"Bearer {self._key}"
+            return Fault(body=json.dumps({"data": self._models})) if accepted else key_refused()
         if received.path != f"{path}/chat/completions" + (f"?{query}" if query else ""):
             return refusal(404, f"Unknown request URL: {received.path}")
         if self._key is not None and received.headers.get("authorization") != f"Bearer {self._key}":

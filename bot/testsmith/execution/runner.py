@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
@@ -31,6 +32,11 @@ class TestRunner(ABC):
     def runtime(self) -> str:
         """What runs the tests, such as `Python 3.12`; empty if that says nothing about them."""
         return ""
+
+    @property
+    def program(self) -> Path | None:
+        """The program that runs the tests; None if that says nothing about them."""
+        return None
 
     @abstractmethod
     def head_settings(self, runs: int) -> tuple[RunSetting, ...]:

@@ -26,12 +26,14 @@ class ProjectFacts:
         version: Version of the language, for example `Python >=3.10`.
         tests: Framework and number of test files, for example `pytest (tox.ini), 12 test files`.
         projects: Folders with projects of their own, besides the root.
+        is_project: Whether the root is a project that can be installed.
     """
 
     package_manager: str = ""
     version: str = ""
     tests: str = ""
     projects: tuple[str, ...] = ()
+    is_project: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

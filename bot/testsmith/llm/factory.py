@@ -121,14 +121,23 @@ def prices_of(settings: ModelSettings, budget: BudgetSettings) -> Prices:
     return Prices(settings.base_url or OPENAI_URL, own)
 
 
-def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
+def endpoint_of(settings: ModelSettings) -> ModelEndpoint:
+    """Return the endpoint and the model of the settings.
+
+    Raises:
+        UsageFailure: The key is missing or invalid, or the URL is invalid.
+    """
     key = _usable_key(settings)
     url = _usable_url(settings.base_url or OPENAI_URL)
-    target = ModelEndpoint(
+    return ModelEndpoint(
         url=shown_url(url), model=settings.model, key=key, timeout_seconds=settings.timeout_seconds
     )
+
+
+def _endpoint(settings: ModelSettings, budget: Budget) -> OpenAIProvider:
+    target, url = endpoint_of(settings), settings.base_url or OPENAI_URL
     return OpenAIProvider(
-        partial(connect, url, key, settings),
+        partial(connect, url, target.key, settings),
         target=target,
         budget=budget,
         capabilities=replace(capabilities_at(url), tier=settings.service_tier),

@@ -131,17 +131,10 @@ def workflow(facts: RepositoryFacts) -> str:
     """Return the workflow for a repository."""
     text = files("testsmith.subcommands").joinpath("workflow.yml").read_text(encoding="utf-8")
     text = text.replace(KEY, facts.secret)
-    if _needs_setup(facts):
+    if facts.project.projects and not facts.project.is_project:  # they would not be installed by default
         folders = " ".join(f"-e {shlex.quote(f'./{folder}')}" for folder in facts.project.projects)
         text += f"          setup-command: {json.dumps(f'uv pip install {folders}')}\n"
     return text
-
-
-def _needs_setup(facts: RepositoryFacts) -> bool:
-    """Return whether the repository has projects in folders only, which are not installed by default."""
-    return bool(facts.project.projects) and not facts.project.package_manager.endswith(
-        ("(pyproject.toml)", "(setup.py)", "(setup.cfg)", ".lock)")
-    )
 
 
 def settings_file() -> str:

@@ -50,6 +50,7 @@ def project_facts(tree: SourceTree) -> ProjectFacts:
         version=_python(tree),
         tests=_tests(tree, tests, document.get("tool", {})),
         projects=tuple(_projects(tree, paths)),
+        is_project=_is_project(paths, document),
     )
 
 
@@ -94,6 +95,12 @@ def _pytest_settings(tree: SourceTree) -> str:
         if section.encode() in (tree.read(name) or b""):
             return name
     return ""
+
+
+def _is_project(paths: Sequence[str], document: dict[str, Any]) -> bool:
+    tool = document.get("tool", {})
+    is_poetrys = isinstance(tool, dict) and "poetry" in tool
+    return is_poetrys or "project" in document or not {"setup.py", "setup.cfg"}.isdisjoint(paths)
 
 
 def _projects(tree: SourceTree, paths: Sequence[str]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import PASSED, ChangedModules, JobResult, RunSetting, TestJob
@@ -86,6 +87,11 @@ class PythonRunner(TestRunner):
     def runtime(self) -> str:
         """See `TestRunner.runtime`."""
         return "Python {}.{}".format(*self.workspace.interpreter.version)
+
+    @property
+    def program(self) -> Path:
+        """See `TestRunner.program`."""
+        return self.workspace.interpreter.path
 
     def head_settings(self, runs: int) -> tuple[PythonSetting, ...]:
         """See `TestRunner.head_settings`."""

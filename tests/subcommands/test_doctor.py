@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from fakes.command_line import CommandLine, Ran
+from fakes.endpoint import Endpoint
+from fakes.git_repository import GitRepository
+
+PROJECT: dict[str, str | bytes | None] = {
+    "pyproject.toml": "[project]\nname = 'shop'\nversion = '1'\n",
+    "shop/cart.py": "def total(count: int) -> int:\n    return 2 * count\n",
+    "tests/test_cart.py": "from shop.cart import total\n\n\ndef test_total():\n    assert total(2) == 4\n",
+}
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> GitRepository:
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit(PROJECT)
+    return repository
+
+
+def lines(ran: Ran) -> dict[str, tuple[str, str]]:
+    """Return the status and the text of each check, by its name."""
+    found = (re.fullmatch(r"(ok|note|fix) +(\S+) +(.+)", line) for line in ran.stdout.splitlines())
+    return {one[2]: (one[1], one[3]) for one in found if one}
+
+
+def doctor(command_line: CommandLine, made: GitRepository, *more: str, key: str | None = None) -> Ran:
+    return command_line.run("doctor", "--repo", str(made.folder), *more, key=key)
+
+
+def test_doctor__everything_works(command_line: CommandLine, made: GitRepository) -> None:
+    ran = doctor(command_line, made)
+    assert ran.code == 0, ran
+    assert ran.stdout.endswith("\n\nEverything works.\n")
+    found = lines(ran)
+    assert list(found) == ["repository", "base", "interpreter", "sandbox", "imports", "tests", "key", "cache"]
+    assert found["base"] == ("ok", "main, unless --base names another revision")
+    assert found["interpreter"][1].startswith("Python 3.")
+    assert found["imports"] == ("ok", "1 module can be imported")
+    assert found["tests"] == ("ok", "the project's own tests pass")
+    assert found["key"][0] == "note"
+
+
+def test_doctor__says_how_to_fix_what_does_not_work(command_line: CommandLine, made: GitRepository) -> None:
+    made.git("branch", "-m", "topic")
+    made.write(
+        {"shop/cart.py": "import no_such_library\n\n\ndef total(count: int) -> int:\n    return count\n"}
+    )
+    ran = doctor(command_line, made)
+    assert ran.code == 1
+    assert ran.stdout.endswith("\n\n3 things to fix.\n")
+    found = lines(ran)
+    assert {name for name, (status, _) in found.items() if status == "fix"} == {"base", "imports", "tests"}
+    assert "--base HEAD~1" in found["base"][1]
+    assert found["imports"][1] == (
+        "1 of 1 module: could not import shop.cart (no module named 'no_such_library'). Run again with"
+        " --install."
+    )
+    assert "run again with --install" in found["tests"][1]
+
+
+def test_doctor__an_interpreter_without_pytest(command_line: CommandLine, made: GitRepository) -> None:
+    ran = doctor(command_line, made, "--python", "/bin/false")
+    assert ran.code == 1
+    assert lines(ran)["interpreter"][0] == "fix"
+
+
+def test_doctor__a_folder_of_several_projects(command_line: CommandLine, made: GitRepository) -> None:
+    made.git("mv", "-k", "shop", "tests", "pyproject.toml", ".")
+    made.write({"pyproject.toml": None})
+    for name, content in PROJECT.items():
+        made.write({f"packages/a/{name}": content})
+    found = lines(doctor(command_line, made, "--suite-seconds", "0"))
+    assert found["project"][0] == "fix"
+    assert "--repo packages/a" in found["project"][1]
+    assert found["tests"] == ("note", "own tests were not run: suite-seconds is 0")
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    soon = (datetime.now(UTC) + timedelta(days=20)).date().isoformat()
+    models = [
+        {"id": "lasting"},
+        {"id": "ending", "shutdown_date": soon},
+        {"id": "gone", "shutdown_date": "2020-01-01"},
+    ]
+    with Endpoint(models=models, key="a-secret-key") as served:
+        yield served
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("lasting", ("ok", "lasting, no shutdown date announced")),
+        ("ending", ("note", "ending shuts down on ")),
+        ("gone", ("fix", "gone was shut down on 2020-01-01. Name another one with --model.")),
+        ("unknown", ("fix", "unknown is not offered at ")),
+    ],
+)
+def test_doctor__the_model(
+    command_line: CommandLine,
+    made: GitRepository,
+    endpoint: Endpoint,
+    model: str,
+    expected: tuple[str, str],
+) -> None:
+    more = ("--base-url", endpoint.url, "--model", model, "--suite-seconds", "0")
+    ran = doctor(command_line, made, *more, key="a-secret-key")
+    found = lines(ran)
+    assert found["key"] == ("ok", f"accepted by {endpoint.url}")
+    status, text = found["model"]
+    assert (status, text[: len(expected[1])]) == expected
+    assert ran.code == (status == "fix")
+    assert "a-secret-key" not in ran.stdout + ran.stderr
+
+
+def test_doctor__a_key_that_is_refused(
+    command_line: CommandLine, made: GitRepository, endpoint: Endpoint
+) -> None:
+    more = ("--base-url", endpoint.url, "--model", "lasting", "--suite-seconds", "0")
+    ran = doctor(command_line, made, *more, key="a-wrong-key")
+    assert ran.code == 1
+    assert lines(ran)["key"][0] == "fix"
+    assert "a-wrong-key" not in ran.stdout + ran.stderr
