@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,8 @@ import pytest
 from fakes.command_line import CommandLine, Ran
 from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository
+from testsmith.settings import Settings, SettingsSources, parse
+from testsmith.subcommands.doctor import Check, CheckStatus, check_token
 
 PROJECT: dict[str, str | bytes | None] = {
     "pyproject.toml": "[project]\nname = 'shop'\nversion = '1'\n",
@@ -129,3 +135,66 @@ def test_doctor__a_key_that_is_refused(
     assert ran.code == 1
     assert lines(ran)["key"][0] == "fix"
     assert "a-wrong-key" not in ran.stdout + ran.stderr
+
+
+@contextmanager
+def github(answers: dict[str, dict[str, object]]) -> Iterator[str]:
+    """Serve the REST API's answers by path to one token, and give its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_known = self.headers.get("Authorization", "").endswith(" a-github-token")
+            answer = answers.get(self.path) if is_known else None
+            body = json.dumps(answer or {"message": "Not Found"}).encode()
+            self.send_response(404 if answer is None else 200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("push", "expected"),
+    [
+        (True, Check(name="token", text="may write to octo/shop")),
+        (
+            False,
+            Check(
+                name="token",
+                text="may read octo/shop. To post reviews it needs `pull-requests: write`; to commit,"
+                " `contents: write`.",
+                status=CheckStatus.NOTE,
+            ),
+        ),
+        (None, None),
+    ],
+)
+def test_check_token__what_it_may_do(made: GitRepository, push: bool | None, expected: Check | None) -> None:
+    made.git("remote", "add", "origin", "git@github.com:octo/shop.git")
+    answer: dict[str, object] = {"permissions": {"pull": True, "push": push}}
+    with github({} if push is None else {"/repos/octo/shop": answer}) as url:
+        variables = {"GH_TOKEN": "a-github-token", "GITHUB_API_URL": url}
+        [found] = check_token(settings_of(made), variables)
+    if expected is None:
+        assert found.status is CheckStatus.FIX
+        assert "a-github-token" not in found.text
+    else:
+        assert found == expected
+
+
+def test_check_token__nothing_without_a_token_or_github(made: GitRepository) -> None:
+    assert list(check_token(settings_of(made), {"GH_TOKEN": "a-github-token"})) == []
+    made.git("remote", "add", "origin", "git@github.com:octo/shop.git")
+    assert list(check_token(settings_of(made), {"PATH": ""})) == []
+
+
+def settings_of(made: GitRepository) -> Settings:
+    return parse(made.folder, SettingsSources(arguments={"all": ["."]}))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from pathlib import Path
 
 from testsmith.app import App
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.forge.addresses import addresses_in
 from testsmith.forge.github import Connection
 from testsmith.forge.interface import ForgeFailure
-from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.llm.factory import endpoint_of
 from testsmith.llm.interface import ProviderError
@@ -24,14 +22,13 @@ from testsmith.llm.offered_models import offered_models
 from testsmith.model import Failure, Member, UsageFailure
 from testsmith.pipeline import RunDependencies
 from testsmith.reporting.phrases import count
-from testsmith.settings import CacheSettings, ProviderChoice, SandboxChoice, Secret, Settings
+from testsmith.settings import CacheSettings, ProviderChoice, SandboxChoice, Settings
+from testsmith.subcommands.review import repository_of, token_for
 from testsmith.sweep.sweep_workspace import SweepWorkspace, measure_whole, opened
 
 _MOST_MODULES = 200
 _MOST_NOTES = 2
 _DAYS_BEFORE_SHUTDOWN = 90
-_TOKENS = ("TESTSMITH_TOKEN", "GH_TOKEN", "GITHUB_TOKEN")
-_GITHUB_ADDRESS = re.compile(r".*?\bgithub\.com[:/](?P<name>[\w.-]+/[\w.-]+?)(?:\.git)?/?")
 _MISSING_LAYER = "without "
 
 
@@ -212,18 +209,18 @@ class _GitHubRepository:
 
 
 def check_token(settings: Settings, environment: Mapping[str, str]) -> Iterator[Check]:
-    """Check what the token in the environment may do, if there is one and the remote is on GitHub."""
-    name = next((name for name in _TOKENS if environment.get(name)), None)
-    address = _remote(settings.folder)
-    found = _GITHUB_ADDRESS.fullmatch(address)
-    if name is None or found is None:
+    """Check what the user's GitHub token may do, if there is one and `origin` is on GitHub."""
+    addresses = addresses_in(environment)
+    try:
+        repository = repository_of(Repository.open(settings.folder), addresses.server)
+        token = token_for(addresses.server, environment)
+    except UsageFailure:
         return
-    url = environment.get("GITHUB_API_URL", "https://api.github.com")
     connection = Connection(
-        url=url,
-        graphql_url=environment.get("GITHUB_GRAPHQL_URL", f"{url}/graphql"),
-        token=Secret(environment[name]),
-        repository=found["name"],
+        url=addresses.api,
+        graphql_url=addresses.graphql,
+        token=token,
+        repository=repository,
         clock=time.time,
         sleep=time.sleep,
     )
@@ -231,23 +228,16 @@ def check_token(settings: Settings, environment: Mapping[str, str]) -> Iterator[
         try:
             permissions = connection.get(_GitHubRepository, "read the repository", "").permissions
         except ForgeFailure as failure:
-            yield _fix("token", f"{name}: {failure}")
+            yield _fix("token", failure)
             return
     if permissions.push:
-        yield Check(name="token", text=f"{name} may write to {found['name']}")
+        yield Check(name="token", text=f"may write to {repository}")
     else:
         yield _note(
             "token",
-            f"{name} may read {found['name']}. To post reviews it needs `pull-requests: write`; to commit,"
+            f"may read {repository}. To post reviews it needs `pull-requests: write`; to commit,"
             " `contents: write`.",
         )
-
-
-def _remote(folder: Path) -> str:
-    try:
-        return Repository.open(folder).git.line("config", "--get", "remote.origin.url")
-    except GitFailed:
-        return ""
 
 
 def check_cache(settings: Settings, app: App) -> Iterator[Check]:
