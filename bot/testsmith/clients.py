@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -17,11 +18,21 @@ from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
 from testsmith.languages.registry import languages, toolchains
 from testsmith.llm.budget import SpendingMeter
-from testsmith.llm.factory import build_budget, build_provider
-from testsmith.model import CacheStats, Estimate, Progress
+from testsmith.llm.factory import build_budget, build_provider, endpoint_of
+from testsmith.llm.interface import ProviderError
+from testsmith.llm.offered_models import offered_models
+from testsmith.model import CacheStats, Estimate, Failure, Progress
 from testsmith.pipeline import RunDependencies, RunOptions, estimate
 from testsmith.process import supervisor
-from testsmith.settings import CacheAccess, CacheSettings, ProviderChoice, Settings, SweepSettings, SweepStep
+from testsmith.settings import (
+    CacheAccess,
+    CacheSettings,
+    ModelSettings,
+    ProviderChoice,
+    Settings,
+    SweepSettings,
+    SweepStep,
+)
 from testsmith.storage.archive import (
     MEASUREMENTS,
     PREFIX,
@@ -180,6 +191,32 @@ def open_store(
 ) -> ResultStore:
     """Open a store in the cache folder."""
     return ResultStore.open(settings, warn=warn, file_name=file_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedModels:
+    """The models of an endpoint.
+
+    Attributes:
+        url: Address of the endpoint, without anything secret.
+        models: The day that each model is shut down, by id; empty if the endpoint does not list its models.
+    """
+
+    url: str
+    models: Mapping[str, date | None]
+
+
+async def ask_for_models(settings: ModelSettings) -> OfferedModels:
+    """Ask the endpoint which models it offers, which costs nothing.
+
+    Raises:
+        Failure: The endpoint cannot be reached, or refuses the key.
+    """
+    try:
+        models = await offered_models(settings)
+    except ProviderError as error:
+        raise Failure(str(error)) from error
+    return OfferedModels(url=endpoint_of(settings).url, models=models)
 
 
 class CacheStores:

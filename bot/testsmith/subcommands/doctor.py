@@ -10,15 +10,13 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 
 from testsmith.app import App
+from testsmith.clients import ask_for_models
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.forge.addresses import addresses_in
 from testsmith.forge.github import Connection
 from testsmith.forge.interface import ForgeFailure
 from testsmith.git.repository import Repository
-from testsmith.llm.factory import endpoint_of
-from testsmith.llm.interface import ProviderError
-from testsmith.llm.offered_models import offered_models
 from testsmith.model import Failure, Member, UsageFailure
 from testsmith.pipeline import RunDependencies
 from testsmith.reporting.phrases import count
@@ -174,16 +172,16 @@ async def check_model(settings: Settings) -> list[Check]:
     if settings.model.replay is not None:
         return [_note("model", f"answers come from {settings.model.replay}")]
     try:
-        offered = await offered_models(settings.model)
-    except (ProviderError, Failure) as failure:
+        offered = await ask_for_models(settings.model)
+    except Failure as failure:
         return [_fix("key", failure)]
-    url, model = endpoint_of(settings.model).url, settings.model.model
-    if not offered:
+    url, model = offered.url, settings.model.model
+    if not offered.models:
         return [_note("model", f"{model}, and its key, were not checked: {url} does not list its models")]
     key = Check(name="key", text=f"accepted by {url}")
-    if model not in offered:
+    if model not in offered.models:
         return [key, _fix("model", f"{model} is not offered at {url}. Name another one with --model.")]
-    return [key, _shutdown(model, offered[model])]
+    return [key, _shutdown(model, offered.models[model])]
 
 
 def _shutdown(model: str, day: date | None) -> Check:
