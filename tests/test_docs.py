@@ -20,7 +20,8 @@ from markdown_it.token import Token
 from ruamel.yaml import YAML
 
 from testsmith import cli, decode
-from testsmith.settings import ACTION_OPTIONS, NEVER_FROM_A_FILE, OPTIONS, file_values
+from testsmith.action.outputs import OUTPUTS
+from testsmith.settings import ACTION_OPTIONS, EVERY_OPTION, NEVER_FROM_A_FILE, file_values
 
 ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "docs" / "index.md"
@@ -35,6 +36,14 @@ OTHER_FLAGS = frozenset({"--cov", "--unshallow"})
 
 OTHER_VARIABLES = frozenset(
     {"TESTSMITH_API_KEY", "TESTSMITH_SWEEP_STEP", "TESTSMITH_SHARDS", "TESTSMITH_SHARD"}
+)
+
+OTHER_NAMES = frozenset(
+    {
+        *("pull-requests", "fetch-depth", "cache-mode", "write-only", "cancel-in-progress"),  # of GitHub
+        *("new-behaviour", "guards-change", "not-run", "best-effort"),  # values
+        *("requires-python", "testsmith-bot", "testsmith-skip"),
+    }
 )
 
 
@@ -147,7 +156,7 @@ def test_commands__can_be_typed(page: Path) -> None:
         words = shlex.split(line, comments=True)
         program, arguments = Path(words[0]).name if words else "", words[1:]
         if program == "uvx":
-            program, arguments = arguments[-1] if "--from" in arguments else arguments[0], arguments[1:]
+            program, arguments = arguments[0], arguments[1:]
         if program in {"testsmith", "testsmith-bot"}:
             cli.parser().parse_args(arguments)  # exits where a command or flag is wrong
         elif program == "make":
@@ -163,6 +172,9 @@ def test_inline_code__names_what_exists(page: Path) -> None:
             assert flag in flags() | OTHER_FLAGS, f"{ids(page)}: `{text}`"
         for variable in re.findall(r"\bTESTSMITH_[A-Z_]+\b", text):
             assert variable in variables(), f"{ids(page)}: `{text}`"
+        option = re.fullmatch(r"([a-z]+(?:-[a-z]+)+)(: .*)?", text)
+        if option:
+            assert option[1] in OTHER_NAMES | names(), f"{ids(page)}: `{text}`"
         named = re.match(r"testsmith ([a-z]+)", text)
         if named:
             assert named[1] in parsers(), f"{ids(page)}: `{text}`"
@@ -171,10 +183,13 @@ def test_inline_code__names_what_exists(page: Path) -> None:
             assert made[1] in make_targets(), f"{ids(page)}: `{text}`"
 
 
+def names() -> set[str]:
+    """Return the names of all settings, inputs and outputs."""
+    return {one.name for one in (*EVERY_OPTION, *ACTION_OPTIONS)} | {*OUTPUTS, *NEVER_FROM_A_FILE}
+
+
 def variables() -> set[str]:
-    options = (*OPTIONS, *ACTION_OPTIONS)
-    typed = {f"TESTSMITH_{name.upper().replace('-', '_')}" for name in NEVER_FROM_A_FILE}
-    return {one.variable for one in options} | typed | OTHER_VARIABLES
+    return {f"TESTSMITH_{name.upper().replace('-', '_')}" for name in names()} | OTHER_VARIABLES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
