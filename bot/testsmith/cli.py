@@ -66,6 +66,9 @@ _NOTHING_DIFFERS = (
 
 _ASK_TO_INSTALL = "Install the project and what its tests need into a cached environment?"
 
+_WATCHING = "watching for changes; press Ctrl-C to stop"
+_SECONDS_OF_WATCH = 365 * 86_400.0
+
 _EPILOG = """\
 environment:
   TESTSMITH_API_KEY, OPENAI_API_KEY   key of the model's endpoint; the first one that is set is used
@@ -150,7 +153,13 @@ def _add_suggest(commands: Any) -> None:
         action="store_true",
         help="install the project without asking if it cannot be imported (default: ask in a terminal)",
     )
-    _add_run(suggest).add_argument(
+    output = _add_run(suggest)
+    output.add_argument(
+        "--watch",
+        action="store_true",
+        help="keep running, look again at what changed after each save, and show what is new",
+    )
+    output.add_argument(
         "--estimate",
         action="store_true",
         help="only estimate the model calls and their cost: no call, no key, nothing run",
@@ -449,18 +458,16 @@ def _told(app: App, message: object, code: int) -> int:
 def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     settings = _settings(arguments, app)
     from testsmith.execution.workspace import NotInstalled  # below, as a wrong setting is reported at once
-    from testsmith.languages.registry import languages
     from testsmith.pipeline import suggest
     from testsmith.reporting.estimate import render_estimate
-    from testsmith.reporting.fault_reports import concluded, readable
-    from testsmith.reporting.formats import render
-    from testsmith.test_files.write import write_tests
 
     if settings.estimate:
         estimate = _finished(settings, app, lambda clients: clients.estimate())
         _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
         _say_if_nothing_differs(estimate, arguments, app)
         return 0
+    if arguments["watch"]:
+        return _watch(settings, arguments, app)
     if arguments["yes"] or (app.is_interactive and arguments.get("offers_install", True)):
         proof = replace(settings.verification, offer_install=not settings.verification.installs)
         settings = replace(settings, verification=proof)
@@ -473,6 +480,48 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
         return _suggest(again, app)
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         report = _internal(error, settings, app)
+    return _show(report, settings, arguments, app)
+
+
+def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
+    from testsmith.pipeline import RunOptions, suggest
+    from testsmith.subcommands.watch import Watcher, WatchMemory, stamps_in, watch
+
+    if arguments["head"] or arguments["output"] or settings.output_format is not OutputFormat.TEXT:
+        raise UsageFailure(
+            "--watch shows the working tree as text on standard output:"
+            " leave --head, --output and --format out."
+        )
+    memory, watcher = WatchMemory(), Watcher(partial(stamps_in, settings.folder))
+    options = RunOptions(is_unchanged=memory.is_unchanged)
+
+    def run() -> Report:
+        try:
+            return _finished(
+                settings, app, lambda clients: suggest(settings, clients.run, options), is_quiet=True
+            )
+        except Exception as error:  # noqa: BLE001 - the next save may be without it
+            return _internal(error, settings, app)
+
+    def wait() -> None:
+        supervisor.LINK.allow(_SECONDS_OF_WATCH)
+        watcher.wait()
+
+    def show(report: Report) -> int:
+        code = _show(report, settings, arguments, app)
+        print(f"testsmith: {_WATCHING}", file=app.stderr)
+        return code
+
+    return watch(memory, run, show, wait, partial(_warn, app))
+
+
+def _show(report: Report, settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
+    """Print a report, write its tests if that is wanted, and return the exit code."""
+    from testsmith.languages.registry import languages
+    from testsmith.reporting.fault_reports import concluded, readable
+    from testsmith.reporting.formats import render
+    from testsmith.test_files.write import write_tests
+
     view = _view(settings, arguments, app)
     # without suggestions that cannot be rendered in this format
     report = concluded(readable(report, lambda one: render(one, settings.output_format, view)))
@@ -574,12 +623,17 @@ def _prove_shard(settings: Settings, app: App, parts: PartsFolder, text: str) ->
 
 
 def _finished(
-    settings: Settings, app: App, work: Callable[[Clients], Awaitable[_Done]], *, sweeps: bool = False
+    settings: Settings,
+    app: App,
+    work: Callable[[Clients], Awaitable[_Done]],
+    *,
+    sweeps: bool = False,
+    is_quiet: bool = False,
 ) -> _Done:
-    """Run work with the clients of a run, showing its progress."""
+    """Run work with the clients of a run, showing its progress; if quiet, only on a terminal."""
     from testsmith.reporting.terminal import open_progress, terminal_of
 
-    with open_progress(terminal_of(app.stderr, app.environment)) as progress:
+    with open_progress(terminal_of(app.stderr, app.environment), is_quiet=is_quiet) as progress:
         clients = app.clients(settings, progress, sweeps=sweeps)
         return app.run(lambda: work(clients))
 
@@ -627,7 +681,8 @@ def _next_step(report: Report, settings: Settings, arguments: Mapping[str, Any],
 
     if settings.output_format is not OutputFormat.TEXT or settings.write:
         return ""
-    return next_step(report, (*arguments["argv"], "--write"), terminal_of(app.stdout, app.environment))
+    typed = (word for word in arguments["argv"] if word != "--watch")
+    return next_step(report, (*typed, "--write"), terminal_of(app.stdout, app.environment))
 
 
 def _put_out(text: str, app: App) -> None:

@@ -89,10 +89,18 @@ def _width(stream: TextIO) -> int:
 
 
 @contextmanager
-def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic) -> Iterator[Progress]:
-    """Yield a suitable progress display, and restore the terminal at the end, even after an error."""
+def open_progress(
+    terminal: Terminal, *, is_quiet: bool = False, clock: Callable[[], float] = monotonic
+) -> Iterator[Progress]:
+    """Yield a suitable progress display, and restore the terminal at the end, even after an error.
+
+    Args:
+        terminal: Where to show it.
+        is_quiet: Whether to show only warnings if there is no terminal.
+        clock: Returns the time in seconds.
+    """
     if not terminal.interactive:
-        yield PlainProgress(terminal.stream, clock)
+        yield PlainProgress(terminal.stream, clock, is_quiet=is_quiet)
         return
     with _bars(terminal, clock) as bars:
         yield BarProgress(bars)
@@ -101,8 +109,11 @@ def open_progress(terminal: Terminal, *, clock: Callable[[], float] = monotonic)
 class PlainProgress:
     """A line when a phase begins, and one at intervals while it lasts."""
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float] = monotonic, *, is_quiet: bool = False
+    ) -> None:
         self._stream = stream
+        self._is_quiet = is_quiet
         self._clock = clock
         self._name = ""
         self._total = 0
@@ -113,13 +124,14 @@ class PlainProgress:
         """See `Progress.phase`."""
         self._name, self._total, self._done = one_line(name), total, 0
         self._told_at = self._clock()
-        self._line(f"{self._name} ({total:,})" if total > 1 else self._name)
+        if not self._is_quiet:
+            self._line(f"{self._name} ({total:,})" if total > 1 else self._name)
 
     def advance(self, steps: int = 1) -> None:
         """See `Progress.advance`."""
         self._done += steps
         now = self._clock()
-        if self._done < self._total and now - self._told_at >= _SECONDS_BETWEEN_LINES:
+        if not self._is_quiet and self._done < self._total and now - self._told_at >= _SECONDS_BETWEEN_LINES:
             self._told_at = now
             self._line(f"{self._name}: {self._done:,} of {self._total:,}")
 
