@@ -30,6 +30,7 @@ from testsmith.settings import (
     parse,
     repository_values,
 )
+from testsmith.subcommands.completion import SHELLS, script
 from testsmith.sweep_results import SweepPlan, SweepReport
 
 if TYPE_CHECKING:
@@ -56,6 +57,14 @@ The checkout is not changed."""
 _DOCTOR_DESCRIPTION = """\
 Check the repository, the interpreter, the imports and tests of the project, the sandbox, the model's key
 and the cache, and say how to fix what does not work. The exit code is 1 if something needs fixing."""
+
+_COMPLETION_DESCRIPTION = """\
+Print a script that completes commands and options. To load it in every new shell, add this line
+to the shell's startup file:
+
+  bash (~/.bashrc)                    eval "$(testsmith completion bash)"
+  zsh (~/.zshrc, after compinit)      eval "$(testsmith completion zsh)"
+  fish (~/.config/fish/config.fish)   testsmith completion fish | source"""
 
 _NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
 
@@ -117,6 +126,7 @@ def parser() -> argparse.ArgumentParser:
     _add_init(commands)
     _add_doctor(commands)
     _add_cache(commands)
+    _add_completion(commands)
     return whole
 
 
@@ -372,6 +382,22 @@ def _add_cache(commands: Any) -> None:
     _add_option(cache, CACHE_DIR)
 
 
+def _add_completion(commands: Any) -> None:
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands and options in your shell",
+        description=_COMPLETION_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    completion.add_argument("shell", choices=SHELLS)
+
+
+def _completion(arguments: Mapping[str, Any], app: App) -> int:
+    _put_out(script(parser(), arguments["shell"]), app)
+    return 0
+
+
 def run(argv: Sequence[str], app: App) -> int:
     """Run one command and return the exit code.
 
@@ -389,6 +415,7 @@ def run(argv: Sequence[str], app: App) -> int:
         "init": _init,
         "doctor": _doctor,
         "cache": _cache,
+        "completion": _completion,
     }
     try:
         return _with_output(commands[arguments["command"]], arguments, app)
