@@ -733,7 +733,18 @@ def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
     from testsmith.reporting.terminal import terminal_of
 
     terminal = terminal_of(app.stdout, app.environment)
-    return view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
+    view = view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
+    return _with_links(view, settings, app) if settings.output_format is OutputFormat.HTML else view
+
+
+def _with_links(view: View, settings: Settings, app: App) -> View:
+    """Return a view that can link to the source files."""
+    from testsmith.forge.addresses import addresses_in, repository_at
+    from testsmith.git.repository import Repository
+
+    checkout, server = Repository.open(settings.folder), addresses_in(app.environment).server
+    repository = repository_at(checkout.remote_address(), server)
+    return replace(view, root=checkout.root, web_address=f"{server}/{repository}" if repository else "")
 
 
 def _warn(app: App, message: str) -> None:

@@ -5,6 +5,7 @@ from base64 import b64encode
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,8 @@ from fakes.reports import (
 )
 from testsmith.model import Funnel, Report, Statistics
 from testsmith.reporting.escaping import one_line, parse, shown_code, text_of
-from testsmith.reporting.html_page import render_html
+from testsmith.reporting.html_page import render_html, source_link
+from testsmith.reporting.rendering import source
 
 VOID = {"meta", "rect"}
 
@@ -71,8 +73,10 @@ def test_render_html__closes_what_it_opens(report: Report) -> None:
 def test_render_html__runs_and_loads_nothing(report: Report) -> None:
     page = Page(render_html(report, replace(VIEW, project=HOSTILE_TEXT)))
 
-    tags = {tag for tag, _ in page.elements}
-    assert tags.isdisjoint({"script", "img", "link", "iframe", "object", "form", "base", "b", "i"})
+    tags = [tag for tag, _ in page.elements]
+    assert page.texts["script"] == [source("page.js")]
+    assert ("script", {}) in page.elements
+    assert set(tags).isdisjoint({"img", "link", "iframe", "object", "form", "base", "b", "i"})
     assert {name for _, name in attributes(page)}.isdisjoint({"src", "style", "onerror", "onclick", "action"})
     links = [attrs["href"] for tag, attrs in page.elements if tag == "a"]
     assert links
@@ -89,6 +93,47 @@ def test_render_html__links_lead_to_suggestions(report: Report) -> None:
     assert len(ids) == len(report.suggestions)
 
 
+def test_render_html__links_to_lines_on_github_at_the_head() -> None:
+    view = replace(VIEW, root=Path("/srv/my shop"), web_address="https://github.com/octo/shop")
+    report = replace(sample_report(), head="a" * 40)
+    member = report.members[0]
+
+    links = [attrs["href"] or "" for tag, attrs in Page(render_html(report, view)).elements if tag == "a"]
+
+    address = f"https://github.com/octo/shop/blob/{'a' * 40}/{member.path}#L{member.line}-L{member.end_line}"
+    assert address in links
+    assert all(link.startswith(("#suggestion-", "https://github.com/octo/shop/blob/")) for link in links)
+
+
+@pytest.mark.parametrize("address", ["", "https://github.com/octo/shop"])
+def test_render_html__links_to_local_files_of_the_working_tree(address: str) -> None:
+    view = replace(VIEW, root=Path("/srv/my shop"), web_address=address)
+    report = replace(sample_report(), head=None)
+
+    html = render_html(report, view)
+
+    assert f'href="file:///srv/my%20shop/{report.members[0].path}"' in html
+    assert "github.com" not in html
+
+
+def test_source_link__leads_nowhere_else_whatever_a_file_is_called() -> None:
+    view = replace(VIEW, root=Path("/srv"), web_address="https://github.com/octo/shop")
+    hostile = a_member("add", path='a"b/?x#y\u202e .py')
+
+    link = source_link(hostile, Report(members=(hostile,), head="abc"), view)
+
+    assert link == "https://github.com/octo/shop/blob/abc/a%22b/%3Fx%23y%E2%80%AE%20.py#L12-L20"
+    assert source_link(hostile, Report(members=(hostile,)), view).startswith("file:///srv/a%22b/")
+
+
+def test_render_html__has_a_copy_button_for_each_test_and_command() -> None:
+    page = Page(render_html(sample_report(), VIEW))
+
+    buttons = [attrs for tag, attrs in page.elements if tag == "button"]
+    assert len(buttons) == 2 * len(sample_report().suggestions)
+    assert all("hidden" in attrs for attrs in buttons)  # until the script shows them
+
+
 def test_render_html__allows_its_own_style_sheet_and_nothing_else() -> None:
     page = Page(render_html(sample_report(), VIEW))
 
@@ -98,7 +143,11 @@ def test_render_html__allows_its_own_style_sheet_and_nothing_else() -> None:
         if attrs.get("http-equiv") == "Content-Security-Policy" and tag == "meta"
     )
     digest = b64encode(sha256(page.texts["style"][0].encode()).digest()).decode()
-    assert policy == (f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'")
+    script = b64encode(sha256(page.texts["script"][0].encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; script-src 'sha256-{script}'; base-uri 'none'; "
+        "form-action 'none'"
+    )
     assert "url(" not in page.texts["style"][0]
     assert "@import" not in page.texts["style"][0]
 

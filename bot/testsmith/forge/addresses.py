@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from testsmith.model import UsageFailure
+
+_SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +45,14 @@ def _url(environment: Mapping[str, str], name: str, default: str) -> str:
     if not url.startswith(("https://", "http://")):
         raise UsageFailure(f"{name} must begin with https:// or http://; leave it as GitHub sets it.")
     return url
+
+
+def repository_at(remote: str, server: str) -> str:
+    """Return the full name of the repository at a remote's address, for example `octo/shop`.
+
+    It is empty if the remote is not on the server.
+    """
+    scp = None if "://" in remote else _SCP_ADDRESS.fullmatch(remote)
+    parts = urlsplit(remote)
+    host, path = (scp["host"], scp["path"]) if scp else (parts.hostname or "", parts.path)
+    return path.strip("/").removesuffix(".git") if host.casefold() == urlsplit(server).hostname else ""

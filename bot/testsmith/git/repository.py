@@ -139,6 +139,13 @@ class Repository:
             )
         return found.removeprefix("refs/remotes/").removeprefix("refs/heads/")
 
+    def remote_address(self) -> str:
+        """Return the address of the remote `origin`; empty if there is none."""
+        try:
+            return self.git.line("remote", "get-url", "origin")
+        except GitFailed:
+            return ""
+
     def _is_commit(self, reference: str) -> bool:
         try:
             self.git.run("rev-parse", "--quiet", "--verify", f"{reference}^{{commit}}")

@@ -1,7 +1,7 @@
-"""Render the report as one HTML page: no scripts, no external resources, light and dark mode.
+"""Render the report as one HTML page: no external resources, light and dark mode.
 
-The page's content security policy allows only its style sheet, by digest, so even an escaping bug could not
-load or run anything.
+The page's content security policy allows only its own style sheet and script, by digest, so even an escaping
+bug could not load or run anything. The script is for the copy buttons, which are hidden without it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from testsmith.model import Funnel, Member, Report, Suggestion
 from testsmith.reporting.escaping import Prose, code, joined, one_line, parse, plain, shown_code
@@ -53,15 +54,17 @@ _BAR_HEIGHT = 26
 
 def render_html(report: Report, view: View) -> str:
     """Render the page."""
-    style = source("page.css")
+    style, script = source("page.css"), source("page.js")
     values = {
         "style": style,
-        "style_digest": b64encode(sha256(style.encode()).digest()).decode("ascii"),
+        "style_digest": _digest(style),
+        "script": script,
+        "script_digest": _digest(script),
         "project": one_line(view.project),
         "failure": _markup(failure_words(report)),
         "headline": headline(report),
         "span": _markup(_span_words(report)),
-        "rows": _rows(report),
+        "rows": _rows(report, view),
         "cards": tuple(_cards(report, view, green=True)),
         "questions": tuple(_cards(report, view, green=False)),
         "earlier": tuple(_markup(one) for one in earlier_words(report.earlier)),
@@ -74,6 +77,10 @@ def render_html(report: Report, view: View) -> str:
         "notes": tuple(_markup(parse(note)) for note in report.notes),
     }
     return f"{fill('page.html.j2', values)}\n"
+
+
+def _digest(text: str) -> str:
+    return b64encode(sha256(text.encode()).digest()).decode("ascii")
 
 
 def _span_words(report: Report) -> Prose:
@@ -93,25 +100,42 @@ class _Row:
     change: Markup
     proposal: Markup
     where: str
+    link: str
 
 
-def _rows(report: Report) -> tuple[_Row, ...]:
+def _rows(report: Report, view: View) -> tuple[_Row, ...]:
     names = display_names(report.members)
-    return tuple(_row(entry, names[entry.member.id]) for entry in entries(report))
+    return tuple(
+        _row(entry, names[entry.member.id], source_link(entry.member, report, view))
+        for entry in entries(report)
+    )
 
 
-def _row(entry: ReportEntry, name: str) -> _Row:
+def _row(entry: ReportEntry, name: str, link: str) -> _Row:
     return _Row(
         number=entry.suggestions[0].number,
         name=_markup(code(name)),
         change=_markup(change_words(entry.member)),
         proposal=_markup(proposal_words(entry.suggestions)),
         where=_where(entry.member),
+        link=link,
     )
 
 
 def _where(member: Member) -> str:
     return f"{one_line(member.path)}:{member.line}"
+
+
+def source_link(member: Member, report: Report, view: View) -> str:
+    """Return the address of a member's source: its lines on GitHub, or a local file; empty if unknown.
+
+    GitHub has only what was committed, so the working tree's files are local.
+    """
+    if view.web_address and report.head is not None:
+        path = quote(member.path.encode("utf-8", "surrogateescape"))
+        lines = f"L{member.line}-L{member.end_line}"
+        return f"{view.web_address}/blob/{quote(report.head)}/{path}#{lines}"
+    return "" if view.root is None else (view.root / member.path).as_uri()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +147,8 @@ class _Card:
     label: str
     label_words: str
     what: Markup
+    where: str
+    link: str
     body: Markup
     fold: str
     code: Markup
@@ -135,17 +161,20 @@ def _cards(report: Report, view: View, *, green: bool) -> Iterable[_Card]:
     for entry in entries(report):
         for suggestion in entry.suggestions:
             if suggestion.is_green is green:
-                yield _card(suggestion, entry.member, view)
+                link = source_link(entry.member, report, view)
+                yield _card(suggestion, entry.member, link, view)
 
 
-def _card(suggestion: Suggestion, member: Member, view: View) -> _Card:
+def _card(suggestion: Suggestion, member: Member, link: str, view: View) -> _Card:
     label = suggestion.label
     return _Card(
         number=suggestion.number,
         name=one_line(member.name),
         label="" if label is None else label.value,
         label_words="" if label is None else LABEL_WORDS[label],
-        what=_markup(_what(suggestion, member)),
+        what=_markup(facts_line(target_words(suggestion, member))),
+        where=_where(member),
+        link=link,
         body=_markup(body_words(suggestion)),
         fold="" if suggestion.is_green else fold_words(suggestion),
         code=_highlighted(suggestion.code, member.language),
@@ -153,10 +182,6 @@ def _card(suggestion: Suggestion, member: Member, view: View) -> _Card:
         origin=origin_words(suggestion),
         check=check_command(suggestion, view),
     )
-
-
-def _what(suggestion: Suggestion, member: Member) -> Prose:
-    return facts_line(target_words(suggestion, member)) or plain(_where(member))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

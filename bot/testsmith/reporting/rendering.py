@@ -38,6 +38,8 @@ class View:
         width: Terminal width in columns.
         colour: Whether the terminal supports colors.
         commands: Whether comment commands such as `apply` work where the report is displayed.
+        root: Root of the repository on this machine, for links to its files; None for no links.
+        web_address: Web page of the repository on GitHub; empty for none.
     """
 
     project: str
@@ -46,6 +48,8 @@ class View:
     width: int = 100
     colour: bool = False
     commands: bool = False
+    root: Path | None = None
+    web_address: str = ""
 
 
 def view_of(

@@ -7,7 +7,6 @@ pull request.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import time
@@ -21,11 +20,10 @@ from urllib.parse import urlsplit
 
 from testsmith.app import App
 from testsmith.events import FULL_NAME, ReviewPullRequest
-from testsmith.forge.addresses import ForgeAddresses, addresses_in
+from testsmith.forge.addresses import ForgeAddresses, addresses_in, repository_at
 from testsmith.forge.github import Connection, GitHub
 from testsmith.forge.interface import Operation
 from testsmith.forge.review_result import PostStatus, ReviewResult
-from testsmith.git.command import GitFailed
 from testsmith.git.fetch import FetchRemote
 from testsmith.git.repository import Repository
 from testsmith.languages.registry import languages
@@ -52,7 +50,6 @@ TOKEN_VARIABLES = ("GH_TOKEN", "GITHUB_TOKEN")
 """Variables with a personal token; the first one that is set is used, as by GitHub's own command line."""
 
 _SECONDS_FOR_TOKEN = 10.0
-_SCP_ADDRESS = re.compile(r"(?:[\w.-]+@)?(?P<host>[\w.-]+):(?P<path>[^/].*)")
 _FORK_NOTE = (
     "the pull request is from a fork: its code ran in the strict sandbox, and neither it nor its dependencies"
     " were installed."
@@ -107,20 +104,18 @@ def repository_of(checkout: Repository, server: str) -> str:
     Raises:
         UsageFailure: There is no `origin`, or it is on another server.
     """
-    try:
-        url = checkout.git.line("remote", "get-url", "origin")
-    except GitFailed as failure:
+    remote = checkout.remote_address()
+    if not remote:
         raise UsageFailure(
             "this checkout has no remote `origin`: name the repository with --repository OWNER/NAME."
-        ) from failure
-    scp = None if "://" in url else _SCP_ADDRESS.fullmatch(url)
-    host, path = (scp["host"], scp["path"]) if scp else (urlsplit(url).hostname or "", urlsplit(url).path)
-    if host.casefold() != urlsplit(server).hostname:
+        )
+    repository = repository_at(remote, server)
+    if not repository:
         raise UsageFailure(
             f"`origin` is not on {server}: name the repository with --repository OWNER/NAME. For GitHub"
             " Enterprise, set GITHUB_SERVER_URL, GITHUB_API_URL and GITHUB_GRAPHQL_URL."
         )
-    return path.strip("/").removesuffix(".git")
+    return repository
 
 
 def token_for(server: str, environment: Mapping[str, str]) -> Secret:
