@@ -253,3 +253,10 @@ def test_troubleshooting__quotes_real_messages() -> None:
     headings = re.findall(r"(?m)^### `(.+)`$", page.read_text(encoding="utf-8"))
     pieces = {piece.strip(" .") for one in headings for piece in re.sub(r"[`']", "", one).split("…")}
     assert {piece for piece in pieces if piece not in real} == set()
+
+
+def test_tutorial__quotes_the_review_of_the_example() -> None:
+    review = (ROOT / "docs" / "pictures" / "review.md").read_text(encoding="utf-8").replace("`", "")
+    quoted = [text.strip() for text in fences(ROOT / "docs" / "tutorial.md", "text")]
+    assert quoted
+    assert [text for text in quoted if text not in review] == []
