@@ -12,14 +12,23 @@ WORKFLOWS := $(wildcard .github/workflows/*.yml examples/workflows/*.yml)
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-.venv/.installed: requirements-dev.lock pyproject.toml
+.venv/bin/python:
 	@test -n "$(PYTHON)" || { echo "TestSmith Bot needs Python 3.11 or newer with its venv module (on Debian: apt install python3-venv)." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
+
+.venv/.installed: requirements-dev.lock pyproject.toml | .venv/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: .venv/.installed ## run the main job on the example project's pull request and print its review
+# What the program itself needs. It is not installed, which would take a build backend: Python finds it where it is.
+.venv/.program: requirements.lock | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "$(CURDIR)/bot" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/testsmith.pth"
+	@printf '#!%s\nimport sys\nfrom testsmith.__main__ import main\nsys.exit(main())\n' "$(CURDIR)/$(BIN)/python" > $(BIN)/testsmith
+	@chmod +x $(BIN)/testsmith && touch $@
+
+demo: $(if $(wildcard .venv/.installed),,.venv/.program) ## review the example project's pull request
 	@$(BIN)/python examples/demo.py
 
 quick: .venv/.installed ## run the quick tests: no interpreters, installations or whole pull requests (2 minutes)
