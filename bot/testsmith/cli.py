@@ -503,7 +503,13 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     except NotInstalled as reason:
         print(f"testsmith: {reason}", file=app.stderr)
         installs = arguments["yes"] or app.confirm(_ASK_TO_INSTALL)
-        again = {**arguments, "install": installs, "base": settings.selection.base, "offers_install": False}
+        again = {
+            **arguments,
+            "argv": (*arguments["argv"], *(("--install",) if installs else ())),
+            "install": installs,
+            "base": settings.selection.base,
+            "offers_install": False,
+        }
         return _suggest(again, app)
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         report = _internal(error, settings, app)

@@ -185,6 +185,9 @@ def _found(facts: RepositoryFacts) -> Iterator[str]:
             yield f"  {name:<16} {value}"
     if facts.remote and not re.search(r"[/@]github\.", facts.remote):
         yield "\nThe remote is not on GitHub, where the workflow runs; `testsmith suggest` works without it."
+    if project.projects and not project.is_project:
+        yield "\nThe projects are in folders. The workflow installs them, and reviews them as one project."
+        yield f"If that fails, try one at a time: testsmith suggest --repo {shlex.quote(project.projects[0])}"
     if facts.reviewing:
         yield f"\n{_named(facts.reviewing)} already runs TestSmith Bot; a second workflow would review twice."
 

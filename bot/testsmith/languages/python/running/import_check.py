@@ -41,8 +41,13 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
             " It was not installed with the project: name it among the project's dependencies, or install it"
             " with --setup-command."
         )
+    return f"{_what_failed(module, problem)}{advice}"
+
+
+def _what_failed(module: str, problem: str) -> str:
+    missing = _MISSING.fullmatch(problem)
     reason = problem if missing is None else f"no module named '{missing['name']}'"
-    return f"could not import {module} ({reason}).{advice}"
+    return f"could not import {module} ({reason})."
 
 
 def may_be_installed(problem: str) -> bool:
@@ -70,9 +75,7 @@ async def members_that_do_not_load(
     problems = await modules_that_do_not_load(workspace, {member.module for member in members})
     fixable = [module for module, problem in problems.items() if may_be_installed(problem)]
     if settings.offer_install and fixable:
-        raise NotInstalled(
-            could_not_import(fixable[0], problems[fixable[0]], workspace.owned_modules, installs=False)
-        )
+        raise NotInstalled(_what_failed(fixable[0], problems[fixable[0]]))
     loaded = [member for member in members if member.module not in problems]
     conditional = await in_thread(lambda: [one for one in loaded if _is_conditional(workspace, one)])
     absent = await members_that_do_not_exist(workspace, conditional)
