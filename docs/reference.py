@@ -32,6 +32,7 @@ ADDRESSED = (
     ".github/**/*.md",
     ".github/**/*.yml",
     "bot/testsmith/subcommands/workflow.yml",
+    "bot/testsmith/subcommands/*.yml",
     "docs/*.md",
     "examples/workflows/*.yml",
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from testsmith import ACTION
 from testsmith.action.run import outputs_of
 from testsmith.options import options_of
 from testsmith.settings import ACTION_OPTIONS, OPTIONS, SweepSettings
@@ -86,7 +87,8 @@ def test_workflows__ask_for_no_more_than_is_needed(action: Any, path: Path) -> N
 
     assert workflow["permissions"] == {}
     assert checkout["with"]["persist-credentials"] is False
-    assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"])
+    assert all(re.search(r"@[0-9a-f]{40}$", one["uses"]) for one in job["steps"] if one is not step)
+    assert step["uses"].replace("/sweep@", "@") == ACTION
     used = read_yaml(ROOT / "sweep" / "action.yml") if "/sweep@" in step["uses"] else action
     assert set(step["with"]) <= set(used["inputs"])
 
