@@ -493,12 +493,12 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
         _put_out(render_estimate(estimate, settings.output_format, settings.model.model), app)
         _say_if_nothing_differs(estimate, arguments, app)
         return 0
-    if arguments["watch"]:
-        return _watch(settings, arguments, app)
     if arguments["yes"] or (app.is_interactive and arguments.get("offers_install", True)):
         proof = replace(settings.verification, offer_install=not settings.verification.installs)
         settings = replace(settings, verification=proof)
     try:
+        if arguments["watch"]:
+            return _watch(settings, arguments, app)
         report = _finished(settings, app, lambda clients: suggest(settings, clients.run))
     except NotInstalled as reason:
         print(f"testsmith: {reason}", file=app.stderr)
@@ -517,6 +517,8 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
 
 
 def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
+    """Run again after each change; the first run may offer to install the project."""
+    from testsmith.execution.workspace import NotInstalled
     from testsmith.pipeline import RunOptions, suggest
     from testsmith.subcommands.watch import Watcher, WatchMemory, stamps_in, watch
 
@@ -529,10 +531,12 @@ def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
     options = RunOptions(is_unchanged=memory.is_unchanged)
 
     def run() -> Report:
+        offers = settings.verification.offer_install and not memory.sources
+        now = replace(settings, verification=replace(settings.verification, offer_install=offers))
         try:
-            return _finished(
-                settings, app, lambda clients: suggest(settings, clients.run, options), is_quiet=True
-            )
+            return _finished(now, app, lambda clients: suggest(now, clients.run, options), is_quiet=True)
+        except NotInstalled:
+            raise
         except Exception as error:  # noqa: BLE001 - the next save may be without it
             return _internal(error, settings, app)
 

@@ -120,6 +120,7 @@ MARKDOWN = """\
 `cart.py`, line 1 \x1b[31m
 
 ```diff
+@@ -1 +1 @@
 +    assert "<b>" in page  \x1b[2J
 ```
 
@@ -139,9 +140,11 @@ def test_markdown_text__shows_neither_markup_nor_tags() -> None:
         "1 note",
         "a_b",
         "cart.py, line 1 \\x1b[31m",
+        "@@ -1 +1 @@",
         '+    assert "<b>" in page  \\x1b[2J',
         "check it: testsmith suggest",
     ]
+    assert '\x1b[32m+    assert "<b>" in page' in shown
 
 
 def test_markdown_text__without_colors_has_none() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from html import unescape
 from io import StringIO
 from time import monotonic
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
 from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of, visible
@@ -286,13 +286,23 @@ def next_step(report: Report, writing: Sequence[str], terminal: Terminal) -> str
 
 def markdown_text(markdown: str, terminal: Terminal) -> str:
     """Render Markdown for a terminal; of HTML, only the text is shown."""
-    from rich.markdown import Markdown
+    from rich.console import ConsoleOptions
+    from rich.markdown import CodeBlock, Markdown
     from rich.theme import Theme
 
-    shown = Markdown(markdown, code_theme="ansi_dark", hyperlinks=False)
+    class Fence(CodeBlock):
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+            code = _code(str(self.text).rstrip("\n"), self.lexer_name, colour=terminal.colour)
+            code.no_wrap = False
+            yield code
+
+    class Shown(Markdown):
+        elements: ClassVar = {**Markdown.elements, "fence": Fence}
+
+    shown = Shown(markdown, hyperlinks=False)
     shown.parsed = [token for parsed in shown.parsed for token in _without_html(parsed)]
     console = console_on(replace(terminal, stream=StringIO()))
-    console.push_theme(Theme({"markdown.code": "cyan", "markdown.code_block": ""}))
+    console.push_theme(Theme({"markdown.code": "cyan"}))
     with console.capture() as captured:
         console.print(shown)
     return _without_trailing_space(captured.get())
@@ -371,9 +381,9 @@ def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Ite
         yield _indented(_text(body))
     yield ""
     if suggestion.patch:
-        yield _code(shown_code(suggestion.patch), "diff", view)
+        yield _code(shown_code(suggestion.patch), "diff", colour=view.colour)
     else:
-        yield _code(shown_code(suggestion.code), member.language, view)
+        yield _code(shown_code(suggestion.code), member.language, colour=view.colour)
     yield ""
     yield _indented(_text(facts_line(evidence_words(suggestion, member))))
     check = f"{origin_words(suggestion)} · check it: {check_command(suggestion, view)}"
@@ -389,10 +399,10 @@ def _title(suggestion: Suggestion, member: Member) -> Text:
     return Text(" · ").join((_styled(plain(number), "bold") + name, *rest))
 
 
-def _code(module: str, language: str, view: View) -> Text:
+def _code(module: str, language: str, *, colour: bool) -> Text:
     from rich.text import Text
 
-    shown = pieces(module, language) if view.colour else ((TokenKind.PLAIN, module),)
+    shown = pieces(module, language) if colour else ((TokenKind.PLAIN, module),)
     highlighted = Text.assemble(*((text, _CODE_STYLES[kind]) for kind, text in shown))
     margin = Text(" " * _CODE_INDENT)
     lines = highlighted.split("\n", allow_blank=True)
