@@ -809,7 +809,7 @@ def _default_base(folder: Path, app: App) -> str:
     """Return the default branch of a repository, and say that it is compared with."""
     from testsmith.git.repository import Repository
 
-    base = Repository.open(folder).default_branch()
+    base = Repository.open(folder.resolve()).default_branch()
     print(f"testsmith: comparing with {base}; choose another revision with --base", file=app.stderr)
     return base
 

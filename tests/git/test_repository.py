@@ -283,6 +283,11 @@ def test_default_branch__none(made: GitRepository) -> None:
         Repository.open(made.folder).default_branch()
 
 
+def test_default_branch__no_commits(made: GitRepository) -> None:
+    with pytest.raises(UsageFailure, match=r"no commits yet: commit first"):
+        Repository.open(made.folder).default_branch()
+
+
 def test_default_branch__none_in_a_shallow_clone(made: GitRepository, tmp_path: Path) -> None:
     made.commit({"a.py": "x = 1\n"})
     made.commit({"a.py": "x = 2\n"})

@@ -72,6 +72,14 @@ def test_doctor__says_how_to_fix_what_does_not_work(command_line: CommandLine, m
     assert "run again with --install" in found["tests"][1]
 
 
+def test_doctor__no_tests_and_no_commits(command_line: CommandLine, tmp_path: Path) -> None:
+    bare = GitRepository.create(tmp_path / "new")
+    bare.write({"tool.py": "def slug(text: str) -> str:\n    return text.lower()\n"})
+    found = lines(doctor(command_line, bare))
+    assert found["base"] == ("fix", "there are no commits yet: commit first, or name files with --all PATH")
+    assert found["tests"] == ("note", "the project has no tests of its own")
+
+
 def test_doctor__an_interpreter_without_pytest(command_line: CommandLine, made: GitRepository) -> None:
     ran = doctor(command_line, made, "--python", "/bin/false")
     assert ran.code == 1

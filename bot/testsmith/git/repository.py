@@ -130,6 +130,8 @@ class Repository:
         named += [f"refs/remotes/{remote}/{branch}" for branch in _USUAL_DEFAULT_BRANCHES]
         named += [f"refs/heads/{branch}" for branch in _USUAL_DEFAULT_BRANCHES]
         found = next((name for name in named if self._is_commit(name)), None)
+        if not self._is_commit("HEAD"):
+            raise UsageFailure("there are no commits yet: commit first, or name files with --all PATH")
         if found is None:
             fetch = f"; this clone is shallow, so fetch its history first: `git fetch --unshallow {remote}`"
             raise UsageFailure(

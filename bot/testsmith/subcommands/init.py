@@ -63,7 +63,7 @@ def set_up(arguments: Mapping[str, Any]) -> Iterator[str]:
     Raises:
         Failure: A file cannot be written.
     """
-    repository = Repository.open(Path(arguments["repo"]))
+    repository = Repository.open(Path(arguments["repo"]).resolve())
     tree = repository.working_tree()
     facts = repository_facts(repository, tree)
     contents = {WORKFLOW: workflow(facts)}
@@ -173,8 +173,8 @@ def _found(facts: RepositoryFacts) -> Iterator[str]:
     project = facts.project
     yield "Found:"
     for name, value in (
-        ("remote", facts.remote or "none"),
-        ("default branch", facts.default_branch or "none"),
+        ("remote", facts.remote or "none yet; the workflow runs on GitHub"),
+        ("default branch", facts.default_branch or "none yet"),
         ("package manager", project.package_manager or "none; the project is not installed"),
         ("language", project.version or "Python, any version"),
         ("tests", project.tests or "none yet"),
