@@ -251,3 +251,15 @@ def test_case__shows_no_more_than_success_where_base_raises(
     assert shown.is_witness
     assert shown.shows_no_more_than_success is is_so
     assert not case(call(argument), result, base=gives("1")).shows_no_more_than_success
+
+
+def test_another_message_of_the_same_exception__shows_a_change_but_less_than_another_result() -> None:
+    before = CallResult(kind="none", error="ValueError", reason="ValueError: stop must be positive")
+    worded = case(call("-1"), raises("n must be at least 0"), base=before)
+    valued = case(call("-2"), raises("n must be at least 0"), base=gives("1"))
+
+    assert worded.is_witness
+    assert worded.differs_in_message
+    assert not valued.differs_in_message
+    assert choose([worded, valued])[0] == valued
+    assert not case(call("-1"), raises("must be positive"), base=before).is_witness

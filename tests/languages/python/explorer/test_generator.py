@@ -347,7 +347,7 @@ def test_observe__inputs_of_a_model_and_of_the_authors_are_run_on_both_sides(tmp
         ),
         "half": ("result = half('9')",),
     }
-    intent = "Commit: Halve\n\n`half('11')` gives 5.5, and `boom(half('1'))` nothing."
+    intent = "Commit: Halve\n\n`half('11')` gives 5.5, and `boom(half('1'))` nothing; so far: `hours('3h')`."
     added = {"half"}
     requests = [
         Request(
@@ -378,4 +378,5 @@ def test_observe__inputs_of_a_model_and_of_the_authors_are_run_on_both_sides(tmp
         '`["sun", "tue"]`, as before this change'
     )
     codes = {result.member: result.code for result in results if isinstance(result, Candidate)}
+    assert "hours" not in codes["schedules.py::half"]  # it says nothing about the member
     assert "7h" in codes["schedules.py::hours"]

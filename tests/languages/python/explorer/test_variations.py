@@ -14,21 +14,48 @@ from testsmith.languages.python.explorer.trial import Recording, Trial
 
 
 def test_varied__gives_the_longest_text_what_the_change_is_about() -> None:
-    made = [each.call for each in varied([call('"select 1"')], ["\\", "all"])]
+    made = [each.call for each in varied([call('"select 1"')], ["\\", "all"], [])]
 
-    assert made[:5:2] == ['f("select 1")', 'f("SELECT 1")', 'f("select 1s")']
-    assert made[1:9:2] == [
+    assert {
         r'f("sele\\ct 1")',
         r'f("select 1\\")',
         'f("select all")',
         'f("select 1all")',
-    ]
+        'f("SELECT 1")',
+    } <= set(made[:8])
+    assert 'f("select 1")' not in made
 
 
-def test_varied__gives_a_test_the_texts_of_others() -> None:
-    made = [each.call for each in varied([call('"select 1"', "1"), call('"b"', "2")], [])]
+def test_varied__gives_a_test_the_texts_of_others_those_like_its_own_first() -> None:
+    made = [each.call for each in varied([call('"a = {b = 1}"')], [], ["nothing", "a = {b = 1, c = 2}"])]
 
-    assert {'f("b", 1)', 'f("select 1", 2)'} <= set(made[:6])
+    assert made[0] == 'f("a = {b = 1, c = 2}")'
+    assert 'f("nothing")' in made
+
+
+def test_varied__replaces_a_key_by_other_words_of_the_longest_text() -> None:
+    removed = replace(call(), setup=("doc = parse('{one: 1, two: 2}')", 'del doc["one"]'))
+
+    made = ["; ".join(each.setup) for each in varied([removed], [], ["{one: 1, two: 2, three: 3}"])]
+
+    assert "doc = parse('{one: 1, two: 2}'); del doc[\"two\"]" in made
+    assert 'doc = parse("{one: 1, two: 2, three: 3}"); del doc["two"]' in made
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("'abc'", "0"), {"f('abc', 3)", "f('abc', -4)", "f('abc', -3)"}),
+        (("[7, 8]", "0"), {"f([7, 8], 2)", "f([7, 8], -3)"}),
+        (("range(10)", "0"), {"f(range(10), 10)", "f(range(10), -11)"}),
+    ],
+)
+def test_variations__try_both_ends_of_containers(given: tuple[str, str], expected: set[str]) -> None:
+    assert expected <= {made.call for made in variations(call(*given), ())}
+
+
+def test_variations__escape_what_needs_no_escape_in_a_url() -> None:
+    assert 'f("a%41b%20")' in {made.call for made in variations(call('"a%2Fb%20"'), ())}
 
 
 def calls_near(argument: str, *pairs: Pair, most: int = 400) -> list[str]:

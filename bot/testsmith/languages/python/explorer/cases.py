@@ -343,10 +343,17 @@ class Case:
             return False
         raised = self.outcome.home.path if self.outcome.home else ""
         if raised and raised == self.base.outcome.error:
-            return False
+            message, reason = self.outcome.message, self.base.outcome.reason
+            return message is not None and reason.startswith(f"{raised}: ") and message not in reason
         before = {fact.of: fact.value.text for fact in self.base.state}
         changed = any(before.get(fact.of, fact.value.text) != fact.value.text for fact in self.seen.state)
         return changed or not is_same(self.base.outcome, self.outcome)
+
+    @property
+    def differs_in_message(self) -> bool:
+        """Whether base raises the same exception with another message."""
+        raised = self.outcome.home.path if self.outcome.home else ""
+        return self.is_witness and self.base is not None and raised == self.base.outcome.error != ""
 
     @property
     def shows_no_more_than_success(self) -> bool:

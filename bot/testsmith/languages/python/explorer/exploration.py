@@ -7,9 +7,10 @@ limited by count, not time, so that results are reproducible.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.case_selection import shortlist
@@ -55,8 +56,8 @@ _MOST_TELLING = 4
 _A_GROUP = 40
 """Number of calls in tests that run in one process to see what they reach."""
 
-_MOST_REACHING = 12
-"""Maximum number of calls in the project's tests that are tried for one member."""
+_MOST_VARIED_CALLS = 12
+"""Maximum number of calls in the project's tests that are varied for one member."""
 
 _MOST_REPLAYED = 3
 """Maximum number of replayed calls that are kept for one member."""
@@ -95,16 +96,28 @@ class ExploredMember:
     reasons: tuple[str, ...]
 
 
+class TestInputs(NamedTuple):
+    """What tests of the project do.
+
+    Attributes:
+        calls: What they call and check.
+        texts: Their string literals.
+    """
+
+    calls: Sequence[Trial]
+    texts: Sequence[str]
+
+
 async def explore(
-    explorer: Explorer, work: Sequence[Work], checked: Sequence[Trial] = ()
+    explorer: Explorer, work: Sequence[Work], through_tests: Callable[[], Awaitable[TestInputs]]
 ) -> list[ExploredMember]:
     """Run all trials on head, the successful ones on base, and the best ones again; one result per member.
 
     Args:
         explorer: Runs them.
         work: The members of one module.
-        checked: What the project's tests check. Of the members that also exist on base, those that do not
-            differ on their own trials are tried with what reaches them.
+        through_tests: Finds what the project's tests call and check. Of the members that also exist on base,
+            those that do not differ on their own trials are tried with what reaches them.
 
     Raises:
         CannotRun: The sandbox could not start a process.
@@ -113,7 +126,7 @@ async def explore(
         return []
     exploration = _Exploration(explorer, work)
     await exploration.look({at: each.trials for at, each in enumerate(work)})
-    await exploration.look_through(checked)
+    await exploration.look_through(through_tests)
     for _ in range(ROUNDS):
         trials = exploration.further()
         if not trials:
@@ -162,8 +175,8 @@ class _Seeking:
 
     @property
     def has_witness(self) -> bool:
-        """Whether base differs on any input."""
-        return any(case.is_witness for case in self.cases.values())
+        """Whether base differs on any input, in more than a message."""
+        return any(case.is_witness and not case.differs_in_message for case in self.cases.values())
 
     @property
     def has_good_witness(self) -> bool:
@@ -212,13 +225,18 @@ class _Seeking:
         """Keep of replayed trials those on which base differs and that reach the member, one of each form."""
         lines = _lines_of(self.work.subject.member)
         forms = set[Hashable]()
-        for number in numbers:
+        for number in sorted(numbers, key=self._plainness):
             case, form = self.cases.get(number), _form(self.trials[number])
             shows = case is not None and case.is_witness and not case.seen.lines.isdisjoint(lines)
             if not shows or form in forms or len(forms) >= _MOST_REPLAYED:
                 self._drop(number)
             else:
                 forms.add(form)
+
+    def _plainness(self, number: int) -> tuple[bool, bool, int]:
+        """Return the sort key of a replayed trial: more than a message, plain characters, length."""
+        case, text = self.cases.get(number), self.trials[number].text
+        return case is None or case.differs_in_message, not text.isascii(), len(text)
 
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
@@ -252,31 +270,36 @@ class _Exploration:
         await self._compare(compared)
 
     async def look_further(self, trials: Mapping[int, Sequence[Trial]]) -> None:
-        """Run the trials of another round; members without progress are not searched again.
-
-        If no trial has succeeded yet, the exceptions may still lead to valid arguments.
-        """
+        """Run the trials of another round; members without progress are not searched again."""
         before = {place: self._members[place].shown for place in trials}
         await self.look(trials)
         for place, shown in before.items():
             member = self._members[place]
             member.rests = bool(member.cases) and member.shown == shown
 
-    async def look_through(self, checked: Sequence[Trial]) -> None:
-        """Vary what tests check if it reaches a member without a good witness; keep what differs on base."""
+    async def look_through(self, through_tests: Callable[[], Awaitable[TestInputs]]) -> None:
+        """Replay and vary what tests do if it reaches a member without a good witness; keep what differs."""
         sought = {
             at: each
             for at, each in enumerate(self._members)
-            if each.is_compared and not each.has_good_witness
+            if each.is_compared and self._explorer.has_base and not each.has_good_witness
         }
-        if not sought or not checked:
-            return
-        numbered = {number: (f"{number // _A_GROUP}", trial) for number, trial in enumerate(checked)}
+        given, others = await through_tests() if sought else TestInputs([], [])
+        numbered = {number: (f"{number // _A_GROUP}", trial) for number, trial in enumerate(given)}
         seen = await self._seen(replace(self._job, source=None, trials=numbered), FIRST)
-        new = {
-            at: self._numbered(varied(_nearest(each, checked, seen), each.texts_of_change))
-            for at, each in sought.items()
-        }
+        reaching = {at: _nearest(each, given, seen) for at, each in sought.items()}
+        await self._replay(reaching)
+        left = {at: each for at, each in sought.items() if not each.has_witness}
+        await self._replay(
+            {
+                at: varied(reaching[at][:_MOST_VARIED_CALLS], each.texts_of_change, others)
+                for at, each in left.items()
+            }
+        )
+
+    async def _replay(self, calls: Mapping[int, Sequence[Trial]]) -> None:
+        """Run calls of tests on head and base; keep those that differ."""
+        new = {at: self._numbered(trials) for at, trials in calls.items()}
         first = await self._seen(replace(self._job, source=None, trials=self._named(new)), FIRST)
         for at, trials in new.items():
             self._note(self._members[at], trials, first)
@@ -384,7 +407,7 @@ def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Tr
     for reached, trial in reaching:
         paths.setdefault(reached.intersection(changed.union(_lines_of(own))), []).append(trial)
     turns = chain.from_iterable(zip_longest(*paths.values()))
-    return [trial for trial in turns if trial is not None][:_MOST_REACHING]
+    return [trial for trial in turns if trial is not None]
 
 
 def _form(trial: Trial) -> Hashable:

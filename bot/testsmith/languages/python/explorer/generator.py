@@ -11,13 +11,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.languages.python.explorer.case_selection import choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
-from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, Work, explore
+from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
 from testsmith.languages.python.explorer.inputs.static_hints import read_hints
 from testsmith.languages.python.explorer.module_source import (
@@ -38,11 +39,12 @@ from testsmith.languages.python.explorer.render.test_module import CannotRender,
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
 from testsmith.languages.python.explorer.subjects import Description, Subject
-from testsmith.languages.python.explorer.trial import Trial
 from testsmith.languages.python.explorer.trials import plan, trials_through
 from testsmith.languages.python.explorer.usage.project_files import Usages
+from testsmith.languages.python.explorer.usage.recorded_calls import recorded_expressions
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
+from testsmith.languages.python.running.project_tests.run import record_calls
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.source.package import is_dunder
 from testsmith.languages.source import CannotParse
@@ -175,16 +177,18 @@ class OfflineGenerator:
         ground = _Ground(data, sources, company=len(members))
         prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
-        found = iter(await explore(self._explorer, work, await in_thread(lambda: self._checked(work))))
+        found = iter(await explore(self._explorer, work, partial(self._through_tests, work)))
         return [(each, next(found)) if isinstance(each, Work) else each for each in prepared]
 
-    def _checked(self, work: Sequence[Work]) -> list[Trial]:
-        """Return what the project's tests check, if a member is compared with base."""
+    async def _through_tests(self, work: Sequence[Work]) -> TestInputs:
+        """Return the calls that the project's tests make while they run, what they check, and their texts."""
         members = [each.subject.member for each in work]
-        compared = [each for each in members if each.change is not Change.ADDED]
-        if self._workspace.base is None or not compared:
-            return []
-        return trials_through(self._usages.checked(compared, _imported(work[0].subject.source)))
+        calls = await record_calls(self._workspace, members)
+        recorded = recorded_expressions(calls, self._workspace.owned_modules)
+        imported = _imported(work[0].subject.source)
+        checked = await in_thread(lambda: self._usages.checked(members, imported))
+        texts = await in_thread(lambda: self._usages.texts(members))
+        return TestInputs(trials_through([*recorded, *checked]), texts)
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be explored, with the stage, or None."""
@@ -313,7 +317,8 @@ def _chosen(work: Work, cases: Iterable[Case]) -> list[Case]:
 
 def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     """Return the cases to write; of a member that base has too, those that show the change."""
-    member, cases = work.subject.member, findings.cases
+    member = work.subject.member
+    cases = [case for case in findings.cases if case.trial not in work.probes or _is_about(member, case)]
     if all(case.base is None for case in cases):
         return _chosen(work, cases)
     witnesses = [case for case in cases if case.is_witness and not case.shows_no_more_than_success]
@@ -322,6 +327,12 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     others = [case for case in cases if not case.is_witness and _guards(case, guarding)]
     return _chosen(work, [*witnesses, *others])
+
+
+def _is_about(member: Member, case: Case) -> bool:
+    """Return whether an input that a text states names or runs the member."""
+    lines = range(member.line + 1, member.end_line + 1)
+    return member.plain_name in case.trial.text or not case.seen.lines.isdisjoint(lines)
 
 
 def _guards(case: Case, mutants: AbstractSet[int]) -> bool:

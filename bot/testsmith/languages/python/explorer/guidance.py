@@ -7,12 +7,12 @@ member that also exists on base, an input on which base differs.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
 from testsmith.languages.mutants import Mutant
-from testsmith.languages.python.explorer.argument_repair import repaired_arguments
 from testsmith.languages.python.explorer.cases import Case, Observation
 from testsmith.languages.python.explorer.inputs.parameter_values import shape_of
 from testsmith.languages.python.explorer.literal_sites import (
@@ -20,6 +20,7 @@ from testsmith.languages.python.explorer.literal_sites import (
     LiteralSite,
     Pair,
     Value,
+    lengths_in,
     number_text,
     places,
     read_literal,
@@ -43,13 +44,18 @@ from testsmith.model import Member
 
 _LONGEST = 200
 _LARGEST = 10**15
+_MOST_WORDS = 6
+_MOST_ALIKE = 3
+_TIMES_FOR_TEXTS = 3
 _MOST_LENGTH = 100
 _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
 """Common factors applied to numbers before they are compared."""
+_ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
+"""A character of a URL, of which `%41` is one that needs no escape."""
 
 
 def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -> Iterator[Trial]:
-    """Yield variations of a trial, alternating between those its comparisons suggest and small changes.
+    """Yield variations of a trial: those its comparisons suggest, ends of its containers, small changes.
 
     Args:
         trial: The trial.
@@ -59,8 +65,10 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
     """
     free = [place for place in places(trial) if place.name not in set(fixed)]
     suggested = [made for place in free for made in _suggested(place, pairs)]
+    lengths = lengths_in(trial)
+    ends = [made for place in free if place.is_argument for made in _at_ends(place, lengths)]
     nearby = [made for row in zip_longest(*map(_nearby, free)) for made in row]
-    by_turns = [made for row in zip_longest(suggested, nearby) for made in row]
+    by_turns = [made for row in zip_longest(suggested, ends, nearby) for made in row]
     seen = {trial.text}
     for made in by_turns:
         if made is not None and made.text not in seen and len(made.text) <= len(trial.text) + _LONGEST:
@@ -68,24 +76,25 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
             yield made
 
 
-def varied(trials: Sequence[Trial], texts: Sequence[str]) -> list[Trial]:
-    """Return trials, followed by variations of each in turn.
+def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str]) -> list[Trial]:
+    """Return variations of trials, in turn.
 
     Args:
         trials: The trials.
         texts: Texts that the change is about.
+        others: Texts of other tests.
     """
-    every = {trial.text: trial for trial in trials}
+    known = {trial.text for trial in trials}
     longest = [found for trial in trials if (found := _longest_text(trial)) is not None]
-    given = list(dict.fromkeys(str(leaf.value) for _, leaf in longest))
     about = [
-        _by_turns([_with_texts(place, leaf, texts), _with_others(place, leaf, given)])
+        _by_turns(
+            [_with_texts(place, leaf, texts), _with_words(place.trial), _with_others(place, leaf, others)]
+        )
         for place, leaf in longest
     ]
-    rows = [*about, *(variations(trial, ()) for trial in trials)]
-    for made in islice(_by_turns(rows), MOST_VARIED):
-        every.setdefault(made.text, made)
-    return [*every.values()]
+    rows = [*about * _TIMES_FOR_TEXTS, *(variations(trial, ()) for trial in trials)]
+    made = {trial.text: trial for trial in islice(_by_turns(rows), MOST_VARIED)}
+    return [trial for text, trial in made.items() if text not in known]
 
 
 def _longest_text(trial: Trial) -> tuple[LiteralSite, Leaf] | None:
@@ -100,9 +109,31 @@ def _with_texts(place: LiteralSite, leaf: Leaf, texts: Sequence[str]) -> Iterato
         yield from (place.exchanged(leaf, quoted(given)) for given in _holding(str(leaf.value), text))
 
 
-def _with_others(place: LiteralSite, leaf: Leaf, given: Sequence[str]) -> Iterator[Trial]:
-    """Yield a trial with one of its texts replaced by those of other tests."""
-    yield from (place.exchanged(leaf, quoted(text)) for text in given if text != leaf.value)
+def _with_words(trial: Trial) -> Iterator[Trial]:
+    """Yield a trial with a text that is a word of its longest one, such as a key, replaced by another."""
+    longest = _longest_text(trial)
+    words = list(dict.fromkeys(re.findall(r"[^\W\d]\w*", str(longest[1].value)))) if longest else []
+    sites = [(place, leaf) for place in places(trial) for leaf in place.leaves if leaf.value in words]
+    for word in words[:_MOST_WORDS]:
+        yield from (place.exchanged(leaf, quoted(word)) for place, leaf in sites if leaf.value != word)
+
+
+def _with_others(place: LiteralSite, leaf: Leaf, others: Sequence[str]) -> Iterator[Trial]:
+    """Yield a trial with one of its texts replaced by those of other tests, the most similar first."""
+    own = _tokens(str(leaf.value))
+
+    def unlike(text: str) -> float:
+        tokens = _tokens(text)
+        return -len(own & tokens) / len(own | tokens | {""})
+
+    alike = sorted((text for text in others if text != leaf.value), key=unlike)
+    for at, made in enumerate(place.exchanged(leaf, quoted(text)) for text in alike):
+        yield made
+        yield from _with_words(made) if at < _MOST_ALIKE else ()
+
+
+def _tokens(text: str) -> set[str]:
+    return set(re.findall(r"\w+|[^\w\s]", text))
 
 
 def _holding(value: str, text: str) -> Iterator[str]:
@@ -154,6 +185,13 @@ def _suggested(place: LiteralSite, pairs: Sequence[Pair]) -> Iterator[Trial]:
     for leaf in place.leaves:
         for text in _corresponding(leaf, read):
             yield place.exchanged(leaf, text)
+
+
+def _at_ends(place: LiteralSite, lengths: Sequence[int]) -> Iterator[Trial]:
+    """Yield the trial with a whole number at or just past an end of one of its containers."""
+    for leaf, value in place.numbers:
+        ends = (end for length in lengths for end in (-length - 1, length, -length, length + 1))
+        yield from (place.exchanged(leaf, repr(end)) for end in ends if isinstance(value, int))
 
 
 def _nearby(place: LiteralSite) -> Iterator[Trial]:
@@ -236,6 +274,7 @@ def _near(leaf: Leaf) -> list[str]:
         return _near_list(leaf.items)
     if isinstance(value, str):
         near = [value.upper(), value + value[:1], value[1:], f" {value} ", value.lower(), value[::-1], ""]
+        near = [_ESCAPED.sub("%41", value, count=1), *near]
         near = ["inf", *near] if value.replace(".", "", 1).isdecimal() else near
         return [quoted(text) for text in dict.fromkeys(near) if text != value]
     if isinstance(value, bytes):
@@ -252,7 +291,7 @@ def _near_list(items: tuple[str, ...]) -> list[str]:
     return [f"[{', '.join(each)}]" for each in dict.fromkeys(near) if each != items]
 
 
-MOST_VARIED = 160
+MOST_VARIED = 600
 """Maximum number of variations of the calls in a project's tests that are tried for one member."""
 
 MOST_FURTHER = 80
@@ -308,7 +347,7 @@ def further(known: SearchState, *, wants_witness: bool, telling: Sequence[Argume
     fixed = _fixed_parameters(known.subject)
     constants = _constants_of_its_text(known, fixed) if wants_witness else iter(())
     borrowed = _borrowed(known, telling) if wants_witness else iter(())
-    rows = [repaired_arguments(known.subject, known.trials, known.seen), borrowed, constants]
+    rows = [borrowed, constants]
     rows += [_offspring(known, number, fixed) for number in dict.fromkeys(parents)]
     tried = {trial.text for trial in known.trials.values()}
     found: dict[str, Trial] = {}

@@ -97,6 +97,28 @@ def places(trial: Trial) -> list[LiteralSite]:
     ]
 
 
+def lengths_in(trial: Trial) -> list[int]:
+    """Return the lengths of the texts, containers and ranges that a trial spells out."""
+    found = set[int]()
+    for text in (each.text for each in places(trial)):
+        try:
+            found.update(map(_length, ast.walk(ast.parse(text))))
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+    return sorted(found - {0})
+
+
+def _length(node: ast.AST) -> int:
+    match node:
+        case ast.Constant(value=str() | bytes() as value):
+            return len(value)
+        case ast.List(elts=parts) | ast.Tuple(elts=parts) | ast.Set(elts=parts) | ast.Dict(values=parts):
+            return len(parts)
+        case ast.Call(func=ast.Name(id="range"), args=[ast.Constant(value=int(length))]):
+            return length
+    return 0
+
+
 def searched(trial: Trial, **changed: Any) -> Trial:
     """Return a modified copy of a trial, without its documented result, which no longer applies."""
     return replace(trial, layer=InputSource.SEARCHED, example=None, **changed)

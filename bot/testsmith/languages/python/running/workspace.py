@@ -45,6 +45,7 @@ class PythonWorkspace(Workspace):
         owned_modules: Top-level modules of head or base. They are only imported from the copies, even if the
             project is also installed in the interpreter.
         test_command: Command that runs the project's tests.
+        recording_seconds: Time limit for recording the calls that they make; 0 not to.
         other: The same workspace with another interpreter that the project supports; None if there is none.
     """
 
@@ -52,4 +53,5 @@ class PythonWorkspace(Workspace):
     pytest_ini: str = "[pytest]\n"
     owned_modules: frozenset[str] = frozenset()
     test_command: TestCommand = PLAIN_PYTEST
+    recording_seconds: float = 0.0
     other: PythonWorkspace | None = None

@@ -29,7 +29,11 @@ from testsmith.languages.python.running.interpreter import (
     prefix_of,
     tracks_environment,
 )
-from testsmith.languages.python.running.project_tests.command import read_test_command
+from testsmith.languages.python.running.project_tests.command import (
+    ShellCommand,
+    TestCommand,
+    read_test_command,
+)
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI, pytest_ini
 from testsmith.languages.python.running.python_version import (
     FittingPython,
@@ -42,10 +46,12 @@ from testsmith.languages.python.running.python_version import (
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.source_roots import ignored_imports, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
+from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
 _TRIAL = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
 _MOST_NAMED_PATHS = 5
+_MOST_RECORDING_SECONDS = 60.0
 
 
 @asynccontextmanager
@@ -153,6 +159,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
     roots = [*head.source_roots, *(base.source_roots if base else ())]
     ini = pytest_ini(order.head, repository.project)
     notes = (ini.note, _left_out({*head_report.refused, *base_report.refused}))
+    test_command = read_test_command(order.settings.test_command)
     return PythonWorkspace(
         head=head,
         base=base,
@@ -165,8 +172,15 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
         owned_modules=top_level_modules(roots),
         refused_folders=(repository.root.resolve(),),
         notes=tuple(note for note in notes if note),
-        test_command=read_test_command(order.settings.test_command),
+        test_command=test_command,
+        recording_seconds=_recording_seconds(order.settings, test_command),
     )
+
+
+def _recording_seconds(settings: VerificationSettings, command: TestCommand) -> float:
+    """Return how long the project's tests may run once more for their calls; 0 if they are not to be run."""
+    is_run = settings.coverage is None and not isinstance(command, ShellCommand)
+    return min(settings.suite_seconds, _MOST_RECORDING_SECONDS) if is_run else 0.0
 
 
 def _copied(

@@ -55,7 +55,7 @@ def test_calls_of_own_tests__open_what_only_they_know_the_inputs_of(tmp_path: Pa
     found = asyncio.run(answers(tmp_path / "work", {"dialled.py": DIALLED}))
     helped = asyncio.run(answers(tmp_path / "helped", files))
 
-    assert "[44" not in candidate(found["parts"]).code
+    assert isinstance(found["parts"], Skipped)
     assert isinstance(found["Book.number"], Skipped)
     assert "[44, 20, " in candidate(helped["parts"]).code
     assert 'Book(["ann = +44-20/7946", "bob = x5"])' in candidate(helped["Book.number"]).code

@@ -141,11 +141,6 @@ def _called(shape: Shape, uses: frozenset[str]) -> Shape:
     return replace(shape, parts=(Shape(kind="any"),) * (count + 1))
 
 
-def shape_with(attribute: str) -> Shape | None:
-    """Return the shape of objects with an attribute, or None if unknown."""
-    return next((shape for shape, marks in _USES if attribute in marks), None)
-
-
 def _either(shapes: Iterable[Shape]) -> Shape:
     parts = tuple(dict.fromkeys(shapes))
     return parts[0] if len(parts) == 1 else Shape(kind="union", parts=parts)

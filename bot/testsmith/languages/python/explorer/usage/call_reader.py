@@ -61,12 +61,14 @@ class Reading:
     Attributes:
         calls: Calls by the last part of the called name.
         checked: Expressions that its tests check.
+        texts: Its string literals.
         scope: Top-level names.
     """
 
     scope: NameScope
     calls: defaultdict[str, list[FoundCall]] = field(default_factory=lambda: defaultdict(list))
     checked: list[CheckedExpression] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 def read_snippets(snippets: Iterable[Snippet], file: FileNames, conftest: NameScope | None) -> Reading:
@@ -231,6 +233,10 @@ class _Reader(ast.NodeVisitor):
                 case ast.Compare(left=left, ops=[ast.Eq() | ast.Is()], comparators=[right]):
                     node = right if isinstance(left, ast.Constant) else left  # noqa: PLW2901
             self._reading.checked.append(CheckedExpression(node, self._scope, self._before))
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self._reading.texts.append(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = "" if isinstance(node.func, ast.Call) else last_name(node.func)

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from testsmith.languages.python.explorer.inputs.static_hints import words_of_change
@@ -22,6 +23,7 @@ from testsmith.model import Member, MemberKind
 
 _MOST_BYTES_A_SEARCH = 600_000
 _MOST_BYTES_KEPT = 4_000_000
+_MOST_TEXTS = 2_000
 
 
 class ProjectReadings:
@@ -154,11 +156,20 @@ class Usages:
             members: The members of one module that changed.
             allowed: Top-level modules that the module imports.
         """
-        stems = {name for each in members for name in (PurePosixPath(each.path).stem, _last(each.module))}
         words = frozenset[str]().union(*map(words_of_change, members))
         with self._lock:
-            readings = self._project.mentioning([self._owned], stems, [Where.TESTS])
+            readings = self._tests_near(members)
             return checked_expressions(readings, self._owned.union(allowed), self._owned, words)
+
+    def texts(self, members: Sequence[Member]) -> list[str]:
+        """Return the string literals of the tests near the members of one module."""
+        with self._lock:
+            every = chain.from_iterable(reading.texts for reading in self._tests_near(members))
+            return list(islice(dict.fromkeys(text for text in every if text.strip()), _MOST_TEXTS))
+
+    def _tests_near(self, members: Sequence[Member]) -> list[Reading]:
+        stems = {name for each in members for name in (PurePosixPath(each.path).stem, _last(each.module))}
+        return self._project.mentioning([self._owned], stems, [Where.TESTS])
 
     def _new_search(self, sought: Sought) -> Search:
         stems = {_last(module) for module in sought.modules}

@@ -7,11 +7,11 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from annotated_types import Ge
+from annotated_types import Ge, MaxLen
 
 from testsmith.decode import decode_lines
 from testsmith.execution.jobs import ChangedModule, ChangedModules
@@ -30,6 +30,10 @@ _MOST_OUTPUT_BYTES = 32 * 1024**2
 _OPEN_FILES = 1024
 _SECONDS_TO_START = 10.0
 _LAST_LINE = 2**31
+_MOST_FILES = 10_000
+_MOST_RECORDED = 300
+_MOST_CALL_CHARACTERS = 300
+_MOST_IMPORTS = 20
 _CONFIGURATION = frozenset(
     {
         *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
@@ -119,6 +123,7 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
         "only": None,
         "seconds": seconds,
         "whole": False,
+        "recorded": None,
         "changes": None,
         **other,
     }
@@ -242,6 +247,49 @@ def _whole_plan(
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
     }
+
+
+class RecordedCall(NamedTuple):
+    """A call that the project's tests made, as source text. Untrusted.
+
+    Attributes:
+        text: An expression.
+        imports: Modules, and the names imported from them; an empty name to import the module itself.
+    """
+
+    text: str
+    imports: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SentCall:
+    kind: Literal["call"]
+    text: Annotated[str, MaxLen(_MOST_CALL_CHARACTERS)]
+    imports: Annotated[tuple[tuple[str, str], ...], MaxLen(_MOST_IMPORTS)]
+
+
+async def record_calls(workspace: PythonWorkspace, members: Sequence[Member]) -> list[RecordedCall]:
+    """Run the project's tests that import or name a member, and return the calls that reach one.
+
+    Returns:
+        Distinct calls in the order in which they were made; none if the tests cannot be run.
+    """
+    seconds = workspace.recording_seconds
+    if not members or seconds <= 0:
+        return []
+    spans = {(one.path, one.line, one.end_line) for each in members for one in (each, *each.causes)}
+    names = sorted({name for member in members for name in _names(member)})
+    modules = sorted({member.module for member in members})
+    root = workspace.head.root
+    paths = (path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES))
+    files = sorted(path for path in paths if not is_test(path))
+    plan = _plan(sorted(spans), seconds, names=names, modules=modules, recorded=files)
+    try:
+        outcome, _ = await run_worker(workspace, plan)
+    except CannotRun:
+        return []
+    sent, _ = decode_lines(_SentCall, outcome.stdout)
+    return [RecordedCall(each.text, each.imports) for each in sent[:_MOST_RECORDED]]
 
 
 _LEAST_A_PROCESS = 8

@@ -10,6 +10,8 @@ The plan is one JSON object on standard input:
     only                              ids of the tests to run; null for all
     seconds                           time limit for all tests
     whole                             whether to report each line only once, for all tests together
+    recorded                          source files whose calls to record instead of tracing, below the root;
+                                      null for a traced run, see `explorer/call_recorder.py`
     changes                           mutants to try instead of a traced run; null for none:
                                       `{tests: [id], modules: [{path, source}], changes: [{module, number,
                                       edit, function, tests: [number]}]}`, see `suite_mutation.py`
@@ -143,6 +145,7 @@ class _Suite:
             with_own,
             whole=bool(plan["whole"]),
             only=None if plan["only"] is None else frozenset(plan["only"]),
+            recorded=frozenset(f"{plan['root']}/{file}" for file in plan["recorded"] or ()),
         )
 
     def _receive(self, message: Message) -> None:

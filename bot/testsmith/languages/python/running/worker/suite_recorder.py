@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from .explorer.call_recorder import CallRecorder
 from .forking import Send
 from .test_run import function_name
 from .tracer import MemberSpan, ReachedByFile, ReachedLines, Spans, make_tracer
@@ -227,6 +228,8 @@ class SuiteRun(NamedTuple):
         with_own: Whether to use the project's own pytest options.
         whole: Whether to report each line only once, for the first test that reaches it.
         only: Ids of the tests to run; None for all.
+        recorded: Source files whose calls are recorded instead of tracing lines, by the tests that are likely
+            to reach a member; empty for a traced run.
         files: Files to collect, relative to the project; empty for pytest's default.
     """
 
@@ -237,6 +240,7 @@ class SuiteRun(NamedTuple):
     with_own: bool
     whole: bool = False
     only: frozenset[str] | None = None
+    recorded: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
 
 
@@ -275,7 +279,9 @@ class _SuiteRecorder:
     def start(self) -> None:
         """Start tracing."""
         self._tracer.exchange(self._loaded)
-        if self._run.spans:
+        if self._run.recorded:
+            CallRecorder(self._run.recorded, self._spans, self._send).start()
+        elif self._run.spans:
             self._tracer.start()
 
     def finish(self, exit_code: int) -> None:
@@ -296,6 +302,8 @@ class _SuiteRecorder:
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
         self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
+        if self._run.recorded:
+            items[:] = [item for item in items if self._file(item) not in self._unlikely]
 
     def _file(self, item: pytest.Item) -> str:
         return file_of(item, self._run.place.root)
