@@ -109,12 +109,13 @@ def command_lines() -> Iterator[str]:
     """Yield the section of each command."""
     for parser in commands(cli.parser()):
         yield from (f"## {parser.prog}", "")
-        if parser.description:
-            yield from (parser.description.replace("\n", " "), "")
+        for part in filter(None, (parser.description or "").split("\n\n")):
+            is_listing = part.startswith(" ")
+            yield from ("```text", part, "```", "") if is_listing else (part.replace("\n", " "), "")
         usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
         yield from ("```text", usage, "```", "")
         for group in parser._action_groups:  # noqa: SLF001
-            shown = [one for one in group._group_actions if one.dest != "help"]  # noqa: SLF001
+            shown = [one for one in group._group_actions if one.help and one.dest != "help"]  # noqa: SLF001
             rows = [(f"`{cell(typed(one))}`", cell(one.help or "")) for one in shown]
             if (group.title or "").startswith("settings "):
                 yield from (f"All [settings](settings.md) are options, too, for example {rows[0][0]}.", "")
