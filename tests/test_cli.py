@@ -50,3 +50,11 @@ def test_cache__looks_where_the_variable_says(tmp_path: Path) -> None:
     assert run(["cache", "stats"], app) == 0
     gc.collect()  # a file left open would be an error here
     assert stdout.getvalue().endswith(f"in {tmp_path / 'own'}\n")
+
+
+def test_cache__clear_removes_installed_environments(tmp_path: Path) -> None:
+    stdout = StringIO()
+    (tmp_path / "environments" / "key" / "environment").mkdir(parents=True)
+    app = App(environment={}, stdout=stdout, stderr=stdout)
+    assert run(["cache", "clear", "--cache-dir", str(tmp_path)], app) == 0
+    assert not (tmp_path / "environments").exists()

@@ -37,7 +37,7 @@ class App:
         environment: The environment variables. Nothing else reads them.
         stdout: Stream for the result; in the action, the step's log.
         stderr: Stream for everything else.
-        stdin: Stream for answers to questions.
+        stdin: Stream for answers to questions; None if it is closed.
         is_action: Whether this is the action, rather than the command line.
         signals: The signals that stop the work.
         stack: Closes what the work opens.
@@ -47,7 +47,7 @@ class App:
     environment: Mapping[str, str]
     stdout: TextIO
     stderr: TextIO
-    stdin: TextIO = field(default_factory=lambda: sys.stdin)
+    stdin: TextIO | None = field(default_factory=lambda: sys.stdin)
     is_action: bool = False
     signals: StopSignals = field(default_factory=StopSignals)
     stack: AsyncExitStack = field(default_factory=AsyncExitStack)
@@ -92,10 +92,12 @@ class App:
     @property
     def is_interactive(self) -> bool:
         """Whether someone can answer a question."""
-        return self.stdin.isatty() and self.stderr.isatty()
+        return self.stdin is not None and self.stdin.isatty() and self.stderr.isatty()
 
     def confirm(self, question: str) -> bool:
         """Ask a question in the terminal; Enter means yes, and the end of the input no."""
+        if self.stdin is None:
+            return False
         supervisor.LINK.allow(_SECONDS_TO_ANSWER)
         with _in_foreground(self.stdin.fileno()):
             print(f"{question} [Y/n] ", end="", file=self.stderr, flush=True)

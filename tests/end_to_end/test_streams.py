@@ -29,7 +29,7 @@ def in_a_shell(command_line: CommandLine, shop: Path, ending: str, **variables: 
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("ending", ["| true", ">&-", "2>&- | cat"])
+@pytest.mark.parametrize("ending", ["| true", ">&-", "2>&- | cat", "<&-"])
 def test_streams__a_reader_that_has_gone(command_line: CommandLine, shop: Path, ending: str) -> None:
     code, _, told = in_a_shell(command_line, shop, ending)
 
