@@ -216,7 +216,9 @@ def filled(text: str, name: str, lines: Iterable[str], path: str) -> str:
 def addressed(text: str) -> str:
     """Return a text in which the repository and its action have their current address."""
     name, _, version = ACTION.partition("@")
-    text = re.sub(r"https://github\.com/[\w-]+/testsmith-bot\b", ADDRESS, text)
+    for host in ("https://github.com/", "https://raw.githubusercontent.com/"):
+        own = ADDRESS.replace("https://github.com/", host)
+        text = re.sub(rf"{re.escape(host)}[\w-]+/testsmith-bot\b", own, text)
     return re.sub(r"\buses: [\w-]+/testsmith-bot(/[\w./-]+)?@\S+", rf"uses: {name}\1@{version}", text)
 
 

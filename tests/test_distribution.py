@@ -6,13 +6,12 @@ import re
 import subprocess
 import sys
 import zipfile
-from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import testsmith
-from fakes.packages import PackageIndex, packed
+from fakes.packages import PackageIndex, locked_wheels
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -28,13 +27,6 @@ def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheel
 
 
-def locked() -> list[str]:
-    """Return the distributions of the lock that belong on this machine."""
-    names = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
-    installed = {one.name.lower().replace("_", "-").replace(".", "-") for one in metadata.distributions()}
-    return [name for name in names if name in installed]
-
-
 def test_wheel__installs_one_package_and_two_commands(wheel: Path) -> None:
     assert wheel.name == f"testsmith_bot-{testsmith.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
@@ -48,12 +40,14 @@ def test_wheel__installs_one_package_and_two_commands(wheel: Path) -> None:
         NAME,
     ]
     assert f"Project-URL: Homepage, {testsmith.ADDRESS}" in about
+    links = re.findall(r"\]\((.*?)\)", about)
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
+    assert f"{testsmith.ADDRESS}/blob/main/docs/tutorial.md" in links
 
 
 @pytest.mark.slow
 def test_uvx__runs_it_from_an_index_without_more_words(wheel: Path, tmp_path: Path) -> None:
-    wheels = dict(map(packed, locked()))
-    with PackageIndex({**wheels, wheel.name: wheel.read_bytes()}).serving() as index:
+    with PackageIndex({**locked_wheels(), wheel.name: wheel.read_bytes()}).serving() as index:
         done = subprocess.run(
             (str(BIN / "uvx"), "--default-index", f"http://{index.host}/simple/", NAME, "suggest", "--help"),
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "UV_PYTHON": sys.executable},

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from fakes.packages import PackageIndex, locked_wheels
+
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / ".github/workflows/release.yml"
 SCRIPT = ".github/scripts/release.py"
@@ -111,11 +113,13 @@ class Runner:
     Attributes:
         folder: Everything is below it; `origin.git` is the repository on GitHub.
         contexts: What `${{ }}` refers to, by its whole name.
+        index: The index of packages.
         artifacts: Where files pass from job to job.
     """
 
     folder: Path
     contexts: dict[str, str]
+    index: str
     artifacts: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,6 +202,8 @@ class Runner:
                 "PATH": f"{self.folder / 'bin'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
                 "HOME": str(self.folder),
                 "CALLS": str(self.folder / "calls"),
+                "UV_DEFAULT_INDEX": self.index,
+                "UV_PYTHON": sys.executable,
                 "DIGEST_OF_ALL": DIGEST,
                 "OWN_ENVIRONMENT": str(Path(sys.executable).parents[1]),
                 "GITHUB_ACTOR": "octocat",
@@ -225,9 +231,10 @@ def test_release__from_the_tag_to_the_notes(tmp_path: Path) -> None:
         "github.ref_name": "release-3.4.5",
         "github.token": "a token",
     }
-    runner = Runner(tmp_path, contexts)
     workflow = YAML(typ="safe").load(WORKFLOW)
-    runner.run(without_network(workflow))
+    with PackageIndex(locked_wheels()).serving() as index:
+        runner = Runner(tmp_path, contexts, f"http://{index.host}/simple/")
+        runner.run(workflow)
 
     origin, image = tmp_path / "origin.git", "ghcr.io/testsmith-bot/testsmith-bot"
     commit = git(origin, "rev-parse", "v3.4.5")
@@ -252,13 +259,6 @@ def test_release__from_the_tag_to_the_notes(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "release-X64")
     runner.run_job("release", {**workflow, **workflow["jobs"]["release"]}, tmp_path / "release-X64")
     assert git(origin, "rev-parse", "v3.4.5") == before  # a second attempt makes the same commit
-
-
-def without_network(workflow: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the step that resolves requirements: `tests/test_distribution.py` shows it with an index."""
-    build = workflow["jobs"]["build"]
-    build["steps"] = [one for one in build["steps"] if one.get("name") != "Run the wheel"]
-    return workflow
 
 
 @pytest.mark.parametrize("tag", ["release-3.4.4", "v3.4.5", "release-3.4.5-rc1"])

@@ -113,6 +113,13 @@ def hatchling_wheels() -> dict[str, bytes]:
     return dict(map(packed, ("hatchling", "editables", "pathspec", "tomlkit", "trove-classifiers")))
 
 
+def locked_wheels() -> dict[str, bytes]:
+    """Return all that this program needs to run on this machine."""
+    lock = (Path(__file__).parents[2] / "requirements.lock").read_text(encoding="utf-8")
+    installed = {_normal(one.name) for one in metadata.distributions()}
+    return dict(packed(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE) if name in installed)
+
+
 def packed(name: str) -> tuple[str, bytes]:
     """Return an installed distribution as a wheel, with the wheel's name."""
     files = {
