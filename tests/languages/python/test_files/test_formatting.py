@@ -209,6 +209,13 @@ def test_finish__nothing_is_silenced_in_files_that_the_linter_leaves_out(project
     assert finished(project, code) == code
 
 
+def test_finish__unsorted_imports_stay_in_a_file_that_the_linter_does_not_check(project: Path) -> None:
+    (project / "ruff.toml").write_text('exclude = ["tests"]\n')
+    existing = "from shop import tokens as T, cart\n\n\ndef test_a():\n    assert cart.Cart() != T\n"
+    text = existing + "\n\ndef test_b():\n    assert T\n"
+    assert finished(project, text, existing) == text
+
+
 def test_finish__imports_are_sorted_where_they_were(project: Path) -> None:
     existing = (
         "import os\nimport re\n\nfrom shop.cart import Item\n\n\ndef test_here( ):\n    assert os, re\n"

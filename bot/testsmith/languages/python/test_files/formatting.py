@@ -431,7 +431,8 @@ def _with_sorted_imports(ruff: Ruff, files: Mapping[str, UnfinishedFile]) -> dic
     texts = {path: file.text for path, file in files.items()}
     existing = {path: file.existing for path, file in files.items() if file.existing is not None}
     ruff.write(existing)
-    unsorted = {path for path, found in ruff.complaints(existing, "--select", "I001").items() if found}
+    ruff.fix(existing, "--select", "I001")  # as below: complaints would leave out what the project excludes
+    unsorted = {path for path, text in ruff.read(existing).items() if text != existing[path]}
     wanted = {path: text for path, text in texts.items() if path not in unsorted}
     ruff.write(wanted)
     ruff.fix(wanted, "--select", "I001")
