@@ -14,7 +14,12 @@ from testsmith.languages.python.explorer.module_source import Documentation, rea
 from testsmith.languages.python.explorer.render.call_text import variable_for
 from testsmith.languages.python.explorer.render.summaries import Test
 from testsmith.languages.python.explorer.render.test_names import TestNames
-from testsmith.languages.python.explorer.render.value_words import condition_words, value_words
+from testsmith.languages.python.explorer.render.value_words import (
+    condition_words,
+    difference_words,
+    refusal_words,
+    value_words,
+)
 from testsmith.languages.python.explorer.subjects import Callee, Description, Parameter, Shape, Subject
 from testsmith.model import Change, Member, MemberKind
 
@@ -143,6 +148,8 @@ def test_value_words__say_a_value(text: str, words: str) -> None:
         ("known not in item", "item_without_known"),
         ("'.' in item", "item_with_dot"),
         ("n < 1", "n_below_one"),
+        ("n < 0", "negative_n"),
+        ("n is not None and n < 0", "negative_n"),
         ("item is None", "no_item"),
         ("not item", "empty_item"),
         ("not isinstance(item, str)", "item_that_is_no_str"),
@@ -211,3 +218,50 @@ def test_variable_for__hides_nothing(path: str, name: str) -> None:
 
 def test_variable_for__avoids_names_that_are_taken() -> None:
     assert variable_for("Cart", {"cart"}) == "a_cart"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "given", "words"),
+    [
+        ("a.com?b", "a.com/?b", "a.com?b", "adds_slash"),
+        ("a.com", "a.com/", "a.com/", "keeps_slash"),
+        ("a\\b", "a\\\\b", "a\\b", "doubles_backslash"),
+        ("a,,b", "a,b", "a,,b", "drops_comma"),
+        ("a, b", "a b", "a b", ""),
+        ("one", "two", "three", ""),
+        ("same", "same", "same", ""),
+    ],
+)
+def test_difference_words__say_what_is_added_or_left_out(
+    before: str, now: str, given: str, words: str
+) -> None:
+    assert difference_words(before, now, given) == words
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Bag index out of range", "index_out_of_range"),
+        ("no items left.", "no_items_left"),
+        ("n must be at least 0", ""),
+        ("the value is wrong", ""),
+        ("unknown key 'x'", ""),
+        ("one two three four five six", ""),
+        ("", ""),
+    ],
+)
+def test_refusal_words__are_of_messages_that_name_something(message: str, words: str) -> None:
+    assert refusal_words(message, ["Bag"]) == words
+
+
+def test_name__says_what_a_change_shows() -> None:
+    doubled = case(call(r'"a\\b"'), gives(r'"a\\\\b"'), base=gives(r'"a\\b"'))
+    listed = case(call('["a"]'), gives("1"), base=gives("2"))
+    of_path = case(call('Path("a")'), gives("1"), base=raises(None, "TypeError"))
+    out_of_range = case(call("9"), raises("index out of range", "IndexError"), base=gives("2"))
+
+    assert names(doubled) == ["test_f_doubles_backslash"]
+    assert names(listed) == ["test_f_one_item_list"]
+    assert names(of_path) == ["test_f_with_path"]
+    assert names(out_of_range) == ["test_f_rejects_index_out_of_range"]
+    assert names(case(call('["a"]'), gives("1"))) == ["test_f"]

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from testsmith.languages.python.explorer.cases import Case
+from testsmith.languages.python.explorer.inputs.static_hints import texts_of_change
+from testsmith.languages.python.explorer.literal_sites import places, read_literal
 from testsmith.languages.python.explorer.module_source import Function, parameter_names
 from testsmith.languages.python.explorer.render.call_text import Argument
-from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.render.expressions import Expression, quoted
 from testsmith.languages.python.explorer.render.summaries import Test
 from testsmith.languages.python.explorer.render.value_words import (
     condition_words,
+    difference_words,
     negated,
+    refusal_words,
     snake,
     value_words,
 )
@@ -66,6 +71,7 @@ class TestNames:
         self._optional = {each.name for each in subject.parameters if not each.required} - {
             each.name for each in subject.parameters if each.mode == "rest"
         }
+        self._texts_of_change = texts_of_change(member, subject.source)
         self._cases = cases
         self._taken: set[str] = set()
 
@@ -96,8 +102,9 @@ class TestNames:
         """Yield names about the exception."""
         home = case.outcome.home
         guard, values = self._guard(case), self._values(case)
-        if guard:
-            yield ("rejects", guard)
+        refused = refusal_words(case.outcome.message or "", self._owner.split("."))
+        if guard or refused:
+            yield ("rejects", guard or refused)
         yield (f"raises_{snake(home.path) if home else 'an_error'}", *after)
         if values:
             yield ("rejects", values)
@@ -110,6 +117,8 @@ class TestNames:
         branch = "" if test.is_table else self._branch(case)
         if branch:
             yield (branch, *after)
+        if case.is_witness and not test.is_table:
+            yield from ((words, *after) for words in self._shown(case, values) if words)
         if changed or options or after:
             yield (*after, *options, *changed)
         if values.startswith(_EDGES):
@@ -120,6 +129,21 @@ class TestNames:
         result = case.outcome.value.text if case.outcome.value and not test.is_table else ""
         if result in {"True", "False"} or result.isdecimal() or result.startswith(_EMPTY):
             yield ("is", value_words(result, "text"), *after, *options)
+
+    def _shown(self, case: Case, values: str) -> Iterator[str]:
+        """Yield what a case shows about a change: how the result differs, and what the input has."""
+        texts = [leaf.value for place in places(case.trial) for leaf in place.leaves]
+        given = "".join(text for text in texts if isinstance(text, str))
+        outcomes = [each.outcome for each in (case.base, case.seen) if each]
+        results = [read_literal(each.value.text) for each in outcomes if each.value]
+        match results:
+            case [str(before), str(now)]:
+                yield difference_words(before, now, given)
+        special = [text for text in self._texts_of_change if text in given]
+        yield from (f"with_{words}" for text in special if (words := value_words(quoted(text), "text")))
+        yield values
+        kinds = (re.match(r"[A-Z]\w*(?=\()", each.value.text) for each in _set_up(case))
+        yield from (f"with_{snake(kind[0])}" for kind in kinds if kind)
 
     def _after(self, case: Case) -> tuple[str, ...]:
         own = self._subject

@@ -5,11 +5,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
+from itertools import takewhile
+from operator import eq
 
 _NUMBERS = "zero one two three four five six seven eight nine ten eleven twelve"
 _LONGEST_WORD = 20
 _LONGEST_SHOWN = 30
 _LARGEST_FACTOR = 1e100
+_MOST_WORDS = 5
+_SENTENCE = frozenset(
+    {
+        *("are", "can", "cannot", "could", "did", "does", "expected", "failed", "has", "have", "is", "may"),
+        *("must", "need", "needs", "not", "should", "was"),
+    }
+)
+"""Words of messages that say more than what is refused."""
 
 
 _MARKS = {
@@ -89,6 +99,43 @@ def _text_words(value: str, name: str) -> str:
     if value in _MARKS:
         return _MARKS[value]
     return snake(value) if len(value) <= _LONGEST_WORD and value.isidentifier() else ""
+
+
+def difference_words(before: str, now: str, given: str) -> str:
+    """Return what is added to a text or left out of it in words, such as `adds_slash`; empty for others.
+
+    Args:
+        before: The text on base.
+        now: The text on head.
+        given: What the call was given.
+    """
+    start = _alike(before, now)
+    end = _alike(before[start:][::-1], now[start:][::-1])
+    removed, added = before[start : len(before) - end], now[start : len(now) - end]
+    word = _text_words(added or removed, "") if (added or removed).strip() else ""
+    if not word or (added and removed):
+        return ""
+    if removed:
+        return f"drops_{word}" if removed in given else ""
+    verb = "keeps" if added in given else "adds"
+    return f"{'doubles' if now.count(added) > given.count(added) > 0 else verb}_{word}"
+
+
+def _alike(one: str, other: str) -> int:
+    """Return the length of the beginning that two texts have in common."""
+    return sum(1 for _ in takewhile(bool, map(eq, one, other)))
+
+
+def refusal_words(message: str, left_out: Collection[str]) -> str:
+    """Return what a message refuses, such as `index_out_of_range`; empty if it is a sentence or has values.
+
+    Args:
+        message: The message.
+        left_out: Names to leave out.
+    """
+    words = [word for word in message.rstrip(".").split() if word not in left_out]
+    is_plain = all(word.isalpha() and word.isascii() for word in words) and len(words) <= _MOST_WORDS
+    return snake(" ".join(words)) if is_plain and _SENTENCE.isdisjoint(map(str.lower, words)) else ""
 
 
 def _number_words(text: str) -> str:
@@ -207,7 +254,16 @@ def condition_words(test: ast.expr, parameters: Collection[str]) -> str:
             return _kind_words(thing, kind, parameters)
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _comparison_words(left, operator, right, parameters)
+        case ast.BoolOp(op=ast.And(), values=[first, second]) if _asks_for_none(first):
+            return condition_words(second, parameters)
     return ""
+
+
+def _asks_for_none(test: ast.expr) -> bool:
+    match test:
+        case ast.Compare(ops=[ast.IsNot()], comparators=[ast.Constant(value=None)]):
+            return True
+    return False
 
 
 def _kind_words(thing: ast.expr, kind: ast.expr, parameters: Collection[str]) -> str:
@@ -230,6 +286,8 @@ def _comparison_words(
     if isinstance(right, ast.Constant) and right.value is None:
         return f"no_{name}" if isinstance(operator, ast.Is) else ""
     other = _other_words(right)
+    if isinstance(operator, ast.Lt) and other == "zero":
+        return f"negative_{name}"
     template = _COMPARED.get(type(operator))
     return template.format(name=name, other=other) if template and other else ""
 
