@@ -32,6 +32,7 @@ PINNED = {
     8: "2a8b7172eb235baf",
     9: "71a11037806f24be",
     10: "15e67c6277af4ded",
+    11: "460301741bf1fc92",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
