@@ -31,8 +31,11 @@ from fakes.packages import PackageIndex, hatchling_wheels
 
 pytestmark = [pytest.mark.container, pytest.mark.slow]
 
-FIRST_CALL_SECONDS = 3.0
-"""Until the first call to the model, from when a container is asked for, beside setting the project up."""
+FIRST_CALL_SECONDS = 9.0
+"""From the start of the container to the first call to the model, without the project's installation.
+
+The goal is 15 with what GitHub does before: `docs/start-up.md`.
+"""
 
 ATTEMPTS = 3
 """How often that is measured: other tests run on the machine, too."""
