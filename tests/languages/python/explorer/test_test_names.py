@@ -224,6 +224,7 @@ def test_variable_for__avoids_names_that_are_taken() -> None:
     ("before", "now", "given", "words"),
     [
         ("a.com?b", "a.com/?b", "a.com?b", "adds_slash"),
+        ("//a?b", "//a/?b", "//a?b", "adds_slash"),
         ("a.com", "a.com/", "a.com/", "keeps_slash"),
         ("a\\b", "a\\\\b", "a\\b", "doubles_backslash"),
         ("a,,b", "a,b", "a,,b", "drops_comma"),

@@ -222,21 +222,25 @@ class _Seeking:
             known.pop(number, None)
 
     def keep_witnesses(self, numbers: Iterable[int]) -> None:
-        """Keep of replayed trials those on which base differs and that reach the member, one of each form."""
-        lines = _lines_of(self.work.subject.member)
-        forms = set[Hashable]()
+        """Keep the replayed trials on which base differs, one for each form and each path to what changed."""
+        own = self.work.subject.member
+        kept = set[Hashable]()
         for number in sorted(numbers, key=self._plainness):
             case, form = self.cases.get(number), _form(self.trials[number])
-            shows = case is not None and case.is_witness and not case.seen.lines.isdisjoint(lines)
-            if not shows or form in forms or len(forms) >= _MOST_REPLAYED:
+            reached = frozenset[int]() if case is None else case.seen.lines
+            shows = case is not None and case.is_witness and not reached.isdisjoint(_lines_of(own))
+            path = reached & _lines_around_change(own)
+            if not shows or not kept.isdisjoint({form, path}) or len(kept) >= 2 * _MOST_REPLAYED:
                 self._drop(number)
             else:
-                forms.add(form)
+                kept |= {form, path}
 
-    def _plainness(self, number: int) -> tuple[bool, bool, int]:
-        """Return the sort key of a replayed trial: more than a message, plain characters, length."""
+    def _plainness(self, number: int) -> tuple[bool, bool, bool, int]:
+        """Return the sort key of a replayed trial: more than a message, a value, plain characters, length."""
         case, text = self.cases.get(number), self.trials[number].text
-        return case is None or case.differs_in_message, not text.isascii(), len(text)
+        if case is None:
+            return True, True, True, len(text)
+        return case.differs_in_message, case.outcome.kind == "object", not text.isascii(), len(text)
 
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
@@ -399,13 +403,11 @@ def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Tr
     own = member.work.subject.member
     rows = [(seen[number].lines, trial) for number, trial in enumerate(checked) if number in seen]
     reaching = [(reached, trial) for reached, trial in rows if not reached.isdisjoint(_lines_of(own))]
-    places = [each for each in own.because_places if each.path == own.path]
-    changed = own.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
-    words = words_of_change(own)
+    changed, words = _changed_lines(own), words_of_change(own)
     reaching.sort(key=lambda each: (changed.isdisjoint(each[0]), -words_in(each[1].text, words)))
     paths: dict[frozenset[int], list[Trial]] = {}
     for reached, trial in reaching:
-        paths.setdefault(reached.intersection(changed.union(_lines_of(own))), []).append(trial)
+        paths.setdefault(reached & _lines_around_change(own), []).append(trial)
     turns = chain.from_iterable(zip_longest(*paths.values()))
     return [trial for trial in turns if trial is not None]
 
@@ -413,6 +415,16 @@ def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Tr
 def _form(trial: Trial) -> Hashable:
     """Return a call without its longest argument; tests that differ only there show the same."""
     return trial.setup, trial.pieces, *sorted((each.value.text for each in trial.arguments), key=len)[:-1]
+
+
+def _changed_lines(member: Member) -> frozenset[int]:
+    """Return a member's changed lines, and those of what changed in its file."""
+    places = [each for each in member.because_places if each.path == member.path]
+    return member.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
+
+
+def _lines_around_change(member: Member) -> frozenset[int]:
+    return _changed_lines(member).union(_lines_of(member))
 
 
 def _lines_of(member: Member) -> range:

@@ -117,8 +117,9 @@ def difference_words(before: str, now: str, given: str) -> str:
         return ""
     if removed:
         return f"drops_{word}" if removed in given else ""
-    verb = "keeps" if added in given else "adds"
-    return f"{'doubles' if now.count(added) > given.count(added) > 0 else verb}_{word}"
+    if now.count(added) <= given.count(added):
+        return f"keeps_{word}"
+    return f"doubles_{word}" if now[:start].endswith(added) else f"adds_{word}"
 
 
 def _alike(one: str, other: str) -> int:

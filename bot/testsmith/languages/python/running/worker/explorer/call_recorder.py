@@ -17,8 +17,8 @@ from ..tracer import Spans
 from .literals import WrittenLiteral, public_home, written
 
 _MOST_CALLS = 300
-_MOST_OF_A_FUNCTION = 120
-_MOST_WRITTEN = 3_000
+_MOST_OF_A_FUNCTION = 400
+_MOST_WRITTEN = 6_000
 _MOST_OBJECTS = 1_000
 _LONGEST = 300
 _SPECIAL = {
