@@ -98,7 +98,7 @@ class Ground:
         module: The module.
         source: Its text.
         workspace: Where its project stands.
-        search: Its public members.
+        search: Its public functions.
         mutants: Its mutants, the same for every tool.
         held_out: The numbers of those that the engine does not use.
     """
@@ -174,7 +174,9 @@ async def score_of_own_tests(ground: Ground) -> Score:
     member = whole(ground.module, ground.source)
     answer = await run_suite(ground.workspace, [member], _SUITE_SECONDS)
     if not answer.is_whole:
-        print(f"{ground.module.name}: its own tests were not measured: {answer.trouble}", flush=True)
+        print(
+            f"{ground.module.name}: its the project's tests were not measured: {answer.trouble}", flush=True
+        )
     path = ground.module.path
     names = {(test.file, test.name) for test in answer.tests}
     failed = {(test.file, test.name) for test in answer.failed}

@@ -52,7 +52,7 @@ def test_within__another_time_limit_is_not_its_own() -> None:
 
 def test_reason__names_the_flag() -> None:
     said = deadline(FakeClock(), 0.5).reason("it was proven")
-    assert said == "0.5 minutes were over before it was proven: --max-minutes allows more"
+    assert said == "time limit of 0.5 minutes reached before it was proven: raise it with --max-minutes"
 
 
 @pytest.mark.parametrize(

@@ -173,7 +173,7 @@ def test_sweep__by_the_clock_and_by_hand_from_the_default_branch() -> None:
     assert asked("workflow_dispatch", by_hand) == SweepRepository()
     elsewhere = nothing(asked("workflow_dispatch", {**by_hand, "ref": "refs/heads/other"}))
     assert elsewhere.is_warning
-    assert "run the workflow from 'main'" in elsewhere.reason
+    assert "Run the workflow from 'main'" in elsewhere.reason
     assert nothing(asked("workflow_dispatch", {})).is_warning
 
 
@@ -271,13 +271,13 @@ def test_comment__on_the_change_of_a_fork_has_a_small_token() -> None:
 @pytest.mark.parametrize(
     ("place", "value", "told"),
     [
-        ("action", "edited", "Only a new comment"),
-        ("action", "deleted", "Only a new comment"),
+        ("action", "edited", "only new comments are processed"),
+        ("action", "deleted", "only new comments are processed"),
         ("issue.state", "closed", "is closed"),
         ("issue.pull_request", None, "on an issue"),
-        ("comment.user", {"login": "renovate[bot]", "type": "Bot"}, "a bot's"),
-        ("comment.user", {"login": "robot", "type": "Bot"}, "a bot's"),
-        ("comment.user", None, "nobody's"),
+        ("comment.user", {"login": "renovate[bot]", "type": "Bot"}, "a bot or a deleted account"),
+        ("comment.user", {"login": "robot", "type": "Bot"}, "a bot or a deleted account"),
+        ("comment.user", None, "a bot or a deleted account"),
         ("comment.body", "Nice work!", "no command"),
         ("comment.body", "> /testsmith apply 1", "no command"),
         ("comment.body", None, "no command"),

@@ -135,7 +135,7 @@ def test_commit__tests_are_on_the_branch(site: Site) -> None:
 def test_commit__what_it_says(site: Site) -> None:
     site.commit(suggestion(), settings=replace(COMMIT, sign_off="Ada Bee <ada@shop.test>"))
     message = site.at.shop.git.text("log", "-1", "--format=%B", site.head)
-    assert message.startswith("Add tests for add\n\nEach test was run, and proven, on ")
+    assert message.startswith("Add tests for add\n\nEach test was run and proven on ")
     assert "\nTestSmith-Commit: " in message
     assert message.rstrip().endswith("\nSigned-off-by: Ada Bee <ada@shop.test>")
 
@@ -177,7 +177,7 @@ def test_nothing__stands_there_already(site: Site) -> None:
     before = site.head
     done = site.commit()
     assert (done.status, done.patch, site.head) == (PublishStatus.NOTHING, "", before)
-    assert "stand in the test tree already" in done.reason
+    assert "the tests are already there" in done.reason
 
 
 def test_nothing__only_questions(site: Site) -> None:

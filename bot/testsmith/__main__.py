@@ -51,7 +51,7 @@ def _run(app: App) -> int:
         ending = supervisor.supervised(app.signals.handled)
         if ending is not None:
             app.signals.restore()
-            return _report(app, ending) if ending.failure else _end_likewise(app, ending)
+            return _report(app, ending) if ending.failure else _end_as_child(app, ending)
     if app.is_action:
         return _run_action(app)
     from testsmith import cli
@@ -68,7 +68,7 @@ def _run_action(app: App, perform: Perform | None = None) -> int:
     return action.run(app, perform)
 
 
-def _end_likewise(app: App, ending: SupervisedEnding) -> int:
+def _end_as_child(app: App, ending: SupervisedEnding) -> int:
     if ending.code >= 0:
         return ending.code
     if ending.signal is not None:

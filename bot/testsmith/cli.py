@@ -46,8 +46,8 @@ Suggest tests for the public functions and classes that a change adds, changes o
 Every test is run in a sandbox, and only proven tests are shown."""
 
 _SWEEP_DESCRIPTION = """\
-Suggest tests for the code of a whole project that its own tests do not cover, most useful first,
-until the budget is spent. Every test is run in a sandbox, and only proven tests are shown."""
+Suggest tests for the least-tested code of a project, most valuable first, until the budget is used up.
+Every test is run in a sandbox, and only proven tests are shown."""
 
 _REVIEW_DESCRIPTION = """\
 Review a pull request on GitHub from a checkout of its repository, with a personal token in GH_TOKEN or
@@ -66,7 +66,7 @@ to the shell's startup file:
   zsh (~/.zshrc, after compinit)      eval "$(testsmith completion zsh)"
   fish (~/.config/fish/config.fish)   testsmith completion fish | source"""
 
-_NOT_WRITTEN = ("nothing was written, because --no-verify proves nothing and only proven tests are written.",)
+_NOT_WRITTEN = ("nothing was written: --no-verify skips the proof, and only proven tests are written.",)
 
 _NOTHING_DIFFERS = (
     "no public function or class differs from the default branch. Compare with an earlier commit"
@@ -80,13 +80,13 @@ _SECONDS_OF_WATCH = 365 * 86_400.0
 
 _EPILOG = """\
 environment:
-  TESTSMITH_API_KEY, OPENAI_API_KEY   key of the model's endpoint; the first one that is set is used
+  TESTSMITH_API_KEY, OPENAI_API_KEY   API key of the model provider; the first one that is set is used
   TESTSMITH_MAX_MEMBERS, ...          default of the flag with that name, for every flag in docs/settings.md
 
 exit codes:
-  0  the report is complete, even if functions were skipped
-  1  key refused, quota used up, endpoint not reachable, or internal error
-  2  wrong usage or settings, unknown revision, not a repository, or no key
+  0  the report is complete, even if some functions were skipped
+  1  API key refused, quota used up, endpoint not reachable, or internal error
+  2  wrong usage or settings, unknown revision, not a repository, or no API key
 """
 
 
@@ -155,7 +155,7 @@ def _add_suggest(commands: Any) -> None:
     group.add_argument(
         "--hint",
         metavar="TEXT",
-        help="what the tests should look at, in your words, for the model (default: nothing)",
+        help="hint for the model about what to test, in your own words (default: none)",
     )
     suggest.add_argument(
         "-y",
@@ -172,7 +172,7 @@ def _add_suggest(commands: Any) -> None:
     output.add_argument(
         "--estimate",
         action="store_true",
-        help="only estimate the model calls and their cost: no call, no key, nothing run",
+        help="estimate model calls and cost, then exit; needs no API key and runs no code",
     )
 
 
@@ -192,21 +192,28 @@ def _add_sweep(commands: Any) -> None:
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="only rank and report what a sweep would take, without spending anything",
+        help="rank the code and show what a sweep would select, without generating tests",
     )
     _add_run(sweep)
-    machines = sweep.add_argument_group("sweep on several machines, one step on each")
+    machines = sweep.add_argument_group("sweep on several machines")
     step = machines.add_mutually_exclusive_group()
     step.add_argument(
-        "--plan", metavar="N", type=int, help="measure, rank, and split the functions into at most N shards"
+        "--plan",
+        metavar="N",
+        type=int,
+        help="measure and rank the functions, and split them into at most N shards",
     )
-    step.add_argument("--shard", metavar="K/N", help="generate and prove the tests of one shard of the plan")
+    step.add_argument(
+        "--shard",
+        metavar="K/N",
+        help="generate and prove the tests of one shard of the plan, for example 2/4",
+    )
     step.add_argument("--collect", action="store_true", help="combine the reports of all shards")
     machines.add_argument(
         "--parts",
         metavar="DIR",
         default="testsmith-parts",
-        help="folder through which the machines exchange files (default: testsmith-parts)",
+        help="folder for the files that the machines exchange (default: testsmith-parts)",
     )
 
 
@@ -273,7 +280,7 @@ def _add_run(command: Any) -> Any:
 
 def _add_how(command: Any) -> None:
     """Add the flags that say how tests are generated and proven."""
-    group = command.add_argument_group("who generates the tests")
+    group = command.add_argument_group("test generation")
     _add_option(group, PROVIDER)
     _add_options(group, "model", in_file=False)
     record = group.add_mutually_exclusive_group()
@@ -282,14 +289,17 @@ def _add_how(command: Any) -> None:
         "--replay", metavar="FILE", help="answer from a recorded file only, without network access"
     )
     _add_option(group, CACHE_DIR)
-    group = command.add_argument_group("how tests are proven")
+    group = command.add_argument_group("proof")
     group.add_argument(
         "--verify",
         action=argparse.BooleanOptionalAction,
-        help="run the tests, and keep the proven ones (default: --verify); otherwise nothing is written",
+        help="run the tests and keep only the proven ones (default: --verify); unproven tests are never "
+        "written",
     )
     _add_options(group, "verification", in_file=False)
-    group = command.add_argument_group("settings that may also be in testsmith.toml or [tool.testsmith]")
+    group = command.add_argument_group(
+        "settings (also read from testsmith.toml and [tool.testsmith] in pyproject.toml)"
+    )
     _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
 
 
@@ -424,7 +434,7 @@ def run(argv: Sequence[str], app: App) -> int:
     except Failure as failure:
         return _told(app, failure, 1)
     except KeyboardInterrupt:
-        return _told(app, "interrupted; every result that was paid for is in the cache.", 130)
+        return _told(app, "interrupted. Results of completed model calls are cached.", 130)
 
 
 def _with_output(
@@ -580,7 +590,7 @@ def _sweep(arguments: Mapping[str, Any], app: App) -> int:
     """Run a whole sweep, its plan alone, or one step of a sharded sweep."""
     shards, shard, collects = (arguments[name] for name in ("plan", "shard", "collect"))
     if arguments["dry_run"] and (shards is not None or shard is not None or collects):
-        raise UsageFailure("--dry-run plans on one machine: leave --plan, --shard and --collect out.")
+        raise UsageFailure("--dry-run cannot be used with --plan, --shard or --collect.")
     settings = _settings({**arguments, "all": arguments["all"] or ["."]}, app)
     from testsmith.languages.registry import languages  # below, as a wrong setting is reported at once
     from testsmith.reporting.formats import render_sweep
@@ -655,7 +665,7 @@ def _prove_shard(settings: Settings, app: App, parts: PartsFolder, text: str) ->
     report = _finished(
         settings, app, lambda clients: prove_shard(settings, clients.sweep, parts, shard), sweeps=True
     )
-    _put_out(f"{len(report.suggestions)} proposals for {len(report.members)} members\n", app)
+    _put_out(f"functions: {len(report.members)}, proposals: {len(report.suggestions)}\n", app)
     return 0 if report.failure is None else _told(app, report.failure, 1)
 
 
@@ -683,7 +693,7 @@ def _internal(error: Exception, settings: Settings, app: App) -> Report:
     """
     if isinstance(error, Failure):
         raise error
-    failure = f"internal error: {error!r}; run again with --verbose for the details, and please report it."
+    failure = f"internal error: {error!r}. Run again with --verbose for the details, and please report it."
     if settings.verbose:
         import traceback
 
@@ -735,7 +745,7 @@ def _put_out(text: str, app: App) -> None:
     except BrokenPipeError:
         return
     except OSError as error:
-        raise Failure(f"the result cannot be written to standard output: {error.strerror}.") from error
+        raise Failure(f"Could not write the result to standard output: {error.strerror}.") from error
 
 
 def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
@@ -743,7 +753,7 @@ def _view(settings: Settings, arguments: Mapping[str, Any], app: App) -> View:
     from testsmith.reporting.terminal import terminal_of
 
     terminal = terminal_of(app.stdout, app.environment)
-    view = view_of(settings, arguments, width=terminal.width, colour=terminal.colour)
+    view = view_of(settings, arguments, width=terminal.width, color=terminal.color)
     return _with_links(view, settings, app) if settings.output_format is OutputFormat.HTML else view
 
 
@@ -785,8 +795,8 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
     )
     if arguments.get("base") and arguments.get("all"):
         raise UsageFailure(
-            "--base and --all exclude each other: --all takes every public function and class of its files,"
-            " changed or not. Give one of them."
+            "--base and --all cannot be used together: --all selects every public function and class in "
+            "the given files, changed or not."
         )
     if not arguments.get("base") and not arguments.get("all"):
         sources = replace(sources, arguments={**arguments, "base": _default_base(folder, app)})
@@ -794,14 +804,12 @@ def _settings(arguments: Mapping[str, Any], app: App) -> Settings:
     is_offline = settings.provider is ProviderChoice.OFFLINE
     if is_offline and arguments.get("model") and not arguments.get("provider"):
         raise UsageFailure(
-            "--model needs a key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or name another endpoint with"
-            " --base-url. Leave --model out to have the tests made without a model."
+            "--model needs an API key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or another endpoint with "
+            "--base-url. Leave out --model to generate tests without a model."
         )
     coverage = settings.verification.coverage
     if coverage is not None and not coverage.is_file():
-        raise UsageFailure(
-            f"There is no file {coverage}: name another coverage file, or leave --coverage out."
-        )
+        raise UsageFailure(f"No such file: {coverage}. Set another coverage file, or leave out --coverage.")
     return settings
 
 
@@ -824,4 +832,4 @@ def _file_in(folder: Path, name: str) -> bytes | None:
     try:
         return path.read_bytes() if path.is_file() else None
     except OSError as error:
-        raise UsageFailure(f"{path} cannot be read ({error}); fix it, or remove it.") from error
+        raise UsageFailure(f"Could not read {path} ({error}). Fix or delete the file.") from error

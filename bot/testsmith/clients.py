@@ -310,4 +310,6 @@ class Archives:
             return FolderBackend(self.folder, prefix)
         if self.service is not None:
             return ActionsCache(self.service, sleep=time.sleep, prefix=prefix)
-        return NullArchive("the runner names no cache service; the input `cache-dir` keeps results without")
+        return NullArchive(
+            "the runner has no cache service; set the input `cache-dir` to keep results without one"
+        )

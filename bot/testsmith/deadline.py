@@ -80,7 +80,9 @@ class Deadline:
 
     def reason(self, not_done: str) -> str:
         """Return why `not_done`, for example `its tests were proven`, did not happen in time."""
-        return f"{self.minutes:g} minutes were over before {not_done}: --max-minutes allows more"
+        return (
+            f"time limit of {self.minutes:g} minutes reached before {not_done}: raise it with --max-minutes"
+        )
 
 
 def next_group(waiting: int, left: float, pace: float | None) -> int:

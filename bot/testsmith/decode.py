@@ -1,8 +1,8 @@
 """Decode JSON from outside into typed objects, usually frozen dataclasses.
 
 Anyone may have written it: a GitHub event, an answer of GitHub or of a sandboxed process, a hidden block in a
-comment, a file that another run left. pydantic checks it in strict mode. Limits of single values stand in
-the types, with `annotated_types` and the markers below; the limits of everything else stand here:
+comment, a file that another run left. pydantic checks it in strict mode. Limits of single values are in
+the types, with `annotated_types` and the markers below; all other limits are here:
 
 - bytes and numbers of values, below
 - 200 levels of nesting and 4,300 digits (pydantic's parser)

@@ -32,9 +32,9 @@ _REFERENCE = re.compile(r"[^\x00-\x20\x7f~^:?*\[\\-][^\x00-\x20\x7f~^:?*\[\\]{0,
 _SHOWN_LIMIT = 60
 
 _USE_INSTEAD = (
-    "pull_request_target runs with the secrets and the write token of this repository, so the code of a pull "
-    "request is not run in it. Use `on: pull_request` instead: for pull requests from forks, the review then "
-    "stands in the job summary."
+    "pull_request_target has access to this repository's secrets and a token with write access, so "
+    "TestSmith does not run a pull request's code in it. Use `on: pull_request` instead; the review of a "
+    "pull request from a fork is then in the job summary."
 )
 
 
@@ -148,7 +148,7 @@ Work = ReviewPullRequest | HandleCommentCommands | SweepRepository
 Task = Work | Nothing
 """What to do for an event."""
 
-_NOT_NEW = Nothing(reason="Only a new comment is heeded, none that is edited or deleted.")
+_NOT_NEW = Nothing(reason="Skipped: only new comments are processed, not edited or deleted ones.")
 
 
 def task_of(event_name: str, payload: bytes | str) -> Task:
@@ -164,7 +164,7 @@ def task_of(event_name: str, payload: bytes | str) -> Task:
     if event_name == "pull_request_target":
         return Nothing(reason=_USE_INSTEAD, is_warning=True)
     if event_name == "merge_group":
-        return Nothing(reason="A merge queue has no pull request to comment on; its tests run elsewhere.")
+        return Nothing(reason="Skipped: a merge queue has no pull request to comment on.")
     tasks: Mapping[str, Callable[[bytes | str], Task]] = {
         "pull_request": _pull_request_task,
         "schedule": lambda _: SweepRepository(),
@@ -173,13 +173,13 @@ def task_of(event_name: str, payload: bytes | str) -> Task:
         "pull_request_review_comment": _diff_comment_task,
     }
     if event_name not in tasks:
-        return Nothing(reason=f"There is nothing to do for the event {_shown(event_name)}.")
+        return Nothing(reason=f"Skipped: nothing to do for the event {_shown(event_name)}.")
     try:
         return tasks[event_name](payload)
     except NotJson:
         raise
     except Malformed as problem:
-        return Nothing(reason=f"The event's payload cannot be used: {problem}.", is_warning=True)
+        return Nothing(reason=f"Could not read the event: {problem}.", is_warning=True)
 
 
 def is_own_commit(author: str | None, message: str, own_login: str) -> bool:
@@ -315,7 +315,7 @@ def _dispatch_task(payload: bytes | str) -> Task:
     branch = event.repository.default_branch
     if event.ref != f"refs/heads/{branch}":
         return Nothing(
-            reason=f"A sweep is of the default branch: run the workflow from {_shown(branch)}.",
+            reason=f"A sweep runs on the default branch only. Run the workflow from {_shown(branch)}.",
             is_warning=True,
         )
     return SweepRepository()
@@ -324,7 +324,7 @@ def _dispatch_task(payload: bytes | str) -> Task:
 def _pull_request_task(payload: bytes | str) -> Task:
     event = decode(_PullRequestPayload, payload)
     if event.action not in _ACTIONS:
-        return Nothing(reason=f"There is nothing to do when a pull request is {_shown(event.action)}.")
+        return Nothing(reason=f"Skipped: nothing to do when a pull request is {_shown(event.action)}.")
     pull_request, author = event.pull_request, event.pull_request.user or _NOBODY
     reason = _left_alone(pull_request, author)
     if reason is not None:
@@ -348,11 +348,11 @@ def _left_alone(pull_request: _PullRequest, author: _Account) -> str | None:
     if pull_request.state != "open":
         return "The pull request is closed."
     if pull_request.draft:
-        return "The pull request is a draft; it is reviewed when it is ready for review."
+        return "Skipped: the pull request is a draft. It is reviewed when it is marked as ready."
     if author.is_bot:
-        return f"The pull request is a bot's, {_shown(author.login)}."
+        return f"Skipped: the pull request was opened by a bot, {_shown(author.login)}."
     if SKIP_LABEL in {one.name.strip().casefold() for one in pull_request.labels}:
-        return f"The pull request has the label {_shown(SKIP_LABEL)}."
+        return f"Skipped: the pull request has the label {_shown(SKIP_LABEL)}."
     return None
 
 
@@ -361,7 +361,7 @@ def _issue_comment_task(payload: bytes | str) -> Task:
     if event.action != "created":
         return _NOT_NEW
     if event.issue.pull_request is None:
-        return Nothing(reason="The comment is on an issue, not on a pull request.")
+        return Nothing(reason="Skipped: the comment is on an issue, not on a pull request.")
     return _comment_task(event.repository.full_name, event.comment, event.issue, head=None)
 
 
@@ -380,15 +380,16 @@ def _comment_task(
     if about.state != "open":
         return Nothing(reason="The pull request is closed.")
     if commander.is_bot or commander.login == _NOBODY.login:
-        return Nothing(reason=f"The comment is a bot's, {_shown(commander.login)}, or nobody's.")
-    if is_marked(body):
         return Nothing(
-            reason="The comment ends with a mark of TestSmith's own comments, which hold no commands."
+            reason=f"Skipped: the comment was written by a bot or a deleted account "
+            f"({_shown(commander.login)})."
         )
+    if is_marked(body):
+        return Nothing(reason="Skipped: the comment has the marker of TestSmith's own comments.")
     thread = comment.in_reply_to_id if head is not None else None
     orders = orders_in(body, is_reply=thread is not None)
     if not orders.lines:
-        return Nothing(reason="The comment holds no command.")
+        return Nothing(reason="Skipped: the comment has no command.")
     return HandleCommentCommands(
         repository=repository,
         number=about.number,

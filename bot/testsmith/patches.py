@@ -74,7 +74,7 @@ def apply_patch(text: str, patch: str) -> str:
         CannotApply: The diff has no hunks, is about several files, does not fit, or fits in several places.
     """
     if len(text) > MAX_FILE_CHARACTERS:
-        raise CannotApply("the file is too long to be edited")
+        raise CannotApply("the file is too long")
     ending = "\r\n" if "\r\n" in text else "\n"
     lines = text.replace("\r\n", "\n").split("\n")
     hunks = [hunk for hunk in _hunks(patch.replace("\r\n", "\n").split("\n")) if hunk.changes]
@@ -100,7 +100,7 @@ def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
         if line.startswith("+++ ") and index and lines[index - 1].startswith("--- "):
             named.add(line)
         if len(named) > 1:
-            raise CannotApply("it is about several files")
+            raise CannotApply("it changes several files")
         if line.startswith("@@") or line.strip() == LEFT_OUT:
             yield hunk
             start = _HUNK.match(line)
@@ -140,7 +140,7 @@ class _Work:
     def step(self) -> None:
         self.steps += 1
         if self.steps > _MOST_STEPS:
-            raise CannotApply("it takes too long to find its place")
+            raise CannotApply("finding its position takes too long")
 
 
 def _applied(lines: Sequence[str], hunk: _Hunk, after: int, work: _Work) -> tuple[list[str], int] | None:
@@ -170,7 +170,7 @@ def _appended(lines: Sequence[str], hunk: _Hunk) -> tuple[list[str], int]:
     added = [line.text for line in hunk.lines if line.sign == "+"]
     first = next((line for line in added if line.strip()), "")
     if not first or first[0].isspace():
-        raise CannotApply("a hunk has no lines to find its place by")
+        raise CannotApply("a hunk has no context lines")
     kept = list(lines)
     while kept and not kept[-1].strip():
         kept.pop()

@@ -41,7 +41,7 @@ FOLLOW_UP_BRANCH = "testsmith/pr-"
 _ATTEMPTS = 2
 """Maximum attempts to commit to a branch of the bot's own; the second follows a concurrent change."""
 
-_FILE_CHANGED = "its file has changed on the default branch meanwhile"
+_FILE_CHANGED = "its file has changed on the default branch"
 
 
 class PublishStatus(StrEnum):
@@ -233,15 +233,15 @@ class _OwnBranchState:
         if self.name == self.onto:
             raise _Refused(
                 PublishStatus.PROTECTED,
-                f"The branch {self.name} is the one to propose tests for, so nothing is committed to it.",
+                f"Nothing was committed: tests are proposed for the branch {self.name}, not committed to it.",
             )
         if self.tip is None:
             return
         if self.tip.is_protected:
             raise _Refused(
                 PublishStatus.PROTECTED,
-                f"The branch {self.name} is protected, so nothing is committed to it. Exclude it "
-                "from the rules that protect it.",
+                f"The branch {self.name} is protected, so nothing was committed to it. Exclude it from "
+                f"the branch protection rules.",
             )
         ahead, tip = self.ahead, self.tip.sha
         commits = zip(ahead.authors, ahead.messages, strict=True)
@@ -256,8 +256,8 @@ class _OwnBranchState:
             )
             raise _Refused(
                 PublishStatus.OTHERS_COMMITS,
-                f"The branch {self.name} has commits by others, so it is left as it is. {way_out}; the "
-                "next run then begins a new one.",
+                f"The branch {self.name} has commits by others, so it was not changed. {way_out}; the "
+                f"next run then starts a new one.",
             )
 
 
@@ -292,14 +292,14 @@ class _Publisher:
         if pull.head_ref == pull.default_branch:
             raise _Refused(
                 PublishStatus.PROTECTED,
-                f"The head of the pull request is the default branch, {pull.head_ref}, to which nothing is "
-                "committed. Use `mode: pull-request`.",
+                f"The head of the pull request is the default branch, {pull.head_ref}. Nothing is "
+                f"committed to it; use `mode: pull-request`.",
             )
         if self._expect_head(pull).is_protected:
             raise _Refused(
                 PublishStatus.PROTECTED,
-                f"The branch {pull.head_ref} is protected, so nothing is committed to it. Use "
-                "`mode: pull-request`.",
+                f"The branch {pull.head_ref} is protected, so nothing was committed to it. Use `mode: "
+                f"pull-request`.",
             )
         return self._done(self._commit(pull.head_ref, self._order.head))
 
@@ -352,8 +352,8 @@ class _Publisher:
             return self._show(own, state, self._done(made), dropped)
         raise _Refused(
             PublishStatus.RACE_LOST,
-            f"Something else wrote to the branch {own.name} at each attempt, so nothing was committed. "
-            "The next run tries again; let only one run at a time (`concurrency`).",
+            f"Nothing was committed: something else changed the branch {own.name} during each attempt. "
+            f"The next run tries again. Allow only one run at a time with `concurrency`.",
         )
 
     def _commit_to_own(self, state: _OwnBranchState) -> tuple[str, frozenset[str]]:
@@ -413,7 +413,7 @@ class _Publisher:
         try:
             return replace(done, pull=self._forge.open_pull(own.name, own.onto, text))
         except CannotOpenPulls as refused:
-            reason = f"{refused} The tests are on the branch {own.name}, from which a person can open it."
+            reason = f"{refused} The tests are on the branch {own.name}; open a pull request from it by hand."
             return replace(done, status=PublishStatus.NO_PULL_REQUESTS, reason=reason)
 
     def _plan_on(self, tree: RepositoryTree) -> None:
@@ -435,16 +435,16 @@ class _Publisher:
         if is_too_large(self._plan.edits):
             raise _Refused(
                 PublishStatus.TOO_LARGE,
-                "The test files with the new tests are over 40 MB together, more than GitHub takes in one "
-                "commit. Split the test files, or sweep fewer members at once (`max-members`).",
+                "The changed test files have more than 40 MB in total, the limit of one commit on GitHub. "
+                "Split the test files, or sweep fewer functions at once (`max-members`).",
             )
 
     def _require_own_repository(self, pull: PullRequest) -> None:
         if pull.is_from_fork:
             raise _Refused(
                 PublishStatus.FORK,
-                "The branch is in a fork, where no token of this repository may write. The patch holds the "
-                "tests: whoever may push there can take them over with `git apply`.",
+                "The branch is in a fork, which this repository's token cannot write to. The tests are in "
+                "the patch: someone who can push to the fork can add them with `git apply`.",
             )
 
     def _expect_head(self, pull: PullRequest) -> Branch:

@@ -154,17 +154,17 @@ class SelectionSettings:
     all_paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     refuses_unknown: bool = True
-    include: tuple[str, ...] = option(("**",), "globs of files to look at", shown_default="all files")
+    include: tuple[str, ...] = option(("**",), "globs of files to examine", shown_default="all files")
     exclude: tuple[str, ...] = option(
         DEFAULT_EXCLUDE,
-        "globs of files to leave out",
+        "globs of files to skip",
         details="Replaces the default.",
         shown_default="vendored, generated, packaging and documentation files",
     )
     max_members: int = option(
         40,
         "maximum functions and classes per run",
-        details="The nearest to the change come first; the others are listed.",
+        details="Those closest to the change come first; the report lists the others.",
         least=1,
         input_of=InputOf.BOTH,
     )
@@ -191,8 +191,8 @@ class ModelSettings:
     api_key: Secret | None = None
     base_url: str | None = option(
         None,
-        "another OpenAI-compatible endpoint",
-        details="Requires `model`, and a key only if that endpoint does.",
+        "URL of an OpenAI-compatible endpoint",
+        details="Requires `model`. An API key is only needed if the endpoint requires one.",
         shown_default="OpenAI",
         metavar="URL",
         in_file=False,
@@ -200,7 +200,7 @@ class ModelSettings:
     )
     model: str = option(
         DEFAULT_MODEL,
-        "id of the model",
+        "model id",
         details=f"`{STEP_UP_MODEL}` is the recommended step up.",
         input_of=InputOf.BOTH,
     )
@@ -212,19 +212,19 @@ class ModelSettings:
     )
     strategy: Strategy = option(
         Strategy.WRITE,
-        "how the model is asked: write (for tests), probe (first for inputs to run), edit (to review proven"
-        " tests) or probe+edit",
+        "calls to the model: write (ask for tests), probe (first ask for inputs and run them), edit "
+        "(review the proven tests) or probe+edit",
         details="See [models](providers.md#strategies).",
     )
     temperature: float = option(0.0, "sampling temperature of the model")
     reasoning_effort: ReasoningEffort = option(
         ReasoningEffort.LOWEST,
-        "how long the model thinks before it answers; lowest is the lowest level that it accepts",
+        "reasoning effort of the model; lowest is the lowest level that the model accepts",
         details="See [models](providers.md#models-that-think).",
     )
     service_tier: ServiceTier = option(
         ServiceTier.AUTO,
-        "service tier of model calls; flex is slower and half the price, where the endpoint offers it",
+        "service tier of model calls; flex is slower and costs half, if the endpoint offers it",
         details="See [flex](providers.md#half-price-flex).",
     )
     tokens_per_member: int = option(300, "expected output tokens per function", least=1)
@@ -232,7 +232,8 @@ class ModelSettings:
     prompt_token_budget: int = option(6000, "maximum context tokens per call, without the functions' source")
     observation_token_budget: int = option(
         2000,
-        "maximum tokens per call for what was observed when the functions were run; 0 runs none beforehand",
+        "maximum tokens per call for results observed by running the functions; 0 runs nothing before the "
+        "call",
     )
     timeout_seconds: float = option(120.0, "maximum seconds per attempt", name="timeout", least=0.001)
     max_concurrent_calls: int = option(5, "maximum calls in flight", least=1)
@@ -296,7 +297,7 @@ class VerificationSettings:
     enabled: bool = True
     sandbox: SandboxChoice = option(
         SandboxChoice.BEST_EFFORT,
-        "isolation required before any code is run: strict, best-effort or off",
+        "isolation required to run code: strict, best-effort or off",
         details="See [security](security.md#the-sandbox).",
         in_file=False,
         input_of=InputOf.BOTH,
@@ -304,7 +305,7 @@ class VerificationSettings:
     )
     python: Path | None = option(
         None,
-        "interpreter with pytest that runs the tests",
+        "Python interpreter that runs the tests; must have pytest",
         shown_default="$VIRTUAL_ENV, DIR/.venv, or this one",
         metavar="PATH",
         in_file=False,
@@ -315,12 +316,12 @@ class VerificationSettings:
     parallel: int = 2
     suite_seconds: float = option(
         120.0,
-        "maximum seconds for measuring the project's own tests; 0 leaves them unmeasured",
-        details="Mutants get as long again.",
+        "maximum seconds for measuring the project's own tests; 0 skips the measurement",
+        details="The run against mutants may take as long again.",
     )
     coverage: Path | None = option(
         None,
-        ".coverage, coverage.xml or lcov.info of the project's own tests, to read instead of running them",
+        ".coverage, coverage.xml or lcov.info file to read instead of measuring the project's own tests",
         metavar="FILE",
         in_file=False,
     )
@@ -330,19 +331,21 @@ class VerificationSettings:
         "also suggest tests that show nothing about the change (label unchanged-behaviour)",
         details="See [proof](proof.md#tests-of-a-change).",
     )
-    repairs: int = option(1, "times that failing tests go back to the model")
+    repairs: int = option(1, "maximum times that failing tests are returned to the model")
     install: bool = option(
         False,
-        "install the project and its test dependencies first, with network access for that step",
+        "install the project and its test dependencies first; only this step has network access",
         in_file=False,
     )
     offer_install: bool = False
-    install_seconds: float = option(300.0, "maximum seconds for installing or for the setup command", least=1)
+    install_seconds: float = option(
+        300.0, "maximum seconds for the installation or the setup command", least=1
+    )
     setup_command: str | None = option(
         None,
-        "shell command that sets up the project in a virtual environment, instead of its metadata",
-        details="Runs in the sandbox with network access, and without any secret.",
-        shown_default="the project's metadata",
+        "shell command that installs the project into a virtual environment",
+        details="Runs in the sandbox with network access, but without secrets.",
+        shown_default="install from the project's metadata",
         metavar="TEXT",
         in_file=False,
         input_of=InputOf.BOTH,
@@ -357,10 +360,10 @@ class VerificationSettings:
     )
     python_version: str | None = option(
         None,
-        "Python version to run the tests on, in quotes in YAML; a missing one is fetched with uv",
-        shown_default="one that fits",
+        "Python version for the tests, in quotes in YAML; downloaded with uv if missing",
+        shown_default="a version that the project supports",
         pattern=r"3\.(?:[89]|[1-9][0-9])(?:\.[0-9]{1,3})?",
-        wanted='a version such as "3.12", in quotes in YAML, where 3.10 alone is 3.1',
+        wanted='a version such as "3.12", in quotes because YAML reads 3.10 as 3.1',
         metavar="X.Y",
         in_file=False,
         input_of=InputOf.BOTH,
@@ -382,9 +385,9 @@ class BudgetSettings:
 
     max_minutes: float = option(
         10.0,
-        "maximum minutes per run; what is proven by then is reported",
-        details="A run that does not end by itself is [ended](security.md#what-the-bot-itself-reads)"
-        " after half as long again, at least one and at most five minutes later.",
+        "maximum minutes per run; tests proven by then are reported",
+        details="A run that does not stop by itself is [ended](security.md#what-the-bot-itself-reads) "
+        "after another half of this time, at least one and at most five minutes later.",
         least=0.01,
         input_of=InputOf.BOTH,
     )
@@ -462,12 +465,14 @@ class SweepSettings:
     )
     dry_run: bool = option(
         False,
-        "only rank and report what a sweep would take, without spending anything",
+        "rank the code and show what a sweep would select, without generating tests",
         in_file=False,
         input_of=InputOf.SWEEP,
         input_default="false",
     )
-    step: SweepStep = option(SweepStep.ALL, "step that this job runs", name="sweep-step", in_file=False)
+    step: SweepStep = option(
+        SweepStep.ALL, "step of the sweep that this job runs", name="sweep-step", in_file=False
+    )
     shards: int = option(1, "maximum number of shards in the plan", least=1, most=MOST_SHARDS, in_file=False)
     shard: str = option("", "shard that this job proves, for example 2/4", in_file=False)
 
@@ -508,7 +513,7 @@ class CommitSettings:
 
     mode: Mode = option(
         Mode.SUGGEST,
-        "what happens with proven tests on a pull request: suggest, commit or pull-request",
+        "how to deliver proven tests on a pull request: suggest, commit or pull-request",
         details="See [commits](commits.md).",
         has_flag=False,
         input_of=InputOf.REVIEW,
@@ -586,7 +591,7 @@ TOKEN = Option(
 API_KEY = Option(
     name="api-key",
     kind=Secret,
-    summary="key of the model's endpoint; without one the offline engine generates the tests",
+    summary="API key of the model provider; without one, the offline engine generates the tests",
     in_file=False,
     has_flag=False,
     input_of=InputOf.BOTH,
@@ -595,7 +600,8 @@ PROVIDER = Option(
     name="provider",
     kind=ProviderChoice,
     default=ProviderChoice.AUTO,
-    summary="who generates tests: auto (openai with a key, else offline), openai, offline or openai+offline",
+    summary="test generator: auto (openai if there is an API key, else offline), openai, offline or "
+    "openai+offline",
     in_file=False,
     input_of=InputOf.BOTH,
     input_default=ProviderChoice.AUTO,
@@ -603,8 +609,8 @@ PROVIDER = Option(
 CACHE_DIR = Option(
     name="cache-dir",
     kind=Path,
-    summary="folder where results are kept between runs",
-    details="In the action: a folder in the workspace that you save yourself instead of GitHub's cache; see"
+    summary="folder that keeps results between runs",
+    details="In the action: a folder in the workspace that you save yourself, instead of GitHub's cache; see"
     " [cache](cache.md#keep-it-yourself).",
     shown_default="GitHub's cache in the action, else the user's cache folder",
     metavar="DIR",
@@ -658,7 +664,7 @@ def repository_values(read: Callable[[str], bytes | None]) -> dict[str, object]:
         try:
             text = (read(name) or b"").decode()
         except UnicodeDecodeError as error:
-            raise UsageFailure(f"{name} cannot be read ({error}); fix it, or remove it.") from error
+            raise UsageFailure(f"Could not read {name} ({error}). Fix or delete the file.") from error
         values = file_values(name, text) if text else None
         if values is not None:
             return values
@@ -683,7 +689,7 @@ def file_values(name: str, text: str) -> dict[str, object] | None:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise UsageFailure(f"{name} is not valid TOML ({error}); fix it, or remove it.") from error
+        raise UsageFailure(f"{name} is not valid TOML ({error}). Fix or delete the file.") from error
     table = document if name == "testsmith.toml" else _own_table(document)
     if table is None:
         return None
@@ -701,8 +707,8 @@ def _own_table(document: Mapping[str, Any]) -> Any:
 def _checked(options: Mapping[str, Option], key: str, value: object, place: str) -> object:
     if key in NEVER_FROM_A_FILE:
         raise UsageFailure(
-            f"{place} sets `{key}`, which is never read from a repository's file, since a pull request could "
-            f"change it; give it on the command line, or in the environment."
+            f"{place} sets `{key}`, which is never read from a repository's file, because a pull request "
+            f"could change it. Set it on the command line or in the environment."
         )
     if key not in options:
         hint = nearest(key, options) or " docs/settings.md lists all settings."
@@ -805,20 +811,18 @@ def _names_model(sources: SettingsSources) -> bool:
 def _check(settings: Settings, sources: SettingsSources) -> None:
     selection, model, prefix = settings.selection, settings.model, sources.prefix
     if selection.base is None and not selection.all_paths:
-        raise UsageFailure("No revision to compare with: give --base REV, or --all PATH for whole files.")
+        raise UsageFailure("nothing to compare with: set --base REV, or use --all PATH for whole files.")
     if model.base_url is not None and not _names_model(sources):
-        raise UsageFailure(
-            f"{prefix}base-url needs {prefix}model: only you know which models that endpoint has."
-        )
+        raise UsageFailure(f"{prefix}base-url needs {prefix}model, because each endpoint has its own models.")
     if model.base_url is not None and not model.base_url.startswith(("http://", "https://")):
         raise UsageFailure(f"{prefix}base-url must begin with http:// or https://, not `{model.base_url}`.")
     if model.record is not None and model.replay is not None:
-        raise UsageFailure("--record and --replay exclude each other; give one of them.")
+        raise UsageFailure("--record and --replay cannot be used together.")
     if settings.estimate and settings.output_format not in {OutputFormat.TEXT, OutputFormat.JSON}:
-        raise UsageFailure("--estimate is shown as text or JSON: give no other --format with it.")
+        raise UsageFailure("--estimate supports only --format text and json.")
     verification = settings.verification
     if verification.python is not None and verification.python_version is not None:
-        raise UsageFailure("--python and --python-version exclude each other; give one of them.")
+        raise UsageFailure("--python and --python-version cannot be used together.")
 
 
 def resolved_provider(choice: ProviderChoice, model: ModelSettings) -> ProviderChoice:
@@ -833,7 +837,7 @@ def resolved_provider(choice: ProviderChoice, model: ModelSettings) -> ProviderC
         return ProviderChoice.OPENAI if reachable else ProviderChoice.OFFLINE
     if choice is not ProviderChoice.OFFLINE and not reachable:
         raise UsageFailure(
-            f"--provider {choice} needs a key in TESTSMITH_API_KEY or OPENAI_API_KEY (or an endpoint of your "
-            "own with --base-url); without one, --provider offline makes the tests."
+            f"--provider {choice} needs an API key in TESTSMITH_API_KEY or OPENAI_API_KEY, or your own "
+            f"endpoint with --base-url. Use --provider offline to generate tests without a model."
         )
     return choice

@@ -127,7 +127,7 @@ def test_settings__inputs_win_over_the_file() -> None:
         ("fail-on-error", "yes", "`fail-on-error` must be true or false, not `yes`"),
         ("python-version", "3.1", '`python-version` must be a version such as "3.12", in quotes'),
         ("python-version", "/usr/bin/python", "`python-version` must be"),
-        ("cache-dir", "../cache", "`cache-dir` must be a folder of its own in the workspace"),
+        ("cache-dir", "../cache", "`cache-dir` must be a folder inside the workspace"),
         ("cache-dir", "/var/cache", "`cache-dir` must be"),
         ("cache-dir", "/github/workspace/../x", "`cache-dir` must be"),
         ("cache-dir", ".", "`cache-dir` must be"),
@@ -144,9 +144,9 @@ def test_context__a_wrong_value_is_told_by_its_name(name: str, text: str, told: 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"base_url": "https://x"}, "base-url needs model: only you know"),
+        ({"base_url": "https://x"}, "base-url needs model, because"),
         ({"base_url": "ftp://x", "model": "m"}, "base-url must begin with"),
-        ({"provider": "openai"}, "`provider` is openai, which needs the input `api-key`"),
+        ({"provider": "openai"}, "`provider: openai` needs an API key"),
     ],
 )
 def test_settings__what_contradicts_is_told(given: dict[str, str], told: str) -> None:
@@ -165,7 +165,7 @@ def test_context__a_cache_folder_named_from_the_root() -> None:
 
 @pytest.mark.parametrize("small", [False, True])
 def test_context__without_a_token(*, small: bool) -> None:
-    with pytest.raises(NoToken, match="the input `token` is empty"):
+    with pytest.raises(NoToken, match="The input `token` is empty"):
         context({"token": " "}, small=small)
 
 
@@ -198,7 +198,7 @@ def test_comments__run_in_the_strict_sandbox_alone() -> None:
     variables = inputs(sandbox="off")
     given = context_of(variables, runner_of(variables), commands)
     assert given.arguments["sandbox"] is SandboxChoice.STRICT
-    assert "the sandbox is strict" in given.notes[0]
+    assert "the sandbox is always strict" in given.notes[0]
 
 
 def test_comments__on_a_fork_nothing_of_it_is_installed_unless_set() -> None:

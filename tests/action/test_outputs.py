@@ -44,7 +44,7 @@ def test_outputs__any_value_is_one_value(tmp_path: Path) -> None:
 
 
 def test_outputs__cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match="the outputs cannot be written to"):
+    with pytest.raises(Failure, match="Could not write the outputs to"):
         append_outputs(tmp_path, {"members": "3"}, "d")
 
 
@@ -63,7 +63,7 @@ def test_write_patch__beside_the_report(workspace: Path) -> None:
     assert (workspace / "testsmith-report" / "report.json").exists()
     (workspace / "testsmith-report" / "tests.patch").unlink()
     (workspace / "testsmith-report" / "tests.patch").mkdir()
-    with pytest.raises(Failure, match="the patch cannot be written"):
+    with pytest.raises(Failure, match="Could not write the patch"):
         write_report(workspace, "+", name="tests.patch", what="the patch")
 
 
@@ -104,7 +104,7 @@ def test_report__a_planted_folder_is_refused(workspace: Path) -> None:
     outside.mkdir()
     (workspace / "testsmith-report").symlink_to(outside)
 
-    with pytest.raises(Failure, match="holds a link or a file of that folder's name"):
+    with pytest.raises(Failure, match="has a link or a file with that folder's name"):
         write_report(workspace, "{}\n")
     assert list(outside.iterdir()) == []
 
@@ -112,7 +112,7 @@ def test_report__a_planted_folder_is_refused(workspace: Path) -> None:
 def test_report__a_file_of_the_folders_name(workspace: Path) -> None:
     (workspace / "testsmith-report").write_text("theirs")
 
-    with pytest.raises(Failure, match="the report cannot be written"):
+    with pytest.raises(Failure, match="Could not write the report"):
         write_report(workspace, "{}\n")
     assert (workspace / "testsmith-report").read_text() == "theirs"
 
@@ -120,7 +120,7 @@ def test_report__a_file_of_the_folders_name(workspace: Path) -> None:
 def test_report__a_folder_of_the_files_name(workspace: Path) -> None:
     (workspace / "testsmith-report" / "report.json").mkdir(parents=True)
 
-    with pytest.raises(Failure, match="the report cannot be written"):
+    with pytest.raises(Failure, match="Could not write the report"):
         write_report(workspace, "{}\n")
 
 
@@ -130,7 +130,7 @@ def test_cache__a_link_in_the_way_is_refused(workspace: Path, link: str) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(workspace.parent / "elsewhere")
 
-    with pytest.raises(UsageFailure, match=f"`cache-dir` cannot be used, since `.*{link}` is a link"):
+    with pytest.raises(UsageFailure, match=f"`cache-dir`, because `.*{link}` is a link"):
         check_cache_folder(workspace, workspace / "a" / "cache")
 
 

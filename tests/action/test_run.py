@@ -211,8 +211,8 @@ def test_run__a_fork_has_its_review_in_the_summary_and_beside_the_lines(step: St
     assert {one.name for one in step.log.all_annotations} == {"notice"}
     assert step.log.annotations("notice")[0].properties["file"] == "src/shop/cart.py"
     summary = (step.folder / "summary").read_text()
-    assert "the whole of it stands here" in summary
-    assert "given no secrets, so there is no key" in summary
+    assert "It is shown here in full" in summary
+    assert "get no secrets, so there is no API key" in summary
     assert any("May only read." in line for line in step.log.shown)
 
 

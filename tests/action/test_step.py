@@ -52,10 +52,10 @@ def events(at: Scene) -> dict[str, tuple[Event, str]]:
     comment = at.github.say(at.pull, "bob", "Nice work!")
     tip = at.shop.branch("main") or ""
     return {
-        "push": (at.events.push(at.shop, "main", tip), "There is nothing to do for the event 'push'."),
-        "merge_group": (at.events.merge_group(at.shop, at.pull), "A merge queue has no pull request"),
-        "comment": (at.events.issue_comment(at.shop, at.pull, comment), "holds no command"),
-        "bot": (at.events.pull_request(at.shop, bot), "is a bot's, 'renovate[bot]'"),
+        "push": (at.events.push(at.shop, "main", tip), "Skipped: nothing to do for the event 'push'."),
+        "merge_group": (at.events.merge_group(at.shop, at.pull), "a merge queue has no pull request"),
+        "comment": (at.events.issue_comment(at.shop, at.pull, comment), "has no command"),
+        "bot": (at.events.pull_request(at.shop, bot), "opened by a bot, 'renovate[bot]'"),
         "draft": (at.events.pull_request(at.shop, draft), "is a draft"),
         "label": (at.events.pull_request(at.shop, labeled), "has the label 'testsmith-skip'"),
         "closed": (at.events.pull_request(at.shop, closed, "closed"), "when a pull request is 'closed'"),
@@ -153,7 +153,7 @@ def test_step__files_that_are_missing_or_cannot_be_written(at: Scene, tmp_path: 
 
     done = finished(run, environment | {"GITHUB_OUTPUT": str(tmp_path / "none" / "output")})
     assert done.status == 0
-    assert any("warning: the outputs cannot be written" in line for line in done.log.shown)
+    assert any("warning: Could not write the outputs" in line for line in done.log.shown)
 
 
 def finished(run: ActionsRun, environment: dict[str, str]) -> Finished:
@@ -188,7 +188,7 @@ def test_step__a_pull_request_without_any_member(at: Scene, tmp_path: Path) -> N
     ]
     assert done.outputs["report"] == "testsmith-report/report.json"
     assert json.loads((run.workspace / done.outputs["report"]).read_text())["members"] == []
-    assert "No member" in done.summary
+    assert "No public function or class" in done.summary
     assert at.token.value not in done.summary + "".join(done.log.shown)
     assert event.number is not None
     pull = at.shop.pulls[event.number]

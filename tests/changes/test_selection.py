@@ -56,7 +56,8 @@ def test_only_wanted__skipped_members_go_with_theirs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("of_change", "said"), [(True, "no member that the change adds"), (False, "no public member has")]
+    ("of_change", "said"),
+    [(True, "no function or class that the change adds"), (False, "no public function or class")],
 )
 def test_only_wanted__what_is_not_found_is_said(said: str, *, of_change: bool) -> None:
     found = only_wanted(MemberFindings(), ["nothing"], PLACE, of_change=of_change)

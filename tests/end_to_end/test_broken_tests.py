@@ -96,7 +96,7 @@ def test_broken_tests__of_many_the_first_is_shown(command_line: CommandLine, tmp
     many = "".join(f"def test_{letter}():\n    assert fee(100) == 2\n\n\n" for letter in "abcd")
     found, notes = questions(command_line, changed(tmp_path, f"from fees import fee\n\n\n{many}"))
     assert [one["tests"] for one in found] == [["test_a"]]
-    assert "this change breaks 4 tests of the project; the question is about the first" in notes
+    assert "this change breaks 4 project tests; the question is about the first" in notes
 
 
 LABELS = "from fees import words\n\n\ndef test_words():\n    assert 'A' in words('A b')  # kept\n"

@@ -45,7 +45,7 @@ def test_commands__from_the_review_to_the_push_after_the_commit(hosted: Shop) ->
     assert reactions(hosted) == [["eyes", "rocket"]] * 2
 
     quiet = hosted.run(**wanted)
-    assert "The head commit is the bot's own." in quiet.stdout
+    assert "Skipped: the head commit is TestSmith's own." in quiet.stdout
     hosted.github.commit(hosted.repository, "change", {"docs/notes.md": "A word.\n"})
     posted = {one.id for one in hosted.pull.review_comments.values()}
     run = hosted.prepared(**wanted)
@@ -109,7 +109,9 @@ def test_commands__a_forks_build_code_is_not_run_unless_the_workflow_says_so(hos
     done = hosted.command("/testsmith suggest")
     assert "installing the project" not in done.stdout
     answer = max(hosted.pull.comments.values(), key=lambda one: one.id).body
-    assert f"This is about {hosted.pull.head}, the head of the fork." in answer, done.stdout + done.stderr
+    assert f"This is the result for {hosted.pull.head}, the head of the fork." in answer, (
+        done.stdout + done.stderr
+    )
     assert "set the action's input `install-forks` to `true`" in answer
     hosted.inputs = {"install_forks": "true"}
     assert "installing the project" in hosted.command("/testsmith explain 1").stdout

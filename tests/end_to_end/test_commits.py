@@ -28,7 +28,9 @@ def test_commit__proven_tests_are_on_the_branch_and_nothing_follows(hosted: Shop
     assert "\nSigned-off-by: Ada Bee <ada@shop.test>" in git.text("log", "-1", "--format=%B", made)
     (summary,) = hosted.pull.comments.values()
     assert f"Committed in {made}: 1." in summary.body
-    assert "The head commit is the bot's own." in hosted.run(mode="commit", include=ONE_FILE).stdout
+    assert (
+        "Skipped: the head commit is TestSmith's own." in hosted.run(mode="commit", include=ONE_FILE).stdout
+    )
     assert hosted.pull.head == made
 
 

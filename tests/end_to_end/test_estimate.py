@@ -121,7 +121,7 @@ def test_estimate__as_a_table(command_line: CommandLine, shop: Path) -> None:
     assert "same in every call" not in plain.stdout
     several = command_line.run(*arguments, "--max-output-tokens", "700")
     assert "% of the prompt tokens are the same in every call" in several.stdout
-    assert "Left out, 6 members: The model was not asked: one run may spend 0 calls" in capped.stdout
+    assert "Skipped, 6 functions: The model was not called: the run's limit is 0 calls" in capped.stdout
     assert "  src/shop/cart.py::Cart.add" in capped.stdout
 
 
@@ -129,4 +129,4 @@ def test_estimate__is_no_page(command_line: CommandLine, shop: Path) -> None:
     ran = command_line.run("suggest", "--repo", str(shop), *CHANGE, "--estimate", "--format", "html")
 
     assert ran.code == 2
-    assert "--estimate is shown as text or JSON" in ran.stderr
+    assert "--estimate supports only --format text and json" in ran.stderr

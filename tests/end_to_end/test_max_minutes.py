@@ -69,7 +69,7 @@ def test_max_minutes__answers_that_came_count(tmp_path: Path, command_line: Comm
     assert seconds < 90
     [skipped] = ran.report["skipped"]
     assert skipped["stage"] == "budget"
-    assert "0.6 minutes were over" in skipped["reason"]
+    assert "time limit of 0.6 minutes reached" in skipped["reason"]
     assert "--max-minutes" in skipped["reason"]
     assert len(ran.report["suggestions"]) == 1
 

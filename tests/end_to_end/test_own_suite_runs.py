@@ -17,7 +17,7 @@ BASIC = ("--base", "main", *OFFLINE, "--only", MEMBER)
 def test_suggest__a_coverage_file_that_is_not_there(command_line: CommandLine, shop: Path) -> None:
     ran = command_line.suggest(shop, *BASIC, "--coverage", "none/coverage.xml")
     assert (ran.code, ran.stdout) == (2, "")
-    assert "There is no file none/coverage.xml" in ran.stderr
+    assert "No such file: none/coverage.xml" in ran.stderr
 
 
 @pytest.mark.slow

@@ -238,11 +238,11 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
         "below zero",
         "No module named 'shop'",
         "flaky",
-        "runs into the time limit",
+        "exceeds the time limit",
         "cannot be read",
     ):
         assert said in prompt(calls[1])
-    assert notes(ran) == ["repairs: 5 candidates went back to the model, 5 came back better"]
+    assert notes(ran) == ["repairs: 5 candidates were returned to the model, 5 improved"]
     assert "repairing (5)" in ran.stderr
     counts = list(ran.report["stats"]["funnel"].values())
     assert counts == sorted(counts, reverse=True)
@@ -310,7 +310,7 @@ def test_repairs__lose_nothing_whatever_comes_back(shop: Shop) -> None:
     assert "\x1b" not in prompt(repairs[0])
     assert ran.code == 0
     said = "\n".join(notes(ran))
-    assert "5 candidates went back to the model, 0 came back better" in said
+    assert "5 candidates were returned to the model, 0 improved" in said
     assert "held no usable test for it" in said
     assert "cannot be read" in said
 

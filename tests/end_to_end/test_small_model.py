@@ -129,7 +129,7 @@ def test_real_model__says_that_its_answer_was_cut(url: str) -> None:
 
 
 def test_real_model__says_that_a_prompt_is_too_long(url: str) -> None:
-    with pytest.raises(ContextTooLong, match="longer than model smollm2 reads"):
+    with pytest.raises(ContextTooLong, match="too long for the model smollm2"):
         complete(url, "word " * 2 * CONTEXT, max_tokens=20, schema=SCHEMA)
 
 
@@ -162,7 +162,7 @@ def test_real_model__too_long_a_prompt_is_cut_down_to_one_member_and_its_source(
     assert report["stats"]["prompt_tokens"] == 0
     for one in report["skipped"]:
         assert "even asked for alone, with nothing but its source" in one["reason"]
-        assert f"longer than model {MODEL} reads" in one["reason"]
+        assert f"too long for the model {MODEL}" in one["reason"]
 
 
 def test_real_model__code_that_it_has_written_is_run_and_posted_only_where_it_is_proven(

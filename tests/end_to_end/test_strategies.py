@@ -160,7 +160,7 @@ def test_edit__a_review_is_used_if_it_is_proven_to_show_as_much(
     [suggestion] = ran.report["suggestions"]
     assert suggestion["tests"] == ["test_fare__refuses_negative_zones"]
     assert suggestion["evidence"]["fail_to_pass"] == 1
-    assert "review: the model saw the tests of 1 member again, and changed 1" in ran.report["notes"]
+    assert "review: the model reviewed the tests of 1 function and changed 1" in ran.report["notes"]
 
 
 @pytest.mark.parametrize("edit", [WRONG, "", "no diff at all"])
@@ -171,4 +171,4 @@ def test_edit__otherwise_the_tests_stay_as_they_were(
     assert len(calls) == 2
     [suggestion] = ran.report["suggestions"]
     assert suggestion["tests"] == ["test_fare__1"]
-    assert "review: the model saw the tests of 1 member again, and changed 0" in ran.report["notes"]
+    assert "review: the model reviewed the tests of 1 function and changed 0" in ran.report["notes"]

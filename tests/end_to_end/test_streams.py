@@ -42,7 +42,7 @@ def test_streams__nothing_can_be_written(command_line: CommandLine, shop: Path) 
     code, _, told = in_a_shell(command_line, shop, ">/dev/full")
 
     assert code == 1
-    assert "testsmith: the result cannot be written to standard output: No space left on device.\n" in told
+    assert "testsmith: Could not write the result to standard output: No space left on device.\n" in told
     assert "Traceback" not in told
     assert "Exception" not in told
 

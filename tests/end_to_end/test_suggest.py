@@ -150,7 +150,7 @@ def test_suggest__writing_again_changes_nothing(command_line: CommandLine, shop:
     assert "wrote tests/shop/test_prices.py" in first.stderr
     assert texts() == written
     assert "wrote" not in second.stderr
-    assert "already there: the tests of src/shop/prices.py::shipping" in second.stderr
+    assert "src/shop/prices.py::shipping already has these tests" in second.stderr
 
 
 def test_suggest__a_model_through_an_endpoint_of_ones_own(command_line: CommandLine, shop: Path) -> None:
@@ -175,7 +175,7 @@ def test_suggest__spends_no_more_than_it_may(command_line: CommandLine, shop: Pa
 
     assert none.code == tight.code == 0, none.stderr + tight.stderr
     assert {one["stage"] for one in none.report["skipped"]} == {"budget"}
-    assert "--max-calls allows more" in none.report["skipped"][0]["reason"]
+    assert "raise it with --max-calls" in none.report["skipped"][0]["reason"]
     suggested, left = tight.report["suggestions"], tight.report["skipped"]
     assert (len(suggested) + len(left), {one["stage"] for one in left}) == (6, {"budget"})
     stats = tight.report["stats"]
@@ -214,12 +214,12 @@ def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: P
         ((), "--base"),
         (("--base", "main", "--base-url", "http://127.0.0.1:9"), "--model"),
         (("--base", "main", "--python", "/no/such/python"), "/no/such/python"),
-        (("--all", "src/shp"), "--all src/shp: there is no such file or folder; did you mean src/shop?"),
-        (("--base", "main", "--all", "src"), "--base and --all exclude each other"),
+        (("--all", "src/shp"), "--all src/shp: no such file or folder; did you mean src/shop?"),
+        (("--base", "main", "--all", "src"), "--base and --all cannot be used together"),
         (("--base", "main", "--model", "gpt-6-luna"), "--model needs a key"),
         (("--base", "main", "--only", "shiping"), "did you mean shipping?"),
         (("--base", "main", "--only", "src/shop/cart.py", "--only", "Carts.add"), "did you mean Cart.add?"),
-        (("--base", "main", "--only", "Cart.remove"), "the change does not touch it; use --all"),
+        (("--base", "main", "--only", "Cart.remove"), "the change does not affect it. Use --all"),
     ],
 )
 def test_suggest__what_was_typed_cannot_be_used(
@@ -329,7 +329,7 @@ def test_suggest__a_definition_whose_condition_is_not_met_does_not_exist(
     reasons = {one["member"]: one["reason"] for one in report["skipped"]}
     assert reasons.keys() == {"figures.py::gcd", "figures.py::prod"}
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    told = f"this definition does not exist on Python {version}: line 8 stands under a condition"
+    told = f"this definition does not exist on Python {version}: line 8 is under a condition"
     assert reasons["figures.py::gcd"].startswith(told)
     assert "line 14" in reasons["figures.py::prod"]
     assert ids(report["suggestions"]) == {"figures.py::Numbers.first", "figures.py::doubled"}

@@ -66,7 +66,7 @@ def test_sweep__by_hand_from_another_branch_says_where_to_start_it(at: Sweepable
     run.event = Events(at.github).workflow_dispatch(at.repository, "other")
     (run.temp / "_github_workflow" / "event.json").write_text(json.dumps(run.event.payload))
     done = at.finished(run)
-    assert "run the workflow from 'main'" in done.annotations("warning")[0].data
+    assert "Run the workflow from 'main'" in done.annotations("warning")[0].data
     assert done.outputs["members"] == "0"
 
 
@@ -110,7 +110,7 @@ def test_shards__one_that_is_killed_costs_its_own_members_and_is_made_alone_agai
         assert not list((killed.workspace / PARTS).glob("shard-*"))
         assert collected(at, planned, whole) == members[0]
         (pull,) = at.pulls
-        assert "left no report" in pull.body
+        assert "has no report" in pull.body
 
         again = shard(at, planned, second)
         at.finished(again)

@@ -35,17 +35,17 @@ def test_collect__without_a_report_all_is_left_to_the_next_sweep(
     report = json.loads(ran.stdout)
     left = {one["member"]: one for one in report["skipped"] if one["stage"] == "budget"}
     assert set(left) == {member for shard in plan["shards"] for member in shard}
-    assert "shard-1of2.json cannot be used" in ran.stdout + ran.stderr
+    assert "Could not use shard-1of2.json" in ran.stdout + ran.stderr
 
 
 def test_steps__what_cannot_be_done_is_said(
     command_line: CommandLine, shop: Path, parts: Path, tmp_path: Path
 ) -> None:
     for words, told in (
-        (("--shard", "3/2"), "a shard is written as 2/4"),
+        (("--shard", "3/2"), "--shard must be written as 2/4"),
         (("--shard", "1/3"), "the plan has 2 shards"),
         (("--plan", "0"), "from 1 to 256"),
-        (("--plan", "2", "--dry-run"), "--dry-run plans on one machine"),
+        (("--plan", "2", "--dry-run"), "--dry-run cannot be used with --plan"),
     ):
         ran = command_line.run(*sweep(shop, parts), *words)
         assert (ran.code, told in ran.stderr) == (2, True), ran.stderr

@@ -51,7 +51,7 @@ def test_last_words__what_says_the_most(said: str, words: str) -> None:
 
 def test_last_words__a_limit() -> None:
     late = ProcessOutcome(exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, timed_out=True)
-    assert last_words(late, "suite-seconds") == "it ran into the time limit, see --suite-seconds"
+    assert last_words(late, "suite-seconds") == "it exceeded the time limit; raise it with --suite-seconds"
     large = ProcessOutcome(
         exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, exceeded="more than 1 MiB of disk"
     )

@@ -98,11 +98,11 @@ ROWS: Mapping[str, Row] = {
     "503": _passing(faults.server_failed(503), "(503)", "Run again later"),
     "504": _passing(faults.server_failed(504), "(504)", "Run again later"),
     "529": _passing(faults.server_failed(529), "(529)", "Run again later"),
-    "connection reset": _passing(faults.connection_dropped(), "The connection to", "broke"),
-    "reset in the body": _passing(faults.body_dropped(), "The connection to", "broke"),
-    "invalid JSON": _passing(faults.garbage(), "no completion", "--base-url"),
-    "JSON of another shape": _passing(faults.other_json(), "no completion", "--base-url"),
-    "sign-in page": _passing(faults.login_page(), "no completion", "--base-url"),
+    "connection reset": _passing(faults.connection_dropped(), "The connection to", "was lost"),
+    "reset in the body": _passing(faults.body_dropped(), "The connection to", "was lost"),
+    "invalid JSON": _passing(faults.garbage(), "an invalid completion", "--base-url"),
+    "JSON of another shape": _passing(faults.other_json(), "an invalid completion", "--base-url"),
+    "sign-in page": _passing(faults.login_page(), "an invalid completion", "--base-url"),
     "prose": Row(fault=faults.plain_text(), further=1, lasting=4, lost=(_UNREADABLE,)),
     "empty answer": Row(fault=faults.empty_answer(), further=1, lasting=4, lost=(_UNREADABLE,)),
     "wrong names": Row(fault=faults.wrong_names(), further=1, lasting=4, lost=(_UNUSABLE,)),
@@ -112,24 +112,30 @@ ROWS: Mapping[str, Row] = {
     "members twice": _harmless(faults.members_twice()),
     "further members": _harmless(faults.extra_members()),
     "context too long": Row(
-        fault=faults.context_too_long(), further=2, lasting=5, lost=("longer than model a-model reads",)
+        fault=faults.context_too_long(), further=2, lasting=5, lost=("too long for the model a-model",)
     ),
     "prompt filtered": Row(fault=faults.content_refused(), further=2, lasting=5, lost=("content filter",)),
     "answer filtered": Row(
-        fault=faults.content_filtered(), further=2, lasting=5, lost=("no answer for reasons of content",)
+        fault=faults.content_filtered(),
+        further=2,
+        lasting=5,
+        lost=("no answer because of its content filter",),
     ),
     "model declines": Row(
-        fault=faults.refused_by_model(), further=2, lasting=5, lost=("no answer for reasons of content",)
+        fault=faults.refused_by_model(),
+        further=2,
+        lasting=5,
+        lost=("no answer because of its content filter",),
     ),
     "no response_format": Row(
         fault=faults.response_format_refused(),
         further=1,
         lasting=None,
-        lost=("The request was refused", "response_format"),
+        lost=("refused the request", "response_format"),
     ),
     "model unknown": _ending(faults.model_unknown(), "no model a-model", "--model"),
     "endpoint retired": _ending(faults.retired(), "no chat completions", "(410)", "--provider offline"),
-    "key refused": _ending(faults.key_refused(), "key is not accepted", "TESTSMITH_API_KEY"),
+    "key refused": _ending(faults.key_refused(), "does not accept the API key", "TESTSMITH_API_KEY"),
     "quota empty": _ending(faults.quota_empty(), "no credit left", "--provider offline"),
     "wait too long": Row(
         fault=faults.rate_limited("3600"), further=0, lasting=1, lost=("3600 s", "at most 60 s"), ends=True

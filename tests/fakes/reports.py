@@ -108,7 +108,7 @@ def sample_report() -> Report:
                 path=render.path,
                 member=render.id,
                 stage=SkipStage.GATE,
-                reason="no candidate killed a mutant that your tests leave alive",
+                reason="no test killed a mutant that survives your tests",
             ),
             Skipped(
                 path=huge.path, member=huge.id, stage=SkipStage.BUDGET, reason="over the limit of 40 members"
@@ -125,7 +125,7 @@ def sample_report() -> Report:
         ),
         base="9f8e7d6c5b4a39281706f5e4d3c2b1a098765432",
         head="1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d",
-        notes=("sandbox: process limits, scrubbed environment, no network",),
+        notes=("sandbox: without Landlock: the kernel does not support it",),
         baseline=Baseline(status=BaselineStatus.MEASURED, tests=120, fail_on_base=3, known=11),
         sources=dict.fromkeys((member.id for member in members), "s1"),
     )

@@ -79,7 +79,7 @@ def a_sweep(count: int = 6, prefix: str = "handle", **parts: Any) -> SweepReport
             seconds=412.4,
         ),
         head="67839f3" + "0" * 33,
-        notes=("sandbox: own user id, seccomp",),
+        notes=("sandbox: without Landlock: the kernel does not support it",),
     )
     whole: dict[str, Any] = {
         "plan": SweepPlan(ranked=every, taken=tuple(one.member.id for one in every), head=report.head),
@@ -98,7 +98,7 @@ def a_sweep(count: int = 6, prefix: str = "handle", **parts: Any) -> SweepReport
 
 
 def _left(one: RankedMember, count: int) -> Skipped:
-    stage, reason = SkipStage.GATE, "no candidate killed a mutant that your tests leave alive"
+    stage, reason = SkipStage.GATE, "no test killed a mutant that survives your tests"
     if one.rank == count:
         stage, reason = SkipStage.BUDGET, "no minutes were left"
     return Skipped(path=one.member.path, stage=stage, reason=reason, member=one.member.id)

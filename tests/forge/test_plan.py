@@ -229,7 +229,7 @@ def test_plan__what_was_left_out_is_listed_and_does_not_follow_later() -> None:
     talk = Talk()
     want = wanted(*(proposing(f"m{n}") for n in range(35)))
     planned = talk.run(want)
-    assert planned.notes == ("25 of 35 proposals stand in the summary comment only.",)
+    assert planned.notes == ("25 of 35 proposals are only in the summary comment.",)
     assert len(talk.review_comments) == 10
     assert [entry.number for entry in talk.memory().entries] == list(range(1, 36))
     assert kinds(talk, replace(want, head="b" * 40)) == []
@@ -269,7 +269,7 @@ def test_plan__a_pending_review_of_somebody_else_with_our_login_is_left_alone() 
     talk.review("my thoughts", is_pending=True)
     planned = plan_for(talk.existing(), wanted(proposing("a")), LIMITS)
     assert [type(one) for one in planned.operations] == [CreateSummary]
-    assert planned.notes[0].endswith("Submit or delete that review.")
+    assert planned.notes[0].endswith("Submit or delete the pending review.")
 
 
 @pytest.mark.parametrize("author", [PERSON, "github-actions", "other[bot]"])
@@ -327,7 +327,7 @@ def test_plan__a_state_without_room_for_all_settles_down() -> None:
     members = [f"{'deep/' * 40}m{n}" for n in range(300)]
     want = wanted(*(proposing(name) for name in members[:80]), *(skipping(name) for name in members[80:]))
     planned = talk.run(want)
-    assert "cannot remember all members" in planned.notes[-1]
+    assert "is too small to store all results" in planned.notes[-1]
     for _ in range(3):
         assert talk.run(want).operations == ()
     assert talk.memory().numbers() == planned.settled.state.numbers()

@@ -57,5 +57,5 @@ def test_observe__what_takes_too_long_loses_nothing_that_is_known_and_is_noted_o
 def test_observe__what_cannot_be_run_is_noted_and_ends_nothing() -> None:
     assert observed(BrokenObserver(TOLD), 1) == (
         TOLD,
-        ("the model was not told what all members give: no process for 2 members.",),
+        ("the model did not see the observed results of all functions: no process for 2 members.",),
     )

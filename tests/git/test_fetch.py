@@ -315,9 +315,7 @@ def test_ensure_commits__server_is_down(job: MakeJob) -> None:
     with pytest.raises(CannotFetch, match="unable to access") as failed:
         made.fetch()
     assert str(failed.value).startswith("Could not fetch the pull request's commits from http://127.0.0.1:9/")
-    assert str(failed.value).endswith(
-        "Run the job again, or set `fetch-depth: 0` for actions/checkout, so that nothing has to be fetched."
-    )
+    assert str(failed.value).endswith("Run the job again, or set `fetch-depth: 0` for actions/checkout.")
     assert made.waits == [1.0, 3.0]
 
 
@@ -354,7 +352,7 @@ def test_ensure_commits__server_that_hands_out_references_alone(at: Scene, job: 
 @pytest.mark.parametrize("name", ["main", "--upload-pack=touch", "HEAD", "", "a" * 39])
 def test_ensure_commits__only_object_ids(job: MakeJob, name: str) -> None:
     made = job()
-    with pytest.raises(CannotFetch, match="no object ids"):
+    with pytest.raises(CannotFetch, match="not object ids"):
         ensure_commits(made.open(), made.remote, head_sha=name, base_sha="0" * 40, number=1)
 
 

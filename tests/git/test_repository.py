@@ -26,12 +26,12 @@ def test_open__root_and_project_of_a_folder_inside(made: GitRepository) -> None:
 
 
 def test_open__no_repository(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="is not inside a git repository"):
+    with pytest.raises(UsageFailure, match="is not in a git repository"):
         Repository.open(tmp_path)
 
 
 def test_open__no_such_folder(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="is no folder"):
+    with pytest.raises(UsageFailure, match="is not a folder"):
         Repository.open(tmp_path / "absent")
 
 

@@ -145,5 +145,5 @@ def test_blob_reader__git_that_ends_early(tmp_path: Path) -> None:
 
 
 def test_git__not_installed(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match="git was not found"):
+    with pytest.raises(UsageFailure, match="git not found"):
         Git.find(tmp_path, program="no-such-git")

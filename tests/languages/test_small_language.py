@@ -124,7 +124,7 @@ def test_small_language__without_a_judge_or_a_mutator_nothing_is_green(tmp_path:
         report = _suggested(folder, replace(CALC, **lacking))
         assert report.suggestions == ()
         _, reason = _reasons(report)["fees.calc::total"]
-        assert "could not be judged" in reason or "with the member taken away" in reason
+        assert "could not be judged" in reason or "with the function removed" in reason
 
 
 def test_small_language__a_form_that_it_cannot_run_is_not_called_passing() -> None:

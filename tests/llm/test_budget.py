@@ -33,7 +33,7 @@ def test_hold__refuses_what_is_beyond_the_calls() -> None:
     async def calls() -> None:
         for _ in range(2):
             await spend(of, TokenUsage(prompt_tokens=1, completion_tokens=1))
-        with pytest.raises(OverBudget, match=r"2 calls; --max-calls allows more") as caught:
+        with pytest.raises(OverBudget, match=r"2 calls; raise it with --max-calls") as caught:
             await spend(of, TokenUsage())
         assert not isinstance(caught.value, CallTooLarge)
         assert caught.value.attempts == 0
@@ -44,7 +44,10 @@ def test_hold__refuses_what_is_beyond_the_calls() -> None:
 
 @pytest.mark.parametrize(
     ("caps", "told"),
-    [({"tokens": 199}, "199 tokens; --max-tokens"), ({"cost": 0.001}, "0.00 USD; --max-cost")],
+    [
+        ({"tokens": 199}, "199 tokens; raise it with --max-tokens"),
+        ({"cost": 0.001}, "0.00 USD; raise it with --max-cost"),
+    ],
 )
 def test_hold__refuses_a_call_that_may_take_too_much_but_a_smaller_one_fits(
     caps: dict[str, float], told: str

@@ -82,7 +82,7 @@ def test_refused__says_what_could_not_be_done_and_what_to_do() -> None:
 
     assert message == (
         "There is no model small-1 at http://model.test/v1: The model `small-1` does not exist. "
-        "Name another one with --model; model ids are retired at short notice."
+        "Choose another one with --model; providers may retire models at short notice."
     )
 
 

@@ -168,10 +168,10 @@ def test_build_provider__the_key_goes_to_the_endpoint_and_is_optional_there() ->
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        (ModelSettings(), "There is no key: set TESTSMITH_API_KEY"),
-        (ModelSettings(api_key=Secret("  ")), "There is no key"),
-        (ModelSettings(api_key=Secret("sk-\nsecret")), "holds characters that no key has"),
-        (ModelSettings(api_key=Secret("sk-secrét")), "holds characters that no key has"),
+        (ModelSettings(), "No API key: set TESTSMITH_API_KEY"),
+        (ModelSettings(api_key=Secret("  ")), "No API key"),
+        (ModelSettings(api_key=Secret("sk-\nsecret")), "has invalid characters"),
+        (ModelSettings(api_key=Secret("sk-secrét")), "has invalid characters"),
     ],
 )
 def test_build_provider__a_key_that_is_none(settings: ModelSettings, words: str) -> None:
@@ -185,7 +185,7 @@ def test_build_provider__a_key_that_is_none(settings: ModelSettings, words: str)
     "url", ["http://", "http://[::1", "http://host:99999/v1", "http://ho st/v1", "http://a\x01b/v1"]
 )
 def test_build_provider__an_address_that_is_none(url: str) -> None:
-    with pytest.raises(UsageFailure, match="--base-url is no address") as failed:
+    with pytest.raises(UsageFailure, match="--base-url is not a valid address") as failed:
         build_provider(ModelSettings(base_url=url), SpendingMeter())
 
     assert str(failed.value).isprintable()

@@ -177,7 +177,7 @@ def test_complete__a_redirect_is_not_followed() -> None:
     error = error_after(Fault(status=307, headers={"location": "http://127.0.0.1:9/v1"}, body=""))
 
     assert type(error) is EndpointRetired
-    assert "sends requests elsewhere (307)" in str(error)
+    assert "redirects to another address (307)" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_complete__reads_how_long_to_wait(fault: Fault, seconds: float | None) -
 
 @pytest.mark.parametrize(
     ("url", "words"),
-    [("http://127.0.0.1:9/v1", "nothing listens there"), ("http://nowhere.invalid/v1", "no such host")],
+    [("http://127.0.0.1:9/v1", "the connection was refused"), ("http://nowhere.invalid/v1", "no such host")],
 )
 def test_complete__no_connection(url: str, words: str) -> None:
     with pytest.raises(CannotConnect, match=words):
@@ -216,7 +216,7 @@ def test_complete__keeps_the_cause_and_hides_the_key() -> None:
 
 def test_complete__a_prompt_that_is_no_text() -> None:
     request = replace(REQUEST, user_prompt="### member: src/\udcff.py::f")
-    with Endpoint() as endpoint, pytest.raises(RequestRefused, match="not Unicode"):
+    with Endpoint() as endpoint, pytest.raises(RequestRefused, match="not valid Unicode"):
         Client(endpoint.url).ask(request)
 
 

@@ -207,7 +207,7 @@ def test_open__a_file_that_is_no_recording(tmp_path: Path, line: bytes, layer: t
     before = file.read_bytes() + line
     file.write_bytes(before)
 
-    with pytest.raises(UsageFailure, match=r"run\.jsonl, line 2, is no exchange") as failed:
+    with pytest.raises(UsageFailure, match=r"run\.jsonl, line 2, was not written by --record") as failed:
         layer(file)
 
     assert "\n" not in str(failed.value)
@@ -215,9 +215,9 @@ def test_open__a_file_that_is_no_recording(tmp_path: Path, line: bytes, layer: t
 
 
 def test_open__a_file_that_cannot_be_read_or_written(tmp_path: Path) -> None:
-    with pytest.raises(UsageFailure, match=r"Cannot read the recording .*No such file"):
+    with pytest.raises(UsageFailure, match=r"Could not read the recording .*No such file"):
         ReplayProvider(tmp_path / "none.jsonl")
-    with pytest.raises(UsageFailure, match=r"Cannot read the recording .*Is a directory"):
+    with pytest.raises(UsageFailure, match=r"Could not read the recording .*Is a directory"):
         ReplayProvider(tmp_path)
-    with pytest.raises(UsageFailure, match=r"Cannot record into .*No such file"):
+    with pytest.raises(UsageFailure, match=r"Could not write the recording .*No such file"):
         RecordProvider(counting(), tmp_path / "none" / "run.jsonl")

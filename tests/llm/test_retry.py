@@ -259,12 +259,12 @@ def test_complete__what_is_in_flight_when_spending_ends_is_not_lost() -> None:
 
 
 def test_complete__an_endpoint_that_was_never_reached_ends_the_run() -> None:
-    scene = Scene(then=CannotConnect("Cannot connect to http://x: nothing listens there."), limit=1)
+    scene = Scene(then=CannotConnect("Could not connect to http://x: the connection was refused."), limit=1)
 
     outcomes = scene.complete_all(5)
 
     assert {type(outcome) for outcome in outcomes} == {EndpointUnreachable}
-    assert str(outcomes[0]).endswith("nothing listens there. Tried 3 times.")
+    assert str(outcomes[0]).endswith("the connection was refused. Tried 3 times.")
     assert scene.made < 15
 
 

@@ -131,7 +131,7 @@ async def with_compiler(_order: WorkspaceOrder) -> AsyncIterator[TestRunner]:
 @pytest.mark.parametrize(
     ("toolchains", "reason"),
     [
-        ({}, (SkipStage.ENVIRONMENT, "tests in toy cannot be run here")),
+        ({}, (SkipStage.ENVIRONMENT, "tests in toy cannot be run on this machine")),
         (
             {"toy": Toolchain(open=without_compiler)},
             (SkipStage.ENVIRONMENT, "there is no compiler of toys: install one."),

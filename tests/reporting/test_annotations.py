@@ -27,12 +27,12 @@ def test_annotations_of__say_what_a_comment_would_have_said() -> None:
     first, *_ = annotations_of(not_allowed(sample_report()))
 
     assert (first.file, first.start_line, first.line) == ("src/shop/cart.py", 12, 12)
-    assert first.title == "Cart.add · new behaviour · 2 tests for tests/shop/test_cart.py"
+    assert first.title == "Cart.add · new behavior · 2 tests for tests/shop/test_cart.py"
     sentence, _, rest = first.message.partition("\n\n")
     assert sentence == "Adding an item twice adds up its count; a count below 1 is refused."
     assert rest.startswith("import pytest\n")
     assert "pass in 5 of 5 runs · kill 6 of 7 mutants" in rest
-    assert rest.endswith("\n\nThe job summary has the whole review.")
+    assert rest.endswith("\n\nThe job summary shows the full review.")
 
 
 @pytest.mark.parametrize("delivery", PostStatus)
@@ -55,7 +55,7 @@ def test_annotations_of__are_no_more_than_are_kept(suggestions: int, told: int) 
         left = suggestions - 9
         assert found[-1] == Annotation(
             title=f"{left} more suggestion{'s' if left > 1 else ''}",
-            message="The job summary has the whole review.",
+            message="The job summary shows the full review.",
         )
 
 

@@ -9,7 +9,7 @@ def test_funnel_chart__has_a_bar_for_each_point_and_its_number_in_words() -> Non
 
     assert chart.startswith("```mermaid\n---\nconfig:\n")
     assert chart.endswith(
-        '    x-axis ["asked 1,300", "answered 12", "ran 11", "stable 10", "gain something 6", "proposed 4"]\n'
+        '    x-axis ["asked 1,300", "answered 12", "ran 11", "stable 10", "useful 6", "proposed 4"]\n'
         "    y-axis 0 --> 1300\n"
         "    bar [1300, 12, 11, 10, 6, 4]\n"
         "```"

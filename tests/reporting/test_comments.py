@@ -20,11 +20,11 @@ def test_suggestion_comment__shows_the_code_to_the_letter() -> None:
 
     comment = suggestion_comment(report.suggestions[0], report.members[0], VIEW)
 
-    assert comment.startswith("**`Cart.add`** · new behaviour · 2 tests for `tests/shop/test_cart.py`\n")
+    assert comment.startswith("**`Cart.add`** · new behavior · 2 tests for `tests/shop/test_cart.py`\n")
     assert Page(comment).blocks == [report.suggestions[0].code]
     assert comment.split("\n")[-1] == (
-        "<sub>Suggestion 1, by the offline engine · check it: "
-        "`testsmith suggest --base main --provider offline --only src/shop/cart.py::Cart.add`</sub>"
+        "<sub>Suggestion 1, by the offline engine · reproduce: `testsmith suggest --base main --provider "
+        "offline --only src/shop/cart.py::Cart.add`</sub>"
     )
 
 
@@ -55,7 +55,7 @@ def test_suggestion_comment__too_long_for_a_comment_says_how_to_see_the_test() -
     comment = suggestion_comment(a_suggestion(member, code="x = 1\n" * 20_000), member, VIEW)
 
     assert len(comment) < 1000
-    assert "The test module has 20,000 lines, too many for a comment; the command below prints it." in comment
+    assert "The test module has 20,000 lines, too many for a comment. The command below prints it." in comment
 
 
 def test_suggestion_comment__shows_the_whole_test_where_it_cannot_be_committed() -> None:

@@ -42,10 +42,10 @@ def trailers(text: str) -> list[str]:
 
 def test_message__what_was_added_and_the_evidence() -> None:
     message = commit_message([ADD, SIZE], [], HEAD, PLAIN)
-    gained = "kills 6 of 7 mutants, reaches 4 more lines"
+    gained = "kills 6 of 7 mutants, covers 4 more lines"
     assert message.headline == "Add tests for Cart.add and 1 more"
     assert message.body.splitlines()[:4] == [
-        f"Each test was run, and proven, on {HEAD}:",
+        f"Each test was run and proven on {HEAD}:",
         "",
         f"- Cart.add: 1 test that fails without this change, passes in 5 of 5 runs, {gained}",
         "- Cart.size: 1 test, passes in 5 of 5 runs",
@@ -59,7 +59,7 @@ def test_message__counts_the_tests_that_fail_without_the_change() -> None:
         line for line in commit_message([suggestion], [], HEAD, PLAIN).body.splitlines() if "- f" in line
     ]
     shown = "6 tests, 2 of which fail without this change"
-    assert told == f"- f: {shown}, pass in 5 of 5 runs, reach 1 more line"
+    assert told == f"- f: {shown}, pass in 5 of 5 runs, cover 1 more line"
 
 
 def test_message__trailers_as_git_reads_them() -> None:
@@ -79,7 +79,7 @@ def test_message__what_is_taken_out() -> None:
     message = commit_message([], ["tests/test_a.py::test_old", "tests/test_a.py::TestB"], HEAD, PLAIN)
     assert message.headline == "Remove 2 tests"
     assert message.body.splitlines()[:4] == [
-        "Taken out, since what they were made for has changed or is gone:",
+        "Removed, because the code that they test has changed or no longer exists:",
         "",
         "- test_old",
         "- TestB",
@@ -108,7 +108,7 @@ def test_follow_up__says_what_it_is() -> None:
     assert follow_up_title(7) == "Tests for #7"
     body = follow_up_body([ADD, SIZE], 7, HEAD)
     assert body.splitlines() == [
-        f"Merging this adds tests to #7. The last commit has 2 tests, proven on {HEAD}, for:",
+        f"Merge this to add tests to #7. The last commit adds 2 tests, proven on {HEAD}, for:",
         "",
         "- `Cart.add`",
         "- `Cart.size`",

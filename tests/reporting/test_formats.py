@@ -44,8 +44,8 @@ def test_render__nothing_to_show_is_said_as_a_person_found_it_good(
     check_golden(GOLDEN / name, render(make(), output_format, VIEW))
 
 
-def test_render__colours_are_as_a_person_found_them_good() -> None:
-    shown = render(sample_report(), OutputFormat.TEXT, replace(VIEW, colour=True))
+def test_render__colors_are_as_a_person_found_them_good() -> None:
+    shown = render(sample_report(), OutputFormat.TEXT, replace(VIEW, color=True))
 
     check_golden(GOLDEN / "sample.ansi", shown)
 

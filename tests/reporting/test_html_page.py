@@ -194,7 +194,7 @@ def test_render_html__draws_the_funnel_to_scale() -> None:
     assert widths[0] > 0
     assert [round(width / widths[0], 2) for width in widths] == [1, 0.5, 0.5, 0.25, 0.01, 0]
     (label,) = (attrs["aria-label"] for tag, attrs in page.elements if tag == "svg")
-    assert label == "tests: 100 asked, 50 answered, 50 ran, 25 stable, 1 gain something, 0 proposed"
+    assert label == "tests: 100 asked, 50 answered, 50 ran, 25 stable, 1 useful, 0 proposed"
 
 
 def test_render_html__draws_no_funnel_of_nothing() -> None:

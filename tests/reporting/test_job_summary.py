@@ -51,8 +51,8 @@ def test_job_summary__of_a_fork_names_no_permission_to_grant() -> None:
 
     page = job_summary(reviewed, VIEW)
 
-    assert page.startswith("> [!NOTE]\n> The review could not be written on the pull request;")
-    assert "a token that may only read.\n" in page
+    assert page.startswith("> [!NOTE]\n> The review could not be posted on the pull request.")
+    assert "a read-only token.\n" in page
     assert "pull-requests: write" not in page
     assert sample_report().suggestions[0].code in Page(page).blocks
 
@@ -90,7 +90,7 @@ def test_job_summary__without_settled_numbers_has_those_of_the_run() -> None:
 
     assert page.startswith("> [!WARNING]\n")
     assert reason in page
-    assert "| 5 | `total` | changed | question, held before |" in page
+    assert "| 5 | `total` | changed | question, passed before |" in page
     assert "<sub>Question 5, by the model" in page
 
 
@@ -115,7 +115,7 @@ def test_job_summary__names_every_missing_permission_and_grants_them_together() 
 
     page = job_summary(reviewed, VIEW)
 
-    assert "- `contents: write`, to commit, and to resolve the threads of what no longer applies\n" in page
+    assert "- `contents: write`, to commit tests, and to resolve outdated threads\n" in page
     assert "- `checks: read`\n" in page
     workflow = "permissions:\n  contents: write\n  pull-requests: write\n  issues: write\n  checks: read"
     assert f"```yaml\n{workflow}\n```" in page
@@ -150,14 +150,14 @@ def test_job_summary__never_has_too_many_bytes(code: str) -> None:
     assert BYTES_LIMIT / 2 < len(page.encode()) <= BYTES_LIMIT
     shown = page.count("\n---\n")
     assert page.endswith(
-        f"\n… and {200 - shown} more suggestions; the JSON report of this run has them all.\n"
+        f"\n… and {200 - shown} more suggestions; the JSON report of this run lists all of them.\n"
     )
 
 
 def test_job_summary__of_a_pull_request_that_was_not_looked_at_claims_no_review() -> None:
     summary = job_summary(ReviewResult(delivery=PostStatus.FAILED, reason="GitHub is away."), VIEW)
 
-    assert summary.startswith("> [!WARNING]\n> The pull request was not looked at. GitHub is away.")
+    assert summary.startswith("> [!WARNING]\n> The pull request was not reviewed. GitHub is away.")
     assert "stands here" not in summary
 
 
@@ -166,5 +166,5 @@ def test_job_summary__has_the_patch_of_what_could_not_be_committed() -> None:
     reviewed = replace(settled(sample_report()), patch=patch)
     assert f"````diff\n{patch}````" in job_summary(reviewed, VIEW)
     long = job_summary(replace(reviewed, patch="+x\n" * 100_000), VIEW)
-    assert "the output `patch` names the file" in long
+    assert "The output `patch` has its path" in long
     assert "git apply" not in job_summary(settled(sample_report()), VIEW)

@@ -14,7 +14,7 @@ def test_render_markdown__is_the_summary_and_every_comment() -> None:
     shown = render_markdown(report, VIEW)
 
     assert shown.startswith(
-        "**TestSmith** proposes 4 tests for 3 of 11 changed members and asks 2 questions."
+        "**TestSmith** proposes 4 tests for 3 of 11 changed functions and asks 2 questions."
     )
     members = {member.id: member for member in report.members}
     for suggestion in report.suggestions:

@@ -41,15 +41,15 @@ def test_earlier_words__one_sentence_a_member() -> None:
         earlier("test_c", edited=True),
         earlier("test_d", StaleTestAction.MEND, edited=True),
     ) == [
-        "`f` is gone; remove its tests: `tests/t.py::test_a`, `tests/t.py::test_b`.",
-        "`f` is gone; remove its tests (edited by hand since): `tests/t.py::test_c`.",
-        "`f` has changed; mend or remove its tests that fail (edited by hand since): `tests/t.py::test_d`.",
+        "`f` no longer exists. Remove its tests: `tests/t.py::test_a`, `tests/t.py::test_b`.",
+        "`f` no longer exists. Remove its tests (edited by hand): `tests/t.py::test_c`.",
+        "`f` has changed. Fix or remove its failing tests (edited by hand): `tests/t.py::test_d`.",
     ]
 
 
 def test_earlier_words__never_too_many() -> None:
     many = words(*(earlier("test", member=f"a.py::f{number}") for number in range(30)))
-    assert (len(many), many[-1]) == (21, "… and tests of 10 more members.")
+    assert (len(many), many[-1]) == (21, "… and tests of 10 more functions.")
     (long,) = words(*(earlier(f"test_{number}") for number in range(30)))
     assert long.endswith(" and 20 more.")
     assert words() == []
@@ -59,7 +59,7 @@ def test_earlier_words__never_too_many() -> None:
 def test_earlier__stands_in_every_format_that_people_read(shown: OutputFormat) -> None:
     told = replace(sample_report(), earlier=(earlier("test_a"),))
     said = render(told, shown, View(project="shop", command=("testsmith", "suggest")))
-    assert "is gone; remove its tests: " in said
+    assert "no longer exists. Remove its tests: " in said
 
 
 def test_earlier__in_the_contract() -> None:
@@ -73,6 +73,6 @@ def test_earlier__in_the_contract() -> None:
 
 def test_fold_words__say_if_it_is_an_edit_of_a_broken_test() -> None:
     question = next(one for one in sample_report().suggestions if one.label is Label.QUESTION)
-    assert fold_words(question) == "The test that would pin what is documented"
+    assert fold_words(question) == "The test for the documented behavior"
     edit = replace(question, evidence=Evidence(passes=5, runs=5))
-    assert fold_words(edit) == "The edit of the test, if it was meant"
+    assert fold_words(edit) == "The edit of the test, if the change is intended"

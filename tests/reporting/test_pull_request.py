@@ -211,9 +211,9 @@ def test_texts__tell_of_no_rejected_proposal() -> None:
     summary = texts(report, settled, VIEW, {}).summary
 
     assert "naturaldelta" not in summary
-    assert "\nRejected, hence not shown: 2.\n" in summary
+    assert "\nRejected: 2.\n" in summary
     assert summary.startswith(
-        "**TestSmith** proposes tests for 2 of 11 changed members and asks 2 questions."
+        "**TestSmith** proposes tests for 2 of 11 changed functions and asks 2 questions."
     )
 
 
@@ -290,7 +290,7 @@ def test_texts__shorten_folds_before_they_leave_one_out() -> None:
     summary = planned.texts.summary
     assert summary.count("<!-- testsmith:listed end -->") == 20
     assert 0 < len(Page(summary).blocks) < 20
-    assert summary.count("There is no room for the test here; the command below prints it.") == 20 - len(
+    assert summary.count("The test does not fit into this comment. The command below prints it.") == 20 - len(
         Page(summary).blocks
     )
 
@@ -305,14 +305,14 @@ def test_texts__of_a_comment_leave_room_for_its_mark() -> None:
         (comment,) = review.comments
         assert length(comment.body) <= BODY_LIMIT
         assert suggestion_of(comment.body)
-        assert "check it: `testsmith suggest" in comment.body
+        assert "reproduce: `testsmith suggest" in comment.body
 
 
 @pytest.mark.parametrize(
     ("suggestions", "line"),
     [
-        (sample_report().suggestions, "TestSmith proposes 4 tests for 3 members and asks 2 questions."),
-        (sample_report().suggestions[:2], "TestSmith proposes 3 tests for 2 members."),
+        (sample_report().suggestions, "TestSmith proposes 4 tests for 3 functions and asks 2 questions."),
+        (sample_report().suggestions[:2], "TestSmith proposes 3 tests for 2 functions."),
         (sample_report().suggestions[3:4], "TestSmith asks 1 question."),
     ],
 )
@@ -336,7 +336,7 @@ def test_texts__offer_to_commit_where_the_test_file_is_in_the_diff() -> None:
     assert planned.texts
     comment = planned.texts.comments[content_of(first)]
     assert (
-        "The test file is part of this pull request; this change adds the tests to it.\n\n"
+        "This pull request changes the test file. Committing this suggestion adds the tests to it.\n\n"
         f"````suggestion\n{change}\n````\n"
     ) in comment
 
@@ -365,5 +365,5 @@ def test_texts__of_an_incomplete_run_tell_of_members_that_only_memory_knows() ->
     assert "| 1 | `src/shop/cart.py::Cart.add` |  | 2 tests, kill 6 of 7 |" in summary
     assert "| `src/shop/net.py::fetch` | verification | needs the network |" in summary
     assert summary.startswith(
-        "**TestSmith** proposes tests for 3 of 11 changed members and asks 2 questions."
+        "**TestSmith** proposes tests for 3 of 11 changed functions and asks 2 questions."
     )

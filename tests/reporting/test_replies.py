@@ -45,16 +45,16 @@ def test_explanation__names_all_mutants_those_that_live_too() -> None:
     said = explained(
         with_evidence(1, killed=("`<` to `<=` on line 12", "`a` to `b` on line 3"), alive=("`c`",))
     )
-    assert "- mutants noticed: `<` to `<=` on line 12; `a` to `b` on line 3\n" in said
-    assert "- mutants that nothing here notices: `c`\n" in said
+    assert "- mutants killed: `<` to `<=` on line 12; `a` to `b` on line 3\n" in said
+    assert "- mutants that survive: `c`\n" in said
     assert "among them" not in said
 
 
-@pytest.mark.parametrize(("passes", "when"), [(5, "before this change"), (0, "now")])
+@pytest.mark.parametrize(("passes", "when"), [(5, "before this change"), (0, "with this change")])
 def test_explanation__shows_what_a_failing_test_says(passes: int, when: str) -> None:
     hostile = "assert 1 == 2\n```\n</details> @ada <script>"
     said = explained(with_evidence(1, passes=passes, failures=(("checks", hostile),)))
-    assert f"<details><summary>What <code>checks</code> says {when}</summary>\n\n````text\n" in said
+    assert f"<details><summary>Output of <code>checks</code> {when}</summary>\n\n````text\n" in said
     assert f"{hostile}\n````\n\n</details>" in said
 
 
@@ -65,7 +65,7 @@ def test_explanation__without_evidence() -> None:
 def test_reply__ends_in_its_mark_and_is_never_too_long() -> None:
     body = reply(7, ["a", "", *("b" * 100 for _ in range(1_000))])
     assert (answer_to(body), body[:4], len(body) <= BODY_LIMIT) == (7, "a\n\nb", True)
-    assert "ask for fewer at once" in body
+    assert "Ask for fewer suggestions at once" in body
 
 
 @pytest.mark.parametrize("line", ["/testsmith <b>x</b> @ada", "/testsmith apply `x` ``` #12"])

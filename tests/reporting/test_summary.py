@@ -28,16 +28,16 @@ def summary_of(report: Report, view: View = VIEW) -> str:
 def test_summary_text__of_the_sample() -> None:
     lines = summary_of(sample_report(), VIEW).split("\n")
 
-    assert lines[0] == "**TestSmith** proposes 4 tests for 3 of 11 changed members and asks 2 questions."
+    assert lines[0] == "**TestSmith** proposes 4 tests for 3 of 11 changed functions and asks 2 questions."
     assert "| 3 | `clamp` | affected by `_bounds` | 1 test, +1 line |" in lines
     assert "| `huge`, `late` | budget | over the limit of 40 members |" in lines
     assert lines[-1] == (
         "<p><sub>3 existing tests fail without this change.<br>"
-        "tests: 13 asked, 12 answered, 11 ran, 10 stable, 7 gain something, 6 proposed<br>"
-        "2 model calls, 3,120 tokens · 4 members from the cache · 12.3 s · head <code>1a2b3c4</code>"
+        "tests: 13 asked, 12 answered, 11 ran, 10 stable, 7 useful, 6 proposed<br>"
+        "2 model calls, 3,120 tokens · 4 functions from the cache · 12.3 s · head <code>1a2b3c4</code>"
         "</sub></p>"
         "<details><summary>1 note</summary>"
-        "<sub>sandbox: process limits, scrubbed environment, no network</sub></details>"
+        "<sub>sandbox: without Landlock: the kernel does not support it</sub></details>"
     )
 
 
@@ -59,7 +59,9 @@ def test_summary_text__tells_members_of_the_same_name_apart() -> None:
 def test_summary_text__of_a_failed_run_begins_with_the_failure() -> None:
     comment = summary_of(Report(members=(), failure="the key was refused"), VIEW)
 
-    assert comment.startswith("> The run ended early: the key was refused\n\nNo member was looked at.\n")
+    assert comment.startswith(
+        "> The run ended early: the key was refused\n\nNo function or class was examined.\n"
+    )
 
 
 @pytest.mark.parametrize("text", ["reason", HOSTILE_TEXT, "|" * 500])
@@ -70,7 +72,7 @@ def test_summary_text__is_never_too_long_and_says_what_it_left_out(text: str) ->
     comment = summary_of(replace(large, skipped=skipped, failure=text, notes=(text,) * 100), VIEW)
 
     assert length(comment) <= SUMMARY_LIMIT
-    told = re.findall(r"^… and [\d,]+ more rows; `--format json` has them all\.$", comment, re.MULTILINE)
+    told = re.findall(r"^… and [\d,]+ more rows; `--format json` lists all of them\.$", comment, re.MULTILINE)
     assert len(told) == 2
 
 
@@ -97,7 +99,7 @@ def test_summary_text__without_a_proposal_shows_at_once_why() -> None:
     skipped = Skipped(path=member.path, member=member.id, stage=SkipStage.ENVIRONMENT, reason="no sandbox")
     report = Report(members=(member,), skipped=(skipped,), base="0" * 40)
 
-    assert "<details open><summary>1 member without a proposal</summary>" in summary_of(report)
+    assert "<details open><summary>1 function without a proposal</summary>" in summary_of(report)
 
 
 def test_summary_text__says_which_tests_of_earlier_runs_to_look_at() -> None:
@@ -109,6 +111,6 @@ def test_summary_text__says_which_tests_of_earlier_runs_to_look_at() -> None:
         is_edited=False,
         fails=None,
     )
-    assert "\n\n`f` is gone; remove its tests: `tests/t.py::test_f`.\n" in summary_of(
+    assert "\n\n`f` no longer exists. Remove its tests: `tests/t.py::test_f`.\n" in summary_of(
         replace(sample_report(), earlier=(gone,))
     )

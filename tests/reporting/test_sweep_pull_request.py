@@ -30,7 +30,7 @@ def test_golden__a_first_sweep() -> None:
 
 
 def test_golden__a_later_sweep_beside_earlier_tests() -> None:
-    unplaced = NotPlaced(member="src/shop/part_1.py::odd", path="tests/test_odd.py", reason="it is no UTF-8")
+    unplaced = NotPlaced(member="src/shop/part_1.py::odd", path="tests/test_odd.py", reason="not UTF-8")
     swept = a_sweep()
     memory = memory_of(swept, "src/shop/old.py::Old.one", "src/shop/old.py::Old.two")
     check_golden(GOLDEN / "later.md", sweep_pull_text(swept, memory, new_in(swept), (unplaced,)).body)
@@ -43,7 +43,7 @@ def test_golden__a_plan() -> None:
 def test_title__counts_all_that_stands_there() -> None:
     swept = a_sweep()
     text = sweep_pull_text(swept, memory_of(swept, "a.py::f"), new_in(swept))
-    assert text.title == "Tests for 5 members that tests do not reach in full"
+    assert text.title == "Tests for 5 functions without full coverage"
 
 
 def test_text__says_nothing_that_was_not_measured() -> None:
@@ -57,7 +57,7 @@ def test_text__says_nothing_that_was_not_measured() -> None:
 def test_text__of_a_sweep_that_found_nothing() -> None:
     nothing = SweepReport(plan=SweepPlan(ranked=()), report=Report(members=()))
     text = sweep_text(nothing, SweepMemory(), frozenset(), is_proposed=False)
-    assert text.startswith("**TestSmith** has found no test that adds something this time.")
+    assert text.startswith("**TestSmith** found no useful tests this time.")
 
 
 def test_text__tells_why_a_run_has_ended_early() -> None:

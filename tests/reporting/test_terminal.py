@@ -44,11 +44,11 @@ def test_plain_progress__tells_when_a_phase_begins() -> None:
     log = StringIO()
     progress = PlainProgress(log, Clock())
 
-    progress.phase("finding changed members", 1)
+    progress.phase("finding changed functions", 1)
     progress.advance()
     progress.phase("running tests", 1200)
 
-    assert log.getvalue() == "testsmith: finding changed members\ntestsmith: running tests (1,200)\n"
+    assert log.getvalue() == "testsmith: finding changed functions\ntestsmith: running tests (1,200)\n"
 
 
 def test_plain_progress__tells_now_and_then_how_far_it_is() -> None:
@@ -81,7 +81,7 @@ def test_plain_progress__does_not_tell_the_end() -> None:
 def test_open_progress__warns_without_obeying_the_message(*, interactive: bool) -> None:
     stream = StringIO()
 
-    with open_progress(Terminal(stream=stream, interactive=interactive, colour=False)) as progress:
+    with open_progress(Terminal(stream=stream, interactive=interactive, color=False)) as progress:
         progress.phase("[bold]phase[/bold]", 2)
         progress.warn("broken [red]file[/red] \x1b]0;title\x07\n::error::x")
 
@@ -93,7 +93,7 @@ def test_open_progress__shows_one_bar_over_all_phases() -> None:
     stream, clock = StringIO(), Clock()
     shown = []
 
-    with open_progress(Terminal(stream=stream, interactive=True, colour=False), clock=clock) as progress:
+    with open_progress(Terminal(stream=stream, interactive=True, color=False), clock=clock) as progress:
         for name, steps in (("making tests", 4), ("running tests", 2), ("running tests", 1)):
             progress.phase(name, steps, 0.5)
             for _step in range(steps):
@@ -124,7 +124,7 @@ def last_line(progress: Progress, stream: StringIO) -> str:
 def test_open_progress__more_steps_than_announced_do_not_fill_the_bar() -> None:
     stream = StringIO()
 
-    with open_progress(Terminal(stream=stream, interactive=True, colour=False)) as progress:
+    with open_progress(Terminal(stream=stream, interactive=True, color=False)) as progress:
         progress.phase("running tests", 1, 0.5)
         progress.advance(100)
         progress.phase("trying mutants", 0, 0.5)
@@ -151,7 +151,7 @@ def test_left_words__is_as_exact_as_the_estimate(seconds: float, done: float, wo
 
 
 def test_open_progress__without_a_phase_is_harmless() -> None:
-    with open_progress(Terminal(stream=StringIO(), interactive=True, colour=False)) as progress:
+    with open_progress(Terminal(stream=StringIO(), interactive=True, color=False)) as progress:
         progress.advance()
 
 
@@ -160,7 +160,7 @@ def test_open_progress__leaves_the_terminal_as_it_was_however_it_ends() -> None:
 
     with (
         suppress(KeyboardInterrupt),
-        open_progress(Terminal(stream=stream, interactive=True, colour=True)) as progress,
+        open_progress(Terminal(stream=stream, interactive=True, color=True)) as progress,
     ):
         progress.phase("running tests", 7)
         raise KeyboardInterrupt
@@ -170,7 +170,7 @@ def test_open_progress__leaves_the_terminal_as_it_was_however_it_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "interactive", "colour"),
+    ("environment", "interactive", "color"),
     [
         ({}, True, True),
         ({"TERM": "xterm"}, True, True),
@@ -180,18 +180,18 @@ def test_open_progress__leaves_the_terminal_as_it_was_however_it_ends() -> None:
     ],
 )
 def test_terminal_of__obeys_the_environment(
-    environment: dict[str, str], *, interactive: bool, colour: bool
+    environment: dict[str, str], *, interactive: bool, color: bool
 ) -> None:
     terminal = terminal_of(Screen(), environment)
 
-    assert (terminal.interactive, terminal.colour, terminal.width) == (interactive, colour, 100)
+    assert (terminal.interactive, terminal.color, terminal.width) == (interactive, color, 100)
 
 
 def test_terminal_of__a_file_is_none(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as stream:
         terminal = terminal_of(stream, {"TERM": "xterm"})
 
-    assert (terminal.interactive, terminal.colour, terminal.width) == (False, False, 100)
+    assert (terminal.interactive, terminal.color, terminal.width) == (False, False, 100)
 
 
 def test_terminal_of__asks_a_real_terminal_for_its_width() -> None:

@@ -18,27 +18,27 @@ from testsmith.model import Report
 from testsmith.reporting.rendering import View
 from testsmith.reporting.terminal import Terminal, markdown_text, next_step, render_text
 
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
-COLOURED = replace(VIEW, colour=True)
+COLORS = re.compile(r"\x1b\[[\d;]*m")
+COLORED = replace(VIEW, color=True)
 
 
-def without_colours(text: str) -> str:
-    return "\n".join(line.rstrip() for line in COLOURS.sub("", text).split("\n"))
+def without_colors(text: str) -> str:
+    return "\n".join(line.rstrip() for line in COLORS.sub("", text).split("\n"))
 
 
-def test_render_text__says_the_same_with_and_without_colours() -> None:
-    assert without_colours(render_text(sample_report(), COLOURED)) == render_text(sample_report(), VIEW)
+def test_render_text__says_the_same_with_and_without_colors() -> None:
+    assert without_colors(render_text(sample_report(), COLORED)) == render_text(sample_report(), VIEW)
 
 
-def test_render_text__without_colours_has_none() -> None:
+def test_render_text__without_colors_has_none() -> None:
     assert "\x1b" not in render_text(sample_report(), VIEW)
 
 
-def test_render_text__with_colours_has_nothing_but_colours() -> None:
-    shown = render_text(hostile_report(), COLOURED)
+def test_render_text__with_colors_has_nothing_but_colors() -> None:
+    shown = render_text(hostile_report(), COLORED)
 
-    assert COLOURS.search(shown)
-    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", COLOURS.sub("", shown)) == []
+    assert COLORS.search(shown)
+    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", COLORS.sub("", shown)) == []
 
 
 def test_render_text__takes_no_foreign_text_for_markup() -> None:
@@ -48,9 +48,9 @@ def test_render_text__takes_no_foreign_text_for_markup() -> None:
     assert "[red]rich[/red]" in shown
 
 
-@pytest.mark.parametrize("view", [VIEW, COLOURED])
+@pytest.mark.parametrize("view", [VIEW, COLORED])
 def test_render_text__gives_no_command_to_the_runner_that_prints_it(view: View) -> None:
-    shown = COLOURS.sub("", render_text(hostile_report(), view))
+    shown = COLORS.sub("", render_text(hostile_report(), view))
 
     assert "set-output" in shown
     assert [line for line in shown.split("\n") if line.lstrip().startswith("::")] == []
@@ -81,7 +81,9 @@ def test_render_text__breaks_sentences_at_the_width(width: int) -> None:
 def test_render_text__begins_with_the_failure() -> None:
     shown = render_text(Report(members=(), failure="the key was refused"), VIEW)
 
-    assert shown.startswith("The run ended early: the key was refused\n\nNo member was looked at.\n")
+    assert shown.startswith(
+        "The run ended early: the key was refused\n\nNo function or class was examined.\n"
+    )
 
 
 def test_render_text__shows_a_diff_in_its_usual_colors() -> None:
@@ -89,7 +91,7 @@ def test_render_text__shows_a_diff_in_its_usual_colors() -> None:
     member = a_member("total")
     suggestion = replace(a_suggestion(member), patch=patch)
 
-    shown = render_text(Report(members=(member,), suggestions=(suggestion,)), COLOURED)
+    shown = render_text(Report(members=(member,), suggestions=(suggestion,)), COLORED)
 
     assert [line.strip() for line in shown.split("\n") if line.startswith(" " * 8)] == [
         "\x1b[36m--- a/test_cart.py\x1b[0m",
@@ -102,7 +104,7 @@ def test_render_text__shows_a_diff_in_its_usual_colors() -> None:
 
 
 def test_next_step__repeats_what_was_typed_and_writes() -> None:
-    terminal = Terminal(stream=StringIO(), interactive=True, colour=False)
+    terminal = Terminal(stream=StringIO(), interactive=True, color=False)
     typed = ("suggest", "--base", "main", "--only", "a b.py", "--write")
 
     line = "\nWrite them with: testsmith suggest --base main --only 'a b.py' --write\n"
@@ -131,9 +133,9 @@ MARKDOWN = """\
 
 
 def test_markdown_text__shows_neither_markup_nor_tags() -> None:
-    shown = markdown_text(MARKDOWN, Terminal(stream=StringIO(), interactive=True, colour=True))
+    shown = markdown_text(MARKDOWN, Terminal(stream=StringIO(), interactive=True, color=True))
 
-    assert [line.strip() for line in COLOURS.sub("", shown).split("\n") if line.strip()] == [
+    assert [line.strip() for line in COLORS.sub("", shown).split("\n") if line.strip()] == [
         "TestSmith proposes 1 test.",
         "No existing test fails.",
         "no model calls · 1 s",
@@ -148,6 +150,4 @@ def test_markdown_text__shows_neither_markup_nor_tags() -> None:
 
 
 def test_markdown_text__without_colors_has_none() -> None:
-    assert "\x1b[3" not in markdown_text(
-        MARKDOWN, Terminal(stream=StringIO(), interactive=True, colour=False)
-    )
+    assert "\x1b[3" not in markdown_text(MARKDOWN, Terminal(stream=StringIO(), interactive=True, color=False))

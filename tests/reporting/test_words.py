@@ -89,8 +89,8 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
     )
 
     assert words == (
-        "1 test that fails without this change · passes in 5 of 5 runs · kills 6 of 7 mutants, "
-        "among them < → <= on line 12 · +4 lines, +2 branches"
+        "1 test that fails without this change · passes in 5 of 5 runs · kills 6 of 7 mutants, including "
+        "< → <= on line 12 · +4 lines, +2 branches"
     )
 
 
@@ -99,11 +99,11 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
     [
         ({}, "1 test that fails without this change · passes in 5 of 5 runs"),
         ({"passes": 4}, "1 test that fails without this change · passes in 4 of 5 runs"),
-        ({"passes": 0}, "fails in 5 of 5 runs · fails without this change, too"),
-        ({"passes": 0, "runs": 0}, "not run · fails without this change, too"),
+        ({"passes": 0}, "fails in 5 of 5 runs · also fails without this change"),
+        ({"passes": 0, "runs": 0}, "not run · also fails without this change"),
         (
             {"fail_to_pass": None, "base": BaseOutcome.PASSES},
-            "passes in 5 of 5 runs · passes without this change, too",
+            "passes in 5 of 5 runs · also passes without this change",
         ),
         (
             {"fail_to_pass": None, "base": BaseOutcome.PASSES, "passes": 0},
@@ -111,7 +111,7 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
         ),
         (
             {"fail_to_pass": None, "base": BaseOutcome.ABSENT},
-            "passes in 5 of 5 runs · absent before this change",
+            "passes in 5 of 5 runs · new in this change",
         ),
         ({"fail_to_pass": None, "base": BaseOutcome.NOT_RUN}, "passes in 5 of 5 runs · not run on the base"),
         (
@@ -137,7 +137,7 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
         ),
         (
             {"lines_gained": 0, "branches_gained": 0},
-            "1 test that fails without this change · passes in 5 of 5 runs · no line gained",
+            "1 test that fails without this change · passes in 5 of 5 runs · no new line covered",
         ),
     ],
 )
@@ -166,13 +166,13 @@ def test_evidence_words__count_the_tests_that_fail_without_the_change(
 @pytest.mark.parametrize(
     ("killed", "gained", "words"),
     [
-        (6, None, "kills 6 of 7 mutants, among them a → b on line 3"),
-        (6, 3, "kills 6 of 7 mutants, 3 of them alive under your tests, among them a → b on line 3"),
-        (6, 1, "kills 6 of 7 mutants, 1 of them alive under your tests: a → b on line 3"),
-        (6, 6, "kills 6 of 7 mutants, all of them alive under your tests, among them a → b on line 3"),
-        (6, 0, "kills 6 of 7 mutants, all of them noticed by your tests too, among them a → b on line 3"),
-        (1, 1, "kills 1 of 7 mutants, alive under your tests: a → b on line 3"),
-        (1, 0, "kills 1 of 7 mutants, noticed by your tests too: a → b on line 3"),
+        (6, None, "kills 6 of 7 mutants, including a → b on line 3"),
+        (6, 3, "kills 6 of 7 mutants, 3 of which survive your tests, including a → b on line 3"),
+        (6, 1, "kills 6 of 7 mutants, 1 of which survives your tests: a → b on line 3"),
+        (6, 6, "kills 6 of 7 mutants, all of which survive your tests, including a → b on line 3"),
+        (6, 0, "kills 6 of 7 mutants, all of which your tests also kill, including a → b on line 3"),
+        (1, 1, "kills 1 of 7 mutants, which survives your tests: a → b on line 3"),
+        (1, 0, "kills 1 of 7 mutants, which your tests also kill: a → b on line 3"),
         (0, 0, "kills 0 of 7 mutants"),
     ],
 )
@@ -198,17 +198,17 @@ def test_evidence_words__say_which_mutants_are_alive_under_the_own_tests(
             6,
             4,
             2,
-            "kills 6 of 7 mutants, 2 of them on changed lines and alive under your tests, among them a → b",
+            "kills 6 of 7 mutants, 2 of which are on changed lines and survive your tests, including a → b",
         ),
         (
             2,
             2,
             2,
-            "kills 2 of 7 mutants, all of them on changed lines and alive under your tests, among them a → b",
+            "kills 2 of 7 mutants, all of which are on changed lines and survive your tests, including a → b",
         ),
-        (1, 1, 1, "kills 1 of 7 mutants, on changed lines and alive under your tests: a → b"),
-        (6, 4, 1, "kills 6 of 7 mutants, 1 of them on changed lines and alive under your tests: a → b"),
-        (6, None, 2, "kills 6 of 7 mutants, 2 of them on changed lines, among them a → b"),
+        (1, 1, 1, "kills 1 of 7 mutants, which is on a changed line and survives your tests: a → b"),
+        (6, 4, 1, "kills 6 of 7 mutants, 1 of which is on a changed line and survives your tests: a → b"),
+        (6, None, 2, "kills 6 of 7 mutants, 2 of which are on changed lines, including a → b"),
     ],
 )
 def test_evidence_words__say_what_guards_the_change(
@@ -226,16 +226,16 @@ def test_evidence_words__say_what_guards_the_change(
     )
     suggestion = a_suggestion(CHANGED, label=Label.GUARDS_CHANGE, evidence=evidence)
     shown = text_of(facts_line(evidence_words(suggestion, CHANGED)))
-    assert shown == f"passes in 5 of 5 runs · passes without this change, too · {words}"
+    assert shown == f"passes in 5 of 5 runs · also passes without this change · {words}"
 
 
 @pytest.mark.parametrize(
     ("observed", "words"),
     [
         ((), "passes in 5 of 5 runs"),
-        (("test_a", "test_b", "test_c"), "passes in 5 of 5 runs · expect what the code was seen to do"),
-        (("test_b",), "passes in 5 of 5 runs · test_b expects what the code was seen to do"),
-        (("test_c", "test_a"), "passes in 5 of 5 runs · test_a, test_c expect what the code was seen to do"),
+        (("test_a", "test_b", "test_c"), "passes in 5 of 5 runs · expect the observed result"),
+        (("test_b",), "passes in 5 of 5 runs · test_b expects the observed result"),
+        (("test_c", "test_a"), "passes in 5 of 5 runs · test_a, test_c expect the observed result"),
     ],
 )
 def test_evidence_words__name_the_tests_that_expect_no_more_than_was_seen(
@@ -249,7 +249,7 @@ def test_evidence_words__of_a_question_speak_of_no_gain() -> None:
     evidence = Evidence(passes=0, runs=5, base=BaseOutcome.FAILS, lines_gained=3)
     suggestion = a_suggestion(CHANGED, label=Label.QUESTION, evidence=evidence)
     words = text_of(facts_line(evidence_words(suggestion, CHANGED)))
-    assert words == "fails in 5 of 5 runs · fails without this change, too"
+    assert words == "fails in 5 of 5 runs · also fails without this change"
 
 
 @pytest.mark.parametrize("base", [BaseOutcome.ABSENT, BaseOutcome.NOT_RUN])
@@ -266,12 +266,12 @@ def test_evidence_words__without_verification() -> None:
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        (Label.NEW_BEHAVIOR, "new behaviour · 1 test for tests/shop/test_cart.py"),
+        (Label.NEW_BEHAVIOR, "new behavior · 1 test for tests/shop/test_cart.py"),
         (Label.GUARDS_CHANGE, "guards the change · 1 test for tests/shop/test_cart.py"),
-        (Label.UNCHANGED_BEHAVIOR, "unchanged behaviour · 1 test for tests/shop/test_cart.py"),
+        (Label.UNCHANGED_BEHAVIOR, "unchanged behavior · 1 test for tests/shop/test_cart.py"),
         (None, "1 test for tests/shop/test_cart.py"),
         (Label.QUESTION, "question"),
-        (Label.CATCHES, "catches a difference"),
+        (Label.CATCHES, "behavior changed"),
     ],
 )
 def test_title_words__say_the_label(label: Label | None, words: str) -> None:
@@ -287,17 +287,17 @@ def test_title_words__say_the_label(label: Label | None, words: str) -> None:
         ({"witness": "Adds up", "summary": "Adds up."}, "Adds up."),
         (
             {"label": Label.QUESTION, "summary": "It says 1; it is 2."},
-            "It says 1; it is 2. Which of the two is meant?",
+            "It says 1; it is 2. Which one is right?",
         ),
         ({"label": Label.QUESTION, "summary": "Is 2 meant?"}, "Is 2 meant?"),
         (
             {"label": Label.QUESTION},
-            "What the code does contradicts its own documentation. Which of the two is meant?",
+            "The code contradicts its documentation. Which one is right?",
         ),
-        ({"label": Label.CATCHES}, "This held before the change; is the difference wanted?"),
+        ({"label": Label.CATCHES}, "This test passed before the change. Is the new behavior intended?"),
         (
             {"label": Label.CATCHES, "witness": "`f()` gave `1` and raises now"},
-            "f() gave 1 and raises now. This held before the change; is the difference wanted?",
+            "f() gave 1 and raises now. This test passed before the change. Is the new behavior intended?",
         ),
     ],
 )
@@ -349,38 +349,38 @@ def test_proposal_words__of_a_member_with_a_test_and_a_question() -> None:
 @pytest.mark.parametrize(
     ("report", "words"),
     [
-        (a_report(0), "No member changed."),
-        (a_report(0, base=None), "No public member found."),
-        (a_report(0, failure="no"), "No member was looked at."),
+        (a_report(0), "No public function or class changed."),
+        (a_report(0, base=None), "No public function or class found."),
+        (a_report(0, failure="no"), "No function or class was examined."),
         (
             a_report(0, skipped=(Skipped(path="a", stage=SkipStage.CHANGES, reason="binary"),)),
-            "No member changed; 1 file was left out.",
+            "No public function or class changed; 1 file was skipped.",
         ),
         (
             a_report(0, skipped=(Skipped(path="a", stage=SkipStage.CHANGES, reason="binary"),) * 2),
-            "No member changed; 2 files were left out.",
+            "No public function or class changed; 2 files were skipped.",
         ),
-        (a_report(1), "TestSmith proposes no tests for the one changed member."),
-        (a_report(6), "TestSmith proposes no tests for the 6 changed members."),
-        (a_report(6, base=None), "TestSmith proposes no tests for the 6 public members."),
-        (a_report(1, green(0)), "TestSmith proposes 1 test for the one changed member."),
-        (a_report(2, green(0, 2), green(1)), "TestSmith proposes 3 tests for all 2 changed members."),
-        (a_report(3, green(0, 2)), "TestSmith proposes 2 tests for 1 of 3 changed members."),
+        (a_report(1), "TestSmith proposes no tests for the changed function."),
+        (a_report(6), "TestSmith proposes no tests for the 6 changed functions."),
+        (a_report(6, base=None), "TestSmith proposes no tests for the 6 public functions."),
+        (a_report(1, green(0)), "TestSmith proposes 1 test for the changed function."),
+        (a_report(2, green(0, 2), green(1)), "TestSmith proposes 3 tests for the 2 changed functions."),
+        (a_report(3, green(0, 2)), "TestSmith proposes 2 tests for 1 of 3 changed functions."),
         (
             a_report(3, green(0), question(1)),
-            "TestSmith proposes 1 test for 1 of 3 changed members and asks 1 question.",
+            "TestSmith proposes 1 test for 1 of 3 changed functions and asks 1 question.",
         ),
         (
             a_report(3, question(0), question(1)),
-            "TestSmith asks 2 questions and proposes no tests for the 3 changed members.",
+            "TestSmith asks 2 questions and proposes no tests for the 3 changed functions.",
         ),
         (
             a_report(3, green(0, evidence=None)),
-            "TestSmith wrote 1 test for 1 of 3 changed members; it has not been run.",
+            "TestSmith wrote 1 test for 1 of 3 changed functions; it was not run.",
         ),
         (
             a_report(3, green(0, 2, evidence=None)),
-            "TestSmith wrote 2 tests for 1 of 3 changed members; none of them has been run.",
+            "TestSmith wrote 2 tests for 1 of 3 changed functions; none of them was run.",
         ),
     ],
 )
@@ -437,7 +437,7 @@ def test_funnel_words__are_empty_where_nothing_was_asked() -> None:
             Statistics(
                 spending=Spending(api_calls=1, prompt_tokens=1), cache=CacheStats(hits=1), seconds=61.25
             ),
-            "1 model call, 1 token · 1 member from the cache · 61.2 s · head 1a2b3c4",
+            "1 model call, 1 token · 1 function from the cache · 61.2 s · head 1a2b3c4",
         ),
         (
             Statistics(spending=Spending(api_calls=2, prompt_tokens=3_000, cost=0.00421)),
@@ -449,7 +449,10 @@ def test_funnel_words__are_empty_where_nothing_was_asked() -> None:
                     api_calls=1, prompt_tokens=500, completion_tokens=2_500, thinking_tokens=2_000, cost=0.0
                 )
             ),
-            "1 model call, 3,000 tokens, 2,000 of 2,500 answer tokens were thinking · 0.0 s · head 1a2b3c4",
+            (
+                "1 model call, 3,000 tokens, 2,000 of 2,500 answer tokens used for reasoning · 0.0 s · head "
+                "1a2b3c4"
+            ),
         ),
         (
             Statistics(spending=Spending(api_calls=1, prompt_tokens=1, cost=None)),
@@ -472,10 +475,9 @@ def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
     def words(evidence: Evidence) -> str:
         return text_of(facts_line(evidence_words(replace(a_suggestion(member), evidence=evidence), member)))
 
-    assert "2 of them alive under your tests · +4 lines, +1 branch" in words(evidence)
-    assert (
-        "2 of them alive under your tests that ran · +4 lines, +1 branch beyond your tests that ran"
-        in words(replace(evidence, suite_is_whole=False))
+    assert "2 of which survive your tests · +4 lines, +1 branch" in words(evidence)
+    assert "2 of which survive your tests that ran · +4 lines, +1 branch beyond your tests that ran" in words(
+        replace(evidence, suite_is_whole=False)
     )
 
 
@@ -494,7 +496,7 @@ def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
             0,
             "No existing test that reaches a changed function and could be run fails without this change.",
         ),
-        (BaselineStatus.NONE, 0, "No existing test fails without this change: there are none."),
+        (BaselineStatus.NONE, 0, "The project has no tests that could fail without this change."),
         (BaselineStatus.MEASURED, None, ""),
         (BaselineStatus.NOT_RUN, None, ""),
     ],

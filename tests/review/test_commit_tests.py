@@ -75,7 +75,10 @@ def test_commit__the_bots_own_commit_is_not_looked_at(at: Stage) -> None:
     at.looked_at.clear()
     assert author(at) == ACTIONS_BOT
     reviewed = at.run(action="synchronize")
-    assert (reviewed.delivery, reviewed.reason) == (PostStatus.NOTHING, "The head commit is the bot's own.")
+    assert (reviewed.delivery, reviewed.reason) == (
+        PostStatus.NOTHING,
+        "Skipped: the head commit is TestSmith's own.",
+    )
     assert at.looked_at == []
 
 
@@ -113,7 +116,7 @@ def test_commit__without_a_signature_it_is_the_bots_own_by_what_is_remembered(at
     (one,) = at.summaries()
     one.body = one.body.replace(at.pull.head, unsigned)
     at.github.push(at.shop, at.pull.head_branch, unsigned)
-    assert at.run(action="synchronize").reason == "The head commit is the bot's own."
+    assert at.run(action="synchronize").reason == "Skipped: the head commit is TestSmith's own."
 
 
 def test_commit__a_persons_next_commit_is_looked_at(at: Stage) -> None:

@@ -50,7 +50,7 @@ def test_first_run__one_review_and_one_summary(at: Stage) -> None:
     (summary,) = at.summaries()
     assert (review.state, review.commit) == ("COMMENTED", at.pull.head)
     assert numbers(at) == {"add": 1, "size": 2, "quiet_one": None}
-    assert summary.body.startswith("**TestSmith** proposes tests for 2 of 3 changed members.")
+    assert summary.body.startswith("**TestSmith** proposes tests for 2 of 3 changed functions.")
 
 
 def test_second_identical_push__costs_few_reads_and_no_write(at: Stage) -> None:

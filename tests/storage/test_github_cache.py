@@ -109,7 +109,7 @@ def test_newest__another_name_is_refused(client: Client, service: ActionsCacheSe
     answer = {"ok": True, "signed_download_url": f"{service.url}blob/1?sig=x", "matched_key": name}
     service.faults = [CacheFault(at=FIND, body=json.dumps(answer).encode())]
 
-    assert "none of ours" in client.trouble(client.newest)
+    assert "an unknown entry" in client.trouble(client.newest)
     assert "GET" not in service.heard
 
 
@@ -136,7 +136,7 @@ def test_call__too_many_requests_waits_as_long_as_is_asked(
 def test_call__a_wait_that_is_too_long_is_not_begun(client: Client, service: ActionsCacheService) -> None:
     service.faults = [CacheFault(at=CREATE, status=429, headers={"Retry-After": "61"})]
 
-    assert "no more requests" in client.trouble(lambda: client.leave(archive_of("a")))
+    assert "rate limit" in client.trouble(lambda: client.leave(archive_of("a")))
     assert (client.slept, service.heard) == ([], [CREATE])
 
 
@@ -194,7 +194,7 @@ def test_request__no_attempt_goes_beyond_the_limit(client: Client, service: Acti
 
     assert "(503)" in client.trouble(lambda: client.place.newest(client.limit(1.0)))
     assert client.slept == [0.5]
-    assert "no time left" in client.trouble(lambda: client.place.newest(client.limit(0.0)))
+    assert "no time was left" in client.trouble(lambda: client.place.newest(client.limit(0.0)))
     assert len(service.heard) == 2
 
 
@@ -270,7 +270,7 @@ def test_mode__says_what_the_workflow_allows(
 
     assert (not place.unreadable, not place.unwritable) == (readable, writable)
     for reason in filter(None, (place.unreadable, place.unwritable)):
-        assert reason == f"the workflow says `cache-mode: {mode}`"
+        assert reason == f"the workflow sets `cache-mode: {mode}`"
 
 
 def test_token__refused(service: ActionsCacheService) -> None:
@@ -310,7 +310,7 @@ def test_newest__a_download_that_breaks_off_is_tried_again(
     assert client.newest() == archive_of("a")
 
     service.faults = [CacheFault(at="GET", keep=0.5)] * 3
-    assert client.trouble(client.newest) == "its answer broke off"
+    assert client.trouble(client.newest) == "its answer was incomplete"
 
 
 def test_newest__no_more_is_read_than_is_allowed(client: Client, service: ActionsCacheService) -> None:
@@ -321,7 +321,7 @@ def test_newest__no_more_is_read_than_is_allowed(client: Client, service: Action
     ]
 
     for _ in range(2):
-        assert client.trouble(client.newest) == "the cache service sent more than is allowed"
+        assert client.trouble(client.newest) == "the cache service returned too much data"
 
 
 def test_newest__a_packed_answer_is_not_unpacked(client: Client, service: ActionsCacheService) -> None:
@@ -372,7 +372,7 @@ def test_leave__a_refusal_is_told_in_the_services_words(
 
     told = client.trouble(lambda: client.leave(archive_of("a")))
 
-    assert told.startswith("the cache service would not have it: quota  is used up xxx")
+    assert told.startswith("the cache service refused the upload: quota  is used up xxx")
     assert len(told) < 300
 
 

@@ -203,7 +203,9 @@ def test_open__a_broken_or_foreign_file_is_set_aside(shelf: Shelf, break_it: Cal
         assert store.get_many(["a"]) == {"a": VALUE}
 
     aside = shelf.folder / f"{FILE_NAME}.broken-1"
-    assert shelf.warnings == [f"The result cache was broken: it is now {aside}, and a new one is begun."]
+    assert shelf.warnings == [
+        f"The result cache was damaged. It was moved to {aside}, and a new one was started."
+    ]
     assert aside.read_bytes() == broken
     assert shelf.held("a") == {"a"}
     assert len(shelf.warnings) == 1
@@ -292,7 +294,7 @@ def test_open__a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         assert store.stats() == StoreStats()
 
     (warning,) = shelf.warnings
-    assert "Results are not cached any more in this run" in warning
+    assert "Results are no longer cached in this run" in warning
     assert "--cache-dir" in warning
 
 

@@ -242,7 +242,7 @@ def test_save__what_is_denied_is_not_tried_again(tmp_path: Path) -> None:
     [
         (Archive(name=archive_of("a").name, data=archive_of("b").data), "damaged"),
         (Archive(name=archive_of("a").name, data=archive_of("a").data[:-5]), "damaged"),
-        (Archive(name=archive_name("1-1", b"x"), data=b"x"), "cannot be used: it is damaged"),
+        (Archive(name=archive_name("1-1", b"x"), data=b"x"), "could not be used: it is damaged"),
     ],
 )
 def test_fetch__what_cannot_be_used_is_told_and_replaced(tmp_path: Path, archive: Archive, told: str) -> None:
@@ -260,7 +260,7 @@ def test_fetch__lines_of_another_shape_are_counted(tmp_path: Path) -> None:
     data = pack({RESULTS: [good, bad]})
     shelf = Shelf([Archive(name=archive_name("1-1", data), data=data)])
 
-    assert "restored 1 entry (1 entry of another shape left out)" in run(shelf, tmp_path)
+    assert "restored 1 entry (1 entry in another format skipped)" in run(shelf, tmp_path)
 
 
 def test_fetch__the_own_value_stays_and_the_date_of_a_stranger_is_no_later_than_now(tmp_path: Path) -> None:
@@ -373,7 +373,7 @@ def test_service__a_damaged_archive_of_the_default_branch(tmp_path: Path) -> Non
         first = asyncio.run(one_job(pull, "2", "b"))
         second = asyncio.run(one_job(pull, "3"))
 
-    assert first.startswith("cache: restored nothing: what was left there is not what its name says")
+    assert first.startswith("cache: restored nothing: the saved cache is damaged")
     assert second == "cache: restored 1 entry; nothing new to save"
 
 

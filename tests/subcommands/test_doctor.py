@@ -77,7 +77,7 @@ def test_doctor__no_tests_and_no_commits(command_line: CommandLine, tmp_path: Pa
     bare.write({"tool.py": "def slug(text: str) -> str:\n    return text.lower()\n"})
     found = lines(doctor(command_line, bare))
     assert found["base"] == ("fix", "there are no commits yet: commit first, or name files with --all PATH")
-    assert found["tests"] == ("note", "the project has no tests of its own")
+    assert found["tests"] == ("note", "the project has no tests")
 
 
 def test_doctor__an_interpreter_without_pytest(command_line: CommandLine, made: GitRepository) -> None:
@@ -94,7 +94,7 @@ def test_doctor__a_folder_of_several_projects(command_line: CommandLine, made: G
     found = lines(doctor(command_line, made, "--suite-seconds", "0"))
     assert found["project"][0] == "fix"
     assert "--repo packages/a" in found["project"][1]
-    assert found["tests"] == ("note", "own tests were not run: suite-seconds is 0")
+    assert found["tests"] == ("note", "the project's tests were not run: suite-seconds is 0")
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ def test_shard__of_another_shape_is_refused(place: tuple[Any, ...], value: objec
     for step in place[:-1]:
         inner = inner[step]
     inner[place[-1]] = value
-    with pytest.raises(BadPart, match=r"shard-1of2\.json cannot be used"):
+    with pytest.raises(BadPart, match=r"Could not use shard-1of2\.json"):
         read_shard(json.dumps(told).encode(), SHARD, PLAN)
 
 
@@ -190,7 +190,7 @@ def test_merged__each_shard_has_measured_own_tests_for_its_own_members() -> None
 
 def test_merged__a_lost_shard_costs_its_own_members_and_nothing_was_tried_in_vain() -> None:
     plan = a_plan()
-    report = whole(plan, {1: report_of(plan, 0, 1)}, {2: "shard 2 of 2 left no report"})
+    report = whole(plan, {1: report_of(plan, 0, 1)}, {2: "shard 2 of 2 has no report"})
     (left,) = report.skipped
     assert (left.member, left.stage) == (plan.taken[2], SkipStage.BUDGET)
     assert len(report.suggestions) == 2

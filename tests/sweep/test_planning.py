@@ -217,7 +217,7 @@ def test_plan__without_anything_measured_takes_all_as_not_reached(project: GitRe
 def test_plan__a_coverage_file_of_no_use_is_told_of(project: GitRepository, content: bytes) -> None:
     (project.folder.parent / "lcov.info").write_bytes(content)
 
-    with pytest.raises(UsageFailure, match=r"lcov\.info cannot be used: .*make it anew"):
+    with pytest.raises(UsageFailure, match=r"Could not use .*lcov\.info: .*create it again"):
         asyncio.run(plan(settings_for(project), idle_tools()))
 
 

@@ -36,7 +36,7 @@ def test_first__opens_the_one_pull_request(site: SweepSite) -> None:
     assert (pull.head_branch, pull.base_branch, pull.title) == (
         BRANCH,
         "main",
-        "Tests for 2 members that tests do not reach in full",
+        "Tests for 2 functions without full coverage",
     )
     assert site.paths() == {"tests/test_add.py", "tests/test_size.py"}
     assert site.shop.branch("main") == before
@@ -48,9 +48,9 @@ def test_second__updates_it_with_both_proposed(site: SweepSite) -> None:
     (pull,) = site.pulls
     assert (done.status, pull.title) == (
         PublishStatus.DONE,
-        "Tests for 2 members that tests do not reach in full",
+        "Tests for 2 functions without full coverage",
     )
-    assert "adds 1 test for 1 member" in pull.body
+    assert "adds 1 test for 1 function" in pull.body
     assert site.paths() == {"tests/test_add.py", "tests/test_size.py"}
     assert [one.member for one in site.remembered().proposed] == ["shop/cart.py::add", "shop/cart.py::size"]
 
@@ -79,7 +79,7 @@ def test_third__after_a_merge_a_new_one_begins_at_default(site: SweepSite, *, sq
     assert tip
     assert site.shop.git.between(main, tip) == (tip,)
     assert site.paths() == {"tests/test_add.py", "tests/test_size.py"}
-    assert site.pulls[1].title == "Tests for 1 member that tests do not reach in full"
+    assert site.pulls[1].title == "Tests for 1 function without full coverage"
 
 
 def test_third__after_a_squashed_merge_with_a_reviewers_commit_nothing_is_lost(site: SweepSite) -> None:
@@ -106,7 +106,7 @@ def test_closed_unmerged__is_remembered_by_content_and_carried_on(site: SweepSit
 def test_open__holds_back_what_it_proposes(site: SweepSite) -> None:
     site.land("add")
     content = content_for(member("add"), languages())
-    assert site.remembered().why_not(content) == "its tests stand in pull request 1, which is open"
+    assert site.remembered().why_not(content) == "its tests are in the open pull request 1"
 
 
 @pytest.mark.parametrize("is_open", [True, False])
@@ -128,7 +128,7 @@ def test_others__a_sweep_stops_before_it_spends_anything(site: SweepSite) -> Non
     done = site.sweep()
     assert (done.delivery, done.report) == (PostStatus.FAILED, None)
     assert "has commits by others" in done.reason
-    assert "Nothing was spent." in done.reason
+    assert "No tests were generated." in done.reason
 
 
 def test_conflict__only_own_commits_are_merged_anew_without_force(site: SweepSite) -> None:

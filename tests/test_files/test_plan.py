@@ -137,7 +137,7 @@ def test_plan_edits__one_that_cannot_be_placed_leaves_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [("def (:\n", "line 1"), (b"x = '\xe9'\n", "no UTF-8"), (b"\0", "binary|null|ValueError")],
+    [("def (:\n", "line 1"), (b"x = '\xe9'\n", "not valid UTF-8"), (b"\0", "binary|null|ValueError")],
 )
 def test_plan_edits__a_file_that_cannot_be_read_is_left_alone(
     content: str | bytes,
@@ -152,15 +152,15 @@ def test_plan_edits__a_file_that_cannot_be_read_is_left_alone(
 @pytest.mark.parametrize(
     ("test_path", "reason"),
     [
-        ("../tests/test_a.py", "out of the repository"),
-        ("/tests/test_a.py", "out of the repository"),
-        ("tests/../../test_a.py", "out of the repository"),
-        ("tests//test_a.py", "out of the repository"),
-        ("tests\\test_a.py", "out of the repository"),
-        ("tests/\0/test_a.py", "out of the repository"),
-        (".git/hooks/test_a.py", "out of the repository"),
-        ("src/shop/cart.py", "no test tree"),
-        ("tests/test_a.sh", "no language"),
+        ("../tests/test_a.py", "outside the repository"),
+        ("/tests/test_a.py", "outside the repository"),
+        ("tests/../../test_a.py", "outside the repository"),
+        ("tests//test_a.py", "outside the repository"),
+        ("tests\\test_a.py", "outside the repository"),
+        ("tests/\0/test_a.py", "outside the repository"),
+        (".git/hooks/test_a.py", "outside the repository"),
+        ("src/shop/cart.py", "not in a test folder"),
+        ("tests/test_a.sh", "unsupported file type"),
         ("src/shop/cart.py/test_a.py", "is a file"),
     ],
 )

@@ -46,10 +46,10 @@ def test_write_edits__a_new_file_has_the_mode_of_all_new_files(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "old", "reason"),
     [
-        (b"other", b"old", "has changed"),
-        (b"older", b"old", "has changed"),
-        (b"other", None, "has changed"),
-        (None, b"old", "is gone"),
+        (b"other", b"old", "was changed"),
+        (b"older", b"old", "was changed"),
+        (b"other", None, "was changed"),
+        (None, b"old", "was deleted"),
     ],
 )
 def test_write_edits__what_changed_meanwhile_is_left_alone(
@@ -106,5 +106,5 @@ def test_write_edits__folders_and_pipes_are_no_files(tmp_path: Path) -> None:
 
 def test_write_edits__a_name_that_is_too_long_is_a_reason(tmp_path: Path) -> None:
     written = write_edits(tmp_path, [edit(f"test_{'a' * 300}.py")])
-    assert "cannot be written" in written.refused[0].reason or "no file" in written.refused[0].reason
+    assert "could not write it" in written.refused[0].reason or "not a file" in written.refused[0].reason
     assert all_files(tmp_path) == []

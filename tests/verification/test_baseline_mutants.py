@@ -107,7 +107,7 @@ def learnt(
 def test_learn__asks_the_own_tests_about_what_is_killed_and_reached(tmp_path: Path) -> None:
     progress = CountingProgress()
     mutation, before, after = learnt(tmp_path, OwnSuite(members={MEMBER.id: BASELINE}), progress=progress)
-    assert (progress.phases, progress.steps) == ([("trying mutants with your own tests", 8)], 8)
+    assert (progress.phases, progress.steps) == ([("running mutants with your tests", 8)], 8)
     assert before.noticed == {}
     assert {mutant.words: noticed for mutant, noticed in after.noticed.items()} == {
         "`<` to `<=` on line 2": False,

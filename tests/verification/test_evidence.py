@@ -136,7 +136,7 @@ def test_gather_evidence__what_held_on_base_by_chance_did_not_hold(tmp_path: Pat
         "test_by_chance": TestStatus.FAILED,
         "test_high": TestStatus.PASSED,
     }
-    assert progress.phases == [("running tests", 7), ("checking what held before", 4)]
+    assert progress.phases == [("running tests", 7), ("checking tests on the base", 4)]
     assert progress.steps == 11
 
 

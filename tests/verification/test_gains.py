@@ -261,16 +261,16 @@ def test_unmeasured_note__says_once_of_how_many_members_nothing_is_known() -> No
     assert unmeasured_note([MEMBER], known) == ()
     assert unmeasured_note([], OwnSuite()) == ()
     assert unmeasured_note([MEMBER, other], known) == (
-        "any killed mutant of 1 of 2 members counts, since it is not known which ones your own tests notice",
+        "every killed mutant of 1 of 2 functions counts, because it is not known which ones your tests kill",
     )
     assert unmeasured_note([MEMBER, other], covered) == unmeasured_note([MEMBER, other], known)
     partly = OwnSuite(members=known.members, partly={other.id: baseline({1})})
     assert unmeasured_note([MEMBER, other], partly) == (
         (
-            "any killed mutant of 1 of 2 members that none of your tests was seen to notice counts, "
-            "since it is not known which ones your own tests notice"
+            "every killed mutant of 1 of 2 functions that no test of yours killed counts, because it is "
+            "not known which ones your tests kill"
         ),
     )
     assert unmeasured_note([MEMBER, other], OwnSuite()) == (
-        "any killed mutant counts, since it is not known which ones your own tests notice",
+        "every killed mutant counts, because it is not known which ones your tests kill",
     )

@@ -99,17 +99,17 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
             (Point.RAN, "is flaky: failed in 2 of 5 runs, the first with hash seed 3: boom"),
         ),
         (function("test_a", M, message="No module"), (Point.ANSWERED, "could not be run: No module")),
-        (function("test_a", T), (Point.RAN, "runs into the time limit")),
+        (function("test_a", T), (Point.RAN, "exceeds the time limit")),
         (function("test_a", C), (Point.RAN, "ends the test process")),
         (function("test_a", S, S, S, S, S, message="why"), (Point.RAN, "is skipped: why")),
-        (function("test_a", lines=()), (Point.STABLE, "never reaches the member")),
+        (function("test_a", lines=()), (Point.STABLE, "never reaches the function")),
         (function("test_a", F, F, F, F, F, base=F), (Point.RAN, "fails on head: boom")),
         (
             function("test_a", F, F, F, F, P, base=P),
             (Point.RAN, "is flaky: passed only in 1 of 5 runs, with hash seed 5: boom"),
         ),
         (function("test_a", M, base=P), (Point.ANSWERED, "could not be run: boom")),
-        (function("test_a", F, F, F, F, F, base=P, lines=()), (Point.STABLE, "never reaches the member")),
+        (function("test_a", F, F, F, F, F, base=P, lines=()), (Point.STABLE, "never reaches the function")),
     ],
 )
 def test_judge__each_function_that_is_cut_has_its_reason(one: FunctionProof, cut: tuple[Point, str]) -> None:
@@ -167,7 +167,7 @@ def test_judge__what_leaves_files_behind_is_cut() -> None:
     (cut,) = judged(one).cuts
     assert (cut.point, cut.reason) == (
         Point.STABLE,
-        "leaves files outside of tmp_path: out.json, a/b.txt",
+        "leaves files outside tmp_path: out.json, a/b.txt",
     )
 
 
@@ -341,7 +341,7 @@ def test_settle__a_catch_says_what_held_before() -> None:
     assert entry.label is Label.CATCHES
     assert (entry.evidence.passes, entry.evidence.base) == (0, BaseOutcome.PASSES)
     assert entry.summary == (
-        "This held before the change and does not now: `assert 2 == 1`. Is the difference wanted?"
+        "This was true before the change and no longer is: `assert 2 == 1`. Is the new behavior intended?"
     )
 
 
@@ -384,7 +384,7 @@ def test_skipped__tells_the_stage_and_the_reasons() -> None:
     skipped = Verdict(proof=run, cuts=cuts).skipped()
     assert (skipped.stage, skipped.member) == (SkipStage.GATE, MEMBER.id)
     assert skipped.reason.startswith("no test was left; `t0` fails on head: x; `t1`")
-    assert skipped.reason.endswith("; 2 more likewise cut")
+    assert skipped.reason.endswith("; 2 more cut for the same reasons")
 
 
 def test_skipped__what_could_not_be_run_at_all_is_verification() -> None:

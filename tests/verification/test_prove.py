@@ -175,7 +175,7 @@ def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(verdicts: Sequence
     (cut,) = verdict.cuts
     assert (cut.function, cut.reason) == (
         "test_refuses_debts",
-        "has a call that did not run while it was proven: `print('sent')`",
+        "has a call that was not executed: `print('sent')`",
     )
 
 
@@ -231,7 +231,7 @@ def test_prove__a_test_of_an_affected_member_guards_what_changed_below_it(
     verdict = proven_beside(tmp_path, own_test, subject(PRICED, FEE), PRIVATE)
     assert [entry.label for entry in verdict.entries] == labels
     if not labels:
-        assert [cut.reason for cut in verdict.cuts] == ["says nothing about this change"]
+        assert [cut.reason for cut in verdict.cuts] == ["shows nothing about this change"]
     else:
         assert verdict.entries[0].evidence.killed[0] == "`>` to `>=` on line 2"
 
@@ -255,7 +255,7 @@ FAILING_ON_BASE = """
             replace(PYTHON, judge=Judge()),
             "could not be judged: there is no judge for this language",
         ),
-        (replace(PYTHON, mutator=Mutator()), "could not be run with the member taken away"),
+        (replace(PYTHON, mutator=Mutator()), "could not be run with the function removed"),
     ],
     ids=["without a judge", "without a mutator"],
 )
@@ -308,8 +308,8 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         "test_pinned_bug": (Point.STABLE, 'contradicts the docstring\'s example `cents("1.15")`'),
         "test_wrong": (Point.RAN, "fails on head"),
         "test_nothing": (Point.STABLE, "asserts nothing"),
-        "test_elsewhere": (Point.STABLE, "never reaches the member"),
-        "test_hangs": (Point.RAN, "runs into the time limit"),
+        "test_elsewhere": (Point.STABLE, "never reaches the function"),
+        "test_hangs": (Point.RAN, "exceeds the time limit"),
         "test_unstable": (Point.RAN, "is flaky"),
     }
     counts = funnel([verdict], verdict.entries, unanswered=1)
@@ -464,7 +464,7 @@ def test_prove__only_what_shows_more_than_the_own_tests_is_left(tmp_path: Path) 
         ("test_whole_amount", Point.STABLE),
         ("test_is_a_number", Point.STABLE),
     ]
-    assert {cut.reason for cut in verdict.cuts} == {"says nothing about this change"}
+    assert {cut.reason for cut in verdict.cuts} == {"shows nothing about this change"}
 
 
 def test_prove__a_class_whose_body_runs_at_import(verdicts: Sequence[Verdict]) -> None:

@@ -44,7 +44,7 @@ def test_redundant__what_others_show_together() -> None:
     found = dropped([showing("a", 1, 2, 3), showing("b", 1, 4), showing("c", 2, 3, 5)])
     assert found == {"a": "shows nothing that `c` and `b` do not show"}
     many = [showing("all", 1, 2, 3), *(showing(name, line, 10 + line) for line, name in enumerate("bcd", 1))]
-    assert dropped(many) == {"all": "shows nothing that the others together do not show"}
+    assert dropped(many) == {"all": "shows nothing that the other tests do not show"}
 
 
 def test_redundant__the_fewest_stay_even_where_the_widest_is_not_among_them() -> None:

@@ -116,14 +116,14 @@ def repair(of: Verdict) -> Repair | None:
     [
         (ran("test_a", FAILED), cut("test_a")),
         (ran("test_a", MISSING), cut("test_a", Point.ANSWERED, "could not be run: No module named shops")),
-        (ran("test_a", TestStatus.TIMED_OUT), cut("test_a", reason="runs into the time limit")),
+        (ran("test_a", TestStatus.TIMED_OUT), cut("test_a", reason="exceeds the time limit")),
         (ran("test_a", TestStatus.CRASHED), cut("test_a", reason="ends the test process")),
         (ran("test_a", TestStatus.SKIPPED), cut("test_a", reason="is skipped: no reason")),
         (
             ran("test_a", PASSED, FAILED),
             cut("test_a", reason="is flaky: failed in 1 of 2 runs, with clock at 2032-02-29"),
         ),
-        (ran("test_a", PASSED, lines=()), cut("test_a", Point.STABLE, "never reaches the member")),
+        (ran("test_a", PASSED, lines=()), cut("test_a", Point.STABLE, "never reaches the function")),
     ],
 )
 def test_repair_of__what_an_author_can_mend(function: FunctionProof, wrong: Cut) -> None:
@@ -145,7 +145,7 @@ def test_repair_of__a_test_that_passes_whatever_the_member_returns_is_mended() -
     assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {"test_a": "passes anyway"}
 
 
-@pytest.mark.parametrize("reason", ["kills none of 7 mutants of the member", "shows nothing new"])
+@pytest.mark.parametrize("reason", ["kills none of 7 mutants of the function", "shows nothing new"])
 def test_repair_of__a_right_test_that_shows_nothing_new_is_no_mistake(reason: str) -> None:
     assert repair(verdict(ran("test_a", PASSED), cuts=[cut("test_a", Point.STABLE, reason)])) is None
 
@@ -379,8 +379,8 @@ def test_repairs__an_answer_that_does_not_come_ends_the_mending_of_its_member() 
     assert after.wanted() == {}
     assert after.states[ADDED.id].best == half_good()
     assert list(after.notes()) == [
-        "repairs: 1 candidate went back to the model, 0 came back better",
-        "1 of them came to nothing: 429: too many requests",
+        "repairs: 1 candidate was returned to the model, 0 improved",
+        "1 of them failed: 429: too many requests",
     ]
 
 

@@ -107,7 +107,7 @@ def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
     assert (draft.kind, draft.tests) == (TestKind.GREEN, ("test_a",))
     assert "test_b" not in draft.candidate.code
     assert found.cuts == (
-        Cut(function="test_b", point=Point.STABLE, reason="passes also when the member is taken away"),
+        Cut(function="test_b", point=Point.STABLE, reason="also passes if the function is removed"),
     )
 
 
@@ -126,7 +126,7 @@ def test_weigh__each_function_is_judged_for_itself() -> None:
     (cut,) = found.cuts
     assert (cut.function, cut.reason, cut.is_gainless) == (
         "test_a",
-        "kills none of 2 mutants of the member",
+        "kills none of 2 mutants of the function",
         True,
     )
 
@@ -136,9 +136,9 @@ def test_weigh__what_the_own_tests_notice_is_no_gain() -> None:
     own = OwnEvidence(baseline=OWN, noticed={FIRST: True, SECOND: True})
     found = weighed(EntryWeight(proof=proof(), mutation=mutation, own=own, table=KEEPING))
     assert isinstance(found, Judgment)
-    assert {cut.reason for cut in found.cuts} == {"kills no mutant that your tests leave alive"}
+    assert {cut.reason for cut in found.cuts} == {"kills no mutant that survives your tests"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
-    assert skipped.reason == "no candidate killed a mutant that your tests leave alive"
+    assert skipped.reason == "no test killed a mutant that survives your tests"
 
 
 def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_member_do() -> None:
@@ -151,21 +151,21 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     (cut,) = found.cuts
-    assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your own tests")
+    assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your tests")
 
 
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}), table=KEEPING))
     assert isinstance(found, Judgment)
-    assert {cut.reason for cut in found.cuts} == {"kills none of the one mutant of the member"}
+    assert {cut.reason for cut in found.cuts} == {"does not kill the only mutant of the function"}
     skipped = Verdict(proof=proof(), cuts=found.cuts).skipped()
-    assert skipped.reason == "no candidate killed a mutant of the member"
+    assert skipped.reason == "no test killed a mutant of the function"
 
 
 def test_weigh__what_could_not_be_run_with_mutants_is_not_posted_for_passing() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=Mutation()))
     assert isinstance(found, Judgment)
-    assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the member"}
+    assert {cut.reason for cut in found.cuts} == {"could not be run with a mutant of the function"}
 
 
 def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though_it_kills_a_mutant() -> None:
@@ -175,7 +175,7 @@ def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though
     found = weighed(EntryWeight(proof=run, mutation=mutation))
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
-    reason = "passes even if the member returns something else"
+    reason = "also passes if the function returns something else"
     assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, is_blind=True),)
 
 
@@ -197,7 +197,7 @@ def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
     unheard = Mutation(mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=True)
     found = weighed(EntryWeight(proof=proof(), mutation=unheard))
     assert isinstance(found, Judgment)
-    assert {cut.reason for cut in found.cuts} == {"could not be run with the member taken away"}
+    assert {cut.reason for cut in found.cuts} == {"could not be run with the function removed"}
     assert found.drafts == ()
 
 
@@ -255,7 +255,7 @@ def test_weigh__a_function_that_says_nothing_about_the_change_is_cut() -> None:
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     assert [(cut.function, cut.reason) for cut in found.cuts] == [
-        ("test_a", "says nothing about this change")
+        ("test_a", "shows nothing about this change")
     ]
     everything = weighed(EntryWeight(proof=run, mutation=mutation, table=KEEPING))
     assert isinstance(everything, ProvenSuggestion)
@@ -277,7 +277,7 @@ def test_weigh__where_base_was_not_run_the_reason_says_so() -> None:
     found = weighed(EntryWeight(proof=proof(*not_run, member=of_change(3)), mutation=mutation))
     assert isinstance(found, Judgment)
     assert [(cut.function, cut.reason) for cut in found.cuts] == [
-        ("test_a", "was not run without this change, and kills no mutant of a changed line")
+        ("test_a", "was not run without this change, and kills no mutant on a changed line")
     ]
 
 
@@ -364,7 +364,7 @@ def test_weigh__two_functions_of_a_changed_member_are_shown_or_three_with_other_
     shown = found.tests if isinstance(found, ProvenSuggestion) else found.drafts[0].tests
     assert shown == left
     if isinstance(found, Judgment):
-        reason = "shows less about this change than the tests that are shown"
+        reason = "shows less about this change than the proposed tests"
         assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_c", reason)]
 
 

@@ -39,12 +39,12 @@ PARTS_FOLDER = "testsmith-report/parts"
 _PLACE = "the action's inputs"
 
 _NO_KEY_GIVEN = (
-    "Runs for forks and Dependabot are given no secrets, so there is no key for a model, and the "
-    "tests are made without one."
+    "Runs for forks and Dependabot get no secrets, so there is no API key, and the offline engine "
+    "generates the tests."
 )
 
 _ALWAYS_STRICT = (
-    "Runs for comments hold the repository's secrets, so the sandbox is strict, whatever the input says."
+    "Runs for comments have access to the repository's secrets, so the sandbox is always strict for them."
 )
 
 _Group = TypeVar("_Group")
@@ -163,9 +163,8 @@ def sweep_settings_of(
 def _token(text: str | None) -> Secret:
     if text is None:
         raise NoToken(
-            "the input `token` is empty, so GitHub can be neither read nor written: leave it out for the "
-            "workflow's own token. Runs for forks and Dependabot are given no secrets; for them write "
-            "`token: ${{ secrets.NAME || github.token }}`."
+            "The input `token` is empty. Leave it out to use the workflow's token. Runs for forks and "
+            "Dependabot get no secrets; to support them, write `token: ${{ secrets.NAME || github.token }}`."
         )
     return Secret(text)
 
@@ -183,8 +182,8 @@ def _provider(
     if task.has_small_token:
         return ProviderChoice.OFFLINE, (_NO_KEY_GIVEN,)
     raise UsageFailure(
-        f"the input `provider` is {choice}, which needs the input `api-key`, or `base-url` for an "
-        "endpoint of your own; without one, `provider: offline` makes the tests."
+        f"`provider: {choice}` needs an API key: set the input `api-key`, or `base-url` for your own "
+        f"endpoint. Use `provider: offline` to generate tests without a model."
     )
 
 
@@ -213,6 +212,6 @@ def _within(workspace: Path, text: str | None) -> Path | None:
     path = PurePosixPath(text)
     below = path.relative_to(workspace) if path.is_relative_to(workspace) else path
     if below.is_absolute() or ".." in below.parts or not below.parts or below.parts[0] == ".git":
-        place, wanted = f"the variable {CACHE_DIR.variable}", "a folder of its own in the workspace"
+        place, wanted = f"the variable {CACHE_DIR.variable}", "a folder inside the workspace"
         raise CACHE_DIR.wrong(place, wanted, text)
     return workspace / below

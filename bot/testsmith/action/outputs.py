@@ -80,8 +80,8 @@ def write_commands(stream: TextIO, commands: Iterable[str]) -> None:
 
 
 def _command(name: str, data: str, properties: Mapping[str, object] | None = None) -> str:
-    told = ",".join(f"{key}={_escaped_property(str(value))}" for key, value in (properties or {}).items())
-    return f"::{name}{f' {told}' if told else ''}::{_escaped(data)}"
+    listed = ",".join(f"{key}={_escaped_property(str(value))}" for key, value in (properties or {}).items())
+    return f"::{name}{f' {listed}' if listed else ''}::{_escaped(data)}"
 
 
 def _escaped(text: str) -> str:
@@ -136,14 +136,14 @@ OUTPUTS = {
     "members": "Number of functions and classes that the pull request adds, changes or affects",
     "suggestions": "Number of suggestions and questions",
     "skipped": "Number of functions and files without a suggestion; the report has the reasons",
-    "api-calls": "Number of requests to the model's endpoint, including retries",
-    "cache-hits": "Number of functions answered from the cache",
+    "api-calls": "Number of requests to the model provider, including retries",
+    "cache-hits": "Number of functions with tests from the cache",
     "report": "Path of the JSON report, relative to the workspace; empty if there is none",
-    "commit": "Commit that was made by the mode, a command or a sweep; empty if there is none",
-    "pull-request": "Number of the bot's own pull request; empty if there is none",
-    "patch": "Path of a patch with what could not be committed; empty if there is none",
-    "matrix": "Matrix of the jobs of a sweep on several machines, as JSON; empty if there is nothing to do",
-    "parts": "Folder of the files that the jobs of a sweep pass on to each other; empty if there is none",
+    "commit": "Commit made by the mode, a command or a sweep; empty if there is none",
+    "pull-request": "Number of the pull request that TestSmith opened; empty if there is none",
+    "patch": "Path of a patch with tests that could not be committed; empty if there is none",
+    "matrix": "Matrix of jobs for a sweep on several machines, as JSON; empty if there is nothing to do",
+    "parts": "Folder with the files that the jobs of a sweep exchange; empty if there is none",
 }
 """The step's outputs and what they are."""
 
@@ -179,7 +179,7 @@ def append(path: Path, text: str, what: str) -> None:
         with path.open("ab") as file:
             file.write(_encoded(text))
     except OSError as error:
-        raise Failure(f"{what} cannot be written to {path}: {error.strerror}.") from error
+        raise Failure(f"Could not write {what} to {path}: {error.strerror}.") from error
 
 
 def _encoded(text: str) -> bytes:
@@ -200,13 +200,13 @@ def write_report(workspace: Path, text: str, *, name: str = "report.json", what:
             _replace(folder, ".gitignore", _IGNORED)
             _replace(folder, name, text)
     except OSError as error:
-        raise Failure(f"{what} cannot be written to {REPORT_FOLDER}/{name}: {_reason(error)}.") from error
+        raise Failure(f"Could not write {what} to {REPORT_FOLDER}/{name}: {_reason(error)}.") from error
     return f"{REPORT_FOLDER}/{name}"
 
 
 def _reason(error: OSError) -> str:
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-        return "the checkout holds a link or a file of that folder's name"
+        return "the checkout has a link or a file with that folder's name"
     return error.strerror or "unknown"
 
 
@@ -255,8 +255,8 @@ def check_cache_folder(workspace: Path, folder: Path) -> None:
     for path in (*_way(workspace, folder), *_inside(folder)):
         if path.is_symlink():
             raise UsageFailure(
-                f"the input `cache-dir` cannot be used, since `{path}` is a link; name a folder "
-                "that no commit holds."
+                f"Could not use the input `cache-dir`, because `{path}` is a link. Choose a folder that "
+                f"is not tracked by git."
             )
 
 
@@ -279,7 +279,7 @@ def give_to_owner(workspace: Path, folder: Path) -> None:
             for name in (*folders, *files):
                 os.chown(name, owner.st_uid, owner.st_gid, dir_fd=descriptor, follow_symlinks=False)
     except OSError as error:
-        raise Failure(f"{folder} cannot be given to the workspace's owner: {error.strerror}.") from error
+        raise Failure(f"Could not change the owner of {folder}: {error.strerror}.") from error
 
 
 def _way(workspace: Path, folder: Path) -> tuple[Path, ...]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from testsmith.reporting.pull_requests.annotations import Annotation
 
 _TITLE = "TestSmith"
-_GRANTING = "The job summary has the review, and the lines of the workflow that grant what is missing."
+_GRANTING = "The job summary shows the review, and the workflow lines that grant the missing permissions."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def outputs_of(reviewed: ReviewResult | None, report: str = "", patch: str = "")
     Args:
         reviewed: The result of the review; None if nothing was processed.
         report: Path of the report, relative to the workspace; empty for none.
-        patch: Path of the patch, likewise.
+        patch: Path of the patch, relative to the workspace; empty for none.
     """
     reviewed = reviewed or ReviewResult(delivery=PostStatus.NOTHING)
     found = reviewed.report or Report(members=())
@@ -157,10 +157,10 @@ def run(app: App, perform: Perform | None = None) -> int:
             step.annotate([about_the_run(Level.ERROR, str(failure))])
             return 2
         except KeyboardInterrupt:
-            step.say("interrupted; every result that was paid for is in the cache.")
+            step.say("interrupted. Results of completed model calls are cached.")
             return _INTERRUPTED
         except Exception as error:  # noqa: BLE001 - the step must end with a word that can be read
-            step.annotate([about_the_run(Level.ERROR, _told(step, error))])
+            step.annotate([about_the_run(Level.ERROR, _message(step, error))])
             return 1
 
 
@@ -217,8 +217,8 @@ def _task(runner: Runner) -> Task:
         return task_of(runner.event_name, runner.event_path.read_bytes())
     except (OSError, NotJson) as error:
         raise UsageFailure(
-            f"the event's payload cannot be read from GITHUB_EVENT_PATH ({type(error).__name__}); leave the "
-            "variable as GitHub sets it."
+            f"Could not read the event from GITHUB_EVENT_PATH ({type(error).__name__}). Do not change "
+            f"this variable."
         ) from error
 
 
@@ -248,8 +248,8 @@ def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | N
         raise
     except Failure as failure:
         reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=str(failure))
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the contract owes a report
-        is_internal, reason = True, _told(step, error)
+    except Exception as error:  # noqa: BLE001 - there must be a report in any case
+        is_internal, reason = True, _message(step, error)
         report = Report(members=(), failure=reason)
         reviewed = ReviewResult(delivery=PostStatus.FAILED, reason=reason, report=report)
     reviewed = replace(reviewed, notes=(*context.notes, *reviewed.notes))
@@ -258,7 +258,7 @@ def _ended(step: _Step, task: Work, context: ActionContext, perform: Perform | N
     )
 
 
-def _told(step: _Step, error: Exception) -> str:
+def _message(step: _Step, error: Exception) -> str:
     """Write the details of an internal error to the log, and return a sentence about it."""
     traceback.print_exception(error, file=step.log)
     return f"internal error: {error!r}; the log holds the details. Please report it."

@@ -74,14 +74,14 @@ def runner_of(environment: Mapping[str, str]) -> Runner:
 def _given(environment: Mapping[str, str], name: str) -> str:
     value = environment.get(name, "")
     if not value:
-        raise UsageFailure(f"{name} is not set, as it is in a workflow of GitHub Actions; run it there.")
+        raise UsageFailure(f"{name} is not set. Run this in a GitHub Actions workflow.")
     return value
 
 
 def _matching(environment: Mapping[str, str], name: str, pattern: re.Pattern[str]) -> str:
     value = _given(environment, name)
     if not pattern.fullmatch(value):
-        raise UsageFailure(f"{name} is not what GitHub sets in a workflow; leave it as it is.")
+        raise UsageFailure(f"{name} has an unexpected value. Do not change it; GitHub sets it.")
     return value
 
 

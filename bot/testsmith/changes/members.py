@@ -80,7 +80,7 @@ def find_members(
         findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
     else:
         if states.base is None or states.base_tree is None:
-            raise UsageFailure("there is nothing to compare with: name a revision with --base, or use --all")
+            raise UsageFailure("nothing to compare with: set a revision with --base, or use --all")
         changed = changed_files(repository.diff(states.base, states.head))
         files = tuple(subjects.counting(changed))
         scope = ComparisonScope(
@@ -120,9 +120,9 @@ def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjec
     everything = _all_members(tree, subjects, _NamedPaths(files=frozenset(), in_folders=counting))
     unknown = unknown_names(everything, wrong, place)
     if not unknown:
-        raise UsageFailure(f"--only {wrong[0]}: the change does not touch it; use --all to test it anyway.")
+        raise UsageFailure(f"--only {wrong[0]}: the change does not affect it. Use --all to test it anyway.")
     known = (text for one in everything.members for text in (one.name, one.id, one.path))
-    what = "no public function or class, file or folder has this name"
+    what = "no public function, class, file or folder has this name"
     raise UsageFailure(f"--only {unknown[0]}: {what}{nearest(unknown[0], known)}")
 
 
@@ -193,10 +193,10 @@ def _named_paths(tree: RepositoryTree, selection: SelectionSettings, place: Path
         )
         form, found = next((match for match in matches if match[1]), ("", []))
         if not entries:
-            raise UsageFailure(f"--all {asked}: the repository has no files yet; add some first.")
+            raise UsageFailure(f"--all {asked}: the repository has no files yet.")
         if not found:
             near = nearest(asked, (path for entry in entries for path in _with_folders(entry)))
-            raise UsageFailure(f"--all {asked}: there is no such file or folder{near}")
+            raise UsageFailure(f"--all {asked}: no such file or folder{near}")
         (files if form in found else in_folders).update(found)
     return _NamedPaths(files=frozenset(files), in_folders=frozenset(in_folders))
 
@@ -229,8 +229,8 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
 def _unfit(subjects: Subjects, path: str) -> str | None:
     """Return why a named file cannot be used, or None."""
     if subjects.language(path) is None:
-        return "it is no source file of a language that is known here"
-    return "it belongs to the tests" if subjects.is_test(path) else None
+        return "unsupported file type"
+    return "it is a test file" if subjects.is_test(path) else None
 
 
 def _obstacles(tree: RepositoryTree, subjects: Subjects, paths: Iterable[str]) -> dict[str, str]:
@@ -317,7 +317,7 @@ def _search(
     waiting = [member for member in findings.members if member.id not in left_out]
     nearest = sorted(waiting, key=distance)
     fitting = {member.id for member in nearest[:max_members]}
-    reason = f"the limit of {max_members} members a run is reached: raise it with --max-members"
+    reason = f"limit of {max_members} functions per run reached: raise it with --max-members"
     beyond = [
         Skipped(path=each.path, stage=SkipStage.BUDGET, reason=reason, member=each.id)
         for each in waiting

@@ -84,8 +84,8 @@ class Subjects:
         if entry.is_submodule:
             return "it is a submodule"
         if entry.size > self._max_bytes:
-            return f"it has {entry.size:,} bytes, more than the limit of {self._max_bytes:,}"
-        return None if printable(entry.path) == entry.path else "its name is no UTF-8"
+            return f"it has {entry.size:,} bytes; the limit is {self._max_bytes:,}"
+        return None if printable(entry.path) == entry.path else "its name is not valid UTF-8"
 
     def _forms(self, path: str) -> tuple[str, ...]:
         below = path.removeprefix(self._inside)
@@ -139,7 +139,7 @@ def compile_globs(globs: Sequence[str]) -> re.Pattern[str]:
     try:
         return re.compile("|".join(f"(?:{_translated(glob)})" for glob in globs) or r"(?!)", re.DOTALL)
     except re.error as error:
-        raise UsageFailure(f"the globs {', '.join(globs)} cannot be read: {error.msg}") from error
+        raise UsageFailure(f"invalid glob in {', '.join(globs)}: {error.msg}") from error
 
 
 def _translated(glob: str) -> str:
@@ -224,8 +224,12 @@ def _is_wanted(skipped: Skipped, requests: Sequence[_Wanted], members: Collectio
 
 
 def _not_found(text: str, *, of_change: bool) -> Skipped:
-    whose = "member that the change adds, alters or affects" if of_change else "public member"
-    reason = f"no {whose} has this id, name or path"
+    whose = (
+        "function or class that the change adds, changes or affects"
+        if of_change
+        else "public function or class"
+    )
+    reason = f"no {whose} matches this id, name or path"
     return Skipped(path=text, stage=SkipStage.CHANGES, reason=reason)
 
 

@@ -105,11 +105,11 @@ def _refuse_programs(copy: Path) -> None:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_SQL_BYTES)
         schema = connection.execute("SELECT type, sql FROM sqlite_schema").fetchall()
         if any(kind not in {"table", "index"} or _COMPUTES.search(sql or "") for kind, sql in schema):
-            raise CannotReadCoverage("it holds more than tables")
+            raise CannotReadCoverage("it contains more than tables")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MOST_BYTES)
         for question, most in _BOUNDS.items():
             if connection.execute(question).fetchone()[0] > most:
-                raise CannotReadCoverage("it holds far more lines than a project has")
+                raise CannotReadCoverage("it has far more lines than any project")
 
 
 def _of_data(data: Any, file: str) -> FileCoverage:
@@ -134,7 +134,7 @@ def _read_xml(content: bytes) -> MeasuredCoverage:
     except (expat.ExpatError, ValueError) as error:
         raise CannotReadCoverage(f"it is broken ({error})") from error
     if not reader.is_coverage:
-        raise CannotReadCoverage("it is no Cobertura report")
+        raise CannotReadCoverage("it is not a Cobertura report")
     return MeasuredCoverage(files=reader.files(), has_branches=reader.has_branches)
 
 
@@ -197,7 +197,7 @@ class _XmlReader:
         """Return the coverage by full path, once for each source folder."""
         sources = [source.rstrip("/") for source in self._sources if source] or [""]
         if len(sources) * len(self._files) > MOST_PLACES:
-            raise CannotReadCoverage(f"it names files at more than {MOST_PLACES:,} places")
+            raise CannotReadCoverage(f"it lists more than {MOST_PLACES:,} files")
         return {
             f"{source}/{name}" if source and not name.startswith("/") else name: file
             for name, file in self._files.items()
@@ -221,12 +221,12 @@ def whole_from_coverage(paths: Sequence[str], file: Path, new_folder: Callable[[
     measured = read_coverage(file, new_folder)
     found = _matched(paths, measured)
     if paths and not found:
-        raise CannotReadCoverage(f"{file.name} says nothing of any file that is swept")
+        raise CannotReadCoverage(f"{file.name} has no data on the files to sweep")
     return WholeSuite(
         files={path: FileReach(coverage) for path, coverage in found.items()},
         is_known=True,
         has_branches=measured.has_branches,
-        notes=(f"what your tests reach was read from {file.name}",),
+        notes=(f"coverage was read from {file.name}",),
     )
 
 

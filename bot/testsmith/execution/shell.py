@@ -49,7 +49,7 @@ def last_words(done: ProcessOutcome, option: str) -> str:
         option: The flag that sets its time limit, without dashes.
     """
     if done.timed_out:
-        return f"it ran into the time limit, see --{option}"
+        return f"it exceeded the time limit; raise it with --{option}"
     if done.exceeded:
         return f"it took {done.exceeded}"
     text = shown(done.stderr, _MOST_OUTPUT) or shown(done.stdout, _MOST_OUTPUT)

@@ -143,7 +143,7 @@ def _last_line(body: str) -> str:
 BODY_LIMIT = 65_536
 """Maximum characters of a comment; GitHub answers 422 to longer ones."""
 
-CUT_NOTE = "… the rest is too long for a comment; the job summary has all of it."
+CUT_NOTE = "… the rest is too long for a comment. The job summary shows all of it."
 """Text that replaces the part of a body that was cut."""
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")

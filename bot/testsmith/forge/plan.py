@@ -146,11 +146,14 @@ def notes_on(settled: Reconciled) -> Iterator[str]:
     """Yield what a reader should know about the outcome, as sentences for the log and the job summary."""
     if settled.is_blocked:
         yield (
-            "A review of this account waits to be submitted, so no other can be made; what there is to say "
-            "stands in the summary comment. Submit or delete that review."
+            "This account has a pending review, so no other can be posted. All proposals are in the "
+            "summary comment. Submit or delete the pending review."
         )
     listed = sum(proposal.posting is ShownWhere.LISTED for proposal in settled.proposals)
     if listed:
-        yield f"{listed} of {len(settled.proposals)} proposals stand in the summary comment only."
+        yield f"{listed} of {len(settled.proposals)} proposals are only in the summary comment."
     if not fits(settled.state):
-        yield "The summary comment cannot remember all members; some are looked at again at the next push."
+        yield (
+            "The summary comment is too small to store all results; some functions are processed again on "
+            "the next push."
+        )

@@ -213,28 +213,28 @@ def fits(state: State) -> bool:
 
 
 def _block(state: State) -> str:
-    return hidden_line(_NAME, _told(state))
+    return hidden_line(_NAME, _encoded(state))
 
 
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
-def _told(state: State) -> dict[str, Any]:
+def _encoded(state: State) -> dict[str, Any]:
     return {
         "version": _VERSION,
         "next": state.next_number,
-        "entries": [_told_entry(entry) for entry in state.entries],
+        "entries": [_encoded_entry(entry) for entry in state.entries],
         "past": [[past.number, past.content, int(past.was_hidden)] for past in state.past],
         "rejected": list(state.rejected),
         **({"applied": list(state.applied)} if state.applied else {}),
         **({"landings": [[one.place, *one.contents] for one in state.landings]} if state.landings else {}),
         **({"ignored": True} if state.is_ignored else {}),
         **({"cut": True} if state.is_cut else {}),
-    } | _told_extra(state.extra)
+    } | _encoded_extra(state.extra)
 
 
-def _told_entry(entry: StateEntry) -> dict[str, Any]:
+def _encoded_entry(entry: StateEntry) -> dict[str, Any]:
     data = {
         "member": entry.member,
         "source": entry.source,
@@ -245,10 +245,12 @@ def _told_entry(entry: StateEntry) -> dict[str, Any]:
         "shown": entry.shown[:SHOWN_LIMIT],
         "asked": entry.is_asked or None,
     }
-    return {key: value for key, value in data.items() if value not in {None, ""}} | _told_extra(entry.extra)
+    return {key: value for key, value in data.items() if value not in {None, ""}} | _encoded_extra(
+        entry.extra
+    )
 
 
-def _told_extra(extra: Extra) -> dict[str, Any]:
+def _encoded_extra(extra: Extra) -> dict[str, Any]:
     return {key: json.loads(value) for key, value in extra}
 
 

@@ -76,7 +76,7 @@ class Takes(Enum):
     NUMBERS = "numbers"
     NUMBERS_OR_ALL = "numbers, or `all`"
     NUMBERS_AND_REASON = "numbers, then a reason"
-    TARGETS = "paths and members"
+    TARGETS = "paths and functions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,28 +103,29 @@ class CommandSpec:
 COMMANDS: Mapping[Verb, CommandSpec] = {
     Verb.SUGGEST: CommandSpec(
         takes=Takes.TARGETS,
-        usage="[path or member ...] [-- hint]",
-        help="look again: at the whole change, or at these alone, be they changed or not",
+        usage="[path or function ...] [-- hint]",
+        help="suggest tests again, for the whole pull request or for the given paths and functions, "
+        "changed or not",
         runs_code=True,
         takes_hint=True,
     ),
     Verb.APPLY: CommandSpec(
         takes=Takes.NUMBERS_OR_ALL,
         usage="[numbers or all]",
-        help="commit these tests to the branch, proven on its head once more",
+        help="prove these tests again on the latest commit, and commit them to the branch",
         runs_code=True,
         is_shortcut=True,
     ),
     Verb.REJECT: CommandSpec(
         takes=Takes.NUMBERS_AND_REASON,
         usage="numbers [reason]",
-        help="never propose these again",
+        help="do not propose these tests again",
         is_shortcut=True,
     ),
     Verb.RETRY: CommandSpec(
         takes=Takes.NUMBERS,
         usage="[numbers] [-- hint]",
-        help="make other tests in place of these, or for what has none",
+        help="replace these tests with new ones, or try again where there are none",
         runs_code=True,
         takes_hint=True,
         is_shortcut=True,
@@ -132,13 +133,15 @@ COMMANDS: Mapping[Verb, CommandSpec] = {
     Verb.EXPLAIN: CommandSpec(
         takes=Takes.NUMBERS,
         usage="number",
-        help="show all that running the tests has shown",
+        help="run the tests again and show everything that is known about them",
         runs_code=True,
         is_shortcut=True,
     ),
-    Verb.IGNORE: CommandSpec(takes=Takes.NOTHING, help="leave this pull request alone"),
-    Verb.RESUME: CommandSpec(takes=Takes.NOTHING, help="look at it again", runs_code=True),
-    Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this"),
+    Verb.IGNORE: CommandSpec(takes=Takes.NOTHING, help="pause TestSmith on this pull request"),
+    Verb.RESUME: CommandSpec(
+        takes=Takes.NOTHING, help="continue after `ignore`, and review the pull request", runs_code=True
+    ),
+    Verb.HELP: CommandSpec(takes=Takes.NOTHING, help="show this list"),
 }
 """All commands, in the order of the help. `review/commands/handlers.py` has the handlers."""
 
@@ -310,7 +313,7 @@ def _command(verb: Verb, rest: str) -> SlashCommand:
         rest, hint = rest[: found.start()].strip(), _hint(found[1])
     if takes is Takes.NOTHING:
         if rest:
-            raise ValueError(f"`{verb}` takes nothing more")
+            raise ValueError(f"`{verb}` takes no arguments")
         return SlashCommand(verb=verb)
     if takes is Takes.TARGETS:
         return SlashCommand(verb=verb, targets=_targets(rest), hint=hint)
@@ -318,7 +321,7 @@ def _command(verb: Verb, rest: str) -> SlashCommand:
         return SlashCommand(verb=verb, is_all=True)
     numbers, left = _numbers(rest)
     if left and takes is not Takes.NUMBERS_AND_REASON:
-        raise ValueError(f"`{verb}` takes numbers, as `1 3` or `2-4`")
+        raise ValueError(f"`{verb}` takes numbers, for example `1 3` or `2-4`")
     return SlashCommand(verb=verb, numbers=numbers, reason=_reason(left), hint=hint)
 
 
@@ -326,7 +329,10 @@ def _targets(text: str) -> tuple[str, ...]:
     found = (next(filter(None, match.groups()), "").strip() for match in _TARGET.finditer(text))
     targets = tuple(dict.fromkeys(target for target in found if target))
     if len(targets) > MOST_NUMBERS or any(len(target) > MOST_CHARACTERS for target in targets):
-        raise ValueError(f"`suggest` takes at most {MOST_NUMBERS} paths or members, none of them very long")
+        raise ValueError(
+            f"`suggest` takes at most {MOST_NUMBERS} paths or functions, each at most "
+            f"{MOST_CHARACTERS} characters long"
+        )
     return targets
 
 
@@ -353,7 +359,7 @@ def _numbers(text: str) -> tuple[tuple[int, ...], str]:
 
 def _range(first: int, last: int) -> range:
     if not 0 < first <= last <= NUMBER_LIMIT:
-        raise ValueError("numbers begin with 1, and a range goes upwards")
+        raise ValueError("numbers start at 1, and a range must be ascending")
     if last - first >= MOST_NUMBERS:
         raise ValueError(f"a command takes at most {MOST_NUMBERS} numbers")
     return range(first, last + 1)

@@ -150,10 +150,10 @@ class Remembered:
     def why_not(self, content: str) -> str:
         """Return why a member must not be proposed now; empty if it may be."""
         if any(one.content == content for one in self.proposed):
-            return f"its tests stand in pull request {self.number}, which is open"
+            return f"its tests are in the open pull request {self.number}"
         if content in self.refused:
             place = f"pull request {self.refused[content]}" if self.refused[content] else "a pull request"
-            return f"tests for it stood in {place}, which was closed without merging"
+            return f"its tests were in {place}, which was closed without merging"
         return ""
 
     def with_proposed(self, proposed: Iterable[Proposed]) -> SweepMemory:

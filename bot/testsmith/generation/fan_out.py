@@ -154,7 +154,7 @@ class TimedObserver:
         try:
             await self._deadline.within(self._take(requests, found), self._share)
         except TimeIsOver:
-            self._note("running them takes too long; --max-minutes allows more")
+            self._note("running them takes too long; raise the limit with --max-minutes")
         except CannotRun as failure:
             self._note(str(failure))
         except Exception as error:
@@ -174,4 +174,4 @@ class TimedObserver:
                 found.setdefault(member, data)
 
     def _note(self, reason: str) -> None:
-        self._notes[f"the model was not told what all members give: {reason}"] = None
+        self._notes[f"the model did not see the observed results of all functions: {reason}"] = None

@@ -93,9 +93,9 @@ class Git:
         """
         executable = shutil.which(program)
         if executable is None:
-            raise UsageFailure("git was not found: install it, or put it on the PATH")
+            raise UsageFailure("git not found: install it, or add it to PATH")
         if not folder.is_dir():
-            raise UsageFailure(f"{folder} is no folder: name the repository with --repo")
+            raise UsageFailure(f"{folder} is not a folder: set the repository's folder with --repo")
         return cls(executable=executable, folder=folder, environment=_environment(executable))
 
     def alone(self, folder: Path, **variables: str) -> Git:
@@ -228,13 +228,11 @@ def _printed(output: IO[bytes], limit: float) -> bytes:
         printed += part
         records += part.count(b"\0")
         if records > MOST_RECORDS:
-            raise GitPrintedTooMuch(
-                f"more than {MOST_RECORDS:,} files: the repository is too large to be read"
-            )
+            raise GitPrintedTooMuch(f"more than {MOST_RECORDS:,} files: the repository is too large")
         if len(printed) > MOST_BYTES:
             raise GitPrintedTooMuch(
-                f"git printed more than {MOST_BYTES // 1024**2} MiB: the repository, or what has changed in "
-                "it, is too large to be read"
+                f"git printed more than {MOST_BYTES // 1024**2} MiB: the repository or the change is too "
+                f"large"
             )
 
 

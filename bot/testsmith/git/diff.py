@@ -42,9 +42,14 @@ def _changed_file(section: str) -> ChangedFile:
 def _paths(header: list[str]) -> tuple[str | None, str | None]:
     """Return the paths on base and head; a copy is a new file."""
     both = _paths_of_first_line(header[0])
-    base_path: str | None = _told(header, "rename from ") or _told(header, "--- ", "a/") or both
+    base_path: str | None = (
+        _header_value(header, "rename from ") or _header_value(header, "--- ", "a/") or both
+    )
     head_path: str | None = (
-        _told(header, "rename to ") or _told(header, "copy to ") or _told(header, "+++ ", "b/") or both
+        _header_value(header, "rename to ")
+        or _header_value(header, "copy to ")
+        or _header_value(header, "+++ ", "b/")
+        or both
     )
     if _has(header, "new file mode ") or _has(header, "copy from "):
         base_path = None
@@ -60,7 +65,7 @@ def _paths_of_first_line(line: str) -> str:
     return _unquoted(first).removeprefix("a/")
 
 
-def _told(header: list[str], key: str, prefix: str = "") -> str | None:
+def _header_value(header: list[str], key: str, prefix: str = "") -> str | None:
     """Return the path in the header line with this key; git terminates names with spaces with a tab."""
     for line in header[1:]:
         if line.startswith(key):

@@ -158,7 +158,7 @@ _OPTIONS = (
     "--no-recurse-submodules",
 )
 
-_WITH_HISTORY = "set `fetch-depth: 0` for actions/checkout, so that nothing has to be fetched"
+_WITH_HISTORY = "set `fetch-depth: 0` for actions/checkout"
 
 _SETTINGS = {
     "http.followRedirects": "false",
@@ -255,7 +255,7 @@ def ensure_commits(  # noqa: PLR0913 - parameters identify a pull request's stat
             commits have no common ancestor.
     """
     if not (_OBJECT_ID.fullmatch(head_sha) and _OBJECT_ID.fullmatch(base_sha)):
-        raise CannotFetch("the pull request's head and base are named by no object ids")
+        raise CannotFetch("the pull request's head and base are not object ids")
     states = _States(git=repository.git, head=head_sha, base=base_sha)
     server = _Server(git=repository.git, remote=remote, number=number, sleep=sleep)
     for fetches, history in enumerate((None, *states.steps())):
@@ -355,7 +355,7 @@ class _Server:
                 if refusal is not None:
                     raise refusal from None
                 if wait is None or isinstance(failure, GitTookTooLong):
-                    words = f"{_told(failure, self.remote)}. Run the job again, or {_WITH_HISTORY}."
+                    words = f"{_message(failure, self.remote)}. Run the job again, or {_WITH_HISTORY}."
                     raise CannotFetch(f"{_failed(self.remote)}: {words}") from None
                 self.sleep(wait)
             else:
@@ -370,7 +370,10 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
     (
         re.compile("not our ref|no such remote ref|couldn't find remote ref|unadvertised object"),
         _NotThere,
-        "the server no longer has one of them. After a force push, the run for that push reviews it.",
+        (
+            "the server no longer has one of them. After a force push, the run for that push reviews the new "
+            "commits."
+        ),
     ),
     (
         re.compile("could not read Username|Authentication failed|returned error: 401"),
@@ -385,7 +388,7 @@ _REFUSALS: tuple[tuple[re.Pattern[str], type[CannotFetch], str], ...] = (
     (
         re.compile("returned error: 30[0-9]"),
         CannotFetch,
-        f"the server redirects to another address, which must not get the token: {_WITH_HISTORY}.",
+        f"the server redirects to another address, and the token is not sent there: {_WITH_HISTORY}.",
     ),
 )
 """Permanent errors: git's message, and what it means."""
@@ -402,7 +405,7 @@ def _failed(remote: FetchRemote) -> str:
     return f"Could not fetch the pull request's commits from {remote.url}"
 
 
-def _told(failure: GitFailed, remote: FetchRemote) -> str:
+def _message(failure: GitFailed, remote: FetchRemote) -> str:
     """Return git's message, with the token masked in case it appears there."""
     words = str(failure)
     for secret in remote.secrets():

@@ -95,7 +95,7 @@ class Repository:
             return self.git.line("rev-parse", "--quiet", "--verify", "--end-of-options", named)
         except GitFailed as failure:
             hint = ", or fetch it (this clone is shallow: `fetch-depth: 0`)" if self._is_shallow() else ""
-            raise UsageFailure(f"unknown revision {revision!r}: name a commit{hint}") from failure
+            raise UsageFailure(f"unknown revision {revision!r}: give an existing commit{hint}") from failure
 
     def merge_base(self, base: str, head: str) -> str:
         """Return the full object id of the merge base of two commits, given by object id.
@@ -107,9 +107,9 @@ class Repository:
             return self.git.line("merge-base", base, head).partition("\n")[0]
         except GitFailed as failure:
             if self._is_shallow():
-                reason = "this clone is shallow and lacks it: fetch the history whole (`fetch-depth: 0`)"
+                reason = "this clone is shallow: fetch the full history (`fetch-depth: 0`)"
             else:
-                reason = "their histories are unrelated: name a base that head grew from"
+                reason = "their histories are unrelated: choose a base that shares history with head"
             raise UsageFailure(f"no merge base of {base[:12]} and {head[:12]}: {reason}") from failure
 
     def default_branch(self) -> str:
@@ -265,7 +265,7 @@ def _touches(data: bytes, days: int) -> dict[str, list[float]]:
 def _why_not_opened(folder: Path, failure: str) -> str:
     if "dubious ownership" in failure:
         allowed = f"git config --global --add safe.directory {folder}"
-        return f"git refuses {folder}, which belongs to another user: allow it with `{allowed}`"
+        return f"git refuses {folder}, because it belongs to another user: allow it with `{allowed}`"
     if "not a git repository" in failure:
-        return f"{folder} is not inside a git repository: name one with --repo"
-    return f"{folder} cannot be used as a git repository: {failure}"
+        return f"{folder} is not in a git repository: set the repository's folder with --repo"
+    return f"could not use {folder} as a git repository: {failure}"

@@ -225,7 +225,7 @@ class _BatchProcess:
         self._ask(oid)
         header = self._take_line(deadline).split()
         if len(header) != 3 or header[1] != b"blob":  # noqa: PLR2004 - id, type, size
-            raise GitFailed(f"the repository lacks the file with object id {oid}: fetch it whole")
+            raise GitFailed(f"the repository lacks the file with object id {oid}: fetch it in full")
         content = self._take(int(header[2]), deadline)
         self._take(1, deadline)
         return content

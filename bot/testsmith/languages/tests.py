@@ -126,7 +126,7 @@ class TestFiles(ABC):
         """
         if existing is None or not self.test_functions(self.remove(existing, instead_of)):
             return code
-        raise CannotPlace("tests cannot be added to an existing file of this language")
+        raise CannotPlace("tests cannot be added to an existing file in this language")
 
     def edited_tests(self, before: str, after: str) -> str:  # noqa: ARG002 - a default
         """Return the tests that an edit of a test file adds or extends, as a module of their own.
@@ -136,7 +136,7 @@ class TestFiles(ABC):
         Raises:
             CannotPlace: The edit adds no tests, or changes anything else than tests, tables and imports.
         """
-        raise CannotPlace("test files of this language cannot be edited")
+        raise CannotPlace("test files in this language cannot be edited")
 
     def changed_tests(self, before: str, after: str) -> tuple[str, ...]:
         """Return the names of the tests that an edit of a test file adds or changes; by default, adds."""
@@ -170,7 +170,7 @@ class TestFiles(ABC):
         Raises:
             CannotPlace: A test of the module is not in the edited file, or uses names that are not.
         """
-        raise CannotPlace("test files of this language cannot be edited")
+        raise CannotPlace("test files in this language cannot be edited")
 
     def beside_subject(
         self,
@@ -195,7 +195,7 @@ class TestFiles(ABC):
         Raises:
             CannotPlace: One of them does not have the test, or the test uses imports that the file lacks.
         """
-        raise CannotPlace("test files of this language cannot be edited")
+        raise CannotPlace("test files in this language cannot be edited")
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests, their marks and the imports that only they used."""

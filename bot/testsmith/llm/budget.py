@@ -210,7 +210,7 @@ class Budget:
             cap, option = f"{caps.tokens:,} tokens", "--max-tokens"
         else:
             cap, option = f"{caps.cost:.2f} USD", "--max-cost"
-        error = kind(f"The model was not asked: one run may spend {cap}; {option} allows more")
+        error = kind(f"The model was not called: the run's limit is {cap}; raise it with {option}")
         error.attempts = 0
         return error
 

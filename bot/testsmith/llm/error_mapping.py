@@ -116,7 +116,7 @@ _RULES = (
         ),
         QuotaEmpty,
         "The account has no credit left at {url}",
-        "Add credit, or use another key; --provider offline needs none.",
+        "Add credit, or use another API key; --provider offline needs none.",
     ),
     _Rule(
         lambda said: (
@@ -125,24 +125,24 @@ _RULES = (
         ),
         ContentFiltered,
         "The endpoint's content filter refused the request",
-        "Leave the member out, or use another model.",
+        "Exclude this function, or use another model.",
     ),
     _Rule(
         lambda said: said.status == HTTPStatus.UNAUTHORIZED or "api_key_invalid" in said.codes,
         KeyRefused,
-        "The key is not accepted by {url} ({status})",
-        "Check TESTSMITH_API_KEY or OPENAI_API_KEY, and that the key belongs to this endpoint.",
+        "{url} does not accept the API key ({status})",
+        "Check TESTSMITH_API_KEY or OPENAI_API_KEY, and that the API key belongs to this endpoint.",
     ),
     _Rule(
         lambda said: said.status == HTTPStatus.FORBIDDEN,
         KeyRefused,
-        "Access is refused by {url} (403)",
-        "Check that the key may use model {model} there, and that the endpoint still exists.",
+        "{url} refuses access (403)",
+        "Check that the API key may use the model {model}, and that the endpoint still exists.",
     ),
     _Rule(
         lambda said: said.status == HTTPStatus.TOO_MANY_REQUESTS,
         RateLimited,
-        "Too many requests for {url} (429)",
+        "Too many requests to {url} (429)",
         "Run again later, or lower --max-concurrent-calls.",
     ),
     _Rule(
@@ -152,7 +152,7 @@ _RULES = (
             or (said.status in _REFUSING and bool(_CONTEXT_WORDS.search(said.words)))
         ),
         ContextTooLong,
-        "The prompt is longer than model {model} reads",
+        "The prompt is too long for the model {model}",
         "Use a model with a longer context, or lower --prompt-token-budget.",
     ),
     _Rule(
@@ -164,19 +164,20 @@ _RULES = (
         ),
         ModelUnknown,
         "There is no model {model} at {url}",
-        "Name another one with --model; model ids are retired at short notice.",
+        "Choose another one with --model; providers may retire models at short notice.",
     ),
     _Rule(
         lambda said: said.status in {404, 405, 410},
         EndpointRetired,
-        "There are no chat completions at {url} ({status})",
-        "Check --base-url (most end in /v1). A retired service needs another one, or --provider offline.",
+        "There is no chat completions endpoint at {url} ({status})",
+        "Check --base-url (most end in /v1). If the service was retired, use another one, or --provider "
+        "offline.",
     ),
     _Rule(
         lambda said: said.status in _REDIRECTING,
         EndpointRetired,
-        "{url} sends requests elsewhere ({status})",
-        "Give the new address with --base-url.",
+        "{url} redirects to another address ({status})",
+        "Set the new address with --base-url.",
     ),
     _Rule(
         lambda said: said.status in _PASSING,
@@ -187,7 +188,7 @@ _RULES = (
     _Rule(
         lambda _: True,
         RequestRefused,
-        "The request was refused by {url} ({status})",
+        "{url} refused the request ({status})",
         "Check --model; lower --max-output-tokens if it is over the model's limit.",
     ),
 )
@@ -249,21 +250,21 @@ def refused(said: Refusal, target: ModelEndpoint) -> ProviderError:
 def content_filtered(target: ModelEndpoint) -> ContentFiltered:
     """Return the error for an answer that was filtered, or that the model declined to give."""
     return ContentFiltered(
-        f"Model {target.model} gave no answer for reasons of content. "
-        "Leave the member out, or use another model."
+        f"Model {target.model} gave no answer because of its content filter. "
+        "Exclude this function, or use another model."
     )
 
 
 def not_sendable() -> RequestRefused:
     """Return the error for a prompt that cannot be encoded as UTF-8, for example due to a file name."""
-    return RequestRefused("The prompt holds a name or a text that is not Unicode. Leave the member out.")
+    return RequestRefused("The prompt has text that is not valid Unicode. Exclude this function.")
 
 
 def no_completion(target: ModelEndpoint) -> ServerFailed:
     """Return the error for a successful response that does not contain a completion."""
     return ServerFailed(
-        f"{target.url} answered with something that is no completion. "
-        "Check --base-url (most end in /v1), or run again later."
+        f"{target.url} returned an invalid completion. Check --base-url (most end in /v1), or run again "
+        f"later."
     )
 
 
@@ -275,14 +276,16 @@ def broken_off(error: Exception, target: ModelEndpoint) -> ProviderError:
     names = {type(link).__name__ for link in chain}
     if names & {"ConnectError", "ConnectTimeout", "ProxyError"}:
         return CannotConnect(
-            f"Cannot connect to {target.url}: {_obstacle(chain)}. Check --base-url and the network."
+            f"Could not connect to {target.url}: {_obstacle(chain)}. Check --base-url and the network."
         )
     if isinstance(error, TimeoutError | openai.APITimeoutError):
         return TimedOut(
-            f"No whole answer from {target.url} within {target.timeout_seconds:g} s. "
+            f"No complete answer from {target.url} within {target.timeout_seconds:g} s. "
             "Run again later, or raise --timeout."
         )
-    return ConnectionFailed(f"The connection to {target.url} broke. Check the network, or run again later.")
+    return ConnectionFailed(
+        f"The connection to {target.url} was lost. Check the network, or run again later."
+    )
 
 
 def retry_after_seconds(headers: Mapping[str, str], now: float) -> float | None:
@@ -335,7 +338,7 @@ def _obstacle(chain: tuple[BaseException, ...]) -> str:
         if isinstance(link, socket.gaierror):
             return "there is no such host"
         if isinstance(link, ConnectionRefusedError):
-            return "nothing listens there"
+            return "the connection was refused"
         if isinstance(link, ssl.SSLError):
-            return "its certificate or encryption is not accepted"
-    return "it does not answer"
+            return "its TLS certificate or encryption was not accepted"
+    return "there was no answer"

@@ -196,7 +196,7 @@ def _usable_url(url: str) -> str:
     except ValueError:
         whole = False
     if not whole or not url.isprintable() or " " in url:
-        raise UsageFailure(f"--base-url is no address: {url!a}. It looks like https://host/v1.")
+        raise UsageFailure(f"--base-url is not a valid address: {url!a}. Use for example https://host/v1.")
     return url
 
 
@@ -208,9 +208,7 @@ def _usable_key(settings: ModelSettings) -> Secret | None:
     """
     value = settings.api_key.value.strip() if settings.api_key else ""
     if not value.isascii() or not value.isprintable():
-        raise UsageFailure("The model's key holds characters that no key has. Set TESTSMITH_API_KEY anew.")
+        raise UsageFailure("The API key has invalid characters. Set TESTSMITH_API_KEY again.")
     if not value and settings.base_url is None:
-        raise UsageFailure(
-            "There is no key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or use --provider offline."
-        )
+        raise UsageFailure("No API key: set TESTSMITH_API_KEY or OPENAI_API_KEY, or use --provider offline.")
     return Secret(value) if value else None

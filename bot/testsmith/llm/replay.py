@@ -94,7 +94,7 @@ class RecordProvider:
                 os.fsync(file.fileno())
         except OSError as error:
             raise UsageFailure(
-                f"Cannot record into {self._file} ({error.strerror}). Name another file."
+                f"Could not write the recording {self._file} ({error.strerror}). Choose another file."
             ) from error
 
 
@@ -121,8 +121,8 @@ class ReplayProvider:
         digest = request_digest(request)
         if not self._outcomes[digest]:
             raise ReplayMissed(
-                f"{self._file} has no answer to this request (any more; digest {digest[:12]}). "
-                "Replay with the revisions, settings and version of the recorded run, or record anew."
+                f"{self._file} has no answer left for this request (digest {digest[:12]}). Replay with "
+                f"the revisions, settings and version of the recorded run, or record again."
             )
         outcome = self._outcomes[digest].popleft()
         if isinstance(outcome, ProviderError):
@@ -139,7 +139,7 @@ def read_recording(file: Path) -> list[Exchange]:
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:
-        raise UsageFailure(f"Cannot read the recording {file} ({error.strerror}).") from error
+        raise UsageFailure(f"Could not read the recording {file} ({error.strerror}).") from error
     return [_decode_line(line, f"{file}, line {number},") for number, line in enumerate(lines, start=1)]
 
 
@@ -172,7 +172,7 @@ def _decode_line(line: bytes, where: str) -> Exchange:
             return Exchange(digest=read.digest, call=read.call, outcome=outcome)
     except (Malformed, KeyError):
         pass
-    raise UsageFailure(f"{where} is no exchange that --record wrote. Record anew, or name another file.")
+    raise UsageFailure(f"{where} was not written by --record. Record again, or choose another file.")
 
 
 def _encode(outcome: Outcome) -> dict[str, Any]:

@@ -113,11 +113,11 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     except (TimeIsOver, CannotRun):
         pass
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
-        run.warn_of_fault("the tests that the change breaks were not looked at", error)
+        run.warn_of_fault("the tests that the change breaks were not examined", error)
     asked = {question.member for question in questions}
     shown = {(question.test_path, question.tests[0]) for question in questions}
     taken = [test.extension for test in broken if (test.path, test.name) in shown]
-    notes = [f"this change breaks {len(broken)} tests of the project; the question is about the first"]
+    notes = [f"this change breaks {len(broken)} project tests; the question is about the first"]
     return replace(
         report,
         suggestions=(*(one for one in report.suggestions if one not in taken), *questions),

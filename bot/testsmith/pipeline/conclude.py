@@ -83,7 +83,7 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
                 for member, verdict in best.items()
                 if not verdict.entries
             ),
-            *unasked.all_skipped(SkipStage.GENERATION, answers.failure or "no generator had an answer"),
+            *unasked.all_skipped(SkipStage.GENERATION, answers.failure or "no generator returned tests"),
         ),
         statistics=Statistics(funnel=funnel(every, posted, len(run.requests) - len(best))),
         failure=repairs.failure,
@@ -105,7 +105,9 @@ def verdicts_by_member(
 
 
 def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
-    yield f"sandbox: {', '.join(context.runner.workspace.sandbox.layers())}"
+    warning = context.runner.workspace.sandbox.warning()
+    if warning:
+        yield f"sandbox: {warning}"
     yield from context.runner.workspace.notes
     yield from context.own_suite.notes
     yield from unmeasured_note(run.members, context.own_suite)

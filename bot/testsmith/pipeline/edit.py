@@ -35,8 +35,8 @@ class Edits:
     def notes(self) -> Iterator[str]:
         """Yield a note for the report, if anything was reviewed."""
         if self.sent:
-            members = "1 member" if self.sent == 1 else f"{self.sent} members"
-            yield f"review: the model saw the tests of {members} again, and changed {len(self.verdicts)}"
+            functions = "1 function" if self.sent == 1 else f"{self.sent} functions"
+            yield f"review: the model reviewed the tests of {functions} and changed {len(self.verdicts)}"
 
 
 async def edit(run: RunState, context: ProofContext, verdicts: Mapping[str, Sequence[Verdict]]) -> Edits:

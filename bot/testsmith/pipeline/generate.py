@@ -85,7 +85,7 @@ async def ask_for_hard(run: RunState, model: TestGenerator) -> Answers:
     if not next_group(len(run.requests), run.deadline.left, None):
         skipped = run.all_skipped(SkipStage.BUDGET, run.deadline.reason("the model was asked"))
         return Answers(skipped=dict(zip(run.requests, skipped, strict=True)))
-    run.progress.phase("making tests for what is hard", len(run.requests))
+    run.progress.phase("generating tests for hard functions", len(run.requests))
     return await ask(run, model, time_budget.GENERATION)
 
 

@@ -26,7 +26,7 @@ TIMES_AS_LONG = 3
 
 
 def marking_of(run: RunState, failing: frozenset[str] | None = None) -> Callable[[], Marking]:
-    """Return what tells which tests of the bot are outdated, made when it is first asked for.
+    """Return a function that says which tests of the bot are outdated; it computes them on its first call.
 
     Args:
         run: The run's state.

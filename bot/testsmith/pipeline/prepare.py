@@ -68,16 +68,17 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     causes = {cause.id: cause for member in run.members for cause in member.causes}
     measured = {**causes, **{member.id: member for member in run.members}}
     measuring = runner.own_tests(list(measured.values()), settings, run.clients.measurements)
-    suite = await _attempt(run, measuring, time_budget.BASELINE, "own tests were {}measured")
+    suite = await _attempt(run, measuring, time_budget.BASELINE, "the project's tests were {}measured")
     if isinstance(suite, str):
         return OwnSuite(status=BaselineStatus.FAILED, notes=(suite,))
     if suite.notes and settings.suite_seconds != run.settings.verification.suite_seconds:
-        note = f"own tests had {settings.suite_seconds:.0f} seconds: --max-minutes allows more"
+        limit = f"{settings.suite_seconds:.0f} seconds"
+        note = f"the project's tests had {limit}: raise the limit with --max-minutes"
         suite = replace(suite, notes=(*suite.notes, note))
     seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
     running = runner.own_on_base(suite, seconds)
     both = await _attempt(
-        run, running, time_budget.BASELINE_ON_BASE, "own tests were {}run on the merge base"
+        run, running, time_budget.BASELINE_ON_BASE, "the project's tests were {}run on the merge base"
     )
     return replace(suite, notes=(*suite.notes, both)) if isinstance(both, str) else both
 
@@ -85,7 +86,7 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
 async def broaden(run: RunState, runner: TestRunner) -> TestRunner:
     """Look for what else runs can vary, for example another interpreter, while tests are generated."""
     looking = runner.broadened(run.members)
-    found = await _attempt(run, looking, time_budget.GENERATION, "another interpreter was {}looked for")
+    found = await _attempt(run, looking, time_budget.GENERATION, "another interpreter was {}searched for")
     return runner if isinstance(found, str) else found
 
 

@@ -88,7 +88,7 @@ async def estimate(
     """
     started = tools.clock()
     run = select(settings, tools, given or RunOptions())
-    run.progress.phase("reckoning calls", len(run.requests))
+    run.progress.phase("estimating calls", len(run.requests))
     answers = Answers() if run.clients.model is None else await ask(run, run.clients.model, 1.0)
     calls = estimated.expected_calls()
     left_out = tuple(one for one in answers.skipped.values() if one.stage in _NOT_ESTIMATED)
@@ -127,7 +127,9 @@ async def _suggestions_in(language: Language, run: RunState) -> Report:
     """
     toolchain = run.clients.toolchains.get(language.name)
     if toolchain is None:
-        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run here")
+        skipped = run.all_skipped(
+            SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run on this machine"
+        )
     else:
         try:
             async with runner_of(run, language.name) as runner:
@@ -143,7 +145,7 @@ async def _suggestions_in(language: Language, run: RunState) -> Report:
                 raise
             skipped = run.all_skipped(SkipStage.ENVIRONMENT, str(failure))
         except TimeIsOver:
-            reason = run.deadline.reason("the project was ready to be run")
+            reason = run.deadline.reason("the project was ready")
             skipped = run.all_skipped(SkipStage.BUDGET, reason)
     return Report(members=run.search.found, skipped=skipped)
 
@@ -207,8 +209,8 @@ def _note_of_complete(run: RunState, complete: int) -> tuple[str, ...]:
     if not complete:
         return ()
     every = len(run.requests)
-    why = "the offline engine's tests kill all mutants, reach all lines and branches, and show the change"
-    return (f"the model was asked for {every - complete} of {every} members: of the others {why}",)
+    why = "the offline engine's tests kill all mutants, cover all lines and branches, and show the change"
+    return (f"the model was called for {every - complete} of {every} functions: for the others, {why}",)
 
 
 def _completed(run: RunState, report: Report, seconds: float) -> Report:
@@ -250,7 +252,7 @@ def _earlier_tests(run: RunState, report: Report) -> LifecycleResult:
     try:
         return look_after(now, run.clients.languages)
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
-        run.warn_of_fault("earlier tests were not looked at", error)
+        run.warn_of_fault("tests of earlier runs were not examined", error)
         return LifecycleResult(digests={})
 
 
@@ -259,9 +261,12 @@ def _without_effect(run: RunState) -> tuple[str, ...]:
     settings = run.settings
     asks = settings.provider is not ProviderChoice.OFFLINE
     if not asks and (run.options.hint or settings.hint):
-        return ("the hint had no effect: only a model reads it",)
+        return ("the hint had no effect, because no model was used",)
     if settings.model.model_for is ModelFor.ALL or not asks or asks_for_hard_alone(settings):
         return ()
     return (
-        "the model was asked for all members: model-for hard needs the provider openai+offline, and proof",
+        (
+            "the model was called for all functions: model-for hard requires the provider openai+offline and "
+            "--verify"
+        ),
     )

@@ -34,7 +34,7 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
         settings, clients = replace(settings, provider=ProviderChoice.OFFLINE), replace(clients, model=None)
     search = options.search
     if search is None:
-        clients.progress.phase("finding changed members", 1, 0.05)
+        clients.progress.phase("finding changed functions", 1, 0.05)
         search = find_members(repository, settings.selection, clients.languages)
     requests, lost = _requests(repository, search, clients.languages, options)
     intent, hint = _intent(repository, search, options), options.hint or settings.hint

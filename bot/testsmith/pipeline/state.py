@@ -87,7 +87,7 @@ class RunOptions:
     repository: Repository | None = None
     trusted: SourceTree | None = None
     is_unchanged: Callable[[str, str], bool] | None = None
-    reason: str = "it has not changed since it was last looked at"
+    reason: str = "it has not changed since the last run"
     paths: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     is_chosen: bool = False

@@ -62,8 +62,8 @@ class SupervisedEnding:
             return ""
         if self.is_late:
             return (
-                "the run was ended: it went on long after its minutes were over, so a file of the project or "
-                "an answer kept it busy. Allow more with --max-minutes, or leave files out with --exclude."
+                "the run was ended, because it exceeded its time limit by far: a project file or an "
+                "answer kept it busy. Raise the limit with --max-minutes, or skip files with --exclude."
             )
         if self.code < 0 and self.signal is None and -self.code not in _PASSED_ON:
             name = signal.Signals(-self.code).name

@@ -2,7 +2,7 @@
 
 Names, reasons and witnesses come from the project under test or from a model. In such text a pair of
 backticks marks code. It is parsed here once into spans; each format then escapes the spans in its own way, so
-no format has to tell trusted text from untrusted text.
+no format has to distinguish trusted text from untrusted text.
 
 Markdown output must pass all such text through `inline`, `cell`, `tagged` or one of the block functions. The
 result has no HTML, links, mentions, issue references, closing fences, bot markers (`<!--`) or workflow

@@ -8,7 +8,7 @@ from itertools import groupby
 from testsmith.model import SCHEMA_VERSION, Estimate, Skipped, SkipStage, Spending
 from testsmith.reporting.escaping import one_line
 from testsmith.reporting.json_contract import json_document, member_keys, skipped_keys, statistics_keys
-from testsmith.reporting.phrases import count
+from testsmith.reporting.phrases import count, count_members
 from testsmith.settings import OutputFormat
 
 
@@ -51,8 +51,8 @@ def estimate_keys(estimate: Estimate, model: str) -> dict[str, object]:
 
 def _lines(estimate: Estimate, model: str) -> Iterator[str]:
     asked = sum(len(call.members) for call in estimate.calls)
-    of_all = f"{asked:,} of {count(len(estimate.members), 'member')}"
-    yield one_line(f"{model} would be asked for {of_all}; {len(estimate.cached):,} known from the cache.")
+    of_all = f"{asked:,} of {count_members(len(estimate.members), estimate.members)}"
+    yield one_line(f"{model} would be called for {of_all}; {len(estimate.cached):,} already in the cache.")
     yield ""
     spending = estimate.statistics.spending
     figures = {
@@ -65,12 +65,12 @@ def _lines(estimate: Estimate, model: str) -> Iterator[str]:
         yield f"  {name:<14} {figure:>14}"
     if spending.api_calls > 1:
         share = spending.prefix_tokens / max(1, spending.prompt_tokens)
-        yield f"  {share:.0%} of the prompt tokens are the same in every call, which may be charged less."
+        yield f"  {share:.0%} of the prompt tokens are the same in every call and often cost less."
     if spending.cost is None:
-        yield "  Nobody knows a price for this model: --prompt-price and --completion-price name one."
+        yield "  The price of this model is not known. Set --prompt-price and --completion-price."
     yield from _left_out(estimate)
     yield ""
-    yield "Nobody was asked, and nothing was run. What has to be asked for again, or mended, comes on top."
+    yield "This is an estimate: no model was called and no code was run. Retries and repairs cost extra."
 
 
 def _cost(spending: Spending) -> str:
@@ -83,7 +83,7 @@ def _left_out(estimate: Estimate) -> Iterator[str]:
     for reason, ones in groupby(sorted(left_out, key=_reason), _reason):
         members = [one.member or one.path for one in ones]
         yield ""
-        yield one_line(f"Left out, {count(len(members), 'member')}: {reason}")
+        yield one_line(f"Skipped, {count(len(members), 'function')}: {reason}")
         yield from (f"  {one_line(member)}" for member in members)
 
 

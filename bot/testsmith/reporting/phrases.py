@@ -19,6 +19,7 @@ from testsmith.model import (
     GeneratedTest,
     Label,
     Member,
+    MemberKind,
     Origin,
     Report,
     SkipStage,
@@ -32,11 +33,11 @@ from testsmith.reporting.rendering import View
 from testsmith.reporting.report_assembly import SkippedGroup, Totals, catches, totals, updates_test
 
 LABEL_WORDS = {
-    Label.NEW_BEHAVIOR: "new behaviour",
+    Label.NEW_BEHAVIOR: "new behavior",
     Label.GUARDS_CHANGE: "guards the change",
-    Label.UNCHANGED_BEHAVIOR: "unchanged behaviour",
+    Label.UNCHANGED_BEHAVIOR: "unchanged behavior",
     Label.QUESTION: "question",
-    Label.CATCHES: "catches a difference",
+    Label.CATCHES: "behavior changed",
 }
 
 ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
@@ -53,6 +54,18 @@ _COMMAND_LIMIT = 5_000
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, for example `1 test` or `2,000 tests`."""
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def count_members(number: int, members: Iterable[Member], adjective: str = "") -> str:
+    """Return a number with the noun for these members, for example `2 changed functions`."""
+    kinds = {member.kind is MemberKind.CLASS for member in members}
+    singular, plural = (
+        ("function or class", "functions and classes")
+        if len(kinds) > 1
+        else (("class", "classes") if True in kinds else ("function", "functions"))
+    )
+    lead = f"{adjective} " if adjective else ""
+    return count(number, f"{lead}{singular}", f"{lead}{plural}")
 
 
 def statistics_line(stats: CacheStats) -> str:
@@ -73,14 +86,15 @@ def headline(report: Report, figures: Totals | None = None) -> str:
 
 def _nothing_found(report: Report) -> str:
     if report.failure is not None:
-        return "No member was looked at"
-    return "No public member found" if report.base is None else "No member changed"
+        return "No function or class was examined"
+    which = "found" if report.base is None else "changed"
+    return f"No public function or class {which}"
 
 
 def _files_left_out(figures: Totals) -> str:
     files = figures.skipped_files
     verb = "was" if files == 1 else "were"
-    return f"; {count(files, 'file')} {verb} left out" if files else ""
+    return f"; {count(files, 'file')} {verb} skipped" if files else ""
 
 
 def _proposal(figures: Totals) -> str:
@@ -91,12 +105,11 @@ def _proposal(figures: Totals) -> str:
 
 
 def _subject(report: Report, figures: Totals) -> str:
-    kind = "public member" if report.base is None else "changed member"
-    if figures.members == 1:
-        return f"the one {kind}"
-    if figures.tested in {0, figures.members}:
-        return f"{'all' if figures.tested else 'the'} {count(figures.members, kind)}"
-    return f"{figures.tested:,} of {count(figures.members, kind)}"
+    adjective = "public" if report.base is None else "changed"
+    every = count_members(figures.members, report.members, adjective)
+    if figures.tested not in {0, figures.members}:
+        return f"{figures.tested:,} of {every}"
+    return f"the {every.removeprefix('1 ')}"
 
 
 def _asking(figures: Totals) -> str:
@@ -107,7 +120,7 @@ def _asking(figures: Totals) -> str:
 def _unproven(figures: Totals) -> str:
     if not figures.unproven:
         return ""
-    return "; it has not been run" if figures.tests == 1 else "; none of them has been run"
+    return "; it was not run" if figures.tests == 1 else "; none of them was run"
 
 
 def change_words(member: Member) -> Prose:
@@ -127,7 +140,7 @@ def proposal_words(suggestions: Sequence[Suggestion]) -> Prose:
 
 def _short_words(suggestion: Suggestion) -> Prose:
     if not suggestion.is_green:
-        return plain("question, held before" if catches(suggestion) else "question")
+        return plain("question, passed before" if catches(suggestion) else "question")
     evidence = suggestion.evidence
     if evidence is not None and evidence.fail_to_pass:
         return plain(fail_to_pass_words(evidence))
@@ -192,18 +205,16 @@ def _question(suggestion: Suggestion, *, known: bool) -> str:
     if suggestion.is_green or suggestion.summary.rstrip().endswith("?"):
         return ""
     if catches(suggestion):
-        return "This held before the change; is the difference wanted?"
-    contradiction = "" if known else "What the code does contradicts its own documentation. "
-    return f"{contradiction}Which of the two is meant?"
+        return "This test passed before the change. Is the new behavior intended?"
+    contradiction = "" if known else "The code contradicts its documentation. "
+    return f"{contradiction}Which one is right?"
 
 
 def fold_words(suggestion: Suggestion) -> str:
     """Return the heading of a question's folded test."""
     if updates_test(suggestion):
-        return "The edit of the test, if it was meant"
-    return (
-        "The test that held before" if catches(suggestion) else "The test that would pin what is documented"
-    )
+        return "The edit of the test, if the change is intended"
+    return "The test that passed before" if catches(suggestion) else "The test for the documented behavior"
 
 
 def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
@@ -236,13 +247,13 @@ def run_words(evidence: Evidence) -> str:
 def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
     now_passes = evidence.passes > 0
     if evidence.base is BaseOutcome.FAILS:
-        return (f"{verb('fail', evidence.tests)} without this change, too",)
+        return (f"also {verb('fail', evidence.tests)} without this change",)
     if evidence.base is BaseOutcome.PASSES:
-        too = ", too" if now_passes else ""
-        return (f"{verb('pass', evidence.tests)} without this change{too}",)
+        also = "also " if now_passes else ""
+        return (f"{also}{verb('pass', evidence.tests)} without this change",)
     if member.change is Change.ADDED:
         return ()
-    return ("absent before this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
+    return ("new in this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
 
 
 def _mutant_words(evidence: Evidence, *, is_guard: bool) -> tuple[Prose, ...]:
@@ -255,16 +266,17 @@ def _mutant_words(evidence: Evidence, *, is_guard: bool) -> tuple[Prose, ...]:
     if not evidence.killed:
         return (figures,)
     is_the_one = 1 in {killed, evidence.mutants_guarded if is_guard else evidence.mutants_gained}
-    lead = ": " if is_the_one else ", among them "
+    lead = ": " if is_the_one else ", including "
     return ((*figures, *plain(lead), *parse(_CHANGED_TO.sub("` → `", evidence.killed[0]))),)
 
 
 def _guard_words(evidence: Evidence) -> str:
     """Return how many of the killed mutants guard the change."""
     killed, guarded = evidence.mutants_killed or 0, evidence.mutants_guarded or 0
-    which = f", {'all' if guarded == killed else guarded} of them" if killed > 1 else ","
-    alive = "" if evidence.mutants_gained is None else " and alive under your tests"
-    return f"{which} on changed lines{alive}"
+    number = 1 if killed == 1 else guarded
+    where = "is on a changed line" if number == 1 else "are on changed lines"
+    alive = "" if evidence.mutants_gained is None else f" and {verb('survive', number)} your tests"
+    return f"{_of_which(guarded, killed)} {where}{alive}"
 
 
 def _alive_words(evidence: Evidence) -> str:
@@ -272,10 +284,14 @@ def _alive_words(evidence: Evidence) -> str:
     killed, gained = evidence.mutants_killed or 0, evidence.mutants_gained
     if gained is None or not killed:
         return ""
-    which = f", {'all' if gained in {0, killed} else gained} of them" if killed > 1 else ","
     if not gained:
-        return f"{which} noticed by your tests too"
-    return f"{which} alive under your tests{'' if evidence.suite_is_whole else ' that ran'}"
+        return f"{_of_which(killed, killed)} your tests also kill"
+    that_ran = "" if evidence.suite_is_whole else " that ran"
+    return f"{_of_which(gained, killed)} {verb('survive', gained)} your tests{that_ran}"
+
+
+def _of_which(part: int, whole: int) -> str:
+    return ", which" if whole == 1 else f", {'all' if part == whole else part} of which"
 
 
 def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
@@ -284,7 +300,7 @@ def _observed_words(suggestion: Suggestion) -> tuple[Prose, ...]:
     if not observed:
         return ()
     expects = "expects" if len(observed) == 1 else "expect"
-    words = plain(f"{expects} what the code was seen to do")
+    words = plain(f"{expects} the observed result")
     if len(observed) == len(suggestion.tests):
         return (words,)
     return ((*joined(", ", (code(name) for name in observed)), *plain(" "), *words),)
@@ -296,7 +312,7 @@ def _gain_words(evidence: Evidence) -> tuple[str, ...]:
     gained += [f"+{count(branches, 'branch', 'branches')}"] if branches else []
     if gained:
         return (f"{', '.join(gained)}{'' if evidence.suite_is_whole else ' beyond your tests that ran'}",)
-    return () if lines is None and branches is None else ("no line gained",)
+    return () if lines is None and branches is None else ("no new line covered",)
 
 
 def noun_words(suggestion: Suggestion) -> str:
@@ -326,9 +342,9 @@ def _quoted(word: str) -> str:
 
 
 def skipped_words(figures: Totals) -> str:
-    """Return the heading of skipped items, for example `2 members without a proposal, 1 file left out`."""
-    members = f"{count(figures.skipped_members, 'member')} without a proposal"
-    files = f"{count(figures.skipped_files, 'file')} left out"
+    """Return the heading of skipped items, for example `2 functions without a proposal, 1 file skipped`."""
+    members = f"{count(figures.skipped_members, 'function')} without a proposal"
+    files = f"{count(figures.skipped_files, 'file')} skipped"
     parts = ((figures.skipped_members, members), (figures.skipped_files, files))
     return ", ".join(words for number, words in parts if number)
 
@@ -355,7 +371,7 @@ def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:
         ("answered", funnel.answered),
         ("ran", funnel.ran),
         ("stable", funnel.stable),
-        ("gain something", funnel.gains),
+        ("useful", funnel.gains),
         ("proposed", funnel.posted),
     )
 
@@ -365,7 +381,7 @@ def cost_words(report: Report) -> tuple[Prose, ...]:
     statistics = report.statistics
     head = () if report.head is None else ((*plain("head "), *code(report.head[:7])),)
     return (
-        *_anew_words(report),
+        *_examined_words(report),
         plain(_call_words(statistics)),
         *_cached_words(statistics),
         plain(f"{statistics.seconds:.1f} s"),
@@ -373,12 +389,13 @@ def cost_words(report: Report) -> tuple[Prose, ...]:
     )
 
 
-def _anew_words(report: Report) -> tuple[Prose, ...]:
+def _examined_words(report: Report) -> tuple[Prose, ...]:
     """Return how many members were processed, if others were unchanged since an earlier run."""
     if not report.unchanged:
         return ()
-    anew = sum(member.id not in report.unchanged for member in report.members)
-    return (plain(f"{anew:,} of {count(len(report.members), 'member')} looked at anew"),)
+    examined = sum(member.id not in report.unchanged for member in report.members)
+    every = count_members(len(report.members), report.members)
+    return (plain(f"{examined:,} of {every} processed in this run"),)
 
 
 def _call_words(statistics: Statistics) -> str:
@@ -399,7 +416,7 @@ def _thinking(spending: Spending) -> tuple[str, ...]:
     if not spending.thinking_tokens:
         return ()
     answered = count(spending.completion_tokens, "answer token")
-    return (f"{spending.thinking_tokens:,} of {answered} were thinking",)
+    return (f"{spending.thinking_tokens:,} of {answered} used for reasoning",)
 
 
 def _cost(cost: float | None) -> tuple[str, ...]:
@@ -410,7 +427,7 @@ def _cost(cost: float | None) -> tuple[str, ...]:
 
 def _cached_words(statistics: Statistics) -> tuple[Prose, ...]:
     hits = statistics.cache.hits
-    return (plain(f"{count(hits, 'member')} from the cache"),) if hits else ()
+    return (plain(f"{count(hits, 'function')} from the cache"),) if hits else ()
 
 
 def baseline_words(report: Report) -> str:
@@ -422,7 +439,7 @@ def baseline_words(report: Report) -> str:
     if failing:
         return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
     if baseline.status is BaselineStatus.NONE:
-        return "No existing test fails without this change: there are none."
+        return "The project has no tests that could fail without this change."
     run = "" if baseline.status is BaselineStatus.MEASURED else " and could be run"
     return f"No existing test that reaches a changed function{run} fails without this change."
 
@@ -461,7 +478,7 @@ def earlier_words(tests: Iterable[GeneratedTest]) -> Iterator[Prose]:
         yield (*_stale_subject(member), *plain(_said(fate, is_edited=is_edited)), *_names(group), *plain("."))
     left = len(data) - _MOST_MEMBERS
     if left > 0:
-        yield plain(f"… and tests of {count(left, 'more member')}.")
+        yield plain(f"… and tests of {count(left, 'more function')}.")
 
 
 def _stale_subject(member: str) -> Prose:
@@ -469,10 +486,10 @@ def _stale_subject(member: str) -> Prose:
 
 
 def _said(fate: StaleTestAction, *, is_edited: bool) -> str:
-    edited = " (edited by hand since)" if is_edited else ""
+    edited = " (edited by hand)" if is_edited else ""
     if fate is StaleTestAction.REMOVE:
-        return f" is gone; remove its tests{edited}: "
-    return f" has changed; mend or remove its tests that fail{edited}: "
+        return f" no longer exists. Remove its tests{edited}: "
+    return f" has changed. Fix or remove its failing tests{edited}: "
 
 
 def _names(tests: list[GeneratedTest]) -> Prose:

@@ -36,7 +36,7 @@ class View:
         command: The words that repeat the run, for example `("testsmith", "suggest", "--base", "main")`.
         for_model: Additional words that repeat the model settings.
         width: Terminal width in columns.
-        colour: Whether the terminal supports colors.
+        color: Whether the terminal supports colors.
         commands: Whether comment commands such as `apply` work where the report is displayed.
         root: Root of the repository on this machine, for links to its files; None for no links.
         web_address: Web page of the repository on GitHub; empty for none.
@@ -46,14 +46,14 @@ class View:
     command: tuple[str, ...] = ("testsmith", "suggest")
     for_model: tuple[str, ...] = ()
     width: int = 100
-    colour: bool = False
+    color: bool = False
     commands: bool = False
     root: Path | None = None
     web_address: str = ""
 
 
 def view_of(
-    settings: Settings, arguments: Mapping[str, object], *, width: int = 100, colour: bool = False
+    settings: Settings, arguments: Mapping[str, object], *, width: int = 100, color: bool = False
 ) -> View:
     """Return the view of a command line run.
 
@@ -61,7 +61,7 @@ def view_of(
         settings: The settings of the run.
         arguments: The given arguments, by the keys of the argument parser.
         width: Terminal width in columns.
-        colour: Whether the terminal supports colors.
+        color: Whether the terminal supports colors.
     """
     elsewhere = arguments.get("repo", ".") != "."
     typed = {
@@ -80,7 +80,7 @@ def view_of(
         ),
         for_model=repeated(typed, (*_FOR_A_MODEL, *_options("model"))),
         width=width,
-        colour=colour,
+        color=color,
     )
 
 

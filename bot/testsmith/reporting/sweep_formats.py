@@ -9,7 +9,7 @@ from testsmith.model import SCHEMA_VERSION
 from testsmith.reporting.escaping import cell, code, one_line, paragraph, parse, plain
 from testsmith.reporting.estimate import estimate_keys, render_estimate
 from testsmith.reporting.json_contract import contract, json_document, skipped_keys
-from testsmith.reporting.phrases import cost_words, facts_line
+from testsmith.reporting.phrases import cost_words, count, facts_line
 from testsmith.reporting.pull_requests.summary import render_markdown
 from testsmith.reporting.rendering import View
 from testsmith.reporting.sweep_tables import (
@@ -131,7 +131,7 @@ def _sections(swept: SweepReport) -> Iterator[str]:
     yield _table(rows, _ROWS)
     yield coverage_chart(list(bars(swept)))
     yield _table(member_rows(swept), _ROWS, codes=(0, 6))
-    yield _folded("What was tried in vain", _table(failed_rows(swept), _ROWS, codes=(0,)))
+    yield _folded("Unsuccessful attempts", _table(failed_rows(swept), _ROWS, codes=(0,)))
     yield _folded("The ranking", _markdown_ranking(swept.plan))
     yield "\n".join(f"- {paragraph(parse(line))}" for line in closing_lines(swept))
     yield paragraph(facts_line(cost_words(swept.report)))
@@ -171,7 +171,7 @@ def _table(rows: Sequence[tuple[str, ...]], most: int, codes: tuple[int, ...] = 
         for row in body[:most]
     ]
     left = len(body) - most
-    return "\n".join(lines) + (f"\n\n{left:,} more rows are in the JSON report." if left > 0 else "")
+    return "\n".join(lines) + (f"\n\nThe JSON report has {count(left, 'more row')}." if left > 0 else "")
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -27,16 +27,16 @@ _MADE_LIMIT = 4_000
 _RANKED_SHOWN = 20
 
 _MEASURES = {
-    "lines": "lines that tests reach",
-    "branches": "branches that tests take",
-    "mutants": "mutants of these members that tests notice",
+    "lines": "line coverage",
+    "branches": "branch coverage",
+    "mutants": "mutants of these functions that tests kill",
 }
 
 _CLOSING = (
-    "Merge it, or first edit it as you like: nobody's commit is ever overwritten. Close it without merging, "
-    "and no tests are proposed for these members again until their code changes."
+    "Merge this pull request, or edit it first: commits by others are never overwritten. If you close it "
+    "without merging, no tests are proposed for these functions again until their code changes."
 )
-_ALONE = "Measured with the tests of this sweep alone, without those that stand here from earlier ones."
+_ALONE = "Measured with the tests of this sweep only, without those of earlier sweeps in this pull request."
 
 
 def sweep_pull_text(
@@ -52,7 +52,7 @@ def sweep_pull_text(
     """
     members = len(memory.proposed)
     text = sweep_text(swept, memory, new, unplaced)
-    title = f"Tests for {count(members, 'member')} that tests do not reach in full"
+    title = f"Tests for {count(members, 'function')} without full coverage"
     return PullText(title=title, body=composed(text, encode(memory)))
 
 
@@ -83,7 +83,7 @@ def sweep_text(
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
             "earlier": earlier.shown,
-            "earlier_heading": f"{count(len(earlier.shown) + earlier.left, 'member')} of earlier sweeps",
+            "earlier_heading": f"{count(len(earlier.shown) + earlier.left, 'function')} from earlier sweeps",
             "earlier_left": earlier.left and count(earlier.left, "more"),
             "made": tuple(line for (line,) in fitting(list(_made(swept)), _MADE_LIMIT).shown),
             "skipped_heading": _skipped_heading(left_out),
@@ -99,12 +99,12 @@ def sweep_text(
 def sweep_plan_text(plan: SweepPlan) -> str:
     """Return what a sweep will process and why, for the job summary."""
     lines = lines_part(plan.coverage)
-    coverage = f" Tests reach {_percent(lines)} of the lines now." if lines is not None else ""
-    taken, of = count(len(plan.taken), "member"), f"{len(plan.ranked):,}"
+    coverage = f" Line coverage is {_percent(lines)}." if lines is not None else ""
+    taken, of = f"{len(plan.taken):,}", count(len(plan.ranked), "function")
     return fill(
         "sweep_plan.md.j2",
         {
-            "headline": f"**TestSmith** takes {taken} of {of} that tests do not reach in full.{coverage}",
+            "headline": f"**TestSmith** selects {taken} of {of} without full coverage.{coverage}",
             "ranking": tuple(_ranking(plan)),
             "notes": tuple(inline(parse(note)) for note in plan.notes),
         },
@@ -114,13 +114,13 @@ def sweep_plan_text(plan: SweepPlan) -> str:
 def _headline(suggestions: Sequence[Suggestion], new: frozenset[str], *, is_proposed: bool) -> str:
     green = [one for one in suggestions if one.is_green and (one.member in new or not is_proposed)]
     if not green:
-        return "**TestSmith** has found no test that adds something this time."
+        return "**TestSmith** found no useful tests this time."
     tests = count(sum(len(one.tests) for one in green), "test")
-    members = count(len({one.member for one in green}), "member")
-    verb = "adds" if is_proposed else "has made"
+    members = count(len({one.member for one in green}), "function")
+    verb = "adds" if is_proposed else "generated"
     return (
-        f"**TestSmith** {verb} {tests} for {members} that the project's tests do not reach, or not in full. "
-        "Each test was run and proven, and notices, reaches or pins something that no test did before."
+        f"**TestSmith** {verb} {tests} for {members} that the project's tests do not fully cover. "
+        "Each test was run and proven: it covers a line or branch or kills a mutant that no test did before."
     )
 
 
@@ -171,7 +171,7 @@ def _worth(ranked: RankedMember | None) -> str:
 
 
 def _figure(number: float) -> str:
-    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"  # noqa: PLR2004 - three digits tell enough
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"  # noqa: PLR2004 - three digits are enough
 
 
 def _earlier(memory: SweepMemory, new: frozenset[str]) -> Iterator[Sequence[str]]:
@@ -202,9 +202,9 @@ def _skipped_heading(left_out: Sequence[Skipped]) -> str:
     later = sum(one.stage is SkipStage.BUDGET for one in members)
     files = len(left_out) - len(members)
     parts = (
-        (len(members) - later, f"{count(len(members) - later, 'member')} tried in vain"),
-        (later, f"{later:,} left to the next sweep"),
-        (files, f"{count(files, 'file')} left out"),
+        (len(members) - later, f"{count(len(members) - later, 'function')} tried unsuccessfully"),
+        (later, f"{later:,} left for the next sweep"),
+        (files, f"{count(files, 'file')} skipped"),
     )
     return ", ".join(words for number, words in parts if number)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from testsmith.model import Funnel, Suggestion
-from testsmith.reporting.phrases import count, funnel_steps
+from testsmith.reporting.phrases import count, count_members, funnel_steps
 from testsmith.reporting.report_assembly import display_names
 from testsmith.sweep_results import (
     Coverage,
@@ -50,7 +50,7 @@ def funnel_chart(funnel: Funnel) -> str:
     steps = funnel_steps(funnel)
     labels = ", ".join(f'"{name} {number:,}"' for name, number in steps)
     bars = ", ".join(str(number) for _, number in steps)
-    return _chart("What became of the tests", labels, funnel.asked, bars)
+    return _chart("Generated tests by stage", labels, funnel.asked, bars)
 
 
 def coverage_chart(bars: Sequence[Bar]) -> str:
@@ -59,7 +59,7 @@ def coverage_chart(bars: Sequence[Bar]) -> str:
         return ""
     labels = ", ".join(f'"{bar.label} {bar.percent:.1f} %"' for bar in bars)
     lengths = ", ".join(f"{bar.percent:.1f}" for bar in bars)
-    return _chart("What tests reach and notice", labels, 100, lengths)
+    return _chart("Coverage and mutation score", labels, 100, lengths)
 
 
 def _chart(title: str, labels: str, most: int, bars: str) -> str:
@@ -92,7 +92,7 @@ def figures(swept: SweepReport) -> tuple[Row, ...]:
     rows = (
         Row(name="lines", before=_lines(before), after=_lines(after)),
         Row(name="branches", before=_branches(before), after=_branches(after)),
-        Row(name="mutants noticed", before=_mutation(before), after=_mutation(after)),
+        Row(name="mutants killed", before=_mutation(before), after=_mutation(after)),
     )
     return tuple(row for row in rows if row.before or row.after)
 
@@ -117,7 +117,7 @@ def _mutation(measured: SuiteFigures) -> str:
 def share(part: int, whole: int) -> str:
     """Return a fraction, for example `62.5 % (5 of 8)`, rounded down so that only all is 100 %."""
     if not whole:
-        return "none there"
+        return "none"
     return f"{part * 1000 // whole / 10:.1f} % ({part:,} of {whole:,})"
 
 
@@ -169,18 +169,16 @@ def _part(part: int | None, whole: int | None) -> Part | None:
 def plan_headline(plan: SweepPlan) -> str:
     """Return the sentence that sums up the plan of a sweep."""
     if not plan.ranked:
-        return "Nothing to sweep: no public member has anything left that a test could add."
+        return "Nothing to sweep: the tests already cover all public functions and classes."
     out = sum(one.member is not None for one in plan.skipped)
-    left_out = f"; {count(out, 'member')} {'is' if out == 1 else 'are'} left out" if out else ""
-    return (
-        f"A sweep would take {count(len(plan.taken), 'member')} of {len(plan.ranked):,} that have something "
-        f"to gain{left_out}."
-    )
+    left_out = f"; {out:,} {'is' if out == 1 else 'are'} skipped" if out else ""
+    ranked = count_members(len(plan.ranked), [one.member for one in plan.ranked])
+    return f"A sweep would select {len(plan.taken):,} of {ranked} without full coverage{left_out}."
 
 
 def ranking_rows(plan: SweepPlan) -> list[tuple[str, ...]]:
     """Return the top of the ranking as table rows, starting with the header."""
-    head = ("rank", "member", "worth", "uncovered", "complexity", "churn", "dependents")
+    head = ("rank", "function", "worth", "uncovered", "complexity", "churn", "dependents")
     first = plan.ranked[:RANKING_ROWS]
     names = display_names([one.member for one in first])
     return [head, *(_ranking_row(one, names[one.member.id]) for one in first)]
@@ -207,8 +205,8 @@ def _missed(facts: Facts) -> str:
 def ranking_note(plan: SweepPlan) -> str:
     """Return how to read the ranking, and how many more members there are."""
     more = len(plan.ranked) - RANKING_ROWS
-    beyond = f"; {more:,} more in the JSON report" if more > 0 else ""
-    return f"{HOW_RANKED}; in brackets what was counted: decisions, commits, users{beyond}"
+    beyond = f"; the JSON report has {more:,} more" if more > 0 else ""
+    return f"{HOW_RANKED}; the counts are in parentheses: decisions, commits, callers{beyond}"
 
 
 def member_rows(swept: SweepReport) -> list[tuple[str, ...]]:
@@ -220,7 +218,7 @@ def member_rows(swept: SweepReport) -> list[tuple[str, ...]]:
         for one in swept.report.suggestions
         if one.is_green
     ]
-    return [("member", "rank", "tests", "mutants noticed", "new lines", "new branches", "file"), *rows]
+    return [("function", "rank", "tests", "mutants killed", "new lines", "new branches", "file"), *rows]
 
 
 def _member_row(suggestion: Suggestion, name: str, ranked: RankedMember | None) -> tuple[str, ...]:
@@ -244,19 +242,19 @@ def failed_rows(swept: SweepReport) -> list[tuple[str, ...]]:
         (names.get(one.member or "", one.member or one.path), one.stage.value, one.reason)
         for one in swept.failed
     ]
-    return [("tried in vain", "stage", "why"), *rows]
+    return [("tried unsuccessfully", "stage", "reason"), *rows]
 
 
 def closing_lines(swept: SweepReport) -> list[str]:
     """Return the supporting files that were created, and other notes for the reader."""
-    return [*(f"made {path}: {reason}" for path, reason in swept.made.items()), *swept.notes]
+    return [*(f"created {path}: {reason}" for path, reason in swept.made.items()), *swept.notes]
 
 
 def expected_words(plan: SweepPlan) -> str:
     """Return the expected time for the members that a sweep would process."""
     taken = set(plan.taken)
     seconds = sum(one.seconds for one in plan.ranked if one.member.id in taken)
-    return f"expected: about {max(1.0, seconds / 60):.0f} minutes of one processor"
+    return f"Expected time: about {count(round(max(1.0, seconds / 60)), 'minute')} on one processor."
 
 
 def shown_rows(rows: Sequence[tuple[str, ...]]) -> bool:

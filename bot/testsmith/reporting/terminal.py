@@ -64,21 +64,21 @@ class Terminal:
     Attributes:
         stream: The stream.
         interactive: Whether the stream is a terminal that can redraw a line.
-        colour: Whether it supports colors.
+        color: Whether it supports colors.
         width: Width in columns.
     """
 
     stream: TextIO
     interactive: bool
-    colour: bool
+    color: bool
     width: int = _WIDTH_ELSEWHERE
 
 
 def terminal_of(stream: TextIO, environment: Mapping[str, str]) -> Terminal:
     """Detect the capabilities of a stream of this process. `NO_COLOR` and `TERM=dumb` are respected."""
     interactive = stream.isatty() and environment.get("TERM") != "dumb"
-    colour = interactive and not environment.get("NO_COLOR")
-    return Terminal(stream=stream, interactive=interactive, colour=colour, width=_width(stream))
+    color = interactive and not environment.get("NO_COLOR")
+    return Terminal(stream=stream, interactive=interactive, color=color, width=_width(stream))
 
 
 def _width(stream: TextIO) -> int:
@@ -118,12 +118,12 @@ class PlainProgress:
         self._name = ""
         self._total = 0
         self._done = 0
-        self._told_at = 0.0
+        self._last_line_at = 0.0
 
     def phase(self, name: str, total: int, share: float = USUAL_SHARE) -> None:  # noqa: ARG002 - for a bar
         """See `Progress.phase`."""
         self._name, self._total, self._done = one_line(name), total, 0
-        self._told_at = self._clock()
+        self._last_line_at = self._clock()
         if not self._is_quiet:
             self._line(f"{self._name} ({total:,})" if total > 1 else self._name)
 
@@ -131,8 +131,12 @@ class PlainProgress:
         """See `Progress.advance`."""
         self._done += steps
         now = self._clock()
-        if not self._is_quiet and self._done < self._total and now - self._told_at >= _SECONDS_BETWEEN_LINES:
-            self._told_at = now
+        if (
+            not self._is_quiet
+            and self._done < self._total
+            and now - self._last_line_at >= _SECONDS_BETWEEN_LINES
+        ):
+            self._last_line_at = now
             self._line(f"{self._name}: {self._done:,} of {self._total:,}")
 
     def warn(self, message: str) -> None:
@@ -226,7 +230,7 @@ def console_on(terminal: Terminal) -> Console:
     return Console(
         file=terminal.stream,
         width=terminal.width,
-        color_system="standard" if terminal.colour else None,
+        color_system="standard" if terminal.color else None,
         force_terminal=terminal.interactive,
         force_jupyter=False,
         markup=False,
@@ -262,12 +266,10 @@ _RUNNER_COMMAND = re.compile(r"^(?:[^\S\n]|\x1b\[[\d;]*m)*:(?=:)|##(?=\[)", re.M
 def render_text(report: Report, view: View) -> str:
     """Render the report for the terminal."""
     stream = StringIO()
-    console = console_on(
-        Terminal(stream=stream, interactive=view.colour, colour=view.colour, width=view.width)
-    )
+    console = console_on(Terminal(stream=stream, interactive=view.color, color=view.color, width=view.width))
     for part in _parts(report, view):
         console.print(part, soft_wrap=_is_unbroken(part))
-    shown = stream.getvalue() if view.colour else _without_trailing_space(stream.getvalue())
+    shown = stream.getvalue() if view.color else _without_trailing_space(stream.getvalue())
     return _RUNNER_COMMAND.sub("\\g<0>\u200b", shown)
 
 
@@ -292,7 +294,7 @@ def markdown_text(markdown: str, terminal: Terminal) -> str:
 
     class Fence(CodeBlock):
         def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
-            code = _code(str(self.text).rstrip("\n"), self.lexer_name, colour=terminal.colour)
+            code = _code(str(self.text).rstrip("\n"), self.lexer_name, color=terminal.color)
             code.no_wrap = False
             yield code
 
@@ -352,7 +354,7 @@ def _parts(report: Report, view: View) -> Iterator[RenderableType]:
 
 def _members_table(report: Report, found: tuple[ReportEntry, ...]) -> RenderableType:
     names = display_names(report.members)
-    table = _table("member", "change", "proposal", "where")
+    table = _table("function", "change", "proposal", "location")
     for entry in found:
         member = entry.member
         table.add_row(
@@ -381,12 +383,12 @@ def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Ite
         yield _indented(_text(body))
     yield ""
     if suggestion.patch:
-        yield _code(shown_code(suggestion.patch), "diff", colour=view.colour)
+        yield _code(shown_code(suggestion.patch), "diff", color=view.color)
     else:
-        yield _code(shown_code(suggestion.code), member.language, colour=view.colour)
+        yield _code(shown_code(suggestion.code), member.language, color=view.color)
     yield ""
     yield _indented(_text(facts_line(evidence_words(suggestion, member))))
-    check = f"{origin_words(suggestion)} · check it: {check_command(suggestion, view)}"
+    check = f"{origin_words(suggestion)} · reproduce: {check_command(suggestion, view)}"
     yield _unbroken(_styled(plain(" " * _INDENT + check), "dim"))
 
 
@@ -399,10 +401,10 @@ def _title(suggestion: Suggestion, member: Member) -> Text:
     return Text(" · ").join((_styled(plain(number), "bold") + name, *rest))
 
 
-def _code(module: str, language: str, *, colour: bool) -> Text:
+def _code(module: str, language: str, *, color: bool) -> Text:
     from rich.text import Text
 
-    shown = pieces(module, language) if colour else ((TokenKind.PLAIN, module),)
+    shown = pieces(module, language) if color else ((TokenKind.PLAIN, module),)
     highlighted = Text.assemble(*((text, _CODE_STYLES[kind]) for kind, text in shown))
     margin = Text(" " * _CODE_INDENT)
     lines = highlighted.split("\n", allow_blank=True)
@@ -416,7 +418,7 @@ def _skipped_parts(report: Report) -> Iterator[RenderableType]:
     yield ""
     yield _styled(plain(skipped_words(totals(report))), "bold")
     yield ""
-    table = _table("left out", "stage", "why")
+    table = _table("skipped", "stage", "reason")
     for group in groups:
         table.add_row(_text(names_words(group)), group.stage.value, _text(parse(group.reason)))
     yield table

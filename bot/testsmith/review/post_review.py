@@ -113,7 +113,7 @@ def post(  # noqa: PLR0913, PLR0917
             if not is_followed_by_own(forge, existing, wanted.head, moved.found):
                 raise
             wanted = _at(moved.found, wanted)
-    posting.note(("Other writers kept changing the comments; the next push sets right what is left.",))
+    posting.note(("The comments kept changing during the run; the next push completes the review.",))
 
 
 def _carried_out(

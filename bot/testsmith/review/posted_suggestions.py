@@ -120,12 +120,12 @@ def _read(
     edited = [one for one in everyone if one.node_id in distrusted]
     found = PostedSuggestion(entry=entry, comments=tuple(one.id for one in (*ours, *edited)))
     if edited:
-        trouble = f"its comment was edited by {edited[0].editor}, who may not write here"
+        trouble = f"its comment was edited by {edited[0].editor}, who has no write access"
         return replace(found, trouble=trouble)
     text = ours[0].body if ours else folds.get(entry.content, "")
     code = code_in(text)
     if code is None:
-        return replace(found, trouble="its comment does not show its code in full")
+        return replace(found, trouble="its comment does not show the full code")
     read = replace(found, code=code, content=content_digest(entry.member, code), origin=origin_in(text))
     return _without_untrusted(read, text, ours)
 
@@ -134,7 +134,9 @@ def _without_untrusted(found: PostedSuggestion, text: str, ours: list[ReviewComm
     """Drop the code unless it is what was verified or a trusted reviewer's version of it."""
     editor = ours[0].editor if ours else None
     if shows_change(text) and (editor is not None or found.is_edited):
-        return replace(found, code=None, trouble="its suggested change was edited: commit it from there")
+        return replace(
+            found, code=None, trouble="its suggested change was edited: commit it from the comment"
+        )
     if found.is_edited and ours and editor is None:
-        return replace(found, code=None, trouble="its code cannot be shown to the letter in a comment")
+        return replace(found, code=None, trouble="its code cannot be shown exactly in a comment")
     return found

@@ -58,19 +58,17 @@ from testsmith.test_files.lifecycle import removals
 from testsmith.test_files.plan import Marking, plan_edits
 
 _NOT_LISTED = (
-    "The pull request changes too many files for GitHub to list them all, so no comment can stand beside the "
-    "code; all proposals stand in the summary comment."
+    "The pull request changes more files than GitHub lists, so no comments on the code are possible. All "
+    "proposals are in the summary comment."
 )
 
 _SEVERAL_SUMMARIES = (
-    "The pull request has several summary comments by {}. Two runs at the same moment may have written them. "
-    "If not, another workflow posts foreign text with the same token: look at them, and give the action a "
-    "token of its own."
+    "The pull request has several summary comments by {}. Two simultaneous runs may have posted them. "
+    "Otherwise another workflow posts with the same token: check the comments, and give the action a "
+    "separate token."
 )
 
-_IGNORED = (
-    "The pull request is left alone, as a comment has asked for; the comment `/testsmith resume` ends that."
-)
+_IGNORED = "TestSmith is paused on this pull request. Comment `/testsmith resume` to continue."
 
 
 _NOTHING_READ = Existing(viewer=Viewer(login=""))
@@ -221,7 +219,7 @@ def remembered_state(task: ReviewPullRequest, pull: CheckedOut, forge: Forge) ->
     """
     may_be_own = task.head_sha == pull.task.head_sha and COMMIT_TRAILER in pull.states.message
     if may_be_own and is_certainly_own(forge.commit(task.head_sha), task.head_sha, pull.existing):
-        raise _NothingToReview("The head commit is the bot's own.")
+        raise _NothingToReview("Skipped: the head commit is TestSmith's own.")
     state = remember(pull.existing)
     if state.is_ignored:
         raise _NothingToReview(_IGNORED)

@@ -119,7 +119,7 @@ def _prepare(connection: sqlite3.Connection) -> None:
     """
     schema = _read_schema(connection)
     if schema and schema != sorted(_SCHEMA):
-        raise ForeignSchema("its tables are not those of this program")
+        raise ForeignSchema("its tables were not made by TestSmith")
     if not schema:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # only has an effect while the file is empty
     connection.execute("PRAGMA journal_mode = WAL")

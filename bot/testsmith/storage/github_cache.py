@@ -93,8 +93,8 @@ _VERSION = hashlib.sha256(b"testsmith-cache|1").hexdigest()
 _READABLE = frozenset({"read", "write"})
 _WRITABLE = frozenset({"write", "write-only"})
 _MODES = _READABLE | _WRITABLE | {"none"}
-_SAID_BY_WORKFLOW = "the workflow says `cache-mode: {mode}`"
-_NAME_A_FOLDER = "the input `cache-dir` with actions/cache around the action works everywhere"
+_SAID_BY_WORKFLOW = "the workflow sets `cache-mode: {mode}`"
+_NAME_A_FOLDER = "the input `cache-dir` with actions/cache works everywhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class ActionsCache:
         if not said.ok:
             return None
         if not is_archive_name(said.matched_key, self._prefix):
-            raise ArchiveFailure("the cache service found an entry that is none of ours")
+            raise ArchiveFailure("the cache service returned an unknown entry")
         data = self._transferred("GET", said.signed_download_url, limit)
         return Archive(name=said.matched_key, data=data)
 
@@ -170,7 +170,7 @@ class ActionsCache:
         said = self._call(method, body, limit)
         if not said.ok:
             words = self._safe_words(said.message)
-            raise ArchiveFailure(f"the cache service would not have it{f': {words}' if words else ''}")
+            raise ArchiveFailure(f"the cache service refused the upload{f': {words}' if words else ''}")
         return said
 
     def _call(self, method: str, body: dict[str, object], limit: TimeLimit) -> _Said:
@@ -182,7 +182,7 @@ class ActionsCache:
     def _transferred(self, method: str, address: str, limit: TimeLimit, data: bytes | None = None) -> bytes:
         """Send an archive to a signed URL, or return the one there."""
         if not address:
-            raise ArchiveFailure("the cache service gave no address")
+            raise ArchiveFailure("the cache service returned no address")
         self._check_address(address)
         blob = {"Content-Type": "application/octet-stream", "x-ms-blob-type": "BlockBlob"}
         headers, most = (blob, _MOST_ANSWER_BYTES) if data is not None else ({}, MOST_BYTES)
@@ -234,7 +234,7 @@ class ActionsCache:
         from urllib3.exceptions import HTTPError
 
         if not limit.left:
-            raise ArchiveFailure("there was no time left for it")
+            raise ArchiveFailure("no time was left")
         times = (min(_CONNECT_SECONDS, limit.left), min(_ANSWER_SECONDS, limit.left))
         try:
             with self._opened().request(
@@ -253,9 +253,9 @@ class ActionsCache:
         except NotConnected:
             raise _Passing("the cache service cannot be reached") from None
         except HTTPError:
-            raise _Passing("its answer broke off") from None
+            raise _Passing("its answer was incomplete") from None
         except (RequestException, OSError, ValueError):
-            raise ArchiveFailure("no request could be made to the cache service") from None
+            raise ArchiveFailure("the request to the cache service failed") from None
 
     def _opened(self) -> Session:
         if self._session is None:
@@ -277,10 +277,10 @@ class ActionsCache:
         try:
             parts = urlsplit(address)
         except ValueError:
-            raise ArchiveFailure("the cache service gave an address that is none") from None
+            raise ArchiveFailure("the cache service returned an invalid address") from None
         self._secrets |= {address, *_signatures(parts.query)}
         if parts.scheme != "https" and parts.scheme != urlsplit(self._url).scheme:
-            raise ArchiveFailure("the cache service gave an address without encryption")
+            raise ArchiveFailure("the cache service returned an address without encryption")
 
     def _read(self, answer: _Answer) -> _Said:
         try:
@@ -289,7 +289,7 @@ class ActionsCache:
             said, is_json = _Said(), False
         words = self._safe_words(said.msg or said.message)
         if answer.status == _CONFLICT or (answer.status not in _OK and said.code == "already_exists"):
-            raise _AlreadyThere("there is an entry of that name")
+            raise _AlreadyThere("an entry with that name exists")
         if words.startswith(("cache write denied", "cache read denied")):
             raise Denied(f"GitHub says: {words}")
         if answer.status in _ABSENT and said.code != "not_found":
@@ -297,7 +297,7 @@ class ActionsCache:
         if answer.status not in _OK:
             raise _failure(answer, words)
         if not is_json:
-            raise _Passing("the cache service answered no JSON")
+            raise _Passing("the cache service did not return JSON")
         return said
 
 
@@ -314,7 +314,7 @@ def _failure(answer: _Answer, words: str) -> ArchiveFailure:
     """Return the failure for an unsuccessful response."""
     status, data = answer.status, f": {words}" if words else ""
     if status == _TOO_MANY:
-        return _Passing("GitHub allows no more requests to its cache now (429)", _retry_after(answer))
+        return _Passing("GitHub's cache has a rate limit, which was reached (429)", _retry_after(answer))
     if status in _PASSING and "insufficient usage" not in words:
         return _Passing(f"the cache service failed ({status}){data}")
     if status in _REFUSED:
@@ -335,7 +335,7 @@ def _read(response: Response, most: int, limit: TimeLimit) -> bytes:
         parts.append(part)
         left -= len(part)
         if left < 0:
-            raise ArchiveFailure("the cache service sent more than is allowed")
+            raise ArchiveFailure("the cache service returned too much data")
         if not limit.left:
             raise ArchiveFailure("the cache service was too slow")
     return b"".join(parts)

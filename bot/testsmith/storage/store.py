@@ -281,7 +281,8 @@ class ResultStore:
             return
         if self._opened.aside is not None:
             self._warn(
-                f"The result cache was broken: it is now {self._opened.aside}, and a new one is begun."
+                f"The result cache was damaged. It was moved to {self._opened.aside}, and a new one was "
+                f"started."
             )
 
     def _recover(self, opened: OpenDatabase, error: sqlite3.DatabaseError) -> None:
@@ -295,8 +296,8 @@ class ResultStore:
 
     def _give_up(self, error: Exception) -> None:
         self._warn(
-            f"Results are not cached any more in this run, since {self._path} cannot be used ({error}). "
-            "Free the disk, mend the rights, or name another folder with --cache-dir."
+            f"Results are no longer cached in this run, because {self._path} could not be used ({error}). "
+            f"Free disk space, fix the permissions, or choose another folder with --cache-dir."
         )
 
 

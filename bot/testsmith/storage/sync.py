@@ -221,7 +221,7 @@ class CacheSync:
             return f"restored nothing: {self._no_restore}"
         refused = self._contents.refused
         data = f"restored {_entries(self._added)}" if self._added else "nothing to restore"
-        return f"{data} ({_entries(refused)} of another shape left out)" if refused else data
+        return f"{data} ({_entries(refused)} in another format skipped)" if refused else data
 
     def _told_of_saving(self) -> str:
         saved = f"saved {self._saved} new" if self._saved else ""
@@ -294,11 +294,11 @@ def _fetched(place: ArchiveBackend, limit: TimeLimit) -> ArchiveContents:
     if archive is None:
         return ArchiveContents()
     if not is_whole(archive):
-        raise ArchiveFailure("what was left there is not what its name says: it is damaged")
+        raise ArchiveFailure("the saved cache is damaged")
     try:
         return unpack(archive.data)
     except BadArchive as error:
-        raise ArchiveFailure(f"what was left there cannot be used: it {error}") from None
+        raise ArchiveFailure(f"the saved cache could not be used: it {error}") from None
 
 
 def _save(

@@ -43,7 +43,7 @@ from testsmith.sweep.run_sweep import SweepDependencies, conclude, plan, prove
 from testsmith.sweep.shards import Shard, share, split, unevenness
 from testsmith.sweep_results import SweepPlan, SweepReport
 
-_SAID_NOTHING = "the machine that had it said nothing of it; the next sweep takes it again"
+_SAID_NOTHING = "its machine did not report it; the next sweep tries it again"
 
 
 def merged(
@@ -164,8 +164,8 @@ PLANNING = "shard-0of0"
 """Name of the planning job's cache entries, analogous to the shards' names."""
 
 _NO_REPORT = (
-    "shard {number} of {of} left no report, so this was not looked at; run that job again, or leave it to "
-    "the next sweep"
+    "shard {number} of {of} has no report, so this was not processed; run that job again, or wait for the "
+    "next sweep"
 )
 
 
@@ -198,7 +198,9 @@ async def plan_shards(
     chosen = split(taken, shards)
     if chosen:
         uneven = unevenness([[known[one] for one in shard] for shard in chosen])
-        note = f"{len(taken)} members in {len(chosen)} shards, the longest {uneven:.2f} times the mean."
+        note = (
+            f"{len(taken)} functions in {len(chosen)} shards; the longest takes {uneven:.2f} times the mean."
+        )
         planned = replace(planned, notes=(*planned.notes, note))
     parts.write(PLAN_NAME, write_plan(planned, chosen))
     return Planned(plan=planned, shards=chosen)
@@ -216,7 +218,7 @@ async def prove_shard(
     """
     data, part = _plan(parts)
     if len(part.shards) != shard.of:
-        raise UsageFailure(f"the plan has {len(part.shards)} shards, so there is no shard {shard}.")
+        raise UsageFailure(f"the plan has {len(part.shards)} shards, so shard {shard} does not exist.")
     _require_commit(settings, tools, part.plan)
     done = _left(parts, shard, digest(data))
     if done is not None:
@@ -259,7 +261,7 @@ def shards_in(parts: PartsFolder) -> tuple[Shard, ...]:
 def _plan(parts: PartsFolder) -> tuple[bytes, PlanPart]:
     data = parts.read(PLAN_NAME)
     if data is None:
-        raise UsageFailure(f"there is no {PLAN_NAME} in {parts.folder}: make the plan first.")
+        raise UsageFailure(f"{PLAN_NAME} not found in {parts.folder}: create the plan first.")
     return data, read_plan(data)
 
 
@@ -275,7 +277,7 @@ def _require_commit(settings: Settings, tools: SweepDependencies, plan: SweepPla
     repository = tools.repository or Repository.open(settings.folder)
     if repository.resolve(head) != plan.head:
         raise UsageFailure(
-            f"the plan is of another commit, {plan.head[:40]!a}: look at that one, or plan anew."
+            f"the plan is of another commit, {plan.head[:40]!a}: check out that commit, or plan again."
         )
 
 
@@ -305,5 +307,5 @@ def _reports(
         missing[number] = _NO_REPORT.format(number=number, of=shard.of)
     if missing:
         told = ", ".join(map(str, missing))
-        notes.append(f"Shards without a report: {told} of {len(part.shards)}. The others are shown.")
+        notes.append(f"Shards without a report: {told} of {len(part.shards)}. The report has the others.")
     return reports, missing, notes

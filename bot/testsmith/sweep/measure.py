@@ -59,7 +59,7 @@ async def scores(
     fates = [await _fates(runner, members, mutants, settings, tools) for runner in runners]
     both = fates[0].keys() & fates[1].keys()
     lost = sum(map(len, mutants.values())) - len(both)
-    note = f"the mutation score is without {lost} mutants that could not be tried in time"
+    note = f"the mutation score does not include {lost} mutants that could not be run in time"
     return Scores(before=_score(fates[0], both), after=_score(fates[1], both), notes=(note,) if lost else ())
 
 
@@ -140,7 +140,7 @@ def _changed(
 
 # Maximum number of runs of the full suite with the proposed tests.
 _MOST_TRIES = 3
-_BESIDE = "it fails when it is run among the project's own tests, as its file would be"
+_BESIDE = "it fails when it is run together with the project's tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +206,7 @@ async def concluded(order: ConcludeOrder, report: Report) -> Concluded:
             language: await in_thread(_with_edits, runner, plan)
             for language, runner in workspace.runners.items()
         }
-        order.tools.progress.phase("running your own tests with the new ones", 1)
+        order.tools.progress.phase("running your tests with the new ones", 1)
         paths = tuple(order.counted.there)
         suite = await measure_whole(with_new, order.tools.languages, paths, order.settings.verification)
         kept_out = await _not_loaded_before(plan.edits, suite, order)
@@ -254,7 +254,7 @@ def _language_of(path: str, order: ConcludeOrder) -> str | None:
 
 def _apart_note(not_loaded: tuple[str, str]) -> str:
     file, reason = not_loaded
-    return f"{file} cannot be loaded here, with or without the new tests ({reason}): they were run apart"
+    return f"{file} cannot be loaded here, with or without the new tests ({reason}): they were run separately"
 
 
 def _failing_members(
@@ -336,8 +336,8 @@ async def _scores(order: ConcludeOrder, with_new: Mapping[str, TestRunner], repo
     touched = {one.member for one in report.suggestions if _is_proposed(one)}
     members = [member for member in report.members if member.id in touched]
     if order.settings.verification.coverage is not None:
-        return Scores(notes=("the mutation score was not measured: own tests are known by a file alone",))
-    order.tools.progress.phase("trying mutants with and without the new tests", 2 * len(members))
+        return Scores(notes=("the mutation score was not measured, because coverage was read from a file",))
+    order.tools.progress.phase("running mutants with and without the new tests", 2 * len(members))
     parts = [
         await scores(
             (order.workspace.runners[language], runner),

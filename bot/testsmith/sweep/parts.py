@@ -107,10 +107,10 @@ def read_plan(data: bytes) -> PlanPart:
     """
     part = _read(PlanPart, data, PLAN_NAME)
     if (part.kind, part.schema) != (_PLAN, PART_SCHEMA) or len(part.shards) > MOST_SHARDS:
-        raise _bad(PLAN_NAME, "it is of another version")
+        raise _bad(PLAN_NAME, "it has another version")
     members = [member for shard in part.shards for member in shard]
     if len(members) != len(set(members)):
-        raise _bad(PLAN_NAME, "a member is in it twice")
+        raise _bad(PLAN_NAME, "it has a function twice")
     return part
 
 
@@ -133,11 +133,11 @@ def read_shard(data: bytes, shard: Shard, plan: str) -> ShardPart:
     name = shard_name(shard)
     part = _read(ShardPart, data, name)
     if (part.kind, part.schema) != (_SHARD, PART_SCHEMA):
-        raise _bad(name, "it is of another version")
+        raise _bad(name, "it has another version")
     if (part.number, part.of) != (shard.number, shard.of):
-        raise _bad(name, f"it is of shard {part.number}/{part.of}")
+        raise _bad(name, f"it belongs to shard {part.number}/{part.of}")
     if part.plan != plan:
-        raise _bad(name, "it is of another plan")
+        raise _bad(name, "it belongs to another plan")
     return part
 
 
@@ -157,8 +157,8 @@ def _written(part: PlanPart | ShardPart, name: str) -> bytes:
     data = to_json(part)
     if len(data) > MOST_BYTES:
         raise BadPart(
-            f"{name} would have over {MOST_BYTES // 1024**2} MB, more than is read again. Sweep fewer "
-            "members at once."
+            f"{name} would have over {MOST_BYTES // 1024**2} MB, the limit of a part. Sweep fewer "
+            f"functions at once."
         )
     return data
 
@@ -169,13 +169,11 @@ def _read(kind: type[_Part], data: bytes, name: str) -> _Part:
     try:
         return decode(kind, data)
     except Malformed as error:
-        raise _bad(
-            name, f"it is not as this program writes it ({error.path or 'it cannot be parsed'})"
-        ) from None
+        raise _bad(name, f"TestSmith did not write it ({error.path or 'it cannot be parsed'})") from None
 
 
 def _bad(name: str, why: str) -> BadPart:
-    return BadPart(f"{name} cannot be used: {why}. Run the job that has written it again.")
+    return BadPart(f"Could not use {name}: {why}. Run the job again that wrote it.")
 
 
 class PartsFolder:
@@ -198,7 +196,7 @@ class PartsFolder:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_file(self.folder / name, data)
         except OSError as error:
-            raise Failure(f"{self.folder / name} cannot be written: {error.strerror}.") from error
+            raise Failure(f"Could not write {self.folder / name}: {error.strerror}.") from error
 
     def read(self, name: str) -> bytes | None:
         """Return a part, or None if it does not exist. Reads at most the maximum size.
@@ -211,4 +209,4 @@ class PartsFolder:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise Failure(f"{self.folder / name} cannot be read: {error.strerror}.") from error
+            raise Failure(f"Could not read {self.folder / name}: {error.strerror}.") from error

@@ -180,7 +180,7 @@ def ranked(members: Iterable[RankedMember]) -> tuple[RankedMember, ...]:
     )
 
 
-COVERED = "your own tests reach all of its lines and branches"
+COVERED = "your tests cover all of its lines and branches"
 """Why a member is not a candidate."""
 
 
@@ -229,7 +229,7 @@ async def planned(order: PlanOrder) -> tuple[SweepPlan, Counted]:
     tools = order.tools
     started = tools.clock()
     counted = await counted_before(order.settings, tools, order.workspace)
-    tools.progress.phase("ranking members", 1, 0.05)
+    tools.progress.phase("ranking functions", 1, 0.05)
     every = await in_thread(_weighed, order, counted)
     known = order.memory.known(one.member for one in every)
     plan = await in_thread(_ranked, order, counted, every, known)
@@ -286,8 +286,8 @@ async def _measured(
     if file is not None:
         return await in_thread(_read, paths, file)
     if not workspace.runners:
-        return WholeSuite(notes=(f"own tests were not measured: {workspace.obstacle}",))
-    tools.progress.phase("running your own tests", 1)
+        return WholeSuite(notes=(f"the project's tests were not measured: {workspace.obstacle}",))
+    tools.progress.phase("running your tests", 1)
     return await measure_whole(workspace.runners, tools.languages, paths, settings.verification)
 
 
@@ -298,8 +298,8 @@ def _read(paths: Sequence[str], file: Path) -> WholeSuite:
                 paths, file, lambda purpose: Path(tempfile.mkdtemp(prefix=purpose, dir=folder))
             )
         except (CannotReadCoverage, OSError) as error:
-            advice = "make it anew, or leave --coverage out to have your tests run."
-            raise UsageFailure(f"{file} cannot be used: {error}; {advice}") from error
+            advice = "create it again, or leave out --coverage to run your tests."
+            raise UsageFailure(f"Could not use {file}: {error}; {advice}") from error
 
 
 def there_to_reach(
@@ -337,7 +337,7 @@ def _ranked(
 def _notes(workspace: SweepWorkspace) -> Iterator[str]:
     if workspace.repository.is_shallow:
         yield (
-            "this clone is shallow, so the history says little of what was touched of late: fetch it whole "
+            "this clone is shallow, so recent changes count little in the ranking: fetch the full history "
             "(`fetch-depth: 0`)"
         )
 
@@ -393,7 +393,7 @@ def _skipped(member: Member, reason: str) -> Skipped:
 
 def _tried(tried: Tried) -> str:
     why = f"{tried.stage.value}: {tried.reason}"
-    return f"an earlier sweep has tried it in vain ({why}), and its source is the same"
+    return f"an earlier sweep tried it unsuccessfully ({why}), and its source has not changed"
 
 
 def _covered(one: RankedMember) -> str:
@@ -411,7 +411,7 @@ def _within_budget(
         seconds -= one.seconds
         if taken and seconds < 0:
             minutes = f"{settings.budget.max_minutes:g} minutes"
-            note = f"{len(taken)} members are taken: {minutes} are not enough for more"
+            note = f"{len(taken)} functions are selected: {minutes} are not enough for more"
             return tuple(taken), (note,)
         taken.append(one.member.id)
     return tuple(taken), ()

@@ -42,10 +42,8 @@ _DELIVERIES = {
     PublishStatus.NOTHING: PostStatus.NOTHING,
     PublishStatus.NOT_ALLOWED: PostStatus.NOT_ALLOWED,
 }
-_DRY = "This was a dry run: nothing was made, and nothing was spent."
-_UNREAD = (
-    "What pull requests of earlier sweeps hold could not be read, so some of it may be proposed again: {}"
-)
+_DRY = "This was a dry run: no tests were generated."
+_UNREAD = "Could not read the pull requests of earlier sweeps, so some tests may be proposed again: {}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +86,7 @@ async def sweep_hosted(hosted: Hosted) -> ReviewResult:
     if not hosted.how.dry_run and hosted.how.step in {SweepStep.PLAN, SweepStep.ALL}:
         obstacle = await in_thread(_obstacle, hosted)
         if obstacle:
-            return ReviewResult(delivery=PostStatus.FAILED, reason=f"{obstacle} Nothing was spent.")
+            return ReviewResult(delivery=PostStatus.FAILED, reason=f"{obstacle} No tests were generated.")
     steps = {
         SweepStep.PLAN: _plan,
         SweepStep.SHARD: _prove_shard,
@@ -125,8 +123,8 @@ async def _plan(hosted: Hosted) -> ReviewResult:
 
 def _reason(planned: Planned) -> str:
     if not planned.shards:
-        return "There is nothing to sweep: no member is left that a test would be worth something for."
-    return f"{len(planned.plan.taken)} members are to be taken, in {len(planned.shards)} shards."
+        return "Nothing to sweep: all functions and classes are covered or were already tried."
+    return f"{len(planned.plan.taken)} functions are selected, in {len(planned.shards)} shards."
 
 
 async def _prove_shard(hosted: Hosted) -> ReviewResult:
@@ -136,7 +134,7 @@ async def _prove_shard(hosted: Hosted) -> ReviewResult:
     return ReviewResult(
         delivery=PostStatus.NOTHING,
         report=report,
-        reason=f"Shard {shard} is left for the job that collects.",
+        reason=f"Shard {shard} is done. The last job combines the shards.",
         text=sweep_text(data, SweepMemory(), green_members(report), is_proposed=False),
         parts=hosted.parts_place,
     )

@@ -50,7 +50,9 @@ def shard_of(text: str) -> Shard:
     found = _SHARD.fullmatch(text.strip())
     shard = Shard(number=int(found[1]), of=int(found[2])) if found else None
     if shard is None or shard.number > shard.of or shard.of > MOST_SHARDS:
-        raise UsageFailure(f"a shard is written as 2/4, at most {MOST_SHARDS} of them, not {text!r}.")
+        raise UsageFailure(
+            f"--shard must be written as 2/4, with at most {MOST_SHARDS} shards, not {text!r}."
+        )
     return shard
 
 

@@ -27,7 +27,7 @@ from testsmith.tasks import in_thread
 EVERY_MEMBER = 1_000_000_000
 """No limit on the number of members found; the plan selects them later."""
 
-TOOLING = "a sweep leaves out scripts, tools and benchmarks: name the folder, or set include or exclude"
+TOOLING = "a sweep skips scripts, tools and benchmarks: name the folder, or set include or exclude"
 """Why a folder is left out."""
 
 
@@ -70,7 +70,7 @@ def found(
     """
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
-    tools.progress.phase("finding members", 1, 0.05)
+    tools.progress.phase("finding functions", 1, 0.05)
     search = find_members(opened, selection, tools.languages)
     return SweepWorkspace(repository=opened, search=_without_tooling(search, settings.selection, opened))
 
@@ -111,7 +111,7 @@ async def opened(
     """
     workspace = await in_thread(found, settings, tools, repository)
     if not pipeline.runs_code(settings):
-        yield replace(workspace, obstacle="nothing of the project was run: --no-verify")
+        yield replace(workspace, obstacle="no project code was run: --no-verify")
         return
     order = pipeline.workspace_order(settings, tools, workspace.repository, workspace.search)
     runners: dict[str, TestRunner] = {}
@@ -151,7 +151,7 @@ async def measure_whole(
     parts = [
         await runners[language].own_whole(files, settings)
         if language in runners
-        else WholeSuite(notes=(f"own tests in {language} were not measured",))
+        else WholeSuite(notes=(f"the project's tests in {language} were not measured",))
         for language, files in by_language.items()
     ]
     return WholeSuite.of(parts)

@@ -170,7 +170,7 @@ class _Merge:
 def _merge(path: str, group: Sequence[Suggestion], place: _Place) -> _Merge:
     language = language_of(path, place.languages)
     if language is None:
-        return _Merge(refused=tuple(_not_placed(each, "no language knows such a file") for each in group))
+        return _Merge(refused=tuple(_not_placed(each, "unsupported file type") for each in group))
     try:
         _refuse_path(path, place.paths, language)
         return _merged(path, _text(place.tree.read(path)), group, language, place)
@@ -184,9 +184,9 @@ class _Unplaceable(Exception):
 
 def _refuse_path(path: str, paths: frozenset[str], language: Language) -> None:
     if "\0" in path or "\\" in path or not FORBIDDEN_PARTS.isdisjoint(path.split("/")):
-        raise _Unplaceable("its test path leads out of the repository")
+        raise _Unplaceable("its test path is outside the repository")
     if not language.tests.is_test(path):
-        raise _Unplaceable("its test path lies in no test tree")
+        raise _Unplaceable("its test path is not in a test folder")
     if any(str(parent) in paths for parent in PurePosixPath(path).parents):
         raise _Unplaceable("a folder of its test path is a file")
 
@@ -197,7 +197,7 @@ def _text(data: bytes | None) -> str | None:
             raise _Unplaceable(f"its test file is larger than {_MOST_FILE_BYTES:,} bytes")
         return None if data is None else data.decode()
     except UnicodeDecodeError:
-        raise _Unplaceable("its test file is no UTF-8") from None
+        raise _Unplaceable("its test file is not valid UTF-8") from None
 
 
 def _merged(
@@ -329,7 +329,7 @@ def with_support(
     new = [edit.path for edit in plan.edits if edit.old is None]
     if not new or any(_has_tests(path, languages) for path in paths):
         return plan, {}
-    reasons = {new[0].rpartition("/")[0] + "/": "the project had no tests: its test tree begins here"}
+    reasons = {new[0].rpartition("/")[0] + "/": "the project had no tests: this is its first test folder"}
     used = dict.fromkeys(language for path in new if (language := language_of(path, languages)) is not None)
     support = [file for language in used for file in language.tests.support_files(tree, project)]
     edits = (FileEdit(path=file.path, old=None, new=file.text.encode()) for file in support)

@@ -33,14 +33,14 @@ def why_not_allowed(path: str, links: Collection[str], languages: Sequence[Langu
     """
     parts = path.split("/")
     if "\0" in path or "\\" in path or any(part.casefold() in FORBIDDEN_PARTS for part in parts):
-        return "its path leads out of the repository"
+        return "its path is outside the repository"
     if parts[0].casefold() in _FORGE_FOLDERS:
-        return "it lies among the forge's own files"
+        return "it is in a folder that belongs to the code host"
     if not any(language.tests.is_test(path) and language.source.handles(path) for language in languages):
-        return "it is no test file"
+        return "it is not a test file"
     above = (str(one) for one in (PurePosixPath(path), *PurePosixPath(path).parents))
     if any(one in links for one in above):
-        return "it is, or lies behind, a symbolic link or another repository"
+        return "it is, or is in, a symbolic link or another repository"
     return ""
 
 
@@ -68,9 +68,9 @@ def why_nothing(plan: EditPlan) -> str:
     """Return why a plan has no edits, as a sentence."""
     if plan.refused:
         one = plan.refused[0]
-        return f"Nothing could be committed: of {one.member}, {one.reason}."
+        return f"Nothing could be committed. {one.member}: {one.reason}."
     if plan.unchanged:
-        return "There is nothing to commit: the tests stand in the test tree already."
+        return "There is nothing to commit: the tests are already there."
     return "There is nothing to commit."
 
 
@@ -168,7 +168,7 @@ def _is_for_a_new_effect(report: Report, suggestion: Suggestion) -> bool:
 
 def already_there(member: str) -> str:
     """Return the message that a member's existing tests were kept."""
-    return f"already there: the tests of {member}; change its code, or remove them, to have new ones"
+    return f"{member} already has these tests. Change its code, or remove them, to get new ones"
 
 
 def write_plan(plan: EditPlan, root: Path) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ def write_edits(folder: Path, edits: Iterable[FileEdit]) -> WrittenFiles:
         except _Refused as reason:
             refused.append(NotWritten(path=edit.path, reason=str(reason)))
         except OSError as error:
-            refused.append(NotWritten(path=edit.path, reason=f"it cannot be written: {error.strerror}"))
+            refused.append(NotWritten(path=edit.path, reason=f"could not write it: {error.strerror}"))
         else:
             paths.append(edit.path)
     return WrittenFiles(paths=tuple(paths), refused=tuple(refused))
@@ -272,7 +272,7 @@ def _open_or_make(place: int, name: str) -> int:
         os.mkdir(name, dir_fd=place)
         return os.open(name, _FOLDER, dir_fd=place)
     except NotADirectoryError as error:
-        raise _Refused(f"`{name}` on its way is no folder, or a symbolic link") from error
+        raise _Refused(f"`{name}` in its path is not a folder, or is a symbolic link") from error
 
 
 def _mode_of_unchanged(place: int, name: str, expected: bytes | None) -> int | None:
@@ -281,16 +281,16 @@ def _mode_of_unchanged(place: int, name: str, expected: bytes | None) -> int | N
         file = os.open(name, _FILE, dir_fd=place)
     except FileNotFoundError:
         if expected is not None:
-            raise _Refused("it is gone since the tests were made") from None
+            raise _Refused("it was deleted while the tests were generated") from None
         return None
     except OSError as error:
-        raise _Refused("it is a symbolic link, or no file") from error
+        raise _Refused("it is a symbolic link or not a file") from error
     with os.fdopen(file, "rb") as stream:
         status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
-            raise _Refused("it is no regular file")
+            raise _Refused("it is not a regular file")
         if expected is None or stream.read(len(expected) + 1) != expected:
-            raise _Refused("it has changed since the tests were made")
+            raise _Refused("it was changed while the tests were generated")
     return stat.S_IMODE(status.st_mode)
 
 

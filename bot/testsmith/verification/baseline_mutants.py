@@ -128,7 +128,7 @@ class OwnTests:
         if not changed:
             return
         count = sum(len(one.changes) for one in changed.values())
-        self._progress.phase("trying mutants with your own tests", count, 0.1)
+        self._progress.phase("running mutants with your tests", count, 0.1)
         try:
             noticed = await self._runner.own_changed(changed, self._seconds)
         except CannotRun:  # the results remain unknown

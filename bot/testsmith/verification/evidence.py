@@ -176,7 +176,7 @@ class _Runs:
         broken = list(jobs_broken_on_head(jobs, base, list(head.values())))
         if not broken or not settings:
             return base
-        self.progress.phase("checking what held before", len(broken) * len(settings), 0.1)
+        self.progress.phase("checking tests on the base", len(broken) * len(settings), 0.1)
         again = await self.run(settings, broken)
         return with_later_runs(base, list(again.values()))
 

@@ -72,8 +72,8 @@ class Gains:
             If none of these tests could be tried on mutants, this includes the unknown ones.
         lines: The member's lines that they reach and the project's own tests do not; all of them without a
             baseline.
-        branches: The member's branches, likewise; all of them also if the project's branch coverage is
-            unknown.
+        branches: The member's branches that they take and the project's own tests do not; all of them without
+            a baseline or if the project's branch coverage is unknown.
         fails_on_base: Whether one of them fails on base, in a member that exists there.
         only_misfits: Whether one of them fails on base only because its calls do not fit the signature there,
             and kills no mutant of the change. Any call with a new parameter does that.
@@ -261,9 +261,9 @@ def unmeasured_note(members: Collection[Member], own_suite: OwnSuite) -> tuple[s
     unknown = sum(baseline is None or is_of_coverage_alone(baseline) for baseline in every)
     if not unknown:
         return ()
-    of_them = f" of {unknown} of {len(every)} members" if unknown < len(every) else ""
+    of_them = f" of {unknown} of {len(every)} functions" if unknown < len(every) else ""
     seen = any(member.id in own_suite.partly for member in members)
-    other = " that none of your tests was seen to notice" if seen else ""
+    other = " that no test of yours killed" if seen else ""
     return (
-        f"any killed mutant{of_them}{other} counts, since it is not known which ones your own tests notice",
+        f"every killed mutant{of_them}{other} counts, because it is not known which ones your tests kill",
     )

@@ -29,11 +29,11 @@ from testsmith.verification.gains import Gains
 
 _MOST_NAMED_FILES = 2
 _MOST_OF_A_FAILURE = 1_500
-NOTHING_ALIVE = "kills no mutant that your tests leave alive"
+NOTHING_ALIVE = "kills no mutant that survives your tests"
 """Reason for cutting a function that kills only mutants that the project's own tests kill."""
 
-NOTHING_ABOUT_CHANGE = "says nothing about this change"
-"""Reason for cutting a function that passes on base and kills no mutant of a changed line."""
+NOTHING_ABOUT_CHANGE = "shows nothing about this change"
+"""Reason for cutting a function that passes on base and kills no mutant on a changed line."""
 
 NOT_MUTATED = "could not be judged: mutation not possible"
 """Reason for cutting a function if no change to the member's source had a visible effect."""
@@ -169,12 +169,12 @@ def _reasons(cuts: Sequence[Cut]) -> str:
         return "no test of it showed anything about this change"
     if cuts and all(cut.is_gainless for cut in cuts):
         has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
-        return f"no candidate killed a mutant {'that your tests leave alive' if has_own else 'of the member'}"
+        return f"no test killed a mutant {'that survives your tests' if has_own else 'of the function'}"
     if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
-        return "mutation not possible: changes of its source have no effect on what its tests run"
+        return "mutation not possible: changing its source has no effect on its tests"
     data = [f"`{cut.function}` {cut.reason}" for cut in cuts[: DEFAULTS.named_reasons]]
     left = len(cuts) - len(data)
-    more = [f"{left} more likewise cut"] if left else []
+    more = [f"{left} more cut for the same reasons"] if left else []
     return "; ".join(["no test was left", *data, *more]) if data else "no test was left"
 
 
@@ -253,7 +253,9 @@ def settle(
     cuts = tuple(
         finding
         if isinstance(finding, Cut)
-        else Cut(function=name, point=Point.STABLE, reason="comes out otherwise without its neighbors")
+        else Cut(
+            function=name, point=Point.STABLE, reason="gives a different result without the tests around it"
+        )
         for name, finding in findings.items()
         if finding is not draft.kind
     )
@@ -266,7 +268,7 @@ def lessened(
     """Return what is left of a draft without the functions that were cut."""
     smaller = reduced(draft, kept, language) if kept else None
     if smaller is None or smaller.candidate.code == draft.candidate.code:
-        reason = "cannot be told apart from a test that is cut"
+        reason = "has the same name as a test that is cut"
         with_them = (Cut(function=name, point=Point.STABLE, reason=reason) for name in kept)
         return Judgment(cuts=(*cuts, *with_them))
     return Judgment(drafts=(smaller,), cuts=tuple(cuts))
@@ -293,7 +295,7 @@ def _finding(
     function: FunctionProof, proof: Proof, smells: Mapping[str, str], judge: Judge
 ) -> TestKind | Cut:
     """Return a function's kind, or why it is cut."""
-    cut = Cut(function=function.name, point=Point.STABLE, reason="never reaches the member")
+    cut = Cut(function=function.name, point=Point.STABLE, reason="never reaches the function")
     if _passes(function):
         kind = TestKind.GREEN
     elif proof.member.change is not Change.ADDED and _fails_on_head_alone(function):
@@ -305,7 +307,7 @@ def _finding(
         return replace(cut, reason=smells[function.name])
     if function.left:
         left = ", ".join(function.left[:_MOST_NAMED_FILES])
-        reason = f"leaves files outside of {judge.temporary_folder}: {left}"
+        reason = f"leaves files outside {judge.temporary_folder}: {left}"
         return replace(cut, reason=judge.first_words(reason))
     return kind if _touches(function, proof, judge) else cut
 
@@ -346,7 +348,7 @@ def _failure(function: FunctionProof, judge: Judge) -> str:
         TestStatus.FAILED: f"fails on head: {words}",
         TestStatus.SKIPPED: f"is skipped: {words}",
         TestStatus.MISSING: f"could not be run: {words}",
-        TestStatus.TIMED_OUT: "runs into the time limit",
+        TestStatus.TIMED_OUT: "exceeds the time limit",
         TestStatus.CRASHED: "ends the test process",
     }.get(first.status, words)
 
@@ -441,4 +443,4 @@ def _catch_text(proof: Proof, judge: Judge) -> str:
         if data:
             return data
     says = judge.first_words(proof.functions[0].head[0].message)
-    return f"This held before the change and does not now: `{says}`. Is the difference wanted?"
+    return f"This was true before the change and no longer is: `{says}`. Is the new behavior intended?"

@@ -156,7 +156,7 @@ class _Prover:
         try:
             smells = self.language.judge.smells(code, member)
             if proof.idle is None:
-                idle = dict.fromkeys(passing, "could not be watched while it was run")
+                idle = dict.fromkeys(passing, "could not be traced")
             else:
                 not_run = self.language.judge.calls_not_run(code, member, proof.idle, case.test_text)
                 idle = {name: why for name, why in not_run.items() if name in passing}
@@ -209,7 +209,11 @@ async def prove(
 
 def _verdict(case: _Case) -> Verdict:
     restless = [
-        Cut(function=name, point=Point.STABLE, reason="comes out otherwise each time its neighbors are cut")
+        Cut(
+            function=name,
+            point=Point.STABLE,
+            reason="gives a different result whenever the tests around it are cut",
+        )
         for draft in case.open
         if draft.question is None
         for name in draft.tests

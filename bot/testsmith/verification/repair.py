@@ -153,11 +153,11 @@ class Repairs:
         """Yield notes for the report."""
         if self.sent:
             better = sum(state.was_repaired for state in self.states.values())
-            candidates = "1 candidate" if len(self.sent) == 1 else f"{len(self.sent)} candidates"
-            yield f"repairs: {candidates} went back to the model, {better} came back better"
+            sent = "1 candidate was" if len(self.sent) == 1 else f"{len(self.sent)} candidates were"
+            yield f"repairs: {sent} returned to the model, {better} improved"
         reasons = Counter(one.reason for one in self.refused if one.reason != self.failure)
         for reason, times in reasons.items():
-            yield f"{times} of them came to nothing: {reason}"
+            yield f"{times} of them failed: {reason}"
 
 
 def joined(first: Verdict, second: Verdict) -> Verdict:

@@ -46,9 +46,9 @@ _MOST_TRIED = 20_000
 """Maximum number of combinations to try. Beyond it, functions are selected greedily."""
 
 _MOST_NAMED = 2
-_NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant of a changed line"
-_ONLY_MISFITS = "fails without this change only because its arguments are not accepted there"
-_SHOWS_LESS = "shows less about this change than the tests that are shown"
+_NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant on a changed line"
+_ONLY_MISFITS = "fails without this change only because it uses new parameters"
+_SHOWS_LESS = "shows less about this change than the proposed tests"
 
 _Fact = tuple[str, object]
 
@@ -160,7 +160,7 @@ def _reason(facts: frozenset[_Fact], kept: Mapping[str, frozenset[_Fact]]) -> st
     if not chosen:
         return "shows nothing"
     if len(chosen) > _MOST_NAMED:
-        return "shows nothing that the others together do not show"
+        return "shows nothing that the other tests do not show"
     names = " and ".join(f"`{name}`" for name in chosen)
     return f"shows nothing that {names} {'does' if len(chosen) == 1 else 'do'} not show"
 
@@ -269,15 +269,15 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
             return None
         reason = NOT_MUTATED
     elif mutation.unheard:  # otherwise, breaking this one run would hide a forged result
-        reason = "could not be run with the member taken away"
+        reason = "could not be run with the function removed"
     elif name in mutation.empty:
-        reason = "passes also when the member is taken away"
+        reason = "also passes if the function is removed"
     elif name in mutation.blind:
-        reason, is_blind = "passes even if the member returns something else", True
+        reason, is_blind = "also passes if the function returns something else", True
     elif weight.gains_enough(gains):
         return None
     elif gains.fails_on_base:
-        reason = "fails without this change, but so do your own tests"
+        reason = "fails without this change, but so do your tests"
     elif gains.only_misfits:
         reason = _ONLY_MISFITS
     elif weight.is_of_change and mutation.mutants is not None:
@@ -291,11 +291,12 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
 def _lack(gains: Gains, mutation: Mutation) -> str:
     """Describe why a function gains nothing."""
     if mutation.mutants is None:
-        return "could not be run with a mutant of the member"
+        return "could not be run with a mutant of the function"
     if gains.killed or not mutation.mutants:
         return NOTHING_ALIVE
-    mutants = f"{len(mutation.mutants)} mutants" if len(mutation.mutants) > 1 else "the one mutant"
-    return f"kills none of {mutants} of the member"
+    if len(mutation.mutants) == 1:
+        return "does not kill the only mutant of the function"
+    return f"kills none of {len(mutation.mutants)} mutants of the function"
 
 
 def _spare(

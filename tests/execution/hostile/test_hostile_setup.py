@@ -252,8 +252,8 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
     assert json.loads(results[0].removeprefix("/results/")) == [f"held: {name}" for name in ATTACKS]
     assert PLANTED not in repr(index.asked)
     assert told["notes"] == [
-        "the project could not be installed, only what it needs: no such compiler",
-        "installed without what may be private in PIP_INDEX_URL",
+        "Could not install the project itself, only its dependencies: no such compiler",
+        "installed without possibly private settings: PIP_INDEX_URL",
     ]
     assert [path.name for path in scratch.iterdir()] == ["installation"]
     assert {path.name for path in (scratch / "installation").iterdir()} == {"environment", "project"}
@@ -271,4 +271,4 @@ os.rename(home + "/environment", home + "/moved")
 os.symlink("/", home + "/environment")
 """
     told = install(arena, index, scratch, setup)
-    assert "has exchanged the environment" in str(told["error"])
+    assert "replaced the environment" in str(told["error"])

@@ -9,6 +9,7 @@ from testsmith.execution.sandbox.layers import (
     Trouble,
     choose,
     layer_names,
+    missing_words,
     require_all,
     weaken,
 )
@@ -38,7 +39,7 @@ def test_choose__all_there_is(offer: Offer) -> None:
     ],
 )
 def test_require_all__names_what_is_missing(offer: Offer, missing: Layer) -> None:
-    with pytest.raises(CannotIsolate, match=rf"Nothing of the project was run.*{missing} \(.*best-effort"):
+    with pytest.raises(CannotIsolate, match=rf"No project code was run.*{missing} \(.*best-effort"):
         require_all(choose(offer))
 
 
@@ -100,6 +101,12 @@ def test_weaken__a_filter_that_cannot_ask_still_refuses() -> None:
 def test_layer_names__active_ones_first_then_what_is_missing() -> None:
     names = layer_names(choose(replace(PERSON, landlock=0)))
     assert names[:3] == ("no_new_privs", "rlimits", "seccomp")
-    assert names[-1] == "without Landlock: the kernel does not offer it"
+    assert names[-1] == "without Landlock: the kernel does not support it"
     assert "Landlock 7" in layer_names(choose(PERSON))
     assert "own user id" in layer_names(choose(ROOT))
+
+
+def test_missing_words__nothing_unless_a_layer_is_missing() -> None:
+    assert missing_words(choose(PERSON)) == missing_words(choose(ROOT)) == ()
+    missing = missing_words(choose(replace(PERSON, landlock=0)))
+    assert missing == ("without Landlock: the kernel does not support it",)

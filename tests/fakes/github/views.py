@@ -11,7 +11,7 @@ from fakes.github.git_store import Person, StoredCommit
 from fakes.github.state import Pull, Reaction, Repository, User
 from fakes.github.world import World
 
-_COLOUR = "ededed"
+_COLOR = "ededed"
 _EMOJI = ("+1", "-1", "laugh", "confused", "heart", "hooray", "eyes", "rocket")
 _SIGNED_BY = "web-flow"
 
@@ -88,7 +88,7 @@ class Views:
             url=f"{self.repository_url(repository)}/labels/{name}",
             name=name,
             description="",
-            color=_COLOUR,
+            color=_COLOR,
         )
 
     def rollup(self, url: str, reactions: list[Reaction]) -> Json:

@@ -215,11 +215,11 @@ def test_redirect__to_another_host_is_not_followed(http: Http, status: int) -> N
 @pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
-        (401, {"message": "Bad credentials"}, ForgeFailure, "give the step a new one"),
+        (401, {"message": "Bad credentials"}, ForgeFailure, "Give the step a new one"),
         (403, {"message": "Resource not accessible by integration"}, Forbidden, "`pull-requests: write`"),
         (403, {"message": "Resource not accessible by personal access token"}, Forbidden, "write"),
         (403, {"message": "Unable to create comment because issue is locked."}, ForgeFailure, "is locked"),
-        (404, {"message": "Not Found"}, NotFound, "the token may not see it"),
+        (404, {"message": "Not Found"}, NotFound, "the token has no access to it"),
         (410, {"message": "Gone\n::error::x"}, ForgeFailure, "'Gone ::error::x'"),
         (422, {"message": "Validation Failed", "errors": [{"message": "too long"}, 7]}, Refused, "too long"),
         (422, {"message": "Unprocessable", "errors": ["Line could not"]}, Refused, "Line could not"),

@@ -87,7 +87,7 @@ def test_pull_request__of_a_list_has_no_number_of_files(http: Http) -> None:
     told = http.pull()
     del told["changed_files"]
     http.on("GET", PULL, told)
-    with pytest.raises(ForgeFailure, match="leaves out the number of its files"):
+    with pytest.raises(ForgeFailure, match="did not return the number of its files"):
         http.forge.pull_request(1)
 
 
@@ -338,5 +338,5 @@ def test_existing__answers_that_are_none(http: Http, comments: Any) -> None:
 def test_existing__another_thread_than_was_asked_for(http: Http) -> None:
     http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(4, comment(4, "d"), before="t1"))))
     http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(5, comment(5, "e")))))
-    with pytest.raises(ForgeFailure, match="GitHub leaves out a list"):
+    with pytest.raises(ForgeFailure, match="GitHub did not return a list"):
         http.forge.existing(1)

@@ -131,7 +131,7 @@ def test_mutation__is_repeated_and_what_is_gone_is_a_note(
     http.on("POST", GRAPHQL, {"errors": [{"type": "NOT_FOUND", "message": "Could not resolve to a node"}]})
     assert http.forge.apply(1, operation).note == ""
     assert [sent["variables"]["input"] for sent in http.sent("POST")] == [data] * 2
-    assert "Either it is gone" in http.forge.apply(1, operation).note
+    assert "It no longer exists" in http.forge.apply(1, operation).note
 
 
 @pytest.mark.parametrize("is_resolved", [True, False])
@@ -203,7 +203,7 @@ def test_review__a_pending_one_that_is_not_ours_stays(http: Http) -> None:
     at_head(http)
     http.on("POST", REVIEWS, {"message": "User can only have one pending review per pull request"}, 422)
     http.on("POST", GRAPHQL, talk(reviews=page(review(5, "my thoughts", state="PENDING"))))
-    with pytest.raises(Refused, match="waits to be submitted: submit or delete it"):
+    with pytest.raises(Refused, match="has a pending review: submit or delete it"):
         http.forge.apply(1, REVIEW)
 
 

@@ -78,8 +78,8 @@ def check_refused(cell: Cell) -> None:
     assert cell.answered == sorted(member for call in cell.received for member in call.members)
     assert cell.api_calls == len(cell.met) == len(cell.received) + sum(cell.met)
     for reason in cell.reasons:
-        assert "Cannot connect to http://127.0.0.1:" in reason
-        assert "nothing listens there. Check --base-url and the network." in reason
+        assert "Could not connect to http://127.0.0.1:" in reason
+        assert "the connection was refused. Check --base-url and the network." in reason
 
 
 @pytest.mark.parametrize("in_flight", IN_FLIGHT)

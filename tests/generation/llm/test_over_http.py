@@ -212,7 +212,7 @@ def test_max_cost__of_a_model_with_a_price() -> None:
     budget = BudgetSettings(max_cost=0.01, prompt_price=1.0, completion_price=10.0)
     with Endpoint() as endpoint:
         came = run(endpoint, make_requests(10, 20), None, budget)
-    assert all("0.01 USD; --max-cost" in reason for reason in came.reasons)
+    assert all("0.01 USD; raise it with --max-cost" in reason for reason in came.reasons)
     assert came.skipped
     assert came.cost is not None
     assert came.cost <= 0.01

@@ -62,7 +62,7 @@ def test_reject__is_remembered_and_never_posted_again(at: Stage) -> None:
     assert done.reviewed.delivery is PostStatus.POSTED
     comment = comment_of(at, "size")
     assert (comment.minimized, comment.id in at.pull.resolved) == ("resolved", True)
-    assert "Rejected, hence not shown: 2." in summary(at)
+    assert "Rejected: 2." in summary(at)
     assert "| 2 |" not in summary(at)
     at.push({"shop/cart.py": HEAD["shop/cart.py"].replace("def quiet", "def very_quiet")})
     at.run(action="synchronize")
@@ -73,7 +73,7 @@ def test_reject__is_remembered_and_never_posted_again(at: Stage) -> None:
 def test_reject__of_what_is_not_there(at: Stage) -> None:
     done = at.command("/testsmith reject 2 99")
     assert done.reactions == ["eyes", "confused"]
-    assert "Rejected: 2.\n\n99: there is no such suggestion." in done.answers[0]
+    assert "Rejected: 2.\n\n99: no such suggestion." in done.answers[0]
     assert len(remembered(at).rejected) == 1
 
 
@@ -113,7 +113,7 @@ def test_apply__in_the_thread_of_a_suggestion(at: Stage, word: str) -> None:
 def test_apply__a_question_is_refused(at: Stage) -> None:
     done = at.command("/testsmith apply 4")
     assert done.reactions == ["eyes", "confused"]
-    assert "it is a question, which is never committed" in done.answers[0]
+    assert "questions are not committed" in done.answers[0]
     assert committed(at) == ""
 
 
@@ -121,7 +121,7 @@ def test_apply__what_no_longer_holds_is_refused(at: Stage) -> None:
     at.no_longer_held.add("size")
     done = at.command("/testsmith apply 1 2")
     assert done.reactions == ["eyes", "confused"]
-    said = f"Committed in {at.pull.head}: 1.\n\n2: it does not hold on this head: its test fails."
+    said = f"Committed in {at.pull.head}: 1.\n\n2: it no longer passes the proof: its test fails."
     assert said in done.answers[0]
     assert "def test_add" in committed(at)
     assert "def test_size" not in committed(at)
@@ -187,7 +187,7 @@ def test_unknown_commands__are_answered_once(at: Stage) -> None:
 
 def test_ignore__later_pushes_do_nothing_until_resume(at: Stage) -> None:
     assert at.command("/testsmith ignore").reactions == ["eyes", "rocket"]
-    assert "This pull request is left alone" in summary(at)
+    assert "TestSmith is paused on this pull request" in summary(at)
     at.push({"shop/cart.py": module("add", "size", "fresh")})
     with at.counting() as counts:
         assert at.run(action="synchronize").delivery is PostStatus.NOTHING
@@ -224,9 +224,9 @@ def test_retry__without_a_number_is_for_what_has_no_test(at: Stage) -> None:
 def test_suggest__for_what_the_change_does_not_touch(at: Stage) -> None:
     done = at.command("/testsmith suggest old.older shop/old.py::old nothing_such")
     assert done.reactions == ["eyes", "confused"]
-    assert "`nothing_such`: no public member has this id, name or path." in done.answers[0]
+    assert "`nothing_such`: no public function or class matches this id, name or path." in done.answers[0]
     assert at.looked_at == ["old"]
-    assert "proposes tests for 4 of 6 changed members" in summary(at)
+    assert "proposes tests for 4 of 6 changed functions" in summary(at)
     assert "def test_old" in summary(at)
     at.push({"README.md": "newer\n"})
     at.run(action="synchronize")
@@ -271,7 +271,7 @@ def test_commands__before_the_head_moves_then_apply(at: Stage) -> None:
     done = at.command("/testsmith apply 1\n/testsmith reject 2")
     assert (done.answers, done.reactions) == ([], ["eyes", "rocket"])
     assert "def test_add" in committed(at)
-    assert "Rejected, hence not shown: 2." in summary(at)
+    assert "Rejected: 2." in summary(at)
 
 
 # The attacks.
@@ -367,7 +367,7 @@ def test_attack__a_comment_edited_by_somebody_who_may_no_longer_write(at: Stage,
     edited.edit(edited.body.replace("assert", "import os; assert"), user, 0.0)
     done = at.command("/testsmith apply 2")
     assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
-    told = "mallory, who may not write here" if place == "comment" else "there is no such suggestion"
+    told = "mallory, who has no write access" if place == "comment" else "there is no such suggestion"
     assert told in done.answers[0]
 
 
@@ -376,7 +376,7 @@ def test_attack__a_push_before_the_command_is_looked_at(at: Stage) -> None:
     at.push({"shop/cart.py": module("size", "drop")})
     done = at.obey(spoken)
     assert done.reactions == ["eyes", "confused"]
-    assert "1: it does not hold on this head" in done.answers[0]
+    assert "1: it no longer passes the proof" in done.answers[0]
     assert "def test_size" in committed(at)
     assert "def test_add" not in committed(at)
 
@@ -470,7 +470,7 @@ def test_two_runs_at_once__both_rejections_are_remembered(at: Stage) -> None:
     at.github.before(f"PATCH /repos/octo/shop/issues/comments/{kept.id}", lambda: at.obey(other))
     at.command("/testsmith reject 2")
     assert len(remembered(at).rejected) == 2
-    assert "Rejected, hence not shown: 1, 2." in summary(at)
+    assert "Rejected: 1, 2." in summary(at)
 
 
 def test_two_runs_at_once__commit_each_once(at: Stage) -> None:
@@ -533,7 +533,7 @@ def test_attack__a_push_to_a_fork_after_the_comment(tmp_path: Path) -> None:
         at.clock.advance(1)
         done = at.command("/testsmith suggest")
         assert done.reactions == ["eyes", "rocket"]
-        assert f"This is about {at.pull.head}, the head of the fork." in done.answers[0]
+        assert f"This is the result for {at.pull.head}, the head of the fork." in done.answers[0]
         assert at.looked_at
 
 
@@ -545,14 +545,14 @@ def test_attack__a_comment_with_the_bots_own_mark(at: Stage, mark: str) -> None:
     with at.counting() as counts:
         done = at.obey(spoken)
     assert (done.reactions, counts.reads, counts.writes) == ([], 0, 0)
-    assert "mark of TestSmith's own comments" in done.reviewed.reason
+    assert "marker of TestSmith's own comments" in done.reviewed.reason
 
 
 def test_attack__a_comment_by_the_account_that_the_bot_writes_with(at: Stage) -> None:
     at.token = at.github.personal_token("ada")
     done = at.command("/testsmith apply 1")
     assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
-    assert "The comment is by ada, whose token TestSmith writes with" in done.reviewed.reason
+    assert "the comment is by ada, the account that TestSmith posts with" in done.reviewed.reason
 
 
 def test_attack__a_second_summary_by_another_workflow(at: Stage) -> None:

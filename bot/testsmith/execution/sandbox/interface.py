@@ -64,7 +64,7 @@ class ProcessOutcome:
     Attributes:
         exit_code: Exit code; negative for the signal that ended it.
         stdout: Standard output, truncated at the limit. Untrusted.
-        stderr: Standard error, likewise.
+        stderr: Standard error, truncated at the limit. Untrusted.
         seconds: Duration.
         timed_out: Whether the time limit ended it.
         truncated: Whether output was dropped.
@@ -99,7 +99,11 @@ class Sandbox(Protocol):
     """Runs commands in isolation, as far as its layers provide it."""
 
     def layers(self) -> tuple[str, ...]:
-        """Return the names of the active layers, for the report."""
+        """Return the names of the active layers, then those of the missing ones with reasons."""
+        ...
+
+    def warning(self) -> str:
+        """Return what is missing, as a note for the report; empty if nothing is."""
         ...
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:

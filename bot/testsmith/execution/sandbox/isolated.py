@@ -20,6 +20,7 @@ from testsmith.execution.sandbox.layers import (
     Offer,
     choose,
     layer_names,
+    missing_words,
     offer,
     require_all,
     weaken,
@@ -66,12 +67,16 @@ class IsolatedSandbox:
         other = IsolatedSandbox(isolation, interpreter, self._users)
         trouble = await try_out(other, isolation, interpreter)
         if trouble is not None:
-            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+            raise CannotRun(f"Could not run {interpreter} in the sandbox: {trouble.reason}.")
         return other
 
     def layers(self) -> tuple[str, ...]:
         """Return the names of the active layers, then those of the missing ones."""
         return layer_names(self._isolation)
+
+    def warning(self) -> str:
+        """Return which layers are missing, and why; empty if none is."""
+        return "; ".join(missing_words(self._isolation))
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
         """Run a command until it ends or reaches a limit; no process it started is left afterwards.
@@ -174,7 +179,7 @@ def _hand_over(command: Command, identity: Identity, unshared: Sequence[Path]) -
                 users.share(path, identity.gid)
         users.hand_over(command.folder, identity.uid, identity.gid)
     except (OSError, RecursionError) as error:
-        raise CannotRun(f"Cannot give {command.folder} to the sandbox's user: {error}.") from error
+        raise CannotRun(f"Could not give {command.folder} to the sandbox's user: {error}.") from error
 
 
 @lru_cache(maxsize=8)
@@ -253,13 +258,13 @@ async def build_sandbox(choice: SandboxChoice, interpreter: Path, *, offered: Of
             break
         if trouble.was_applied:  # otherwise the project could switch a layer off
             raise CannotIsolate(
-                f"Nothing of the project was run, because {interpreter} is not held by {trouble.layer}:"
-                f" {trouble.reason}. Name another interpreter with --python, or use --sandbox off if you"
-                " trust the project and all that is installed for it."
+                f"No project code was run, because the sandbox layer {trouble.layer} does not work for "
+                f"{interpreter}: {trouble.reason}. Choose another interpreter with --python, or use "
+                f"--sandbox off if you trust the project and its dependencies."
             )
         weaker = weaken(isolation, offered, trouble)
         if weaker is None:
-            raise CannotRun(f"{interpreter} cannot be run in the sandbox: {trouble.reason}.")
+            raise CannotRun(f"Could not run {interpreter} in the sandbox: {trouble.reason}.")
         isolation = weaker
     if choice is SandboxChoice.STRICT:
         require_all(isolation)

@@ -102,13 +102,11 @@ def choose(offered: Offer) -> Isolation:
     """Return the strongest isolation that the machine allows."""
     missing = {}
     if not offered.landlock:
-        missing[Layer.LANDLOCK] = "the kernel does not offer it"
+        missing[Layer.LANDLOCK] = "the kernel does not support it"
     if not offered.seccomp:
-        missing[Layer.SECCOMP] = "the kernel does not offer it for this machine"
+        missing[Layer.SECCOMP] = "the kernel does not support it on this machine"
     if offered.is_root and not offered.may_change_user:
-        missing[Layer.OWN_UID] = (
-            "root lacks the capabilities to change the user, or the user ids to change to"
-        )
+        missing[Layer.OWN_UID] = "root may not switch to another user here"
     return Isolation(
         landlock=offered.landlock,
         seccomp=offered.seccomp,
@@ -154,8 +152,8 @@ def require_all(isolation: Isolation) -> None:
     if isolation.missing:
         named = "; ".join(f"{layer} ({reason})" for layer, reason in isolation.missing.items())
         raise CannotIsolate(
-            f"Nothing of the project was run, since its sandbox would lack: {named}."
-            " Use --sandbox best-effort to run it all the same."
+            f"No project code was run, because the sandbox would lack: {named}. Use --sandbox best-effort "
+            f"to run it anyway."
         )
 
 
@@ -176,4 +174,9 @@ def layer_names(isolation: Isolation) -> tuple[str, ...]:
         active.append(f"{Layer.LANDLOCK} {isolation.landlock}")
     active += ["scrubbed environment", "time limit", "bounds on memory, processes and disk"]
     active += [remedy for remedy, is_used in remedies.items() if is_used]
-    return (*active, *(f"without {layer}: {reason}" for layer, reason in isolation.missing.items()))
+    return (*active, *missing_words(isolation))
+
+
+def missing_words(isolation: Isolation) -> tuple[str, ...]:
+    """Return the missing layers, each with the reason."""
+    return tuple(f"without {layer}: {reason}" for layer, reason in isolation.missing.items())

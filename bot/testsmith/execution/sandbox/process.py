@@ -40,7 +40,7 @@ class LayerRefused(CannotRun):
     """
 
     def __init__(self, layer: str, reason: str) -> None:
-        super().__init__(f"Cannot run anything under {layer}: {reason}.")
+        super().__init__(f"Could not run anything under {layer}: {reason}.")
         self.layer = layer
         self.reason = reason
 
@@ -61,6 +61,10 @@ class ProcessSandbox:
             *("own process group", "rlimits", "scrubbed environment", "time limit"),
             "bounds on memory, processes and disk",
         )
+
+    def warning(self) -> str:
+        """Return that there is no isolation."""
+        return "off, so project code ran with all rights of this user"
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
         """Run a command until it ends or reaches a limit; no process it started is left afterwards.
@@ -117,7 +121,7 @@ def _raise_error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> None:
         raise LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
         reason = ending.error or shown(bytes(talk.kept[2]), _MOST_WORDS)
-        raise CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended before its time'}.")
+        raise CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended early'}.")
 
 
 def _outcome(ending: TargetEnding, talk: _Talk, *, timed_out: bool, seconds: float) -> ProcessOutcome:
@@ -154,7 +158,7 @@ async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_
             env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
         )
     except OSError as error:
-        raise CannotRun(f"Cannot run {sys.executable}, the bot's own interpreter: {error}.") from error
+        raise CannotRun(f"Could not run {sys.executable}, TestSmith's own interpreter: {error}.") from error
     try:
         _feed(transport, stdin)
         timed_out = not await _happens(talk.exited, limits.seconds)

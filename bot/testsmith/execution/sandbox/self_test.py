@@ -64,7 +64,7 @@ def _doubt(isolation: Isolation, trial: _Trial, interpreter: Path) -> Trouble | 
     }
     for layer, does_not_hold in could.items():
         if does_not_hold:
-            return Trouble(layer=layer, reason="it was applied, and does not hold", was_applied=True)
+            return Trouble(layer=layer, reason="it was applied but has no effect", was_applied=True)
     needed = interpreter_folders(interpreter)
     for path in map(Path, trial.unreadable):
         if path.exists() and any(path.is_relative_to(folder) for folder in needed):

@@ -63,9 +63,7 @@ class Users:
             pair = frozenset({uid, uid + KILLER_OFFSET})
             if all(map(_is_free, pair)) and not any(processes.users(pair)) and self._lock(uid):
                 return uid
-        raise CannotRun(
-            "There is no unused user id left between 60578 and 61183 to run untrusted code under."
-        )
+        raise CannotRun("No user id between 60578 and 61183 is free to run untrusted code.")
 
     def _lock(self, uid: int) -> bool:
         """Bind an abstract socket name, unique on the machine, released when this process ends."""
@@ -133,7 +131,7 @@ def share(folder: Path, gid: int) -> None:
         OSError: The kernel refuses.
     """
     if not is_in_scratch(folder):
-        raise PermissionError(errno.EPERM, "it does not lie in a scratch folder of the bot's", str(folder))
+        raise PermissionError(errno.EPERM, "it is not in a scratch folder of the bot", str(folder))
     for _, _, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         for name in files:
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
@@ -182,8 +180,8 @@ def open_way(path: Path, gid: int) -> None:
             continue
         if not (place.is_relative_to(ours) and place != ours and status.st_uid == os.geteuid()):
             raise CannotRun(
-                f"The sandbox's user cannot enter {place}: let others enter it,"
-                " or set TMPDIR to a folder that everybody may enter."
+                f"The sandbox's user cannot enter {place}. Make it accessible to all users, or set TMPDIR "
+                f"to a folder that is."
             )
         os.chown(place, -1, gid)
         place.chmod(stat.S_IMODE(status.st_mode) | _ENTER)

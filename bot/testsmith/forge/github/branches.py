@@ -95,8 +95,8 @@ class BranchWriter(RepositoryReader):
             refusal, branch = refusal_of(failed), order.branch
             if refusal.has("BRANCH_PROTECTION_RULE_VIOLATION", _PROTECTED):
                 raise BranchProtected(
-                    f"Cannot commit to the branch {branch}: GitHub says {shown(refusal.message)}. Let the "
-                    "branch's rules allow this token, or use `mode: pull-request`."
+                    f"Cannot commit to the branch {branch}: GitHub says {shown(refusal.message)}. Allow "
+                    f"this token in the branch's rules, or use `mode: pull-request`."
                 ) from failed
             if refusal.has("STALE_DATA", _STALE):
                 tip = self.branch(branch)
@@ -189,9 +189,9 @@ class BranchWriter(RepositoryReader):
             if not refusal_of(failed).has("", ("not permitted to create",)):
                 raise
             raise CannotOpenPulls(
-                f"Cannot {what}: GitHub says {shown(refusal_of(failed).message)}. Tick *Allow GitHub "
-                "Actions to create and approve pull requests* in the repository's settings of Actions, or "
-                "give the step an app's token."
+                f"Cannot {what}: GitHub says {shown(refusal_of(failed).message)}. In the repository's "
+                f"settings, under Actions, check *Allow GitHub Actions to create and approve pull "
+                f"requests*, or give the step the token of a GitHub App."
             ) from failed
 
     def update_pull(self, number: int, text: PullText) -> None:

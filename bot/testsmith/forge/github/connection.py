@@ -133,8 +133,8 @@ class Connection:
             if found is not None:
                 return found, True
         raise OutcomeUnknown(
-            f"Cannot {what}: GitHub gave no usable answer ({lost}), and it is not to be found there. "
-            "The next run looks again."
+            f"Cannot {what}: GitHub gave no usable answer ({lost}), and the change is not there. The next "
+            f"run tries again."
         ) from lost
 
     def rest(
@@ -227,8 +227,8 @@ class Connection:
                     raise failure(rejected, what) from rejected
                 if seconds > self._patience:
                     raise ForgeRateLimited(
-                        f"Cannot {what}: GitHub asks to wait {seconds:.0f} s before the next request, which "
-                        "is longer than the run can. Run the job again later."
+                        f"Cannot {what}: GitHub asks to wait {seconds:.0f} s before the next request, "
+                        f"longer than this run can wait. Run the job again later."
                     ) from rejected
             self._patience -= seconds
             self._sleep(seconds)

@@ -191,7 +191,7 @@ class _Reader:
             if not page.has_next:
                 return found
             page = read(page.cursor)
-        raise self._failed("GitHub leaves out a list")
+        raise self._failed("GitHub did not return a list")
 
     def _in_thread(self, node: _Thread, before: str | None) -> Iterator[ReviewComment]:
         """Yield a thread's comments. `before` is the cursor of the thread before it."""

@@ -100,7 +100,7 @@ def graphql_error(text: str, permission: str) -> Rejected | Lost | None:
     kinds = tuple(kind for one in errors if (kind := one.type or one.code))
     message = " ".join(one.message for one in errors if one.message)
     if not kinds:
-        return Lost(message or "an error without words")
+        return Lost(message or "an error without a message")
     return Rejected(status=200, message=message, permission=permission, kinds=kinds)
 
 
@@ -142,14 +142,14 @@ def failure(rejected: Rejected, what: str) -> ForgeFailure:
         needed = rejected.permission
         return Forbidden(f"{message} Grant the workflow's token `{needed}`.", permission=needed)
     if rejected.status == HTTPStatus.UNAUTHORIZED:
-        return ForgeFailure(f"{message} The token is not valid, or no longer: give the step a new one.")
+        return ForgeFailure(f"{message} The token is not valid or has expired. Give the step a new one.")
     if rejected.status == HTTPStatus.NOT_FOUND or "NOT_FOUND" in rejected.kinds:
-        return NotFound(f"{message} Either it is gone, or the token may not see it.")
+        return NotFound(f"{message} It no longer exists, or the token has no access to it.")
     if rejected.status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return Refused(message)
     if rejected.status == HTTPStatus.NOT_ACCEPTABLE:
         return DiffTooLarge(message)
-    return ForgeFailure(f"{message} The job can be run again.")
+    return ForgeFailure(f"{message} Run the job again.")
 
 
 def _lacks_permission(rejected: Rejected) -> bool:

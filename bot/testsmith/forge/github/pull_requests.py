@@ -131,7 +131,7 @@ class RepositoryReader:
         what = f"read pull request {number}"
         pull = self._hub.get(_Pull, what, f"/pulls/{number}")
         if pull.changed_files is None:
-            raise ForgeFailure(f"Cannot {what}: GitHub leaves out the number of its files.")
+            raise ForgeFailure(f"Cannot {what}: GitHub did not return the number of its files.")
         return PullRequest(
             repository=pull.repository,
             number=number,
@@ -217,8 +217,7 @@ class RepositoryReader:
         found = self.branch(name)
         if found is None:
             raise ForgeFailure(
-                f"Cannot read the default branch {name}: GitHub shows none of that name. Push a first commit "
-                "to it."
+                f"Cannot read the default branch {name}: there is no such branch. Push a first commit to it."
             )
         return found
 
@@ -279,7 +278,7 @@ class RepositoryReader:
 
     def role(self, login: str) -> Role:
         """Return a user's role in the repository. Deleted accounts and non-users have none."""
-        what, path = f"look up what {login} may do", f"/collaborators/{quote(login, safe='')}/permission"
+        what, path = f"look up the role of {login}", f"/collaborators/{quote(login, safe='')}/permission"
         try:
             found = self._hub.get(_Permission, what, path)
         except NotFound:

@@ -93,9 +93,7 @@ class NewReview:
         existing = self._forge.existing(self._number)
         ours = [review.id for review in own_reviews(existing) if review.is_pending]
         if not ours and _has_pending(existing):
-            raise Refused(
-                f"{refused} A review of this account waits to be submitted: submit or delete it."
-            ) from refused
+            raise Refused(f"{refused} This account has a pending review: submit or delete it.") from refused
         for review in ours:
             delete_pending(self._hub, self._number, review)
         return bool(ours)
@@ -111,7 +109,7 @@ class NewReview:
                 except Refused as again:
                     refused = again
         contents = tuple(comment.content for comment in self._review.comments)
-        return Applied(refused=contents, note=f"No review was made. {refused}")
+        return Applied(refused=contents, note=f"No review was posted. {refused}")
 
     def _shown(self, comments: Sequence[NewComment]) -> Sequence[NewComment]:
         """Return the comments whose position GitHub's own diff shows."""

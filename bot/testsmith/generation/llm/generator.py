@@ -303,7 +303,7 @@ class EstimatingGenerator:
                     completion_tokens=usage.completion_tokens,
                 )
             )
-        return CallOutcome(results=skipped(batch.requests, "its call is only reckoned with"))
+        return CallOutcome(results=skipped(batch.requests, "its call is only estimated"))
 
     def _usage(self, batch: Batch, request: CompletionRequest) -> TokenUsage:
         characters = len(request.system_prompt) + len(request.user_prompt)

@@ -22,9 +22,9 @@ MESSAGE_LIMIT = 4_000
 
 _CODE_LIMIT = 2_000
 _TITLE_LIMIT = 200
-_ELSEWHERE = "The job summary has the whole review."
+_ELSEWHERE = "The job summary shows the full review."
 _RUNNER_COMMAND = re.compile(r"^[^\S\n]*:(?=:)|##(?=\[)", re.MULTILINE)
-_TOLD_WHERE = frozenset({PostStatus.NOT_ALLOWED, PostStatus.FAILED})
+_NOT_POSTED = frozenset({PostStatus.NOT_ALLOWED, PostStatus.FAILED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class Annotation:
 def annotations_of(reviewed: ReviewResult) -> tuple[Annotation, ...]:
     """Return notices about what could not be posted; none if all was posted or another run will post it."""
     report = reviewed.report
-    if report is None or reviewed.delivery not in _TOLD_WHERE:
+    if report is None or reviewed.delivery not in _NOT_POSTED:
         return ()
     every = tuple(_annotations(reviewed, report))
     if len(every) <= ANNOTATIONS_LIMIT - 1:

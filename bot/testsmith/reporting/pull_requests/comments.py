@@ -132,7 +132,7 @@ def suggestion_comment(suggestion: Suggestion, member: Member, view: View, chang
         (_committable(suggestion, change), hidden_code(suggestion.code)),
         (_diff(suggestion), hidden_code(suggestion.code)),
         (code_block(module, member.language), ""),
-        (f"The test module has {lines}, too many for a comment; the command below prints it.", ""),
+        (f"The test module has {lines}, too many for a comment. The command below prints it.", ""),
     )
     fold = "" if suggestion.is_green else fold_words(suggestion)
     values = {"title": heading, "fold": fold}
@@ -146,7 +146,7 @@ def suggestion_comment(suggestion: Suggestion, member: Member, view: View, chang
 
 def _committable(suggestion: Suggestion, change: str) -> str:
     block = change_block(change) if change and suggestion.is_green else ""
-    lead = "The test file is part of this pull request; this change adds the tests to it."
+    lead = "This pull request changes the test file. Committing this suggestion adds the tests to it."
     return f"{lead}\n\n{block}" if block else ""
 
 
@@ -170,7 +170,7 @@ def listed_fold(suggestion: Suggestion, member: Member, view: View, content: str
         _filled("listed.md.j2", suggestion, member, view, {**values, "code": shown})
         for shown in (
             code_block(shown_code(suggestion.code), member.language),
-            "There is no room for the test here; the command below prints it.",
+            "The test does not fit into this comment. The command below prints it.",
         )
     )
     return whole, short
@@ -206,7 +206,7 @@ def _filled(template: str, suggestion: Suggestion, member: Member, view: View, v
 def _footer(suggestion: Suggestion, view: View) -> Prose:
     facts = [
         plain(f"{noun_words(suggestion)}, {origin_words(suggestion)}"),
-        (*plain("check it: "), TextSpan(check_command(suggestion, view), is_code=True)),
+        (*plain("reproduce: "), TextSpan(check_command(suggestion, view), is_code=True)),
     ]
     if view.commands:
         facts.append(parse("reply `apply`, `reject` or `explain`"))

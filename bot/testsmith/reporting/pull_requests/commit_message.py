@@ -50,13 +50,13 @@ def commit_message(
 
 def _added(suggestions: Sequence[Suggestion], head: str) -> Iterator[str]:
     if suggestions:
-        yield f"Each test was run, and proven, on {head}:"
+        yield f"Each test was run and proven on {head}:"
         yield _listed([f"{_name(one)}: {', '.join(_facts(one))}" for one in suggestions])
 
 
 def _taken_out(removed: Sequence[str]) -> Iterator[str]:
     if removed:
-        yield "Taken out, since what they were made for has changed or is gone:"
+        yield "Removed, because the code that they test has changed or no longer exists:"
         yield _listed([one_line(one.rpartition("::")[2], _NAME_LIMIT) for one in removed])
 
 
@@ -93,7 +93,7 @@ def _gains(evidence: Evidence) -> Iterator[str]:
         mutants = count(evidence.mutants, "mutant")
         yield f"{verb('kill', evidence.tests)} {evidence.mutants_killed or 0} of {mutants}"
     if evidence.lines_gained:
-        yield f"{verb('reach', evidence.tests)} {count(evidence.lines_gained, 'more line')}"
+        yield f"{verb('cover', evidence.tests)} {count(evidence.lines_gained, 'more line')}"
 
 
 def _trailers(suggestions: Sequence[Suggestion], head: str, settings: CommitSettings) -> Iterator[str]:
@@ -126,7 +126,7 @@ def follow_up_body(suggestions: Sequence[Suggestion], number: int, head: str) ->
         head: The commit that the suggestions were verified on.
     """
     tests = count(sum(len(one.tests) for one in suggestions), "test")
-    lead = f"Merging this adds tests to #{number}. The last commit has {tests}, proven on {head}, for"
+    lead = f"Merge this to add tests to #{number}. The last commit adds {tests}, proven on {head}, for"
     names = [f"- {_linked_name(one)}" for one in suggestions[:_MOST_LISTED]]
     left = len(suggestions) - _MOST_LISTED
     return "\n".join((f"{lead}:", "", *names, *([f"- and {left} more"] if left > 0 else ())))

@@ -28,26 +28,24 @@ _ELSEWHERE = "the JSON report of this run"
 _DELIVERY_WORDS = {
     PostStatus.PLANNED: "",
     PostStatus.POSTED: "",
-    PostStatus.NOT_ALLOWED: (
-        "The review could not be written on the pull request; the whole of it stands here."
-    ),
+    PostStatus.NOT_ALLOWED: "The review could not be posted on the pull request. It is shown here in full.",
     PostStatus.HEAD_MOVED: "Nothing was posted.",
-    PostStatus.FAILED: "The pull request may not show all of the review; the whole of it stands here.",
+    PostStatus.FAILED: "The review may be incomplete on the pull request. It is shown here in full.",
     PostStatus.NOTHING: "There was nothing to review.",
 }
 
-_NOT_LOOKED_AT = "The pull request was not looked at."
+_NOT_REVIEWED = "The pull request was not reviewed."
 
-_READ_ONLY = "GitHub gives the runs of forks and of Dependabot a token that may only read."
+_READ_ONLY = "On pull requests from forks and Dependabot, GitHub gives workflows a read-only token."
 
 _PERMISSION = re.compile(r"[a-z-]{1,40}: (?:read|write)")
 
 _PERMISSION_USES = {
     "contents: read": "to read the project",
-    "contents: write": "to commit, and to resolve the threads of what no longer applies",
-    "issues: write": "to write the summary comment",
+    "contents: write": "to commit tests, and to resolve outdated threads",
+    "issues: write": "to post the summary comment",
     "pull-requests: read": "to read the pull request",
-    "pull-requests: write": "to write the review and the summary comment",
+    "pull-requests: write": "to post the review and the summary comment",
 }
 
 
@@ -87,14 +85,14 @@ def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:
     bare = fill("job_summary.md.j2", {**values, "blocks": (), "cut": ""})
     shown = tuple(_fitting(blocks, BYTES_LIMIT - _size(bare) - _BYTES_FOR_CUT_NOTE))
     left = len(blocks) - len(shown)
-    cut = f"… and {count(left, 'more suggestion')}; {_ELSEWHERE} has them all." if left else ""
+    cut = f"… and {count(left, 'more suggestion')}; {_ELSEWHERE} lists all of them." if left else ""
     return f"{fill('job_summary.md.j2', {**values, 'blocks': shown, 'cut': cut})}\n"
 
 
 def _alert(reviewed: ReviewResult) -> str:
     """Return an alert with the reason why the pull request is not complete, and notes; empty if it is."""
     is_whole = reviewed.delivery is not PostStatus.FAILED or reviewed.report is not None
-    delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_LOOKED_AT
+    delivery = _DELIVERY_WORDS[reviewed.delivery] if is_whole else _NOT_REVIEWED
     if reviewed.text:  # a sweep's result is described by its reason alone
         delivery = ""
     words = " ".join(each for each in (delivery, _reason(reviewed)) if each)

@@ -124,7 +124,7 @@ def _fitting(listed: Sequence[_Listed], room: int) -> dict[str, str]:
 def _review_line(new: Sequence[Suggestion]) -> str:
     green = [one for one in new if one.is_green]
     tests = count(sum(len(one.tests) for one in green), "test")
-    members = count(len({one.member for one in green}), "member")
+    members = count(len({one.member for one in green}), "function")
     proposes = f"proposes {tests} for {members}"
     asks = f"asks {count(len(new) - len(green), 'question')}"
     parts = [words for words, is_said in ((proposes, green), (asks, len(green) < len(new))) if is_said]

@@ -36,12 +36,12 @@ from testsmith.reporting.phrases import (
 from testsmith.reporting.rendering import View
 
 _NUMBERS = (
-    "Numbers are those of the summary: `1 3`, `1,3` or `2-4`. In a suggestion's own thread, `apply`, "
-    "`reject`, `retry` or `explain` alone will do."
+    "Use the numbers in the summary: `1 3`, `1,3` or `2-4`. In a suggestion's thread, the word `apply`, "
+    "`reject`, `retry` or `explain` is enough."
 )
 
 _PATCH_LIMIT = 50_000
-_TOO_LONG = "… the rest is too long for a comment; ask for fewer at once."
+_TOO_LONG = "… the rest is too long for a comment. Ask for fewer suggestions at once."
 
 
 def reply(comment: int, parts: Iterable[str]) -> str:
@@ -58,7 +58,7 @@ def help_words() -> str:
     )
     return "\n".join(
         (
-            "| comment | what it does |",
+            "| comment | effect |",
             "|---|---|",
             *rows,
             "",
@@ -74,14 +74,14 @@ def about(line: SlashCommand | InvalidCommand, words: str) -> str:
 
 def misread_words(line: InvalidCommand) -> str:
     """Return why a line is not a valid command."""
-    return paragraph((*plain("Not understood: "), *parse(line.problem), *plain(".")))
+    return paragraph((*plain("Invalid command: "), *parse(line.problem), *plain(".")))
 
 
 def too_many_words(number: int) -> str:
     """Return why no command of a comment is run."""
     return (
-        f"{number:,} commands stand in this comment, and at most {MOST_COMMANDS} are obeyed at once, so none "
-        "was. Nothing has been done."
+        f"Nothing was done: this comment has {number:,} commands, and a comment may have at most "
+        f"{MOST_COMMANDS}."
     )
 
 
@@ -110,7 +110,7 @@ def explanation(suggestion: Suggestion, member: Member, view: View) -> str:
         paragraph(body),
         "\n".join(f"- {inline(fact)}" for fact in _facts(suggestion, member)),
         *_failures(suggestion),
-        f"<sub>{inline((*plain('check it: '), *code(check_command(suggestion, view))))}</sub>",
+        f"<sub>{inline((*plain('reproduce: '), *code(check_command(suggestion, view))))}</sub>",
     )
     return "\n\n".join(part for part in parts if part)
 
@@ -122,9 +122,9 @@ def _facts(suggestion: Suggestion, member: Member) -> Iterator[Prose]:
     bare = None if evidence is None else replace(evidence, killed=())
     yield from evidence_words(replace(suggestion, evidence=bare), member)
     if evidence is not None:
-        yield from _mutants("mutants noticed: ", evidence.killed)
-        yield from _mutants("mutants that nothing here notices: ", evidence.alive)
-    yield plain(f"{origin_words(suggestion)}; read back from its comment and run again for this answer")
+        yield from _mutants("mutants killed: ", evidence.killed)
+        yield from _mutants("mutants that survive: ", evidence.alive)
+    yield plain(f"{origin_words(suggestion)}; taken from its comment and run again for this reply")
 
 
 def _mutants(lead: str, named: Sequence[str]) -> Iterator[Prose]:
@@ -137,9 +137,9 @@ def _failures(suggestion: Suggestion) -> Iterator[str]:
     evidence = suggestion.evidence
     if evidence is None:
         return
-    where = "before this change" if evidence.passes else "now"
+    where = "before this change" if evidence.passes else "with this change"
     for name, said in evidence.failures:
         yield (
-            f"<details><summary>What {tagged(code(name))} says {where}</summary>\n\n"
+            f"<details><summary>Output of {tagged(code(name))} {where}</summary>\n\n"
             f"{code_block(said, 'text')}\n\n</details>"
         )

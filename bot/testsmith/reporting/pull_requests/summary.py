@@ -40,7 +40,7 @@ _NUMBERS_SHOWN = 20
 
 _FOLDS_SIDE_BY_SIDE = 3
 
-_IGNORED = "This pull request is left alone, as was asked for: `/testsmith resume` ends that."
+_IGNORED = "TestSmith is paused on this pull request. Comment `/testsmith resume` to continue."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def _skipped_row(group: SkippedGroup) -> Sequence[str]:
 
 def _folds_heading(folds: int) -> str:
     """Return the heading of a group of folds; empty for a few, which are not grouped."""
-    return f"{folds:,} proposals without a comment of their own" if folds > _FOLDS_SIDE_BY_SIDE else ""
+    return f"{folds:,} proposals without their own comment" if folds > _FOLDS_SIDE_BY_SIDE else ""
 
 
 def _settled_words(data: MemberStatuses) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _settled_words(data: MemberStatuses) -> Iterator[str]:
         if numbers:
             yield f"Committed in {place}: {_numbers_words(numbers)}."
     if data.rejected:
-        yield f"Rejected, hence not shown: {_numbers_words(data.rejected)}."
+        yield f"Rejected: {_numbers_words(data.rejected)}."
     if data.is_ignored:
         yield _IGNORED
 

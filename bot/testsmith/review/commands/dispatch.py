@@ -61,20 +61,21 @@ def is_what_was_seen(task: HandleCommentCommands, pull: PullRequest) -> bool:
 
 
 _OWN_LOGIN = (
-    "The comment is by {}, whose token TestSmith writes with, so it could be the bot's own. Give the action "
-    "the workflow's token or that of an account of its own, or command from another account."
+    "Nothing was done: the comment is by {}, the account that TestSmith posts with, so it could be "
+    "TestSmith's own. Give the action the workflow's token or the token of a separate account, or comment "
+    "from another account."
 )
 
 
 _PUSHED_SINCE = (
-    "Not done: the fork was pushed to after this comment, or at the same moment, so its code may not be what "
-    "you looked at. Look at {}, then comment again."
+    "Nothing was done: commits were pushed to the fork after this comment or at the same time, so its "
+    "code may not be what you reviewed. Review {}, then comment again."
 )
 
-_OF_COMMIT = "This is about {}, the head of the fork."
+_OF_COMMIT = "This is the result for {}, the head of the fork."
 _NOT_INSTALLED = (
-    " Its project was not installed, because its build code would have run with network. If modules could "
-    "not be imported and you accept that, set the action's input `install-forks` to `true`."
+    " The project was not installed, because its build code would run with network access. If imports "
+    "failed and you accept this risk, set the action's input `install-forks` to `true`."
 )
 
 
@@ -114,12 +115,13 @@ def _authorize(task: HandleCommentCommands, tools: CommandDependencies) -> None:
     if orders.is_shortcut:
         posted = own_suggestions(forge.existing(task.number))
         if not any(one.comment.id == task.thread for one in posted):
-            raise _NothingDone("The reply is a bare word, and its thread is none of a suggestion.")
+            raise _NothingDone("Skipped: one-word commands only work in a suggestion's thread.")
     role = forge.role(task.commander)
     if role is not Role.WRITE:
         forge.react(said(task), Reaction.REFUSED)
         raise _NothingDone(
-            f"{task.commander} may not use commands: they take the role `{Role.WRITE}`, not `{role}`."
+            f"{task.commander} may not use commands: they require the role `{Role.WRITE}`, and the role "
+            f"here is `{role}`."
         )
     forge.react(said(task), Reaction.SEEN)
 
@@ -136,7 +138,7 @@ def _open_session(task: HandleCommentCommands, tools: CommandDependencies) -> Co
         raise _NothingDone("The pull request has been closed.")
     existing = forge.existing(task.number)
     if task.comment in own_answers(existing):
-        raise _NothingDone("The comment was answered by an earlier run.")
+        raise _NothingDone("Skipped: an earlier run answered the comment.")
     if is_same_login(task.commander, existing.viewer.login):
         forge.react(said(task), Reaction.REFUSED)
         raise _NothingDone(_OWN_LOGIN.format(task.commander))

@@ -28,11 +28,9 @@ from testsmith.review.review_pull_request import review
 from testsmith.tasks import in_thread
 from testsmith.test_files.plan import Marking
 
-_GONE = "its member is no more what the pull request changes"
-_LESS = "not all of its tests hold any more"
-_MOVED_TWICE = (
-    "The branch went on twice while the tests were proven, so nothing was committed. Try again later."
-)
+_GONE = "the pull request no longer changes this function"
+_LESS = "some of its tests no longer pass the proof"
+_MOVED_TWICE = "Nothing was committed: the branch changed twice while the tests were proven. Try again later."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +107,7 @@ async def _retry(session: CommandSession, command: SlashCommand) -> CommandResul
     posted = await session.posted()
     chosen = chosen_by(session, command, posted)
     asked = [one for one in chosen.suggestions if one.entry.is_asked]
-    chosen = chosen.without(asked, lambda one: f"ask for it by `/testsmith suggest {one.entry.member}`")
+    chosen = chosen.without(asked, lambda one: f"use `/testsmith suggest {one.entry.member}` for it")
     if chosen.troubles and not chosen.suggestions:
         return command_result(chosen)
     repairs = {one.entry.member: _other_tests(one) for one in chosen.suggestions}
@@ -136,7 +134,9 @@ async def _generate_again(
     found = {one.member for one in report.suggestions}
     reasons = {one.member: one.reason for one in report.skipped if one.member in repairs}
     left = (member for member in repairs if member not in found)
-    troubles = (f"`{member}`: {reasons.get(member, 'the change has it no more')}." for member in left)
+    troubles = (
+        f"`{member}`: {reasons.get(member, 'the pull request no longer changes it')}." for member in left
+    )
     reviewed = await session.post(report, partial(_only_of, members=found))
     return command_result(replace(chosen, troubles=(*chosen.troubles, *troubles)), reviewed)
 
@@ -254,7 +254,7 @@ async def _explain(session: CommandSession, command: SlashCommand) -> CommandRes
 def _with_unproven(chosen: Chosen, proven: Sequence[Proven]) -> Chosen:
     troubles = {one.posted.number: one.trouble for one in proven if one.suggestion is None}
     failed = [one for one in chosen.suggestions if one.number in troubles]
-    return chosen.without(failed, lambda one: f"it does not hold on this head: {troubles[one.number]}")
+    return chosen.without(failed, lambda one: f"it no longer passes the proof: {troubles[one.number]}")
 
 
 async def _apply(session: CommandSession, command: SlashCommand) -> CommandResult:
@@ -275,9 +275,9 @@ def _committable(chosen: Chosen, posted: PostedSuggestions) -> Chosen:
     """Return the suggestions that may be committed; the others get a reason."""
     state = posted.state
     rules: Mapping[str, Callable[[PostedSuggestion], bool]] = {
-        "it is a question, which is never committed": lambda one: one.is_question,
+        "questions are not committed": lambda one: one.is_question,
         "it was rejected": lambda one: one.entry.content in state.rejected,
-        "it was committed before": lambda one: one.entry.content in state.applied,
+        "it was already committed": lambda one: one.entry.content in state.applied,
     }
     reasons = {
         one.number: next((reason for reason, is_left in rules.items() if is_left(one)), one.trouble)
@@ -316,7 +316,7 @@ def _uncommitted(chosen: Chosen, made: PublishResult) -> Chosen:
     committed = {one.number for one in made.suggestions}
     reasons = {one.member: one.reason for one in made.unplaced}
     left = [one for one in chosen.suggestions if one.number not in committed]
-    return chosen.without(left, lambda one: reasons.get(one.entry.member, "it stands there already"))
+    return chosen.without(left, lambda one: reasons.get(one.entry.member, "it is already there"))
 
 
 async def _order(session: CommandSession, proven: Sequence[Proven]) -> PublishOrder:

@@ -21,7 +21,7 @@ from testsmith.review.review_pull_request import CheckedOut, ReviewDependencies,
 from testsmith.settings import Role
 from testsmith.tasks import in_thread
 
-_NOT_ASKED = "it was not asked for"
+_NOT_ASKED = "it was not requested"
 
 
 class CommandForge(AnsweringForge, CommittingForge, Protocol):
@@ -187,14 +187,14 @@ def chosen_by(session: CommandSession, command: SlashCommand, posted: PostedSugg
     numbers = command.numbers or (() if command.is_all else posted.of_comment(session.task.thread))
     known = tuple(posted.by_number[number] for number in numbers if number in posted.by_number)
     unknown = (number for number in numbers if number not in posted.by_number)
-    return Chosen(
-        suggestions=known, troubles=tuple(f"{number}: there is no such suggestion." for number in unknown)
-    )
+    return Chosen(suggestions=known, troubles=tuple(f"{number}: no such suggestion." for number in unknown))
 
 
 def say_which(command: SlashCommand) -> CommandResult:
     """Return the result of a command whose numbers are missing."""
-    return CommandResult(is_done=False, words=sentences([f"Say which, as `/testsmith {command.verb} 2`."]))
+    return CommandResult(
+        is_done=False, words=sentences([f"Which suggestion? For example: `/testsmith {command.verb} 2`."])
+    )
 
 
 def command_result(chosen: Chosen, reviewed: ReviewResult | None = None, words: str = "") -> CommandResult:

@@ -154,7 +154,7 @@ def test_hashes__are_not_pinned_and_equal_objects_have_equal_ones(tmp_path: Path
     assert money.code.endswith(
         "def test_hash_is_the_same_of_equal_objects():\n    assert len({Money(100), Money(100)}) == 1\n"
     )
-    assert reason(place) == "a hash without an `__eq__` says nothing to rely on"
+    assert reason(place) == "its hash is not stable, because it has no `__eq__`"
 
 
 async def _hashes(folder: Path, classes: Sequence[str]) -> list[Result]:

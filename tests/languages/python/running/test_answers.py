@@ -126,7 +126,7 @@ def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
             replace(outcome(exit_code=-9), exceeded="more than 1024 MiB of disk"),
             "it took more than 1024 MiB of disk and ended the whole test process",
         ),
-        (outcome(timed_out=True), "it ran into the time limit and took the whole test process with it"),
+        (outcome(timed_out=True), "it exceeded the time limit and ended the whole test process"),
         (
             outcome(exit_code=-9, stderr=b"Traceback\nMemoryError\n"),
             "the test process ended with exit code -9: MemoryError",

@@ -469,7 +469,7 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: PythonWorks
     assert [results[number].problem for number in range(3)] == [
         "",
         "ModuleNotFoundError: No module named 'nothing_here'",
-        "it ran into the time limit",
+        "it exceeded the time limit",
     ]
 
 

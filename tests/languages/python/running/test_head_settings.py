@@ -81,7 +81,7 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
         (
             PythonSetting(name="", in_project_session=True),
             (BESIDE_OWN_TESTS,),
-            "hash seed 0, order of the file, beside the project's own tests",
+            "hash seed 0, order of the file, next to the project's tests",
         ),
         (
             PythonSetting(name="", in_project_session=True),

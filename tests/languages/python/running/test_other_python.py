@@ -75,7 +75,7 @@ def test_with_other_python__one_that_cannot_be_used_is_told_of_and_the_run_is_on
     assert workspace.other is None
     assert status != PASSED
     assert "Python 3.10" in workspace.notes[0]
-    assert "another version than its name says" in workspace.notes[0]
+    assert "its version differs from its name" in workspace.notes[0]
 
 
 def test_with_other_python__a_project_that_does_not_load_there_is_told_of(tmp_path: Path) -> None:

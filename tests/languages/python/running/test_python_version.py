@@ -33,7 +33,7 @@ from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.settings import SandboxChoice, VerificationSettings
 
-OWN = ChosenInterpreter(path=Path(sys.executable), origin="the one that runs this program")
+OWN = ChosenInterpreter(path=Path(sys.executable), origin="the interpreter that runs TestSmith")
 OWN_VERSION = f"{sys.version_info[0]}.{sys.version_info[1]}"
 AT_HAND = {one.version: one for one in interpreters_in([Path("/usr/local/bin"), Path("/usr/bin")])}
 OTHER = next((one for version, one in AT_HAND.items() if version != sys.version_info[:2]), None)
@@ -80,7 +80,7 @@ def test_fitting_python__another_at_hand(tmp_path: Path) -> None:
 def test_fitting_python__one_that_is_fetched() -> None:
     found = fitting_python(OWN, wish(NOT_AT_HAND))
     assert (found.choice, found.fetched) == (OWN, NOT_AT_HAND)
-    assert [*found.notes(OWN)] == [f"the tests ran on Python {NOT_AT_HAND}, which was fetched for them"]
+    assert [*found.notes(OWN)] == [f"the tests ran on Python {NOT_AT_HAND}, which was downloaded for them"]
     assert fitting_python(OWN, wish(requires=f"=={NOT_AT_HAND}.*")).fetched == NOT_AT_HAND
 
 
@@ -91,12 +91,12 @@ def test_fitting_python__of_unknown_version_is_what_the_person_has(tmp_path: Pat
 
 @pytest.mark.parametrize("asked", ["3", "2.7", "latest", "3.12; rm -rf .", "--help", "3.12-dev"])
 def test_fitting_python__no_version(asked: str) -> None:
-    with pytest.raises(CannotPrepare, match="no version of Python: give one as"):
+    with pytest.raises(CannotPrepare, match="not a Python version; use for example"):
         fitting_python(OWN, wish(asked))
 
 
 def test_fitting_python__none_that_is_known() -> None:
-    with pytest.raises(CannotPrepare, match=r"requires Python >=3\.99, and no version is known"):
+    with pytest.raises(CannotPrepare, match=r"requires Python >=3\.99, and no known version fits"):
         fitting_python(OWN, wish(requires=">=3.99"))
 
 

@@ -88,7 +88,7 @@ FLAKY = {
         def test_x():
             pathlib.Path("made").mkdir()
     """,
-    "beside the project's own tests": """
+    "next to the project's tests": """
         import builtins
         def test_x():
             assert not hasattr(builtins, "left_by_own_tests")

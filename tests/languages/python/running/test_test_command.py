@@ -110,10 +110,10 @@ def test_test_command__a_script_is_measured_by_the_coverage_it_leaves(tmp_path: 
 @pytest.mark.parametrize(
     ("command", "note"),
     [
-        ("echo fine; true", "leaves neither .coverage nor coverage.xml: let it write one"),
-        ("ln -s /etc/hostname .coverage; true", "leaves neither .coverage nor coverage.xml"),
-        ("echo broken | tee /dev/stderr; exit 3", "has failed in the sandbox (broken)"),
-        ("make no-such-target", "has failed in the sandbox (make: *** No rule to make target"),
+        ("echo fine; true", "wrote neither .coverage nor coverage.xml: use"),
+        ("ln -s /etc/hostname .coverage; true", "wrote neither .coverage nor coverage.xml"),
+        ("echo broken | tee /dev/stderr; exit 3", "failed in the sandbox (broken)"),
+        ("make no-such-target", "failed in the sandbox (make: *** No rule to make target"),
     ],
 )
 def test_test_command__a_script_that_shows_nothing_is_told_of(
@@ -121,5 +121,5 @@ def test_test_command__a_script_that_shows_nothing_is_told_of(
 ) -> None:
     suite = measured(tmp_path, command, {**FILES, "Makefile": "test:\n", "coverage.xml": "<coverage/>"})
     assert suite.members == {}
-    assert "own tests were not measured: the test command" in suite.notes[0]
+    assert "the project's tests were not measured: the test command" in suite.notes[0]
     assert note in suite.notes[0]

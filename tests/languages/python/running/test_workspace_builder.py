@@ -113,11 +113,11 @@ def test_open_workspace__tells_what_was_left_out(tmp_path: Path) -> None:
             return workspace
 
     notes = asyncio.run(scenario()).notes
-    assert notes == ("left out of the copy that is run, as too large, too deep or leading out of it: 'out'",)
+    assert notes == ("not copied, because too large, too deep or linked outside the project: 'out'",)
 
 
 @pytest.mark.parametrize(
-    ("program", "message"), [("bare", "Run again with --install"), ("false", "cannot be used")]
+    ("program", "message"), [("bare", "Run again with --install"), ("false", "could not be used")]
 )
 def test_open_workspace__an_interpreter_without_pytest_is_told(
     program: str, message: str, tmp_path: Path
@@ -201,5 +201,5 @@ def test_open_workspace__no_room_for_the_copy(tmp_path: Path) -> None:
         async with open_workspace(replace(order, head=_FullDisk({}))):
             pytest.fail("there is nothing to run tests in")
 
-    with pytest.raises(CannotPrepare, match=r"copied .* \(No space left on device\): free the disk"):
+    with pytest.raises(CannotPrepare, match=r"copied .* \(No space left on device\)\. Free disk space"):
         asyncio.run(scenario())

@@ -407,8 +407,12 @@ def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
             "import pytest\n\n@pytest.fixture(autouse=True)\ndef quiet():\n    pass\n\ndef test_a(): ...\n",
             "autouse fixture `quiet`",
         ),
-        ("# coding: latin-1\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
-        ("#!x\n# -*- coding: cp1252 -*-\n", "def test_a():\n    assert 'é'\n", "encoding is not UTF-8"),
+        ("# coding: latin-1\n", "def test_a():\n    assert 'é'\n", "an encoding other than UTF-8"),
+        (
+            "#!x\n# -*- coding: cp1252 -*-\n",
+            "def test_a():\n    assert 'é'\n",
+            "an encoding other than UTF-8",
+        ),
         (
             "each = 1\n",
             "CASES = []\nfor each in 'ab':\n    CASES.append(each)\n\ndef test_a():\n    assert CASES\n",
@@ -441,7 +445,7 @@ def test_place__no_python_is_refused(existing: str, code: str) -> None:
 
 def test_place__a_chain_of_helpers_that_is_too_long_is_refused() -> None:
     helpers = "".join(f"def h{n}():\n    return h{n - 1}()\n" for n in range(500, 0, -1))
-    with pytest.raises(CannotParse, match="too long a chain"):
+    with pytest.raises(CannotParse, match="its chain of calls is too long"):
         place(f"{helpers}def test_here():\n    assert h500()\n", ADDED)
 
 

@@ -147,7 +147,7 @@ def _allow(opened: int, path: str, rights: int) -> None:
         parent = open_without_links(path)
     except OSError as error:
         reason = "a link is on the way" if error.errno == errno.ELOOP else error.strerror
-        raise PathRefused(error.errno, f"{path} is not opened to the sandbox: {reason}") from error
+        raise PathRefused(error.errno, f"the sandbox may not access {path}: {reason}") from error
     try:
         if not stat.S_ISDIR(os.fstat(parent).st_mode):
             rights &= _ON_FILES

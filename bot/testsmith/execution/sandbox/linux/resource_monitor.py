@@ -52,7 +52,7 @@ class ResourceMonitor:
         if free < self._least_disk:
             return "almost all of the disk"
         if files < self._least_files:
-            return "almost all of the files that the disk has room for"
+            return "almost all free inodes of the disk"
         return self._exceeded_disk()
 
     def _exceeded_disk(self) -> str:

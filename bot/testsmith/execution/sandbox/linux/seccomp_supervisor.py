@@ -352,7 +352,7 @@ class SeccompSupervisor:
         if file.lies_beneath(self._folder):
             return file
         os.close(file.descriptor)
-        raise PermissionError(errno.EACCES, "it does not lie in the target's folder")
+        raise PermissionError(errno.EACCES, "it is not in the target's folder")
 
 
 def _signal(caller: int, pid: int, number: int) -> None:

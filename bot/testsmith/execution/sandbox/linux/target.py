@@ -16,14 +16,14 @@ CANNOT_START = 127
 
 
 def become_target(
-    plan: LaunchPlan, keeper: int, tell: Callable[..., None], listen: Callable[[int], None] | None
+    plan: LaunchPlan, keeper: int, report: Callable[..., None], listen: Callable[[int], None] | None
 ) -> NoReturn:
     """Apply the layers and execute the target; if that fails, report why and exit.
 
     Args:
         plan: The plan.
         keeper: Process id of the launcher; the target must not outlive it.
-        tell: Reports fields of the result to the bot.
+        report: Reports fields of the result to the bot.
         listen: Receives the file descriptor for the filter's notifications; None if there are none.
     """
     layer = ""
@@ -32,9 +32,9 @@ def become_target(
             pass
         os.execvpe(plan.argv[0], plan.argv, plan.variables)  # noqa: S606 - no shell is wanted here
     except landlock.PathRefused as error:  # not a failure of the layer, so the target is not run without it
-        tell(error=error.strerror)
+        report(error=error.strerror)
     except (OSError, ValueError) as error:
-        tell(error=str(error), layer=layer)
+        report(error=str(error), layer=layer)
     finally:
         os._exit(CANNOT_START)
 

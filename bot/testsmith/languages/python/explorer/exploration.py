@@ -474,9 +474,9 @@ def _repeated(case: Case, first: Observation | None, second: Observation | None)
 
 def _reason(first: Observation | None, second: Observation | None) -> str:
     if first is None:
-        return "the explorer ended before it was run"
+        return "the time was over before it was run"
     return first.outcome.reason or (second.outcome.reason if second else "") or DIFFERS
 
 
-DIFFERS = "what it gives differs from run to run"
+DIFFERS = "its result differs from run to run"
 """Reason for a trial with different results in the two settings."""

@@ -166,7 +166,7 @@ class OfflineGenerator:
 
     async def _explore(self, members: Sequence[Member]) -> list[_Explored]:
         if any(member.language != "python" for member in members):
-            reason = "the offline engine knows only Python"
+            reason = "the offline engine supports Python only"
             return [replace(_skip(each, SkipStage.GENERATION, reason), permanent=True) for each in members]
         names = tuple(dict.fromkeys(member.name for member in members))
         sources = self._sources(members[0])
@@ -193,7 +193,7 @@ class OfflineGenerator:
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be explored, with the stage, or None."""
         if not data.loaded:
-            return SkipStage.GENERATION, "loading its module does not come to an end"
+            return SkipStage.GENERATION, "loading its module takes too long"
         if data.problem is None:
             return None
         top = (data.missing or "").partition(".")[0]
@@ -214,12 +214,12 @@ class OfflineGenerator:
         descriptions = ground.data.descriptions
         description = descriptions.get(member.name)
         if description is None or description.problem is not None:
-            why = description.problem if description else "the explorer says nothing of it"
-            return _skip(member, SkipStage.GENERATION, f"it cannot be reached by its public name: {why}")
+            why = description.problem if description else "the explorer returned no result for it"
+            return _skip(member, SkipStage.GENERATION, f"it could not be imported by its public name: {why}")
         try:
             return self._planned(member, description, ground)
         except RecursionError:
-            return _skip(member, SkipStage.GENERATION, "its source is nested too deep to be read")
+            return _skip(member, SkipStage.GENERATION, "its source is nested too deeply")
 
     def _planned(self, member: Member, description: Description, ground: _Ground) -> Work | Skipped:
         source = ground.sources.head
@@ -237,7 +237,7 @@ class OfflineGenerator:
             return _skip(member, SkipStage.GENERATION, "it has no code of its own")
         equality = member.name.replace("__hash__", "__eq__")
         if member.plain_name == "__hash__" and equality not in source.definitions:
-            return _skip(member, SkipStage.GENERATION, "a hash without an `__eq__` says nothing to rely on")
+            return _skip(member, SkipStage.GENERATION, "its hash is not stable, because it has no `__eq__`")
         probes = tuple(probe_trials(self._inputs(member, source), member))
         planned = {trial.key: trial for trial in (*plan(subject, self._seed), *probes)}
         trials = tuple({**{trial.key: trial for trial in probes}, **planned}.values())
@@ -301,12 +301,12 @@ def _shown(member: Member) -> list[ShownExample]:
 def _why_no_trials(description: Description) -> str:
     owner = description.owner
     if owner is not None and owner.abstract:
-        return f"no object of the abstract class {owner.path} can be made"
+        return f"the abstract class {owner.path} has no instances"
     needed = [each.name for each in description.callee.parameters or () if each.required]
     if owner is not None:
         needed += [each.name for each in owner.parameters or () if each.required]
     names = ", ".join(f"`{name}`" for name in dict.fromkeys(needed))
-    return f"no value is known for what it needs ({names})" if names else "it does not tell what it takes"
+    return f"no value is known for its arguments ({names})" if names else "its signature is unknown"
 
 
 def _chosen(work: Work, cases: Iterable[Case]) -> list[Case]:
@@ -348,7 +348,7 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
         return _skip(member, SkipStage.GENERATION, _why_no_cases(findings))
     written = _written(subject, cases)
     if written is None:
-        return _skip(member, SkipStage.GENERATION, "its tests cannot be written as one module")
+        return _skip(member, SkipStage.GENERATION, "its tests do not fit into one module")
     code, tests = written
     name = member.plain_name
     if is_dunder(name) and f".{name}(" in code:
@@ -375,17 +375,17 @@ def _why_no_cases(findings: ExploredMember) -> str:
     counts = Counter(findings.reasons)
     witnesses = [case for case in findings.cases if case.is_witness]
     if witnesses and all(case.shows_no_more_than_success for case in witnesses):
-        return "no input shows more than that nothing is raised any longer"
+        return "the inputs only show that it no longer raises"
     if not witnesses and any(case.base is not None for case in findings.cases):
         return "no input behaves differently from the merge base"
     if counts[DIFFERS] and not findings.cases:
-        return "no input gave a repeatable value"
+        return "no input gave a reproducible result"
     reason, count = (
-        counts.most_common(1)[0] if counts else ("no call gives or changes anything to compare", 0)
+        counts.most_common(1)[0] if counts else ("no call returns or changes anything to compare", 0)
     )
     needs = next(
         (each for each in counts if each.startswith(("it needs", "it starts", "it changes", "it writes"))), ""
     )
     if needs:
         return needs.removeprefix("it ")
-    return f"no input gave a value to compare: {reason}" if count else reason
+    return f"no input gave a result to compare: {reason}" if count else reason

@@ -57,7 +57,7 @@ def plain_text(data: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except (SyntaxError, UnicodeDecodeError, LookupError) as error:
-        raise CannotParse(f"it is not in the encoding that it names: {error}") from error
+        raise CannotParse(f"it does not have its declared encoding: {error}") from error
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 

@@ -142,7 +142,7 @@ def _trouble(outcome: ProcessOutcome, greeting: Greeting | None) -> str:
     if outcome.exceeded:
         return f"it took {outcome.exceeded} and ended the whole test process"
     if outcome.timed_out:
-        return "it ran into the time limit and took the whole test process with it"
+        return "it exceeded the time limit and ended the whole test process"
     last_words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     ending = f"the test process ended with exit code {outcome.exit_code}"
     return ": ".join([ending, *(line[:300] for line in last_words)])

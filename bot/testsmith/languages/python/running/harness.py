@@ -137,7 +137,7 @@ async def run_plan(
         takes_part = setting.in_project_session and any(job.test_path is not None for job in jobs)
         grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
         if setting.in_file and grounds is None:
-            raise CannotRun("The project is too large to be copied once more.")
+            raise CannotRun("The project is too large to copy again.")
         plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
         if grounds is not None:
             home = grounds.source_roots[0]

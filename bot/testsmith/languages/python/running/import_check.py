@@ -38,8 +38,8 @@ def could_not_import(module: str, problem: str, owned: Collection[str], *, insta
         advice = " Run again with --install."
     elif missing is not None and missing["top"] not in owned:
         advice = (
-            " It was not installed with the project: name it among the project's dependencies, or install it"
-            " with --setup-command."
+            " It was not installed with the project: add it to the project's dependencies, or install it "
+            "with --setup-command."
         )
     return f"{_what_failed(module, problem)}{advice}"
 
@@ -180,6 +180,6 @@ def does_not_exist(member: Member, workspace: PythonWorkspace) -> str:
     """Return why no test is written for a member whose name does not refer to its definition."""
     version = "{}.{}".format(*workspace.interpreter.version)
     return (
-        f"this definition does not exist on Python {version}: line {member.line} stands under a condition"
-        " that is not met here. Another interpreter may have it: --python PATH."
+        f"this definition does not exist on Python {version}: line {member.line} is under a condition "
+        f"that is not met here. Choose another interpreter with --python PATH."
     )

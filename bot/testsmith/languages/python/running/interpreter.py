@@ -71,10 +71,10 @@ def choose_interpreter(
     has_own = not installs and own.is_file()
     if has_own and not is_tracked:
         return ChosenInterpreter(path=_in_real_folder(own), origin="the project's .venv")
-    note = "the project's .venv is not used, because git tracks it: name an interpreter with --python"
+    note = "the project's .venv is not used, because git tracks it: choose an interpreter with --python"
     return ChosenInterpreter(
         path=_in_real_folder(Path(sys.executable)),
-        origin="the one that runs this program",
+        origin="the interpreter that runs TestSmith",
         note=note if has_own else "",
     )
 
@@ -91,7 +91,7 @@ def tracks_environment(repository: Repository) -> bool:
 def _named_interpreter(named: Path) -> Path:
     path = named.absolute() / "bin" / "python" if named.is_dir() else named.absolute()
     if not path.is_file():
-        raise UsageFailure(f"There is no interpreter {named}: name one with --python that has pytest.")
+        raise UsageFailure(f"No such interpreter: {named}. Choose one that has pytest with --python.")
     return _in_real_folder(path)
 
 

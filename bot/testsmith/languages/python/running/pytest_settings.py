@@ -92,7 +92,7 @@ def _table(name: str, content: bytes) -> _Table | None:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise _Broken("it is no UTF-8") from None
+        raise _Broken("it is not valid UTF-8") from None
     if name.endswith(".toml"):
         return _toml_table(name, text)
     section = _ini_sections(text).get("tool:pytest" if name == "setup.cfg" else "pytest")

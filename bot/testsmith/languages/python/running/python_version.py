@@ -77,7 +77,7 @@ async def with_other_python(workspace: PythonWorkspace, order: OtherPythonOrder)
         reasons.append(f"{one} ({other})")
     if not reasons:
         return workspace
-    note = f"no test ran on another interpreter, though the project allows others: {'; '.join(reasons)}"
+    note = f"no test ran on another interpreter, although the project supports others: {'; '.join(reasons)}"
     return replace(workspace, notes=(*workspace.notes, note))
 
 
@@ -114,7 +114,7 @@ async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, modules:
     if not answer.has_started or answer.greeting is None:
         return f"it cannot run tests: {answer.trouble}"
     if answer.greeting.version != found.version:
-        return "it is of another version than its name says"
+        return "its version differs from its name"
     problems = [answer.results[job.number].problem for job in imports if job.number in answer.results]
     if len(problems) < len(imports) or any(problems):
         return f"it cannot load the project: {next(filter(None, problems), answer.trouble)}"
@@ -243,8 +243,8 @@ class PythonWish:
         for version in filter(self.fits, _BEST_FIRST):
             return "{}.{}".format(*version)
         raise CannotPrepare(
-            f"the project requires Python {self.requires}, and no version is known that fits:"
-            " name an interpreter with --python, or ask for a version with --python-version."
+            f"the project requires Python {self.requires}, and no known version fits: choose an "
+            f"interpreter with --python, or a version with --python-version."
         )
 
 
@@ -268,9 +268,9 @@ class FittingPython:
     def notes(self, first: ChosenInterpreter) -> Iterator[str]:
         """Yield notes for the report if it differs from the interpreter that was chosen first."""
         if self.fetched is not None:
-            yield f"the tests ran on Python {self.fetched}, which was fetched for them"
+            yield f"the tests ran on Python {self.fetched}, which was downloaded for them"
         elif self.choice != first:
-            yield f"the tests ran on {self.choice.origin}: {first.path} is of another version"
+            yield f"the tests ran on {self.choice.origin}: {first.path} has another version"
 
 
 def fitting_python(choice: ChosenInterpreter, wish: PythonWish) -> FittingPython:
@@ -298,8 +298,8 @@ def check_version(choice: ChosenInterpreter, wish: PythonWish) -> None:
     version = version_of_program(choice.path)
     if version is not None and not wish.fits(version):
         raise CannotPrepare(
-            f"{choice.path} is Python {version[0]}.{version[1]}, and --python-version asks for {wish.asked}:"
-            " add --install, which has that version set up, or name an interpreter with --python."
+            f"{choice.path} is Python {version[0]}.{version[1]}, and --python-version requires "
+            f"{wish.asked}: add --install to set up that version, or choose an interpreter with --python."
         )
 
 
@@ -314,5 +314,5 @@ def version_of_program(path: Path) -> tuple[int, int] | None:
 def _version_of(asked: str) -> tuple[int, int]:
     match = _ASKED.fullmatch(asked)
     if match is None:
-        raise CannotPrepare(f"--python-version {asked} is no version of Python: give one as 3.12.")
+        raise CannotPrepare(f"--python-version {asked} is not a Python version; use for example 3.12.")
     return 3, int(match[1])

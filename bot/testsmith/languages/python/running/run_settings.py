@@ -181,8 +181,8 @@ def _dotted(version: tuple[int, int] | None) -> str:
 def _of_project(done: frozenset[str]) -> str:
     without = " but without its addopts" if WITHOUT_ADDOPTS in done else ""
     if BESIDE_OWN_TESTS in done:
-        return f"beside the project's own tests{without}"
-    return f"under the project's conftest{without}" if UNDER_CONFTEST in done else ""
+        return f"next to the project's tests{without}"
+    return f"with the project's conftest{without}" if UNDER_CONFTEST in done else ""
 
 
 def base_settings(runs: int) -> tuple[PythonSetting, ...]:

@@ -138,10 +138,10 @@ async def _laid_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> P
     try:
         return await in_thread(_lay_out, order, sandbox, scratch)
     except OSError as error:
-        reason = error.strerror or "not every file could be written"
+        reason = error.strerror or "some files could not be written"
         raise CannotPrepare(
-            f"the project cannot be copied to where its tests would run ({reason}):"
-            " free the disk, or name another folder in TMPDIR."
+            f"Could not copy the project to run its tests ({reason}). Free disk space, or set TMPDIR to "
+            f"another folder."
         ) from error
 
 
@@ -197,7 +197,7 @@ def _left_out(paths: set[str]) -> str:
         return ""
     named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
     more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
-    return f"left out of the copy that is run, as too large, too deep or leading out of it: {named}{more}"
+    return f"not copied, because too large, too deep or linked outside the project: {named}{more}"
 
 
 async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:
@@ -212,8 +212,8 @@ async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:
     greeting, passed = await _trial(workspace)
     if interpreter.version not in {UNKNOWN_VERSION, greeting.version}:
         raise CannotPrepare(
-            "{} is Python {}.{}, but what runs in it says Python {}.{}: something that is installed there"
-            " prints in its name; name another interpreter with --python.".format(
+            "{} is Python {}.{}, but what runs in it says Python {}.{}: an installed package interferes; "
+            "choose another interpreter with --python.".format(
                 interpreter.path, *interpreter.version, *greeting.version
             )
         )
@@ -235,8 +235,8 @@ async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:
     path = workspace.interpreter.path
     if answer.greeting is None:
         raise CannotPrepare(
-            f"{path} cannot be used ({answer.trouble}):"
-            " name an interpreter with --python that is Python 3.9 or newer and has pytest."
+            f"{path} could not be used ({answer.trouble}). Choose an interpreter with --python that is "
+            f"Python 3.9 or newer and has pytest."
         )
     if not answer.greeting.pytest:
         raise _without_pytest(workspace, answer.greeting.problem)
@@ -248,12 +248,12 @@ def _without_pytest(workspace: PythonWorkspace, problem: str | None) -> CannotPr
     own = sorted({"pytest", "_pytest"} & workspace.owned_modules)
     if own:
         return CannotPrepare(
-            f"the project's own module `{own[0]}` hides pytest ({problem}): rename it, or no test can run."
+            f"The project's own module `{own[0]}` hides pytest ({problem}). Rename it, or no test can run."
         )
     path = workspace.interpreter.path
     reason = f"could not import pytest with {path} ({problem})."
     if path.is_relative_to(workspace.scratch):  # it was installed for this run
-        advice = "Ask for another Python with --python-version, or another pytest with --setup-command."
+        advice = "Choose another Python with --python-version, or another pytest with --setup-command."
         return CannotPrepare(f"{reason} {advice}")
-    advice = "Run again with --install, install pytest there, or name an interpreter with --python."
+    advice = "Run again with --install, install pytest there, or choose another interpreter with --python."
     return NotInstalled(f"{reason} {advice}")

@@ -192,13 +192,13 @@ def _compared(file: ChangedFile, scope: ComparisonScope) -> Comparison:
     try:
         return compare(base, head)
     except RecursionError:
-        raise CannotParse("it is nested too deeply to be compared") from None
+        raise CannotParse("it is nested too deeply") from None
 
 
 def _source(tree: SourceTree, path: str) -> SourceFile:
     data = tree.read(path)
     if data is None:
-        raise CannotParse("it is no regular file, or cannot be read")
+        raise CannotParse("it is not a regular file, or cannot be read")
     return read_source(path, data)
 
 
@@ -441,7 +441,7 @@ def _places(package: Package, private: Mapping[Node, _PrivateChange], effect: Ef
 
 def _member(path: str, found: FoundDefinition, module: str, change: Change) -> Member:
     if found.kind is None:
-        raise ValueError(f"{found.name} is a module constant, which is no member")
+        raise ValueError(f"{found.name} is a module constant, not a function or class")
     return Member(
         path=path,
         name=found.name,
@@ -464,12 +464,12 @@ def _unimportable(files: Iterable[_ComparedFile]) -> Iterator[Skipped]:
     for file in files:
         names = (each.found.name for each in file.comparison.differences if each.found.kind is not None)
         if file.module is None and any(map(has_public_name, names)):
-            yield _skipped(file.path, "no import statement can name it as a module of this project")
+            yield _skipped(file.path, "it cannot be imported as a module of this project")
 
 
 def _marked(chosen: _Chosen) -> Skipped:
     member = chosen.member
-    reason = "a comment `testsmith: skip` stands there"
+    reason = "it has a comment `testsmith: skip`"
     return Skipped(path=member.path, stage=SkipStage.CHANGES, reason=reason, member=member.id)
 
 

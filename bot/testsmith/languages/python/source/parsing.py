@@ -69,7 +69,7 @@ def decode(data: bytes) -> str:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
     except (SyntaxError, LookupError) as error:
-        raise CannotParse(f"its encoding is not to be made out: {error}") from None
+        raise CannotParse(f"its encoding is unknown: {error}") from None
     except UnicodeError:
         raise CannotParse(f"it cannot be decoded as {encoding}") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
@@ -220,7 +220,7 @@ def refuse_costly_patterns(code: str) -> None:
     for weight, line in _tokens_of_patterns(code.removeprefix("\ufeff")):
         cost += weight
         if cost > MAX_PATTERN_COST:
-            raise CannotParse(f"line {line} ends patterns that are too many, or nested too deep")
+            raise CannotParse(f"the patterns up to line {line} are too many or nested too deeply")
 
 
 def _tokens_of_patterns(code: str) -> Iterator[tuple[int, int]]:
@@ -252,9 +252,7 @@ def refusing_depth() -> Iterator[None]:
     try:
         yield
     except RecursionError as error:
-        raise CannotParse(
-            "it is nested too deep, or its definitions call each other in too long a chain"
-        ) from error
+        raise CannotParse("it is nested too deeply, or its chain of calls is too long") from error
 
 
 def lines_of(text: str) -> list[str]:
@@ -269,4 +267,4 @@ def _refuse_depth(tree: ast.Module) -> None:
         if not level:
             return
     line = next((node.lineno for node in level if isinstance(node, ast.stmt | ast.expr)), 1)
-    raise CannotParse(f"line {line} is nested more than {MAX_DEPTH} deep")
+    raise CannotParse(f"line {line} is nested more than {MAX_DEPTH} levels deep")

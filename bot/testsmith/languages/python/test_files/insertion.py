@@ -204,7 +204,12 @@ _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 
 def parts_of(
-    module: cst.Module, *, without: frozenset[str], beside: Bindings, indent: str, suite: Suite | None = None
+    module: cst.Module,
+    *,
+    without: frozenset[str],
+    bindings: Bindings,
+    indent: str,
+    suite: Suite | None = None,
 ) -> Parts:
     """Return the import lines and definitions of a module that should be inserted into a file.
 
@@ -213,11 +218,11 @@ def parts_of(
     Args:
         module: The module, with names already changed for the file.
         without: Names of definitions that the file already contains.
-        beside: Bindings of the file.
+        bindings: Bindings of the file.
         indent: Indentation that the file uses.
         suite: Class of the file that gets the tests as methods, if they can be methods of it.
     """
-    if _postpones_annotations(module) and "annotations" not in beside:
+    if _postpones_annotations(module) and "annotations" not in bindings:
         quoting = _QuotedAnnotations(_conditional_names(module))
         module = cst.ensure_type(module.visit(quoting), cst.Module)
     wanted = [each for each in module.body if not (_is_left_out(each) or _binds_only(each, without))]
@@ -226,7 +231,7 @@ def parts_of(
         wanted, methods = methods_for(wanted, suite)
         wanted += [as_class(methods)] if methods else []
     body = without_unused(module.with_changes(body=wanted)).body
-    imports = [new for each in body if _is_import(each) and (new := _missing(each, beside)) is not None]
+    imports = [new for each in body if _is_import(each) and (new := _missing(each, bindings)) is not None]
     definitions = [each for each in body if not _is_import(each)]
     parts = Parts(imports=_text(module, imports, indent), definitions=_text(module, definitions, indent))
     if suite is None or not methods:
@@ -271,34 +276,34 @@ def _is_import(statement: cst.CSTNode) -> bool:
     return any(_is_import(inner) for inner in branch_statements(statement))
 
 
-def _missing(statement: _Statement, beside: Bindings) -> _Statement | None:
+def _missing(statement: _Statement, bindings: Bindings) -> _Statement | None:
     """Return an import without names that the file already imports, or None if nothing remains."""
     if not isinstance(statement, cst.SimpleStatementLine):
         return statement
-    parts = [new for part in statement.body if (new := _missing_names(part, beside)) is not None]
+    parts = [new for part in statement.body if (new := _missing_names(part, bindings)) is not None]
     if not parts:
         return None
     parts[-1] = parts[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
     return statement.with_changes(body=parts)
 
 
-def _missing_names(part: cst.BaseSmallStatement, beside: Bindings) -> cst.BaseSmallStatement | None:
+def _missing_names(part: cst.BaseSmallStatement, bindings: Bindings) -> cst.BaseSmallStatement | None:
     if not isinstance(part, cst.Import | cst.ImportFrom) or isinstance(part.names, cst.ImportStar):
         return part
-    names = [alias for alias in part.names if not _is_there(part, alias, beside)]
+    names = [alias for alias in part.names if not _is_there(part, alias, bindings)]
     if not names:
         return None
     names[-1] = names[-1].with_changes(comma=part.names[-1].comma)
     return part.with_changes(names=names)
 
 
-def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, beside: Bindings) -> bool:
+def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, bindings: Bindings) -> bool:
     """Return whether the file runs this exact import unconditionally, so that its tests can rely on it."""
     if isinstance(part, cst.ImportFrom):
         name, wanted = imported_name(alias, from_module=True), f"{_origin(part)}:{dotted(alias.name)}"
     else:
         name, wanted = imported_name(alias, from_module=False), f"{dotted(alias.name)}:"
-    return any(_runs_import(place, wanted) for place in beside.get(name, ()))
+    return any(_runs_import(place, wanted) for place in bindings.get(name, ()))
 
 
 def _origin(part: cst.ImportFrom) -> str:

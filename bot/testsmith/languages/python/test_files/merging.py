@@ -109,7 +109,7 @@ def _placed(
     if all(name.partition("::")[0] in there for name in test_functions(addition.text)):
         return file.text
     if _ENCODING.match(file.text) and not addition.text.isascii():
-        raise CannotPlace("the file that is already there says that its encoding is not UTF-8")
+        raise CannotPlace("the existing file declares an encoding other than UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
     parts = _parts_to_add(file, addition, there, suite)
@@ -217,9 +217,9 @@ def _refuse_acting_on_others(addition: _Side) -> None:
     for name, places in addition.bindings.items():
         if name in ACT_ON_THE_WHOLE_FILE or name == "*":
             what = "a star import" if name == "*" else f"`{name}`"
-            raise CannotPlace(f"{what} would act on the tests that are already there")
+            raise CannotPlace(f"{what} would affect the existing tests")
         if any(True for each in places for _ in _decorator_arguments(each.statement, "autouse")):
-            raise CannotPlace(f"the autouse fixture `{name}` would act on the tests that are already there")
+            raise CannotPlace(f"the autouse fixture `{name}` would affect the existing tests")
 
 
 def _refuse_acted_upon(file: _Side, addition: _Side) -> None:
@@ -230,7 +230,7 @@ def _refuse_acted_upon(file: _Side, addition: _Side) -> None:
     hidden = foreign | named | loose | (built_in & file.bindings.keys())
     if hidden:
         names = ", ".join(f"`{name}`" for name in sorted(hidden))
-        raise CannotPlace(f"{names} means something else in the file that is already there")
+        raise CannotPlace(f"{names} means something else in the existing file")
 
 
 def _names_given_to_fixtures(addition: _Side) -> set[str]:
@@ -260,7 +260,7 @@ def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str], suite:
     return parts_of(
         module,
         without=frozenset(there.values()),
-        beside=file.bindings,
+        bindings=file.bindings,
         indent=indentation(file.text),
         suite=suite,
     )
@@ -293,7 +293,7 @@ def _clashes(name: str, places: Sequence[BoundName], file: _Side, addition: _Sid
         return False
     is_same = _is_same_import(places, file.bindings.get(name, ()))
     if not is_same and any(isinstance(each.statement, ast.Import) and _is_dotted(each) for each in places):
-        raise CannotPlace(f"`{name}` means something else in the file that is already there")
+        raise CannotPlace(f"`{name}` means something else in the existing file")
     return not is_same
 
 

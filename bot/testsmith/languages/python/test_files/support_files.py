@@ -25,7 +25,7 @@ def support_files(tree: SourceTree, project: str) -> tuple[SupportFile, ...]:
         return ()
     has_src = any(path.startswith(f"{inside}src/") for path in paths)
     text = _CONFTEST.format(below=' / "src"' if has_src else "")
-    reason = "the project cannot be installed, and without it plain `pytest` would not find its sources"
+    reason = "the project cannot be installed, so plain `pytest` would not find its source code"
     return (SupportFile(path=place, text=text, reason=reason),)
 
 

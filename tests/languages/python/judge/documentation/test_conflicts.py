@@ -372,9 +372,7 @@ NO_NUMBER = "ValueError: invalid literal for int() with base 10: 'x'"
 
 def test_conflicts__a_documented_exception_that_does_not_come_is_a_question() -> None:
     found = ended(EXPECTS_DOCUMENTED, NO_NUMBER, NO_NUMBER, base=TestStatus.FAILED)
-    assert found.suspended == {
-        "test_x": "sees `ValueError` raised, where the docstring documents `ParseError`"
-    }
+    assert found.suspended == {"test_x": "expects `ValueError`, but the docstring documents `ParseError`"}
     (question,) = found.questions
     assert question.text(NO_NUMBER) == (
         "The docstring documents `ParseError`; `parse('x')` raises `ValueError`. Which of the two is meant?"

@@ -47,9 +47,7 @@ def dormant(body: str, idle: str, *, columns: bool = True) -> str | None:
 )
 def test_calls_not_run__a_call_or_import_that_nobody_has_seen(body: str, idle: str, *, columns: bool) -> None:
     what = "an import" if idle.startswith("import") else "a call"
-    assert (
-        dormant(body, idle, columns=columns) == f"has {what} that did not run while it was proven: `{idle}`"
-    )
+    assert dormant(body, idle, columns=columns) == f"has {what} that was not executed: `{idle}`"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +100,7 @@ def test_calls_not_run__what_an_honest_test_need_not_reach(body: str, idle: str)
     ],
 )
 def test_calls_not_run__what_only_looks_harmless(body: str, idle: str) -> None:
-    assert dormant(body, idle) == f"has a call that did not run while it was proven: `{idle}`"
+    assert dormant(body, idle) == f"has a call that was not executed: `{idle}`"
 
 
 def test_calls_not_run__what_makes_a_class() -> None:
@@ -168,6 +166,4 @@ def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
 def test_calls_not_run__a_helper_that_may_do_something_else_than_in_the_test_file(
     code: str, test_text: str
 ) -> None:
-    assert idle_in_helper(code, test_text) == (
-        "has a call that did not run while it was proven: `shop.deploy()`"
-    )
+    assert idle_in_helper(code, test_text) == ("has a call that was not executed: `shop.deploy()`")

@@ -136,7 +136,7 @@ SMELLY = {
     "asserts only that nothing was raised": [
         "try:\n    total(1, 1)\nexcept ValueError:\n    pytest.fail('no')",
     ],
-    "repeats the member's own formula": [
+    "repeats the function's own formula": [
         "assert total(10, 3, 0.5) == 10 * 3 * (1 - 0.5)",
         "p, n, d = 10, 3, 0.5\nassert total(p, n, d) == p * n * (1 - d)",
     ],
@@ -157,13 +157,13 @@ SMELLY = {
         "urllib.request.urlopen('http://x')\nassert total(1, 1) == 1",
         "http.client.HTTPConnection('x')\nassert total(1, 1) == 1",
     ],
-    "writes outside of `tmp_path`": [
+    "writes outside `tmp_path`": [
         "Path('x').write_text('x')\nassert shop.read('x') == 'x'",
         "with open('x', 'w') as file:\n    file.write('x')\nassert shop.read('x') == 'x'",
         "os.makedirs('a/b')\nassert shop.found('a')",
         "open('x', mode='wb').close()\nassert shop.read('x') == b''",
     ],
-    "pins a whole output of more than 600 characters": [
+    "compares a whole output of more than 600 characters": [
         f"assert shop.page() == '{'x' * MOST_SNAPSHOT_CHARACTERS}'",
     ],
     "changes global state": [
@@ -188,7 +188,7 @@ SMELLY = {
         "import importlib\nshop.use(importlib)\nassert total(1, 1) == 1",
         "shop.use(__builtins__)\nassert total(1, 1) == 1",
     ],
-    "runs code made of text (`exec`, `eval` or `compile`)": [
+    "runs code from a string (`exec`, `eval` or `compile`)": [
         "exec('x = 1')\nassert total(1, 1) == 1",
         "assert eval('1') == total(1, 1)",
         "run = exec\nassert total(1, 1) == 1",
@@ -198,7 +198,7 @@ SMELLY = {
         "import marshal\nassert marshal.loads(b'x') != total(1, 1)",
         "__builtins__.exec('x')\nassert total(1, 1) == 1",
     ],
-    "hands on a function that changes files or asks others, in place of calling it": [
+    "passes on a function that changes files or uses the network, instead of calling it": [
         "import shutil\nlate = map(shutil.rmtree, ['x'])\nassert total(1, 1) == 1",
         "from shutil import rmtree as tidy\nlate = [tidy]\nassert total(1, 1) == 1",
         "run = os.remove\nassert total(1, 1) == 1",
@@ -206,7 +206,7 @@ SMELLY = {
         "from pathlib import Path\nshop.later(Path.unlink)\nassert total(1, 1) == 1",
         "from urllib.request import urlopen\nshop.later(urlopen)\nassert total(1, 1) == 1",
     ],
-    "imports a module by a text that hides which one": [
+    "imports a module by a computed name": [
         "import importlib\nimportlib.import_module('os').system('x')\nassert total(1, 1) == 1",
         "from importlib import import_module as load\nload('os.path').os.abort()\nassert total(1, 1) == 1",
         "__import__('o' + 's').system('x')\nassert total(1, 1) == 1",
@@ -220,7 +220,7 @@ SMELLY = {
         "import ctypes\nassert ctypes.CDLL(None) != total(1, 1)",
         "from ctypes import CDLL\nassert CDLL(None) != total(1, 1)",
     ],
-    "reads a variable of the environment that it has not set by `monkeypatch`": [
+    "reads an environment variable that it did not set with `monkeypatch`": [
         "if os.environ.get('CI'):\n    shop.deploy()\nassert total(1, 1) == 1",
         "assert os.environ['HOME'] != total(1, 1)",
         "assert os.getenv('HOME') != total(1, 1)",
@@ -374,7 +374,7 @@ TWINS = {
             'if total(1, 1) != 1:\n    pytest.fail("wrong")',
         ),
     ],
-    "repeats the member's own formula": [
+    "repeats the function's own formula": [
         (
             "expected = 10 * 3 * (1 - 0.5)\nassert total(10, 3, 0.5) == expected",
             "expected = 10 * 3\nassert total(10, 3) == expected",
@@ -552,7 +552,7 @@ TWINS = {
             ),
         ),
     ],
-    "writes outside of `tmp_path`": [
+    "writes outside `tmp_path`": [
         (
             'path = Path("out") / "x.txt"\npath.write_text("1")\nassert shop.read(path) == 1',
             (
@@ -610,7 +610,7 @@ TWINS = {
             ),
         ),
     ],
-    "pins a whole output of more than 600 characters": [
+    "compares a whole output of more than 600 characters": [
         (
             "PAGE = {long}\ndef test_x():\n    assert shop.page() == PAGE",
             "TEXT = {long}\ndef test_x():\n    assert shop.words(TEXT) == 1",

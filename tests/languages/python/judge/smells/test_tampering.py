@@ -72,7 +72,7 @@ def smell(before: str) -> str | None:
 
 @pytest.mark.parametrize("before", TAMPERING)
 def test_tampering__what_reaches_into_what_runs_it(before: str) -> None:
-    assert smell(before) == f"reaches into what runs it: `{TAMPERING[before]}`"
+    assert smell(before) == f"manipulates the test runner: `{TAMPERING[before]}`"
 
 
 @pytest.mark.parametrize("before", HONEST)
@@ -90,7 +90,7 @@ def test_tampering__not_a_member_of_the_same_name() -> None:
     "inside", ["def __eq__(self, other):\n        return True", "__eq__ = lambda self, other: True"]
 )
 def test_equals_anything(inside: str) -> None:
-    assert smell(f"class Any:\n    {inside}\n") == "compares with an object that is equal to anything"
+    assert smell(f"class Any:\n    {inside}\n") == "compares with an object that equals everything"
     assert smell(f"class Any:\n    {inside}\n".replace("True", "NotImplemented")) is None
 
 
@@ -120,4 +120,4 @@ def test_tampering__beside_the_tests_is_that_of_all(beside: str) -> None:
     test = "def test_b():\n    assert total([1]) == 1\n"
     found = smells_of(f"import os\nimport pytest\nfrom shop import total\n\n{beside}\n{test}", MEMBER)
     assert "test_b" in found
-    assert set(found.values()) == {"reaches into what runs it: `_exit`"}
+    assert set(found.values()) == {"manipulates the test runner: `_exit`"}

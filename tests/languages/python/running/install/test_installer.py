@@ -118,7 +118,7 @@ def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageInd
         project = repository(folder / "project", head)
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert result.functions["test_it"].status == "passed"
-    assert "the project could not be installed, only what it needs: no compiler" in workspace.notes
+    assert "Could not install the project itself, only its dependencies: no compiler" in workspace.notes
 
 
 @pytest.mark.slow
@@ -137,7 +137,7 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result)["test_what_is_there"] == "passed", result
     [note] = [note for note in workspace.notes if "could not be installed" in note]
-    assert note.startswith("what requirements-test.txt asks for could not be installed:")
+    assert note.startswith("Could not install the dependencies in requirements-test.txt:")
     assert "no-such-package" in note
     [left_out] = [note for note in workspace.notes if "evil.test" in note]
     assert left_out.startswith("not installed for the tests")
@@ -178,7 +178,7 @@ def test_install__a_pytest_that_works_here(index: PackageIndex, asked: str, prob
         workspace, result, own = asyncio.run(scenario(order(project, index)))
     assert statuses(result)["test_what_is_there"] == "passed", result
     assert [test.status for test in own.tests] == ["passed"], own.trouble
-    what = f"pytest does not work here as the project asks for it ({problem})"
+    what = f"pytest does not work in the version that the project requires ({problem})"
     notes = [note for note in workspace.notes if "pytest" in note]
     assert notes == [f"{what}: installed the newest pytest and py"]
 
@@ -299,7 +299,7 @@ def test_install__folders_that_are_nested_too_deep_are_an_answer(index: PackageI
         whole = order(repository(folder / "project", {"setup.py": DEEP}), index)
         resource.setrlimit(resource.RLIMIT_NOFILE, (500, before[1]))
         try:
-            with pytest.raises(CannotPrepare, match=r"built .* cannot be used \(Too many open files\)"):
+            with pytest.raises(CannotPrepare, match=r"Could not use .* built .*\(Too many open files\)"):
                 asyncio.run(scenario(whole))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)

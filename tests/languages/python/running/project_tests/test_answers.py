@@ -122,9 +122,9 @@ def test_read_suite__why_a_file_is_broken(message: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("told", "changed", "trouble", "is_late"),
     [
-        ([], {"timed_out": True}, "they did not end in time", True),
-        ([{**ENDED, "how": "timed out"}], {}, "they did not end in time", True),
-        ([{"kind": "exit", "code": 0}, ENDED], {"truncated": True}, "there is too much of them", False),
+        ([], {"timed_out": True}, "they exceeded the time limit", True),
+        ([{**ENDED, "how": "timed out"}], {}, "they exceeded the time limit", True),
+        ([{"kind": "exit", "code": 0}, ENDED], {"truncated": True}, "their output is too large", False),
         ([], {"exceeded": "more than 2 GiB of memory"}, "they took more than 2 GiB of memory", False),
         (
             [{"kind": "exit", "code": 4}, {**ENDED, "words": "no \x1b plugin"}],

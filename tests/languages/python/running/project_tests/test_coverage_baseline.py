@@ -129,7 +129,7 @@ def test_suite_from_coverage__without_branches_none_is_a_gain(
     suite = suite_from_coverage(workspace, MEMBERS, path)
     assert not of_total(suite).branches_known
     assert {(3, 9), (9, 10), (9, 13), (10, 12)} <= of_total(suite).reached.branches
-    assert suite.notes == (f"branches are not known from {path.name}: none counts as gained",)
+    assert suite.notes == (f"{path.name} has no branch data, so no branch counts as newly covered",)
 
 
 def xml(source: str, filename: str, lines: str = '<line number="17" hits="1"/>') -> str:
@@ -216,7 +216,7 @@ BOMB = """\
         (b'{"meta": {}, "files": {}}', "it is not a .coverage, coverage.xml or lcov.info file"),
         (b"\x00\x01", "it is not a .coverage, coverage.xml or lcov.info file"),
         (b"<coverage><sources>", "it is broken"),
-        (b"<report/>", "it is no Cobertura report"),
+        (b"<report/>", "it is not a Cobertura report"),
         (xml("", "src/shop/cart.py", '<line number="one" hits="1"/>').encode(), "it is broken"),
         (BOMB.encode(), "it declares entities"),
         (b"SQLite format 3\0" + b"x" * 2_000, "it is broken"),
@@ -242,7 +242,7 @@ def test_suite_from_coverage__a_database_with_a_view_is_not_read(
         connection.commit()
     suite = suite_from_coverage(workspace, MEMBERS, path)
     assert suite == OwnSuite(
-        status=BaselineStatus.FAILED, notes=(".coverage was not used: it holds more than tables",)
+        status=BaselineStatus.FAILED, notes=(".coverage was not used: it contains more than tables",)
     )
 
 
@@ -270,10 +270,10 @@ def with_too_many_lines_in_one_file(connection: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (with_a_virtual_table, "it holds more than tables"),
-        (with_a_generated_column, "it holds more than tables"),
-        (with_far_too_many_lines, "it holds far more lines than a project has"),
-        (with_too_many_lines_in_one_file, "it holds far more lines than a project has"),
+        (with_a_virtual_table, "it contains more than tables"),
+        (with_a_generated_column, "it contains more than tables"),
+        (with_far_too_many_lines, "it has far more lines than any project"),
+        (with_too_many_lines_in_one_file, "it has far more lines than any project"),
     ],
 )
 def test_read_coverage__a_database_that_would_fill_the_memory_is_refused(

@@ -82,6 +82,9 @@ class CountingSandbox:
     def layers(self) -> tuple[str, ...]:
         return self.real.layers()
 
+    def warning(self) -> str:
+        return self.real.warning()
+
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
         self.runs += 1
         return await self.real.run(command, limits)
@@ -152,7 +155,9 @@ def test_measure_own_suite__with_the_projects_conftest_and_options(tmp_path: Pat
     }
     suite = measured(tmp_path, files)
     assert suite.members[MEMBERS[0].id].reached.lines == {5, 7}
-    assert suite.notes == ("1 of 2 own tests do not pass in the sandbox, none of which is about a member",)
+    assert suite.notes == (
+        "1 of 2 project tests fails in the sandbox, but none of them tests these functions",
+    )
 
 
 def test_measure_own_suite__options_of_a_plugin_that_is_not_there(tmp_path: Path) -> None:
@@ -164,7 +169,7 @@ def test_measure_own_suite__options_of_a_plugin_that_is_not_there(tmp_path: Path
 def test_measure_own_suite__a_project_without_tests_reaches_nothing(tmp_path: Path) -> None:
     suite = measured(tmp_path, {})
     assert {baseline.reached.lines for baseline in suite.members.values()} == {frozenset()}
-    assert suite.notes == ("the project has no tests of its own",)
+    assert suite.notes == ("the project has no tests",)
 
 
 def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_path: Path) -> None:
@@ -175,7 +180,7 @@ def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_pa
         MEMBERS[1].id: {11, 13}
     }
     assert suite.blamed == {MEMBERS[1].id: {"tests/test_fetch.py::test_fetch"}}
-    assert suite.notes == ("1 of 6 own tests do not pass in the sandbox",)
+    assert suite.notes == ("1 of 6 project tests fails in the sandbox",)
 
 
 def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None:
@@ -188,7 +193,7 @@ def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None
         "1 test file cannot be loaded in the sandbox",
         (
             "tests/test_fetch.py cannot be loaded (ModuleNotFoundError: No module named 'no_such_library'):"
-            " install no_such_library next to pytest, or run again with --install"
+            " install no_such_library where pytest is installed, or run again with --install"
         ),
     )
 
@@ -212,14 +217,14 @@ def test_measure_own_suite__a_test_that_skips_itself_within_a_member(tmp_path: P
     )
     suite = measured(tmp_path, {"test_page.py": skipping})
     assert MEMBERS[1].id not in suite.members
-    assert suite.notes == ("1 of 1 own tests skip themselves half-way in the sandbox",)
+    assert suite.notes == ("1 of 1 project tests is skipped halfway in the sandbox",)
 
 
 def test_measure_own_suite__a_test_that_ends_the_process_takes_no_other_along(tmp_path: Path) -> None:
     ending = "import os\n\ndef test_end():\n    os._exit(0)\n"
     suite = measured(tmp_path, {"test_a.py": ending, "test_shop.py": TESTS})
     assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
-    assert suite.notes[0].startswith("1 of 6 own tests do not pass")
+    assert suite.notes[0].startswith("1 of 6 project tests fails")
 
 
 FORGING = """\
@@ -249,7 +254,7 @@ def test_measure_own_suite__a_conftest_that_ends_the_worker(tmp_path: Path) -> N
     ending = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n"
     suite = measured(tmp_path, {"conftest.py": ending, "test_shop.py": TESTS})
     assert suite.members == {}
-    assert suite.notes[0].startswith("own tests were not measured: they ended the test process")
+    assert suite.notes[0].startswith("the project's tests were not measured: they ended the test process")
 
 
 def test_measure_own_suite__a_test_about_something_else_ends_the_worker(tmp_path: Path) -> None:
@@ -294,8 +299,8 @@ def test_measure_own_suite__not_in_time_but_all_that_import_or_name_a_member_hav
     assert set(suite.members) == {member.id for member in MEMBERS}
     assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
     assert not suite.members[MEMBERS[0].id].is_whole
-    told = "own tests ran, all those that import or name a member among them; of the others nothing is known:"
-    assert f"{told} they did not end in time" in suite.notes[0]
+    told = "project tests ran, including all that import or name a function to test; the others are unknown:"
+    assert f"{told} they exceeded the time limit" in suite.notes[0]
 
 
 @pytest.mark.slow
@@ -304,7 +309,7 @@ def test_measure_own_suite__not_in_time_for_all_that_name_a_member(tmp_path: Pat
     suite = measured(tmp_path, files, settings=VerificationSettings(suite_seconds=10.0))
     assert suite.members == {}
     assert suite.partly[MEMBERS[0].id].reached.lines == {5, 6, 7}  # those that import a member come first
-    assert suite.notes[0].startswith("own tests were not measured: they did not end in time")
+    assert suite.notes[0].startswith("the project's tests were not measured: they exceeded the time limit")
 
 
 def test_measure_own_suite__of_a_small_project_in_one_file(tmp_path: Path) -> None:
@@ -331,7 +336,7 @@ def test_measure_own_suite__pytest_cannot_be_started(tmp_path: Path) -> None:
 
 def test_measure_own_suite__not_wanted(tmp_path: Path) -> None:
     suite = measured(tmp_path, {"test_shop.py": TESTS}, settings=VerificationSettings(suite_seconds=0))
-    assert suite == OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
+    assert suite == OwnSuite(notes=("the project's tests were not run: suite-seconds is 0",))
 
 
 def test_measure_own_suite__is_kept_until_a_file_changes(tmp_path: Path) -> None:
@@ -380,7 +385,7 @@ def test_measure_own_suite__nothing_can_be_run(tmp_path: Path) -> None:
             return await measure_project_tests(closed, MEMBERS, VerificationSettings())
 
     assert asyncio.run(scenario()) == OwnSuite(
-        status=BaselineStatus.FAILED, notes=("own tests were not run: no process can be started",)
+        status=BaselineStatus.FAILED, notes=("the project's tests were not run: no process can be started",)
     )
 
 
@@ -542,7 +547,7 @@ def test_with_base__a_test_that_hangs_there(tmp_path: Path) -> None:
     assert "test_shop.py::test_fails" in suite.on_base.failed
     assert suite.fails_on_base(MEMBERS[0].id) is True
     assert suite.notes[-1].startswith(
-        "own tests were not all run on the merge base: they did not end in time"
+        "not all of the project's tests ran on the merge base: they exceeded the time limit"
     )
 
 

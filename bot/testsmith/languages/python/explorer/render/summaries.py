@@ -51,10 +51,10 @@ def tests_of(cases: Sequence[Case]) -> list[Test]:
 
 def _place(test: Test) -> tuple[bool, bool, bool, bool, int]:
     first = test.first
-    is_told = first.is_witness or first.is_documented
-    is_soup = not is_told and first.is_soup
-    layer = 0 if is_told else first.trial.layer
-    return not first.is_witness, not is_told, is_soup, first.outcome.kind == "raised", layer
+    is_described = first.is_witness or first.is_documented
+    is_soup = not is_described and first.is_soup
+    layer = 0 if is_described else first.trial.layer
+    return not first.is_witness, not is_described, is_soup, first.outcome.kind == "raised", layer
 
 
 def _tests(group: Sequence[Case]) -> list[Test]:
@@ -192,14 +192,14 @@ def _called(case: Case) -> str:
 
 
 def _does(case: Case, changed: Sequence[Fact], other: CallResult | None = None) -> str:
-    return _told(case, changed, other, ("gives", "raises", "prints", "leaves"))
+    return _comparison(case, changed, other, ("gives", "raises", "prints", "leaves"))
 
 
 def _did(case: Case, changed: Sequence[Fact], other: CallResult | None = None) -> str:
-    return _told(case, changed, other, ("gave", "raised", "printed", "left"))
+    return _comparison(case, changed, other, ("gave", "raised", "printed", "left"))
 
 
-def _told(
+def _comparison(
     case: Case, changed: Sequence[Fact], other: CallResult | None, verbs: tuple[str, str, str, str]
 ) -> str:
     """Return a result in words, starting with what differs from another result."""

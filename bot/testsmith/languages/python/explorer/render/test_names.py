@@ -76,7 +76,7 @@ class TestNames:
         self._taken: set[str] = set()
 
     def of(self, test: Test) -> str | None:
-        """Return a unique name for a test; None if nothing tells it from the tests before it."""
+        """Return a unique name for a test; None if nothing distinguishes it from the tests before it."""
         plain = f"test_{snake(test.first.trial.through) or self._subject}"
         names = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
         free = (name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken)

@@ -119,7 +119,7 @@ def _suspected(claim: DocumentedClaim) -> _Suspect:
 def _suspected_promise(found: Contradiction) -> _Suspect:
     listed = " and ".join(f"`{short(name)}`" for name in found.promise.exceptions)
     reason = (
-        f"sees `{found.claimed}` raised, where the docstring documents {listed}"
+        f"expects `{found.claimed}`, but the docstring documents {listed}"
         if listed
         else f"contradicts the annotation `{short(found.promise.annotation)}`"
     )

@@ -156,7 +156,7 @@ def expression(text: str) -> ast.expr:
     match parse_untrusted(f"({text}\n)").body:
         case [ast.Expr(value=value)]:
             return value
-    raise CannotParse("it is no expression")
+    raise CannotParse("it is not an expression")
 
 
 def relation(asserted: Claimed, documented: Claimed) -> ClaimRelation:

@@ -336,4 +336,4 @@ def _given(around: Sequence[ast.AST]) -> set[str]:
 
 def _reason(node: ast.AST) -> str:
     what = "an import" if isinstance(node, ast.Import | ast.ImportFrom) else "a call"
-    return f"has {what} that did not run while it was proven: `{short(ast.unparse(node))}`"
+    return f"has {what} that was not executed: `{short(ast.unparse(node))}`"

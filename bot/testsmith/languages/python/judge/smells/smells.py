@@ -91,7 +91,7 @@ def whole_output(function: TestFunction) -> str | None:
         for operand in _operands(test):
             value = bound.get(operand.id, operand) if isinstance(operand, ast.Name) else operand
             if is_literal(value) and len(ast.unparse(value)) > MOST_SNAPSHOT_CHARACTERS:
-                return f"pins a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
+                return f"compares a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
     return None
 
 
@@ -156,14 +156,14 @@ _MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFa
 
 
 def copies_implementation(function: TestFunction) -> str | None:
-    """Return a reason if its expected value repeats the member's own formula."""
+    """Return a reason if its expected value repeats the function's own formula."""
     formulas = _formulas(function.names.member)
     if not formulas:
         return None
     for body in function.bodies:
         for node in body.nodes if body.is_helper else ():
             if isinstance(node, ast.expr) and _shape(node) in formulas:
-                return "repeats the member's own formula"
+                return "repeats the function's own formula"
     return None
 
 

@@ -60,7 +60,7 @@ def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> str | None:
     if found is not None:
         return _reaching(found)
     equals = any(map(_equals_anything, nodes))
-    return "compares with an object that is equal to anything" if equals else None
+    return "compares with an object that equals everything" if equals else None
 
 
 def plugged_in(tree: ast.Module) -> str | None:
@@ -70,7 +70,7 @@ def plugged_in(tree: ast.Module) -> str | None:
 
 
 def _reaching(name: str) -> str:
-    return f"reaches into what runs it: `{name}`"
+    return f"manipulates the test runner: `{name}`"
 
 
 def _equals_anything(node: ast.AST) -> bool:

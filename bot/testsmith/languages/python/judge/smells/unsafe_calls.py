@@ -121,7 +121,7 @@ def hands_on_changes(function: TestFunction) -> str | None:
         and not is_replaced(node, parent, function)
         for node, parent in function.reached
     )
-    reason = "hands on a function that changes files or asks others, in place of calling it"
+    reason = "passes on a function that changes files or uses the network, instead of calling it"
     return reason if hands_on else None
 
 
@@ -138,7 +138,7 @@ def runs_text(function: TestFunction) -> str | None:
     """Return a reason if it may run code made from a string."""
     defined = {node.name for node, _ in function.reached if isinstance(node, ast.FunctionDef)}
     runs = any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
-    return "runs code made of text (`exec`, `eval` or `compile`)" if runs else None
+    return "runs code from a string (`exec`, `eval` or `compile`)" if runs else None
 
 
 def imports_by_text(function: TestFunction) -> str | None:
@@ -152,7 +152,7 @@ def imports_by_text(function: TestFunction) -> str | None:
         for node, _ in function.reached
         for text in _named_by(node, function)
     )
-    return "imports a module by a text that hides which one" if imports else None
+    return "imports a module by a computed name" if imports else None
 
 
 def _named_by(node: ast.AST, function: TestFunction) -> Iterator[ast.expr]:
@@ -197,7 +197,7 @@ def reads_the_environment(function: TestFunction) -> str | None:
             continue
         key = _key_of(node, parent, parents)
         if key is None or (key and key not in kept):
-            return "reads a variable of the environment that it has not set by `monkeypatch`"
+            return "reads an environment variable that it did not set with `monkeypatch`"
     return None
 
 

@@ -84,7 +84,7 @@ def writes_outside(function: TestFunction) -> str | None:
     leaves = any(origin in _LEAVES for origin, _, _ in function.all_calls())
     places = [(_Places(function, body), body) for body in function.bodies]
     writes = any(place.writes(call) for place, body in places for call in body.calls())
-    return "writes outside of `tmp_path`" if writes or (leaves and not removes) else None
+    return "writes outside `tmp_path`" if writes or (leaves and not removes) else None
 
 
 def _is_elsewhere(function: TestFunction) -> bool:

@@ -129,7 +129,7 @@ class TestDependencies:
             return ()
         more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
         named = f"{', '.join(left_out[:_MOST_NAMED])}{more}"
-        return (f"not installed for the tests, because it is not a package by its name: {named}",)
+        return (f"not installed for the tests, because no package has this name: {named}",)
 
 
 def read_test_dependencies(

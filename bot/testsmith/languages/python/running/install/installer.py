@@ -115,14 +115,14 @@ async def install_project(order: InstallOrder) -> Installed:
     try:
         variables = await in_thread(_lay_out, order, place, needs, access)
     except OSError as error:
-        raise CannotPrepare(f"the project cannot be copied to be installed ({error.strerror}).") from error
+        raise CannotPrepare(f"Could not copy the project to install it ({error.strerror}).") from error
     installation = _Installation(order, place, variables, access.tcp_ports)
     try:
         notes = await installation.carry_out(needs)
         installation.check_place()
     finally:
         await in_thread(_take_back_what_was_made, place)
-    bared = f"installed without what may be private in {', '.join(access.bared)}" if access.bared else ""
+    bared = f"installed without possibly private settings: {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
     if cached is not None:
         await in_thread(cached.keep, place, notes)
@@ -143,7 +143,7 @@ def _cached_environment(
 ) -> CachedEnvironment | None:
     """Return the cached environment for an order; None if it cannot be kept.
 
-    What a setup command does, and a Python that was fetched, may lie outside the environment.
+    What a setup command does, and a Python that was fetched, may be outside the environment.
     """
     if order.environments is None or order.setup_command is not None or order.python_version is not None:
         return None
@@ -268,8 +268,8 @@ def _take_back_what_was_made(place: Path) -> None:
     except (OSError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else "its folders are nested too deep"
         raise CannotPrepare(
-            f"what was built for the project cannot be used ({reason}): look for what its build, or the"
-            " setup command, leaves in the environment."
+            f"Could not use the environment built for the project ({reason}). Check what the project's "
+            f"build or the setup command leaves in it."
         ) from error
 
 
@@ -323,19 +323,19 @@ class _Installation:
             data = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
             if data is not None:
                 return data
-            failing = "what uv.lock says could not be installed, so other versions may have been"
+            failing = "Could not install the versions in uv.lock, so others may be installed"
             notes.append(f"{failing}: {self._failed or _said(done)}")
         if needs.is_package:
             data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
             if data is not None:
                 return (*notes, *data)
-            notes.append(f"the project could not be installed, only what it needs: {self._failed}")
+            notes.append(f"Could not install the project itself, only its dependencies: {self._failed}")
         data = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
         if data is not None:
             return (*notes, *data)
         raise CannotPrepare(
-            f"what the project's tests need cannot be installed ({self._failed}): fix that, name a setup"
-            " command, or install it yourself into an environment that --python names."
+            f"Could not install the test dependencies ({self._failed}). Fix them, set --setup-command, or "
+            f"choose an environment that has them with --python."
         )
 
     async def _together_or_apart(
@@ -362,7 +362,7 @@ class _Installation:
         for number, one in enumerate(needs.sets):
             done = await self._pip(_set_file(number, with_project=first == _PROJECT))
             if done.exit_code != 0:
-                notes.append(f"what {one.source} asks for could not be installed: {_said(done)}")
+                notes.append(f"Could not install the dependencies in {one.source}: {_said(done)}")
         return tuple(notes)
 
     async def _with_a_working_pytest(self) -> tuple[str, ...]:
@@ -381,7 +381,7 @@ class _Installation:
             installed += [name] if done.exit_code == 0 else []
         if await self._pytest_problem() is not None:
             return ()  # the problem is reported when the workspace is opened and when the project's tests run
-        what = f"pytest does not work here as the project asks for it ({problem})"
+        what = f"pytest does not work in the version that the project requires ({problem})"
         return (f"{what}: installed the newest {' and '.join(installed)}",)
 
     async def _pytest_problem(self) -> str | None:
@@ -400,9 +400,9 @@ class _Installation:
         found = await in_thread(_programs, self._place / _FETCHED)
         if done.exit_code != 0 or not found:
             raise CannotPrepare(
-                f"Python {version}, which the tests are to run on, is not at hand and cannot be fetched"
-                f" ({_said(done)}): allow that download, choose a version that is there with"
-                " --python-version, or name an interpreter with --python."
+                f"Python {version}, the version for the tests, is not installed and could not be "
+                f"downloaded ({_said(done)}). Allow the download, choose an installed version with "
+                f"--python-version, or an interpreter with --python."
             )
         return found[0]
 
@@ -411,8 +411,8 @@ class _Installation:
         done = await self._run_in_project((*shell_command(), text))
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"the setup command has failed ({_said(done)}): it is run by a shell in the project's"
-                " folder, with a new virtual environment first on PATH and without secrets; mend it."
+                f"The setup command failed ({_said(done)}). It runs in a shell in the project's folder, "
+                f"with a new virtual environment first on PATH and without secrets."
             )
         self.check_place()
         if await in_thread(_has_pytest, self.python.parent.parent):
@@ -420,10 +420,10 @@ class _Installation:
         done = await self._run_in_project((*self._uv_pip, "pytest"))
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"the setup command has left no pytest, and it cannot be had ({_said(done)}): let the"
-                " setup command install pytest, too."
+                f"The setup command did not install pytest, and pytest could not be installed "
+                f"({_said(done)}). Install pytest in the setup command."
             )
-        return ("pytest was added to what the setup command has installed",)
+        return ("pytest was installed, because the setup command did not install it",)
 
     def check_place(self) -> None:
         """Check that the environment is still the folder that was created.
@@ -432,16 +432,16 @@ class _Installation:
             CannotPrepare: A build replaced it with a link, which would expose other files.
         """
         if self.python.parent.resolve() != self.python.parent:
-            raise CannotPrepare("what was built for the project has exchanged the environment for another.")
+            raise CannotPrepare("The project's build replaced the environment.")
 
     async def _make_environment(self, *program: str) -> None:
         arguments = ("-I", *program, str(self.python.parent.parent))
         done = await self._run((str(self._base), *arguments), network=False)
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"{self._base} cannot make an environment to install the project into"
-                f" ({_said(done)}): name another interpreter with --python, or leave --install out; for a"
-                " setup command it needs the module ensurepip, too (on Debian: apt install python3-venv)."
+                f"{self._base} could not create a virtual environment ({_said(done)}). Choose another "
+                f"interpreter with --python, or leave out --install. A setup command also needs the "
+                f"module ensurepip (on Debian: apt install python3-venv)."
             )
 
     @property

@@ -220,7 +220,9 @@ def uv_program() -> Path:
 
         return Path(find_uv_bin())
     except (ImportError, FileNotFoundError) as error:
-        raise CannotPrepare("uv is missing, which belongs to this program: install that again.") from error
+        raise CannotPrepare(
+            "uv is missing. Install TestSmith again; uv is one of its dependencies."
+        ) from error
 
 
 def uv_variables(given: Mapping[str, str]) -> dict[str, str]:

@@ -273,9 +273,11 @@ class _Reader:
         if outcome.exceeded:
             return f"they took {outcome.exceeded}"
         if self._is_late(outcome):
-            return "they did not end in time (suite-seconds gives them more; --coverage does without)"
+            return (
+                "they exceeded the time limit (raise suite-seconds, or pass a coverage file with --coverage)"
+            )
         if outcome.truncated:
-            return "there is too much of them"
+            return "their output is too large"
         words = self._words or one_line(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
         said = f": {words}" if words else ""
         return (
@@ -313,22 +315,31 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     """
     not_loaded = not_loaded_notes(answer, installs=installs)
     if not answer.likely_ended or (not answer.is_whole and unknown == members):
-        return (f"own tests were not measured: {answer.trouble}", *not_loaded)
+        return (f"the project's tests were not measured: {answer.trouble}", *not_loaded)
     if not answer.is_whole:
-        ran = f"{len(answer.tests)} own tests ran, all those that import or name a member among them"
-        return (f"{ran}; of the others nothing is known: {answer.trouble}", *not_loaded)
+        ran = f"{len(answer.tests)} project tests ran, including all that import or name a function to test"
+        return (f"{ran}; the others are unknown: {answer.trouble}", *not_loaded)
     failed = len(answer.failed)
     skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
     total, broken = len(answer.tests), len(answer.broken)
     files = "test file" if broken == 1 else "test files"
+    are = "is" if skipped == 1 else "are"
     parts = (
-        *([f"{failed} of {total} own tests do not pass in the sandbox"] if failed else ()),
+        *([failing_words(failed, total)] if failed else ()),
         *([f"{broken} {files} cannot be loaded in the sandbox"] if broken else ()),
-        *([f"{skipped} of {total} own tests skip themselves half-way in the sandbox"] if skipped else ()),
+        *([f"{skipped} of {total} project tests {are} skipped halfway in the sandbox"] if skipped else ()),
     )
     if not parts:
-        return () if answer.tests else ("the project has no tests of its own",)
-    return (f"{' and '.join(parts)}{'' if unknown else ', none of which is about a member'}", *not_loaded)
+        return () if answer.tests else ("the project has no tests",)
+    return (
+        f"{' and '.join(parts)}{'' if unknown else ', but none of them tests these functions'}",
+        *not_loaded,
+    )
+
+
+def failing_words(failed: int, total: int) -> str:
+    """Return that some of the project's tests fail; at least one does."""
+    return f"{failed} of {total} project tests {'fails' if failed == 1 else 'fail'} in the sandbox"
 
 
 def change_note(failing: Collection[str]) -> str:
@@ -358,7 +369,7 @@ def _not_loaded(answer: SuiteAnswer, *, installs: bool) -> Iterator[str]:
         yield f"{files[0]}{more} cannot be loaded ({reason}): {_remedy(reason, files[0], installs=installs)}"
     if len(by_reason) > _MOST_REASONS:
         left = len(by_reason) - _MOST_REASONS
-        yield f"test files cannot be loaded for {left} more reasons: pytest shows them"
+        yield f"test files cannot be loaded for {left} more reasons: run pytest to see them"
 
 
 def _remedy(reason: str, file: str, *, installs: bool) -> str:
@@ -368,4 +379,4 @@ def _remedy(reason: str, file: str, *, installs: bool) -> str:
     module = missing[1].partition(".")[0]
     if installs:
         return f"declare {module} as a test dependency, or install it with --setup-command"
-    return f"install {module} next to pytest, or run again with --install"
+    return f"install {module} where pytest is installed, or run again with --install"

@@ -63,11 +63,11 @@ def _notes(
 ) -> Iterator[str]:
     unknown = len(members) - len(known)
     if late:
-        yield f"{name} is older than the sources of {len(late)} of {len(members)} members: not used for them"
+        yield f"{name} was not used for {len(late)} of {len(members)} functions: their source is newer"
     if unknown > len(late):
-        yield f"{name} says nothing of {unknown - len(late)} of {len(members)} members"
+        yield f"{name} has no data for {unknown - len(late)} of {len(members)} functions"
     if any(not baseline.branches_known for baseline in known.values()):
-        yield f"branches are not known from {name}: none counts as gained"
+        yield f"{name} has no branch data, so no branch counts as newly covered"
 
 
 def _is_newer(workspace: PythonWorkspace, member: Member, written: float) -> bool:

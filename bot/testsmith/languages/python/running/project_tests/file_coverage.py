@@ -25,7 +25,11 @@ from testsmith.execution.sandbox.interface import CannotRun, Command, ProcessOut
 from testsmith.execution.shell import in_folder, last_words, shell_command
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.harness import process_variables
-from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, not_loaded_notes
+from testsmith.languages.python.running.project_tests.answers import (
+    SuiteAnswer,
+    failing_words,
+    not_loaded_notes,
+)
 from testsmith.languages.python.running.project_tests.command import ShellCommand
 from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
 from testsmith.languages.python.running.project_tests.run import (
@@ -54,7 +58,9 @@ async def run_shell_suite(
         read = partial(suite_from_coverage, workspace, members)
         return await with_shell_coverage(workspace, command, seconds, read)
     except CannotReadCoverage as error:
-        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not measured: {error}",))
+        return OwnSuite(
+            status=BaselineStatus.FAILED, notes=(f"the project's tests were not measured: {error}",)
+        )
 
 
 async def with_shell_coverage(
@@ -107,12 +113,12 @@ def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
     """Return the coverage file that a run has written."""
     if done.timed_out or done.exceeded or done.exit_code != 0:
         said = last_words(done, "suite-seconds")
-        raise CannotReadCoverage(f"the test command has failed in the sandbox ({said})")
+        raise CannotReadCoverage(f"the test command failed in the sandbox ({said})")
     place = next((place for place in _places(copy) if place.resolve() == place and place.is_file()), None)
     if place is None:
         raise CannotReadCoverage(
-            "the test command leaves neither .coverage nor coverage.xml: let it write one, as"
-            " `coverage run` and `pytest --cov` do, or make it a call of pytest"
+            "the test command wrote neither .coverage nor coverage.xml: use `coverage run`, `pytest "
+            "--cov` or plain pytest"
         )
     return place
 
@@ -128,7 +134,7 @@ async def measure_whole_suite(
         settings: Time limit and other settings.
     """
     if settings.suite_seconds <= 0:
-        return WholeSuite(notes=("own tests were not run: suite-seconds is 0",))
+        return WholeSuite(notes=("the project's tests were not run: suite-seconds is 0",))
     try:
         if isinstance(workspace.test_command, ShellCommand):
             read = partial(whole_from_coverage, paths, new_folder=workspace.new_folder)
@@ -136,7 +142,7 @@ async def measure_whole_suite(
         answer = await run_whole_suite(workspace, paths, settings.suite_seconds)
         return _of_answer(answer, installs=settings.installs)
     except (CannotRun, CannotReadCoverage, OSError) as error:
-        return WholeSuite(notes=(f"own tests were not measured: {error}",))
+        return WholeSuite(notes=(f"the project's tests were not measured: {error}",))
 
 
 def _of_answer(answer: SuiteAnswer, *, installs: bool) -> WholeSuite:
@@ -159,12 +165,12 @@ def _of_answer(answer: SuiteAnswer, *, installs: bool) -> WholeSuite:
 
 def _notes(answer: SuiteAnswer) -> list[str]:
     if not answer.is_whole:
-        return [f"own tests did not all run: {answer.trouble}"]
+        return [f"not all of the project's tests ran: {answer.trouble}"]
     if not answer.tests and not answer.broken:
-        return ["the project has no tests of its own"]
+        return ["the project has no tests"]
     failed, broken = len(answer.failed), len(answer.broken)
     return [
-        *([f"{failed} of {len(answer.tests)} own tests do not pass in the sandbox"] if failed else ()),
+        *([failing_words(failed, len(answer.tests))] if failed else ()),
         *(
             [f"{broken} test file{'' if broken == 1 else 's'} cannot be loaded in the sandbox"]
             if broken

@@ -164,7 +164,7 @@ def copy_of_base(workspace: PythonWorkspace, folder: Path, files: Collection[str
     try:
         exchange_files(copy.root, workspace.head.root, is_of_tests)
     except OSError as error:
-        raise CannotRun(f"The tests cannot be copied onto the merge base: {error.strerror}.") from error
+        raise CannotRun(f"Could not copy the tests onto the merge base: {error.strerror}.") from error
     return copy
 
 
@@ -172,7 +172,7 @@ def _copied(copy: ProjectCopy, folder: Path) -> ProjectCopy:
     try:
         return writable_copy(copy, folder)
     except OSError as error:
-        raise CannotRun(f"The project cannot be copied for its own tests: {error.strerror}.") from error
+        raise CannotRun(f"Could not copy the project to run its tests: {error.strerror}.") from error
 
 
 LayOut = Callable[[PythonWorkspace, Path], ProjectCopy]

@@ -68,13 +68,13 @@ async def measure_project_tests(
     if settings.coverage is not None:
         return await in_thread(suite_from_coverage, workspace, members, settings.coverage)
     if settings.suite_seconds <= 0:
-        return OwnSuite(notes=("own tests were not run: suite-seconds is 0",))
+        return OwnSuite(notes=("the project's tests were not run: suite-seconds is 0",))
     try:
         if isinstance(workspace.test_command, ShellCommand):
             return await run_shell_suite(workspace, workspace.test_command, members, settings.suite_seconds)
         return await _measured(workspace, members, settings, measurements)
     except (CannotRun, OSError) as error:
-        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"own tests were not run: {error}",))
+        return OwnSuite(status=BaselineStatus.FAILED, notes=(f"the project's tests were not run: {error}",))
 
 
 async def _measured(
@@ -113,14 +113,16 @@ async def with_base(workspace: PythonWorkspace, suite: OwnSuite, seconds: float)
             suite = replace(suite, on_base=OnBase())
         return await _with_change(workspace, suite, ends)
     except (CannotRun, OSError) as error:
-        return replace(suite, notes=(*suite.notes, f"own tests were not run on the merge base: {error}"))
+        return replace(
+            suite, notes=(*suite.notes, f"the project's tests were not run on the merge base: {error}")
+        )
 
 
 def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
     on_base = _on_base(suite.passed, answer)
     if answer.is_whole:
         return replace(suite, on_base=on_base)
-    note = f"own tests were not all run on the merge base: {answer.trouble}"
+    note = f"not all of the project's tests ran on the merge base: {answer.trouble}"
     known = on_base if on_base.passed or on_base.failed else None
     return replace(suite, on_base=known, notes=(*suite.notes, note))
 

@@ -157,7 +157,7 @@ def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[M
             results |= loading.results([one for one in run.mutants if one not in gone], loading.seconds)
     finally:
         file.write_bytes(before)
-    return _told(results), acts
+    return _messages(results), acts
 
 
 def run_mutants(run: MutantRun, closed: int) -> list[Message]:
@@ -168,7 +168,7 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     """
     deadline = time.monotonic() + run.seconds
     inside = [mutant for mutant in run.mutants if mutant.function is not None]
-    data = _Told()
+    data = _Collector()
     if inside:
         stage = _Stage(run, inside)
         run_child(stage.carry_out, run.seconds, data.receive, closed)
@@ -176,14 +176,14 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in data.unplaced]
     if outside and time.monotonic() < deadline:
         results |= _Loading(run, deadline, closed).results(outside, data.seconds if results else None)
-    return _told(results)
+    return _messages(results)
 
 
-def _told(results: Mapping[int, dict[str, str]]) -> list[Message]:
+def _messages(results: Mapping[int, dict[str, str]]) -> list[Message]:
     return [{"number": number, "functions": functions} for number, functions in sorted(results.items())]
 
 
-class _Told:
+class _Collector:
     """What the child that collects the tests has reported. It runs untrusted code, so values are validated.
 
     Attributes:

@@ -99,7 +99,7 @@ class ProjectFolder:
     """The copy of the project, and the sessions that work in it.
 
     Args:
-        told: `{root, pristine, home}` from the plan: the copy, its original, and the project's folder in it.
+        data: `{root, pristine, home}` from the plan: the copy, its original, and the project's folder in it.
         hidden: Top-level modules hidden from the tests.
         seed: Seed for plugins that shuffle tests.
     """

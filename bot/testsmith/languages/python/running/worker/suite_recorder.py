@@ -271,7 +271,7 @@ class _SuiteRecorder:
         self._of_fixtures: dict[Any, ReachedLines] = {}
         self._sets: dict[str, int] = {}
         self._arcs: set[tuple[str, int, int]] = set()
-        self._told_lines: dict[str, set[int]] = {}
+        self._sent_lines: dict[str, set[int]] = {}
         self._unlikely: set[str] = set()
         self._status = ""
         self._left_early: set[tuple[str, int]] = set()
@@ -383,7 +383,7 @@ class _SuiteRecorder:
             return {file: sorted(part.lines) for file, part in sorted(reached.parts.items())}
         found = {}
         for file, part in sorted(reached.parts.items()):
-            known = self._told_lines.setdefault(file, set())
+            known = self._sent_lines.setdefault(file, set())
             if new := part.lines - known:
                 found[file] = sorted(new)
                 known |= new

@@ -116,7 +116,7 @@ def with_rows(text: str, code: str) -> tuple[str, str]:
 
 
 def _cases(test: Function) -> Iterator[list[ast.stmt]]:
-    """Yield the body of a test for each of its rows, without its docstring; none if it cannot be told."""
+    """Yield the body of a test for each of its rows, without its docstring; none if it is unknown."""
     table = _Table.of(test)
     parameters = [each.arg for each in test.args.args if each.arg != "self"]
     if table is not None:

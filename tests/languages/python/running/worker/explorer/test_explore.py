@@ -296,7 +296,7 @@ def test_outcome__is_compared_with_the_documentation(
     ("call", "reason"),
     [
         ("die()", "it ended the test process"),
-        ("spin()", "it ran into the time limit"),
+        ("spin()", "it exceeded the time limit"),
         ("connect()", "it needs the network"),
         ("start()", "it starts another program"),
         ("write('/tmp/elsewhere')", "it writes files outside its folder"),
@@ -316,7 +316,7 @@ def test_member_whose_trials_hang__is_given_up(tmp_path: Path) -> None:
 
     found = outcomes(tmp_path, *hanging, trial("double(1)", member="n"))
 
-    assert found[2]["reason"] == "others of its trials ran into a limit"
+    assert found[2]["reason"] == "other calls of it exceeded a limit"
     assert found[3]["text"] == "2"
 
 
@@ -379,7 +379,7 @@ def test_trial_in_a_loop__may_await_and_is_given_up_where_nothing_comes(tmp_path
         ("async for, begun", "[1, 1, 1, 1, 1]"),
         (None, None),
     ]
-    assert found[-1]["reason"] == "it waits for something that does not come"
+    assert found[-1]["reason"] == "it waits forever"
 
 
 def test_object_that_is_entered__is_told_of_from_inside_and_left(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ class _Hashes:
             return observation
         for self._bits in _OTHER_BITS[1:]:
             if any(Seen(trial, observation).differs(trials.observe(trial))):
-                return _unseen("what it gives hangs on the value of a hash")
+                return _unseen("its result depends on the value of a hash")
         return observation
 
 
@@ -235,7 +235,7 @@ class _Runner:
                 self._tell(left[0], _unseen(f"it {SAYINGS[ending]}"))
                 left = left[1:]
         for trial in left:
-            self._tell(trial, _unseen("others of its trials ran into a limit"))
+            self._tell(trial, _unseen("other calls of it exceeded a limit"))
         return found
 
     def _tell(self, trial: Json, observation: Json) -> None:

@@ -213,10 +213,10 @@ def _home(cls: Any) -> list[str] | None:
 
 def _why_not_written(value: object) -> str:
     if callable(value):
-        return "it gives a function"
+        return "it returns a function"
     if isinstance(value, (str, bytes, int, list, dict, tuple, set)):
-        return "its value is too long, or holds what differs from run to run"
-    return f"it gives a {type(value).__name__}, which shows nothing to compare"
+        return "its value is too long or differs from run to run"
+    return f"it returns a {type(value).__name__}, which has no comparable value"
 
 
 def facts(thing: Any, roots: Sequence[str]) -> list[Json]:
@@ -403,5 +403,5 @@ def _exception_home(cls: type) -> list[str] | None:
 def printed(text: str, longest: int) -> Json:
     """Return the outcome of a call that returned None and printed text."""
     if len(text) > longest or is_of_this_machine(text):
-        return nothing("what it prints is too long, or differs from run to run")
+        return nothing("its output is too long or differs from run to run")
     return {"kind": "printed", "text": quoted(text)}

@@ -158,7 +158,7 @@ class TrialRun(NamedTuple):
                 self._observe(tracing, reached), in_loop=self.trial["in_loop"]
             )
         except WaitsForever:
-            return nothing("it waits for something that does not come"), []
+            return nothing("it waits forever"), []
         finally:
             tracing.pause()
         return seen
