@@ -16,10 +16,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from testsmith import ACTION, ADDRESS, cli
+from testsmith import ACTION, ADDRESS
 from testsmith.action.outputs import OUTPUTS
 from testsmith.options import InputOf, Option
 from testsmith.settings import ACTION_OPTIONS, OPTIONS
+from testsmith.subcommands.parser import command_line_parser
 
 ROOT = Path(__file__).parents[1]
 SCHEMA = "docs/testsmith.schema.json"
@@ -107,7 +108,7 @@ def commands(parser: ArgumentParser) -> Iterator[ArgumentParser]:
 
 def command_lines() -> Iterator[str]:
     """Yield the section of each command."""
-    for parser in commands(cli.parser()):
+    for parser in commands(command_line_parser()):
         yield from (f"## {parser.prog}", "")
         for part in filter(None, (parser.description or "").split("\n\n")):
             is_listing = part.startswith(" ")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from testsmith.app import App
-from testsmith.cli import parser, run
+from testsmith.cli import run
 from testsmith.settings import EVERY_OPTION
+from testsmith.subcommands.parser import command_line_parser
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from testsmith.settings import EVERY_OPTION
 )
 def test_parser__names_the_nearest_word(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
-        parser().parse_args(line.split())
+        command_line_parser().parse_args(line.split())
     assert caught.value.code == 2
     assert told in capsys.readouterr().err
 
@@ -36,7 +37,7 @@ def test_run__without_arguments_shows_the_help() -> None:
 
 def test_help__shows_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parser().parse_args(["suggest", "--help"])
+        command_line_parser().parse_args(["suggest", "--help"])
     told = " ".join(capsys.readouterr().out.split())
     for option in EVERY_OPTION:
         if option.has_flag:

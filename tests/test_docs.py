@@ -19,9 +19,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from ruamel.yaml import YAML
 
-from testsmith import cli, decode
+from testsmith import decode
 from testsmith.action.outputs import OUTPUTS
 from testsmith.settings import ACTION_OPTIONS, EVERY_OPTION, NEVER_FROM_A_FILE, file_values
+from testsmith.subcommands.parser import command_line_parser
 
 ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "docs" / "index.md"
@@ -107,13 +108,13 @@ def parsers() -> dict[str, ArgumentParser]:
                     found[name] = one
                     add(one)
 
-    add(cli.parser())
+    add(command_line_parser())
     return found
 
 
 @cache
 def flags() -> frozenset[str]:
-    every = (cli.parser(), *parsers().values())
+    every = (command_line_parser(), *parsers().values())
     return frozenset(name for parser in every for one in parser._actions for name in one.option_strings)
 
 
@@ -158,7 +159,7 @@ def test_commands__can_be_typed(page: Path) -> None:
         if program == "uvx":
             program, arguments = arguments[0], arguments[1:]
         if program in {"testsmith", "testsmith-bot"}:
-            cli.parser().parse_args(arguments)  # exits where a command or flag is wrong
+            command_line_parser().parse_args(arguments)  # exits where a command or flag is wrong
         elif program == "make":
             assert arguments[0] in make_targets(), line
         elif words:

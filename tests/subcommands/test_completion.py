@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from testsmith.cli import parser
 from testsmith.subcommands.completion import SHELLS, script
+from testsmith.subcommands.parser import command_line_parser
 
 COMPLETE = """
 COMP_WORDS=({words})
@@ -18,7 +18,7 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 def completed(words: str) -> set[str]:
     """Return what bash suggests for the last of some words."""
-    code = script(parser(), "bash") + COMPLETE.format(words=words)
+    code = script(command_line_parser(), "bash") + COMPLETE.format(words=words)
     done = subprocess.run(("bash", "-c", code), capture_output=True, text=True, check=True)
     return {word.strip() for word in done.stdout.splitlines() if word}
 
@@ -39,7 +39,7 @@ def test_script__completes_in_bash(words: str, expected: set[str]) -> None:
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_script__is_valid(shell: str) -> None:
-    text = script(parser(), shell)
+    text = script(command_line_parser(), shell)
     assert "testsmith" in text
     if shutil.which(shell):
         subprocess.run((shell, "-n"), input=text, text=True, check=True)
