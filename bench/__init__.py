@@ -1,4 +1,4 @@
-"""Measurements; they stand on the fakes of the tests and on the example project."""
+"""Measurements; they use the fakes of the tests and on the example project."""
 
 from __future__ import annotations
 

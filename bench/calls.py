@@ -1,4 +1,4 @@
-"""How many calls a change takes, and how long asking takes beside the least time that is possible."""
+"""How many calls a change takes, and how long asking takes compared with the least possible time."""
 
 from __future__ import annotations
 

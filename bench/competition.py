@@ -16,7 +16,7 @@ from fakes.guessing import GuessingModel
 
 WAYS = {
     "openai, nothing observed": ("--provider", "openai", "--observation-token-budget", "0"),
-    "openai, told what was observed": ("--provider", "openai"),
+    "openai, with what was observed": ("--provider", "openai"),
     "openai+offline": ("--provider", "openai+offline"),
     "openai+offline, model-for hard": ("--provider", "openai+offline", "--model-for", "hard"),
 }
@@ -41,7 +41,7 @@ class Row:
 
     @property
     def share(self) -> float:
-        """The share of members with a suggestion that is no question, in per cent."""
+        """The share of members with a suggestion that is not a question, in percent."""
         return 100 * len({one["member"] for one in self._green}) / len(self.report["members"])
 
     @property

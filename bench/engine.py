@@ -1,4 +1,4 @@
-"""The offline engine on whole modules of real projects, beside the projects' own tests of these modules.
+"""The offline engine on whole modules of real projects, against the projects' own tests of these modules.
 
 For each module a table row: how many test functions, how many pass and are stable in five runs that differ
 in order, hash seed, clock and place, what they reach, which of the module's mutants they kill, and how long

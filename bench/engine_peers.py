@@ -1,6 +1,6 @@
 """Pynguin and Hypothesis' ghostwriter on the modules that the offline engine is measured on.
 
-What they write is kept, since Pynguin searches for minutes; the same mutants tell what it is worth.
+What they write is kept, since Pynguin searches for minutes; the same mutants show what it is worth.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was measured, beside what was aimed at."""
+"""What was measured, next to the goals."""
 
 from __future__ import annotations
 

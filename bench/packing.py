@@ -1,4 +1,4 @@
-"""What asking for a real change costs, packed into few calls, beside one call a member, and beside CoverUp.
+"""What asking for a real change costs, packed into few calls, against one call a member, and CoverUp.
 
 All ask the same endpoint, whose answers are short, and as long each way. CoverUp asks by segments of whole
 files that no test reaches; so it is given the files that the change touches, without any tests, and we are

@@ -1,4 +1,4 @@
-"""The mutants of a real module beside those of cosmic-ray and mutmut: the same verdicts, and how fast.
+"""The mutants of a real module compared with those of cosmic-ray and mutmut: the same verdicts, and how fast.
 
 All three get the same module and the same test file, and one process at a time. What each does once, before
 its first mutant, is left out: cosmic-ray's list and baseline, mutmut's generated files, statistics and clean
@@ -68,7 +68,7 @@ class Place:
         return (self.root / self.module.path).read_text(encoding="utf-8")
 
     def copied(self, name: str) -> Place:
-        """Return the same in a copy beside it, with no settings of the project's own."""
+        """Return the same in a copy next to it, with no settings of the project's own."""
         root = self.root.with_name(name)
         shutil.copytree(self.root, root)
         (root / "pyproject.toml").write_text(_SETTINGS, encoding="utf-8")
@@ -127,7 +127,7 @@ def measure_peers(folder: Path) -> Iterator[Figure]:
         interpreter = environment_with(folder / "tools", *TOOLS)
         roots = [fetched(module.requirement, folder / module.name / "found") for module in MODULES]
     except NotToBeHad as reason:
-        print(f"not measured beside cosmic-ray and mutmut: {reason}")
+        print(f"not compared with cosmic-ray and mutmut: {reason}")
         return
     for module, root in zip(MODULES, roots, strict=True):
         yield from _measure_module(Place(module=module, root=root, interpreter=interpreter))
@@ -163,7 +163,7 @@ def _compared(place: Place, ours: Verdicts, other: Verdicts) -> Iterator[Figure]
         wrong += truth != ours.killed[mutant]
         right = "testsmith" if truth == ours.killed[mutant] else other.program
         print(f"  {_difference(place.source, ours.texts[mutant])}: plain pytest bears out {right}")
-    beside = f"{place.module.name} beside {other.program}"
+    beside = f"{place.module.name} next to {other.program}"
     yield Figure(name=f"{beside}, mutants of both", value=len(both), unit="mutants", least=1)
     yield Figure(name=f"{beside}, wrong verdicts", value=wrong, unit="mutants", most=0)
     # Mutmut forks from a process that has all loaded, as we do, and stops at the first case that fails.
@@ -182,7 +182,7 @@ def _difference(old: str, new: str) -> str:
 
 
 def _judged_by_pytest(place: Place, text: str) -> bool:
-    """Tell whether the test file fails with a changed module."""
+    """Return whether the test file fails with a changed module."""
     (place.root / place.module.path).write_text(text, encoding="utf-8")
     command = ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", place.module.tests)
     return bool(place.run(str(place.interpreter), *command).returncode)
@@ -324,8 +324,8 @@ import json, sys
 from cosmic_ray.work_db import WorkDB, use_db
 
 with use_db("session.sqlite", WorkDB.Mode.open) as database:
-    told = {job: result.test_outcome for job, result in database.results if result.test_outcome}
-json.dump(told, sys.stdout)
+    outcomes = {job: result.test_outcome for job, result in database.results if result.test_outcome}
+json.dump(outcomes, sys.stdout)
 """
 
 

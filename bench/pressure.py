@@ -1,4 +1,4 @@
-"""Asking an endpoint that limits its rate or fails, and for very many members, beside the least time."""
+"""Asking an endpoint that limits its rate or fails, and for very many members, against the least time."""
 
 from __future__ import annotations
 

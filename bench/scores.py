@@ -97,7 +97,7 @@ class Ground:
     Attributes:
         module: The module.
         source: Its text.
-        workspace: Where its project stands.
+        workspace: Where its project is.
         search: Its public functions.
         mutants: Its mutants, the same for every tool.
         held_out: The numbers of those that the engine does not use.
