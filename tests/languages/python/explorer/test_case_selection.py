@@ -263,3 +263,12 @@ def test_another_message_of_the_same_exception__shows_a_change_but_less_than_ano
     assert not valued.differs_in_message
     assert choose([worded, valued])[0] == valued
     assert not case(call("-1"), raises("must be positive"), base=before).is_witness
+
+
+def test_case__has_unrelated_facts_if_none_repeats_the_call() -> None:
+    counted = CallResult(kind="object", facts=(fact("{}.counter", "27"), fact("{}.eq", "True")))
+    named = CallResult(kind="object", facts=(fact("{}.counter", "27"), fact("{}.name", '"left"')))
+
+    assert case(call('"left"'), counted).has_unrelated_facts
+    assert not case(call('"left"'), named).has_unrelated_facts
+    assert not case(call('"left"'), gives("27")).has_unrelated_facts

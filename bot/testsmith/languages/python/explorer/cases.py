@@ -367,6 +367,11 @@ class Case:
         value = self.outcome.value
         if self.outcome.kind == "value" and value is not None:
             return value.text in _EMPTY
+        return self.has_unrelated_facts
+
+    @property
+    def has_unrelated_facts(self) -> bool:
+        """Whether the result is an object of which no fact repeats something from the call."""
         repeated = (fact.value.text.strip("'\"") for fact in self.outcome.facts)
         return self.outcome.kind == "object" and not any(
             len(text) > 1 and text in self.trial.text for text in repeated

@@ -330,9 +330,10 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
 
 
 def _is_about(member: Member, case: Case) -> bool:
-    """Return whether an input that a text states names or runs the member."""
+    """Return whether an input that a text states runs or names the member, and says more than that."""
     lines = range(member.line + 1, member.end_line + 1)
-    return member.plain_name in case.trial.text or not case.seen.lines.isdisjoint(lines)
+    is_used = member.plain_name in case.trial.text or not case.seen.lines.isdisjoint(lines)
+    return is_used and not case.has_unrelated_facts
 
 
 def _guards(case: Case, mutants: AbstractSet[int]) -> bool:

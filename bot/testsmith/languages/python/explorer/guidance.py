@@ -34,7 +34,7 @@ from testsmith.languages.python.explorer.trial import Trial
 from testsmith.languages.python.mutation.mutants import mutants_of
 from testsmith.languages.python.source.parsing import span_of
 from testsmith.languages.source import CannotParse
-from testsmith.model import Member
+from testsmith.model import Change, Member
 
 # Variations of a trial: literals replaced by what they were compared with, or changed slightly.
 #
@@ -54,7 +54,9 @@ _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 """A character of a URL, of which `%41` is one that needs no escape."""
 
 
-def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -> Iterator[Trial]:
+def variations(
+    trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = (), *, at_ends: bool = True
+) -> Iterator[Trial]:
     """Yield variations of a trial: those its comparisons suggest, ends of its containers, small changes.
 
     Args:
@@ -62,11 +64,13 @@ def variations(trial: Trial, pairs: Sequence[Pair], fixed: Iterable[str] = ()) -
         pairs: Source texts of values that were compared with each other.
         fixed: Names of parameters whose literals must not be changed, for example because the annotation
             lists all values.
+        at_ends: Whether to move numbers to the ends of containers.
     """
     free = [place for place in places(trial) if place.name not in set(fixed)]
     suggested = [made for place in free for made in _suggested(place, pairs)]
     lengths = lengths_in(trial)
-    ends = [made for place in free if place.is_argument for made in _at_ends(place, lengths)]
+    numbered = [place for place in free if place.is_argument and at_ends]
+    ends = [made for place in numbered for made in _at_ends(place, lengths)]
     nearby = [made for row in zip_longest(*map(_nearby, free)) for made in row]
     by_turns = [made for row in zip_longest(suggested, ends, nearby) for made in row]
     seen = {trial.text}
@@ -415,7 +419,8 @@ def _with_numbers(place: LiteralSite, numbers: Iterable[float]) -> Iterator[Tria
 def _offspring(known: SearchState, number: int, fixed: frozenset[str]) -> Iterator[Trial]:
     """Yield variations of a trial: by its comparisons, small changes, and arguments of other trials."""
     trial = known.trials[number]
-    near = variations(trial, known.seen[number].compared, fixed)
+    is_compared = known.subject.member.change is not Change.ADDED
+    near = variations(trial, known.seen[number].compared, fixed, at_ends=is_compared)
     others = [known.trials[case] for case in known.cases if case != number]
     mixed = (made for other in others for made in crossed(trial, other))
     while True:
