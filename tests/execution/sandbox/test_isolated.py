@@ -186,6 +186,8 @@ def test_build__reading_by_landlock_alone_where_only_root_can_read(base: Path) -
     hidden.mkdir(mode=0o700)
     subprocess.run((sys.executable, "-m", "venv", "--without-pip", "--copies", hidden / "venv"), check=True)
     (hidden / "secret").write_text("x")
+    [packages] = hidden.glob("venv/lib/python3*/site-packages")
+    (packages / "dependency.py").write_text("VALUE = 5\n")
     wanted = hidden / "venv" / "bin" / "python"
     docker = replace(offer(), may_read_all=False)
     if not (Path("/usr/bin") / f"python{sys.version_info.major}.{sys.version_info.minor}").is_file():
@@ -193,8 +195,9 @@ def test_build__reading_by_landlock_alone_where_only_root_can_read(base: Path) -
             build("strict", wanted, docker)
     sandbox = build("strict", wanted)
     (base / "x").mkdir()
-    code = f"open({str(hidden / 'secret')!r})"
+    code = f"import dependency; print(dependency.VALUE); open({str(hidden / 'secret')!r})"
     outcome = asyncio.run(sandbox.run(Command(argv=(str(wanted), "-c", code), folder=base / "x"), Limits()))
+    assert outcome.stdout == b"5\n"
     assert b"PermissionError" in outcome.stderr
 
 

@@ -211,11 +211,13 @@ def make_replacement(wanted: Path, folder: Path) -> ReplacementInterpreter | Non
         folder: Empty folder for the new environment.
 
     Returns:
-        None if `wanted` is not in a virtual environment, or no such base exists.
+        None if `wanted` is not in a virtual environment, its packages are private, or no such base exists.
     """
     if not (wanted.parent.parent / "pyvenv.cfg").is_file():
         return None
     for packages in sorted(wanted.parent.parent.glob("lib/python3*/site-packages")):
+        if not users.may_all_read(packages):
+            continue
         for base in (each / packages.parent.name for each in _BASES):
             if base.is_file() and base.resolve() != wanted.resolve():
                 executable = _make(base, packages, folder)

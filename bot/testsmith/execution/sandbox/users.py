@@ -167,6 +167,13 @@ def take_back(folder: Path) -> None:
         os.fchmod(descriptor, os.fstat(descriptor).st_mode & _NOT_BY_OTHERS | stat.S_IRWXU)
 
 
+def may_all_read(folder: Path) -> bool:
+    """Return whether every user of the machine may list a folder: root's home, for example, is private."""
+    way = folder.resolve()
+    reached = all(part.stat().st_mode & stat.S_IXOTH for part in (way, *way.parents))
+    return reached and bool(way.stat().st_mode & stat.S_IROTH)
+
+
 def open_way(path: Path, gid: int) -> None:
     """Let a group pass through the bot's folders in the temporary directory, down to a path.
 
