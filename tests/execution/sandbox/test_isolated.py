@@ -82,7 +82,7 @@ def test_build__an_environment_cannot_switch_a_layer_off_by_what_it_says(base: P
     (packages,) = (base / "venv").glob("lib/python3*/site-packages")
     (packages / "lie.py").write_text(LIE)
     (packages / "lie.pth").write_text("import lie\n")
-    with pytest.raises(CannotIsolate, match=r"not held by Landlock: it was applied but has no effect"):
+    with pytest.raises(CannotIsolate, match=r"Landlock does not work for .*: it was applied"):
         build("best-effort", base / "venv" / "bin" / "python")
 
 
