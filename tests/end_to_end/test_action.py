@@ -62,7 +62,7 @@ def test_action__reviews_then_is_quiet_then_looks_at_what_changed(hosted: Shop) 
     (summary,) = hosted.pull.comments.values()
     assert (review.state, review.commit) == ("COMMENTED", hosted.pull.head)
     assert summary.body.startswith(
-        "**TestSmith** proposes tests for all 6 changed functions and asks 1 question."
+        "**TestSmith** proposes tests for the 6 changed functions and asks 1 question."
     )
     assert "```mermaid" in first.summary
     assert (first.outputs["members"], first.outputs["api-calls"]) == ("6", "0")

@@ -114,7 +114,7 @@ def test_estimate__as_a_table(command_line: CommandLine, shop: Path) -> None:
     capped = command_line.run(*arguments, "--max-calls", "0")
 
     assert plain.code == capped.code == 0, plain.stderr
-    assert "small would be asked for 6 of 6 members; 0 known from the cache." in plain.stdout
+    assert "small would be called for 6 of 6 functions; 0 already in the cache." in plain.stdout
     table = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in plain.stdout.splitlines()[2:6]}
     assert (table["calls"], table["answer tokens"], table["cost"]) == ("1", "1,800", "unknown")
     assert "--prompt-price" in plain.stdout

@@ -104,4 +104,4 @@ def test_sweep__a_dry_run_spends_nothing(command_line: CommandLine, shop: Path) 
     assert "A sweep would take 10 members of 10 that have something to gain; 2 members" in ran.stdout
     assert "are left out." in ran.stdout
     assert "worth = uncovered x complexity x churn x dependents" in ran.stdout
-    assert "gpt-6-luna would be asked for 10 of 10 members" in ran.stdout
+    assert "gpt-6-luna would be called for 10 of 10 functions" in ran.stdout

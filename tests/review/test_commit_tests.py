@@ -246,7 +246,7 @@ def test_earlier__of_a_gone_member(at: Stage, mode: Mode, test: GeneratedTest, *
     at.run(action="synchronize")
     assert ("def test_add" not in text(at)) is is_removed
     assert ("def test_fresh" in text(at)) is (mode is Mode.COMMIT)
-    assert "`add` is gone; remove its tests" in summary(at)
+    assert "`add` no longer exists. Remove its tests" in summary(at)
 
 
 def test_pull_request__one_onto_the_branch(at: Stage) -> None:

@@ -61,6 +61,6 @@ def test_plan__commits_nothing(at: Stage) -> None:
 def test_planned_review__shows_each_comment_under_its_place(at: Stage) -> None:
     shown = planned_review(at.run().operations)
 
-    assert shown.startswith("**TestSmith** proposes tests for all 2 changed members.")
+    assert shown.startswith("**TestSmith** proposes tests for the 2 changed functions.")
     assert "\n---\n\n`shop/cart.py`, lines 1 to 2\n\n**`add`** · " in shown
     assert not planned_review(())
