@@ -654,8 +654,9 @@ class Baseline:
         status: `MEASURED` if everything is known, `PARTLY` if some is, `FAILED` if no test could be run,
             `NONE` if the project has no tests.
         tests: Number of tests that were run; None if unknown.
-        fail_on_base: Of the passing tests that reach a member of the report: number that fail with the merge
-            base's source; None if they were not run there.
+        fail_on_base: Of the passing tests that reach a member of the report or are in a test file that the
+            change adds or edits: number that fail with the merge base's source; None if they were not run
+            there.
         known: Number of the report's members for which the tests' results are known.
     """
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from fakes.command_line import CommandLine
+from fakes.command_line import CommandLine, Ran
+from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository
 
 OFFLINE = ("--provider", "offline", "--runs", "2")
@@ -76,3 +78,76 @@ def test_suggest__what_own_tests_do_not_show_of_the_change_is_shown(
     (suggestion,) = ran.report["suggestions"]
     assert suggestion["evidence"]["fail_to_pass"] == 1
     assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 0, "known": 1}
+
+
+WORDS = """\
+import functools
+
+WORDS = {"select": "keyword"}
+
+
+@functools.cache
+def known():
+    return dict(WORDS)
+"""
+LEXER = """\
+from words import known
+
+
+def kinds(text):
+    return [known().get(word, "name") for word in text.split()]
+"""
+TEST_SELECT = """\
+from lexer import kinds
+
+
+def test_select():
+    assert kinds("select a") == ["keyword", "name"]
+"""
+TEST_MERGE = """\
+
+
+def test_merge():
+    assert kinds("merge a") == ["keyword", "name"]
+"""
+SUGGESTED = """\
+from words import known
+
+
+def test_known__merge():
+    assert known().get("merge") == "keyword"
+"""
+
+
+def of_words(command_line: CommandLine, folder: Path, own_test: str) -> Ran:
+    """Return a run on a change of a table that is read once per process, with this new test."""
+    project = GitRepository.create(folder / "project")
+    base = {"words.py": WORDS, "lexer.py": LEXER, "tests/test_lexer.py": TEST_SELECT}
+    project.commit({**base, "conftest.py": ""})
+    head = WORDS.replace('"select": "keyword"', '"select": "keyword", "merge": "keyword"')
+    project.write({"words.py": head, "tests/test_lexer.py": TEST_SELECT + own_test})
+    answer = json.dumps({"tests": [{"name": "words.py::known", "code": SUGGESTED}]})
+    with Endpoint(answer=lambda _body: answer) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "small", "--provider", "openai", "--runs", "2")
+        ran = command_line.suggest(project.folder, "--base", "HEAD", *model, key="sk-test")
+    assert ran.code == 0, ran.stderr
+    return ran
+
+
+@pytest.mark.slow
+def test_suggest__what_a_new_test_shows_that_reaches_no_changed_function_is_not_shown_again(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ran = of_words(command_line, tmp_path, TEST_MERGE)
+    assert [member["id"] for member in ran.report["members"]] == ["words.py::known"]
+    assert ran.report["baseline"] == {"status": "measured", "tests": 2, "fail_on_base": 1, "known": 1}
+    assert ran.report["suggestions"] == []
+
+
+@pytest.mark.slow
+def test_suggest__a_new_test_that_does_not_show_the_change_hides_nothing(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ran = of_words(command_line, tmp_path, TEST_MERGE.replace("merge", "select").replace("_select", "_again"))
+    assert ran.report["baseline"] == {"status": "measured", "tests": 2, "fail_on_base": 0, "known": 1}
+    assert [one["evidence"]["fail_to_pass"] for one in ran.report["suggestions"]] == [1]

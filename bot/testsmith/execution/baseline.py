@@ -165,6 +165,8 @@ class OwnSuite:
             name it and fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in
             it.
         on_base: Results of these tests on base's source; None if they did not run there.
+        showing: Other tests that show the change: they are in test files that it adds or edits, pass on head
+            and fail on base. By id, the members that they reach if they run without the others.
         broken: The tests that name or reach a member, pass on base's source and fail on head, as ids of
             `blamed`.
     """
@@ -179,6 +181,7 @@ class OwnSuite:
     passing: Mapping[str, int] = field(default_factory=dict)
     blamed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_base: OnBase | None = None
+    showing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
 
     @property
@@ -205,7 +208,14 @@ class OwnSuite:
         return test in self.blamed.get(member, ()) or test in baseline.all_tests
 
     def fails_on_base(self, member: str) -> bool | None:
-        """Return whether a test that reaches a member fails on base's source; None if unknown."""
+        """Return whether a test that reaches a member fails on base's source; None if unknown.
+
+        A test of the change itself that fails there and is not seen to reach any member counts for all of
+        them, because there is nothing else in the change that it can be about. For example, it checks the
+        result of code that runs once per process or when a module is loaded.
+        """
+        if any(not reached or member in reached for reached in self.showing.values()):
+            return True
         baseline = self.members.get(member) or self.partly.get(member)
         if self.on_base is None or baseline is None:
             return None
@@ -236,12 +246,16 @@ class OwnSuite:
         return Baseline(
             status=self.status,
             tests=self.tests,
-            fail_on_base=None if self.on_base is None else self._failing(self.on_base),
+            fail_on_base=self._failing(),
             known=len(self.members.keys() & set(members)),
         )
 
-    def _failing(self, on_base: OnBase) -> int:
-        ran = [test for test in on_base.failed if test.partition("::")[0] not in on_base.not_loaded]
+    def _failing(self) -> int | None:
+        if self.on_base is None and not self.showing:
+            return None
+        on_base = self.on_base or OnBase()
+        failed = on_base.failed.union(self.showing)
+        ran = [test for test in failed if test.partition("::")[0] not in on_base.not_loaded]
         return len(ran) + sum(self.passing.get(file, 0) for file in on_base.not_loaded)
 
 

@@ -128,8 +128,21 @@ class TestRunner(ABC):
         """
         return OwnSuite()
 
-    async def own_on_base(self, suite: OwnSuite, seconds: float) -> OwnSuite:  # noqa: ARG002
-        """Run the tests that reach a member on base's source, and return the baseline with the results."""
+    async def own_on_base(
+        self,
+        suite: OwnSuite,
+        members: Sequence[Member],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> OwnSuite:
+        """Run the project's own tests on base's source, and return the baseline with the results.
+
+        These are the tests that reach a member and those in test files that the change adds or edits.
+
+        Args:
+            suite: Baseline of head.
+            members: The measured members.
+            seconds: Time limit for all tests.
+        """
         return suite
 
     async def own_whole(

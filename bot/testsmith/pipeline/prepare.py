@@ -66,8 +66,8 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     """Measure the project's own tests, on base as well, while candidates are generated."""
     settings = run.with_suite_seconds(time_budget.GENERATION)
     causes = {cause.id: cause for member in run.members for cause in member.causes}
-    measured = {**causes, **{member.id: member for member in run.members}}
-    measuring = runner.own_tests(list(measured.values()), settings, run.clients.measurements)
+    members = list({**causes, **{member.id: member for member in run.members}}.values())
+    measuring = runner.own_tests(members, settings, run.clients.measurements)
     suite = await _attempt(run, measuring, time_budget.BASELINE, "the project's tests were {}measured")
     if isinstance(suite, str):
         return OwnSuite(status=BaselineStatus.FAILED, notes=(suite,))
@@ -76,7 +76,7 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
         note = f"the project's tests had {limit}: raise the limit with --max-minutes"
         suite = replace(suite, notes=(*suite.notes, note))
     seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
-    running = runner.own_on_base(suite, seconds)
+    running = runner.own_on_base(suite, members, seconds)
     both = await _attempt(
         run, running, time_budget.BASELINE_ON_BASE, "the project's tests were {}run on the merge base"
     )

@@ -28,7 +28,7 @@ class OwnEvidence:
     Attributes:
         baseline: Lines and branches that they reach; None if not fully known.
         noticed: Whether they kill a mutant, by mutant. Missing mutants were not run.
-        fail_on_base: Whether a test that reaches the member fails with base's source.
+        fail_on_base: Whether one of them fails with base's source; see `OwnSuite.fails_on_base`.
     """
 
     baseline: MemberBaseline | None = None
@@ -198,7 +198,7 @@ def gains_something(gains: Gains, mutation: Mutation, own: OwnEvidence) -> bool:
 def shows_change(gains: Gains, own: OwnEvidence) -> bool:
     """Return whether a test function says something about the change.
 
-    It fails on base, which no test of the project that reaches the member does, or it kills a mutant of a
+    It fails on base, which no test of the project that is about the member does, or it kills a mutant of a
     changed line that they leave alive.
     """
     return bool(gains.guarded) or (gains.fails_on_base and not own.fail_on_base)

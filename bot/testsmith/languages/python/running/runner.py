@@ -177,9 +177,9 @@ class PythonRunner(TestRunner):
         """See `TestRunner.own_tests`."""
         return await measure_project_tests(self.workspace, members, settings, measurements)
 
-    async def own_on_base(self, suite: OwnSuite, seconds: float) -> OwnSuite:
+    async def own_on_base(self, suite: OwnSuite, members: Sequence[Member], seconds: float) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
-        return await with_base(self.workspace, suite, seconds)
+        return await with_base(self.workspace, suite, members, seconds)
 
     async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
         """See `TestRunner.own_whole`."""

@@ -403,7 +403,7 @@ def on_base(
         async with small_workspace(folder, {"shop.py": SHOP, **head}, files) as workspace:
             before = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
             suite = await measure_project_tests(workspace, MEMBERS, VerificationSettings())
-            suite = await with_base(workspace, suite, seconds)
+            suite = await with_base(workspace, suite, MEMBERS, seconds)
             after = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
             return suite, before == after
 
@@ -469,11 +469,109 @@ def test_with_base__examples_of_docstrings_belong_to_the_source(tmp_path: Path) 
         members = (function_member(head["shop.py"], "clamp"),)
         async with small_workspace(tmp_path, head, {"shop.py": OLD_SHOP}) as workspace:
             suite = await measure_project_tests(workspace, members, VerificationSettings())
-            return await with_base(workspace, suite, 60.0)
+            return await with_base(workspace, suite, members, 60.0)
 
     suite = asyncio.run(scenario())
     assert suite.tests == 1
     assert suite.on_base == OnBase()
+
+
+ONCE = """\
+SIZES = {"S": 1, "L": 2}
+CACHE = {}
+
+
+def read_sizes():
+    CACHE.update(SIZES)
+
+
+def label(size):
+    return f"size {size}"
+
+
+def size_of(name):
+    if not CACHE:
+        read_sizes()
+    return CACHE.get(name, 0)
+"""
+OLD_ONCE = ONCE.replace(', "L": 2', "").replace("size {", "Size {").replace("def label", "def labeled")
+ONCE_MEMBERS = tuple(function_member(ONCE, name, "once.py") for name in ("read_sizes", "label"))
+TEST_SMALL = "import once\n\ndef test_small():\n    assert once.size_of('S') == 1\n"
+TEST_LARGE = "\ndef test_large():\n    assert once.size_of('L') == 2\n"
+
+
+def once_on_base(
+    folder: Path, tests: str, old_tests: str = TEST_SMALL, name: str = "test_once.py"
+) -> OwnSuite:
+    """Return what is known of a change to what runs once per process, with these tests on head and base."""
+    head, base = {"once.py": ONCE, name: tests}, {"once.py": OLD_ONCE, name: old_tests}
+
+    async def scenario() -> OwnSuite:
+        async with small_workspace(folder, head, base) as workspace:
+            suite = await measure_project_tests(workspace, ONCE_MEMBERS, VerificationSettings())
+            return await with_base(workspace, suite, ONCE_MEMBERS, 60.0)
+
+    return asyncio.run(scenario())
+
+
+def test_with_base__a_new_test_of_what_ran_before_it_counts_for_what_it_reaches_alone(tmp_path: Path) -> None:
+    suite = once_on_base(tmp_path, TEST_SMALL + TEST_LARGE)
+    assert suite.passed == {"test_once.py::test_small"}
+    assert suite.on_base == OnBase(passed=frozenset({"test_once.py::test_small"}))
+    assert suite.showing == {"test_once.py::test_large": {"once.py::read_sizes"}}
+    assert [suite.fails_on_base(member.id) for member in ONCE_MEMBERS] == [True, False]
+    assert suite.reported([]).fail_on_base == 1
+
+
+def test_with_base__a_new_test_that_reaches_no_member_counts_for_all(tmp_path: Path) -> None:
+    loaded = "\n@pytest.mark.parametrize('name', ['L'])\ndef test_it(name):\n    assert name in once.SIZES\n"
+    suite = once_on_base(tmp_path, "import pytest\n" + TEST_SMALL + loaded)
+    assert suite.showing == {"test_once.py::test_it[L]": frozenset()}
+    assert [suite.fails_on_base(member.id) for member in ONCE_MEMBERS] == [True, True]
+
+
+def test_with_base__of_a_file_that_base_cannot_load_only_new_tests_count(tmp_path: Path) -> None:
+    old = "import once\n\ndef test_other():\n    assert once.SIZES['S'] == 1\n"
+    suite = once_on_base(tmp_path, "from once import label\n" + old + old.replace("other", "new"), old)
+    assert suite.showing == {"test_once.py::test_new": frozenset()}
+    assert [suite.fails_on_base(member.id) for member in ONCE_MEMBERS] == [True, True]
+    assert suite.reported([]).fail_on_base == 1
+
+
+def test_with_base__a_test_file_that_the_change_leaves_alone_is_not_run_for_what_it_does_not_reach(
+    tmp_path: Path,
+) -> None:
+    tests = TEST_SMALL + TEST_LARGE
+    suite = once_on_base(tmp_path, tests, tests)
+    assert suite.showing == {}
+    assert [suite.fails_on_base(member.id) for member in ONCE_MEMBERS] == [False, False]
+
+
+def test_with_base__a_new_test_that_fails_on_head_as_well_shows_nothing(tmp_path: Path) -> None:
+    suite = once_on_base(tmp_path, TEST_SMALL + TEST_LARGE.replace("== 2", "== 3"))
+    assert suite.showing == {}
+    assert suite.reported([]).fail_on_base == 0
+
+
+def test_with_base__a_new_test_counts_although_the_suite_did_not_get_to_it(tmp_path: Path) -> None:
+    head = {
+        "once.py": ONCE,
+        "test_a.py": TEST_SMALL,
+        "test_b.py": "import time\n\ndef test_waits():\n    time.sleep(100)\n",
+        "test_c.py": "import importlib\n\ndef test_c():\n"
+        "    assert importlib.import_module('on' + 'ce').SIZES['L'] == 2\n",
+    }
+
+    async def scenario() -> OwnSuite:
+        files = {name: text for name, text in head.items() if name != "test_c.py"}
+        async with small_workspace(tmp_path, head, {**files, "once.py": OLD_ONCE}) as workspace:
+            settings = VerificationSettings(suite_seconds=3.0)
+            suite = await measure_project_tests(workspace, ONCE_MEMBERS, settings)
+            return await with_base(workspace, suite, ONCE_MEMBERS, 60.0)
+
+    suite = asyncio.run(scenario())
+    assert suite.status is BaselineStatus.PARTLY
+    assert suite.showing == {"test_c.py::test_c": frozenset()}
 
 
 def test_with_base__no_base_no_tests_or_no_time(tmp_path: Path) -> None:

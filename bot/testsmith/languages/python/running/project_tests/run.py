@@ -51,10 +51,9 @@ async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], secon
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
-    spans = sorted({(one.path, one.line, one.end_line) for one in members})
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
-    return await _run(workspace, _plan(spans, seconds, names=names, modules=modules))
+    return await _run(workspace, _plan(_spans(members), seconds, names=names, modules=modules))
 
 
 async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
@@ -62,7 +61,7 @@ async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], second
 
     Args:
         workspace: PythonWorkspace to run in.
-        tests: Test ids; `FILE::` loads a file without running its tests.
+        tests: Test ids; `FILE` runs all tests of a file, and `FILE::` loads it without running them.
         seconds: Time limit for all tests.
 
     Raises:
@@ -89,18 +88,21 @@ async def run_whole_suite(workspace: PythonWorkspace, paths: Sequence[str], seco
     return await _run(workspace, _plan(spans, seconds, whole=True))
 
 
-async def run_again(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
-    """Run some of the project's tests and return the results, without tracing.
+async def run_again(
+    workspace: PythonWorkspace, tests: Collection[str], seconds: float, members: Sequence[Member] = ()
+) -> SuiteAnswer:
+    """Run some of the project's tests and return the results.
 
     Args:
         workspace: PythonWorkspace to run in.
-        tests: Test ids; `FILE::` loads a file without running its tests.
+        tests: Test ids; `FILE` runs all tests of a file, and `FILE::` loads it without running them.
         seconds: Time limit for all tests.
+        members: Members to trace; nothing is traced without any.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
-    return await _run(workspace, _plan((), seconds, only=sorted(tests)))
+    return await _run(workspace, _plan(_spans(members), seconds, only=sorted(tests)))
 
 
 async def files_not_loaded(
@@ -112,6 +114,10 @@ async def files_not_loaded(
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     return (await run_again(workspace, [f"{file}::" for file in files], seconds)).broken
+
+
+def _spans(members: Sequence[Member]) -> list[tuple[str, int, int]]:
+    return sorted({(one.path, one.line, one.end_line) for one in members})
 
 
 def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:

@@ -24,6 +24,7 @@ from testsmith.languages.python.running.project_tests.answers import (
     change_note,
     suite_notes,
 )
+from testsmith.languages.python.running.project_tests.changed_tests import changed_test_files
 from testsmith.languages.python.running.project_tests.command import ShellCommand
 from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
 from testsmith.languages.python.running.project_tests.failing_members import FailingMembers
@@ -95,12 +96,17 @@ async def _measured(
     return suite
 
 
-async def with_base(workspace: PythonWorkspace, suite: OwnSuite, seconds: float) -> OwnSuite:
-    """Run head's tests that reach a member on base's source, and add the results to the baseline.
+async def with_base(
+    workspace: PythonWorkspace, suite: OwnSuite, members: Sequence[Member], seconds: float
+) -> OwnSuite:
+    """Run some of head's tests on base's source, and add the results to the baseline.
+
+    These are the tests that reach a member, and those in test files that the change adds or edits.
 
     Args:
         workspace: PythonWorkspace to run in.
         suite: Baseline on head.
+        members: The measured members.
         seconds: Time limit for all tests.
     """
     if workspace.base is None or not suite.is_run or seconds <= 0:
@@ -111,7 +117,8 @@ async def with_base(workspace: PythonWorkspace, suite: OwnSuite, seconds: float)
             suite = _with_answer(suite, await run_on_base(workspace, suite.passed, seconds))
         else:
             suite = replace(suite, on_base=OnBase())
-        return await _with_change(workspace, suite, ends)
+        suite = await _with_change(workspace, suite, ends)
+        return await _with_changed_tests(workspace, workspace.base.root, suite, members, ends)
     except (CannotRun, OSError) as error:
         return replace(
             suite, notes=(*suite.notes, f"the project's tests were not run on the merge base: {error}")
@@ -152,6 +159,49 @@ async def _with_change(workspace: PythonWorkspace, suite: OwnSuite, ends: float)
     if not failing:
         return suite
     return replace(suite.without(failing), notes=(*suite.notes, change_note(failing)))
+
+
+async def _with_changed_tests(
+    workspace: PythonWorkspace, base: Path, suite: OwnSuite, members: Sequence[Member], ends: float
+) -> OwnSuite:
+    """Add to the baseline the tests of the change itself that show it, whatever they reach.
+
+    Files are run as a whole on base. What fails there is run once more on head, traced, because it may not
+    have run in the suite, or may need code that ran before it. If a file cannot be loaded on base, that is
+    because of the members that its tests reach. If they reach none, the tests that the change adds or edits
+    count, because the others may be about something else.
+
+    Args:
+        workspace: PythonWorkspace to run in.
+        base: Root of the copy of base.
+        suite: Baseline so far.
+        members: The measured members.
+        ends: Deadline on the monotonic clock.
+    """
+    changed = await in_thread(changed_test_files, workspace.head.root, base)
+    known = Counter(test.partition("::")[0] for test in suite.passed)
+    files = [file for file in changed if suite.failed is None or suite.passing.get(file) != known[file]]
+    left = ends - time.monotonic()
+    if not files or left <= 0:
+        return suite
+    answer = await run_on_base(workspace, files, left)
+    failed = {test.id for test in answer.failed} - suite.passed
+    explained = {test.file for test in answer.tests} | (suite.on_base or OnBase()).not_loaded
+    not_loaded = answer.broken.keys() & set(files) - explained
+    left = ends - time.monotonic()
+    if not (failed or not_loaded) or left <= 0:
+        return suite
+    new = {file: changed[file] for file in not_loaded}
+    again = await run_again(workspace, [*failed, *not_loaded], left, members)
+    passing = [test for test in again.tests if test.status == PASSED and test.id not in suite.passed]
+    return replace(
+        suite,
+        showing={
+            test.id: frozenset(one.id for one in members if _within(one, test.lines.get(one.path, ())))
+            for test in passing
+            if test.id in failed or test.name.rpartition("::")[2] in new.get(test.file, ())
+        },
+    )
 
 
 def _working(answer: SuiteAnswer, tests: frozenset[str]) -> frozenset[str]:

@@ -7,7 +7,7 @@ The plan is one JSON object on standard input:
     roots, hidden, owned, refused     see `serve.py`
     spans                             `[{file, first, last}]`: locations of the members, below the root
     names, modules                    names and imports in test files that run first
-    only                              ids of the tests to run; null for all
+    only                              ids of the tests to run, or files to run as a whole; null for all
     seconds                           time limit for all tests
     whole                             whether to report each line only once, for all tests together
     recorded                          source files whose calls to record instead of tracing, below the root;

@@ -227,7 +227,7 @@ class SuiteRun(NamedTuple):
         without: Ids of tests to leave out.
         with_own: Whether to use the project's own pytest options.
         whole: Whether to report each line only once, for the first test that reaches it.
-        only: Ids of the tests to run; None for all.
+        only: Ids of the tests to run, or files to run as a whole; None for all.
         recorded: Source files whose calls are recorded instead of tracing lines, by the tests that are likely
             to reach a member; empty for a traced run.
         files: Files to collect, relative to the project; empty for pytest's default.
@@ -297,7 +297,9 @@ class _SuiteRecorder:
         """Move tests that are likely to reach a member to the front; remove tests that must not run."""
         root, without, only = self._run.place.root, self._run.without, self._run.only
         ids = {id(item): test_id(item, root) for item in items}
-        kept = [item for item in items if only is None or ids[id(item)] in only]
+        kept = [
+            item for item in items if only is None or not only.isdisjoint({ids[id(item)], self._file(item)})
+        ]
         items[:] = [item for item in kept if ids[id(item)] not in without]
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
