@@ -258,11 +258,13 @@ def test_refusal_words__are_of_messages_that_name_something(message: str, words:
 def test_name__says_what_a_change_shows() -> None:
     doubled = case(call(r'"a\\b"'), gives(r'"a\\\\b"'), base=gives(r'"a\\b"'))
     listed = case(call('["a"]'), gives("1"), base=gives("2"))
+    number = case(call("1250"), gives("1"), base=gives("2"))
     of_path = case(call('Path("a")'), gives("1"), base=raises(None, "TypeError"))
     out_of_range = case(call("9"), raises("index out of range", "IndexError"), base=gives("2"))
 
     assert names(doubled) == ["test_f_doubles_backslash"]
     assert names(listed) == ["test_f_one_item_list"]
+    assert names(number) == ["test_f"]
     assert names(of_path) == ["test_f_with_path"]
     assert names(out_of_range) == ["test_f_rejects_index_out_of_range"]
     assert names(case(call('["a"]'), gives("1"))) == ["test_f"]

@@ -141,7 +141,8 @@ class TestNames:
                 yield difference_words(before, now, given)
         special = [text for text in self._texts_of_change if text in given]
         yield from (f"with_{words}" for text in special if (words := value_words(quoted(text), "text")))
-        yield values
+        if not any(values.startswith(f"{snake(each.name)}_") for each in case.trial.arguments):
+            yield values  # what the input is, not only its text or number
         kinds = (re.match(r"[A-Z]\w*(?=\()", each.value.text) for each in _set_up(case))
         yield from (f"with_{snake(kind[0])}" for kind in kinds if kind)
 
