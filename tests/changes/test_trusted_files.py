@@ -64,7 +64,7 @@ def test_settings_values__a_link_is_no_settings_file(made: GitRepository) -> Non
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"\xff", "cannot be read"),
+        (b"\xff", "Could not read"),
         ("x = ", "not valid TOML"),
         ("sandbox = 'off'\n", "sandbox"),
         ("setup-command = 'curl'\n", "setup-command"),

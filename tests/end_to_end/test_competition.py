@@ -108,8 +108,8 @@ def test_model_for_hard__asks_only_for_what_the_engine_does_not_show(change: Par
         evidence = green(ran)[name]["evidence"]
         kills_all = evidence["mutants_killed"] == evidence["mutants"]
         assert kills_all if evidence["base"] == "absent" else evidence["fail_to_pass"]
-    [note] = [note for note in ran.report["notes"] if "was asked for" in note]
-    assert f"asked for {len(asked)} of {len(MEMBERS)} members" in note
+    [note] = [note for note in ran.report["notes"] if "was called for" in note]
+    assert f"called for {len(asked)} of {len(MEMBERS)} functions" in note
     assert sorted(green(ran)) == sorted(MEMBERS)
 
 
@@ -117,7 +117,7 @@ def test_model_for_hard__says_where_it_cannot_be_heeded(change: Parcels) -> None
     with Endpoint(answer=model()) as endpoint:
         ran = change.suggest(endpoint, "--model-for", "hard", "--no-verify", members=("fee",))
         assert len(endpoint.requests) == 1
-    assert [note for note in ran.report["notes"] if "asked for all members" in note]
+    assert [note for note in ran.report["notes"] if "called for all functions" in note]
 
 
 def short(member: str) -> str:

@@ -211,12 +211,11 @@ def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: P
     ("arguments", "message"),
     [
         (("--base", "no-such-revision"), "no-such-revision"),
-        ((), "--base"),
         (("--base", "main", "--base-url", "http://127.0.0.1:9"), "--model"),
         (("--base", "main", "--python", "/no/such/python"), "/no/such/python"),
         (("--all", "src/shp"), "--all src/shp: no such file or folder; did you mean src/shop?"),
         (("--base", "main", "--all", "src"), "--base and --all cannot be used together"),
-        (("--base", "main", "--model", "gpt-6-luna"), "--model needs a key"),
+        (("--base", "main", "--model", "gpt-6-luna"), "--model needs an API key"),
         (("--base", "main", "--only", "shiping"), "did you mean shipping?"),
         (("--base", "main", "--only", "src/shop/cart.py", "--only", "Carts.add"), "did you mean Cart.add?"),
         (("--base", "main", "--only", "Cart.remove"), "the change does not affect it. Use --all"),

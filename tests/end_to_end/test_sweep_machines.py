@@ -50,4 +50,4 @@ def test_steps__what_cannot_be_done_is_said(
         ran = command_line.run(*sweep(shop, parts), *words)
         assert (ran.code, told in ran.stderr) == (2, True), ran.stderr
     ran = command_line.run(*sweep(shop, tmp_path / "none"), "--collect")
-    assert (ran.code, "make the plan first" in ran.stderr) == (2, True)
+    assert (ran.code, "create the plan first" in ran.stderr) == (2, True)

@@ -144,9 +144,9 @@ ROWS: Mapping[str, Row] = {
 """What goes wrong at once; `STALLS` are those that take real time until the client gives up."""
 
 STALLS: Mapping[str, Row] = {
-    "slow headers": _passing(faults.slow_headers(), "No whole answer", "--timeout"),
-    "stalled body": _passing(faults.stalled_body(), "No whole answer", "--timeout"),
-    "slow body": _passing(faults.dripping_body(), "No whole answer", "--timeout"),
+    "slow headers": _passing(faults.slow_headers(), "No complete answer", "--timeout"),
+    "stalled body": _passing(faults.stalled_body(), "No complete answer", "--timeout"),
+    "slow body": _passing(faults.dripping_body(), "No complete answer", "--timeout"),
 }
 
 

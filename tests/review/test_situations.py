@@ -345,7 +345,7 @@ def test_three_thousand_and_one_files__all_stands_in_the_summary(tmp_path: Path)
     with stage(tmp_path, {**files, "shop.py": module("add")}) as at:
         reviewed = at.run()
         assert reviewed.delivery is PostStatus.POSTED
-        assert any("too many files" in note for note in reviewed.notes), reviewed.notes
+        assert any("more files than GitHub lists" in note for note in reviewed.notes), reviewed.notes
         assert (at.proposed(), numbers(at)) == ([], {"add": 1})
 
 

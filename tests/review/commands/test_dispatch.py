@@ -89,7 +89,7 @@ def test_apply__commits_what_its_comments_show(at: Stage) -> None:
     assert f"Committed in {at.pull.head}: 1, 3." in summary(at)
     assert at.looked_at == ["add", "drop"]
     again = at.command("/testsmith apply 1")
-    assert (again.reactions, "committed before" in again.answers[0]) == (["eyes", "confused"], True)
+    assert (again.reactions, "already committed" in again.answers[0]) == (["eyes", "confused"], True)
 
 
 def test_apply__all_but_questions(at: Stage) -> None:
@@ -367,7 +367,7 @@ def test_attack__a_comment_edited_by_somebody_who_may_no_longer_write(at: Stage,
     edited.edit(edited.body.replace("assert", "import os; assert"), user, 0.0)
     done = at.command("/testsmith apply 2")
     assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
-    told = "mallory, who has no write access" if place == "comment" else "there is no such suggestion"
+    told = "mallory, who has no write access" if place == "comment" else "2: no such suggestion"
     assert told in done.answers[0]
 
 
@@ -410,7 +410,7 @@ def test_a_push_at_each_proof__commits_nothing(at: Stage) -> None:
     at.while_proving = lambda: at.push({"README.md": f"{next(pushes)}\n"})
     done = at.command("/testsmith apply 1 2")
     assert (done.reactions, committed(at)) == (["eyes", "confused"], "")
-    assert "went on twice" in done.answers[0]
+    assert "changed twice" in done.answers[0]
     assert "def test_size" in done.answers[0], "the patch"
 
 
@@ -529,7 +529,7 @@ def test_attack__a_push_to_a_fork_after_the_comment(tmp_path: Path) -> None:
         at.github.commit(fork, "change", {"setup.py": "import os\n"}, by="bob")
         done = at.obey(spoken)
         assert (done.reactions, at.looked_at) == (["eyes", "confused"], [])
-        assert f"Look at {at.pull.head}, then comment again." in done.answers[0]
+        assert f"Review {at.pull.head}, then comment again." in done.answers[0]
         at.clock.advance(1)
         done = at.command("/testsmith suggest")
         assert done.reactions == ["eyes", "rocket"]

@@ -86,7 +86,7 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
         (
             PythonSetting(name="", in_project_session=True),
             (UNDER_CONFTEST, WITHOUT_ADDOPTS),
-            "hash seed 0, order of the file, under the project's conftest but without its addopts",
+            "hash seed 0, order of the file, with the project's conftest but without its addopts",
         ),
         (PythonSetting(name="", in_project_session=True), (), "hash seed 0, order of the file"),
         (

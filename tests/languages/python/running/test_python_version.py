@@ -73,7 +73,7 @@ def test_fitting_python__another_at_hand(tmp_path: Path) -> None:
         found = fitting_python(OWN, wanted)
         assert (found.choice.path, found.fetched) == (tmp_path / "python3.15", None)
         assert [*found.notes(OWN)] == [
-            f"the tests ran on Python 3.15 at {tmp_path}/python3.15: {sys.executable} is of another version"
+            f"the tests ran on Python 3.15 at {tmp_path}/python3.15: {sys.executable} has another version"
         ]
 
 
@@ -102,7 +102,7 @@ def test_fitting_python__none_that_is_known() -> None:
 
 def test_check_version__names_the_way_to_another() -> None:
     check_version(OWN, wish(OWN_VERSION))
-    with pytest.raises(CannotPrepare, match=r"asks for 3\.8: add --install"):
+    with pytest.raises(CannotPrepare, match=r"requires 3\.8: add --install"):
         check_version(OWN, wish("3.8"))
 
 
@@ -151,7 +151,7 @@ def test_install__a_python_that_cannot_be_fetched() -> None:
         mirror = f"http://{index.host}/nothing"
         whole = order(folder / "project", index, NOT_AT_HAND, UV_PYTHON_INSTALL_MIRROR=mirror)
         with pytest.raises(
-            CannotPrepare, match=rf"Python {NOT_AT_HAND}.* cannot be fetched .*404.*--python-version"
+            CannotPrepare, match=rf"Python {NOT_AT_HAND}.* could not be downloaded .*404.*--python-version"
         ):
             asyncio.run(opened(whole))
 

@@ -183,7 +183,7 @@ def test_open_workspace__an_environment_that_came_with_a_branch_is_not_used(tmp_
 
 @pytest.mark.parametrize(("file", "named"), [("pytest.py", "pytest"), ("_pytest/__init__.py", "_pytest")])
 def test_open_workspace__the_project_hides_pytest(file: str, named: str, tmp_path: Path) -> None:
-    with pytest.raises(CannotPrepare, match=f"the project's own module `{named}` hides pytest"):
+    with pytest.raises(CannotPrepare, match=f"The project's own module `{named}` hides pytest"):
         asyncio.run(look(tmp_path, {file: "raise SystemExit(0)\n", "a.py": ""}))
 
 
@@ -201,5 +201,5 @@ def test_open_workspace__no_room_for_the_copy(tmp_path: Path) -> None:
         async with open_workspace(replace(order, head=_FullDisk({}))):
             pytest.fail("there is nothing to run tests in")
 
-    with pytest.raises(CannotPrepare, match=r"copied .* \(No space left on device\)\. Free disk space"):
+    with pytest.raises(CannotPrepare, match=r"copy .* \(No space left on device\)\. Free disk space"):
         asyncio.run(scenario())

@@ -167,7 +167,7 @@ def test_suite_from_coverage__of_another_file_nothing_is_known(
     path.write_text(xml("/builds/other", "pay/cart.py"))
     suite = suite_from_coverage(workspace, MEMBERS, path)
     assert suite == OwnSuite(
-        status=BaselineStatus.FAILED, notes=("coverage.xml says nothing of 3 of 3 members",)
+        status=BaselineStatus.FAILED, notes=("coverage.xml has no data for 3 of 3 functions",)
     )
 
 
@@ -188,7 +188,7 @@ def test_suite_from_coverage__older_than_the_sources(workspace: PythonWorkspace,
     (own / "cart.py").write_text(CART)
     os.utime(path, (1_000_000_000, 1_000_000_000))
     suite = suite_from_coverage(workspace, MEMBERS, path)
-    note = "coverage.xml is older than the sources of 3 of 3 members: not used for them"
+    note = "coverage.xml was not used for 3 of 3 functions: their source is newer"
     assert suite == OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
     os.utime(path, (4_000_000_000, 4_000_000_000))
     assert len(suite_from_coverage(workspace, MEMBERS, path).members) == 3
@@ -294,7 +294,7 @@ def test_read_coverage__a_report_of_many_files_at_many_places_is_refused(tmp_pat
     sources = "".join(f"<source>/s{number}</source>" for number in range(3_000))
     classes = "".join(f'<class filename="f{number}"/>' for number in range(3_000))
     (tmp_path / "data").write_text(f"<coverage><sources>{sources}</sources>{classes}</coverage>")
-    with pytest.raises(CannotReadCoverage, match="100,000 places"):
+    with pytest.raises(CannotReadCoverage, match="more than 100,000 files"):
         read_coverage(tmp_path / "data", _new_folder(tmp_path))
 
 
