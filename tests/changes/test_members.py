@@ -169,9 +169,9 @@ def test_find_members__files_that_are_none_to_read(made: GitRepository, tmp_path
         "lib.py": "submodule",
         "link.py": "symbolic link",
         "odd\\udcff.py": "UTF-8",
-        "large.py": "limit of 1,000",
+        "large.py": "the limit is 1,000",
         "binary.py": "binary",
-        "latin.py": "encoding",
+        "latin.py": "cannot be decoded",
         "broken.py": "line 1",
     }
     assert skipped.keys() == expected.keys()

@@ -136,7 +136,7 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
         project = repository(folder / "project", head)
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result)["test_what_is_there"] == "passed", result
-    [note] = [note for note in workspace.notes if "could not be installed" in note]
+    [note] = [note for note in workspace.notes if "requirements-test.txt" in note]
     assert note.startswith("Could not install the dependencies in requirements-test.txt:")
     assert "no-such-package" in note
     [left_out] = [note for note in workspace.notes if "evil.test" in note]
@@ -251,7 +251,9 @@ def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
             "requirements.txt": "no-such-package\n",
         }
         project = repository(folder / "project", head)
-        with pytest.raises(CannotPrepare, match=r"cannot be installed .*no-such-package.*--python"):
+        with pytest.raises(
+            CannotPrepare, match=r"Could not install the test dependencies .*no-such-package.*--python"
+        ):
             asyncio.run(scenario(order(project, index)))
 
 
