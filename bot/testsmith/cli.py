@@ -200,6 +200,7 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
 def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
     """Run again after each change; the first run may offer to install the project."""
     from testsmith.execution.workspace import NotInstalled
+    from testsmith.git.repository import Repository
     from testsmith.pipeline import RunOptions, suggest
     from testsmith.subcommands.watch import Watcher, WatchMemory, stamps_in, watch
 
@@ -208,7 +209,7 @@ def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
             "--watch shows the working tree as text on standard output:"
             " leave --head, --output and --format out."
         )
-    memory, watcher = WatchMemory(), Watcher(partial(stamps_in, settings.folder))
+    memory, watcher = WatchMemory(), Watcher(partial(stamps_in, Repository.open(settings.folder)))
     options = RunOptions(is_unchanged=memory.is_unchanged)
 
     def run() -> Report:

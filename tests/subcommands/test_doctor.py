@@ -44,7 +44,7 @@ def doctor(command_line: CommandLine, made: GitRepository, *more: str, key: str 
 def test_doctor__everything_works(command_line: CommandLine, made: GitRepository) -> None:
     ran = doctor(command_line, made)
     assert ran.code == 0, ran
-    assert ran.stdout.endswith("\n\nEverything works.\n")
+    assert ran.stdout.endswith("\n\nNothing to fix.\n")
     found = lines(ran)
     assert list(found) == ["repository", "base", "interpreter", "sandbox", "imports", "tests", "key", "cache"]
     assert found["base"] == ("ok", "main, unless --base names another revision")
@@ -133,6 +133,12 @@ def test_doctor__the_model(
     assert (status, text[: len(expected[1])]) == expected
     assert ran.code == (status == "fix")
     assert "a-secret-key" not in ran.stdout + ran.stderr
+
+
+def test_doctor__an_endpoint_that_needs_no_key(command_line: CommandLine, made: GitRepository) -> None:
+    with Endpoint(models=[{"id": "own"}], key=None) as served:
+        ran = doctor(command_line, made, "--base-url", served.url, "--model", "own", "--suite-seconds", "0")
+    assert lines(ran)["key"] == ("ok", f"none; {served.url} answers without one")
 
 
 def test_doctor__a_key_that_is_refused(

@@ -10,6 +10,7 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from fakes.reports import a_member, a_suggestion
+from testsmith.git.repository import Repository
 from testsmith.model import Failure, Report, Skipped, SkipStage
 from testsmith.subcommands.watch import Watcher, WatchMemory, stamps_in, watch
 
@@ -52,12 +53,13 @@ def test_stamps_in__are_of_source_files_that_git_does_not_ignore(tmp_path: Path)
     repository.commit({"shop.py": "", "notes.txt": "", ".gitignore": "build/\n", "gone.py": ""})
     repository.write({"new.py": "", "build/made.py": ""})
     (tmp_path / "gone.py").unlink()
-    before = stamps_in(tmp_path)
+    checkout = Repository.open(tmp_path)
+    before = stamps_in(checkout)
 
     (tmp_path / "shop.py").write_text("a = 1\n")
 
     assert set(before) == {"shop.py", "new.py"}
-    assert {path for path, stamp in stamps_in(tmp_path).items() if stamp != before[path]} == {"shop.py"}
+    assert {path for path, stamp in stamps_in(checkout).items() if stamp != before[path]} == {"shop.py"}
 
 
 def test_memory__shows_only_what_is_new_and_knows_the_rest() -> None:

@@ -27,7 +27,6 @@ from testsmith.sweep.sweep_workspace import SweepWorkspace, measure_whole, opene
 _MOST_MODULES = 200
 _MOST_NOTES = 2
 _DAYS_BEFORE_SHUTDOWN = 90
-_MISSING_LAYER = "without "
 
 
 class CheckStatus(StrEnum):
@@ -67,7 +66,7 @@ def _note(name: str, text: str) -> Check:
 def summary(checks: Sequence[Check]) -> str:
     """Return the last line of the output."""
     wrong = sum(one.status is CheckStatus.FIX for one in checks)
-    return f"{count(wrong, 'thing')} to fix." if wrong else "Everything works."
+    return f"{count(wrong, 'thing')} to fix." if wrong else "Nothing to fix."
 
 
 def check_git(settings: Settings) -> Iterator[Check]:
@@ -122,13 +121,12 @@ def _interpreter(runner: TestRunner) -> Check:
 def _sandbox(runner: TestRunner, settings: Settings) -> Check:
     if settings.verification.sandbox is SandboxChoice.OFF:
         return _note("sandbox", "off: the project's code runs with all your permissions")
-    layers = runner.workspace.sandbox.layers()
-    missing = [layer for layer in layers if layer.startswith(_MISSING_LAYER)]
-    if not missing:
-        return Check(name="sandbox", text=", ".join(layers))
+    sandbox = runner.workspace.sandbox
+    if not sandbox.warning():
+        return Check(name="sandbox", text=", ".join(sandbox.layers()))
     return _note(
         "sandbox",
-        f"{'; '.join(missing)}. Tests still run here, but not with --sandbox strict, the action's default.",
+        f"{sandbox.warning()}. Tests still run here, but not with --sandbox strict, the action's default.",
     )
 
 
@@ -178,7 +176,8 @@ async def check_model(settings: Settings) -> list[Check]:
     url, model = offered.url, settings.model.model
     if not offered.models:
         return [_note("model", f"{model}, and its key, were not checked: {url} does not list its models")]
-    key = Check(name="key", text=f"accepted by {url}")
+    is_open = settings.model.api_key is None
+    key = Check(name="key", text=f"none; {url} answers without one" if is_open else f"accepted by {url}")
     if model not in offered.models:
         return [key, _fix("model", f"{model} is not offered at {url}. Name another one with --model.")]
     return [key, _shutdown(model, offered.models[model])]

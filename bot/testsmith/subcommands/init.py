@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from testsmith import ADDRESS
-from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.registry import toolchains
@@ -102,7 +101,7 @@ def repository_facts(repository: Repository, tree: RepositoryTree) -> Repository
     secret = next((name for name in (KEY, USUAL_KEY) if f"secrets.{name}" in text), "")
     projects = [one.facts(tree) for one in toolchains().values()]
     return RepositoryFacts(
-        remote=_remote(repository),
+        remote=re.sub(r"^(\w+://)[^/@]*@", r"\1", repository.remote_address()),
         default_branch=_default_branch(repository),
         workflows=tuple(path.rpartition("/")[2] for path in workflows),
         reviewing=tuple(path for path, one in workflows.items() if _USES_ACTION.search(one)),
@@ -110,14 +109,6 @@ def repository_facts(repository: Repository, tree: RepositoryTree) -> Repository
         has_secret=bool(secret),
         project=next((one for one in projects if one != ProjectFacts()), ProjectFacts()),
     )
-
-
-def _remote(repository: Repository) -> str:
-    try:
-        address = repository.git.line("config", "--get", "remote.origin.url")
-    except GitFailed:
-        return ""
-    return re.sub(r"^(\w+://)[^/@]*@", r"\1", address)
 
 
 def _default_branch(repository: Repository) -> str:

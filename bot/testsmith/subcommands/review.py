@@ -51,8 +51,8 @@ TOKEN_VARIABLES = ("GH_TOKEN", "GITHUB_TOKEN")
 
 _SECONDS_FOR_TOKEN = 10.0
 _FORK_NOTE = (
-    "the pull request is from a fork: its code ran in the strict sandbox, and neither it nor its dependencies"
-    " were installed."
+    "the pull request is from a fork: its code only runs in the strict sandbox, and neither it nor its"
+    " dependencies are installed."
 )
 
 

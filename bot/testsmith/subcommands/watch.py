@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from testsmith.forge.comment_markers import content_digest
 from testsmith.forge.pr_state import State
@@ -25,9 +24,9 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_TO_SETTLE = 0.3
 
 
-def stamps_in(folder: Path) -> Stamps:
+def stamps_in(repository: Repository) -> Stamps:
     """Return the state of the source files in a repository, without ignored ones."""
-    repository, known = Repository.open(folder), languages()
+    known = languages()
     found = {}
     for path in repository.working_tree().paths():
         if any(language.source.handles(path) for language in known):

@@ -283,13 +283,13 @@ async def record_calls(workspace: PythonWorkspace, members: Sequence[Member]) ->
     seconds = workspace.recording_seconds
     if not members or seconds <= 0:
         return []
-    spans = {(one.path, one.line, one.end_line) for each in members for one in (each, *each.causes)}
+    spans = _spans([one for each in members for one in (each, *each.causes)])
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
     root = workspace.head.root
     paths = (path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES))
     files = sorted(path for path in paths if not is_test(path))
-    plan = _plan(sorted(spans), seconds, names=names, modules=modules, recorded=files)
+    plan = _plan(spans, seconds, names=names, modules=modules, recorded=files)
     try:
         outcome, _ = await run_worker(workspace, plan)
     except CannotRun:
