@@ -301,11 +301,16 @@ def _given(received: Received, fault: Fault) -> list[str]:
     return [member for member, entry in entries.items() if entry in text]
 
 
-def most_calls(row: Row, met: Sequence[bool], in_flight: int) -> int:
-    """How many calls a run may make that has met the fault so often."""
+def most_calls(row: Row, cell: Cell, in_flight: int) -> int:
+    """How many calls a run may make that has met the fault so often.
+
+    If it is the same members that meet it a second time, they are asked again in two halves.
+    """
     if row.lasting is None:
         return CALLS + in_flight
-    return min(CALLS + row.further * sum(met), CALLS * max(row.lasting, 1 + row.further))
+    asked = [frozenset(call.members) for call, met in zip(cell.received, cell.met, strict=True) if met]
+    halved = sum(members in asked[:before] for before, members in enumerate(asked))
+    return min(CALLS + row.further * sum(cell.met) + halved, CALLS * max(row.lasting, 1 + row.further))
 
 
 TABLE_PHASES = ("first call", "30 % at random", "every call")

@@ -41,7 +41,7 @@ def check(row: Row, cell: Cell, in_flight: int) -> None:
         assert len(cell.received) <= cell.met.index(True) + in_flight
     else:
         assert cell.ended is None
-        assert CALLS <= len(cell.received) <= most_calls(row, cell.met, in_flight)
+        assert CALLS <= len(cell.received) <= most_calls(row, cell, in_flight)
 
 
 def _check_no_call_twice(cell: Cell, given: list[list[str]]) -> None:
