@@ -30,10 +30,10 @@ def test_tutorial__from_the_example_to_the_answered_question(tmp_path: Path) -> 
         return done.stdout
 
     answers = [typed(line) for line in commands("2.")]
-    assert "Which of the two is meant?" in "".join(answers)
+    assert "Which one is right?" in "".join(answers)
 
     prices = tmp_path / "shop" / "src" / "shop" / "prices.py"
     prices.write_text(prices.read_text().replace("return int(float(text)", "return round(float(text)"))
     [again] = [typed(line) for line in commands("3.")]
     assert "cents" in again
-    assert "Which of the two is meant?" not in again
+    assert "Which one is right?" not in again

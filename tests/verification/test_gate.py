@@ -358,7 +358,7 @@ def test_settle__a_documented_value_that_fails_every_time_is_asked_about() -> No
     entry = settle(question(run), run, {}, PYTHON)
     assert isinstance(entry, ProvenSuggestion)
     assert (entry.label, entry.is_green) == (Label.QUESTION, False)
-    assert entry.summary == "The docstring says `total()` is `3`; it returns `4`. Which of the two is meant?"
+    assert entry.summary == "The docstring says `total()` is `3`; it returns `4`."
 
 
 @pytest.mark.parametrize("statuses", [(P, P, P, P, P), (F, F, P, F, F), (M,), (T,)])

@@ -301,7 +301,7 @@ def test_prove__sorts_the_functions_of_one_candidate(tmp_path: Path) -> None:
         ),
         Label.QUESTION: (
             ("test_cents_as_documented",),
-            'The docstring says `cents("1.15")` is `115`; it returns `114`. Which of the two is meant?',
+            'The docstring says `cents("1.15")` is `115`; it returns `114`.',
         ),
     }
     assert {cut.function: (cut.point, cut.reason.partition(":")[0]) for cut in verdict.cuts} == {
@@ -340,7 +340,7 @@ def tee_each(func, items):
 
 
 def test_prove__asks_of_an_example_what_all_lines_before_it_come_to(tmp_path: Path) -> None:
-    told = "The docstring says `len(seen)` is `3`; it returns `2`. Which of the two is meant?"
+    told = "The docstring says `len(seen)` is `3`; it returns `2`."
     summaries_of = {
         "list(seen) == [2, 4]": [],  # doctest finds it as it is shown
         "list(seen) == []": [],  # it is another situation

@@ -41,7 +41,7 @@ class Question(ABC):
 
     @abstractmethod
     def text(self, message: str) -> str:
-        """Return the question, given the failure message of the documented claim. Untrusted."""
+        """Return what differs, given the failure message of the documented claim. Untrusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -375,7 +375,7 @@ def test_conflicts__a_documented_exception_that_does_not_come_is_a_question() ->
     assert found.suspended == {"test_x": "expects `ValueError`, but the docstring documents `ParseError`"}
     (question,) = found.questions
     assert question.text(NO_NUMBER) == (
-        "The docstring documents `ParseError`; `parse('x')` raises `ValueError`. Which of the two is meant?"
+        "The docstring documents `ParseError`; `parse('x')` raises `ValueError`."
     )
     assert question.candidate.code.endswith(
         "def test_parse_as_documented():\n    with pytest.raises(ParseError):\n        parse('x')\n"
@@ -483,7 +483,7 @@ def test_question_text__says_both_sides(
     question = DocumentationQuestion(
         documented=shown, candidate=asked.candidate, test=asked.test, observed=observed
     )
-    expected = f'The docstring says `cents("1.15")` {text}. Which of the two is meant?'
+    expected = f'The docstring says `cents("1.15")` {text}.'
     assert question.text(message) == expected
 
 
@@ -505,5 +505,5 @@ def test_question_text__what_is_not_an_instance(message: str, seen: str) -> None
     code = "from shop.money import cents\ndef test_bug(): assert cents('1.15') == 114\n"
     (asked,) = guarded(code, ("test_bug", TestStatus.PASSED)).questions
     question = DocumentationQuestion(documented=promise, candidate=asked.candidate, test=asked.test)
-    expected = f"The annotation says `int`; `total([])` returns {seen}. Which of the two is meant?"
+    expected = f"The annotation says `int`; `total([])` returns {seen}."
     assert question.text(message) == expected

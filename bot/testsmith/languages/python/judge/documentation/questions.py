@@ -38,13 +38,13 @@ class DocumentationQuestion(Question):
         return self.documented.call
 
     def text(self, message: str) -> str:
-        """Return the question, given pytest's message for the failure of the documented claim."""
+        """Return what differs, given pytest's message for the failure of the documented claim."""
         says = (
             _says_promise(self, self.documented, message)
             if isinstance(self.documented, Promise)
             else _says_example(self, self.documented, message)
         )
-        return f"{says}. Which of the two is meant?"
+        return f"{says}."
 
 
 def documented_test(member: Member, example: DocumentedExample, name: str) -> str:
