@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import time
 from io import StringIO
 from pathlib import Path
 
@@ -53,9 +55,21 @@ def test_cache__looks_where_the_variable_says(tmp_path: Path) -> None:
     assert stdout.getvalue().endswith(f"in {tmp_path / 'own'}\n")
 
 
-def test_cache__clear_removes_installed_environments(tmp_path: Path) -> None:
-    stdout = StringIO()
-    (tmp_path / "environments" / "key" / "environment").mkdir(parents=True)
-    app = App(environment={}, stdout=stdout, stderr=stdout)
-    assert run(["cache", "clear", "--cache-dir", str(tmp_path)], app) == 0
-    assert not (tmp_path / "environments").exists()
+def test_cache__counts_and_removes_installed_environments(tmp_path: Path) -> None:
+    def said(action: str) -> str:
+        stdout = StringIO()
+        app = App(environment={}, stdout=stdout, stderr=stdout)
+        assert run(["cache", action, "--cache-dir", str(tmp_path)], app) == 0
+        return stdout.getvalue()
+
+    for name, days in (("new", 0), ("old", 8)):
+        made = tmp_path / "environments" / name
+        (made / "environment").mkdir(parents=True)
+        (made / "environment" / "file").write_bytes(b"12345678")
+        (made / "environment" / "link").symlink_to("/")  # is never followed
+        os.utime(made, (time.time() - days * 86_400,) * 2)
+    assert said("stats").endswith(f" and 2 installed environments (16 bytes) in {tmp_path}\n")
+    assert said("prune") == f"0 results and 1 installed environment removed from {tmp_path}\n"
+    assert [one.name for one in (tmp_path / "environments").iterdir()] == ["new"]
+    assert said("clear") == f"0 results and 1 installed environment removed from {tmp_path}\n"
+    assert " and 0 installed environments (0 bytes)" in said("stats")

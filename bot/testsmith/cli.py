@@ -444,16 +444,23 @@ def _warn(app: App, message: str) -> None:
 
 
 def _cache(arguments: Mapping[str, Any], app: App) -> int:
+    from testsmith.reporting.phrases import count
+
     folder = Path(arguments.get("cache_dir") or CACHE_DIR.text_in(app.environment) or app.cache_folder)
     warn = partial(_warn, app)
     with closing(app.stores(CacheSettings(folder=folder), warn)) as stores:
-        if arguments["action"] == "stats":
-            held = stores.stats()
-            done = f"{held.entries} entries, {held.bytes:,} bytes"
-        else:
-            removed = stores.prune() if arguments["action"] == "prune" else stores.clear()
-            done = f"{removed} entries removed"
-    _put_out(f"{done} in {folder}\n", app)
+        match arguments["action"]:
+            case "stats":
+                held, done = stores.stats(), "in"
+            case "prune":
+                held, done = stores.prune(), "removed from"
+            case _:
+                held, done = stores.clear(), "removed from"
+    results, environments = count(held.entries, "result"), count(held.environments, "installed environment")
+    if arguments["action"] == "stats":
+        results += f" ({held.bytes:,} bytes)"
+        environments += f" ({held.environment_bytes:,} bytes)"
+    _put_out(f"{results} and {environments} {done} {folder}\n", app)
     return 0
 
 

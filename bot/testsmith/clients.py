@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from testsmith.execution.measurements import Measurements, NoMeasurements
 from testsmith.execution.sandbox.isolated import build_sandbox
-from testsmith.execution.workspace import remove_folder
+from testsmith.execution.workspace import environments_of, remove_old_environments
 from testsmith.generation.cached import CachedGenerator
 from testsmith.generation.interface import TestGenerator
 from testsmith.generation.llm.generator import EstimatingGenerator, ModelGenerator, model_identity
@@ -220,7 +221,7 @@ async def ask_for_models(settings: ModelSettings) -> OfferedModels:
 
 
 class CacheStores:
-    """All stores in a cache folder. Only results count as entries."""
+    """All that is kept in a cache folder. Of what is stored, only results count as entries."""
 
     def __init__(self, settings: CacheSettings, warn: Callable[[str], None]) -> None:
         self._results = open_store(settings, warn)
@@ -235,22 +236,36 @@ class CacheStores:
             store.close()
 
     def stats(self) -> StoreStats:
-        """Return the number of entries, and the size of all stores."""
-        held = self._results.stats()
-        return replace(held, bytes=held.bytes + sum(store.stats().bytes for store in self._others))
+        """Return the number of entries and environments, and their sizes."""
+        held, environments = self._results.stats(), environments_of(self._environments)
+        return replace(
+            held,
+            bytes=held.bytes + sum(store.stats().bytes for store in self._others),
+            environments=len(environments),
+            environment_bytes=sum(_file_sizes(self._environments)),
+        )
 
-    def prune(self) -> int:
-        """Remove old entries and entries beyond the size limit, and return how many were removed."""
+    def prune(self) -> StoreStats:
+        """Remove what is old or beyond a limit, and return how much was removed, without sizes."""
         for store in self._others:
             store.prune()
-        return self._results.prune()
+        return StoreStats(
+            entries=self._results.prune(), environments=remove_old_environments(self._environments)
+        )
 
-    def clear(self) -> int:
-        """Remove all entries, and return how many were removed."""
+    def clear(self) -> StoreStats:
+        """Remove everything, and return how much was removed, without sizes."""
         for store in self._others:
             store.clear()
-        remove_folder(self._environments)
-        return self._results.clear()
+        environments = remove_old_environments(self._environments, most=0)
+        return StoreStats(entries=self._results.clear(), environments=environments)
+
+
+def _file_sizes(folder: Path) -> Iterator[int]:
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # removed by another run
+                yield Path(place, name).lstat().st_size
 
 
 def no_archives() -> CacheSync:

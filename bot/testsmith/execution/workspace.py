@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,3 +118,28 @@ def remove_folder(folder: Path) -> None:
     """Remove as much of a folder as possible."""
     with contextlib.suppress(OSError):
         remove_tree(folder)
+
+
+MOST_ENVIRONMENTS = 5
+"""Maximum installed environments that are kept in the cache folder."""
+
+ENVIRONMENT_SECONDS = 7 * 86_400.0
+"""After this time an environment is installed again, because newer versions may be allowed."""
+
+
+def environments_of(folder: Path) -> list[Path]:
+    """Return the environments that are kept in a folder, newest first; unfinished ones, too."""
+    try:
+        return sorted(folder.iterdir(), key=lambda one: one.lstat().st_mtime, reverse=True)
+    except OSError:
+        return []
+
+
+def remove_old_environments(folder: Path, most: int = MOST_ENVIRONMENTS) -> int:
+    """Remove the environments that are too old, and the oldest of too many; return how many were removed."""
+    found = environments_of(folder)
+    oldest = time.time() - ENVIRONMENT_SECONDS
+    removed = [one for place, one in enumerate(found) if place >= most or one.lstat().st_mtime < oldest]
+    for one in removed:
+        remove_folder(one)
+    return len(removed)

@@ -126,10 +126,12 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """Number of entries, and their size on disk."""
+    """Number of entries, and their size on disk; the same for installed environments."""
 
     entries: int = 0
     bytes: int = 0
+    environments: int = 0
+    environment_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,12 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import testsmith
-from testsmith.execution.workspace import remove_folder
+from testsmith.execution.workspace import ENVIRONMENT_SECONDS, remove_folder, remove_old_environments
 from testsmith.git.trees import RepositoryTree
-
-_MOST = 5
-_SECONDS_KEPT = 7 * 86_400.0
-"""After this time an environment is installed again, because newer versions may be allowed."""
 
 _MOST_BYTES = 65_536
 _PARTS = ("environment", "project")
@@ -59,7 +55,7 @@ class CachedEnvironment:
             The notes of its installation; None if it is not kept, or too old.
         """
         try:
-            if time.time() - self.folder.stat().st_mtime > _SECONDS_KEPT:
+            if time.time() - self.folder.stat().st_mtime > ENVIRONMENT_SECONDS:
                 return None
             notes = json.loads((self.folder / _NOTES).read_text(encoding="utf-8"))
             old = (self.folder / _PLACE).read_text(encoding="utf-8")
@@ -90,7 +86,7 @@ class CachedEnvironment:
                 new.rename(self.folder)
             finally:
                 remove_folder(new)
-            _remove_old(self.folder.parent)
+            remove_old_environments(self.folder.parent)
 
 
 def key_of(tree: RepositoryTree, parts: Mapping[str, object]) -> str:
@@ -136,10 +132,3 @@ def _files_with_paths(environment: Path) -> Iterator[Path]:
         for file in environment.glob(pattern):
             if file.resolve() == file and file.is_file() and file.stat().st_size <= _MOST_BYTES:
                 yield file
-
-
-def _remove_old(folder: Path) -> None:
-    found = sorted(folder.iterdir(), key=lambda one: one.stat().st_mtime, reverse=True)
-    for place, one in enumerate(found):
-        if place >= _MOST or time.time() - one.stat().st_mtime > _SECONDS_KEPT:
-            remove_folder(one)
