@@ -425,3 +425,11 @@ def test_all_members__no_diffs() -> None:
     tree = MemoryTree({"p/a.py": "def _g(): return 1\ndef f(): return _g()\n"})
     (member,) = all_members(tree, ["p/a.py"], "").members
     assert member.shown_change == ShownChange()
+
+
+def test_changed_members__renamed_is_no_change_even_with_another_parameter() -> None:
+    base = {"a.py": "def ends(text):\n return text[-1:] == '.'\ndef g(x): return ends(x)\n"}
+    head = {"a.py": "def has_end(sql):\n return sql[-1:] == '.'\ndef g(x): return has_end(x)\n"}
+
+    assert "has_end" not in _changes(base, head)
+    assert _changes(base, {"a.py": head["a.py"].replace("'.'", "';'")})["has_end"] == "added"

@@ -336,3 +336,28 @@ def whole_meaning(source: str) -> str:
         return meaning_of_source(source)
     except (CannotParse, RecursionError):
         return source
+
+
+def nameless_meaning(source: str) -> str:
+    """Return the meaning of a function's source without its name and the names of its parameters."""
+    try:
+        tree = parse(source)
+        for function in tree.body:
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                _number_parameters(function)
+        return _written(tree)
+    except (CannotParse, RecursionError):
+        return source
+
+
+def _number_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    given = function.args
+    arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    numbers = {argument.arg: f"_{number}" for number, argument in enumerate(arguments)}
+    function.name = "_"
+    for node in ast.walk(function):
+        match node:
+            case ast.arg(arg=name):
+                node.arg = numbers.get(name, name)
+            case ast.Name(id=name):
+                node.id = numbers.get(name, name)

@@ -14,6 +14,7 @@ from testsmith.languages.python.source.comparison import (
     Difference,
     FoundDefinition,
     compare,
+    nameless_meaning,
     normalized_source,
     whole_meaning,
 )
@@ -265,12 +266,14 @@ def _by_inheritance(
 
 
 def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
-    """Return the names that moved here from another changed file with the same meaning."""
-    added = (each.found for each in comparison.differences if each.change is Change.ADDED)
+    """Return the names that moved here from another changed file, or were renamed, with the same meaning."""
+    added = [each.found for each in comparison.differences if each.change is Change.ADDED]
+    before = {nameless_meaning(source) for name, source in comparison.gone.items() if "." not in name}
     return frozenset(
         found.name
         for found in added
-        if found.name in gone and whole_meaning(found.source) in gone[found.name]
+        if (found.name in gone and whole_meaning(found.source) in gone[found.name])
+        or (found.kind is MemberKind.FUNCTION and nameless_meaning(found.source) in before)
     )
 
 
