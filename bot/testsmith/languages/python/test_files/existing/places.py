@@ -137,7 +137,8 @@ class Places:
         if not keys:
             return ()
         found = list(dict.fromkeys(each for key in keys for each in self._tests.using(key)))
-        found = found or [each for each in self._tests.all if self._is_about_any(each, keys)]
+        alike = (each for each in self._tests.all if self._is_about_any(each, keys))
+        found = found or [each for each in alike if not has_own or each in direct]
         files = {each.file.path for each in direct}
         found = [each for each in found if not has_own or each.file.path in files]
         return [each for each in found if each in direct] or found
