@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of, linked_issues
+from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of, keeps_behavior, linked_issues
 
 
 def test_described__without_what_a_template_or_a_tool_put_there() -> None:
@@ -50,3 +50,18 @@ def test_linked_issues__are_those_of_the_repository_that_it_closes(
     text: str, expected: tuple[int, ...]
 ) -> None:
     assert linked_issues(text, "octo/shop") == expected
+
+
+@pytest.mark.parametrize(
+    ("intent", "expected"),
+    [
+        ("Commit: Avoid quadratic backtracking in replace_tags (#268)", True),
+        ("perf(parser): read each line once", True),
+        ("Commit: refactor the lexer\n\nIt fixes nothing.", True),
+        ("Fix a crash of empty files\n\nThe loop is faster, too.", False),
+        ("Commit: Add a linear model", False),
+        ("", False),
+    ],
+)
+def test_keeps_behavior__is_what_the_first_line_announces(intent: str, expected: bool) -> None:
+    assert keeps_behavior(intent) is expected

@@ -28,6 +28,13 @@ _CLOSES = re.compile(
     re.IGNORECASE,
 )
 """The keywords by which GitHub links an issue that a pull request closes."""
+_KEEPS_BEHAVIOR = re.compile(
+    r"(?:Commit: )?(?:(?:perf|refactor|style|docs|chore|build|ci)(?:\([^)]*\))?!?:"
+    r"|.*\b(?:performance|speed ?up|faster|optimi[sz]\w+|backtracking|quadratic|super-?linear|redos"
+    r"|refactor\w*|reformat\w*)\b)",
+    re.IGNORECASE,
+)
+"""A first line that announces a change of speed, structure or form."""
 _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
@@ -68,6 +75,11 @@ def intent_of(texts: Sequence[str], messages: Sequence[str]) -> str:
             found.append(text)
             room -= len(text)
     return "\n\n".join(found)
+
+
+def keeps_behavior(intent: str) -> bool:
+    """Return whether the first line of an intent says that the change is about speed, structure or form."""
+    return _KEEPS_BEHAVIOR.match(intent.partition("\n")[0]) is not None
 
 
 def _new(messages: Sequence[str], texts: Sequence[str]) -> Iterator[str]:

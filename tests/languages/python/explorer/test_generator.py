@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -380,3 +381,73 @@ def test_observe__inputs_of_a_model_and_of_the_authors_are_run_on_both_sides(tmp
     codes = {result.member: result.code for result in results if isinstance(result, Candidate)}
     assert "hours" not in codes["schedules.py::half"]  # it says nothing about the member
     assert "7h" in codes["schedules.py::hours"]
+
+
+def _answer(folder: Path, head: str, base: str, intent: str = "", **changed: Any) -> Result:
+    """Return what the engine answers for the last member of a module that a change alters."""
+    member = replace(members_of({"m.py": head}, Change.CHANGED)[-1], **changed)
+
+    async def answer() -> Result:
+        async with small_workspace(folder, {"m.py": head}, {"m.py": base}) as workspace:
+            request = Request(member=member, test_path="tests/test_m.py", intent=intent)
+            return await OfflineGenerator(workspace).generate(request)
+
+    return asyncio.run(answer())
+
+
+REFUSING = """def first(text: str) -> str:
+    if not text:
+        raise ValueError("{}")
+    return text[0]
+"""
+
+
+def test_other_message__is_a_witness_only_if_the_change_raises_it(tmp_path: Path) -> None:
+    head, base = REFUSING.format("the text is empty"), REFUSING.format("empty")
+
+    raised = _answer(tmp_path / "raised", head, base, changed_lines=frozenset({3}))
+    moved = _answer(tmp_path / "moved", head, base, changed_lines=frozenset({4}))
+
+    assert "the text is empty" in candidate(raised).code
+    assert reason(moved).startswith("only the message of an exception differs")
+
+
+def test_difference_of_a_change_of_speed__is_told_and_not_asserted(tmp_path: Path) -> None:
+    head, base = BASE["fees.py"], HEAD["fees.py"]
+
+    answer = _answer(tmp_path, head, base, "perf: compare once\n\nIt was slow.")
+
+    assert reason(answer) == (
+        "the change is described as one of speed or structure, but `fee(100)` gave `5` before this change"
+        " and gives `0` now."
+    )
+
+
+def test_new_class_of_fields_alone__has_no_code_of_its_own(tmp_path: Path) -> None:
+    head = "from dataclasses import dataclass\n\n@dataclass\nclass Notes:\n    before: str = ''\n"
+
+    answer = _answer(tmp_path, head, "", change=Change.ADDED)
+
+    assert reason(answer) == "it has no code of its own"
+
+
+SESSION = """class Session:
+    def __init__(self) -> None:
+        self.is_open = False
+
+    def begin(self) -> None:
+        self.is_open = True
+
+    def optimize(self) -> str:
+        {}return "done"
+"""
+
+
+def test_object_of_a_changed_method__is_brought_into_other_states(tmp_path: Path) -> None:
+    refused = 'if self.is_open:\n            raise RuntimeError("a session is open")\n        '
+
+    answer = _answer(tmp_path, SESSION.format(refused), SESSION.format(""))
+
+    made = candidate(answer).code
+    assert "session.begin()" in made
+    assert 'match="a session is open"' in made

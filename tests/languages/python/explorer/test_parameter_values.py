@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 
 import pytest
 
 from testsmith.languages.python.explorer.inputs.parameter_values import guessed, inputs
-from testsmith.languages.python.explorer.inputs.static_hints import Hints, read_hints
+from testsmith.languages.python.explorer.inputs.static_hints import (
+    Hints,
+    is_data_elsewhere,
+    read_hints,
+    spans_of_change,
+)
 from testsmith.languages.python.explorer.inputs.values import values
 from testsmith.languages.python.explorer.module_source import read_module
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
 from testsmith.languages.python.explorer.subjects import Home, Parameter, Shape
-from testsmith.model import Change, Member, MemberKind
+from testsmith.model import Change, Member, MemberKind, Place, ShownChange
 
 INT, STR, ANY = Shape(kind="int"), Shape(kind="str"), Shape(kind="any")
 
@@ -282,3 +288,20 @@ def test_guessed__by_default(default: str, kind: str) -> None:
     parameter = Parameter(name="zzz", shape=ANY, required=False, default=Expression(default))
 
     assert guessed(parameter, frozenset()).kind == kind
+
+
+def test_spans_of_change__are_code_in_the_intent_and_on_changed_lines_without_names() -> None:
+    own = "@@ f @@\n def f(x):\n+    # `</a\\n>` ends it, too; see `f` and `g.h()`\n     # as `<b>` does"
+    changed = replace(member("def f(x): 1"), shown_change=ShownChange(own=own))
+
+    assert spans_of_change(changed, "Read ``a = .03``") == ["</a\n>", "a = .03"]
+
+
+def test_is_data_elsewhere__only_if_nothing_that_runs_changed() -> None:
+    data = member("def f(x): 1", because=("WORDS = {1}",))
+    place = Place(path="other.py", line=1, end_line=1)
+
+    assert is_data_elsewhere(replace(data, because_places=(place,)))
+    assert not is_data_elsewhere(replace(data, because_places=(replace(place, path=data.path),)))
+    assert not is_data_elsewhere(replace(data, because_source=("def g(): 1",), because_places=(place,)))
+    assert not is_data_elsewhere(member("def f(x): 1"))

@@ -268,3 +268,34 @@ def test_name__says_what_a_change_shows() -> None:
     assert names(of_path) == ["test_f_with_path"]
     assert names(out_of_range) == ["test_f_rejects_index_out_of_range"]
     assert names(case(call('["a"]'), gives("1"))) == ["test_f"]
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        (
+            "Commit: Fix f for names with more than two parts (#332)",
+            "test_f_for_names_with_more_than_two_parts",
+        ),
+        ("fix(texts): f keeps the user's dots", "test_f_keeps_users_dots"),
+        ("Read the clock once", "test_f_five"),
+        ("Fix f", "test_f_five"),
+        (f"f {'and more ' * 20}", "test_f_five"),
+    ],
+)
+def test_name__of_what_a_title_says_about_the_member_is_that_title(title: str, expected: str) -> None:
+    differs = case(call("5"), gives("10"), base=gives("9"))
+    named = TestNames(subject(), [differs], title=title)
+
+    assert named.of(Test((differs,))) == expected
+    assert named.of(Test((differs,))) != expected
+
+
+def test_name__is_not_one_of_the_project_if_there_is_another() -> None:
+    differs = case(call('"!"'), gives("1"), base=gives("2"))
+    existing = {"test_f", "test_f_a_exclamation_mark", "test_f_is_one"}
+
+    assert TestNames(subject(), [differs], {"test_f"}).of(Test((differs,))) == "test_f_a_exclamation_mark"
+    titled = TestNames(subject(), [differs], existing, "Read the clock once")
+    assert titled.of(Test((differs,))) == "test_read_clock_once"
+    assert TestNames(subject(), [differs], existing).of(Test((differs,))) in existing

@@ -91,7 +91,7 @@ def test_variations__put_the_other_side_of_a_comparison_in_place(
 def test_variations__change_each_literal_a_little() -> None:
     made = calls_near('"ab"')
 
-    assert made[:3] == ['f("AB")', 'f("aba")', 'f("b")']
+    assert made[:4] == ['f("AB")', 'f("áb")', 'f("aba")', 'f("b")']
     assert 'f("")' in made
     assert len(made) == len(set(made))
 
@@ -161,3 +161,26 @@ def test_crossed__of_calls_on_other_objects_is_nothing() -> None:
 
 def _given(name: str, text: str, *, by_keyword: bool = False) -> Argument:
     return Argument(name, Expression(text), by_keyword)
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "expected"),
+    [
+        ("a <p>b</p>", "</script >", "a <p>b</p >"),
+        ("a <p>b</p>", '</i foo="1">', 'a <p>b</p foo="1">'),
+        ("a = 1", "x BETWEEN .03 AND .06", "x BETWEEN .03 AND .06"),
+    ],
+)
+def test_varied__writes_like_the_authors_with_the_words_of_the_test(
+    value: str, text: str, expected: str
+) -> None:
+    made = [ast.literal_eval(each.call[2:-1]) for each in varied([call(repr(value))], [text], [])]
+
+    assert expected == made[0]
+
+
+def test_variations__give_texts_an_accent_and_take_a_mark_from_them_only_to_compare_with_base() -> None:
+    made = {each.call for each in variations(call('"[{a}]"'), ())}
+
+    assert {'f("[{á}]")', 'f("[{a}")', 'f("[{a]")', 'f("[a}]")'} <= made
+    assert 'f("[{a]")' not in {each.call for each in variations(call('"[{a}]"'), (), at_ends=False)}

@@ -143,6 +143,7 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     own = [case for case in witnesses if case.is_of_project] or witnesses
     # One invented value reads well; a second one says less about the project.
     own = [case for case in own if not case.differs_in_message] or own
+    own = [case for case in own if not case.has_new_arguments] or own
     for case in sorted(own, key=lambda case: (case.base_failed, max(case.invented, 1))):
         shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
         if shows not in seen and len(seen) < _MOST_WITNESSES:

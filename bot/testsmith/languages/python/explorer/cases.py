@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -235,6 +236,7 @@ MOST_FACTS = 3
 """Maximum number of facts about a returned object that one test asserts."""
 
 _EMPTY = frozenset({"None", "[]", "()", "{}", "set()", "frozenset()", "''", '""', "b''", 'b""'})
+_NEW_ARGUMENT = re.compile(r"unexpected keyword argument|takes .* positional arguments? but")
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
 
@@ -350,10 +352,18 @@ class Case:
         return changed or not is_same(self.base.outcome, self.outcome)
 
     @property
+    def has_new_arguments(self) -> bool:
+        """Whether base does not accept the arguments, which says nothing of what it does."""
+        reason = self.base.outcome.reason if self.base else ""
+        return reason.startswith("TypeError: ") and _NEW_ARGUMENT.search(reason) is not None
+
+    @property
     def differs_in_message(self) -> bool:
         """Whether base raises the same exception with another message."""
-        raised = self.outcome.home.path if self.outcome.home else ""
-        return self.is_witness and self.base is not None and raised == self.base.outcome.error != ""
+        if self.base is None or self.outcome.kind != "raised" or not self.is_witness:
+            return False
+        raised, before = self.outcome.home, self.base.outcome
+        return raised is not None and (raised == before.home or raised.path == before.error)
 
     @property
     def shows_no_more_than_success(self) -> bool:
@@ -376,6 +386,13 @@ class Case:
         return self.outcome.kind == "object" and not any(
             len(text) > 1 and text in self.trial.text for text in repeated
         )
+
+    @property
+    def repeats_input(self) -> bool:
+        """Whether its result is a text that is also in the call."""
+        value = self.outcome.value
+        text = value.text.strip("'\"") if value is not None and value.text[:1] in {"'", '"'} else ""
+        return len(text) > 1 and text in self.trial.text
 
     @property
     def shown_facts(self) -> tuple[Fact, ...]:

@@ -23,7 +23,11 @@ from testsmith.languages.python.explorer.cases import (
     with_base,
 )
 from testsmith.languages.python.explorer.guidance import SearchState, further, varied
-from testsmith.languages.python.explorer.inputs.static_hints import texts_of_change, words_of_change
+from testsmith.languages.python.explorer.inputs.static_hints import (
+    is_data_elsewhere,
+    texts_of_change,
+    words_of_change,
+)
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import InputSource
 from testsmith.languages.python.explorer.runner import (
@@ -56,9 +60,6 @@ _MOST_TELLING = 4
 _A_GROUP = 40
 """Number of calls in tests that run in one process to see what they reach."""
 
-_MOST_VARIED_CALLS = 12
-"""Maximum number of calls in the project's tests that are varied for one member."""
-
 _MOST_REPLAYED = 3
 """Maximum number of replayed calls that are kept for one member."""
 
@@ -75,12 +76,18 @@ class Work:
         trials: Its trials.
         mutants: Mutants that its trials may kill; empty for no search.
         probes: The trials that a model asked for.
+        texts: Texts that the authors write about the change.
+        title: What they say about it in one line.
+        existing: Names of the project's tests.
     """
 
     subject: Subject
     trials: tuple[Trial, ...]
     mutants: tuple[Mutant, ...] = ()
     probes: tuple[Trial, ...] = ()
+    texts: tuple[str, ...] = ()
+    title: str = ""
+    existing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +163,7 @@ class _Seeking:
 
     @property
     def texts_of_change(self) -> list[str]:
-        return texts_of_change(self.work.subject.member, self.work.subject.source)
+        return [*self.work.texts, *texts_of_change(self.work.subject.member, self.work.subject.source)]
 
     @property
     def known(self) -> SearchState:
@@ -175,13 +182,19 @@ class _Seeking:
 
     @property
     def has_witness(self) -> bool:
-        """Whether base differs on any input, in more than a message."""
-        return any(case.is_witness and not case.differs_in_message for case in self.cases.values())
+        """Whether base differs on any input that it accepts, in more than a message."""
+        return any(
+            case.is_witness and not case.differs_in_message and not case.has_new_arguments
+            for case in self.cases.values()
+        )
 
     @property
     def has_good_witness(self) -> bool:
         """Whether base differs on an input of the project."""
-        return any(case.is_witness and case.is_of_project for case in self.cases.values())
+        return self.has_witness and any(
+            case.is_witness and case.is_of_project and not case.has_new_arguments
+            for case in self.cases.values()
+        )
 
     @property
     def telling(self) -> list[Argument]:
@@ -222,25 +235,35 @@ class _Seeking:
             known.pop(number, None)
 
     def keep_witnesses(self, numbers: Iterable[int]) -> None:
-        """Keep the replayed trials on which base differs, one for each form and each path to what changed."""
+        """Keep the replayed trials on which base differs, one for each form and each path to what changed.
+
+        If only data changed, which has no path, it is one for each input.
+        """
         own = self.work.subject.member
         kept = set[Hashable]()
         for number in sorted(numbers, key=self._plainness):
             case, form = self.cases.get(number), _form(self.trials[number])
             reached = frozenset[int]() if case is None else case.seen.lines
-            shows = case is not None and case.is_witness and not reached.isdisjoint(_lines_of(own))
-            path = reached & _lines_around_change(own)
+            reaches = is_data_elsewhere(own) or not reached.isdisjoint(_lines_of(own))
+            shows = case is not None and case.is_witness and reaches and not (kept and case.base_failed)
+            inputs = tuple(each.value.text for each in self.trials[number].arguments)
+            path = inputs if is_data_elsewhere(own) else reached & _lines_around_change(own)
             if not shows or not kept.isdisjoint({form, path}) or len(kept) >= 2 * _MOST_REPLAYED:
                 self._drop(number)
             else:
                 kept |= {form, path}
 
-    def _plainness(self, number: int) -> tuple[bool, bool, bool, int]:
-        """Return the sort key of a replayed trial: more than a message, a value, plain characters, length."""
+    def _plainness(self, number: int) -> tuple[int, ...]:
+        """Return the sort key of a replayed trial.
+
+        More than a message, accepted by base, a value, one that is in the call, plain characters, length.
+        """
         case, text = self.cases.get(number), self.trials[number].text
         if case is None:
-            return True, True, True, len(text)
-        return case.differs_in_message, case.outcome.kind == "object", not text.isascii(), len(text)
+            return (True,)
+        is_object = case.outcome.kind == "object"
+        marks = (case.differs_in_message, case.base_failed, is_object, not case.repeats_input)
+        return (*marks, not text.isascii(), len(text))
 
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
@@ -290,23 +313,25 @@ class _Exploration:
         }
         given, others = await through_tests() if sought else TestInputs([], [])
         numbered = {number: (f"{number // _A_GROUP}", trial) for number, trial in enumerate(given)}
-        seen = await self._seen(replace(self._job, source=None, trials=numbered), FIRST)
+        files = dict.fromkeys(_file_of_change(each.work.subject.member) for each in sought.values())
+        jobs = {file: replace(self._job, path=file, source=None, trials=numbered) for file in files}
+        seen = {file: await self._seen(job, FIRST) for file, job in jobs.items()}
         reaching = {at: _nearest(each, given, seen) for at, each in sought.items()}
         await self._replay(reaching)
         left = {at: each for at, each in sought.items() if not each.has_witness}
         await self._replay(
-            {
-                at: varied(reaching[at][:_MOST_VARIED_CALLS], each.texts_of_change, others)
-                for at, each in left.items()
-            }
+            {at: varied(reaching[at], each.texts_of_change, others) for at, each in left.items()}
         )
 
     async def _replay(self, calls: Mapping[int, Sequence[Trial]]) -> None:
         """Run calls of tests on head and base; keep those that differ."""
         new = {at: self._numbered(trials) for at, trials in calls.items()}
-        first = await self._seen(replace(self._job, source=None, trials=self._named(new)), FIRST)
-        for at, trials in new.items():
-            self._note(self._members[at], trials, first)
+        files = {at: _file_of_change(self._members[at].work.subject.member) for at in new}
+        plain = replace(self._job, source=None)
+        jobs = [replace(plain, path=files[at], trials=self._named({at: each})) for at, each in new.items()]
+        first = await gather(*(self._seen(job, FIRST) for job in jobs))
+        for (at, trials), seen in zip(new.items(), first, strict=True):
+            self._note(self._members[at], trials, seen)
         await self._compare(new)
         for at, trials in new.items():
             self._members[at].keep_witnesses(trials)
@@ -398,11 +423,17 @@ class _Exploration:
         return {number: seen for each in data for number, seen in each.observations.items()}
 
 
-def _nearest(member: _Seeking, checked: Sequence[Trial], seen: _Seen) -> list[Trial]:
+def _nearest(member: _Seeking, checked: Sequence[Trial], seen_in: Mapping[str, _Seen]) -> list[Trial]:
     """Return the calls that reach a member, alternating between paths through what changed."""
     own = member.work.subject.member
+    seen = seen_in[_file_of_change(own)]
     rows = [(seen[number].lines, trial) for number, trial in enumerate(checked) if number in seen]
+    if is_data_elsewhere(own):
+        forms = {trial.pieces: trial for _, trial in reversed(rows)}
+        return [*forms.values()][::-1]
     reaching = [(reached, trial) for reached, trial in rows if not reached.isdisjoint(_lines_of(own))]
+    if _file_of_change(own) != own.path:  # the lines do not show which member is called
+        reaching = [row for row in reaching if own.plain_name in row[1].text] or reaching
     changed, words = _changed_lines(own), words_of_change(own)
     reaching.sort(key=lambda each: (changed.isdisjoint(each[0]), -words_in(each[1].text, words)))
     paths: dict[frozenset[int], list[Trial]] = {}
@@ -417,19 +448,28 @@ def _form(trial: Trial) -> Hashable:
     return trial.setup, trial.pieces, *sorted((each.value.text for each in trial.arguments), key=len)[:-1]
 
 
+def _file_of_change(member: Member) -> str:
+    """Return the file whose lines show whether a call reaches what changed: the member's, or another one."""
+    paths = {each.path for each in member.because_places}
+    is_elsewhere = member.change is Change.AFFECTED and len(paths) == 1 and not is_data_elsewhere(member)
+    return paths.pop() if is_elsewhere else member.path
+
+
 def _changed_lines(member: Member) -> frozenset[int]:
-    """Return a member's changed lines, and those of what changed in its file."""
-    places = [each for each in member.because_places if each.path == member.path]
+    """Return a member's changed lines, and those of what changed in the file that is traced."""
+    places = [each for each in member.because_places if each.path == _file_of_change(member)]
     return member.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
 
 
 def _lines_around_change(member: Member) -> frozenset[int]:
-    return _changed_lines(member).union(_lines_of(member))
+    return _changed_lines(member) | _lines_of(member)
 
 
-def _lines_of(member: Member) -> range:
-    """Return the lines of a member's body."""
-    return range(member.line + 1, member.end_line + 1)
+def _lines_of(member: Member) -> frozenset[int]:
+    """Return the lines of a member's body, or of what changed if that is in another file."""
+    if _file_of_change(member) != member.path:
+        return _changed_lines(member)
+    return frozenset(range(member.line + 1, member.end_line + 1))
 
 
 def _parts(trials: _Numbered) -> list[dict[int, tuple[str, Trial]]]:

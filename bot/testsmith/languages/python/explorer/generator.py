@@ -7,6 +7,7 @@ results do not depend on the speed of the machine.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -14,16 +15,18 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from testsmith.changes.intent import keeps_behavior
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.languages.python.explorer.case_selection import choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
-from testsmith.languages.python.explorer.inputs.static_hints import read_hints
+from testsmith.languages.python.explorer.inputs.static_hints import read_hints, spans_of_change
 from testsmith.languages.python.explorer.module_source import (
     ModuleSource,
     ShownExample,
+    gives_nothing,
     is_bare,
     read_documentation,
     read_module,
@@ -34,12 +37,12 @@ from testsmith.languages.python.explorer.probes import (
     probe_trials,
     stated_inputs,
 )
-from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings, tests_of
+from testsmith.languages.python.explorer.render.summaries import Test, facts, in_words, sayings, tests_of
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
 from testsmith.languages.python.explorer.subjects import Description, Subject
-from testsmith.languages.python.explorer.trials import plan, trials_through
+from testsmith.languages.python.explorer.trials import plan, trials_on_objects, trials_through
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.explorer.usage.recorded_calls import recorded_expressions
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
@@ -63,6 +66,9 @@ from testsmith.tasks import in_thread
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
+_MOST_LOOKS = 2
+_LOOK = re.compile(r"\.([a-z]\w*)\(\)$")
+"""The call of a method without arguments whose result is checked."""
 
 _Explored = tuple[Work, ExploredMember] | Skipped
 """Trials and result of one member, or why there are none."""
@@ -75,11 +81,13 @@ class _Ground(NamedTuple):
         data: The explorer's descriptions.
         sources: Source texts of the module.
         company: Number of members of the module that are explored.
+        existing: Names of the project's tests.
     """
 
     data: ExplorerAnswer
     sources: _Sources
     company: int
+    existing: frozenset[str]
 
 
 class _Sources(NamedTuple):
@@ -174,7 +182,8 @@ class OfflineGenerator:
         problem = self._problem(data)
         if problem is not None:
             return [_skip(member, *problem) for member in members]
-        ground = _Ground(data, sources, company=len(members))
+        existing = await in_thread(lambda: self._usages.test_names(members))
+        ground = _Ground(data, sources, company=len(members), existing=existing)
         prepared = await in_thread(lambda: [self._prepared(each, ground) for each in members])
         work = [each for each in prepared if isinstance(each, Work)]
         found = iter(await explore(self._explorer, work, partial(self._through_tests, work)))
@@ -188,7 +197,12 @@ class OfflineGenerator:
         imported = _imported(work[0].subject.source)
         checked = await in_thread(lambda: self._usages.checked(members, imported))
         texts = await in_thread(lambda: self._usages.texts(members))
-        return TestInputs(trials_through([*recorded, *checked]), texts)
+        definitions = work[0].subject.source.definitions
+        silent = {name.rpartition(".")[2] for name, node in definitions.items() if gives_nothing(node)}
+        ends = Counter(match[1] for each in checked if (match := _LOOK.search(each.expression.text)))
+        looks = [name for name, _ in ends.most_common(_MOST_LOOKS) if name not in silent]
+        on_objects = trials_on_objects(recorded, silent, looks)
+        return TestInputs([*on_objects, *trials_through([*recorded, *checked])], texts)
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be explored, with the stage, or None."""
@@ -233,7 +247,8 @@ class OfflineGenerator:
             company=ground.company,
             usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
         )
-        if is_bare(source.definitions.get(member.name)):
+        is_new = member.change is Change.ADDED and self._explorer.has_base
+        if is_bare(source.definitions.get(member.name), with_fields=is_new):
             return _skip(member, SkipStage.GENERATION, "it has no code of its own")
         equality = member.name.replace("__hash__", "__eq__")
         if member.plain_name == "__hash__" and equality not in source.definitions:
@@ -244,7 +259,16 @@ class OfflineGenerator:
         if not trials:
             return _skip(member, SkipStage.GENERATION, _why_no_trials(description))
         mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
-        return Work(subject=subject, trials=trials, mutants=mutants, probes=probes)
+        intent = self._requests[member.id].intent
+        return Work(
+            subject=subject,
+            trials=trials,
+            mutants=mutants,
+            probes=probes,
+            texts=tuple(spans_of_change(member, intent)),
+            title=intent.partition("\n")[0],
+            existing=ground.existing,
+        )
 
     def _inputs(self, member: Member, source: ModuleSource) -> tuple[str, ...]:
         """Return the inputs that a model chose, and those that the authors state.
@@ -321,12 +345,19 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     cases = [case for case in findings.cases if case.trial not in work.probes or _is_about(member, case)]
     if all(case.base is None for case in cases):
         return _chosen(work, cases)
-    witnesses = [case for case in cases if case.is_witness and not case.shows_no_more_than_success]
+    witnesses = [case for case in cases if _is_of_change(work.subject, case)]
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     others = [case for case in cases if not case.is_witness and _guards(case, guarding)]
     return _chosen(work, [*witnesses, *others])
+
+
+def _is_of_change(subject: Subject, case: Case) -> bool:
+    """Return whether a difference says something: more than success, or another message of unchanged code."""
+    if not case.is_witness or case.shows_no_more_than_success:
+        return False
+    return not case.differs_in_message or case.outcome.line in subject.changed_raises
 
 
 def _is_about(member: Member, case: Case) -> bool:
@@ -347,7 +378,10 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     cases = _for_tests(work, findings)
     if not cases:
         return _skip(member, SkipStage.GENERATION, _why_no_cases(findings))
-    written = _written(subject, cases)
+    if keeps_behavior(work.title) and cases[0].is_witness:
+        reason = f"the change is described as one of speed or structure, but {in_words(cases[0])}"
+        return _skip(member, SkipStage.GENERATION, reason)
+    written = _written(work, cases)
     if written is None:
         return _skip(member, SkipStage.GENERATION, "its tests do not fit into one module")
     code, tests = written
@@ -357,12 +391,13 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
 
 
-def _written(subject: Subject, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
+def _written(work: Work, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
     """Return the test module and its tests, leaving out as few conflicting cases as possible."""
-    package = subject.member.module.partition(".")[0]
+    package = work.subject.member.module.partition(".")[0]
     for count in range(len(cases), 0, -1):
         tests = tests_of(cases[:count])
-        names = TestNames(subject, [case for test in tests for case in test.cases])
+        shown = [case for test in tests for case in test.cases]
+        names = TestNames(work.subject, shown, work.existing, work.title)
         named = [(name, test) for test in tests if (name := names.of(test)) is not None]
         try:
             return write_module(named, package), named
@@ -377,6 +412,8 @@ def _why_no_cases(findings: ExploredMember) -> str:
     witnesses = [case for case in findings.cases if case.is_witness]
     if witnesses and all(case.shows_no_more_than_success for case in witnesses):
         return "the inputs only show that it no longer raises"
+    if witnesses and all(case.differs_in_message for case in witnesses):
+        return "only the message of an exception differs, which the change does not raise itself"
     if not witnesses and any(case.base is not None for case in findings.cases):
         return "no input behaves differently from the merge base"
     if counts[DIFFERS] and not findings.cases:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import chain, islice, zip_longest
 
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.cases import Case, Observation
@@ -46,12 +46,19 @@ _LONGEST = 200
 _LARGEST = 10**15
 _MOST_WORDS = 6
 _MOST_ALIKE = 3
+_MOST_STATED = 300
+_MOST_BROKEN = 4
+_MOST_VARIED_CALLS = 12
+"""Maximum number of calls in the project's tests that are varied for one member."""
+
 _TIMES_FOR_TEXTS = 3
 _MOST_LENGTH = 100
 _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
 """Common factors applied to numbers before they are compared."""
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 """A character of a URL, of which `%41` is one that needs no escape."""
+_MARKED = re.compile(r"(\W+)(\w+)(.*?)(\W)", re.DOTALL)
+"""A word between marks, such as `</b >`."""
 
 
 def variations(
@@ -64,7 +71,8 @@ def variations(
         pairs: Source texts of values that were compared with each other.
         fixed: Names of parameters whose literals must not be changed, for example because the annotation
             lists all values.
-        at_ends: Whether to move numbers to the ends of containers.
+        at_ends: Whether to move numbers to the ends of containers, and to put an accent into texts or take
+            a mark from them.
     """
     free = [place for place in places(trial) if place.name not in set(fixed)]
     suggested = [made for place in free for made in _suggested(place, pairs)]
@@ -72,7 +80,8 @@ def variations(
     numbered = [place for place in free if place.is_argument and at_ends]
     ends = [made for place in numbered for made in _at_ends(place, lengths)]
     nearby = [made for row in zip_longest(*map(_nearby, free)) for made in row]
-    by_turns = [made for row in zip_longest(suggested, ends, nearby) for made in row]
+    strange = [made for new in _STRANGE for place in (free if at_ends else ()) for made in _with(place, new)]
+    by_turns = [made for row in zip_longest(suggested, ends, nearby, strange) for made in row]
     seen = {trial.text}
     for made in by_turns:
         if made is not None and made.text not in seen and len(made.text) <= len(trial.text) + _LONGEST:
@@ -84,21 +93,31 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
     """Return variations of trials, in turn.
 
     Args:
-        trials: The trials.
-        texts: Texts that the change is about.
+        trials: The trials, the most telling first.
+        texts: Texts that the change is about. One of several words replaces the text of every trial.
         others: Texts of other tests.
     """
     known = {trial.text for trial in trials}
-    longest = [found for trial in trials if (found := _longest_text(trial)) is not None]
+    longest = [(trial, site) for trial in trials if (site := _longest_text(trial)) is not None]
+    whole = [text for text in texts if len(text.split()) > 1 and not _MARKED.fullmatch(text)]
+    plain = sorted({trial.pieces: site for trial, site in longest}.values(), key=_length_around)
+    stated = [(place.exchanged(leaf, quoted(text)) for place, leaf in plain) for text in whole]
     about = [
         _by_turns(
             [_with_texts(place, leaf, texts), _with_words(place.trial), _with_others(place, leaf, others)]
         )
-        for place, leaf in longest
+        for _, (place, leaf) in longest[:_MOST_VARIED_CALLS]
     ]
-    rows = [*about * _TIMES_FOR_TEXTS, *(variations(trial, ()) for trial in trials)]
-    made = {trial.text: trial for trial in islice(_by_turns(rows), MOST_VARIED)}
+    near = (variations(trial, ()) for trial in trials[:_MOST_VARIED_CALLS])
+    rows = [*about * _TIMES_FOR_TEXTS, *near]
+    found = chain(islice(_by_turns(stated), _MOST_STATED), _by_turns(rows))
+    made = {trial.text: trial for trial in islice(found, MOST_VARIED)}
     return [trial for text, trial in made.items() if text not in known]
+
+
+def _length_around(site: tuple[LiteralSite, Leaf]) -> int:
+    place, leaf = site
+    return len(place.trial.text) - (leaf.end - leaf.start)
 
 
 def _longest_text(trial: Trial) -> tuple[LiteralSite, Leaf] | None:
@@ -109,8 +128,8 @@ def _longest_text(trial: Trial) -> tuple[LiteralSite, Leaf] | None:
 
 def _with_texts(place: LiteralSite, leaf: Leaf, texts: Sequence[str]) -> Iterator[Trial]:
     """Yield a trial with each text inside, or instead of a part of, one of its own."""
-    for text in texts:
-        yield from (place.exchanged(leaf, quoted(given)) for given in _holding(str(leaf.value), text))
+    for row in zip_longest(*(_holding(str(leaf.value), text) for text in texts)):
+        yield from (place.exchanged(leaf, quoted(given)) for given in row if given is not None)
 
 
 def _with_words(trial: Trial) -> Iterator[Trial]:
@@ -131,9 +150,12 @@ def _with_others(place: LiteralSite, leaf: Leaf, others: Sequence[str]) -> Itera
         return -len(own & tokens) / len(own | tokens | {""})
 
     alike = sorted((text for text in others if text != leaf.value), key=unlike)
-    for at, made in enumerate(place.exchanged(leaf, quoted(text)) for text in alike):
+    for at, text in enumerate(alike):
+        made = place.exchanged(leaf, quoted(text))
         yield made
-        yield from _with_words(made) if at < _MOST_ALIKE else ()
+        if at < _MOST_ALIKE:
+            yield from _with_words(made)
+            yield from (place.exchanged(leaf, quoted(each)) for each in _broken(text))
 
 
 def _tokens(text: str) -> set[str]:
@@ -141,7 +163,14 @@ def _tokens(text: str) -> set[str]:
 
 
 def _holding(value: str, text: str) -> Iterator[str]:
-    """Yield a text with another at its middle, at its end, or in the place of its last word."""
+    """Yield a text with another instead of what is written like it or its last word, inside, or last."""
+    marked = _MARKED.fullmatch(text)
+    like = marked and re.search(rf"{re.escape(marked[1])}(\w+)\W*?{re.escape(marked[4])}", value)
+    if marked and like:
+        own = f"{marked[1]}{like[1]}{marked[3]}{marked[4]}"
+        yield value[: like.start()] + own + value[like.end() :]
+    if " " in text:
+        return
     middle = len(value) // 2
     if text.isalnum() and " " in value:
         yield f"{value.rpartition(' ')[0]} {text}"
@@ -196,6 +225,28 @@ def _at_ends(place: LiteralSite, lengths: Sequence[int]) -> Iterator[Trial]:
     for leaf, value in place.numbers:
         ends = (end for length in lengths for end in (-length - 1, length, -length, length + 1))
         yield from (place.exchanged(leaf, repr(end)) for end in ends if isinstance(value, int))
+
+
+def _accented(text: str) -> Iterator[str]:
+    """Yield a text with an accent in one of its words."""
+    yield re.sub("[aeo]", lambda match: {"a": "á", "e": "é", "o": "ó"}[match[0]], text, count=1)
+
+
+def _broken(text: str) -> Iterator[str]:
+    """Yield a text without the last one of each of its marks, such as a bracket that closes."""
+    for mark in islice(dict.fromkeys(re.findall(r"[^\w\s]", text[::-1])), _MOST_BROKEN):
+        before, _, after = text.rpartition(mark)
+        yield before + after
+
+
+_STRANGE = (_accented, _broken)
+
+
+def _with(place: LiteralSite, new: Callable[[str], Iterator[str]]) -> Iterator[Trial]:
+    """Yield the trial with each of its texts replaced by others that are made of it."""
+    for leaf in place.leaves:
+        if isinstance(leaf.value, str) and leaf.items is None:
+            yield from (place.exchanged(leaf, quoted(text)) for text in new(leaf.value) if text != leaf.value)
 
 
 def _nearby(place: LiteralSite) -> Iterator[Trial]:

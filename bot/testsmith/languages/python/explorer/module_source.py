@@ -139,12 +139,19 @@ def gives_nothing(node: Definition | None) -> bool:
     )
 
 
-def is_bare(node: Definition | None) -> bool:
-    """Return whether a class has nothing but its name, bases and docstring."""
+def is_bare(node: Definition | None, *, with_fields: bool = False) -> bool:
+    """Return whether a class has nothing but its name, bases and docstring.
+
+    Args:
+        node: The class.
+        with_fields: Whether annotated fields count as nothing.
+    """
     if not isinstance(node, ast.ClassDef):
         return False
     return all(
-        isinstance(inner, ast.Pass) or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
+        isinstance(inner, ast.Pass)
+        or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant))
+        or (with_fields and isinstance(inner, ast.AnnAssign))
         for inner in node.body
     )
 

@@ -314,6 +314,17 @@ class Subject:
         """Whether it never returns a value, so that only its effects are observable."""
         return gives_nothing(self.source.definitions.get(self.member.name))
 
+    @property
+    def changed_raises(self) -> frozenset[int]:
+        """First lines of the `raise` statements in its module that the change adds or modifies."""
+        raises = (node for node in ast.walk(self.source.tree) if isinstance(node, ast.Raise))
+        changed = self.member.lines_of_change
+        return frozenset(
+            node.lineno
+            for node in raises
+            if not changed.isdisjoint(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+        )
+
     def method_gives_nothing(self, name: str) -> bool:
         """Return the same for another method of its class."""
         owner = self.member.name.rpartition(".")[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from random import Random
@@ -88,6 +88,58 @@ def trials_through(checked: Iterable[CheckedCode]) -> list[Trial]:
             )
         )
     return found
+
+
+def trials_on_objects(
+    calls: Iterable[CheckedCode], silent: Collection[str], looks: Sequence[str]
+) -> list[Trial]:
+    """Return recorded calls of methods that return nothing, with a look at the object that they changed.
+
+    Args:
+        calls: Recorded calls, such as `parse("a")["b"].insert(1)`.
+        silent: Names of methods that return nothing.
+        looks: Names of methods without arguments whose results the project's tests check.
+    """
+    found = []
+    for each in calls:
+        tree = ast.parse(each.expression.text, mode="eval").body
+        root = _root(tree)
+        if root is None or root is tree or last_name(tree) not in silent:
+            continue
+        text = each.expression.text
+        made = ast.get_source_segment(text, root) or ""
+        pieces, arguments = around_literals(_OBJECT + text.removeprefix(made))
+        found.append(
+            Trial(
+                imports=each.expression.imports,
+                setup=(f"{_OBJECT} = {made}",),
+                pieces=pieces,
+                arguments=arguments,
+                watched=(_OBJECT,),
+                probes=tuple(f"{_OBJECT}.{name}()" for name in looks),
+                through=last_name(tree),
+                layer=InputSource.REPEATED,
+            )
+        )
+    return found
+
+
+_OBJECT = "made"
+"""Variable with an object that a call changes."""
+
+
+def _root(node: ast.expr) -> ast.expr | None:
+    """Return the call that makes the object at the beginning of a chain of calls, attributes and items."""
+    match node:
+        case (
+            ast.Call(func=ast.Attribute(value=inner))
+            | ast.Subscript(value=inner)
+            | ast.Attribute(value=inner)
+        ):
+            return _root(inner) or (node if isinstance(node, ast.Call) else None)
+        case ast.Call(func=ast.Name()):
+            return node
+    return None
 
 
 def _called(text: str) -> str:
@@ -255,7 +307,8 @@ class _Planner:
             yield from function_trials(self._subject, self._columns, alone, f"{variable}.{plain_name}")
         priors = objects.priors(variable) + ([] if is_property else list(objects.again(variable)))
         yield from islice(self._calls(bare[0]), MOST_TRIALS // 2)
-        for trial in (*_sequences(bare[0], priors), *bare[1:]):
+        within = () if is_property else self._within(bare[0])
+        for trial in (*within, *_sequences(bare[0], priors), *bare[1:]):
             yield from islice(self._calls(trial), MOST_TRIALS // 8)
         if self._subject.owner is not None and self._subject.owner.asynchronous:
             inside = replace(bare[0], in_loop=True)
@@ -263,6 +316,17 @@ class _Planner:
             for trial in (inside, *_sequences(inside, awaited)):
                 yield from islice(self._calls(trial), MOST_TRIALS // 8)
         yield from self._calls(bare[0])
+
+    def _within(self, trial: Trial) -> Iterator[Trial]:
+        """Yield a call of a changed method inside each context manager that its object gives."""
+        owner = self._member.name.rpartition(".")[0]
+        for name, definition in self._subject.source.definitions.items():
+            around, _, plain = name.rpartition(".")
+            if around != owner or self._member.change is Change.ADDED or plain.startswith("_"):
+                continue
+            if "contextmanager" in map(last_name, getattr(definition, "decorator_list", ())):
+                pieces = ("with ", Slot.RECEIVER, f".{plain}():\n    ", *trial.pieces)
+                yield replace(trial, pieces=pieces, about=f"within_{plain}")
 
     def _operand_trials(
         self, objects: Objects, made: Sequence[Expression], bare: Sequence[Trial]

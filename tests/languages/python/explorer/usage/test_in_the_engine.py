@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
-from fakes.engine import answers, candidate, run_pytest
-from testsmith.model import Candidate, Skipped
+from fakes.engine import answers, candidate, members_of, run_pytest
+from fakes.workspaces import small_workspace
+from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.languages.python.explorer.render.expressions import Expression, Import
+from testsmith.languages.python.explorer.trials import trials_on_objects
+from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode
+from testsmith.model import Candidate, Change, Place, Request, Result, Skipped
 
 DIALLED = """import re
 
@@ -153,7 +159,9 @@ def test_documented_arguments__are_given_to_an_object_that_stays_the_same(tmp_pa
 
     found = asyncio.run(answers(tmp_path, head, base))
 
-    assert 'floor("week", start=2) == 9' in candidate(found["Day.floor"]).code
+    made = candidate(found["Day.floor"]).code
+    assert '("week", 2, 9)' in made
+    assert "assert Day().floor(frame, start=start) == expected" in made
 
 
 KEYS = """class Plain:
@@ -189,3 +197,65 @@ def test_change__is_shown_by_the_class_of_a_result_and_by_nothing_that_base_does
     silent = found["size"]
     assert isinstance(silent, Skipped)
     assert silent.reason == "no input behaves differently from the merge base"
+
+
+READER = """from words import WORDS
+
+TABLE = {}
+
+
+def fill() -> None:
+    if not TABLE:
+        TABLE.update(WORDS)
+
+
+def kinds(text):
+    fill()
+    return [TABLE.get(word, "name") for word in text.split()]
+"""
+READING = """from reader import kinds
+
+
+def test_kinds():
+    assert kinds("select x") == ["keyword", "name"]
+"""
+
+
+def test_change_of_data__is_shown_by_what_the_authors_write_through_calls_of_the_tests(
+    tmp_path: Path,
+) -> None:
+    base = {
+        "reader.py": READER,
+        "words.py": 'WORDS = {"select": "keyword"}\n',
+        "tests/test_reader.py": READING,
+    }
+    head = {**base, "words.py": 'WORDS = {"select": "keyword", "row_format": "keyword"}\n'}
+    [fill, _] = members_of({"reader.py": READER}, Change.AFFECTED)
+    places = (Place(path="words.py", line=1, end_line=1, name="WORDS"),)
+    member = replace(fill, because_source=(head["words.py"],), because_places=places)
+
+    async def answer() -> Result:
+        async with small_workspace(tmp_path, head, base) as workspace:
+            intent = "Commit: Know one more keyword\n\n`alter t row_format x` has one."
+            request = Request(member=member, test_path="tests/test_reader.py", intent=intent)
+            return await OfflineGenerator(workspace).generate(request)
+
+    made = candidate(asyncio.run(answer())).code
+    assert made == (
+        "from reader import kinds\n\n\n"
+        "def test_know_one_more_keyword():\n"
+        '    assert kinds("alter t row_format x") == ["name", "name", "keyword", "name"]\n'
+    )
+
+
+def test_calls_that_return_nothing__are_followed_by_a_look_at_their_object() -> None:
+    imports = frozenset({Import("toml", "parse")})
+    calls = [
+        CheckedCode((), Expression(text, imports))
+        for text in ('parse("a = [1]")["a"].insert(0, 2)', 'parse("a = [1]")["a"].pop(0)', "insert(2)")
+    ]
+
+    [trial] = trials_on_objects(calls, {"insert"}, ["as_string"])
+
+    assert trial.text == 'made = parse("a = [1]")\nmade["a"].insert(0, 2)'
+    assert (trial.watched, trial.probes, trial.imports) == (("made",), ("made.as_string()",), imports)

@@ -179,6 +179,23 @@ def test_place_of__not_beside_tests_of_what_changed_that_do_not_use_a_member_wit
     assert found.path == "tests/test_cart.py"
 
 
+def test_place_of__its_own_tests_rather_than_a_class_that_is_named_like_what_changed() -> None:
+    text = """
+        from shop.cart import empty_cart, parse_price
+
+        class TestMerged:
+            def test_price(self):
+                assert parse_price("1")
+
+        class TestEmptyCart:
+            def test_empty_cart(self):
+                assert empty_cart().size == 0
+    """
+    found = place_of("empty_cart", Change.AFFECTED, ("Cart.merged",), test_cart=text)
+    assert found is not None
+    assert found.suite == "TestEmptyCart"
+
+
 def test_place_of__beside_the_tests_through_which_it_is_reached_and_that_share_words_with_it() -> None:
     text = """
         from shop.cart import chunked

@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 from typing import TypeVar
 
 from testsmith.languages.python.explorer.inputs.regex_samples import matching, nearly_matching
@@ -440,7 +440,33 @@ def texts_of_change(member: Member, source: ModuleSource) -> list[str]:
     nodes = [node for node in ast.walk(source.tree) if isinstance(node, ast.Constant)]
     found = [node.value for node in nodes if node.lineno in member.lines_of_change]
     texts = [text for text in dict.fromkeys(found) if isinstance(text, str) and text.strip()]
-    return sorted((text for text in texts if len(text) <= _LONGEST_TOKEN), key=len)
+    plain = [text for text in texts if len(text) <= _LONGEST_TOKEN and not _LIKE_A_PATTERN.search(text)]
+    return sorted(plain, key=len)
 
 
 _LONGEST_TOKEN = 12
+
+_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,60})(?<!`)\1(?!`)")
+_NO_INPUT = re.compile(r"^[\w.]+(\(\))?$|\(\?|\\[dwsbDWSB]")
+_MOST_SPANS = 12
+
+
+def spans_of_change(member: Member, intent: str) -> list[str]:
+    """Return the code spans of the comments that changed, and of what the authors say: possible inputs.
+
+    Names of functions and variables, and regular expressions, are left out.
+    """
+    diffs = (member.shown_change.own, *member.shown_change.private)
+    changed = [line[1:] for diff in diffs for line in diff.splitlines() if line[:1] in {"+", "-"}]
+    found = (text for _, text in _SPAN.findall("\n".join((*changed, intent))))
+    texts = (text.replace("\\n", "\n").replace("\\t", "\t") for text in found if not _NO_INPUT.search(text))
+    return list(islice(dict.fromkeys(texts), _MOST_SPANS))
+
+
+def is_data_elsewhere(member: Member) -> bool:
+    """Return whether a member is affected only by data of other modules, whose use no line shows."""
+    other = all(each.path != member.path for each in member.because_places)
+    return bool(member.because_source) and other and not any(map(_DEFINED.match, member.because_source))
+
+
+_DEFINED = re.compile(r"(async )?def |class |@")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from testsmith.languages.python.explorer.cases import Case
@@ -60,9 +61,19 @@ class TestNames:
     Args:
         subject: The member; conditions in its source help describe a case.
         cases: All cases of its tests; what they have in common is left out of names.
+        existing: Names of the project's tests, which are avoided.
+        title: What the authors say about the change in one line. If it names the member, or if the member is
+            reached through another function, it names the first test that shows a difference; otherwise it is
+            used if all other names exist.
     """
 
-    def __init__(self, subject: Subject, cases: Sequence[Case]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        cases: Sequence[Case],
+        existing: AbstractSet[str] = frozenset(),
+        title: str = "",
+    ) -> None:
         member = subject.member
         self._subject = subject_words(member)
         self._source = subject.source
@@ -73,14 +84,23 @@ class TestNames:
         }
         self._texts_of_change = texts_of_change(member, subject.source)
         self._cases = cases
+        self._existing = existing
+        self._title = f"test_{title_words(title)}" if title_words(title) else ""
+        self._plain_name = member.plain_name
+        self._is_about_member = member.plain_name in re.findall(r"\w+", title)
         self._taken: set[str] = set()
 
     def of(self, test: Test) -> str | None:
         """Return a unique name for a test; None if nothing distinguishes it from the tests before it."""
         plain = f"test_{snake(test.first.trial.through) or self._subject}"
         names = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
-        free = (name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken)
-        found = next(free, None)
+        titled = [self._title] if self._title and test.first.is_witness else []
+        is_elsewhere = test.first.trial.through not in {"", self._plain_name}
+        if (self._is_about_member or is_elsewhere) and test.first.outcome.kind != "raised":
+            names = [*titled, *names]
+        free = [name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken]
+        new = [name for name in (*free, *titled) if name not in self._existing | self._taken]
+        found = next(iter((*new, *free)), None)
         if found is not None:
             self._taken.add(found)
         return found
@@ -311,3 +331,17 @@ def _holds(body: Sequence[ast.stmt], line: int) -> bool:
 def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
     last = body[-1]
     return isinstance(last, ast.Return) and last.lineno in lines
+
+
+_OPENING = re.compile(r"(commit: )?(\w+(\([^)]*\))?!?: )?(fix(es|ed)? )?", re.IGNORECASE)
+_CLOSING = re.compile(r"\s*\([^()]*\d+\)\.?$")
+_FILLERS = frozenset({"a", "an", "the"})
+_FEWEST_WORDS = 3
+
+
+def title_words(title: str) -> str:
+    """Return a title as a name, without what convention puts around it; empty if it does not fit."""
+    text = _CLOSING.sub("", _OPENING.sub("", title, count=1)).lower()
+    words = [word for word in re.findall(r"[a-z0-9]+", text.replace("'", "")) if word not in _FILLERS]
+    name = "_".join(words)
+    return name if len(words) >= _FEWEST_WORDS and len(name) <= _LONGEST_NAME - len("test_") else ""

@@ -62,6 +62,7 @@ class Reading:
         calls: Calls by the last part of the called name.
         checked: Expressions that its tests check.
         texts: Its string literals.
+        tests: Names of its test functions.
         scope: Top-level names.
     """
 
@@ -69,6 +70,7 @@ class Reading:
     calls: defaultdict[str, list[FoundCall]] = field(default_factory=lambda: defaultdict(list))
     checked: list[CheckedExpression] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    tests: set[str] = field(default_factory=set)
 
 
 def read_snippets(snippets: Iterable[Snippet], file: FileNames, conftest: NameScope | None) -> Reading:
@@ -119,6 +121,8 @@ class _Reader(ast.NodeVisitor):
 
     def _function(self, node: Function) -> None:
         self._define(node.name)
+        if node.name.startswith("test"):
+            self._reading.tests.add(node.name)
         outer = self._scope
         tables = _parametrized(node.decorator_list, outer)
         given = {name for table in tables for name in table[0]}
@@ -224,7 +228,8 @@ class _Reader(ast.NodeVisitor):
     def visit_Expr(self, node: ast.Expr) -> None:
         if self._expecting:
             self._check([node.value])
-        self.generic_visit(node)
+        if not isinstance(node.value, ast.Constant):  # a docstring is not an input
+            self.generic_visit(node)
 
     def _check(self, nodes: Sequence[ast.expr]) -> None:
         """Record what an assertion checks; of two compared expressions, not the expected value."""

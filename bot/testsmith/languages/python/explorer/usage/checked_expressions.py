@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from testsmith.languages.python.explorer.render.call_text import Argument, Piece, Pieces
-from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.usage.call_reader import CheckedExpression, Reading
 from testsmith.languages.python.explorer.usage.scopes import rows_around
 from testsmith.languages.python.explorer.usage.standalone import Resolver
@@ -125,7 +125,10 @@ def around_literals(text: str) -> tuple[Pieces, tuple[Argument, ...]]:
         pieces += [data[at:start].decode(), len(arguments)]
         taken = {each.name for each in arguments}
         arguments.append(
-            Argument(_unused(name or _plain_name(node), taken), Expression(data[start:end].decode()))
+            Argument(
+                _unused(name or _plain_name(node), taken),
+                Expression(data[start:end].decode(), layer=InputSource.USED),
+            )
         )
         at = end
     return (*pieces, data[at:].decode()), tuple(arguments)

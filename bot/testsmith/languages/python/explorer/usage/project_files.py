@@ -167,6 +167,11 @@ class Usages:
             every = chain.from_iterable(reading.texts for reading in self._tests_near(members))
             return list(islice(dict.fromkeys(text for text in every if text.strip()), _MOST_TEXTS))
 
+    def test_names(self, members: Sequence[Member]) -> frozenset[str]:
+        """Return the names of the tests in the files that may be about members of one module."""
+        with self._lock:
+            return frozenset[str]().union(*(reading.tests for reading in self._tests_near(members)))
+
     def _tests_near(self, members: Sequence[Member]) -> list[Reading]:
         stems = {name for each in members for name in (PurePosixPath(each.path).stem, _last(each.module))}
         return self._project.mentioning([self._owned], stems, [Where.TESTS])
