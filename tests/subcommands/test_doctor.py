@@ -86,15 +86,17 @@ def test_doctor__an_interpreter_without_pytest(command_line: CommandLine, made: 
     assert lines(ran)["interpreter"][0] == "fix"
 
 
-def test_doctor__a_folder_of_several_projects(command_line: CommandLine, made: GitRepository) -> None:
-    made.git("mv", "-k", "shop", "tests", "pyproject.toml", ".")
-    made.write({"pyproject.toml": None})
-    for name, content in PROJECT.items():
-        made.write({f"packages/a/{name}": content})
-    found = lines(doctor(command_line, made, "--suite-seconds", "0"))
-    assert found["project"][0] == "fix"
-    assert "--repo packages/a" in found["project"][1]
-    assert found["tests"] == ("note", "the project's tests were not run: suite-seconds is 0")
+def test_doctor__projects_in_folders(command_line: CommandLine, made: GitRepository) -> None:
+    made.write(dict.fromkeys(PROJECT))
+    made.write({f"packages/a/{name}": content for name, content in PROJECT.items()})
+    found = lines(doctor(command_line, made))
+    assert found["project"] == ("ok", "packages/a")  # the only one
+    assert found["tests"] == ("ok", "the project's own tests pass")
+    made.write({f"packages/b/{name}": content for name, content in PROJECT.items()})
+    ran = doctor(command_line, made)
+    text = "there are 2, each in a folder of its own; check one with --repo packages/a"
+    assert lines(ran)["project"] == ("note", text)
+    assert ran.code == 0
 
 
 @pytest.fixture

@@ -126,12 +126,14 @@ def test_init__uses_a_secret_that_workflows_already_use(
     assert step["with"] == {"api-key": "${{ secrets.OPENAI_API_KEY }}"}
 
 
-def test_init__installs_the_projects_of_a_monorepo(command_line: CommandLine, made: GitRepository) -> None:
+def test_init__names_the_projects_of_a_monorepo(command_line: CommandLine, made: GitRepository) -> None:
     project = "[project]\nname = 'x'\n"
     made.commit({"packages/a/pyproject.toml": project, "packages/b/pyproject.toml": project, "docs/x": ""})
-    assert "projects         packages/a, packages/b\n" in init(command_line, made)
+    said = init(command_line, made)
+    assert "projects         packages/a, packages/b\n" in said
+    assert "The ones that a pull request changes are installed and tested." in said
     [step] = [one for one in steps(made) if "testsmith-bot" in one["uses"]]
-    assert step["with"]["setup-command"] == "uv pip install -e ./packages/a -e ./packages/b"
+    assert set(step["with"]) == {"api-key"}
 
 
 def test_init__says_that_the_workflow_needs_github(command_line: CommandLine, made: GitRepository) -> None:

@@ -23,7 +23,7 @@ from testsmith.settings import (
 from testsmith.storage.keys import outcome_of
 from testsmith.sweep.planning import COVERED, Memory
 from testsmith.sweep.run_sweep import plan
-from testsmith.sweep.sweep_workspace import TOOLING
+from testsmith.sweep.sweep_workspace import SEPARATE, TOOLING, SeveralProjects
 from testsmith.sweep_results import Coverage, SweepPlan
 
 CART = '''\
@@ -118,6 +118,26 @@ def test_plan__counts_the_lines_of_private_functions_for_the_public_one_that_rea
     assert names(swept) == ["price"]
     assert (swept.ranked[0].facts.lines, swept.ranked[0].facts.lines_missed) == (4, 1)
     assert swept.coverage == Coverage(lines=7, lines_reached=6, branches=None, branches_reached=None)
+
+
+def test_plan__takes_one_project_of_several(project: GitRepository) -> None:
+    declared = {f"packages/{name}/setup.py": "" for name in ("tea", "cake")}
+    code = {f"packages/{name}/{name}/one.py": "def one(x):\n    return x\n" for name in ("tea", "cake")}
+    project.commit({**declared, **code})
+
+    swept = asyncio.run(plan(settings_for(project), idle_tools()))
+    assert sorted(names(swept)) == ["add", "total"]
+    assert reasons(swept)["packages/cake"] == reasons(swept)["packages/tea"] == SEPARATE
+
+    settings = settings_for(project)
+    lcov = "SF:packages/tea/tea/one.py\nDA:1,1\nDA:2,0\nend_of_record\n"
+    (project.folder.parent / "lcov.info").write_text(lcov, encoding="utf-8")
+    named = replace(settings, selection=replace(settings.selection, all_paths=("packages/tea",)))
+    assert names(asyncio.run(plan(named, idle_tools()))) == ["one"]
+
+    both = replace(settings, selection=replace(settings.selection, all_paths=("packages",)))
+    with pytest.raises(SeveralProjects, match=r"2 projects.* name one to sweep, for example packages/cake"):
+        asyncio.run(plan(both, idle_tools()))
 
 
 TOOLS: dict[str, str | bytes | None] = {

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from testsmith.changes.selection import (
     PathBase,
+    ProjectFolders,
     Subjects,
     VisibleTree,
     is_at_or_below,
@@ -43,6 +44,7 @@ class MemberSearch:
         head: Full object id of head, or None for the working tree.
         base_tree: Files of the merge base, or None if there is nothing to compare with.
         head_tree: Files of head.
+        projects: The projects in the opened folder.
     """
 
     members: tuple[Member, ...]
@@ -53,6 +55,7 @@ class MemberSearch:
     head: str | None
     base_tree: RepositoryTree | None
     head_tree: RepositoryTree
+    projects: ProjectFolders
 
 
 def find_members(
@@ -72,12 +75,13 @@ def find_members(
     Raises:
         UsageFailure: A revision or path is unknown, or there is no merge base.
     """
-    states = _states(repository, selection)
+    states = _states(repository, selection, languages)
     subjects = Subjects(selection, languages, repository.project)
     place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
-        findings = _all_members(states.head_tree, subjects, _named_paths(states.head_tree, selection, place))
+        named = _named_paths(states.head_tree, selection, place)
+        findings = _all_members(states, subjects, named)
     else:
         if states.base is None or states.base_tree is None:
             raise UsageFailure("nothing to compare with: set a revision with --base, or use --all")
@@ -87,19 +91,18 @@ def find_members(
             base=VisibleTree(states.base_tree, subjects),
             head=VisibleTree(states.head_tree, subjects),
             files=files,
-            project=subjects.project,
             reference_steps=selection.reference_steps,
         )
-        findings = _changed_members(
-            scope, states.head_tree, subjects, [file.head_path for file in changed if file.head_path]
-        )
+        there = [file.head_path for file in changed if file.head_path]
+        findings = _changed_members(scope, states, subjects, there)
     wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
     if selection.refuses_unknown:
-        _refuse_unknown(unknown_names(findings, selection.only, place), states.head_tree, subjects, place)
+        unknown = unknown_names(findings, selection.only, place)
+        _refuse_unknown(unknown, states, subjects, place)
     return _search(states, files, wanted, selection.max_members)
 
 
-def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjects, place: PathBase) -> None:
+def _refuse_unknown(names: Sequence[str], states: _States, subjects: Subjects, place: PathBase) -> None:
     """Reject names that do not exist in the project or are not in anything the change touches.
 
     Files and folders that the change does not touch are accepted; their members are just not part of this
@@ -108,7 +111,7 @@ def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjec
     Raises:
         UsageFailure: There is such a name; the message suggests the closest match.
     """
-    paths = [entry.path for entry in tree.entries()]
+    paths = [entry.path for entry in states.head_tree.entries()]
     wrong = [
         name
         for name in names
@@ -117,7 +120,7 @@ def _refuse_unknown(names: Sequence[str], tree: RepositoryTree, subjects: Subjec
     if not wrong:
         return
     counting = frozenset(path for path in paths if subjects.counts(path))
-    everything = _all_members(tree, subjects, _NamedPaths(files=frozenset(), in_folders=counting))
+    everything = _all_members(states, subjects, _NamedPaths(files=frozenset(), in_folders=counting))
     unknown = unknown_names(everything, wrong, place)
     if not unknown:
         raise UsageFailure(f"--only {wrong[0]}: the change does not affect it. Use --all to test it anyway.")
@@ -134,34 +137,38 @@ class _States:
     head: str | None
     base_tree: RepositoryTree | None
     head_tree: RepositoryTree
+    projects: ProjectFolders
 
 
-def _states(repository: Repository, selection: SelectionSettings) -> _States:
+def _states(repository: Repository, selection: SelectionSettings, languages: Sequence[Language]) -> _States:
     head = repository.resolve(selection.head) if selection.head is not None else None
     base = None
     if selection.base is not None:
         base = repository.merge_base(repository.resolve(selection.base), head or repository.resolve("HEAD"))
+    head_tree = repository.commit_tree(head) if head is not None else repository.working_tree()
     return _States(
         base=base,
         head=head,
         base_tree=repository.commit_tree(base) if base is not None else None,
-        head_tree=repository.commit_tree(head) if head is not None else repository.working_tree(),
+        head_tree=head_tree,
+        projects=ProjectFolders(head_tree, languages, repository.project),
     )
 
 
 def _changed_members(
-    scope: ComparisonScope, head: RepositoryTree, subjects: Subjects, changed: Sequence[str]
+    scope: ComparisonScope, states: _States, subjects: Subjects, changed: Sequence[str]
 ) -> MemberFindings:
     """Return the members that the languages find in changed files, limited to included files."""
+    head = states.head_tree
     obstacles = _obstacles(head, subjects, (file.head_path or "" for file in scope.files))
     readable = [file for file in scope.files if file.head_path not in obstacles]
 
-    def find(language: Language, some: Sequence[ChangedFile]) -> MemberFindings:
-        return language.source.changed_members(replace(scope, files=some))
+    def find(language: Language, project: str, some: Sequence[ChangedFile]) -> MemberFindings:
+        return language.source.changed_members(replace(scope, files=some, project=project))
 
     found = [
-        _apart_from_faults(its_files, partial(find, language), path_of)
-        for language, its_files in _by_language(subjects, readable, path_of)
+        _apart_from_faults(its_files, partial(find, language, project), path_of)
+        for language, project, its_files in _by_project(subjects, states.projects, readable, path_of)
     ]
     findings = _joined([*found, _skipping(obstacles | _submodules(head, subjects, changed))])
     return MemberFindings(
@@ -206,8 +213,9 @@ def _with_folders(path: str) -> Iterator[str]:
     yield from (str(parent) for parent in PurePosixPath(path).parents)
 
 
-def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -> MemberFindings:
+def _all_members(states: _States, subjects: Subjects, named: _NamedPaths) -> MemberFindings:
     """Return all members of the named files; globs do not apply to files named individually."""
+    tree = states.head_tree
     unfit = {path: reason for path in named.files if (reason := _unfit(subjects, path)) is not None}
     unfit |= _submodules(tree, subjects, named.files | named.in_folders)
     counting = {path for path in named.in_folders if subjects.counts(path) and subjects.is_included(path)}
@@ -216,12 +224,12 @@ def _all_members(tree: RepositoryTree, subjects: Subjects, named: _NamedPaths) -
     visible = VisibleTree(tree, subjects, also=named.files)
     readable = [path for path in paths if path not in obstacles]
 
-    def find(language: Language, some: Sequence[str]) -> MemberFindings:
-        return language.source.all_members(visible, some, subjects.project)
+    def find(language: Language, project: str, some: Sequence[str]) -> MemberFindings:
+        return language.source.all_members(visible, some, project)
 
     found = [
-        _apart_from_faults(its_paths, partial(find, language), str)
-        for language, its_paths in _by_language(subjects, readable, str)
+        _apart_from_faults(its_paths, partial(find, language, project), str)
+        for language, project, its_paths in _by_project(subjects, states.projects, readable, str)
     ]
     return _joined([*found, _skipping(unfit | obstacles)])
 
@@ -259,15 +267,15 @@ def _skipping(reasons: Mapping[str, str]) -> MemberFindings:
 Subject = TypeVar("Subject")
 
 
-def _by_language(
-    subjects: Subjects, items: Iterable[Subject], path_of: Callable[[Subject], str]
-) -> list[tuple[Language, list[Subject]]]:
-    """Return the items grouped by language."""
-    found: dict[str, tuple[Language, list[Subject]]] = {}
+def _by_project(
+    subjects: Subjects, projects: ProjectFolders, items: Iterable[Subject], path_of: Callable[[Subject], str]
+) -> list[tuple[Language, str, list[Subject]]]:
+    """Return the items grouped by language and project."""
+    found: dict[tuple[str, str], tuple[Language, str, list[Subject]]] = {}
     for item in items:
-        language = subjects.language(path_of(item))
+        language, project = subjects.language(path_of(item)), projects.of(path_of(item))
         if language is not None:
-            found.setdefault(language.name, (language, []))[1].append(item)
+            found.setdefault((language.name, project), (language, project, []))[2].append(item)
     return list(found.values())
 
 
@@ -332,6 +340,7 @@ def _search(
         head=states.head,
         base_tree=states.base_tree,
         head_tree=states.head_tree,
+        projects=states.projects,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from testsmith.git.trees import RepositoryTree, TreeEntry
 from testsmith.languages.language import Language, language_of
-from testsmith.languages.source import ChangedFile, MemberFindings
+from testsmith.languages.source import ChangedFile, MemberFindings, SourceTree
 from testsmith.model import Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import DEFAULT_EXCLUDE, SelectionSettings
 
@@ -90,6 +90,30 @@ class Subjects:
     def _forms(self, path: str) -> tuple[str, ...]:
         below = path.removeprefix(self._inside)
         return (path,) if below == path else (path, below)
+
+
+class ProjectFolders:
+    """The projects in the opened folder: a file belongs to the nearest one above it.
+
+    Attributes:
+        opened: Opened folder relative to the Git root, to which all other files belong.
+    """
+
+    def __init__(self, tree: SourceTree, languages: Sequence[Language], opened: str) -> None:
+        self.opened = opened
+        self._tree = tree
+        self._languages = languages
+        self._known: dict[tuple[str, str], str] = {}
+
+    def of(self, path: str) -> str:
+        """Return the folder of a file's project, relative to the Git root."""
+        language = language_of(path, self._languages)
+        if language is None:
+            return self.opened
+        key = (language.name, posixpath.dirname(path))
+        if key not in self._known:
+            self._known[key] = language.source.project_of(self._tree, path, self.opened)
+        return self._known[key]
 
 
 class VisibleTree:

@@ -187,6 +187,16 @@ class SourceReader(ABC):
     def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
         """Yield one request per member, in order, with test path, context and normalized source."""
 
+    def project_of(self, tree: SourceTree, path: str, opened: str) -> str:  # noqa: ARG002 - a default
+        """Return the folder of the project that a file belongs to: the opened folder, or one in it.
+
+        Args:
+            tree: All files.
+            path: A source file in the opened folder.
+            opened: The opened folder.
+        """
+        return opened
+
     def changed_members(self, scope: ComparisonScope) -> MemberFindings:
         """Return the added, changed and affected members, ordered by file and line.
 

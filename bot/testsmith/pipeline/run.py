@@ -16,7 +16,6 @@ from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare, NotInstalled
 from testsmith.generation.fan_out import TimedObserver
 from testsmith.generation.interface import NotedGenerator, NothingObserved, Observer, ObservingGenerator
-from testsmith.languages.language import Language
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
@@ -106,36 +105,37 @@ async def estimate(
 
 
 async def _suggestions(run: RunState) -> Report:
-    """Return a report with the results for all members, one language after the other if code is run."""
+    """Return a report with the results for all members, one project after the other if code is run."""
     if not runs_code(run.settings):
         return await conclude_unproven(run, await generate_unproven(run))
     reports: list[Report] = []
     left = run
-    for language in run.clients.languages:
-        part = left.of_language(language.name)
-        if part.requests:
-            share = len(part.requests) / len(left.requests)
-            reports.append(await _suggestions_in(language, replace(part, deadline=run.deadline.part(share))))
-            left = left.without(part.requests)
+    projects = dict.fromkeys(map(run.project_of, run.members))
+    for name, folder in projects:
+        part = left.of_project(name, folder)
+        share = len(part.requests) / len(left.requests)
+        report = await _suggestions_in(replace(part, deadline=run.deadline.part(share)), name)
+        if len({other for _, other in projects}) > 1:
+            report = replace(report, notes=tuple(f"{folder or '.'}: {note}" for note in report.notes))
+        reports.append(report)
+        left = left.without(part.requests)
     return joined_reports(reports)
 
 
-async def _suggestions_in(language: Language, run: RunState) -> Report:
-    """Return a report with the results for the members of one language.
+async def _suggestions_in(run: RunState, language: str) -> Report:
+    """Return a report with the results for the members of one language in one project.
 
     If its tests cannot be run, only its members are skipped.
     """
-    toolchain = run.clients.toolchains.get(language.name)
+    toolchain = run.clients.toolchains.get(language)
     if toolchain is None:
-        skipped = run.all_skipped(
-            SkipStage.ENVIRONMENT, f"tests in {language.name} cannot be run on this machine"
-        )
+        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language} cannot be run on this machine")
     else:
         try:
-            async with runner_of(run, language.name) as runner:
+            async with runner_of(run, language) as runner:
                 engine = None if toolchain.engine is None else toolchain.engine(runner, run.options.seed)
                 if engine is None and run.clients.model is None and run.options.candidates is None:
-                    skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language.name} need a model")
+                    skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language} need a model")
                     return Report(members=run.search.found, skipped=skipped)
                 broken = await run.deadline.within(members_not_loading(run, runner))
                 report = await _suggestions_by(runner, engine, run.without(broken).on(runner.runtime))
@@ -246,7 +246,7 @@ def _earlier_tests(run: RunState, report: Report) -> LifecycleResult:
         tree=search.head_tree,
         files=search.files,
         members=search.found,
-        project=run.repository.project,
+        project_of=search.projects.of,
         failing=report.failing,
     )
     try:

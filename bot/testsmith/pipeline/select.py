@@ -36,7 +36,7 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
     if search is None:
         clients.progress.phase("finding changed functions", 1, 0.05)
         search = find_members(repository, settings.selection, clients.languages)
-    requests, lost = _requests(repository, search, clients.languages, options)
+    requests, lost = _requests(search, clients.languages, options)
     intent, hint = _intent(repository, search, options), options.hint or settings.hint
     requests = {member: replace(one, intent=intent, hint=hint) for member, one in requests.items()}
     sources, unchanged = dict[str, str](), set[str]()
@@ -71,19 +71,22 @@ def _intent(repository: Repository, search: MemberSearch, options: RunOptions) -
 
 
 def _requests(
-    repository: Repository, search: MemberSearch, languages: Sequence[Language], options: RunOptions
+    search: MemberSearch, languages: Sequence[Language], options: RunOptions
 ) -> tuple[dict[str, Request], list[Skipped]]:
     """Return the request for each member, by its id, and the members for which none could be built."""
     tree = search.head_tree if options.trusted is None else TrustedTree(search.head_tree, options.trusted)
     found: list[Request | Skipped] = []
-    for language in languages:
-        members = [member for member in search.members if member.language == language.name]
+    by_project: dict[tuple[str, str], list[Member]] = {}
+    for member in search.members:
+        by_project.setdefault((member.language, search.projects.of(member.path)), []).append(member)
+    for (name, project), members in by_project.items():
+        language = next(one for one in languages if one.name == name)
         try:
-            found += list(language.source.requests(tree, members, repository.project))
+            found += list(language.source.requests(tree, members, project))
         except Exception as error:
             if not is_fault(error):
                 raise
-            found += [_request(language, tree, member, repository.project) for member in members]
+            found += [_request(language, tree, member, project) for member in members]
     requests = {
         one.member.id: replace(one, repair=options.repairs.get(one.member.id))
         for one in found

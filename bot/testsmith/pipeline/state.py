@@ -146,9 +146,14 @@ class RunState:
         requests = {member: replace(request, runtime=runtime) for member, request in self.requests.items()}
         return replace(self, requests=requests)
 
-    def of_language(self, name: str) -> RunState:
-        """Return the run with the members of one language."""
-        return self.without({member.id for member in self.members if member.language != name})
+    def project_of(self, member: Member) -> tuple[str, str]:
+        """Return a member's language, and the folder of its project relative to the Git root."""
+        return member.language, self.search.projects.of(member.path)
+
+    def of_project(self, language: str, folder: str) -> RunState:
+        """Return the run with the members of one language in one project, which counts as opened."""
+        others = {one.id for one in self.members if self.project_of(one) != (language, folder)}
+        return replace(self.without(others), repository=replace(self.repository, project=folder))
 
     def language_of(self, member: str) -> Language:
         """Return the language of a member that has a request."""

@@ -22,7 +22,7 @@ from testsmith.pipeline import RunDependencies
 from testsmith.reporting.phrases import count
 from testsmith.settings import CacheSettings, ProviderChoice, SandboxChoice, Settings
 from testsmith.subcommands.review import repository_of, token_for
-from testsmith.sweep.sweep_workspace import SweepWorkspace, measure_whole, opened
+from testsmith.sweep.sweep_workspace import SeveralProjects, SweepWorkspace, measure_whole, opened
 
 _MOST_MODULES = 200
 _MOST_NOTES = 2
@@ -84,12 +84,21 @@ def check_git(settings: Settings) -> Iterator[Check]:
 
 async def check_project(settings: Settings, tools: RunDependencies) -> list[Check]:
     """Check the sandbox, the interpreter, the imports of the project, and its own tests."""
+    try:
+        return await _check_project(settings, tools)
+    except SeveralProjects as found:
+        text = f"there are {len(found.folders)}, each in a folder of its own"
+        return [_note("project", f"{text}; check one with --repo {found.folders[0]}")]
+
+
+async def _check_project(settings: Settings, tools: RunDependencies) -> list[Check]:
     async with opened(settings, tools, None) as workspace:
         if not workspace.members:
             return [_note("project", "no public functions or classes found; name its folder with --repo")]
         if workspace.obstacle:
             return [_fix("interpreter", workspace.obstacle)]
-        checks = list(_projects(tools, workspace))
+        project = workspace.repository.project
+        checks = [Check(name="project", text=project)] if project else []
         for language, runner in workspace.runners.items():
             members = [one for one in workspace.members.values() if one.language == language]
             checks.append(_interpreter(runner))
@@ -98,22 +107,10 @@ async def check_project(settings: Settings, tools: RunDependencies) -> list[Chec
         return [*checks, await _own_tests(settings, tools, workspace)]
 
 
-def _projects(tools: RunDependencies, workspace: SweepWorkspace) -> Iterator[Check]:
-    """Say how to examine a repository whose projects are in folders."""
-    tree = workspace.search.head_tree
-    facts = [one.facts(tree) for one in tools.toolchains.values()]
-    folders = [folder for one in facts if not one.is_project for folder in one.projects]
-    if folders and not workspace.repository.project:
-        yield _fix(
-            "project",
-            f"this is not one, but {count(len(folders), 'folder')} are; choose one with --repo {folders[0]}",
-        )
-
-
 def _interpreter(runner: TestRunner) -> Check:
     program = runner.program
     is_new = program is not None and program.is_relative_to(runner.workspace.scratch)
-    place = "installed for this check" if is_new else str(program or "")
+    place = "in an environment of the project's own" if is_new else str(program or "")
     notes = "".join(f"; {note}" for note in runner.workspace.notes)
     return Check(name="interpreter", text=f"{runner.runtime}, {place}{notes}")
 

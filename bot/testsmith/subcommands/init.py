@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -121,11 +120,7 @@ def _default_branch(repository: Repository) -> str:
 def workflow(facts: RepositoryFacts) -> str:
     """Return the workflow for a repository."""
     text = files("testsmith.subcommands").joinpath("workflow.yml").read_text(encoding="utf-8")
-    text = text.replace(KEY, facts.secret)
-    if facts.project.projects and not facts.project.is_project:  # they would not be installed by default
-        folders = " ".join(f"-e {shlex.quote(f'./{folder}')}" for folder in facts.project.projects)
-        text += f"          setup-command: {json.dumps(f'uv pip install {folders}')}\n"
-    return text
+    return text.replace(KEY, facts.secret)
 
 
 def settings_file() -> str:
@@ -177,8 +172,7 @@ def _found(facts: RepositoryFacts) -> Iterator[str]:
     if facts.remote and not re.search(r"[/@]github\.", facts.remote):
         yield "\nThe remote is not on GitHub, where the workflow runs; `testsmith suggest` works without it."
     if project.projects and not project.is_project:
-        yield "\nThe projects are in folders. The workflow installs them, and reviews them as one project."
-        yield f"If that fails, try one at a time: testsmith suggest --repo {shlex.quote(project.projects[0])}"
+        yield "\nThe projects are in folders. The ones that a pull request changes are installed and tested."
     if facts.reviewing:
         yield f"\n{_named(facts.reviewing)} already runs TestSmith Bot; a second workflow would review twice."
 

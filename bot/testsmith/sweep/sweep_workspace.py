@@ -20,7 +20,7 @@ from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
 from testsmith.languages.language import Language, language_of
-from testsmith.model import Member, Skipped, SkipStage
+from testsmith.model import Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import TOOLING_FOLDERS, SelectionSettings, Settings, VerificationSettings
 from testsmith.tasks import in_thread
 
@@ -29,6 +29,24 @@ EVERY_MEMBER = 1_000_000_000
 
 TOOLING = "a sweep skips scripts, tools and benchmarks: name the folder, or set include or exclude"
 """Why a folder is left out."""
+
+SEPARATE = "it is a project of its own: name it to sweep it instead"
+"""Why a project in a folder is left out."""
+
+
+class SeveralProjects(UsageFailure):
+    """There are several projects, each in a folder of its own.
+
+    Attributes:
+        folders: The folders, relative to the Git root.
+    """
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        super().__init__(
+            f"this repository has {len(folders)} projects, each in a folder of its own: name one to sweep, "
+            f"for example {folders[0]}"
+        )
+        self.folders = folders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +84,39 @@ def found(
     """Return the members to sweep, without a workspace.
 
     Raises:
-        UsageFailure: The folder is not in a repository, or a path is unknown.
+        UsageFailure: The folder is not in a repository, a path is unknown, or there are several projects.
     """
     opened = repository or Repository.open(settings.folder)
     selection = replace(settings.selection, base=None, max_members=EVERY_MEMBER)
     tools.progress.phase("finding functions", 1, 0.05)
     search = find_members(opened, selection, tools.languages)
-    return SweepWorkspace(repository=opened, search=_without_tooling(search, settings.selection, opened))
+    search = _without_tooling(search, settings.selection, opened)
+    return _of_one_project(SweepWorkspace(repository=opened, search=search))
+
+
+def _of_one_project(workspace: SweepWorkspace) -> SweepWorkspace:
+    """Open the only project that has members, or leave out those in folders of the opened one.
+
+    Raises:
+        SeveralProjects: All members are in folders with projects of their own.
+    """
+    search, repository = workspace.search, workspace.repository
+    of = {member.id: search.projects.of(member.path) for member in search.members}
+    projects = sorted({*of.values()})
+    if projects == [repository.project] or not projects:
+        return workspace
+    if len(projects) == 1:
+        return replace(workspace, repository=replace(repository, project=projects[0]))
+    if repository.project not in projects:
+        raise SeveralProjects(projects)
+    members = tuple(member for member in search.members if of[member.id] == repository.project)
+    skipped = [
+        Skipped(path=folder, stage=SkipStage.CHANGES, reason=SEPARATE)
+        for folder in projects
+        if folder != repository.project
+    ]
+    search = replace(search, members=members, found=members, skipped=(*search.skipped, *skipped))
+    return replace(workspace, search=search)
 
 
 def _without_tooling(

@@ -6,7 +6,7 @@ that test is unedited.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from testsmith.languages.language import Language
@@ -68,14 +68,14 @@ class Now:
         tree: All files.
         files: The changed source files, including removed ones.
         members: Members whose source is known already.
-        project: The project's directory; see `Scope.project`.
+        project_of: Returns the project folder of a file; see `ComparisonScope.project`.
         failing: See `Marking.failing`.
     """
 
     tree: SourceTree
     files: Sequence[ChangedFile]
     members: Sequence[Member]
-    project: str = ""
+    project_of: Callable[[str], str] = lambda _: ""
     failing: frozenset[str] | None = None
 
 
@@ -127,7 +127,9 @@ def _members_of_files(now: Now, paths: Collection[str], languages: Sequence[Lang
             and file.head_path is not None
             and language.source.handles(file.head_path)
         ]
-        yield from language.source.all_members(now.tree, there, now.project).members
+        for project in dict.fromkeys(map(now.project_of, there)):
+            its_own = [path for path in there if now.project_of(path) == project]
+            yield from language.source.all_members(now.tree, its_own, project).members
 
 
 @dataclass(frozen=True, slots=True)

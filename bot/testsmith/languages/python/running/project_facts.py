@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from testsmith.languages.python.running.python_version import requires_python
+from testsmith.languages.python.source.projects import declares_project, pyproject
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import SourceTree
 from testsmith.languages.toolchain import ProjectFacts
@@ -42,7 +42,7 @@ _DEEPEST_PROJECT = 3
 
 def project_facts(tree: SourceTree) -> ProjectFacts:
     """Return what the files of a repository say about it."""
-    document = _pyproject(tree)
+    document = pyproject(tree, "")
     paths = tree.paths()
     tests = [path for path in paths if path.endswith(".py") and is_test(path)]
     return ProjectFacts(
@@ -50,15 +50,8 @@ def project_facts(tree: SourceTree) -> ProjectFacts:
         version=_python(tree),
         tests=_tests(tree, tests, document.get("tool", {})),
         projects=tuple(_projects(tree, paths)),
-        is_project=_is_project(paths, document),
+        is_project=declares_project(tree, ""),
     )
-
-
-def _pyproject(tree: SourceTree) -> dict[str, Any]:
-    try:
-        return tomllib.loads((tree.read("pyproject.toml") or b"").decode("utf-8", "replace"))
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}
 
 
 def _package_manager(paths: Sequence[str], tool: Any) -> str:
@@ -97,22 +90,9 @@ def _pytest_settings(tree: SourceTree) -> str:
     return ""
 
 
-def _is_project(paths: Sequence[str], document: dict[str, Any]) -> bool:
-    tool = document.get("tool", {})
-    is_poetrys = isinstance(tool, dict) and "poetry" in tool
-    return is_poetrys or "project" in document or not {"setup.py", "setup.cfg"}.isdisjoint(paths)
-
-
 def _projects(tree: SourceTree, paths: Sequence[str]) -> Iterator[str]:
     """Yield the folders that contain a project of their own, besides the root."""
-    folders = {
-        path.rpartition("/")[0]: name
-        for name in reversed(_PACKAGE_FILES[:2])
-        for path in paths
-        if path.endswith(f"/{name}") and path.count("/") <= _DEEPEST_PROJECT
-    }
-    for folder, name in sorted(folders.items()):
-        if _NOT_PROJECTS.isdisjoint(folder.lower().split("/")) and (
-            name != "pyproject.toml" or b"\n[project]" in b"\n" + (tree.read(f"{folder}/{name}") or b"")
-        ):
+    files = [path for path in paths if "/" in path and path.count("/") <= _DEEPEST_PROJECT]
+    for folder in sorted({path.rpartition("/")[0] for path in files if path.endswith(_PACKAGE_FILES)}):
+        if _NOT_PROJECTS.isdisjoint(folder.lower().split("/")) and declares_project(tree, folder):
             yield folder
