@@ -18,7 +18,11 @@ def main() -> int:
         command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
         print(f"$ testsmith {' '.join(command)}\n", flush=True)
         program = (sys.executable, "-m", "testsmith", *command)
-        return subprocess.run(program, cwd=repository, check=False).returncode
+        code = subprocess.run(program, cwd=repository, check=False).returncode
+    print(
+        "\nThis was the example. Now for a project of yours: .venv/bin/testsmith suggest --repo ~/my-project"
+    )
+    return code
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import testsmith
+from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, locked_wheels
 
 ROOT = Path(__file__).parents[1]
@@ -49,13 +50,13 @@ def test_wheel__installs_one_package_and_two_commands(wheel: Path) -> None:
 def test_uvx__runs_it_from_an_index_without_more_words(wheel: Path, tmp_path: Path) -> None:
     with PackageIndex({**locked_wheels(), wheel.name: wheel.read_bytes()}).serving() as index:
         done = subprocess.run(
-            (str(BIN / "uvx"), "--default-index", f"http://{index.host}/simple/", NAME, "suggest", "--help"),
+            (str(BIN / "uvx"), "--default-index", f"http://{index.host}/simple/", NAME, "init"),
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "UV_PYTHON": sys.executable},
-            cwd=tmp_path,
+            cwd=GitRepository.create(tmp_path / "project").folder,
             capture_output=True,
             text=True,
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert "--base" in done.stdout
+    assert "\n    uvx testsmith-bot doctor\n" in done.stdout
     assert any(path.endswith(f"/{wheel.name}") for path, _ in index.asked)

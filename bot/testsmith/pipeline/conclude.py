@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.faults import apart_from_faults, skipped_by_fault
@@ -11,6 +11,7 @@ from testsmith.languages.tests import CannotConvert
 from testsmith.model import (
     Candidate,
     Label,
+    Member,
     Origin,
     Report,
     Skipped,
@@ -72,6 +73,7 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
             reasons[member] = skipped_by_fault(run.requests[member].member, error)
     unasked = run.without(reasons | best)
     posted = [entry for verdict in best.values() for entry in verdict.entries]
+    proposed = [run.requests[member].member for member, verdict in best.items() if verdict.entries]
     every = [verdict for ones in verdicts.values() for verdict in ones]
     return Report(
         members=run.search.found,
@@ -87,7 +89,7 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
         ),
         statistics=Statistics(funnel=funnel(every, posted, len(run.requests) - len(best))),
         failure=repairs.failure,
-        notes=(*_notes(run, context), *repairs.notes()),
+        notes=(*_notes(context, proposed), *repairs.notes()),
         failing=context.own_suite.known_to_fail,
         baseline=context.own_suite.reported(run.requests),
     )
@@ -104,13 +106,13 @@ def verdicts_by_member(
     return found
 
 
-def _notes(run: RunState, context: ProofContext) -> Iterator[str]:
+def _notes(context: ProofContext, proposed: Collection[Member]) -> Iterator[str]:
     warning = context.runner.workspace.sandbox.warning()
     if warning:
         yield f"sandbox: {warning}"
     yield from context.runner.workspace.notes
     yield from context.own_suite.notes
-    yield from unmeasured_note(run.members, context.own_suite)
+    yield from unmeasured_note(proposed, context.own_suite)
 
 
 def _proven_suggestion(

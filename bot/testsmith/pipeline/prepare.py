@@ -30,7 +30,7 @@ async def runner_of(run: RunState, language: str) -> AsyncIterator[TestRunner]:
         yield run.options.runners[language]
         return
     if run.settings.verification.installs:
-        run.progress.phase("installing the project", 1, 0.1)
+        run.progress.phase(f"installing {run.repository.project or 'the project'}", 1, 0.1)
     order = workspace_order(run.settings, run.clients, run.repository, run.search)
     opening = run.clients.toolchains[language].open(order)
     async with AsyncExitStack() as stack:

@@ -12,6 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from testsmith import PROGRAM
 from testsmith.settings import OPTIONS, SelectionSettings, Settings
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def view_of(
     return View(
         project=settings.folder.name,
         command=(
-            *("testsmith", "suggest", *repo, *selected),
+            *(*PROGRAM, "suggest", *repo, *selected),
             *repeated(typed, (*_HERE, *_options("selection", "verification"))),
         ),
         for_model=repeated(typed, (*_FOR_A_MODEL, *_options("model"))),

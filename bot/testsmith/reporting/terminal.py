@@ -16,6 +16,7 @@ from io import StringIO
 from time import monotonic
 from typing import TYPE_CHECKING, ClassVar, TextIO
 
+from testsmith import PROGRAM
 from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
 from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of, visible
 from testsmith.reporting.phrases import (
@@ -283,7 +284,7 @@ def next_step(report: Report, writing: Sequence[str], terminal: Terminal) -> str
     """
     if not terminal.interactive or not any(one.is_green for one in report.suggestions):
         return ""
-    return f"\nWrite them with: {shlex.join(('testsmith', *writing))}\n"
+    return f"\nWrite them with: {shlex.join((*PROGRAM, *writing))}\n"
 
 
 def markdown_text(markdown: str, terminal: Terminal) -> str:

@@ -155,7 +155,10 @@ async def _own_tests(settings: Settings, tools: RunDependencies, workspace: Swee
     if broken and not settings.verification.installs:
         return _fix("tests", notes)
     if failing:
-        notes += f", for example {failing[0]}; what needs the network or another program fails there"
+        lacks = "the network or another program"
+        if not settings.verification.installs:
+            lacks = "the network, another program or a missing package (see --install)"
+        notes += f", for example {failing[0]}; what needs {lacks} fails there"
     return _note("tests", notes) if notes else Check(name="tests", text="the project's own tests pass")
 
 

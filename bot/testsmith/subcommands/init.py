@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from testsmith import ADDRESS
+from testsmith import ADDRESS, PROGRAM
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.registry import toolchains
@@ -211,5 +212,5 @@ def _next_steps(facts: RepositoryFacts, written: Sequence[str]) -> Iterator[str]
         yield f"    git add {' '.join(written)}"
         yield "    git commit -m 'Review pull requests with TestSmith Bot'"
     yield "  Check that everything works here, and try it on your current change."
-    yield "    testsmith doctor"
-    yield "    testsmith suggest"
+    yield f"    {shlex.join(PROGRAM)} doctor"
+    yield f"    {shlex.join(PROGRAM)} suggest"

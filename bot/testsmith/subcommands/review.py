@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 from urllib.parse import urlsplit
 
+from testsmith import PROGRAM
 from testsmith.app import App
 from testsmith.events import FULL_NAME, ReviewPullRequest
 from testsmith.forge.addresses import ForgeAddresses, addresses_in, repository_at
@@ -266,7 +267,7 @@ def safe_for_fork(settings: Settings) -> Settings:
 def _on_terminal(markdown: str, arguments: Mapping[str, Any], terminal: Terminal) -> str:
     import shlex
 
-    post = shlex.join(("testsmith", *arguments["argv"], "--post"))
+    post = shlex.join((*PROGRAM, *arguments["argv"], "--post"))
     return f"{markdown_text(markdown, terminal)}\nPost it with: {post}\n"
 
 

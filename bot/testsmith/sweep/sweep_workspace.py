@@ -6,6 +6,7 @@ a project may take several.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -38,7 +39,7 @@ class SeveralProjects(UsageFailure):
     """There are several projects, each in a folder of its own.
 
     Attributes:
-        folders: The folders, relative to the Git root.
+        folders: The folders, relative to the Git root, the one with the most members first.
     """
 
     def __init__(self, folders: Sequence[str]) -> None:
@@ -102,7 +103,7 @@ def _of_one_project(workspace: SweepWorkspace) -> SweepWorkspace:
     """
     search, repository = workspace.search, workspace.repository
     of = {member.id: search.projects.of(member.path) for member in search.members}
-    projects = sorted({*of.values()})
+    projects = [folder for folder, _ in Counter(of.values()).most_common()]
     if projects == [repository.project] or not projects:
         return workspace
     if len(projects) == 1:

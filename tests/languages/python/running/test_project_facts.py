@@ -64,5 +64,7 @@ def test_project_facts__projects_in_folders() -> None:
         "packages/b/setup.py": "",
         "packages/c/pyproject.toml": "[tool.ruff]\n",
         "tests/data/d/setup.py": "",
+        ".github/lib/pyproject.toml": project,
+        "_template/pyproject.toml": project,
     }
     assert project_facts(MemoryTree(files)).projects == ("packages/a", "packages/b")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from testsmith.languages.python.running.python_version import requires_python
-from testsmith.languages.python.source.projects import declares_project, pyproject
+from testsmith.languages.python.source.projects import declares_project, project_folders, pyproject
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import SourceTree
 from testsmith.languages.toolchain import ProjectFacts
@@ -35,9 +35,7 @@ _IMPORTS = {
     framework: re.compile(rf"^\s*(?:import|from) {framework}\b", re.MULTILINE)
     for framework in ("pytest", "unittest")
 }
-_NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
 _MOST_FILES_READ = 200
-_DEEPEST_PROJECT = 3
 
 
 def project_facts(tree: SourceTree) -> ProjectFacts:
@@ -49,7 +47,7 @@ def project_facts(tree: SourceTree) -> ProjectFacts:
         package_manager=_package_manager(paths, document.get("tool", {})),
         version=_python(tree),
         tests=_tests(tree, tests, document.get("tool", {})),
-        projects=tuple(_projects(tree, paths)),
+        projects=tuple(folder for folder in project_folders(tree) if folder),
         is_project=declares_project(tree, ""),
     )
 
@@ -88,11 +86,3 @@ def _pytest_settings(tree: SourceTree) -> str:
         if section.encode() in (tree.read(name) or b""):
             return name
     return ""
-
-
-def _projects(tree: SourceTree, paths: Sequence[str]) -> Iterator[str]:
-    """Yield the folders that contain a project of their own, besides the root."""
-    files = [path for path in paths if "/" in path and path.count("/") <= _DEEPEST_PROJECT]
-    for folder in sorted({path.rpartition("/")[0] for path in files if path.endswith(_PACKAGE_FILES)}):
-        if _NOT_PROJECTS.isdisjoint(folder.lower().split("/")) and declares_project(tree, folder):
-            yield folder

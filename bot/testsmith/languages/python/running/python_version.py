@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 
 from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
@@ -30,6 +31,7 @@ _FOLDERS = (Path("/usr/local/bin"), Path("/usr/bin"))
 _MOST_TRIED = 3
 _MOST_MODULES = 10
 _MOST_BYTES = 256 * 1024
+_MOST_CHARACTERS = 120
 _ELF = b"\x7fELF"
 _SECONDS = 10.0
 _TEST = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=_SECONDS)
@@ -117,7 +119,8 @@ async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, modules:
         return "its version differs from its name"
     problems = [answer.results[job.number].problem for job in imports if job.number in answer.results]
     if len(problems) < len(imports) or any(problems):
-        return f"it cannot load the project: {next(filter(None, problems), answer.trouble)}"
+        problem = next(filter(None, problems), answer.trouble)
+        return f"it cannot load the project: {shorten(problem, _MOST_CHARACTERS, placeholder='…')}"
     first = answer.results.get(0)
     passes = first is not None and [one.status for one in first.functions.values()] == [PASSED]
     return "" if passes else "it cannot use the project's pytest settings"

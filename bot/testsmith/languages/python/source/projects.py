@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import Any
 
 from testsmith.languages.source import SourceTree
 
+_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
+_NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
+_MOST_FOLDERS = 3
 _METADATA = re.compile(rb"^\[metadata\]", re.MULTILINE)
 
 
@@ -20,6 +24,25 @@ def project_of(tree: SourceTree, path: str, opened: str) -> str:
             return folder
         folder = folder.rpartition("/")[0]
     return opened
+
+
+def project_folders(tree: SourceTree) -> Iterator[str]:
+    """Yield the folders that declare a project, without tests, examples, and hidden or deep folders."""
+    there = {path.rpartition("/")[0] for path in tree.paths() if path.rpartition("/")[2] in _FILES}
+    for folder in sorted(there):
+        parts = folder.lower().split("/") if folder else []
+        is_plain = _NOT_PROJECTS.isdisjoint(parts) and not any(part.startswith((".", "_")) for part in parts)
+        if is_plain and len(parts) <= _MOST_FOLDERS and declares_project(tree, folder):
+            yield folder
+
+
+def project_name(tree: SourceTree, folder: str) -> str:
+    """Return the name under which a project in a folder is installed; empty if its files do not say."""
+    document = pyproject(tree, folder)
+    tool = document.get("tool")
+    tables = (document.get("project"), tool.get("poetry") if isinstance(tool, dict) else None)
+    names = [table.get("name") for table in tables if isinstance(table, dict)]
+    return next((name for name in names if isinstance(name, str)), "")
 
 
 def declares_project(tree: SourceTree, folder: str) -> bool:
