@@ -451,3 +451,15 @@ def test_object_of_a_changed_method__is_brought_into_other_states(tmp_path: Path
     made = candidate(answer).code
     assert "session.begin()" in made
     assert 'match="a session is open"' in made
+
+
+HUMAN = """def human(size: int, digits: int = 0) -> str:
+    return f"{{size:.{{digits}}f}}B" if size {compared} 1024 else f"{{size / 1024:.{{digits}}f}}K"
+"""
+
+
+def test_option__is_not_given_if_the_change_shows_without_it(tmp_path: Path) -> None:
+    made = candidate(_answer(tmp_path, HUMAN.format(compared="<"), HUMAN.format(compared="<="))).code
+
+    assert '(1024, "1K")' in made
+    assert "1024, digits" not in made

@@ -278,6 +278,7 @@ def test_name__says_what_a_change_shows() -> None:
             "test_f_for_names_with_more_than_two_parts",
         ),
         ("fix(texts): f keeps the user's dots", "test_f_keeps_users_dots"),
+        (f"f keeps its dots, {'and more ' * 20}", "test_f_keeps_its_dots"),
         ("Read the clock once", "test_f_five"),
         ("Fix f", "test_f_five"),
         (f"f {'and more ' * 20}", "test_f_five"),

@@ -184,3 +184,12 @@ def test_variations__give_texts_an_accent_and_take_a_mark_from_them_only_to_comp
 
     assert {'f("[{á}]")', 'f("[{a}")', 'f("[{a]")', 'f("[a}]")'} <= made
     assert 'f("[{a]")' not in {each.call for each in variations(call('"[{a}]"'), (), at_ends=False)}
+
+
+def test_varied__puts_each_text_of_several_words_into_every_call_but_into_no_other_text() -> None:
+    given = [call('"a"'), call('"bc"', name="format")]
+
+    made = [each.call for each in varied(given, ["x is .03", "y is .06"], [])]
+
+    assert made[:4] == ['f("x is .03")', 'f("y is .06")', 'format("x is .03")', 'format("y is .06")']
+    assert not any("bx is" in each for each in made)

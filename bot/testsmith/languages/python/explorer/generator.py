@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import partial
@@ -350,7 +350,21 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     others = [case for case in cases if not case.is_witness and _guards(case, guarding)]
-    return _chosen(work, [*witnesses, *others])
+    return _chosen(work, [*_without_options(witnesses), *others])
+
+
+def _without_options(witnesses: Sequence[Case]) -> Iterator[Case]:
+    """Yield the witnesses without those that only add arguments to one that says as much."""
+    given = [frozenset((each.name, each.value.text) for each in case.trial.arguments) for case in witnesses]
+    for case, own in zip(witnesses, given, strict=True):
+        simpler = (other for other, less in zip(witnesses, given, strict=True) if less < own)
+        if not any(_says_as_much(other, case) for other in simpler):
+            yield case
+
+
+def _says_as_much(one: Case, other: Case) -> bool:
+    is_alike = (one.trial.setup, one.trial.pieces) == (other.trial.setup, other.trial.pieces)
+    return is_alike and (one.base_failed, one.is_soup) <= (other.base_failed, other.is_soup)
 
 
 def _is_of_change(subject: Subject, case: Case) -> bool:

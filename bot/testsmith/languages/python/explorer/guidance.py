@@ -100,8 +100,8 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
     known = {trial.text for trial in trials}
     longest = [(trial, site) for trial in trials if (site := _longest_text(trial)) is not None]
     whole = [text for text in texts if len(text.split()) > 1 and not _MARKED.fullmatch(text)]
-    plain = sorted({trial.pieces: site for trial, site in longest}.values(), key=_length_around)
-    stated = [(place.exchanged(leaf, quoted(text)) for place, leaf in plain) for text in whole]
+    plain = sorted({trial.pieces: site for trial, site in longest[::-1]}.values(), key=_length_around)
+    stated = [_replaced(plain, text) for text in whole]
     about = [
         _by_turns(
             [_with_texts(place, leaf, texts), _with_words(place.trial), _with_others(place, leaf, others)]
@@ -113,6 +113,10 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
     found = chain(islice(_by_turns(stated), _MOST_STATED), _by_turns(rows))
     made = {trial.text: trial for trial in islice(found, MOST_VARIED)}
     return [trial for text, trial in made.items() if text not in known]
+
+
+def _replaced(sites: Iterable[tuple[LiteralSite, Leaf]], text: str) -> Iterator[Trial]:
+    return (place.exchanged(leaf, quoted(text)) for place, leaf in sites)
 
 
 def _length_around(site: tuple[LiteralSite, Leaf]) -> int:

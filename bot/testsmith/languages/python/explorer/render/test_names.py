@@ -62,9 +62,9 @@ class TestNames:
         subject: The member; conditions in its source help describe a case.
         cases: All cases of its tests; what they have in common is left out of names.
         existing: Names of the project's tests, which are avoided.
-        title: What the authors say about the change in one line. If it names the member, or if the member is
-            reached through another function, it names the first test that shows a difference; otherwise it is
-            used if all other names exist.
+        title: What the authors say about the change in one line. If it names the member, or if a call of the
+            project's tests is varied, it names the first test that shows a difference; otherwise it is used
+            if all other names exist.
     """
 
     def __init__(
@@ -86,7 +86,6 @@ class TestNames:
         self._cases = cases
         self._existing = existing
         self._title = f"test_{title_words(title)}" if title_words(title) else ""
-        self._plain_name = member.plain_name
         self._is_about_member = member.plain_name in re.findall(r"\w+", title)
         self._taken: set[str] = set()
 
@@ -95,8 +94,8 @@ class TestNames:
         plain = f"test_{snake(test.first.trial.through) or self._subject}"
         names = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
         titled = [self._title] if self._title and test.first.is_witness else []
-        is_elsewhere = test.first.trial.through not in {"", self._plain_name}
-        if (self._is_about_member or is_elsewhere) and test.first.outcome.kind != "raised":
+        is_titled = self._is_about_member or bool(test.first.trial.through)
+        if is_titled and test.first.outcome.kind != "raised":
             names = [*titled, *names]
         free = [name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken]
         new = [name for name in (*free, *titled) if name not in self._existing | self._taken]
@@ -341,7 +340,10 @@ _FEWEST_WORDS = 3
 
 def title_words(title: str) -> str:
     """Return a title as a name, without what convention puts around it; empty if it does not fit."""
-    text = _CLOSING.sub("", _OPENING.sub("", title, count=1)).lower()
-    words = [word for word in re.findall(r"[a-z0-9]+", text.replace("'", "")) if word not in _FILLERS]
-    name = "_".join(words)
-    return name if len(words) >= _FEWEST_WORDS and len(name) <= _LONGEST_NAME - len("test_") else ""
+    text = _CLOSING.sub("", _OPENING.sub("", title, count=1)).lower().replace("'", "")
+    for part in (text, re.split("[,;:] ", text)[0]):
+        words = [word for word in re.findall(r"[a-z0-9]+", part) if word not in _FILLERS]
+        name = "_".join(words)
+        if len(words) >= _FEWEST_WORDS and len(name) <= _LONGEST_NAME - len("test_"):
+            return name
+    return ""
