@@ -48,6 +48,7 @@ _MOST_WORDS = 6
 _MOST_ALIKE = 3
 _MOST_STATED = 300
 _MOST_BROKEN = 4
+_MOST_BROKEN_ALIKE = 16
 _MOST_VARIED_CALLS = 12
 """Maximum number of calls in the project's tests that are varied for one member."""
 
@@ -159,6 +160,7 @@ def _with_others(place: LiteralSite, leaf: Leaf, others: Sequence[str]) -> Itera
         yield made
         if at < _MOST_ALIKE:
             yield from _with_words(made)
+        if at < _MOST_BROKEN_ALIKE:
             yield from (place.exchanged(leaf, quoted(each)) for each in _broken(text))
 
 

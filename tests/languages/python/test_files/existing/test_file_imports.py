@@ -39,6 +39,12 @@ def added(imports: str, new_imports: str, body: str) -> str:
             "assert chunked([1], 1)",
             "import more_itertools as mi\n--\nassert mi.chunked([1], 1)",
         ),
+        (  # the file reads that name from the module that it imports
+            "import shop\nfrom shop import Cart\n\nshop.parse('1')",
+            "import shop\nfrom shop import Cart, parse\n\nshop.parse('1')",
+            "assert parse('2')",
+            "import shop\nfrom shop import Cart\n\nshop.parse('1')\n--\nassert shop.parse('2')",
+        ),
         (  # a name that the test binds itself
             "import shop",
             "import shop\nfrom shop import Cart",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,9 @@ def with_own_imports(text: str, existing: str) -> str:
 def _step(text: str, tree: ast.Module, new: _Bound, known: Sequence[_Bound]) -> str | None:
     """Return the text without an added import that the file does not need; None if it needs it."""
     siblings = [one for one in known if one.module == new.module and one.name]
+    whole = [f"{one.local}.{new.name}" for one in known if one.full_name == new.module]
+    if whole and re.search(rf"\b{re.escape(whole[0])}\b", text):  # the file has a style for it
+        siblings = []
     if not new.name:
         spelled = _as_names(tree, new, siblings)
     elif siblings:
