@@ -55,7 +55,7 @@ def test_check_command__gives_the_same_in_the_repository(command_line: CommandLi
 
     first = command_line.run("suggest", "--repo", os.path.relpath(repo, command_line.home), *typed)
     assert first.code == 0, first.stderr
-    printed = re.search(r"reproduce: (?P<command>testsmith .*)", first.stdout)
+    printed = re.search(r"reproduce:\s+(?P<command>testsmith .*)", first.stdout)
     assert printed is not None, first.stdout
 
     again = _pasted(printed["command"], repo, command_line)

@@ -370,7 +370,7 @@ def _members_table(report: Report, found: tuple[ReportEntry, ...]) -> Renderable
 def _table(*columns: str) -> Table:
     from rich.table import Table
 
-    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -389,8 +389,8 @@ def _suggestion_parts(suggestion: Suggestion, member: Member, view: View) -> Ite
         yield _code(shown_code(suggestion.code), member.language, color=view.color)
     yield ""
     yield _indented(_text(facts_line(evidence_words(suggestion, member))))
-    check = f"{origin_words(suggestion)} · reproduce: {check_command(suggestion, view)}"
-    yield _unbroken(_styled(plain(" " * _INDENT + check), "dim"))
+    yield _styled(plain(f"{' ' * _INDENT}{origin_words(suggestion)} · reproduce:"), "dim")
+    yield _unbroken(_styled(plain(" " * _CODE_INDENT + check_command(suggestion, view)), "dim"))
 
 
 def _title(suggestion: Suggestion, member: Member) -> Text:
