@@ -326,5 +326,5 @@ class Archives:
         if self.service is not None:
             return ActionsCache(self.service, sleep=time.sleep, prefix=prefix)
         return NullArchive(
-            "the runner has no cache service; set the input `cache-dir` to keep results without one"
+            "the runner has no cache service; set `TESTSMITH_CACHE_DIR` to keep results without one"
         )

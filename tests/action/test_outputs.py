@@ -130,7 +130,7 @@ def test_cache__a_link_in_the_way_is_refused(workspace: Path, link: str) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     path.symlink_to(workspace.parent / "elsewhere")
 
-    with pytest.raises(UsageFailure, match=f"`cache-dir`, because `.*{link}` is a link"):
+    with pytest.raises(UsageFailure, match=f"`TESTSMITH_CACHE_DIR`, because `.*{link}` is a link"):
         check_cache_folder(workspace, workspace / "a" / "cache")
 
 

@@ -226,6 +226,8 @@ def test_plan__a_summary_that_a_person_hid_is_edited_all_the_same() -> None:
 
 
 def test_plan__what_was_left_out_is_listed_and_does_not_follow_later() -> None:
+    (note,) = Talk().run(wanted(*(proposing(f"m{n}") for n in range(11)))).notes
+    assert note == "1 of 11 proposals is only in the summary comment."
     talk = Talk()
     want = wanted(*(proposing(f"m{n}") for n in range(35)))
     planned = talk.run(want)

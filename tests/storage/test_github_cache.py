@@ -223,7 +223,7 @@ def test_call__no_such_service_is_told_with_the_other_way(
 ) -> None:
     service.faults = [CacheFault(at=CREATE, status=status, body=b"<html>Not Found</html>")]
 
-    with pytest.raises(Denied, match="`cache-dir`"):
+    with pytest.raises(Denied, match="`TESTSMITH_CACHE_DIR`"):
         client.leave(archive_of("a"))
 
 

@@ -255,7 +255,7 @@ def check_cache_folder(workspace: Path, folder: Path) -> None:
     for path in (*_way(workspace, folder), *_inside(folder)):
         if path.is_symlink():
             raise UsageFailure(
-                f"Could not use the input `cache-dir`, because `{path}` is a link. Choose a folder that "
+                f"Could not use `TESTSMITH_CACHE_DIR`, because `{path}` is a link. Choose a folder that "
                 f"is not tracked by git."
             )
 

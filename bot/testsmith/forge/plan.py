@@ -151,7 +151,8 @@ def notes_on(settled: Reconciled) -> Iterator[str]:
         )
     listed = sum(proposal.posting is ShownWhere.LISTED for proposal in settled.proposals)
     if listed:
-        yield f"{listed} of {len(settled.proposals)} proposals are only in the summary comment."
+        are = "is" if listed == 1 else "are"
+        yield f"{listed} of {len(settled.proposals)} proposals {are} only in the summary comment."
     if not fits(settled.state):
         yield (
             "The summary comment is too small to store all results; some functions are processed again on "

@@ -94,7 +94,7 @@ _READABLE = frozenset({"read", "write"})
 _WRITABLE = frozenset({"write", "write-only"})
 _MODES = _READABLE | _WRITABLE | {"none"}
 _SAID_BY_WORKFLOW = "the workflow sets `cache-mode: {mode}`"
-_NAME_A_FOLDER = "the input `cache-dir` with actions/cache works everywhere"
+_NAME_A_FOLDER = "`TESTSMITH_CACHE_DIR` with actions/cache works everywhere"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
