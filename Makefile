@@ -76,5 +76,5 @@ reference: .venv/.installed ## write the action files' inputs, the reference pag
 structure: .venv/.installed ## draw the packages and their imports in docs/architecture.md
 	$(BIN)/python docs/structure.py
 
-picture: .venv/.installed ## run the example and draw its review: docs/pictures
+picture: .venv/.installed ## run the example and draw what it shows: docs/pictures
 	$(BIN)/python docs/picture.py

@@ -1,20 +1,27 @@
-"""Draw the review of the example project's pull request as GitHub would show it: `make picture`.
+"""Draw what the program says about the example project's pull request, as readers see it: `make picture`.
 
-The offline engine reviews the example, and `docs/pictures/review.md` keeps its Markdown, from which the
-pictures are drawn. With `--check` nothing is run or written, and the exit code is 1 if a picture does not
-show that text.
+The offline engine reviews the example: on the command line for a review, a terminal and an HTML page, and in
+the action for a job summary. `docs/pictures` keeps these texts, from which the pictures are drawn. With
+`--check` nothing is run or written, and the exit code is 1 if a picture does not show its text.
 """
 
 from __future__ import annotations
 
 import difflib
+import fcntl
 import html
+import os
+import pty
 import re
+import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+import termios
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -23,12 +30,18 @@ from markdown_it import MarkdownIt
 from pygments import lex
 from pygments.lexers.python import PythonLexer
 from pygments.token import Keyword, Name, Number, Operator, String
+from rich.text import Text
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-TEXT = PICTURES / "review.md"
 SHOWN = {"review.svg": ("`shipping`", "question"), "diff.svg": ("`Cart.add`",), "summary.svg": ()}
 """Words in the first line of the comments that a picture shows; without any, it shows the summary."""
+
+TERMINAL = ("suggest", "--only", "cents")
+COLUMNS, ROWS = 100, 60
+PAGE = ("suggest", "--base", "main", "--head", "change", "--only", "src/shop/prices.py", "--output")
+PAGE_HEIGHT = 1040
+"""Height of what is shown of the HTML page, in pixels."""
 
 WIDTH, PADDING, GAP, CHIP = 860, 16, 16, 4
 SIZES = {"text": 14.0, "code": 12.0, "small": 12.0}
@@ -64,12 +77,19 @@ text {
 .page { fill: #fff } .box { fill: #fff; stroke: #d1d9e0 } .bar { fill: #f6f8fa } .line { stroke: #d1d9e0 }
 .chip { fill: #818b981f } .added { fill: #dafbe1 } .removed { fill: #ffebe9 }
 .keyword { fill: #cf222e } .name { fill: #6639ba } .string { fill: #0a3069 } .constant { fill: #0550ae }
+.red { fill: #cf222e } .green { fill: #116329 } .yellow { fill: #9a6700 } .magenta { fill: #8250df }
+.cyan { fill: #1b7c83 } .level { fill: #2da44e } .noted { fill: #0969da } .dot { fill: #d1d9e0 }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc } .muted { fill: #9198a1 } .mark { fill: #fff }
   .page { fill: #0d1117 } .box { fill: #0d1117; stroke: #3d444d } .bar { fill: #151b23 }
   .line { stroke: #3d444d } .chip { fill: #656c7633 } .added { fill: #1b4721 } .removed { fill: #542426 }
   .keyword { fill: #ff7b72 } .name { fill: #d2a8ff } .string { fill: #a5d6ff } .constant { fill: #79c0ff }
+  .red { fill: #ff7b72 } .green { fill: #7ee787 } .yellow { fill: #d29922 } .magenta { fill: #d2a8ff }
+  .cyan { fill: #39c5cf } .noted { fill: #4493f8 } .dot { fill: #3d444d }
 }"""
+
+ANSI = {1: "red", 2: "green", 3: "yellow", 5: "magenta", 6: "cyan"}
+"""The colors of a terminal that the program uses, by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,10 +178,10 @@ def inline(tokens: Sequence[Any]) -> list[Words]:
     return found
 
 
-def tagged(text: str) -> list[Words]:
-    """Return the words of a line of small print with tags."""
+def tagged(text: str, style: str = "small", more: str = "muted") -> list[Words]:
+    """Return the words of a line with tags."""
     return [
-        Words(html.unescape(re.sub(r"<[^>]+>", "", piece)), "code" if is_code else "small", "muted")
+        Words(html.unescape(re.sub(r"<[^>]+>", "", piece)), "code" if is_code else style, more)
         for is_code, piece in _pieces(text)
         if re.sub(r"<[^>]+>", "", piece)
     ]
@@ -173,7 +193,10 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def block(canvas: Canvas, x: float, width: float, text: str, language: str) -> None:
-    """Draw a block of code, colored as GitHub does."""
+    """Draw a block of code, colored as GitHub does, or a chart."""
+    if language == "mermaid":
+        chart(canvas, x, text)
+        return
     lines = text.rstrip("\n").split("\n")
     canvas.box((x, canvas.y + 2), (width, len(lines) * LINE["code"] + PADDING), "bar", 6)
     canvas.y += 2 + PADDING / 2
@@ -231,6 +254,37 @@ def table(canvas: Canvas, x: float, width: float, rows: Sequence[Sequence[list[W
     canvas.y += 12
 
 
+def chart(canvas: Canvas, x: float, mermaid: str) -> None:
+    """Draw a chart of horizontal bars, the only kind in a job summary."""
+    title, *labels = re.findall(r'"([^"]+)"', mermaid.partition("xychart-beta")[2])
+    lengths = [int(one) for one in re.findall(r"\d+", mermaid.rpartition("bar [")[2])]
+    most = Words(title, "text", "bold")
+    canvas.write(x + (640 - most.width) / 2, canvas.y + 18, most)
+    canvas.y += 32
+    left = max(Words(one).width for one in labels) + 12
+    for label, length in zip(labels, lengths, strict=True):
+        words = Words(label)
+        canvas.write(x + left - 12 - words.width, canvas.y + 16, words)
+        canvas.box((x + left, canvas.y), ((640 - left) * length / max(lengths), 22), "level")
+        canvas.y += 29
+    canvas.y += 10
+
+
+def paragraph(canvas: Canvas, x: float, width: float, words: Sequence[Words]) -> None:
+    """Draw a paragraph, or a note that GitHub marks with a bar."""
+    if not words[0].text.startswith("[!"):
+        is_small = all(word.style != "text" for word in words)
+        canvas.flow(x, width, words, line=LINE["small" if is_small else "text"])
+        canvas.y += 8
+        return
+    top, title = canvas.y, words[0].text.strip("[]!").capitalize()
+    canvas.write(x + 18, canvas.y + 16, Words(title, "text", "bold noted"))
+    canvas.y += 26
+    canvas.flow(x + 18, width - 18, words[2:])
+    canvas.box((x, top), (4, canvas.y - top), "face")
+    canvas.y += 14
+
+
 def body(canvas: Canvas, x: float, width: float, markdown: str) -> None:
     """Draw a comment's Markdown; folds are closed."""
     tokens = MarkdownIt("commonmark").enable("table").parse(markdown)
@@ -246,13 +300,16 @@ def body(canvas: Canvas, x: float, width: float, markdown: str) -> None:
             cells.append([])
         elif one.type == "table_close":
             table(canvas, x, width, cells)
-        elif one.type == "inline" and one.level > 1:
-            cells[-1].append(inline(one.children or ()))
+            cells = []
+        elif one.type == "hr":
+            canvas.rule(x, canvas.y + 8, width)
+            canvas.y += 24
         elif one.type == "inline":
             words = inline(one.children or ())
-            is_small = all(word.style != "text" for word in words)
-            canvas.flow(x, width, words, line=LINE["small" if is_small else "text"])
-            canvas.y += 8
+            if cells:
+                cells[-1].append(words)
+            else:
+                paragraph(canvas, x, width, words)
 
 
 def _html(canvas: Canvas, x: float, width: float, text: str, *, is_folded: bool) -> bool:
@@ -263,7 +320,7 @@ def _html(canvas: Canvas, x: float, width: float, text: str, *, is_folded: bool)
         canvas.y += 8
     summary = re.search(r"<summary>(.*?)</summary>", text)
     if summary:
-        canvas.flow(x, width, [Words("▸ "), Words(html.unescape(summary[1]))])
+        canvas.flow(x, width, [Words("▸ "), *tagged(summary[1], "text", "")])
         canvas.y += 8
     return "</details>" not in text and (is_folded or summary is not None)
 
@@ -341,12 +398,120 @@ def drawn(text: str, words: Sequence[str]) -> str:
             one for one in comments if word in one.partition("\n\n")[2].partition("\n")[0]
         ).partition("\n\n")
         thread(canvas, place, markdown)
-    height = canvas.y - GAP
-    size = f'width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"'
     kind = "Review comments" if words else "Summary comment"
+    return picture(f"{kind} of TestSmith Bot on the example project's pull request", canvas, canvas.y - GAP)
+
+
+def drawn_job_summary(text: str) -> str:
+    """Return the picture of a job summary, as it is on the page of a workflow run."""
+    canvas = Canvas(parts=[""])
+    canvas.write(PADDING + 1, 24, Words("testsmith summary", more="bold"))
+    canvas.y = 38 + PADDING
+    body(canvas, PADDING + 1, WIDTH - 2 - 2 * PADDING, text)
+    canvas.parts[0] = _frame(0, canvas.y, has_bar=True)
+    return picture("Job summary of TestSmith Bot for the example project", canvas, canvas.y)
+
+
+def drawn_terminal(text: str) -> str:
+    """Return the picture of a terminal with a command and what it prints."""
+    command = Text("$ ", style="color(2)") + Text(" ".join(("testsmith", *TERMINAL)), style="bold")
+    canvas = Canvas(parts=[""], y=38 + PADDING / 2)
+    for number in range(3):
+        canvas.box((PADDING + 18 * number, 13), (12, 12), "dot", 6)
+    for line in (command, Text(), *Text.from_ansi(text.strip("\n")).split("\n", allow_blank=True)):
+        for row in line.divide(range(COLUMNS, len(line), COLUMNS)):
+            x = float(PADDING)
+            for words in _runs(row):
+                x = canvas.write(x, canvas.y + 14, words)
+            canvas.y += LINE["code"]
+    canvas.y += PADDING / 2
+    canvas.parts[0] = _frame(0, canvas.y, has_bar=True)
+    return picture("Suggestions of TestSmith Bot in a terminal", canvas, canvas.y)
+
+
+def _runs(row: Text) -> Iterator[Words]:
+    """Yield the parts of a row of a terminal, each in one style."""
+    from rich.console import Console
+
+    row.rstrip()
+    for segment in row.render(Console(), end=""):
+        style = segment.style
+        color = style.color.number if style and style.color else None
+        names = [ANSI[color]] if color is not None else []
+        names += [name for name, is_on in _emphasis(style) if is_on]
+        yield Words(segment.text, "code", " ".join(names))
+
+
+def _emphasis(style: Any) -> tuple[tuple[str, bool], ...]:
+    return (("bold", bool(style and style.bold)), ("muted", bool(style and style.dim)))
+
+
+class Xhtml(HTMLParser):
+    """Writes the body of a page as XML, as a picture needs it; copy buttons are shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text, self._is_body = "", False
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        """See `HTMLParser`."""
+        self._is_body |= tag == "body"
+        shown = "".join(
+            f' {name}="{html.escape(value or "")}"' for name, value in attributes if name not in LEFT_OUT
+        )
+        space = ' xmlns="http://www.w3.org/1999/xhtml"' * (tag == "body")
+        self._write(f"<{tag}{space}{shown}>")
+
+    def handle_endtag(self, tag: str) -> None:
+        """See `HTMLParser`."""
+        self._write(f"</{tag}>")
+        self._is_body &= tag != "body"
+
+    def handle_data(self, data: str) -> None:
+        """See `HTMLParser`."""
+        self._write(html.escape(data, quote=False))
+
+    def _write(self, text: str) -> None:
+        if self._is_body:
+            self.text += text
+
+
+LEFT_OUT = ("hidden", "href")
+PAGE_STYLE = f"""
+body {{ min-height: {PAGE_HEIGHT}px }}
+.copied > .copy {{ position: static; float: right; margin: .5rem .6rem }}
+.copied > pre {{ overflow: visible }}
+stop {{ stop-color: var(--paper) }}
+.edge {{ fill: none; stroke: var(--line) }}"""
+"""What the page needs to be a picture; Safari places nothing absolutely in one."""
+
+
+def drawn_page(text: str) -> str:
+    """Return the picture of the upper part of an HTML page: the page itself, with its own style."""
+    style, rest = text.partition("<style>")[2].split("</style>", 1)
+    page = Xhtml()
+    page.feed(re.sub(r"<script>.*?</script>", "", rest, flags=re.DOTALL))
+    size = f'width="{WIDTH}" height="{PAGE_HEIGHT}"'
+    fade = '<stop stop-opacity="0"/><stop offset="1"/>'
+    lines = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} viewBox="0 0 {WIDTH} {PAGE_HEIGHT}" role="img">',
+        "<title>The HTML report of TestSmith Bot</title>",
+        f"<style>{style}{PAGE_STYLE}</style>",
+        f'<linearGradient id="fade" x2="0" y2="1">{fade}</linearGradient>',
+        f"<foreignObject {size}>{page.text}</foreignObject>",
+        f'<rect y="{PAGE_HEIGHT - 120}" width="{WIDTH}" height="120" fill="url(#fade)"/>',
+        f'<rect class="edge" x=".5" y=".5" width="{WIDTH - 1}" height="{PAGE_HEIGHT - 1}" rx="6"/>',
+        "</svg>",
+    )
+    return "\n".join(lines) + "\n"
+
+
+def picture(title: str, canvas: Canvas, height: float) -> str:
+    """Return what is on a canvas as SVG."""
+    size = f'width="{WIDTH}" height="{height:g}" viewBox="0 0 {WIDTH} {height:g}"'
     lines = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
-        f"<title>{kind} of TestSmith Bot on the example project's pull request</title>",
+        f"<title>{title}</title>",
         f"<style>{STYLE}</style>",
         f'<rect class="page" width="{WIDTH}" height="{height:g}" rx="6"/>',
         *canvas.parts,
@@ -355,31 +520,122 @@ def drawn(text: str, words: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def review() -> str:
-    """Return the offline engine's review of the example's pull request, as it is posted."""
+@contextmanager
+def example() -> Iterator[Path]:
+    """Make the example's repository."""
     sys.path.insert(0, str(ROOT / "examples"))
     from make_repository import make_repository  # the examples are scripts next to each other
 
-    command = ("suggest", "--base", "main", "--head", "change", "--provider", "offline")
     with tempfile.TemporaryDirectory(prefix="testsmith-picture-") as folder:
         repository = Path(folder) / "shop"
         make_repository(repository)
-        program = (sys.executable, "-m", "testsmith", *command, "--format", "markdown")
-        return subprocess.run(program, cwd=repository, capture_output=True, text=True, check=True).stdout
+        # so that the page links to lines on GitHub
+        origin = ("git", "remote", "add", "origin", "https://github.com/testsmith-bot/shop.git")
+        subprocess.run(origin, cwd=repository, check=True)
+        yield repository
+
+
+PROGRAM = (sys.executable, "-m", "testsmith")
+OFFLINE = ("--provider", "offline")
+
+
+def review() -> str:
+    """Return the offline engine's review of the example's pull request, as it is posted."""
+    command = ("suggest", "--base", "main", "--head", "change", *OFFLINE, "--format", "markdown")
+    with example() as repository:
+        return subprocess.run(
+            (*PROGRAM, *command), cwd=repository, capture_output=True, text=True, check=True
+        ).stdout
+
+
+def page() -> str:
+    """Return the HTML page of a run."""
+    with example() as repository:
+        file = repository.parent / "report.html"
+        subprocess.run(
+            (*PROGRAM, *PAGE, str(file), *OFFLINE), cwd=repository, capture_output=True, check=True
+        )
+        return file.read_text(encoding="utf-8")
+
+
+def terminal() -> str:
+    """Return what a run without a key prints in a terminal, with its colors; progress is elsewhere."""
+    variables = {
+        name: value for name, value in os.environ.items() if "API_KEY" not in name and name != "NO_COLOR"
+    }
+    own, others = pty.openpty()
+    fcntl.ioctl(others, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    with (
+        example() as repository,
+        subprocess.Popen(
+            (*PROGRAM, *TERMINAL),
+            cwd=repository,
+            env={**variables, "TERM": "xterm-256color"},
+            stdout=others,
+            stderr=subprocess.DEVNULL,
+        ),
+        open(own, "rb", buffering=0) as screen,  # noqa: PTH123 - a descriptor
+    ):
+        os.close(others)
+        printed = b""
+        with suppress(OSError):  # the program has closed its end
+            while part := screen.read(65_536):
+                printed += part
+    return printed.decode().replace("\r\n", "\n")
+
+
+def job_summary() -> str:
+    """Return the job summary of the action, run for the example's pull request on the tests' GitHub."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from fakes.actions_cache import ActionsCacheService
+    from fakes.arena import everybodys_folder
+    from fakes.github.clock import WallClock
+    from fakes.github.github import fake_github
+    from fakes.packages import PackageIndex, hatchling_wheels
+    from fakes.shop import Shop
+
+    with (
+        example() as source,
+        everybodys_folder() as folder,
+        ActionsCacheService() as service,
+        PackageIndex(hatchling_wheels()).serving() as index,
+        fake_github(source.parent / "github", clock=WallClock()) as github,
+    ):
+        repository = github.repository("octo/shop", source)
+        pull = github.pull_request(repository, head="change")
+        shop = Shop(github, repository, pull, folder, f"http://{index.host}/simple/")
+        shop.keep_in(service, f"refs/pull/{pull.number}/merge", "refs/heads/main")
+        return shop.run().summary
+
+
+TEXTS: Mapping[str, Callable[[], str]] = {
+    "review.md": review,
+    "job_summary.md": job_summary,
+    "terminal.ansi": terminal,
+    "report.html": page,
+}
+"""What the pictures are drawn from, and how it is made."""
+
+
+def pictures() -> Iterator[tuple[Path, str]]:
+    """Yield the place and the content of each picture, by the kept texts."""
+    texts = {name: (PICTURES / name).read_text(encoding="utf-8") for name in TEXTS}
+    for name, words in SHOWN.items():
+        yield PICTURES / name, drawn(texts["review.md"], words)
+    yield PICTURES / "job_summary.svg", drawn_job_summary(texts["job_summary.md"])
+    yield PICTURES / "terminal.svg", drawn_terminal(texts["terminal.ansi"])
+    yield PICTURES / "report.svg", drawn_page(texts["report.html"])
 
 
 def main() -> int:
     """Draw the pictures, or check them."""
-    is_check = "--check" in sys.argv[1:]
-    if not is_check:
-        TEXT.write_text(review(), encoding="utf-8")
-    text = TEXT.read_text(encoding="utf-8")
-    pictures = {PICTURES / name: drawn(text, words) for name, words in SHOWN.items()}
-    if not is_check:
-        for path, picture in pictures.items():
+    if "--check" not in sys.argv[1:]:
+        for name, made in TEXTS.items():
+            (PICTURES / name).write_text(made(), encoding="utf-8")
+        for path, picture in pictures():
             path.write_text(picture, encoding="utf-8")
         return 0
-    stale = [path for path, picture in pictures.items() if path.read_text(encoding="utf-8") != picture]
+    stale = [path for path, picture in pictures() if path.read_text(encoding="utf-8") != picture]
     if stale:
         names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
         sys.stderr.write(f"Out of date: {names}. Run `make picture`.\n")

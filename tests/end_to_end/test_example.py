@@ -10,16 +10,17 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-def comments(review: str) -> list[str]:
-    """Return a review without its small print: seconds, and what this machine's sandbox offers."""
-    return [line for line in review.splitlines() if not line.startswith("<p><sub>")]
+def without_small_print(text: str) -> list[str]:
+    """Return the lines of a text without its small print: seconds, and what this machine's sandbox offers."""
+    return [line for line in text.splitlines() if "<p><sub>" not in line and "no model calls" not in line]
 
 
-def test_pictures__show_what_the_bot_says(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["review.md", "job_summary.md", "terminal.ansi", "report.html"])
+def test_pictures__show_what_the_bot_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(DOCS)
     picture = importlib.import_module("picture")
 
-    shown = picture.TEXT.read_text(encoding="utf-8")
-    assert comments(picture.review()) == comments(shown), (
+    shown = (picture.PICTURES / name).read_text(encoding="utf-8")
+    assert without_small_print(picture.TEXTS[name]()) == without_small_print(shown), (
         "The bot says something else now: run `make picture`."
     )
