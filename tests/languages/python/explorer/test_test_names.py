@@ -281,6 +281,7 @@ def test_name__says_what_a_change_shows() -> None:
         (f"f keeps its dots, {'and more ' * 20}", "test_f_keeps_its_dots"),
         ("Read the clock once", "test_f_five"),
         ("Fix f", "test_f_five"),
+        ("Round in f, keep signs, read texts", "test_f_five"),
         (f"f {'and more ' * 20}", "test_f_five"),
     ],
 )
