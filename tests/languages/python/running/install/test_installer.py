@@ -13,7 +13,7 @@ import pytest
 
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
-from fakes.packages import PackageIndex, made_wheel, shop_wheels
+from fakes.packages import PackageIndex, hatchling_wheels, made_wheel, shop_wheels
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
@@ -305,3 +305,31 @@ def test_install__folders_that_are_nested_too_deep_are_an_answer(index: PackageI
                 asyncio.run(scenario(whole))
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_sound", [True, False])
+def test_install__other_projects_of_the_repository_first(index: PackageIndex, is_sound: bool) -> None:
+    index.add({"tea-1.0-py3-none-any.whl": made_wheel("tea", "1.0", {"tea.py": "KIND = 'green'\n"})})
+    index.add(hatchling_wheels())
+    declared = "[project]\nname = '{0}'\nversion = '2'\ndependencies = [{1}]\n"
+    build = "[build-system]\nrequires = ['{0}']\nbuild-backend = 'hatchling.build'\n"
+    tea = declared.format("tea", "") + build.format("hatchling" if is_sound else "no-such-package")
+    head: dict[str, str | bytes | None] = {
+        **dict.fromkeys(SHOP),
+        "packages/tea/pyproject.toml": tea,
+        "packages/tea/tea.py": "KIND = 'black'\n",
+        "packages/pot/pyproject.toml": declared.format("pot", "'tea>=1,<2'") + build.format("hatchling"),
+        "packages/pot/pot.py": "import tea\n",
+    }
+    code = f"import pot\ndef test_it():\n    assert pot.tea.KIND == '{'black' if is_sound else 'green'}'\n"
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        project = replace(repository(folder / "project", head), project="packages/pot")
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result) == {"test_it": "passed"}, result
+    assert [note for note in workspace.notes if note.startswith("Could not")] == []

@@ -29,6 +29,7 @@ from testsmith.languages.python.running.install.requirements import (
     Read,
     is_for_something_else,
     is_for_tests,
+    is_name,
     normal,
     short_lines,
 )
@@ -38,6 +39,7 @@ from testsmith.languages.python.running.install.tool_environments import (
     read_tox,
     read_workflows,
 )
+from testsmith.languages.python.source.projects import project_folders, project_name
 from testsmith.languages.source import SourceTree
 
 _TEST_FILE = re.compile(r"(?:^|.*/)(?:tests?/(?:.*/)?[^/]+|test_[^/]+|[^/]+_test|conftest)\.py")
@@ -107,6 +109,7 @@ class TestDependencies:
         plain: Content of `requirements.txt`, if it is to be installed without the project.
         is_locked: Whether a uv lock file pins all of it.
         groups: Dependency groups that the tests need, by their names for uv.
+        siblings: Folder of each other project in the repository, by the name of its distribution.
     """
 
     is_package: bool = False
@@ -115,6 +118,7 @@ class TestDependencies:
     plain: tuple[str, ...] = ()
     is_locked: bool = False
     groups: tuple[str, ...] = ()
+    siblings: tuple[tuple[str, str], ...] = ()
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -154,7 +158,9 @@ def read_test_dependencies(
     )
     trusted = workflows or tree
     by_workflows = read_workflows(trusted.paths(), lambda name: _text(trusted.read(name)))
-    return places.needs(by_workflows)
+    siblings = [(project_name(tree, one), one) for one in project_folders(tree) if one != project]
+    known = tuple((name, one) for name, one in siblings if is_name(name))
+    return replace(places.needs(by_workflows), siblings=known)
 
 
 class _Places:

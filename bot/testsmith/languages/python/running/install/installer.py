@@ -33,6 +33,7 @@ from testsmith.languages.python.running.install.package_index import (
     uv_program,
     uv_variables,
 )
+from testsmith.languages.python.running.install.requirements import normal
 from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
 
@@ -57,7 +58,7 @@ os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.exec
 """
 _WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
 _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
-_PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
+_PYTEST, _CONSTRAINTS, _SIBLINGS = "pytest.txt", "constraints.txt", "siblings.txt"
 _TRIAL_FILE = "test_trial.py"
 _REUSED = "installed by an earlier run (`testsmith cache clear` removes it)"
 
@@ -124,7 +125,7 @@ async def install_project(order: InstallOrder) -> Installed:
         await in_thread(_take_back_what_was_made, place)
     bared = f"installed without possibly private settings: {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
-    if cached is not None:
+    if cached is not None and not await in_thread(_has_siblings, place, needs):
         await in_thread(cached.keep, place, notes)
     return Installed(
         interpreter=installation.python,
@@ -132,6 +133,13 @@ async def install_project(order: InstallOrder) -> Installed:
         fetched=None if order.python_version is None else place / _FETCHED,
         notes=notes,
     )
+
+
+def _has_siblings(place: Path, needs: TestDependencies) -> bool:
+    """Return whether other projects of the repository were installed: their code is not in the key."""
+    found = (place / "environment").glob("lib/python3*/site-packages/*.dist-info")
+    installed = {normal(folder.name.partition("-")[0]) for folder in found}
+    return not installed.isdisjoint(normal(name) for name, _ in needs.siblings)
 
 
 def _python_in(place: Path) -> Path:
@@ -181,6 +189,8 @@ def _lay_out(
     write_copy(order.tree, place / "project")
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
+    siblings = (f"{name} @ {(place / 'project' / folder).as_uri()}" for name, folder in needs.siblings)
+    _write_lines(place / "files" / _SIBLINGS, siblings)
     (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
     copied = {}
     for number, (variable, content) in enumerate(access.files.items()):
@@ -302,6 +312,7 @@ class _Installation:
         self._deadline = time.monotonic() + order.seconds
         self._base = order.interpreter
         self._failed = ""
+        self._with_siblings = False
         self.python = _python_in(place)
 
     async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
@@ -325,17 +336,18 @@ class _Installation:
                 return data
             failing = "Could not install the versions in uv.lock, so others may be installed"
             notes.append(f"{failing}: {self._failed or _said(done)}")
-        if needs.is_package:
-            data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT)
+        for self._with_siblings in (True, False) if needs.siblings else (False,):
+            data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT) if needs.is_package else None
             if data is not None:
                 return (*notes, *data)
+        if needs.is_package:
             notes.append(f"Could not install the project itself, only its dependencies: {self._failed}")
         data = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
         if data is not None:
             return (*notes, *data)
         raise CannotPrepare(
             f"Could not install the test dependencies ({self._failed}). Fix them, set --setup-command, or "
-            f"choose an environment that has them with --python."
+            f"choose an environment that has them with --python.{''.join(f' {note}' for note in notes)}"
         )
 
     async def _together_or_apart(
@@ -461,7 +473,9 @@ class _Installation:
         """Install one requirements file."""
         self.check_place()
         files = self._place / "files"
-        named = ("-r", str(files / name), "-c", str(files / _CONSTRAINTS))
+        named = ["-r", str(files / name), "-c", str(files / _CONSTRAINTS)]
+        if self._with_siblings:
+            named += ["--override", str(files / _SIBLINGS)]
         return await self._run_in_project((*self._uv_pip, *named))
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> ProcessOutcome:

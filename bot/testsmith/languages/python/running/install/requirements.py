@@ -44,6 +44,11 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def is_name(text: str) -> bool:
+    """Return whether a text can name a distribution or an extra."""
+    return _EXTRA.fullmatch(text) is not None
+
+
 def is_for_tests(name: str) -> bool:
     """Return whether a name refers to tests only: `tests` or `crypto-test`, but not `test-docs`."""
     words = _words(name)
@@ -205,7 +210,7 @@ class Collector:
 
     def _take_names(self, names: Iterable[object], into: dict[str, None]) -> None:
         for name in islice(names, _MOST_ITEMS):
-            if isinstance(name, str) and _EXTRA.fullmatch(name.strip()):
+            if isinstance(name, str) and is_name(name.strip()):
                 into[name.strip()] = None
             elif name:
                 self.leave_out(name)
