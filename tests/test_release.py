@@ -161,7 +161,8 @@ class Runner:
                     "GITHUB_OUTPUT": str(output),
                     "RUNNER_ARCH": self.contexts["runner.arch"],
                 }
-                self.shell(one["run"], variables, workspace)
+                named = one.get("shell") or job.get("defaults", {}).get("run", {}).get("shell")
+                self.shell(one["run"], variables, workspace, named)
             for line in output.read_text().splitlines():
                 key, _, value = line.partition("=")
                 self.contexts[f"steps.{one['id']}.outputs.{key}"] = value
@@ -184,7 +185,8 @@ class Runner:
                     str(workspace),
                 )
             case "actions/upload-artifact":
-                shutil.copytree(workspace / given["path"], self.artifacts / given["name"])
+                target = self.artifacts / given["name"]
+                shutil.copytree(workspace / given["path"], target, dirs_exist_ok=given["overwrite"] == "True")
             case "actions/download-artifact":
                 chosen = sorted(self.artifacts.glob(given.get("name") or given["pattern"]))
                 assert chosen
@@ -194,9 +196,11 @@ class Runner:
                 with (self.folder / "calls").open("a") as calls:
                     calls.write(f"{action} {json.dumps(given, sort_keys=True)}\n")
 
-    def shell(self, lines: str, variables: Mapping[str, object], workspace: Path) -> None:
+    def shell(self, lines: str, variables: Mapping[str, object], workspace: Path, named: str | None) -> None:
+        """Run lines as GitHub does: a failure in a pipe counts only if the workflow names its shell."""
+        assert named in {None, "bash"}
         done = subprocess.run(
-            ("bash", "-e", "-o", "pipefail", "-c", lines),
+            ("bash", "-e", *(("-o", "pipefail") if named else ()), "-c", lines),
             cwd=workspace,
             env={
                 "PATH": f"{self.folder / 'bin'}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
@@ -259,6 +263,29 @@ def test_release__from_the_tag_to_the_notes(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "release-X64")
     runner.run_job("release", {**workflow, **workflow["jobs"]["release"]}, tmp_path / "release-X64")
     assert git(origin, "rev-parse", "v3.4.5") == before  # a second attempt makes the same commit
+
+    newer = git(origin, "rev-parse", "main")
+    for tag in ("v3.10.0", "v3"):
+        git(origin, "update-ref", f"refs/tags/{tag}", newer)
+    shutil.rmtree(tmp_path / "release-X64")
+    runner.run_job("release", {**workflow, **workflow["jobs"]["release"]}, tmp_path / "release-X64")
+    assert git(origin, "rev-parse", "v3") == newer  # an older version does not take it back
+
+
+def test_release__stops_at_a_tag_of_another_version(tmp_path: Path) -> None:
+    made = tree(tmp_path / "made")
+    git(made, "init", "-q", "--initial-branch=main")
+    git(made, "add", ".")
+    git(made, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-q", "-m", "Version 3.4.5")
+    git(made, "tag", "release-3.4.6")
+    git(tmp_path, "clone", "-q", "--bare", str(made), "origin.git")
+    contexts = {"github.ref_name": "release-3.4.6", "env.IMAGE": "", "runner.arch": "X64"}
+    contexts["github.repository"] = "testsmith-bot/testsmith-bot"
+    workflow = YAML(typ="safe").load(WORKFLOW)
+    with pytest.raises(AssertionError, match="but bot/testsmith/__init__"):
+        Runner(tmp_path, contexts, "").run_job(
+            "check", {**workflow, **workflow["jobs"]["check"]}, tmp_path / "check"
+        )
 
 
 @pytest.mark.parametrize("tag", ["release-3.4.4", "v3.4.5", "release-3.4.5-rc1"])
