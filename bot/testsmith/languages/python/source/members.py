@@ -227,7 +227,8 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     private: dict[Node, _PrivateChange] = {}
     new_private: dict[Node, _PrivateChange] = {}
     kept = [each for each in file.comparison.differences if each.found.name not in moved]
-    differences = [_by_inheritance(each, file.module, file.comparison, packages) for each in kept]
+    changes_by_name = {each.found.name: each.change for each in file.comparison.differences}
+    differences = [_by_inheritance(each, file.module, changes_by_name, packages) for each in kept]
     for difference in differences:
         name = difference.found.name
         node = Node(file.module.name, name)
@@ -251,11 +252,13 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
 
 
 def _by_inheritance(
-    difference: Difference, module: Module, comparison: Comparison, packages: _Packages
+    difference: Difference, module: Module, others: Mapping[str, Change], packages: _Packages
 ) -> Difference:
-    """Return an added method as changed if it overrides one that its class inherited before."""
+    """Return an added method as changed if it overrides one that its class inherited before.
+
+    `others` has the changes of all definitions of the file by name.
+    """
     around, _, name = difference.found.name.rpartition(".")
-    others = {each.found.name: each.change for each in comparison.differences}
     if not around or difference.change is not Change.ADDED or around in others:
         return difference
     package, _ = packages.read(top_level(module.name))
