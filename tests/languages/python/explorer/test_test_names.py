@@ -279,6 +279,7 @@ def test_name__says_what_a_change_shows() -> None:
         ),
         ("fix(texts): f keeps the user's dots", "test_f_keeps_users_dots"),
         (f"f keeps its dots, {'and more ' * 20}", "test_f_keeps_its_dots"),
+        ("f(): add the path", "test_f_add_path"),
         ("Read the clock once", "test_f_five"),
         ("Fix f", "test_f_five"),
         ("Round in f, keep signs, read texts", "test_f_five"),

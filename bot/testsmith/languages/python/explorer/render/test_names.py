@@ -85,7 +85,8 @@ class TestNames:
         self._texts_of_change = texts_of_change(member, subject.source)
         self._cases = cases
         self._existing = existing
-        self._title = f"test_{title_words(title)}" if title_words(title) else ""
+        words = title_words(title, member.plain_name)
+        self._title = f"test_{words}" if words else ""
         self._is_about_member = member.plain_name in re.findall(r"\w+", title)
         self._taken: set[str] = set()
 
@@ -338,14 +339,21 @@ _FILLERS = frozenset({"a", "an", "the"})
 _FEWEST_WORDS = 3
 
 
-def title_words(title: str) -> str:
+def title_words(title: str, subject: str = "") -> str:
     """Return a title as a name, without what convention puts around it; empty if it does not fit.
 
     A title with several commas lists changes, and no test is about all of them.
+
+    Args:
+        title: The title.
+        subject: What stays even if convention puts it around a title.
     """
     if title.count(",") > 1:
         return ""
-    text = _CLOSING.sub("", _OPENING.sub("", title, count=1)).lower().replace("'", "")
+    opening = _OPENING.match(title)
+    around = opening[0] if opening else ""
+    kept = f"{subject} " if subject and subject in re.findall(r"\w+", around) else ""
+    text = (kept + _CLOSING.sub("", title.removeprefix(around))).lower().replace("'", "")
     for part in (text, re.split("[,;:] ", text)[0]):
         words = [word for word in re.findall(r"[a-z0-9]+", part) if word not in _FILLERS]
         name = "_".join(words)
