@@ -19,6 +19,7 @@ from testsmith.model import (
     Change,
     Context,
     Member,
+    MemberKind,
     Origin,
     Request,
     Result,
@@ -463,3 +464,21 @@ def test_option__is_not_given_if_the_change_shows_without_it(tmp_path: Path) -> 
 
     assert '(1024, "1K")' in made
     assert "1024, digits" not in made
+
+
+NOTES = """class Notes:
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+
+    def __reduce__(self):
+        return Notes, (self.texts{},)
+"""
+
+
+def test_method_that_copies_call__is_shown_by_a_copy(tmp_path: Path) -> None:
+    method = {"name": "Notes.__reduce__", "kind": MemberKind.METHOD, "line": 5, "end_line": 6}
+
+    answer = _answer(tmp_path, NOTES.format(""), NOTES.format("[:1]"), **method)
+
+    assert "from copy import copy\n" in candidate(answer).code
+    assert "assert copy(Notes(" in candidate(answer).code

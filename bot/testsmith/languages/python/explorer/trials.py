@@ -21,6 +21,7 @@ from testsmith.languages.python.explorer.render.call_text import (
     Argument,
     Pieces,
     Slot,
+    imports_for,
     method_pieces,
     variable_for,
 )
@@ -290,7 +291,8 @@ class _Planner:
         is_property = self._member.kind is MemberKind.PROPERTY
         pieces = (Slot.RECEIVER, f".{plain_name}") if is_property else method_pieces(plain_name)
         probes = () if is_property else objects.probes(variable)
-        bare = [_on(each, variable, pieces, probes) for each in made]
+        needed = imports_for(pieces)
+        bare = [_on(replace(each, imports=each.imports | needed), variable, pieces, probes) for each in made]
         if plain_name == "__hash__":
             yield from _alike(made, bare)
             return

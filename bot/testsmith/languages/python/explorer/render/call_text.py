@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from testsmith.languages.python.explorer.render.expressions import Expression
+from testsmith.languages.python.explorer.render.expressions import Expression, Import
 
 
 class Slot(Enum):
@@ -87,6 +87,10 @@ _OPERATIONS: dict[str, Pieces] = {
     "__call__": (_R, "(", Slot.ALL, ")"),
     "__format__": ("format(", _R, ", ", _A, ")"),
     "__round__": ("round(", _R, ")"),
+    "__deepcopy__": ("deepcopy(", _R, ")"),
+    **dict.fromkeys(
+        ("__copy__", "__getstate__", "__reduce__", "__reduce_ex__", "__setstate__"), ("copy(", _R, ")")
+    ),
 }
 
 _OPERATORS = {
@@ -129,6 +133,12 @@ def method_pieces(name: str) -> Pieces:
     if name in BINARY:
         return (_R, f" {_OPERATORS[name.strip('_')]} ", _A)
     return (_R, f".{name}(", Slot.ALL, ")")
+
+
+def imports_for(pieces: Pieces) -> frozenset[Import]:
+    """Return what an operation on an object needs besides the object."""
+    name = str(pieces[0]).removesuffix("(")
+    return frozenset({Import("copy", name)} if name in {"copy", "deepcopy"} else ())
 
 
 def variable_for(path: str, taken: Collection[str]) -> str:

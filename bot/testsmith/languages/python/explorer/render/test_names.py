@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import groupby
 
 from testsmith.languages.python.explorer.cases import Case
 from testsmith.languages.python.explorer.inputs.static_hints import texts_of_change
@@ -52,6 +53,10 @@ _SPECIAL = {
     "__str__": "text",
     "__repr__": "repr",
     "__hash__": "hash",
+    "__copy__": "copy",
+    "__deepcopy__": "deep_copy",
+    "__reduce__": "copy",
+    "__reduce_ex__": "copy",
 }
 
 
@@ -355,7 +360,8 @@ def title_words(title: str, subject: str = "") -> str:
     kept = f"{subject} " if subject and subject in re.findall(r"\w+", around) else ""
     text = (kept + _CLOSING.sub("", title.removeprefix(around))).lower().replace("'", "")
     for part in (text, re.split("[,;:] ", text)[0]):
-        words = [word for word in re.findall(r"[a-z0-9]+", part) if word not in _FILLERS]
+        every = [word for word in re.findall(r"[a-z0-9]+", part) if word not in _FILLERS]
+        words = [word for word, _ in groupby(every)]
         name = "_".join(words)
         if len(words) >= _FEWEST_WORDS and len(name) <= _LONGEST_NAME - len("test_"):
             return name
