@@ -432,25 +432,29 @@ def test_new_class_of_fields_alone__has_no_code_of_its_own(tmp_path: Path) -> No
     assert reason(answer) == "it has no code of its own"
 
 
-SESSION = """class Session:
+SESSION = """from contextlib import contextmanager
+
+
+class Session:
     def __init__(self) -> None:
         self.is_open = False
 
-    def begin(self) -> None:
+    @contextmanager
+    def opened(self):
         self.is_open = True
+        yield self
 
     def optimize(self) -> str:
         {}return "done"
 """
 
 
-def test_object_of_a_changed_method__is_brought_into_other_states(tmp_path: Path) -> None:
+def test_changed_method__is_called_inside_the_context_managers_of_its_object(tmp_path: Path) -> None:
     refused = 'if self.is_open:\n            raise RuntimeError("a session is open")\n        '
 
-    answer = _answer(tmp_path, SESSION.format(refused), SESSION.format(""))
+    made = candidate(_answer(tmp_path, SESSION.format(refused), SESSION.format(""))).code
 
-    made = candidate(answer).code
-    assert "session.begin()" in made
+    assert "        with session.opened():\n            session.optimize()\n" in made
     assert 'match="a session is open"' in made
 
 
@@ -476,7 +480,7 @@ NOTES = """class Notes:
 
 
 def test_method_that_copies_call__is_shown_by_a_copy(tmp_path: Path) -> None:
-    method = {"name": "Notes.__reduce__", "kind": MemberKind.METHOD, "line": 5, "end_line": 6}
+    method: dict[str, Any] = {"name": "Notes.__reduce__", "kind": MemberKind.METHOD, "line": 5, "end_line": 6}
 
     answer = _answer(tmp_path, NOTES.format(""), NOTES.format("[:1]"), **method)
 

@@ -7,7 +7,6 @@ results do not depend on the speed of the machine.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -26,7 +25,6 @@ from testsmith.languages.python.explorer.inputs.static_hints import read_hints, 
 from testsmith.languages.python.explorer.module_source import (
     ModuleSource,
     ShownExample,
-    gives_nothing,
     is_bare,
     read_documentation,
     read_module,
@@ -42,7 +40,7 @@ from testsmith.languages.python.explorer.render.test_module import CannotRender,
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
 from testsmith.languages.python.explorer.subjects import Description, Subject
-from testsmith.languages.python.explorer.trials import plan, trials_on_objects, trials_through
+from testsmith.languages.python.explorer.trials import plan, trials_through
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.explorer.usage.recorded_calls import recorded_expressions
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
@@ -66,9 +64,6 @@ from testsmith.tasks import in_thread
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
-_MOST_LOOKS = 2
-_LOOK = re.compile(r"\.([a-z]\w*)\(\)$")
-"""The call of a method without arguments whose result is checked."""
 
 _Explored = tuple[Work, ExploredMember] | Skipped
 """Trials and result of one member, or why there are none."""
@@ -197,12 +192,7 @@ class OfflineGenerator:
         imported = _imported(work[0].subject.source)
         checked = await in_thread(lambda: self._usages.checked(members, imported))
         texts = await in_thread(lambda: self._usages.texts(members))
-        definitions = work[0].subject.source.definitions
-        silent = {name.rpartition(".")[2] for name, node in definitions.items() if gives_nothing(node)}
-        ends = Counter(match[1] for each in checked if (match := _LOOK.search(each.expression.text)))
-        looks = [name for name, _ in ends.most_common(_MOST_LOOKS) if name not in silent]
-        on_objects = trials_on_objects(recorded, silent, looks)
-        return TestInputs([*on_objects, *trials_through([*recorded, *checked])], texts)
+        return TestInputs(trials_through([*recorded, *checked]), texts)
 
     def _problem(self, data: ExplorerAnswer) -> tuple[SkipStage, str] | None:
         """Return why a module's members cannot be explored, with the stage, or None."""
@@ -349,7 +339,8 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
-    others = [case for case in cases if not case.is_witness and _guards(case, guarding)]
+    plain = [case for case in cases if not case.is_witness and not case.is_documented]
+    others = [case for case in plain if _guards(case, guarding)]
     return _chosen(work, [*_without_options(witnesses), *others])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice, zip_longest
 from random import Random
@@ -89,58 +89,6 @@ def trials_through(checked: Iterable[CheckedCode]) -> list[Trial]:
             )
         )
     return found
-
-
-def trials_on_objects(
-    calls: Iterable[CheckedCode], silent: Collection[str], looks: Sequence[str]
-) -> list[Trial]:
-    """Return recorded calls of methods that return nothing, with a look at the object that they changed.
-
-    Args:
-        calls: Recorded calls, such as `parse("a")["b"].insert(1)`.
-        silent: Names of methods that return nothing.
-        looks: Names of methods without arguments whose results the project's tests check.
-    """
-    found = []
-    for each in calls:
-        tree = ast.parse(each.expression.text, mode="eval").body
-        root = _root(tree)
-        if root is None or root is tree or last_name(tree) not in silent:
-            continue
-        text = each.expression.text
-        made = ast.get_source_segment(text, root) or ""
-        pieces, arguments = around_literals(_OBJECT + text.removeprefix(made))
-        found.append(
-            Trial(
-                imports=each.expression.imports,
-                setup=(f"{_OBJECT} = {made}",),
-                pieces=pieces,
-                arguments=arguments,
-                watched=(_OBJECT,),
-                probes=tuple(f"{_OBJECT}.{name}()" for name in looks),
-                through=last_name(tree),
-                layer=InputSource.REPEATED,
-            )
-        )
-    return found
-
-
-_OBJECT = "made"
-"""Variable with an object that a call changes."""
-
-
-def _root(node: ast.expr) -> ast.expr | None:
-    """Return the call that makes the object at the beginning of a chain of calls, attributes and items."""
-    match node:
-        case (
-            ast.Call(func=ast.Attribute(value=inner))
-            | ast.Subscript(value=inner)
-            | ast.Attribute(value=inner)
-        ):
-            return _root(inner) or (node if isinstance(node, ast.Call) else None)
-        case ast.Call(func=ast.Name()):
-            return node
-    return None
 
 
 def _called(text: str) -> str:

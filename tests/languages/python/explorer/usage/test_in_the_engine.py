@@ -9,9 +9,6 @@ from pathlib import Path
 from fakes.engine import answers, candidate, members_of, run_pytest
 from fakes.workspaces import small_workspace
 from testsmith.languages.python.explorer.generator import OfflineGenerator
-from testsmith.languages.python.explorer.render.expressions import Expression, Import
-from testsmith.languages.python.explorer.trials import trials_on_objects
-from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode
 from testsmith.model import Candidate, Change, Place, Request, Result, Skipped
 
 DIALLED = """import re
@@ -246,16 +243,3 @@ def test_change_of_data__is_shown_by_what_the_authors_write_through_calls_of_the
         "def test_know_one_more_keyword():\n"
         '    assert kinds("alter t row_format x") == ["name", "name", "keyword", "name"]\n'
     )
-
-
-def test_calls_that_return_nothing__are_followed_by_a_look_at_their_object() -> None:
-    imports = frozenset({Import("toml", "parse")})
-    calls = [
-        CheckedCode((), Expression(text, imports))
-        for text in ('parse("a = [1]")["a"].insert(0, 2)', 'parse("a = [1]")["a"].pop(0)', "insert(2)")
-    ]
-
-    [trial] = trials_on_objects(calls, {"insert"}, ["as_string"])
-
-    assert trial.text == 'made = parse("a = [1]")\nmade["a"].insert(0, 2)'
-    assert (trial.watched, trial.probes, trial.imports) == (("made",), ("made.as_string()",), imports)

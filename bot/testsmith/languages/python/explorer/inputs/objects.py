@@ -26,12 +26,10 @@ from testsmith.languages.python.explorer.render.expressions import (
 )
 from testsmith.languages.python.explorer.subjects import Callee, Home, Owner, Parameter, Subject
 from testsmith.languages.python.explorer.trial import CALLS, FILE, Trial
-from testsmith.model import Change
 
 _MOST_OBJECTS = 5
 _MOST_USED = 3
 _MOST_PRIORS = 3
-_MOST_SWITCHES = 8
 _MOST_PROBES = 3
 
 _MAKING = frozenset(
@@ -138,19 +136,7 @@ class Objects:
             arguments = self._columns.ordinary(method)
             if arguments is not None:
                 found.append(self._prior(variable, method, arguments))
-        return [*found[:_MOST_PRIORS], *self._switches(variable)]
-
-    def _switches(self, variable: str) -> Iterator[Prior]:
-        """Yield calls without arguments that may bring an object of a changed member into another state."""
-        if self._subject.member.change is Change.ADDED:
-            return
-        methods = [each for each in self._owner.methods if each.parameters == () and self._acts(each)]
-        for method in methods[:_MOST_SWITCHES]:
-            yield Prior(method.name, f"{variable}.{method.name}()", frozenset())
-
-    def _acts(self, method: Callee) -> bool:
-        is_other = method.name != self._subject.member.plain_name
-        return is_other and self._subject.method_gives_nothing(method.name)
+        return found[:_MOST_PRIORS]
 
     def _prior(self, variable: str, method: Callee, arguments: Sequence[Argument]) -> Prior:
         """Return a call of a method; function arguments record their calls."""
@@ -165,7 +151,7 @@ class Objects:
     def _brings(self, method: Callee) -> bool:
         if method.name == self._subject.member.plain_name or not method.parameters:
             return False
-        return method.name.split("_")[0] in _MAKING or self._acts(method)
+        return method.name.split("_")[0] in _MAKING or self._subject.method_gives_nothing(method.name)
 
     def probes(self, variable: str) -> tuple[str, ...]:
         """Return calls of methods that only inspect, using the member's argument values."""
