@@ -321,6 +321,7 @@ def test_install__other_projects_of_the_repository_first(index: PackageIndex, is
         "packages/tea/tea.py": "KIND = 'black'\n",
         "packages/pot/pyproject.toml": declared.format("pot", "'tea>=1,<2'") + build.format("hatchling"),
         "packages/pot/pot.py": "import tea\n",
+        "packages/pot/requirements-test.txt": "for-tests\n-e ../tea\n-e ../gone\n",
     }
     code = f"import pot\ndef test_it():\n    assert pot.tea.KIND == '{'black' if is_sound else 'green'}'\n"
 
@@ -333,3 +334,5 @@ def test_install__other_projects_of_the_repository_first(index: PackageIndex, is
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result) == {"test_it": "passed"}, result
     assert [note for note in workspace.notes if note.startswith("Could not")] == []
+    [note] = [note for note in workspace.notes if note.startswith("not installed for the tests")]
+    assert note.endswith(": `-e ../gone` (requirements-test.txt)")

@@ -12,6 +12,7 @@ that is not declared anywhere is never installed, because the package of that na
 from __future__ import annotations
 
 import configparser
+import posixpath
 import re
 import sys
 import tomllib
@@ -159,8 +160,21 @@ def read_test_dependencies(
     trusted = workflows or tree
     by_workflows = read_workflows(trusted.paths(), lambda name: _text(trusted.read(name)))
     siblings = [(project_name(tree, one), one) for one in project_folders(tree) if one != project]
+    needs = places.needs(by_workflows)
+    of_repository = {folder for _, folder in siblings}
+    sets = (
+        replace(
+            one, left_out=tuple(text for text in one.left_out if _place(project, text) not in of_repository)
+        )
+        for one in needs.sets
+    )
     known = tuple((name, one) for name, one in siblings if is_name(name))
-    return replace(places.needs(by_workflows), siblings=known)
+    return replace(needs, sets=tuple(sets), siblings=known)
+
+
+def _place(project: str, text: str) -> str:
+    """Return the folder, relative to the git root, that a requirement by path names."""
+    return posixpath.normpath(posixpath.join(project, text.removeprefix("-e ").partition("[")[0]))
 
 
 class _Places:
