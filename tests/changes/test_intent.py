@@ -59,7 +59,13 @@ def test_linked_issues__are_those_of_the_repository_that_it_closes(
         ("perf(parser): read each line once", True),
         ("Commit: refactor the lexer\n\nIt fixes nothing.", True),
         ("Fix a crash of empty files\n\nThe loop is faster, too.", False),
+        ("Improve the performance of search", True),
         ("Commit: Add a linear model", False),
+        ("Commit: Add an optimized path", False),
+        ("feat: report performance metrics", False),
+        ("Show performance metrics", False),
+        ("Remove the optimizer", False),
+        ("docs: say what is rounded", False),
         ("", False),
     ],
 )

@@ -29,9 +29,10 @@ _CLOSES = re.compile(
 )
 """The keywords by which GitHub links an issue that a pull request closes."""
 _KEEPS_BEHAVIOR = re.compile(
-    r"(?:Commit: )?(?:(?:perf|refactor|style|docs|chore|build|ci)(?:\([^)]*\))?!?:"
-    r"|.*\b(?:performance|speed ?up|faster|optimi[sz]\w+|backtracking|quadratic|super-?linear|redos"
-    r"|refactor\w*|reformat\w*)\b)",
+    r"(?:(?:perf|refactor|style)(?:\([^)]*\))?!?:"
+    r"|.*\b(?:backtracking|quadratic|super-?linear|redos)\b"
+    r"|(?!(?:feat|fix(?:e[sd])?|add(?:s|ed)?)\b).*\b(?:(?:improves?|better) (?:\w+ )?performance|speeds? ?up"
+    r"|faster|optimi[sz](?:e[sd]?|ing|ations?)|refactor\w*|reformat\w*)\b)",
     re.IGNORECASE,
 )
 """A first line that announces a change of speed, structure or form."""
@@ -79,7 +80,8 @@ def intent_of(texts: Sequence[str], messages: Sequence[str]) -> str:
 
 def keeps_behavior(intent: str) -> bool:
     """Return whether the first line of an intent says that the change is about speed, structure or form."""
-    return _KEEPS_BEHAVIOR.match(intent.partition("\n")[0]) is not None
+    title = intent.partition("\n")[0].removeprefix("Commit: ")
+    return _KEEPS_BEHAVIOR.match(title) is not None
 
 
 def _new(messages: Sequence[str], texts: Sequence[str]) -> Iterator[str]:

@@ -271,7 +271,9 @@ def _by_inheritance(
 def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
     """Return the names that moved here from another changed file, or were renamed, with the same meaning."""
     added = [each.found for each in comparison.differences if each.change is Change.ADDED]
-    before = {nameless_meaning(source) for name, source in comparison.gone.items() if "." not in name}
+    functions = any(found.kind is MemberKind.FUNCTION for found in added)
+    gone_here = comparison.gone.items() if functions else ()
+    before = {nameless_meaning(source) for name, source in gone_here if "." not in name}
     return frozenset(
         found.name
         for found in added
