@@ -121,7 +121,7 @@ def test_plan__counts_the_lines_of_private_functions_for_the_public_one_that_rea
 
 
 def test_plan__takes_one_project_of_several(project: GitRepository) -> None:
-    declared = {f"packages/{name}/setup.py": "" for name in ("tea", "cake")}
+    declared = {f"packages/{name}/setup.py": "setup()" for name in ("tea", "cake")}
     code = {f"packages/{name}/{name}/one.py": "def one(x):\n    return x\n" for name in ("tea", "cake")}
     project.commit({**declared, **code})
 

@@ -61,7 +61,7 @@ def test_project_facts__projects_in_folders() -> None:
     files = {
         "pyproject.toml": project,
         "packages/a/pyproject.toml": project,
-        "packages/b/setup.py": "",
+        "packages/b/setup.py": "setup()",
         "packages/c/pyproject.toml": "[tool.ruff]\n",
         "tests/data/d/setup.py": "",
         ".github/lib/pyproject.toml": project,

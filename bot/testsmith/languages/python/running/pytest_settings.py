@@ -111,7 +111,7 @@ def _ini_sections(text: str) -> Mapping[str, _Table]:
 def _toml_table(name: str, text: str) -> _Table | None:
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise _Broken(str(error)) from None
     if name in _TOML_ALONE:
         return _as_table(document.get("pytest"))

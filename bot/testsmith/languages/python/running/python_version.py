@@ -184,7 +184,7 @@ def _text(content: bytes | None) -> str:
 def _of_pyproject(text: str) -> str:
     try:
         table = tomllib.loads(text).get("project")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return ""
     data = table.get("requires-python") if isinstance(table, dict) else None
     return data if isinstance(data, str) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from testsmith.languages.source import SourceTree
@@ -13,6 +14,11 @@ _FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
 _MOST_FOLDERS = 3
 _METADATA = re.compile(rb"^\[metadata\]", re.MULTILINE)
+_SETUP = re.compile(rb"\bsetup\s*\(")
+
+_MOST_TOML_BYTES = 64 * 1024
+_LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\.[ \t]*+){32}""")
+"""The time to parse a key is quadratic in its parts."""
 
 
 def project_of(tree: SourceTree, path: str, opened: str) -> str:
@@ -20,7 +26,7 @@ def project_of(tree: SourceTree, path: str, opened: str) -> str:
     inside = f"{opened}/" if opened else ""
     folder = path.rpartition("/")[0]
     while folder.startswith(inside) and folder:
-        if declares_project(tree, folder):
+        if _may_hold_project(folder) and declares_project(tree, folder):
             return folder
         folder = folder.rpartition("/")[0]
     return opened
@@ -30,10 +36,14 @@ def project_folders(tree: SourceTree) -> Iterator[str]:
     """Yield the folders that declare a project, without tests, examples, and hidden or deep folders."""
     there = {path.rpartition("/")[0] for path in tree.paths() if path.rpartition("/")[2] in _FILES}
     for folder in sorted(there):
-        parts = folder.lower().split("/") if folder else []
-        is_plain = _NOT_PROJECTS.isdisjoint(parts) and not any(part.startswith((".", "_")) for part in parts)
-        if is_plain and len(parts) <= _MOST_FOLDERS and declares_project(tree, folder):
+        if _may_hold_project(folder) and declares_project(tree, folder):
             yield folder
+
+
+def _may_hold_project(folder: str) -> bool:
+    parts = folder.lower().split("/") if folder else []
+    is_plain = _NOT_PROJECTS.isdisjoint(parts) and not any(part.startswith((".", "_")) for part in parts)
+    return is_plain and len(parts) <= _MOST_FOLDERS
 
 
 def project_name(tree: SourceTree, folder: str) -> str:
@@ -48,7 +58,8 @@ def project_name(tree: SourceTree, folder: str) -> str:
 def declares_project(tree: SourceTree, folder: str) -> bool:
     """Return whether a folder has a project that can be installed.
 
-    A package is not one: `setup.py` in it configures its build as a part of the project.
+    A package is not one: `setup.py` in it configures its build as a part of the project. Nor is a folder with
+    a file of this name that does not call `setup`.
     """
     prefix = f"{folder}/" if folder else ""
     if tree.read(f"{prefix}__init__.py") is not None:
@@ -58,15 +69,22 @@ def declares_project(tree: SourceTree, folder: str) -> bool:
     return (
         "project" in document
         or (isinstance(tool, dict) and "poetry" in tool)
-        or tree.read(f"{prefix}setup.py") is not None
+        or _SETUP.search(tree.read(f"{prefix}setup.py") or b"") is not None
         or _METADATA.search(tree.read(f"{prefix}setup.cfg") or b"") is not None
     )
 
 
 def pyproject(tree: SourceTree, folder: str) -> dict[str, Any]:
     """Return the content of a folder's pyproject.toml; nothing if it is missing or invalid."""
-    data = tree.read(f"{folder}/pyproject.toml" if folder else "pyproject.toml")
+    return read_toml(tree.read(f"{folder}/pyproject.toml" if folder else "pyproject.toml") or b"")
+
+
+@lru_cache(maxsize=512)
+def read_toml(data: bytes) -> dict[str, Any]:
+    """Return the content of an untrusted TOML file, shared between callers; nothing if it is unusable."""
+    if len(data) > _MOST_TOML_BYTES or _LONG_KEY.search(data):
+        return {}
     try:
-        return tomllib.loads((data or b"").decode("utf-8", "replace"))
-    except (tomllib.TOMLDecodeError, RecursionError):
+        return tomllib.loads(data.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):  # ValueError: invalid, or a number with too many digits
         return {}

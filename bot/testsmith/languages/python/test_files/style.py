@@ -143,7 +143,7 @@ def black_line_length(pyproject: str | None) -> int | None:
     """Return the line length of black's settings in a `pyproject.toml`, or None if it has none."""
     try:
         settings: object = tomllib.loads(pyproject or "")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return None
     for key in ("tool", "black", "line-length"):
         settings = settings.get(key) if isinstance(settings, dict) else None
@@ -227,7 +227,7 @@ def _test_functions(text: str) -> Iterator[Function]:
 def _from_pyproject(text: str) -> Iterator[str]:
     try:
         settings = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return
     for path in (("project", "requires-python"), ("tool", "poetry", "dependencies", "python")):
         value: object = settings

@@ -15,7 +15,6 @@ import configparser
 import posixpath
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
@@ -40,7 +39,7 @@ from testsmith.languages.python.running.install.tool_environments import (
     read_tox,
     read_workflows,
 )
-from testsmith.languages.python.source.projects import project_folders, project_name
+from testsmith.languages.python.source.projects import project_folders, project_name, read_toml
 from testsmith.languages.source import SourceTree
 
 _TEST_FILE = re.compile(r"(?:^|.*/)(?:tests?/(?:.*/)?[^/]+|test_[^/]+|[^/]+_test|conftest)\.py")
@@ -393,10 +392,7 @@ def _text(content: bytes | None) -> str | None:
 
 
 def _toml(text: str | None) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text or "")
-    except (ValueError, RecursionError):  # includes invalid TOML
-        return {}
+    return read_toml((text or "").encode())
 
 
 def _ini(text: str | None) -> configparser.RawConfigParser:
