@@ -178,3 +178,12 @@ test = ["--index-url=https://evil.test", "-e /etc"]
     assert required(found) == ()
     [note] = found.notes
     assert "`--index-url https://evil.test` (the dependency group test)" in note
+
+
+def test_needs__other_projects_whose_name_only_they_have() -> None:
+    declared = "[project]\nname = '{}'\n"
+    names = {"a": "shop", "b": "Shop", "c": "tea_pot", "d": "tea-pot", "e": "cake", "f": "no name"}
+    files = {f"packages/{folder}/pyproject.toml": declared.format(name) for folder, name in names.items()}
+
+    assert needs(files, "packages/a").siblings == (("cake", "packages/e"),)
+    assert [folder for _, folder in needs(files, "packages/c").siblings] == ["packages/e"]

@@ -308,22 +308,37 @@ def test_install__folders_that_are_nested_too_deep_are_an_answer(index: PackageI
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("is_sound", [True, False])
-def test_install__other_projects_of_the_repository_first(index: PackageIndex, is_sound: bool) -> None:
+@pytest.mark.parametrize(
+    ("broken", "kind", "problems"),
+    [
+        ("", "black", []),
+        (
+            "tea",
+            "green",
+            ["Could not install other projects of this repository, so packages of the same name may be used"],
+        ),
+        ("pot", "black", ["Could not install the project itself, only its dependencies"]),
+    ],
+)
+def test_install__other_projects_of_the_repository_first(
+    index: PackageIndex, broken: str, kind: str, problems: list[str]
+) -> None:
     index.add({"tea-1.0-py3-none-any.whl": made_wheel("tea", "1.0", {"tea.py": "KIND = 'green'\n"})})
     index.add(hatchling_wheels())
     declared = "[project]\nname = '{0}'\nversion = '2'\ndependencies = [{1}]\n"
-    build = "[build-system]\nrequires = ['{0}']\nbuild-backend = 'hatchling.build'\n"
-    tea = declared.format("tea", "") + build.format("hatchling" if is_sound else "no-such-package")
+    backend = "[build-system]\nrequires = ['{0}']\nbuild-backend = 'hatchling.build'\n"
+    build = {
+        name: backend.format("no-such-package" if name == broken else "hatchling") for name in ("tea", "pot")
+    }
     head: dict[str, str | bytes | None] = {
         **dict.fromkeys(SHOP),
-        "packages/tea/pyproject.toml": tea,
+        "packages/tea/pyproject.toml": declared.format("tea", "") + build["tea"],
         "packages/tea/tea.py": "KIND = 'black'\n",
-        "packages/pot/pyproject.toml": declared.format("pot", "'tea>=1,<2'") + build.format("hatchling"),
+        "packages/pot/pyproject.toml": declared.format("pot", "'tea>=1,<2'") + build["pot"],
         "packages/pot/pot.py": "import tea\n",
         "packages/pot/requirements-test.txt": "for-tests\n-e ../tea\n-e ../gone\n",
     }
-    code = f"import pot\ndef test_it():\n    assert pot.tea.KIND == '{'black' if is_sound else 'green'}'\n"
+    code = f"import pot\ndef test_it():\n    assert pot.tea.KIND == '{kind}'\n"
 
     async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
         async with open_workspace(whole) as workspace:
@@ -333,6 +348,7 @@ def test_install__other_projects_of_the_repository_first(index: PackageIndex, is
         project = replace(repository(folder / "project", head), project="packages/pot")
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result) == {"test_it": "passed"}, result
-    assert [note for note in workspace.notes if note.startswith("Could not")] == []
+    failing = [note for note in workspace.notes if note.startswith("Could not")]
+    assert [note.partition(":")[0] for note in failing] == problems
     [note] = [note for note in workspace.notes if note.startswith("not installed for the tests")]
     assert note.endswith(": `-e ../gone` (requirements-test.txt)")

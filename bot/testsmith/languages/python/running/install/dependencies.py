@@ -15,6 +15,7 @@ import configparser
 import posixpath
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
@@ -109,7 +110,8 @@ class TestDependencies:
         plain: Content of `requirements.txt`, if it is to be installed without the project.
         is_locked: Whether a uv lock file pins all of it.
         groups: Dependency groups that the tests need, by their names for uv.
-        siblings: Folder of each other project in the repository, by the name of its distribution.
+        siblings: Folder of each other project in the repository, by the name of its distribution if no other
+            project has the same.
     """
 
     is_package: bool = False
@@ -167,7 +169,9 @@ def read_test_dependencies(
         )
         for one in needs.sets
     )
-    known = tuple((name, one) for name, one in siblings if is_name(name))
+    # A name that two projects have says nothing about which one is meant.
+    count = Counter(normal(name) for name, _ in (*siblings, (project_name(tree, project), project)))
+    known = tuple((name, one) for name, one in siblings if is_name(name) and count[normal(name)] == 1)
     return replace(needs, sets=tuple(sets), siblings=known)
 
 

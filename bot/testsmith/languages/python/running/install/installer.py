@@ -336,19 +336,36 @@ class _Installation:
                 return data
             failing = "Could not install the versions in uv.lock, so others may be installed"
             notes.append(f"{failing}: {self._failed or _said(done)}")
-        for self._with_siblings in (True, False) if needs.siblings else (False,):
-            data = await self._together_or_apart(needs, _WITH_PROJECT, _PROJECT) if needs.is_package else None
+        if needs.is_package:
+            data = await self._siblings_first(needs, _WITH_PROJECT, _PROJECT)
             if data is not None:
                 return (*notes, *data)
-        if needs.is_package:
             notes.append(f"Could not install the project itself, only its dependencies: {self._failed}")
-        data = await self._together_or_apart(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
+        data = await self._siblings_first(needs, _WITHOUT_PROJECT, _DEPENDENCIES)
         if data is not None:
             return (*notes, *data)
         raise CannotPrepare(
             f"Could not install the test dependencies ({self._failed}). Fix them, set --setup-command, or "
             f"choose an environment that has them with --python.{''.join(f' {note}' for note in notes)}"
         )
+
+    async def _siblings_first(
+        self, needs: TestDependencies, whole: str, first: str
+    ) -> tuple[str, ...] | None:
+        """Install with the other projects of the repository; if that fails, with packages of their names."""
+        failed = ""
+        if needs.siblings:
+            self._with_siblings = True
+            data = await self._together_or_apart(needs, whole, first)
+            if data is not None:
+                return data
+            failed = self._failed
+        self._with_siblings = False
+        data = await self._together_or_apart(needs, whole, first)
+        if data is None or not failed:
+            return data
+        what = "Could not install other projects of this repository, so packages of the same name may be used"
+        return (f"{what}: {failed}", *data)
 
     async def _together_or_apart(
         self, needs: TestDependencies, whole: str, first: str
