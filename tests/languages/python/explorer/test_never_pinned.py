@@ -56,6 +56,7 @@ def process(name: str) -> str:
 
 ERRORS = '''
 import json
+import socket
 from typing import Optional
 
 
@@ -72,6 +73,28 @@ def wrapped(text: str) -> object:
         return json.loads("{" + text)
     except ValueError as error:
         raise Broken(f"cannot read it: {error}") from error
+
+
+def configured(name: str) -> str:
+    try:
+        return open("/etc/settings-of-this-machine").read() + name
+    except OSError:
+        raise Broken("no settings")
+
+
+def opened(name: str) -> str:
+    try:
+        return open(f"no-such-{name}").read()
+    except OSError:
+        raise Broken("no such file")
+
+
+def connected(name: str) -> str:
+    try:
+        socket.create_connection(("192.0.2.1", 9), timeout=0.1)
+    except OSError:
+        raise Broken("no network")
+    return name
 
 
 def accident(name: str) -> str:
@@ -192,6 +215,13 @@ def test_errors_of_others__are_not_pinned_by_their_message(tmp_path: Path) -> No
     assert code["passed_on"] == ""
     assert "with pytest.raises(Broken):\n" in code["wrapped"]
     assert code["accident"] == ""
+    assert "no such file" in code["opened"]
+
+
+def test_errors_of_the_system_and_the_network__are_not_pinned(tmp_path: Path) -> None:
+    code = code_of(tmp_path, ERRORS)
+
+    assert (code["configured"], code["connected"]) == ("", "")
 
 
 def test_calls_that_contradict_an_annotation__are_not_made(tmp_path: Path) -> None:

@@ -46,6 +46,8 @@ _MOST_FACTS = 6
 _MOST_ITEMS = 20
 _FIRST_ITEMS = 5
 _LONGEST_MESSAGE = 200
+_LONGEST_CHAIN = 20
+_SYSTEM_FOLDERS = ("/dev/", "/etc/", "/proc/", "/run/", "/sys/", "/usr/", "/var/")
 _RAISE = dis.opmap["RAISE_VARARGS"]
 
 
@@ -342,6 +344,8 @@ class Raises:
             error: The exception.
             documented: Name of the documented exception class, if any, which counts in any case.
         """
+        if self._is_of_the_system(error):
+            return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         place = self._raise_place(error.__traceback__)
         home = _exception_home(type(error))
         if (
@@ -356,6 +360,16 @@ class Raises:
         if place is None or home is None:
             return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         return {"kind": "raised", "home": home, "message": self._message(error), "line": place}
+
+    def _is_of_the_system(self, error: BaseException) -> bool:
+        """Return whether the exception follows from a network or a system file that is not there.
+
+        Another machine may have it; the sandbox that the call runs in has not.
+        """
+        chain = [error]
+        while len(chain) < _LONGEST_CHAIN and (before := chain[-1].__cause__ or chain[-1].__context__):
+            chain.append(before)
+        return any(_is_refused(each) and self._raise_place(each.__traceback__) is None for each in chain)
 
     def _raise_place(self, trace: TracebackType | None) -> int | None:
         """Return the line of the project's `raise` statement; 0 for the trial's own, None for neither."""
@@ -380,6 +394,15 @@ class Raises:
             return None
         fits = 0 < len(text) <= _LONGEST_MESSAGE and text.isprintable()
         return text if fits and not is_of_this_machine(text) else None
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Return whether the network or a file of the system failed."""
+    if isinstance(error, TimeoutError | ConnectionError):
+        return True
+    if not isinstance(error, OSError) or error.errno is None:
+        return False
+    return error.filename is None or str(error.filename).startswith(_SYSTEM_FOLDERS)
 
 
 def _text_of(error: BaseException) -> str:
