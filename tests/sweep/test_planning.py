@@ -23,7 +23,7 @@ from testsmith.settings import (
 from testsmith.storage.keys import outcome_of
 from testsmith.sweep.planning import COVERED, Memory
 from testsmith.sweep.run_sweep import plan
-from testsmith.sweep.sweep_workspace import SEPARATE, TOOLING, SeveralProjects
+from testsmith.sweep.sweep_workspace import LOOSE, SEPARATE, TOOLING, SeveralProjects
 from testsmith.sweep_results import Coverage, SweepPlan
 
 CART = '''\
@@ -138,6 +138,28 @@ def test_plan__takes_one_project_of_several(project: GitRepository) -> None:
     both = replace(settings, selection=replace(settings.selection, all_paths=("packages",)))
     with pytest.raises(SeveralProjects, match=r"2 projects.* name one to sweep, for example packages/cake"):
         asyncio.run(plan(both, idle_tools()))
+
+
+def test_plan__leaves_out_loose_files_next_to_larger_projects(project: GitRepository) -> None:
+    code = {
+        "manage.py": "def manage(x):\n    return x\n",
+        "packages/tea/setup.py": "setup()",
+        "packages/tea/shop/cart.py": CART,
+    }
+    project.commit({"shop/__init__.py": None, "shop/cart.py": None, "shop/odd.py": None, **code})
+    (project.folder.parent / "lcov.info").write_text(f"SF:packages/tea/{LCOV[3:]}", encoding="utf-8")
+
+    swept = asyncio.run(plan(settings_for(project), idle_tools()))
+    assert sorted(names(swept)) == ["add", "total"]
+    assert reasons(swept)["manage.py"] == LOOSE
+
+    project.commit({"packages/cake/setup.py": "setup()", "packages/cake/shop/cart.py": CART})
+    with pytest.raises(SeveralProjects, match="2 projects"):
+        asyncio.run(plan(settings_for(project), idle_tools()))
+
+    project.commit({"pyproject.toml": "[project]\nname = 'shop'\n"})
+    (project.folder.parent / "lcov.info").write_text("SF:manage.py\nDA:1,1\nDA:2,0\nend_of_record\n")
+    assert names(asyncio.run(plan(settings_for(project), idle_tools()))) == ["manage"]
 
 
 TOOLS: dict[str, str | bytes | None] = {

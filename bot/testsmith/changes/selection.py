@@ -115,6 +115,13 @@ class ProjectFolders:
             self._known[key] = language.source.project_of(self._tree, path, self.opened)
         return self._known[key]
 
+    def is_loose(self, path: str) -> bool:
+        """Return whether a file belongs to the opened folder only because no folder above it is a project."""
+        language = language_of(path, self._languages)
+        if language is None or self.of(path) != self.opened:
+            return False
+        return not language.source.declares_project(self._tree, self.opened)
+
 
 class VisibleTree:
     """A tree as languages see it: without tests, excluded files and unreadable files."""

@@ -197,6 +197,10 @@ class SourceReader(ABC):
         """
         return opened
 
+    def declares_project(self, tree: SourceTree, folder: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a folder has a project that can be installed."""
+        return True
+
     def changed_members(self, scope: ComparisonScope) -> MemberFindings:
         """Return the added, changed and affected members, ordered by file and line.
 

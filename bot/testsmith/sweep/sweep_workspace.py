@@ -35,6 +35,10 @@ SEPARATE = "it is a project of its own: name it to sweep it instead"
 """Why a project in a folder is left out."""
 
 
+LOOSE = "it belongs to no project: name it to sweep it instead"
+"""Why a file outside all projects is left out."""
+
+
 class SeveralProjects(UsageFailure):
     """There are several projects, each in a folder of its own.
 
@@ -98,26 +102,32 @@ def found(
 def _of_one_project(workspace: SweepWorkspace) -> SweepWorkspace:
     """Open the only project that has members, or leave out those in folders of the opened one.
 
+    If the opened folder is not a project, its files are left out if a project in it has more members.
+
     Raises:
         SeveralProjects: All members are in folders with projects of their own.
     """
     search, repository = workspace.search, workspace.repository
     of = {member.id: search.projects.of(member.path) for member in search.members}
     projects = [folder for folder, _ in Counter(of.values()).most_common()]
-    if projects == [repository.project] or not projects:
+    left_out: dict[str, str] = {}
+    if projects[:1] != [repository.project]:
+        own = dict.fromkeys(one.path for one in search.members if of[one.id] == repository.project)
+        if all(map(search.projects.is_loose, own)):
+            left_out = dict.fromkeys(own, LOOSE)
+            projects = [folder for folder in projects if folder != repository.project]
+    if len(projects) > 1:
+        if repository.project not in projects:
+            raise SeveralProjects(projects)
+        left_out = {folder: SEPARATE for folder in projects if folder != repository.project}
+        projects = [repository.project]
+    if not projects:
         return workspace
-    if len(projects) == 1:
-        return replace(workspace, repository=replace(repository, project=projects[0]))
-    if repository.project not in projects:
-        raise SeveralProjects(projects)
-    members = tuple(member for member in search.members if of[member.id] == repository.project)
-    skipped = [
-        Skipped(path=folder, stage=SkipStage.CHANGES, reason=SEPARATE)
-        for folder in projects
-        if folder != repository.project
-    ]
+    [project] = projects
+    members = tuple(member for member in search.members if of[member.id] == project)
+    skipped = (Skipped(path=path, stage=SkipStage.CHANGES, reason=left_out[path]) for path in left_out)
     search = replace(search, members=members, found=members, skipped=(*search.skipped, *skipped))
-    return replace(workspace, search=search)
+    return replace(workspace, repository=replace(repository, project=project), search=search)
 
 
 def _without_tooling(

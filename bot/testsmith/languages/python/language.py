@@ -38,6 +38,7 @@ class PythonSource(SourceReader):
     reachable = staticmethod(coverable.reachable)
     digest = staticmethod(marking.source_digest)
     project_of = staticmethod(projects.project_of)
+    declares_project = staticmethod(projects.declares_project)
 
     def handles(self, path: str) -> bool:
         """Return whether `path` is a Python module."""
