@@ -37,20 +37,25 @@ async def small_workspace(
     head: Mapping[str, str],
     base: Mapping[str, str] | None = None,
     settings: VerificationSettings | None = None,
+    project: str = "",
 ) -> AsyncIterator[PythonWorkspace]:
-    """Give a workspace of a project whose files are these on head and, where given, those on base."""
+    """Give a workspace of a project whose files are these on head and, where given, those on base.
+
+    The git root is opened, whichever folder is the project.
+    """
     made = GitRepository.create(folder / "project")
     first = None if base is None else made.commit(dict(base))
     if base is not None:
         made.write({path: None for path in base if path not in head})
     second = made.commit(dict(head))
-    repository = Repository.open(made.folder)
+    repository = Repository.open(made.folder / project)
     order = WorkspaceOrder(
         repository=repository,
         head=repository.commit_tree(second),
         base=None if first is None else repository.commit_tree(first),
         settings=settings or VerificationSettings(),
         build_sandbox=always(ProcessSandbox()),
+        opened="",
     )
     async with open_workspace(order) as workspace:
         yield workspace

@@ -15,9 +15,11 @@ from fakes.git_repository import GitRepository
 from fakes.sweep_tools import idle_tools
 from fakes.workspaces import always
 from testsmith import pipeline
+from testsmith.changes.members import find_members
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
+from testsmith.git.repository import Repository
 from testsmith.languages.language import Language
 from testsmith.languages.source import MemberFindings, SourceReader, SourceTree
 from testsmith.languages.tests import TestFiles
@@ -87,6 +89,17 @@ async def without_compiler(order: WorkspaceOrder) -> AsyncIterator[TestRunner]:
     yield NotImplemented
 
 
+def settings_of(folder: Path) -> Settings:
+    return Settings(
+        folder=folder,
+        provider=ProviderChoice.OFFLINE,
+        selection=SelectionSettings(),
+        model=ModelSettings(),
+        cache=CacheSettings(folder=folder.parent / "cache"),
+        verification=VerificationSettings(runs=1, max_mutants=3, suite_seconds=0.0),
+    )
+
+
 def suggested(folder: Path, toolchains: dict[str, Toolchain]) -> Report:
     """Suggest tests for a project of two languages without a model."""
     made = GitRepository.create(folder)
@@ -99,16 +112,8 @@ def suggested(folder: Path, toolchains: dict[str, Toolchain]) -> Report:
         toolchains={**tools.toolchains, **toolchains},
         build_sandbox=lambda _choice, program: always(ProcessSandbox())(program),
     )
-    settings = Settings(
-        folder=folder,
-        provider=ProviderChoice.OFFLINE,
-        selection=SelectionSettings(),
-        model=ModelSettings(),
-        cache=CacheSettings(folder=folder.parent / "cache"),
-        verification=VerificationSettings(runs=1, max_mutants=3, suite_seconds=0.0),
-    )
     given = pipeline.RunOptions(paths=("shop.py", "rates.toy"))
-    return asyncio.run(pipeline.suggest(settings, tools, given))
+    return asyncio.run(pipeline.suggest(settings_of(folder), tools, given))
 
 
 BROKEN = Toolchain(open=without_compiler, engine=no_engine)
@@ -152,3 +157,15 @@ def test_suggest__a_language_without_an_engine_needs_a_toolchain_and_a_model(
 
 def reasons(report: Report) -> dict[str | None, tuple[SkipStage, str]]:
     return {one.member: (one.stage, one.reason) for one in report.skipped}
+
+
+def test_workspace_order__names_the_opened_folder_for_commands(tmp_path: Path) -> None:
+    made = GitRepository.create(tmp_path)
+    made.commit({"in/lib/pyproject.toml": "[project]\nname = 'lib'\n", "in/lib/shop.py": PYTHON})
+    tools = idle_tools().run
+    opened = Repository.open(tmp_path / "in")
+    search = find_members(opened, SelectionSettings(all_paths=("lib",)), tools.languages)
+    nested = replace(opened, project="in/lib")
+    order = pipeline.workspace_order(settings_of(tmp_path), tools, nested, search)
+    assert [search.projects.of(member.path) for member in search.members] == ["in/lib"]
+    assert order.command_folder == "in"

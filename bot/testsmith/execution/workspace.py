@@ -78,6 +78,8 @@ class WorkspaceOrder:
         build_sandbox: Builds the sandbox for the program that runs the tests.
         environment: Environment variables of the bot, used to find that program.
         environments: Folder where installed environments are kept between runs; None to keep none.
+        opened: Opened folder relative to the Git root, which the user's commands are written for; None for
+            the repository's project.
     """
 
     repository: Repository
@@ -87,6 +89,12 @@ class WorkspaceOrder:
     build_sandbox: Callable[[Path], Awaitable[Sandbox]]
     environment: Mapping[str, str] = field(default_factory=dict)
     environments: Path | None = None
+    opened: str | None = None
+
+    @property
+    def command_folder(self) -> str:
+        """Folder of the user's commands, relative to the Git root."""
+        return self.repository.project if self.opened is None else self.opened
 
 
 def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:

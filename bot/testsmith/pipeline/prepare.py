@@ -49,6 +49,7 @@ def workspace_order(
         build_sandbox=partial(tools.build_sandbox, settings.verification.sandbox),
         environment=tools.environment,
         environments=tools.environments,
+        opened=search.projects.opened,
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -122,6 +123,16 @@ def test_setup_command__what_is_installed_editable_is_each_sides_own(index: Pack
     assert passing(base) == {"test_base", "test_on_both"}, base
     assert "pytest was installed, because the setup command did not install it" in workspace.notes
     assert left == ["__init__.py", "new.py"]  # all was built in a copy
+
+
+def test_setup_command__runs_in_the_opened_folder(index: PackageIndex) -> None:
+    command = "uv pip install --quiet -e ./libs/tills ./libs/coins"
+    code = "import coins, tills\ndef test_it():\n    assert (tills.SIDE, coins.SIDE) == ('head', 'head')\n"
+    with everybodys_folder() as folder:
+        whole = order(folder / "project", index, command, BASE)
+        nested = Repository.open(folder / "project" / "libs" / "tills")
+        _, head, _ = asyncio.run(run_on_both(replace(whole, repository=nested, opened=""), code))
+    assert passing(head) == {"test_it"}, head
 
 
 def test_setup_command__that_fails_tells_its_last_words(index: PackageIndex) -> None:

@@ -80,6 +80,40 @@ def test_test_command__runs_with_its_variables_in_its_folder(tmp_path: Path) -> 
     assert (reaching(suite), suite.notes) == ({"app/tests/test_app.py::test_it"}, ())
 
 
+@pytest.mark.parametrize(
+    ("command", "tests"),
+    [
+        ("pytest", {"libs/shop/tests/test_shop.py::test_low", "libs/shop/tests/test_shop.py::test_high"}),
+        ("pytest tests/test_shop.py::test_low", {"libs/shop/tests/test_shop.py::test_low"}),
+        ("pytest libs/shop/tests/test_shop.py::test_low", {"libs/shop/tests/test_shop.py::test_low"}),
+        ("cd libs/shop && pytest -m quick", {"libs/shop/tests/test_shop.py::test_low"}),
+        ("PYTHONPATH=tools pytest checks.py", {"checks.py::test_all"}),
+        ("sh libs/shop/check.sh", set()),
+    ],
+)
+def test_test_command__of_one_project_of_several(command: str, tests: set[str], tmp_path: Path) -> None:
+    script = "cd libs/shop\npython -m coverage run --branch -m pytest -q -m quick\n"
+    files = {
+        "tests/test_shop.py": "import no_such_module\n",
+        "tools/limits.py": "HIGH = 2\n",
+        "checks.py": "import limits\nimport shop\n\n"
+        "def test_all():\n    assert shop.clamp(3, 1, limits.HIGH) == 2\n",
+        "libs/shop/check.sh": script,
+        **{f"libs/shop/{name}": text for name, text in FILES.items()},
+    }
+    member = function_member(SHOP, "clamp", path="libs/shop/shop.py")
+    settings = VerificationSettings(test_command=command, suite_seconds=60.0)
+
+    async def scenario() -> OwnSuite:
+        async with small_workspace(tmp_path, files, settings=settings, project="libs/shop") as workspace:
+            return await measure_project_tests(workspace, [member], settings)
+
+    suite = asyncio.run(scenario())
+    assert suite.notes == ()
+    assert 2 in suite.members[member.id].reached.lines
+    assert {test for found in suite.members[member.id].tests.values() for test in found} == tests
+
+
 def test_test_command__holds_for_the_run_with_changes(tmp_path: Path) -> None:
     start = SHOP.index("value < low")
     change = ChangedModule(

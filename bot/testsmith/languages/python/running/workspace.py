@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from testsmith.execution.workspace import Workspace
+from testsmith.execution.workspace import ProjectCopy, Workspace
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, TestCommand
 
 UNKNOWN_VERSION = (0, 0)
@@ -45,6 +45,7 @@ class PythonWorkspace(Workspace):
         owned_modules: Top-level modules of head or base. They are only imported from the copies, even if the
             project is also installed in the interpreter.
         test_command: Command that runs the project's tests.
+        test_folder: Folder to run it in, relative to the git root; None for the project's folder.
         recording_seconds: Time limit for recording the calls that they make; 0 not to.
         other: The same workspace with another interpreter that the project supports; None if there is none.
     """
@@ -53,5 +54,10 @@ class PythonWorkspace(Workspace):
     pytest_ini: str = "[pytest]\n"
     owned_modules: frozenset[str] = frozenset()
     test_command: TestCommand = PLAIN_PYTEST
+    test_folder: str | None = None
     recording_seconds: float = 0.0
     other: PythonWorkspace | None = None
+
+    def test_folder_in(self, copy: ProjectCopy) -> Path:
+        """Return the folder in a copy where the test command runs."""
+        return copy.source_roots[0] if self.test_folder is None else copy.root / self.test_folder

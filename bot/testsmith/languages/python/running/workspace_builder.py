@@ -5,6 +5,7 @@ Everything is in one private folder, which is always removed at the end.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -129,6 +130,7 @@ def _install_order(
         scratch=scratch,
         environment=order.environment,
         setup_command=order.settings.setup_command,
+        setup_folder=order.command_folder,
         seconds=order.settings.install_seconds,
         environments=order.environments,
     )
@@ -173,8 +175,25 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
         refused_folders=(repository.root.resolve(),),
         notes=tuple(note for note in notes if note),
         test_command=test_command,
+        test_folder=_test_folder(order, test_command),
         recording_seconds=_recording_seconds(order.settings, test_command),
     )
+
+
+def _test_folder(order: WorkspaceOrder, command: TestCommand) -> str:
+    """Return the folder of the test command: the opened one if it may name files relative to it."""
+    project, opened = order.repository.project, order.command_folder
+    if isinstance(command, ShellCommand):
+        return opened
+    arguments = (word.partition("::")[0] for word in command.arguments if not word.startswith("-"))
+    named = [name for name in (command.folder, *command.paths, *arguments) if name]
+    is_of_opened = any(_has(order.head, opened, one) and not _has(order.head, project, one) for one in named)
+    return opened if is_of_opened else project
+
+
+def _has(tree: RepositoryTree, folder: str, name: str) -> bool:
+    place = posixpath.normpath(posixpath.join(folder, name))
+    return any(path == place or path.startswith(f"{place}/") for path in tree.paths())
 
 
 def _recording_seconds(settings: VerificationSettings, command: TestCommand) -> float:

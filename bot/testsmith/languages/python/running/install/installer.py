@@ -76,6 +76,7 @@ class InstallOrder:
         scratch: Private folder of the bot that contains the environment.
         environment: Environment variables of the bot, used to find the package index.
         setup_command: Shell command to run instead of installing according to metadata, if any.
+        setup_folder: Folder to run it in, relative to the git root.
         workflows: Tree to read workflows from (base); None to use head's.
         python_version: Python version to download for the environment, for example `3.12`; None to use
             `interpreter`.
@@ -92,6 +93,7 @@ class InstallOrder:
     environment: Mapping[str, str] = field(default_factory=dict)
     workflows: SourceTree | None = None
     setup_command: str | None = None
+    setup_folder: str = ""
     python_version: str | None = None
     seconds: float = 300.0
     environments: Path | None = None
@@ -437,10 +439,11 @@ class _Installation:
 
     async def _set_up(self, text: str) -> tuple[str, ...]:
         """Run the setup command; install pytest if the command did not."""
-        done = await self._run_in_project((*shell_command(), text))
+        folder = self._place / "project" / self._order.setup_folder
+        done = await self._run(in_folder(self.python, folder, (*shell_command(), text)), network=True)
         if done.exit_code != 0:
             raise CannotPrepare(
-                f"The setup command failed ({_said(done)}). It runs in a shell in the project's folder, "
+                f"The setup command failed ({_said(done)}). It runs in a shell in the opened folder, "
                 f"with a new virtual environment first on PATH and without secrets."
             )
         self.check_place()

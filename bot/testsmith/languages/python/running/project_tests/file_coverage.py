@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -76,10 +76,11 @@ async def with_shell_coverage(
     folder = workspace.new_folder("own")
     try:
         copy = await in_thread(copy_for_own_tests, workspace, folder)
-        await in_thread(_remove_earlier, copy)
+        places = _places(workspace, copy)
+        await in_thread(_remove_earlier, places)
         limits = await in_thread(limits_of_own_tests, workspace.limits, seconds, copy.root)
         done = await workspace.sandbox.run(_command(workspace, copy, folder, command.text), limits)
-        return await in_thread(lambda: read(_left_by(copy, done)))
+        return await in_thread(lambda: read(_left_by(places, done)))
     finally:
         await in_thread(remove_folder, folder)
 
@@ -87,7 +88,7 @@ async def with_shell_coverage(
 def _command(workspace: PythonWorkspace, copy: ProjectCopy, folder: Path, text: str) -> Command:
     python = workspace.interpreter.path
     return Command(
-        argv=in_folder(python, copy.source_roots[0], (*shell_command(), text)),
+        argv=in_folder(python, workspace.test_folder_in(copy), (*shell_command(), text)),
         folder=folder,
         readable=workspace.readable,
         variables={
@@ -98,23 +99,24 @@ def _command(workspace: PythonWorkspace, copy: ProjectCopy, folder: Path, text: 
     )
 
 
-def _places(copy: ProjectCopy) -> list[Path]:
-    """Return where the coverage file may be: in the project's folder or in the git root."""
-    return [folder / name for name in _FILES for folder in dict.fromkeys((copy.source_roots[0], copy.root))]
+def _places(workspace: PythonWorkspace, copy: ProjectCopy) -> list[Path]:
+    """Return where the coverage file may be: where the command ran, or in the project or git root."""
+    folders = dict.fromkeys((workspace.test_folder_in(copy), copy.source_roots[0], copy.root))
+    return [folder / name for name in _FILES for folder in folders]
 
 
-def _remove_earlier(copy: ProjectCopy) -> None:
-    for place in _places(copy):
+def _remove_earlier(places: Iterable[Path]) -> None:
+    for place in places:
         with contextlib.suppress(OSError):
             place.unlink()
 
 
-def _left_by(copy: ProjectCopy, done: ProcessOutcome) -> Path:
+def _left_by(places: Iterable[Path], done: ProcessOutcome) -> Path:
     """Return the coverage file that a run has written."""
     if done.timed_out or done.exceeded or done.exit_code != 0:
         said = last_words(done, "suite-seconds")
         raise CannotReadCoverage(f"the test command failed in the sandbox ({said})")
-    place = next((place for place in _places(copy) if place.resolve() == place and place.is_file()), None)
+    place = next((place for place in places if place.resolve() == place and place.is_file()), None)
     if place is None:
         raise CannotReadCoverage(
             "the test command wrote neither .coverage nor coverage.xml: use `coverage run`, `pytest "

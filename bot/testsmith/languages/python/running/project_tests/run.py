@@ -241,7 +241,7 @@ def _whole_plan(
     workspace: PythonWorkspace, copy: ProjectCopy, plan: Mapping[str, object]
 ) -> dict[str, object]:
     call = _call(workspace)
-    project = copy.source_roots[0] / call.folder
+    project = workspace.test_folder_in(copy) / call.folder
     roots = dict.fromkeys((*copy.source_roots, *(project / path for path in call.paths)))
     return {
         **plan,

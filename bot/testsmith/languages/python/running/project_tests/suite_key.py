@@ -28,7 +28,7 @@ def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
             distributions=tuple(sorted(set(_distributions(interpreter)))),
             layers=workspace.sandbox.layers(),
             version=__version__,
-            command=repr(workspace.test_command),
+            command=repr((workspace.test_command, workspace.test_folder)),
         )
     )
 
