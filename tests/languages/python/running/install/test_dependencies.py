@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 from fakes.trees import MemoryTree
-from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
+from testsmith.languages.python.running.install.dependencies import (
+    Sibling,
+    TestDependencies,
+    read_test_dependencies,
+)
 from testsmith.languages.python.running.install.requirements import Declared
 
 
@@ -185,5 +189,20 @@ def test_needs__other_projects_whose_name_only_they_have() -> None:
     names = {"a": "shop", "b": "Shop", "c": "tea_pot", "d": "tea-pot", "e": "cake", "f": "no name"}
     files = {f"packages/{folder}/pyproject.toml": declared.format(name) for folder, name in names.items()}
 
-    assert needs(files, "packages/a").siblings == (("cake", "packages/e"),)
-    assert [folder for _, folder in needs(files, "packages/c").siblings] == ["packages/e"]
+    assert needs(files, "packages/a").siblings == (Sibling(name="cake", folder="packages/e"),)
+    assert [one.folder for one in needs(files, "packages/c").siblings] == ["packages/e"]
+
+
+def test_needs__extras_of_other_projects() -> None:
+    declared = "[project]\nname = '{}'\ndependencies = [{}]\n"
+    tests = "optional-dependencies = {test = ['Core[files]'], docs = ['core[no]']}\n"
+    files = {
+        "shop/pyproject.toml": declared.format("shop", "'core>=2', 'tea'") + tests,
+        "shop/requirements.txt": "core[db]",
+        "tea/pyproject.toml": declared.format("tea", "'core[log]'"),
+        "core/pyproject.toml": declared.format("core", ""),
+    }
+
+    core, tea = needs(files, "shop").siblings
+    assert core == Sibling(name="core", folder="core", extras=("db", "files", "log"))
+    assert tea == Sibling(name="tea", folder="tea")

@@ -327,14 +327,15 @@ def test_install__other_projects_of_the_repository_first(
     index.add(hatchling_wheels())
     declared = "[project]\nname = '{0}'\nversion = '2'\ndependencies = [{1}]\n"
     backend = "[build-system]\nrequires = ['{0}']\nbuild-backend = 'hatchling.build'\n"
+    extra = "optional-dependencies = {hot = ['needed']}\n"
     build = {
         name: backend.format("no-such-package" if name == broken else "hatchling") for name in ("tea", "pot")
     }
     head: dict[str, str | bytes | None] = {
         **dict.fromkeys(SHOP),
-        "packages/tea/pyproject.toml": declared.format("tea", "") + build["tea"],
-        "packages/tea/tea.py": "KIND = 'black'\n",
-        "packages/pot/pyproject.toml": declared.format("pot", "'tea>=1,<2'") + build["pot"],
+        "packages/tea/pyproject.toml": declared.format("tea", "") + extra + build["tea"],
+        "packages/tea/tea.py": "import needed\nKIND = 'black'\n",
+        "packages/pot/pyproject.toml": declared.format("pot", "'tea[hot]>=1,<2'") + build["pot"],
         "packages/pot/pot.py": "import tea\n",
         "packages/pot/requirements-test.txt": "for-tests\n-e ../tea\n-e ../gone\n",
     }

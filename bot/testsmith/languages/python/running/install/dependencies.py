@@ -100,6 +100,21 @@ _THIS_PYTHON = f"{sys.version_info.major}{sys.version_info.minor}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sibling:
+    """Another project of the repository, whose name no other project has.
+
+    Attributes:
+        name: Name of its distribution.
+        folder: Its folder, relative to the git root.
+        extras: Its extras that the project or other siblings require.
+    """
+
+    name: str
+    folder: str
+    extras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TestDependencies:
     """What to install. All of it is untrusted text.
 
@@ -110,8 +125,7 @@ class TestDependencies:
         plain: Content of `requirements.txt`, if it is to be installed without the project.
         is_locked: Whether a uv lock file pins all of it.
         groups: Dependency groups that the tests need, by their names for uv.
-        siblings: Folder of each other project in the repository, by the name of its distribution if no other
-            project has the same.
+        siblings: Other projects of the repository.
     """
 
     is_package: bool = False
@@ -120,7 +134,7 @@ class TestDependencies:
     plain: tuple[str, ...] = ()
     is_locked: bool = False
     groups: tuple[str, ...] = ()
-    siblings: tuple[tuple[str, str], ...] = ()
+    siblings: tuple[Sibling, ...] = ()
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -152,27 +166,39 @@ def read_test_dependencies(
     prefix = f"{project}/" if project else ""
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
     folders = ("", *(f"{parent}/" for parent in accumulate(project.split("/"), "{}/{}".format) if parent))
-    places = _Places(
-        names=names,
-        read=lambda name: _text(tree.read(f"{prefix}{name}")),
-        is_locked=any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders),
-        python=python,
-    )
-    trusted = workflows or tree
-    by_workflows = read_workflows(trusted.paths(), lambda name: _text(trusted.read(name)))
-    siblings = [(project_name(tree, one), one) for one in project_folders(tree) if one != project]
+    is_locked = any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders)
+    places = _Places(names=names, read=_reader(tree, project), is_locked=is_locked, python=python)
+    by_workflows = read_workflows((workflows or tree).paths(), _reader(workflows or tree, ""))
     needs = places.needs(by_workflows)
-    of_repository = {folder for _, folder in siblings}
+    others = [one for one in project_folders(tree) if one != project]
     sets = (
-        replace(
-            one, left_out=tuple(text for text in one.left_out if _place(project, text) not in of_repository)
-        )
+        replace(one, left_out=tuple(text for text in one.left_out if _place(project, text) not in others))
         for one in needs.sets
     )
+    needs = replace(needs, sets=tuple(sets))
+    required = [*needs.dependencies, *needs.plain, *places.optional(needs.extras)]
+    required += [text for one in needs.sets for text in one.requirements]
+    for folder in others:
+        sibling = _Places(names=(), read=_reader(tree, folder), is_locked=False, python=python)
+        required += sibling.dependencies()
+    extras: dict[str, set[str]] = {}
+    for one in map(Requirement, required):
+        extras.setdefault(normal(one.name), set()).update(one.extras)
     # A name that two projects have says nothing about which one is meant.
-    count = Counter(normal(name) for name, _ in (*siblings, (project_name(tree, project), project)))
-    known = tuple((name, one) for name, one in siblings if is_name(name) and count[normal(name)] == 1)
-    return replace(needs, sets=tuple(sets), siblings=known)
+    named = {folder: project_name(tree, folder) for folder in (project, *others)}
+    count = Counter(map(normal, named.values()))
+    siblings = (
+        Sibling(name=name, folder=folder, extras=tuple(sorted(extras.get(normal(name), ()))))
+        for folder, name in named.items()
+        if folder != project and is_name(name) and count[normal(name)] == 1
+    )
+    return replace(needs, siblings=tuple(siblings))
+
+
+def _reader(tree: SourceTree, folder: str) -> Read:
+    """Return what reads the files of a folder."""
+    prefix = f"{folder}/" if folder else ""
+    return lambda name: _text(tree.read(f"{prefix}{name}"))
 
 
 def _place(project: str, text: str) -> str:
@@ -225,7 +251,7 @@ class _Places:
         own = set(map(normal, self._own_groups))
         groups = (name for one in found for name in one.groups if normal(name) in own)
         sets = [self._resolved(one) for one in (*found, by_workflows)]
-        dependencies = self._dependencies()
+        dependencies = self.dependencies()
         sets.append(self._imported(sets, dependencies))
         return TestDependencies(
             is_package=is_package,
@@ -260,7 +286,16 @@ class _Places:
         collector.items(texts)
         return collector.declared().requirements
 
-    def _dependencies(self) -> tuple[str, ...]:
+    def optional(self, extras: Iterable[str]) -> tuple[str, ...]:
+        """Return the requirements of some of the project's extras."""
+        wanted = set(map(normal, extras))
+        listed = _table(self._table, "optional-dependencies")
+        return self._checked(
+            [text for extra, texts in listed.items() if normal(extra) in wanted for text in _texts(texts)]
+        )
+
+    def dependencies(self) -> tuple[str, ...]:
+        """Return the dependencies of the project itself."""
         collector = Collector("the project", self._read)
         collector.items(_texts(self._table.get("dependencies")))
         collector.items(_lines(self._old, "options", "install_requires"))

@@ -141,7 +141,7 @@ def _has_siblings(place: Path, needs: TestDependencies) -> bool:
     """Return whether other projects of the repository were installed: their code is not in the key."""
     found = (place / "environment").glob("lib/python3*/site-packages/*.dist-info")
     installed = {normal(folder.name.partition("-")[0]) for folder in found}
-    return not installed.isdisjoint(normal(name) for name, _ in needs.siblings)
+    return not installed.isdisjoint(normal(one.name) for one in needs.siblings)
 
 
 def _python_in(place: Path) -> Path:
@@ -191,7 +191,10 @@ def _lay_out(
     write_copy(order.tree, place / "project")
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
-    siblings = (f"{name} @ {(place / 'project' / folder).as_uri()}" for name, folder in needs.siblings)
+    siblings = (
+        f"{one.name}{_brackets(one.extras)} @ {(place / 'project' / one.folder).as_uri()}"
+        for one in needs.siblings
+    )
     _write_lines(place / "files" / _SIBLINGS, siblings)
     (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
     copied = {}
