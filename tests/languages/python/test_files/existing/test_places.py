@@ -179,6 +179,14 @@ def test_place_of__not_beside_tests_of_what_changed_that_do_not_use_a_member_wit
     assert found.path == "tests/test_cart.py"
 
 
+def test_place_of__tests_that_use_it_rather_than_a_file_that_is_named_like_what_changed() -> None:
+    using = "from shop.cart import parse_price\n\ndef test_text():\n    assert parse_price('1')\n"
+    alike = "import other\n\ndef test_rows():\n    assert other.merged('1')\n"
+    found = place_of("parse_price", Change.AFFECTED, ("Cart.merged",), test_sums=using, test_merged=alike)
+    assert found is not None
+    assert found.path == "tests/test_sums.py"
+
+
 def test_place_of__its_own_tests_rather_than_a_class_that_is_named_like_what_changed() -> None:
     text = """
         from shop.cart import empty_cart, parse_price

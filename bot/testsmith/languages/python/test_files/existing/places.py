@@ -137,9 +137,11 @@ class Places:
         if not keys:
             return ()
         found = list(dict.fromkeys(each for key in keys for each in self._tests.using(key)))
-        alike = (each for each in self._tests.all if self._is_about_any(each, keys))
-        found = found or [each for each in alike if not has_own or each in direct]
         files = {each.file.path for each in direct}
+        alike = (each for each in self._tests.all if self._is_about_any(each, keys))
+        if has_own:
+            alike = (each for each in alike if each in direct)
+        found = found or [each for each in alike if not direct or each.file.path in files]
         found = [each for each in found if not has_own or each.file.path in files]
         return [each for each in found if each in direct] or found
 
