@@ -168,4 +168,4 @@ def test_workspace_order__names_the_opened_folder_for_commands(tmp_path: Path) -
     nested = replace(opened, project="in/lib")
     order = pipeline.workspace_order(settings_of(tmp_path), tools, nested, search)
     assert [search.projects.of(member.path) for member in search.members] == ["in/lib"]
-    assert order.command_folder == "in"
+    assert order.opened_folder == "in"

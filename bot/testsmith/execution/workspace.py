@@ -92,8 +92,8 @@ class WorkspaceOrder:
     opened: str | None = None
 
     @property
-    def command_folder(self) -> str:
-        """Folder of the user's commands, relative to the Git root."""
+    def opened_folder(self) -> str:
+        """Folder of the user's commands and of a shared environment, relative to the Git root."""
         return self.repository.project if self.opened is None else self.opened
 
 

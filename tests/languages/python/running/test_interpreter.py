@@ -9,6 +9,7 @@ from fakes.git_repository import GitRepository
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.interpreter import (
     choose_interpreter,
+    environment_home,
     hidden_modules,
     installed_folders,
     normal,
@@ -59,6 +60,16 @@ def test_tracks_environment__whatever_of_it_came_with_a_commit(tmp_path: Path, t
     assert not tracks_environment(project)
     made.commit({tracked: ""})
     assert tracks_environment(project)
+
+
+@pytest.mark.parametrize(("at", "home"), [(("", "in"), "in"), (("",), ""), (("in",), "in"), ((), "")])
+def test_environment_home__the_project_before_the_opened_folder(
+    at: tuple[str, ...], home: str, tmp_path: Path
+) -> None:
+    GitRepository.create(tmp_path).commit({"in/a.py": ""})
+    for folder in at:
+        fake_environment(tmp_path / folder / ".venv")
+    assert environment_home(Repository.open(tmp_path / "in"), "").project == home
 
 
 def test_choose_interpreter__one_that_git_tracks_is_not_used(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -202,4 +203,18 @@ def test_open_workspace__no_room_for_the_copy(tmp_path: Path) -> None:
             pytest.fail("there is nothing to run tests in")
 
     with pytest.raises(CannotPrepare, match=r"copy .* \(No space left on device\)\. Free disk space"):
+        asyncio.run(scenario())
+
+
+def test_open_workspace__uses_the_environment_of_the_opened_folder(tmp_path: Path) -> None:
+    whole = order_for(tmp_path)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / ".venv")], check=True)
+    (tmp_path / "in").mkdir()
+    nested = replace(whole, repository=Repository.open(tmp_path / "in"), opened="")
+
+    async def scenario() -> None:
+        async with open_workspace(nested):
+            pytest.fail("there is nothing to run tests with")
+
+    with pytest.raises(CannotPrepare, match=re.escape(f"{tmp_path}/.venv/bin/python")):
         asyncio.run(scenario())

@@ -1,7 +1,7 @@
 """Choose the Python that runs the tests, and find the modules it has only because of the bot.
 
-The order is `--python`, `$VIRTUAL_ENV`, the project's `.venv`, and the Python that runs the bot. It only
-needs pytest.
+The order is `--python`, `$VIRTUAL_ENV`, the `.venv` of the project or else of the opened folder, and the
+Python that runs the bot. It only needs pytest.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -53,7 +53,7 @@ def choose_interpreter(
     Args:
         named: Interpreter given by the user.
         environment: Environment variables of the bot.
-        folder: The project's folder in the user's working tree.
+        folder: Folder of the project's `.venv` in the user's working tree.
         installs: Whether a separate environment is created for the project. If so, the project's `.venv` is
             ignored: it is not needed, and in a pull request it may be a link to anywhere.
         is_tracked: Whether git tracks anything of the project's `.venv`. If so, it is ignored because it may
@@ -77,6 +77,12 @@ def choose_interpreter(
         origin="the interpreter that runs TestSmith",
         note=note if has_own else "",
     )
+
+
+def environment_home(repository: Repository, opened: str) -> Repository:
+    """Return the repository with the folder whose `.venv` counts: the project, or else the opened folder."""
+    own = repository.root / repository.project / ".venv" / "bin" / "python"
+    return repository if own.is_file() else replace(repository, project=opened)
 
 
 def tracks_environment(repository: Repository) -> bool:

@@ -25,6 +25,7 @@ from testsmith.languages.python.running.install.installer import InstallOrder, i
 from testsmith.languages.python.running.interpreter import (
     ChosenInterpreter,
     choose_interpreter,
+    environment_home,
     hidden_modules,
     installed_folders,
     prefix_of,
@@ -66,12 +67,13 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace
         CannotRun: The sandbox could not start a process.
     """
     await in_thread(remove_abandoned)
+    home = environment_home(order.repository, order.opened_folder)
     choice = choose_interpreter(
         order.settings.python,
         order.environment,
-        order.repository.root / order.repository.project,
+        home.root / home.project,
         installs=order.settings.installs,
-        is_tracked=tracks_environment(order.repository),
+        is_tracked=tracks_environment(home),
     )
     sandbox = await order.build_sandbox(choice.path)
     with ScratchFolder() as scratch:
@@ -130,7 +132,7 @@ def _install_order(
         scratch=scratch,
         environment=order.environment,
         setup_command=order.settings.setup_command,
-        setup_folder=order.command_folder,
+        setup_folder=order.opened_folder,
         seconds=order.settings.install_seconds,
         environments=order.environments,
     )
@@ -182,7 +184,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
 
 def _test_folder(order: WorkspaceOrder, command: TestCommand) -> str:
     """Return the folder of the test command: the opened one if it may name files relative to it."""
-    project, opened = order.repository.project, order.command_folder
+    project, opened = order.repository.project, order.opened_folder
     if isinstance(command, ShellCommand):
         return opened
     arguments = (word.partition("::")[0] for word in command.arguments if not word.startswith("-"))
