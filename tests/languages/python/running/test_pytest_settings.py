@@ -80,6 +80,7 @@ def test_pytest_ini__the_project_comes_before_the_folders_around_it() -> None:
     ("path", "content"),
     [
         ("pyproject.toml", "[tool.pytest"),
+        ("pyproject.toml", f"digits = {'1' * 5000}"),
         ("pytest.ini", "no section\n"),
         ("pytest.ini", b"[pytest]\nx = \xff\n"),
         ("pytest.ini", "[pytest]\n" + "#" * 300_000),

@@ -15,6 +15,7 @@ import pytest
 from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex
+from fakes.trees import MemoryTree
 from testsmith.execution.jobs import TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
@@ -27,6 +28,7 @@ from testsmith.languages.python.running.python_version import (
     check_version,
     fitting_python,
     interpreters_in,
+    requires_python,
 )
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
@@ -65,6 +67,10 @@ def programs(folder: Path, *names: str) -> str:
 )
 def test_fitting_python__the_one_at_hand(asked: str | None, requires: str) -> None:
     assert fitting_python(OWN, wish(asked, requires)) == FittingPython(choice=OWN)
+
+
+def test_requires_python__of_an_invalid_file_is_unknown() -> None:
+    assert requires_python(MemoryTree({"pyproject.toml": f"a = {'1' * 5000}"}), "") == ""
 
 
 def test_fitting_python__another_at_hand(tmp_path: Path) -> None:

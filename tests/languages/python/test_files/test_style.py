@@ -4,6 +4,7 @@ import pytest
 
 from testsmith.languages.python.test_files.style import (
     are_annotated,
+    black_line_length,
     lowest_python,
     refuse_newer_syntax,
     sample,
@@ -29,6 +30,11 @@ from testsmith.languages.source import CannotParse
 )
 def test_lowest_python__from_pyproject(requirement: str, expected: tuple[int, int] | None) -> None:
     assert lowest_python(f'[project]\nname = "shop"\nrequires-python = "{requirement}"\n', None) == expected
+
+
+@pytest.mark.parametrize("text", ["a = [", f"a = {'1' * 5000}", f"a = {'[' * 30_000}"])
+def test_style__of_an_invalid_pyproject_is_unknown(text: str) -> None:
+    assert (lowest_python(text, None), black_line_length(text)) == (None, None)
 
 
 def test_lowest_python__from_poetry_and_setup_cfg() -> None:
