@@ -14,6 +14,9 @@ _FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
 _MOST_FOLDERS = 3
 _METADATA = re.compile(rb"^\[metadata\]", re.MULTILINE)
+_NAME = re.compile(
+    rb"^\[metadata\][ \t]*\r?\n(?:[^\[\n].*+\n|\n)*?name[ \t]*+[=:][ \t]*+([\w.-]++)[ \t]*+\r?$", re.MULTILINE
+)
 _SETUP = re.compile(rb"\bsetup\s*\(")
 
 _MOST_TOML_BYTES = 64 * 1024
@@ -52,6 +55,8 @@ def project_name(tree: SourceTree, folder: str) -> str:
     tool = document.get("tool")
     tables = (document.get("project"), tool.get("poetry") if isinstance(tool, dict) else None)
     names = [table.get("name") for table in tables if isinstance(table, dict)]
+    in_ini = _NAME.search(tree.read(f"{folder}/setup.cfg" if folder else "setup.cfg") or b"")
+    names.append(in_ini[1].decode("utf-8", "replace") if in_ini else "")
     return next((name for name in names if isinstance(name, str)), "")
 
 

@@ -206,3 +206,30 @@ def test_needs__extras_of_other_projects() -> None:
     core, tea = needs(files, "shop").siblings
     assert core == Sibling(name="core", folder="core", extras=("db", "files", "log"))
     assert tea == Sibling(name="tea", folder="tea")
+
+
+def test_needs__other_projects_by_their_path() -> None:
+    declared = "[project]\nname = '{}'\n"
+    files = {
+        "pyproject.toml": declared.format("whole"),
+        "packages/core/setup.cfg": "[metadata]\nname = core\n",
+        "packages/tea/pyproject.toml": declared.format("tea"),
+        "packages/pot/pyproject.toml": declared.format("pot"),
+        "packages/pot/requirements-test.txt": "-e ../core[log,db]\n-e ../..\n",
+    }
+
+    found = needs(files, "packages/pot")
+    assert found.siblings == (
+        Sibling(name="whole", folder="", is_named=True),
+        Sibling(name="core", folder="packages/core", extras=("db", "log"), is_named=True),
+        Sibling(name="tea", folder="packages/tea"),
+    )
+    assert (found.sets, found.notes) == ((), ())
+
+
+def test_needs__reports_a_file_that_only_has_paths() -> None:
+    files = {"requirements-test.txt": "-e ../gone\n", "requirements-dev.txt": "mypy\n"}
+
+    found = needs(files)
+    assert required(found) == ("mypy",)
+    assert "`-e ../gone` (requirements-test.txt)" in found.notes[0]

@@ -337,9 +337,12 @@ def test_install__other_projects_of_the_repository_first(
         "packages/tea/tea.py": "import needed\nKIND = 'black'\n",
         "packages/pot/pyproject.toml": declared.format("pot", "'tea[hot]>=1,<2'") + build["pot"],
         "packages/pot/pot.py": "import tea\n",
-        "packages/pot/requirements-test.txt": "for-tests\n-e ../tea\n-e ../gone\n",
+        "packages/pot/requirements-test.txt": "for-tests\n-e ../tea\n-e ../cup\n-e ../gone\n",
+        "packages/cup/pyproject.toml": declared.format("cup", "") + backend.format("hatchling"),
+        "packages/cup/cup.py": "",
     }
     code = f"import pot\ndef test_it():\n    assert pot.tea.KIND == '{kind}'\n"
+    code += "" if kind == "green" else "    import cup\n"
 
     async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
         async with open_workspace(whole) as workspace:

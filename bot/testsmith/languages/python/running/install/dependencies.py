@@ -107,11 +107,13 @@ class Sibling:
         name: Name of its distribution.
         folder: Its folder, relative to the git root.
         extras: Its extras that the project or other siblings require.
+        is_named: Whether the project's tests need it by its path: `-e ../core`.
     """
 
     name: str
     folder: str
     extras: tuple[str, ...] = ()
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,11 +173,6 @@ def read_test_dependencies(
     by_workflows = read_workflows((workflows or tree).paths(), _reader(workflows or tree, ""))
     needs = places.needs(by_workflows)
     others = [one for one in project_folders(tree) if one != project]
-    sets = (
-        replace(one, left_out=tuple(text for text in one.left_out if _place(project, text) not in others))
-        for one in needs.sets
-    )
-    needs = replace(needs, sets=tuple(sets))
     required = [*needs.dependencies, *needs.plain, *places.optional(needs.extras)]
     required += [text for one in needs.sets for text in one.requirements]
     for folder in others:
@@ -187,12 +184,21 @@ def read_test_dependencies(
     # A name that two projects have says nothing about which one is meant.
     named = {folder: project_name(tree, folder) for folder in (project, *others)}
     count = Counter(map(normal, named.values()))
-    siblings = (
-        Sibling(name=name, folder=folder, extras=tuple(sorted(extras.get(normal(name), ()))))
+    by_path: dict[str, set[str]] = {}
+    for text in (text for one in needs.sets for text in one.left_out):
+        folder, texts = _place(project, text)
+        by_path.setdefault(folder, set()).update(texts)
+    siblings = tuple(
+        Sibling(
+            name=name,
+            folder=folder,
+            extras=tuple(sorted(extras.get(normal(name), set()) | by_path.get(folder, set()))),
+            is_named=folder in by_path,
+        )
         for folder, name in named.items()
         if folder != project and is_name(name) and count[normal(name)] == 1
     )
-    return replace(needs, siblings=tuple(siblings))
+    return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
 
 
 def _reader(tree: SourceTree, folder: str) -> Read:
@@ -201,9 +207,25 @@ def _reader(tree: SourceTree, folder: str) -> Read:
     return lambda name: _text(tree.read(f"{prefix}{name}"))
 
 
-def _place(project: str, text: str) -> str:
-    """Return the folder, relative to the git root, that a requirement by path names."""
-    return posixpath.normpath(posixpath.join(project, text.removeprefix("-e ").partition("[")[0]))
+def _place(project: str, text: str) -> tuple[str, set[str]]:
+    """Return the folder, relative to the git root, that a requirement by path names, and its extras."""
+    path, _, extras = text.removeprefix("-e ").rstrip("]").partition("[")
+    folder = posixpath.normpath(posixpath.join(project, path.strip()))
+    return "" if folder == "." else folder, {
+        name.strip() for name in extras.split(",") if is_name(name.strip())
+    }
+
+
+def _without_paths(
+    sets: Iterable[Declared], project: str, siblings: Iterable[Sibling]
+) -> tuple[Declared, ...]:
+    """Return the sets without the paths of siblings, which are installed by themselves."""
+    folders = {one.folder for one in siblings}
+    found = (
+        replace(one, left_out=tuple(text for text in one.left_out if _place(project, text)[0] not in folders))
+        for one in sets
+    )
+    return tuple(one for one in found if one.left_out or not one.is_empty)
 
 
 class _Places:
@@ -240,9 +262,9 @@ class _Places:
                 _table(_table(self._tool, "hatch"), "envs"), _toml(self._read("hatch.toml")), self._read
             ),
         ]
-        found = [one for one in (*named, *by_tools) if not one.is_empty]
-        if not found:
-            found = self._named(lambda name: normal(name) in _FOR_DEVELOPMENT)
+        found = [one for one in (*named, *by_tools) if one.left_out or not one.is_empty]
+        if all(one.is_empty for one in found):
+            found += self._named(lambda name: normal(name) in _FOR_DEVELOPMENT)
         tells_extras = bool(self._table) or bool(self._old.sections())
         is_package = tells_extras or "setup.py" in self._names or "build-system" in self._document
         if is_package and not tells_extras and not any(one.extras for one in found):
@@ -322,7 +344,7 @@ class _Places:
         plain = self._file(_PLAIN_FILE)
         if is_wanted is is_for_tests and any(map(_IS_PYTEST, plain.requirements)):
             found.append(plain)
-        return [one for one in found if not one.is_empty]
+        return [one for one in found if one.left_out or not one.is_empty]
 
     def _file(self, name: str) -> Declared:
         collector = Collector(name, self._read, _folder(name))

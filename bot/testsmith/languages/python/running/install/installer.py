@@ -58,7 +58,8 @@ os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.exec
 """
 _WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
 _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
-_PYTEST, _CONSTRAINTS, _SIBLINGS = "pytest.txt", "constraints.txt", "siblings.txt"
+_PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
+_SIBLINGS, _NAMED_SIBLINGS = "siblings.txt", "named-siblings.txt"
 _TRIAL_FILE = "test_trial.py"
 _REUSED = "installed by an earlier run (`testsmith cache clear` removes it)"
 
@@ -191,11 +192,13 @@ def _lay_out(
     write_copy(order.tree, place / "project")
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
-    siblings = (
-        f"{one.name}{_brackets(one.extras)} @ {(place / 'project' / one.folder).as_uri()}"
+    siblings = {
+        one: f"{one.name}{_brackets(one.extras)} @ {(place / 'project' / one.folder).as_uri()}"
         for one in needs.siblings
-    )
-    _write_lines(place / "files" / _SIBLINGS, siblings)
+    }
+    _write_lines(place / "files" / _SIBLINGS, siblings.values())
+    named = (text for one, text in siblings.items() if one.is_named)
+    _write_lines(place / "files" / _NAMED_SIBLINGS, named)
     (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
     copied = {}
     for number, (variable, content) in enumerate(access.files.items()):
@@ -336,7 +339,7 @@ class _Installation:
         notes: list[str] = []
         if needs.is_locked:
             done = await self._sync(needs)
-            data = await self._together_or_apart(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
+            data = await self._siblings_first(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
             if data is not None:
                 return data
             failing = "Could not install the versions in uv.lock, so others may be installed"
@@ -498,7 +501,7 @@ class _Installation:
         files = self._place / "files"
         named = ["-r", str(files / name), "-c", str(files / _CONSTRAINTS)]
         if self._with_siblings:
-            named += ["--override", str(files / _SIBLINGS)]
+            named += ["-r", str(files / _NAMED_SIBLINGS), "--override", str(files / _SIBLINGS)]
         return await self._run_in_project((*self._uv_pip, *named))
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> ProcessOutcome:
