@@ -159,6 +159,7 @@ class SweepReport:
         made: Files that had to be created for the tests, for example a `conftest.py`, each with the reason.
         notes: Lines for the reader.
         seconds: Duration of the sweep.
+        project: Folder of the swept project, relative to the Git root; empty for the root.
     """
 
     plan: SweepPlan
@@ -169,3 +170,4 @@ class SweepReport:
     made: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+    project: str = ""

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fakes.git_repository import GitRepository
+from fakes.reports import a_suggestion
 from fakes.sweep_tools import Remembered, idle_tools
+from testsmith.languages.registry import languages
 from testsmith.model import Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import (
     BudgetSettings,
@@ -22,7 +24,7 @@ from testsmith.settings import (
 )
 from testsmith.storage.keys import outcome_of
 from testsmith.sweep.planning import COVERED, Memory
-from testsmith.sweep.run_sweep import plan
+from testsmith.sweep.run_sweep import plan, sweep, write_sweep
 from testsmith.sweep.sweep_workspace import LOOSE, SEPARATE, TOOLING, SeveralProjects
 from testsmith.sweep_results import Coverage, SweepPlan
 
@@ -160,6 +162,22 @@ def test_plan__leaves_out_loose_files_next_to_larger_projects(project: GitReposi
     project.commit({"pyproject.toml": "[project]\nname = 'shop'\n"})
     (project.folder.parent / "lcov.info").write_text("SF:manage.py\nDA:1,1\nDA:2,0\nend_of_record\n")
     assert names(asyncio.run(plan(settings_for(project), idle_tools()))) == ["manage"]
+
+
+def test_write_sweep__puts_support_files_into_the_swept_project(project: GitRepository) -> None:
+    project.commit(
+        {"shop/cart.py": None, "shop/odd.py": None, "tests/test_all.py": "def test_it():\n    pass\n"}
+    )
+    project.commit({"packages/tea/setup.cfg": "[metadata]\nname = tea\n", "packages/tea/shop/cart.py": CART})
+    settings = settings_for(project)
+
+    swept = asyncio.run(sweep(settings, idle_tools()))
+    add = swept.report.members[0]
+    proven = a_suggestion(add, test_path="packages/tea/tests/shop/test_cart.py")
+    written = replace(swept, report=Report(members=(add,), suggestions=(proven,)))
+    lines = write_sweep(written, settings, languages())
+
+    assert (project.folder / "packages/tea/conftest.py").exists(), lines
 
 
 TOOLS: dict[str, str | bytes | None] = {

@@ -178,6 +178,7 @@ async def _concluded(order: ConcludeOrder, memory: Memory, swept: SweepPlan, rep
         failed=failed(done.report),
         made=done.made,
         notes=(*swept.notes, *done.notes),
+        project=order.workspace.repository.project,
     )
 
 
@@ -196,7 +197,7 @@ def write_sweep(swept: SweepReport, settings: Settings, languages: Sequence[Lang
     tree = repository.working_tree()
     marking = Marking.of_members(report.members, languages, marks=settings.commits.mark_tests)
     plan = plan_edits(report.suggestions, tree, languages, marking)
-    plan, made = with_support(plan, tree, repository.project, languages)
+    plan, made = with_support(plan, tree, swept.project, languages)
     return (
         *write_plan(plan, repository.root),
         *(f"{path} is new: {reason}" for path, reason in made.items()),
