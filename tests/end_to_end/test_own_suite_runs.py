@@ -33,8 +33,8 @@ def test_suggest__a_measurement_is_kept_and_is_no_result(
     assert ran.report["stats"]["cache_entries"] == 0
 
     assert (tmp_path / "cache" / "measurements-v1.sqlite3").is_file()
-    assert command_line.run("cache", "stats", *cache).stdout.startswith("0 entries, ")
-    assert command_line.run("cache", "clear", *cache).stdout.startswith("0 entries removed")
+    assert command_line.run("cache", "stats", *cache).stdout.startswith("0 results ")
+    assert command_line.run("cache", "clear", *cache).stdout.startswith("0 results ")
 
 
 OLD = "def fee(amount: int) -> int:\n    if amount > 100:\n        return 1\n    return 2\n"
