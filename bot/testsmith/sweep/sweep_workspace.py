@@ -34,7 +34,6 @@ TOOLING = "a sweep skips scripts, tools and benchmarks: name the folder, or set 
 SEPARATE = "it is a project of its own: name it to sweep it instead"
 """Why a project in a folder is left out."""
 
-
 LOOSE = "it belongs to no project: name it to sweep it instead"
 """Why a file outside all projects is left out."""
 
@@ -125,7 +124,9 @@ def _of_one_project(workspace: SweepWorkspace) -> SweepWorkspace:
         return workspace
     [project] = projects
     members = tuple(member for member in search.members if of[member.id] == project)
-    skipped = (Skipped(path=path, stage=SkipStage.CHANGES, reason=left_out[path]) for path in left_out)
+    skipped = (
+        Skipped(path=path, stage=SkipStage.CHANGES, reason=reason) for path, reason in left_out.items()
+    )
     search = replace(search, members=members, found=members, skipped=(*search.skipped, *skipped))
     return replace(workspace, repository=replace(repository, project=project), search=search)
 

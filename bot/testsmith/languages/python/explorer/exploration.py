@@ -240,14 +240,15 @@ class _Seeking:
         If only data changed, which has no path, it is one for each input.
         """
         own = self.work.subject.member
+        is_data, lines, around = is_data_elsewhere(own), _lines_of(own), _lines_around_change(own)
         kept = set[Hashable]()
         for number in sorted(numbers, key=self._plainness):
             case, form = self.cases.get(number), _form(self.trials[number])
             reached = frozenset[int]() if case is None else case.seen.lines
-            reaches = is_data_elsewhere(own) or not reached.isdisjoint(_lines_of(own))
+            reaches = is_data or not reached.isdisjoint(lines)
             shows = case is not None and case.is_witness and reaches and not (kept and case.base_failed)
             inputs = tuple(each.value.text for each in self.trials[number].arguments)
-            path = inputs if is_data_elsewhere(own) else reached & _lines_around_change(own)
+            path = inputs if is_data else reached & around
             if not shows or not kept.isdisjoint({form, path}) or len(kept) >= 2 * _MOST_REPLAYED:
                 self._drop(number)
             else:
@@ -426,13 +427,14 @@ class _Exploration:
 def _nearest(member: _Seeking, checked: Sequence[Trial], seen_in: Mapping[str, _Seen]) -> list[Trial]:
     """Return the calls that reach a member, alternating between paths through what changed."""
     own = member.work.subject.member
-    seen = seen_in[_file_of_change(own)]
+    file, lines = _file_of_change(own), _lines_of(own)
+    seen = seen_in[file]
     rows = [(seen[number].lines, trial) for number, trial in enumerate(checked) if number in seen]
     if is_data_elsewhere(own):
         forms = {trial.pieces: trial for _, trial in reversed(rows)}
         return [*forms.values()][::-1]
-    reaching = [(reached, trial) for reached, trial in rows if not reached.isdisjoint(_lines_of(own))]
-    if _file_of_change(own) != own.path:  # the lines do not show which member is called
+    reaching = [(reached, trial) for reached, trial in rows if not reached.isdisjoint(lines)]
+    if file != own.path:  # the lines do not show which member is called
         reaching = [row for row in reaching if own.plain_name in row[1].text] or reaching
     changed, words = _changed_lines(own), words_of_change(own)
     reaching.sort(key=lambda each: (changed.isdisjoint(each[0]), -words_in(each[1].text, words)))
@@ -457,7 +459,8 @@ def _file_of_change(member: Member) -> str:
 
 def _changed_lines(member: Member) -> frozenset[int]:
     """Return a member's changed lines, and those of what changed in the file that is traced."""
-    places = [each for each in member.because_places if each.path == _file_of_change(member)]
+    file = _file_of_change(member)
+    places = [each for each in member.because_places if each.path == file]
     return member.changed_lines.union(*(range(each.line + 1, each.end_line + 1) for each in places))
 
 

@@ -10,7 +10,6 @@ import configparser
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from testsmith.languages.python.running.harness import run_plan
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
+from testsmith.languages.python.source.projects import read_toml
 from testsmith.languages.source import SourceTree
 
 _MINORS = range(9, 16)
@@ -182,10 +182,7 @@ def _text(content: bytes | None) -> str:
 
 
 def _of_pyproject(text: str) -> str:
-    try:
-        table = tomllib.loads(text).get("project")
-    except (ValueError, RecursionError):
-        return ""
+    table = read_toml(text.encode()).get("project")
     data = table.get("requires-python") if isinstance(table, dict) else None
     return data if isinstance(data, str) else ""
 

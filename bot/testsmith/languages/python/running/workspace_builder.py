@@ -185,7 +185,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
 def _test_folder(order: WorkspaceOrder, command: TestCommand) -> str:
     """Return the folder of the test command: the opened one if it may name files relative to it."""
     project, opened = order.repository.project, order.opened_folder
-    if isinstance(command, ShellCommand):
+    if isinstance(command, ShellCommand) or project == opened:
         return opened
     arguments = (word.partition("::")[0] for word in command.arguments if not word.startswith("-"))
     named = [name for name in (command.folder, *command.paths, *arguments) if name]

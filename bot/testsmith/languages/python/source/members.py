@@ -263,8 +263,12 @@ def _by_inheritance(
         return difference
     package, _ = packages.read(top_level(module.name))
     node = Node(module.name, around)
-    new = {Node(module.name, each) for each, change in others.items() if change is Change.ADDED}
-    is_inherited = package.is_inherited_from_python(node, name) or {*package.inherited(node, name)} - new
+    before = (
+        each
+        for each in package.inherited(node, name)
+        if each.module != module.name or others.get(each.name) is not Change.ADDED
+    )
+    is_inherited = package.is_inherited_from_python(node, name) or any(before)
     return replace(difference, change=Change.CHANGED) if is_inherited else difference
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import configparser
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
@@ -15,6 +14,7 @@ from tokenize import STRING, TokenError, TokenInfo, generate_tokens
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
+from testsmith.languages.python.source.projects import read_toml
 from testsmith.languages.python.test_files.test_modules import is_test_name
 from testsmith.languages.python.test_files.test_paths import TEST_FOLDERS
 from testsmith.languages.source import CannotParse, SourceTree
@@ -141,10 +141,7 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
 
 def black_line_length(pyproject: str | None) -> int | None:
     """Return the line length of black's settings in a `pyproject.toml`, or None if it has none."""
-    try:
-        settings: object = tomllib.loads(pyproject or "")
-    except (ValueError, RecursionError):
-        return None
+    settings: object = read_toml((pyproject or "").encode())
     for key in ("tool", "black", "line-length"):
         settings = settings.get(key) if isinstance(settings, dict) else None
     return settings if isinstance(settings, int) and _SHORTEST <= settings <= _LONGEST else None
@@ -225,10 +222,7 @@ def _test_functions(text: str) -> Iterator[Function]:
 
 
 def _from_pyproject(text: str) -> Iterator[str]:
-    try:
-        settings = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        return
+    settings = read_toml(text.encode())
     for path in (("project", "requires-python"), ("tool", "poetry", "dependencies", "python")):
         value: object = settings
         for key in path:

@@ -104,7 +104,8 @@ class TestNames:
         if is_titled and test.first.outcome.kind != "raised":
             names = [*titled, *names]
         free = [name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken]
-        new = [name for name in (*free, *titled) if name not in self._existing | self._taken]
+        taken = self._existing | self._taken
+        new = [name for name in (*free, *titled) if name not in taken]
         found = next(iter((*new, *free)), None)
         if found is not None:
             self._taken.add(found)

@@ -172,12 +172,20 @@ def read_test_dependencies(
     places = _Places(names=names, read=_reader(tree, project), is_locked=is_locked, python=python)
     by_workflows = read_workflows((workflows or tree).paths(), _reader(workflows or tree, ""))
     needs = places.needs(by_workflows)
-    others = [one for one in project_folders(tree) if one != project]
     required = [*needs.dependencies, *needs.plain, *places.optional(needs.extras)]
     required += [text for one in needs.sets for text in one.requirements]
+    others = [one for one in project_folders(tree) if one != project]
     for folder in others:
         sibling = _Places(names=(), read=_reader(tree, folder), is_locked=False, python=python)
         required += sibling.dependencies()
+    siblings = _siblings(tree, project, others, needs, required)
+    return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
+
+
+def _siblings(
+    tree: SourceTree, project: str, others: Sequence[str], needs: TestDependencies, required: Iterable[str]
+) -> tuple[Sibling, ...]:
+    """Return the other projects of the repository, with the extras that requirements ask for."""
     extras: dict[str, set[str]] = {}
     for one in map(Requirement, required):
         extras.setdefault(normal(one.name), set()).update(one.extras)
@@ -188,7 +196,7 @@ def read_test_dependencies(
     for text in (text for one in needs.sets for text in one.left_out):
         folder, texts = _place(project, text)
         by_path.setdefault(folder, set()).update(texts)
-    siblings = tuple(
+    return tuple(
         Sibling(
             name=name,
             folder=folder,
@@ -198,7 +206,6 @@ def read_test_dependencies(
         for folder, name in named.items()
         if folder != project and is_name(name) and count[normal(name)] == 1
     )
-    return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
 
 
 def _reader(tree: SourceTree, folder: str) -> Read:

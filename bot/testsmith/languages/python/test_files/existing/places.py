@@ -138,10 +138,12 @@ class Places:
             return ()
         found = list(dict.fromkeys(each for key in keys for each in self._tests.using(key)))
         files = {each.file.path for each in direct}
-        alike = (each for each in self._tests.all if self._is_about_any(each, keys))
-        if has_own:
-            alike = (each for each in alike if each in direct)
-        found = found or [each for each in alike if not direct or each.file.path in files]
+        related = (
+            each
+            for each in self._tests.all
+            if (each in direct if has_own else not direct or each.file.path in files)
+        )
+        found = found or [each for each in related if self._is_about_any(each, keys)]
         found = [each for each in found if not has_own or each.file.path in files]
         return [each for each in found if each in direct] or found
 

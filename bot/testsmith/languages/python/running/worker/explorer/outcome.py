@@ -344,8 +344,9 @@ class Raises:
             error: The exception.
             documented: Name of the documented exception class, if any, which counts in any case.
         """
+        silent = {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         if self._is_of_the_system(error):
-            return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
+            return silent
         place = self._raise_place(error.__traceback__)
         home = _exception_home(type(error))
         if (
@@ -358,7 +359,7 @@ class Raises:
         if home is not None and type(error).__name__ == self._allowed:
             return {"kind": "raised", "home": home, "message": None, "line": place or 0}
         if place is None or home is None:
-            return {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
+            return silent
         return {"kind": "raised", "home": home, "message": self._message(error), "line": place}
 
     def _is_of_the_system(self, error: BaseException) -> bool:
