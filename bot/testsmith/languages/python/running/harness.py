@@ -7,13 +7,15 @@ the remaining jobs run in a new worker.
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from compileall import compile_dir
 from dataclasses import asdict, replace
+from functools import cache
+from importlib.machinery import SourceFileLoader
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
-from py_compile import PycInvalidationMode
 
 from testsmith.execution.jobs import ChangedModules, JobResult, TestJob
 from testsmith.execution.sandbox.interface import CannotRun, Command, shown
@@ -25,18 +27,37 @@ from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import in_thread
 
 _SOURCE = Path(__file__).parent / "worker"
+_UNCHECKED = (0b01).to_bytes(4, "little")
+"""Flags of a compiled file whose source is not looked at (PEP 552)."""
 
 
 def install_workers(scratch: Path) -> Path:
     """Copy the worker programs into a scratch folder, to keep the bot's folders off the tests' import path.
 
-    They are compiled there once, because the sandboxed processes cannot keep compiled files. An interpreter
-    of another version uses the sources.
+    They are compiled there, because the sandboxed processes cannot keep compiled files. An interpreter of
+    another version uses the sources.
     """
     folder = scratch / "worker"
     shutil.copytree(_SOURCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    for path, compiled in _compiled_workers().items():
+        place = Path(cache_from_source(folder / path))
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(compiled)
     return folder
+
+
+@cache
+def _compiled_workers() -> Mapping[str, bytes]:
+    """Return the compiled worker programs by path; they are taken from where Python keeps them, if it does.
+
+    They are marked as not to be checked against their source, because the copy has another time.
+    """
+    compiled = {}
+    for path in sorted(_SOURCE.rglob("*.py")):
+        code = SourceFileLoader(path.stem, str(path)).get_code(path.stem)
+        head = MAGIC_NUMBER + _UNCHECKED + source_hash(path.read_bytes())
+        compiled[str(path.relative_to(_SOURCE))] = head + marshal.dumps(code)
+    return compiled
 
 
 def worker_command(  # noqa: PLR0913 - all of it makes one process
