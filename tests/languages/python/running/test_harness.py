@@ -53,6 +53,15 @@ def workspace(tmp_path: Path) -> Iterator[PythonWorkspace]:
     remove_folder(root.parent)
 
 
+def test_install_workers__what_is_compiled_is_run(workspace: PythonWorkspace) -> None:
+    for program in (workspace.scratch / "worker").rglob("*.py"):
+        program.write_text(
+            "raise SystemExit('read again')\n" if program.name != "start.py" else program.read_text()
+        )
+    (result,) = run(workspace, GOOD)
+    assert result.functions["test_good"].status == "passed"
+
+
 def run(
     workspace: PythonWorkspace, *codes: str, seconds: float = 10.0, setting: PythonSetting | None = None
 ) -> list[JobResult]:

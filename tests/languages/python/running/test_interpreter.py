@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from fakes.git_repository import GitRepository
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.interpreter import (
+    _own_environment,
     choose_interpreter,
     environment_home,
     hidden_modules,
@@ -108,6 +110,16 @@ def test_hidden_modules__the_bot_and_what_only_it_needs() -> None:
     hidden = hidden_modules(Path(sys.prefix), [])
     assert {"testsmith", "openai", "tenacity", "unidiff"} <= set(hidden)
     assert not {"pytest", "_pytest", "pluggy", "packaging", "iniconfig", "pygments"} & set(hidden)
+
+
+def test_own_environment__is_as_the_standard_library_finds_it() -> None:
+    providers, installed = _own_environment()
+    wanted = metadata.packages_distributions()
+    assert {name: sorted(found) for name, found in providers.items()} == {
+        name: sorted(found) for name, found in wanted.items()
+    }
+    assert installed.names == {normal(one.name) for one in metadata.distributions()}
+    assert installed.with_requirements(["jinja2"]) == {"jinja2", "markupsafe"}
 
 
 def test_hidden_modules__what_the_project_imports_is_its_own_need(tmp_path: Path) -> None:

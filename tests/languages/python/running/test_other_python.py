@@ -22,8 +22,9 @@ from testsmith.languages.python.running.python_version import (
     with_other_python,
 )
 from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.settings import SandboxChoice
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 VERSION = (sys.version_info[0], sys.version_info[1])
 NAME = f"python{VERSION[0]}.{VERSION[1]}"
@@ -111,6 +112,26 @@ def test_with_other_python__holds_under_all_layers_of_the_sandbox(tmp_path: Path
     workspace, statuses = asyncio.run(scenario())
     assert (workspace.notes, workspace.other is not None) == ((), True)
     assert statuses == [PASSED] * 3
+
+
+@pytest.mark.parametrize(("runs", "is_found"), [(4, False), (5, True)])
+def test_broadened__only_if_a_run_would_use_another_interpreter(
+    tmp_path: Path, runs: int, is_found: bool
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / NAME).symlink_to(sys.executable)
+
+    async def scenario() -> bool:
+        async with small_workspace(tmp_path, {"shop.py": ""}) as opened:
+            runner = PythonRunner(
+                workspace=replace(opened, interpreter=replace(opened.interpreter, version=(3, 8))),
+                settings=VerificationSettings(runs=runs),
+                requires=f"=={VERSION[0]}.{VERSION[1]}.*",
+                environment={"PATH": str(tmp_path / "bin")},
+            )
+            return (await runner.broadened([])).workspace.other is not None
+
+    assert asyncio.run(scenario()) is is_found
 
 
 def folder_of_programs() -> Path:

@@ -124,7 +124,9 @@ class PythonRunner(TestRunner):
         return replace(self, workspace=replace(self.workspace, head=head, base=None, other=None))
 
     async def broadened(self, members: Sequence[Member]) -> PythonRunner:
-        """Look for another interpreter; see `TestRunner.broadened`."""
+        """Look for another interpreter if a run would use it; see `TestRunner.broadened`."""
+        if not any(setting.other_python for setting in head_settings(self.settings.runs, other_python=True)):
+            return self
         modules = sorted({member.module for member in members})
         order = OtherPythonOrder(environment=self.environment, requires=self.requires, modules=modules)
         return replace(self, workspace=await with_other_python(self.workspace, order))
