@@ -91,6 +91,7 @@ def run(argv: Sequence[str], app: App) -> int:
     arguments = {**vars(command_line_parser().parse_args(argv)), "argv": argv}
     commands = {
         "suggest": _suggest,
+        "prove": _prove,
         "sweep": _sweep,
         "review": _review,
         "init": _init,
@@ -195,6 +196,27 @@ def _suggest(arguments: Mapping[str, Any], app: App) -> int:
     except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
         report = _internal(error, settings, app)
     return _show(report, settings, arguments, app)
+
+
+def _prove(arguments: Mapping[str, Any], app: App) -> int:
+    """Judge tests that someone else wrote; the exit code says whether one of them needs attention."""
+    settings = _settings({**arguments, "provider": ProviderChoice.OFFLINE, "all": None}, app)
+    from testsmith.pipeline.audit import prove  # below, as a wrong setting is reported at once
+    from testsmith.reporting.audit_phrases import audit_text
+    from testsmith.reporting.json_contract import render_json
+
+    try:
+        report = _finished(settings, app, lambda clients: prove(settings, clients.run, arguments["paths"]))
+    except Exception as error:  # noqa: BLE001 - the JSON contract requires a report, whatever failed
+        report = _internal(error, settings, app)
+    is_json = settings.output_format is OutputFormat.JSON
+    _put_out(render_json(report) if is_json or report.audit is None else audit_text(report.audit), app)
+    if not is_json:
+        for note in report.notes:
+            print(f"testsmith: {note}", file=app.stderr)
+    if report.failure is not None:
+        return _told(app, report.failure, 1)
+    return int(report.audit is not None and not report.audit.is_good)
 
 
 def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:

@@ -666,6 +666,110 @@ class Baseline:
     known: int = 0
 
 
+class AuditVerdict(StrEnum):
+    """What an audit says about a test that someone else wrote."""
+
+    FAILS_WITHOUT_CHANGE = "fails-without-change"
+    GUARDS_OTHER_BEHAVIOR = "guards-other-behavior"
+    CANNOT_FAIL = "cannot-fail"
+    FLAKY = "flaky"
+    FAILS = "fails"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the test protects something."""
+        return self in {AuditVerdict.FAILS_WITHOUT_CHANGE, AuditVerdict.GUARDS_OTHER_BEHAVIOR}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedTest:
+    """A test function that someone else wrote, and what running it showed.
+
+    Attributes:
+        path: Its file, relative to the git root.
+        name: Its name in the file, as in `TestFiles.test_functions`.
+        line: Its first line; 0 if unknown.
+        verdict: What it protects; None if that could not be found out.
+        reason: Why, as a clause about the test, with code in backticks.
+        passes: Number of runs on head that it passed.
+        runs: Number of runs on head.
+        base: Result with the source of the merge base.
+        mutants: Number of mutants of the code it reaches that were tried; None if none could be.
+        killed: Descriptions of the mutants of changed lines that it kills.
+        killed_elsewhere: Description of a mutant of other lines that it kills; empty for none.
+        weakness: How little it protects although it fails without the change, as a clause; empty if it
+            protects something.
+        smells: What makes it hard to trust or to maintain, as clauses.
+        seconds: Its duration; None if unknown.
+    """
+
+    path: str
+    name: str
+    line: int = 0
+    verdict: AuditVerdict | None = None
+    reason: str = ""
+    passes: int = 0
+    runs: int = 0
+    base: BaseOutcome = BaseOutcome.NOT_RUN
+    mutants: int | None = None
+    killed: tuple[str, ...] = ()
+    killed_elsewhere: str = ""
+    weakness: str = ""
+    smells: tuple[str, ...] = ()
+    seconds: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Identifier in every output: `<path>::<name>`."""
+        return f"{self.path}::{self.name}"
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it protects something, as far as was seen."""
+        return self.verdict is not None and self.verdict.is_good and not self.weakness
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivingMutant:
+    """A mutant of a changed line that no test of the project kills.
+
+    Attributes:
+        path: The source file, relative to the git root.
+        line: The line.
+        words: Description of the change.
+        is_reached: Whether a test runs the line.
+    """
+
+    path: str
+    line: int
+    words: str
+    is_reached: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """The tests that a change adds or edits, judged, and what the whole suite leaves alive.
+
+    Attributes:
+        tests: The judged tests, by file and line.
+        survived: Mutants of changed lines that survive; None if that is not known.
+        mutants: Number of mutants of changed lines that were tried on the whole suite.
+        left_out: Number of tests that were not looked at, because there are too many.
+        notes: Remarks for the report.
+    """
+
+    tests: tuple[AuditedTest, ...] = ()
+    survived: tuple[SurvivingMutant, ...] | None = None
+    mutants: int = 0
+    left_out: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no test fails, is flaky or cannot fail."""
+        return all(one.verdict is None or one.verdict.is_good for one in self.tests)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Everything that one run found, suggests and skipped.
@@ -689,6 +793,7 @@ class Report:
             and test files that do not load, as far as known; None if the baseline was not measured.
         earlier: Tests from earlier runs that need attention.
         baseline: Measurements of the project's own tests.
+        audit: The tests that the change itself adds or edits; None if they were not audited.
     """
 
     members: tuple[Member, ...]
@@ -705,6 +810,7 @@ class Report:
     failing: frozenset[str] | None = None
     earlier: tuple[GeneratedTest, ...] = ()
     baseline: Baseline = Baseline()
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

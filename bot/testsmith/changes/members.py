@@ -40,6 +40,7 @@ class MemberSearch:
         found: All members found and selected; those not in `members` are in `skipped`.
         skipped: Members and files left out, each with a reason.
         files: Changed files that were considered.
+        test_files: Changed test files in the opened folder.
         base: Full object id of the merge base, or None if there is nothing to compare with.
         head: Full object id of head, or None for the working tree.
         base_tree: Files of the merge base, or None if there is nothing to compare with.
@@ -56,6 +57,7 @@ class MemberSearch:
     base_tree: RepositoryTree | None
     head_tree: RepositoryTree
     projects: ProjectFolders
+    test_files: tuple[ChangedFile, ...] = ()
 
 
 def find_members(
@@ -79,6 +81,7 @@ def find_members(
     subjects = Subjects(selection, languages, repository.project)
     place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
+    test_files: tuple[ChangedFile, ...] = ()
     if selection.all_paths:
         named = _named_paths(states.head_tree, selection, place)
         findings = _all_members(states, subjects, named)
@@ -87,6 +90,7 @@ def find_members(
             raise UsageFailure("nothing to compare with: set a revision with --base, or use --all")
         changed = changed_files(repository.diff(states.base, states.head))
         files = tuple(subjects.counting(changed))
+        test_files = tuple(subjects.of_tests(changed))
         scope = ComparisonScope(
             base=VisibleTree(states.base_tree, subjects),
             head=VisibleTree(states.head_tree, subjects),
@@ -99,7 +103,7 @@ def find_members(
     if selection.refuses_unknown:
         unknown = unknown_names(findings, selection.only, place)
         _refuse_unknown(unknown, states, subjects, place)
-    return _search(states, files, wanted, selection.max_members)
+    return replace(_search(states, files, wanted, selection.max_members), test_files=test_files)
 
 
 def _refuse_unknown(names: Sequence[str], states: _States, subjects: Subjects, place: PathBase) -> None:

@@ -77,6 +77,13 @@ class Subjects:
             if base_path or head_path:
                 yield replace(file, base_path=base_path, head_path=head_path)
 
+    def of_tests(self, files: Iterable[ChangedFile]) -> Iterator[ChangedFile]:
+        """Yield the changed files that are test files on head, in the opened folder."""
+        for file in files:
+            path = file.head_path
+            if path is not None and path.startswith(self._inside) and self.is_test(path):
+                yield file
+
     def obstacle(self, entry: TreeEntry) -> str | None:
         """Return why a source file cannot be read, or None."""
         if entry.is_symlink:

@@ -120,6 +120,8 @@ class ChangedModule:
             module is loaded.
         tests: Test functions to run.
         whole: Whether to run all of them instead of stopping at the first failure.
+        audited: Number of the audited test function that the tests are of; None without an audit.
+        optional: Whether to leave it out if that function has killed another one.
     """
 
     number: int
@@ -127,6 +129,8 @@ class ChangedModule:
     function: tuple[str, int] | None
     tests: frozenset[str]
     whole: bool = False
+    audited: int | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
@@ -182,3 +183,30 @@ class TestRunner(ABC):
             CannotRun: The sandbox could not start a process.
         """
         return {}
+
+    async def audit_runs(self, functions: Collection[str], seconds: float) -> AuditRuns:  # noqa: ARG002
+        """Run test functions of the project under several settings on head, and on base if there is one.
+
+        Args:
+            functions: The functions, see `audit_runs`.
+            seconds: Time limit for each run.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        return AuditRuns()
+
+    async def audit_mutants(
+        self,
+        changed: Mapping[str, ChangedModules],  # noqa: ARG002
+        functions: Mapping[int, Collection[str]],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+    ) -> AuditedMutants:
+        """Run tests of the project against mutants, and test functions without the project.
+
+        Args:
+            changed: Mutants by file. Their `tests` are ids of the project's tests.
+            functions: Ids of the tests of each audited function, by its number.
+            seconds: Time limit for everything.
+        """
+        return AuditedMutants()

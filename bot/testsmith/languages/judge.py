@@ -200,6 +200,14 @@ class Judge:
         """Return whether a failure says only that a call does not fit the signature of what it calls."""
         return False
 
+    def is_of_environment(self, message: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a failure may be due to where the test runs; True in case of doubt."""
+        return True
+
+    def first_line(self, text: str, test: str) -> int:  # noqa: ARG002 - a default
+        """Return the line of a test function's name in a test file; 0 if unknown."""
+        return 0
+
     def difference(self, code: str, member: Member, function: str, message: str) -> str:  # noqa: ARG002
         """Return a sentence with both results of the call that differs; empty if that call is unknown.
 

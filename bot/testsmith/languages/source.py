@@ -239,6 +239,14 @@ class SourceReader(ABC):
         """
         return Reachable()
 
+    def functions(self, data: bytes, path: str) -> tuple[Place, ...]:  # noqa: ARG002 - a default
+        """Return where the functions and methods of a file are, public or not; by default, none.
+
+        Raises:
+            CannotParse: `data` is not valid source in this language.
+        """
+        return ()
+
     def weights(
         self,
         tree: SourceTree,  # noqa: ARG002 - a default

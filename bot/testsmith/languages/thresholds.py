@@ -60,3 +60,27 @@ class GateTable:
 
 DEFAULTS = GateTable()
 """The table with default settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditLimits:
+    """Limits of an audit.
+
+    Attributes:
+        tests: Maximum test functions.
+        mutants: Maximum mutants, each counted once per test function.
+        changed_mutants: Maximum mutants of changed lines per test function, and per member for the whole
+            suite.
+        other_mutants: Maximum mutants of other lines per test function; the first one killed is the last.
+        mutants_of_function: Maximum mutants of one function of the project.
+    """
+
+    tests: int = 100
+    mutants: int = 600
+    changed_mutants: int = 10
+    other_mutants: int = 10
+    mutants_of_function: int = 30
+
+
+AUDIT_LIMITS = AuditLimits()
+"""The limits of every audit."""

@@ -11,6 +11,8 @@ from typing import Any
 
 from testsmith.model import (
     SCHEMA_VERSION,
+    Audit,
+    AuditedTest,
     Baseline,
     Evidence,
     Funnel,
@@ -59,6 +61,7 @@ def contract(report: Report) -> dict[str, Any]:
         "skipped": [skipped_keys(entry) for entry in report.skipped],
         "earlier": [_earlier(test) for test in report.earlier],
         "baseline": _baseline(report.baseline),
+        "audit": None if report.audit is None else _audit(report.audit),
         "stats": statistics_keys(report.statistics),
         "notes": list(report.notes),
     }
@@ -70,6 +73,40 @@ def _baseline(baseline: Baseline) -> dict[str, Any]:
         "tests": baseline.tests,
         "fail_on_base": baseline.fail_on_base,
         "known": baseline.known,
+    }
+
+
+def _audit(audit: Audit) -> dict[str, Any]:
+    survived = audit.survived
+    return {
+        "tests": [_audited(test) for test in audit.tests],
+        "changed_lines_survived": None
+        if survived is None
+        else [
+            {"path": one.path, "line": one.line, "mutant": one.words, "reached": one.is_reached}
+            for one in survived
+        ],
+        "changed_lines_mutants": audit.mutants,
+        "left_out": audit.left_out,
+        "notes": list(audit.notes),
+    }
+
+
+def _audited(test: AuditedTest) -> dict[str, Any]:
+    return {
+        "test": test.id,
+        "line": test.line,
+        "verdict": None if test.verdict is None else test.verdict.value,
+        "reason": test.reason,
+        "passes": test.passes,
+        "runs": test.runs,
+        "base": test.base.value,
+        "mutants": test.mutants,
+        "killed": list(test.killed),
+        "killed_elsewhere": test.killed_elsewhere,
+        "weakness": test.weakness,
+        "smells": list(test.smells),
+        "seconds": None if test.seconds is None else round(test.seconds, 3),
     }
 
 

@@ -25,6 +25,18 @@ Review a pull request on GitHub from a checkout of its repository, with a person
 GITHUB_TOKEN, or that of the GitHub CLI (gh auth login). The review is printed as it would be posted.
 The checkout is not changed."""
 
+_PROVE_DESCRIPTION = """\
+Judge tests that someone else wrote: what each test function protects, and why. They are run in a sandbox
+on the working tree, with the sources of the merge base, against mutants of the code they reach, and without
+the project. Nothing is written."""
+
+_PROVE_EPILOG = """\
+exit codes:
+  0  no test function fails, is flaky or cannot fail
+  1  one does, the project cannot be run, or an internal error
+  2  wrong usage or settings, unknown revision, file or test, or not a repository
+"""
+
 _DOCTOR_DESCRIPTION = """\
 Check the repository, the interpreter, the imports and tests of the project, the sandbox, the model's key
 and the cache, and say how to fix what does not work. The exit code is 1 if something needs fixing."""
@@ -47,6 +59,11 @@ exit codes:
   1  API key refused, quota used up, endpoint not reachable, or internal error
   2  wrong usage or settings, unknown revision, not a repository, or no API key
 """
+
+
+_SETTINGS_OF_PROVE = frozenset(
+    {"include", "exclude", "max-file-bytes", "max-minutes", "suite-seconds", "install-seconds"}
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,6 +97,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"testsmith {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_suggest(commands)
+    _add_prove(commands)
     _add_sweep(commands)
     _add_review(commands)
     _add_init(commands)
@@ -132,6 +150,50 @@ def _add_suggest(commands: Any) -> None:
         "--estimate",
         action="store_true",
         help="estimate model calls and cost, then exit; needs no API key and runs no code",
+    )
+
+
+def _add_prove(commands: Any) -> None:
+    prove = commands.add_parser(
+        "prove",
+        usage="testsmith prove PATH ... [option ...]",
+        help="judge tests that you or an agent wrote",
+        description=_PROVE_DESCRIPTION,
+        epilog=_PROVE_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = prove.add_argument_group("what to judge")
+    group.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        help="test file, folder, or function such as tests/test_cart.py::test_add",
+    )
+    group.add_argument(
+        "--base",
+        metavar="REV",
+        help="compare with the merge base of this revision and head (default: the default branch, such as"
+        " origin/main)",
+    )
+    _add_place(group)
+    group = prove.add_argument_group("proof")
+    _add_options(group, "verification", in_file=False)
+    group = prove.add_argument_group(
+        "settings (also read from testsmith.toml and [tool.testsmith] in pyproject.toml)"
+    )
+    for option in EVERY_OPTION:
+        if option.name in _SETTINGS_OF_PROVE:
+            _add_option(group, option)
+    output = prove.add_argument_group("output")
+    output.add_argument("--verbose", action="store_true", help="print details to stderr")
+    output.add_argument(
+        "--format",
+        choices=[OutputFormat.TEXT, OutputFormat.JSON],
+        help="format of the result (default: that of the suffix of --output, else text)",
+    )
+    output.add_argument(
+        "-o", "--output", metavar="FILE", help="write the result to this file (default: standard output)"
     )
 
 

@@ -9,7 +9,7 @@ from testsmith.languages.mutants import Mutator, Replacement
 from testsmith.languages.python.judge.documentation.doc_contract import returns_nothing
 from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
-from testsmith.languages.python.source import context, coverable, members, projects
+from testsmith.languages.python.source import context, coverable, definitions, members, projects
 from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
 from testsmith.languages.python.test_files.existing.conftest_fixtures import self_contained
 from testsmith.languages.python.test_files.existing.test_positions import beside_subject
@@ -37,6 +37,7 @@ class PythonSource(SourceReader):
     requests = staticmethod(context.requests)
     reachable = staticmethod(coverable.reachable)
     digest = staticmethod(marking.source_digest)
+    functions = staticmethod(definitions.functions_in)
     project_of = staticmethod(projects.project_of)
     declares_project = staticmethod(projects.declares_project)
 

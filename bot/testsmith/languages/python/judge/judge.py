@@ -28,6 +28,13 @@ _CANNOT_BIND = re.compile(
     r"takes .* positional argument|missing \d+ required |got multiple values for argument)"
 )
 
+_OF_ENVIRONMENT = re.compile(
+    r"(?:in setup: )?(?:\w+\.)*(?:ModuleNotFoundError|PermissionError|ConnectionError|ConnectionRefusedError|"
+    r"TimeoutError|gaierror|OperationalError|NoSuchElementException|BlockingIOError)\b"
+    r"|(?:in setup: )?(?:\w+\.)*(?:FileNotFoundError|OSError)\b.*\[Errno"
+    r"|.*\bfixture '[^']*' not found|.*async def functions are not natively supported"
+)
+
 
 class PythonJudge(Judge):
     """Judges tests for pytest and unittest."""
@@ -69,6 +76,19 @@ class PythonJudge(Judge):
     def is_signature_mismatch(self, message: str) -> bool:
         """Return whether a failure is the `TypeError` of a call whose arguments cannot be bound."""
         return _CANNOT_BIND.match(message) is not None
+
+    def is_of_environment(self, message: str) -> bool:
+        """Return whether a failure is about a missing module, program, service, network or plugin."""
+        return _OF_ENVIRONMENT.match(message) is not None
+
+    def first_line(self, text: str, test: str) -> int:
+        """Return the line of a test function's `def`; 0 if it is not in the text."""
+        try:
+            return next(
+                (node.lineno for name, node in functions_of(parse_untrusted(text)) if name == test), 0
+            )
+        except CannotParse:
+            return 0
 
     def lengths(self, code: str) -> Mapping[str, int]:
         """Return the number of lines of each test function."""

@@ -106,6 +106,11 @@ WATCHED = PythonSetting(name="its own calls watched", hash_seed=1, own_calls=Tru
 MUTANTS = PythonSetting(name="mutants", hash_seed=1)
 MUTANTS_IN_FILE = PythonSetting(name="mutants in a file", hash_seed=1, in_file=True)
 
+AUDIT = PythonSetting(name="audit", hash_seed=1)
+AUDIT_BACKWARDS = PythonSetting(name="audit, backwards", hash_seed=2, time_zone=_EAST)
+AUDIT_ALONE = PythonSetting(name="audit, one by one", hash_seed=3, time_zone=_WEST)
+"""Runs of the project's own tests for an audit."""
+
 
 def head_settings(
     runs: int, *, other_python: bool = False, other_locale: str = ""

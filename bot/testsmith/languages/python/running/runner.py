@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import PASSED, ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
@@ -14,6 +15,7 @@ from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
 from testsmith.languages.python.running.harness import run_jobs, trouble_under_unittest
 from testsmith.languages.python.running.import_check import members_that_do_not_load
+from testsmith.languages.python.running.project_tests.audited import run_audited, try_audited
 from testsmith.languages.python.running.project_tests.file_coverage import measure_whole_suite
 from testsmith.languages.python.running.project_tests.run import files_not_loaded
 from testsmith.languages.python.running.project_tests.suite import (
@@ -192,6 +194,19 @@ class PythonRunner(TestRunner):
     ) -> Mapping[str, Mapping[int, bool]]:
         """See `TestRunner.own_changed`."""
         return await changes_noticed(self.workspace, changed, seconds)
+
+    async def audit_runs(self, functions: Collection[str], seconds: float) -> AuditRuns:
+        """See `TestRunner.audit_runs`."""
+        return await run_audited(self.workspace, functions, seconds)
+
+    async def audit_mutants(
+        self,
+        changed: Mapping[str, ChangedModules],
+        functions: Mapping[int, Collection[str]],
+        seconds: float,
+    ) -> AuditedMutants:
+        """See `TestRunner.audit_mutants`."""
+        return await try_audited(self.workspace, changed, functions, seconds)
 
     async def own_not_loading(self, files: Collection[str], seconds: float) -> Mapping[str, str]:
         """See `TestRunner.own_not_loading`."""

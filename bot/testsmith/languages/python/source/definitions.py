@@ -11,8 +11,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.languages.python.source.parsing import LineSpan, span_of, text_of
-from testsmith.model import MemberKind
+from testsmith.languages.python.source.parsing import LineSpan, decode, parse_untrusted, span_of, text_of
+from testsmith.model import MemberKind, Place
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -76,6 +76,20 @@ def definitions(tree: ast.Module) -> dict[str, Definition]:
             _enter(found, part, "")
     found.update(_constants(placed, found))
     return found
+
+
+def functions_in(data: bytes, path: str) -> tuple[Place, ...]:
+    """Return where the functions and methods of a file are, public or not.
+
+    Raises:
+        CannotParse: `data` is not valid Python.
+    """
+    return tuple(
+        Place(path=path, line=span.first, end_line=span.last, name=definition.name)
+        for definition in definitions(parse_untrusted(decode(data))).values()
+        if definition.kind not in {None, MemberKind.CLASS}
+        for span in definition.spans
+    )
 
 
 def statements(body: Sequence[ast.stmt], guards: tuple[Guard, ...] = ()) -> Iterator[Placed]:

@@ -17,6 +17,7 @@ MOST_TESTS = 100_000
 """Results of further tests are not read."""
 
 _MOST_ID_CHARACTERS = 2_000
+_MOST_MESSAGE_CHARACTERS = 2_000
 _MOST_WORDS = 300
 _FINISHED = frozenset({0, 1, 5})
 """Exit codes of pytest when it ran everything it found: all passed, some failed, no tests."""
@@ -43,6 +44,8 @@ class OwnTest:
         lines: Lines it reached.
         left_early: Where an exception that ended the test left a member; what it would have reached
             afterwards is unknown.
+        message: Why it did not pass. Untrusted text.
+        wants_network: Whether it failed because no network was available.
     """
 
     id: str
@@ -52,6 +55,8 @@ class OwnTest:
     seconds: float = 0.0
     lines: Lines = field(default_factory=dict)
     left_early: Lines = field(default_factory=dict)
+    message: str = ""
+    wants_network: bool = False
 
     @property
     def has_failed(self) -> bool:
@@ -130,6 +135,8 @@ class _Test:
     attempt: int
     left_early: Annotated[tuple[Annotated[tuple[str, int], IF_VALID], ...], OrElse(())] = ()
     likely: Annotated[bool, OrElse(value=True)] = True
+    message: Annotated[str, OrElse("")] = ""
+    network: Annotated[bool, OrElse(value=False)] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +244,8 @@ class _Reader:
                 seconds=line.seconds,
                 lines=self._sets.get((line.attempt, line.set), {}),
                 left_early={file: frozenset(lines) for file, lines in left_early.items()},
+                message=line.message[:_MOST_MESSAGE_CHARACTERS],
+                wants_network=line.network,
             )
         )
 

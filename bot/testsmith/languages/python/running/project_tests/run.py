@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from annotated_types import Ge, MaxLen
 
-from testsmith.decode import decode_lines
+from testsmith.decode import OrElse, decode_lines
 from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.project_copy import exchange_files
 from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome
@@ -21,6 +22,7 @@ from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_c
 from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.model import Member
@@ -61,7 +63,8 @@ async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], second
 
     Args:
         workspace: PythonWorkspace to run in.
-        tests: Test ids; `FILE` runs all tests of a file, and `FILE::` loads it without running them.
+        tests: Ids of tests or test functions; `FILE` runs all tests of a file, and `FILE::` loads it without
+            running them.
         seconds: Time limit for all tests.
 
     Raises:
@@ -127,6 +130,7 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
         "names": [],
         "modules": [],
         "only": None,
+        "backwards": False,
         "seconds": seconds,
         "whole": False,
         "recorded": None,
@@ -192,12 +196,47 @@ async def _run(
     return await in_thread(read_suite, outcome, str(root))
 
 
+async def run_in_setting(
+    workspace: PythonWorkspace,
+    functions: Collection[str],
+    seconds: float,
+    setting: PythonSetting,
+    *,
+    backwards: bool = False,
+) -> SuiteAnswer:
+    """Run some test functions on head under a setting and return the results.
+
+    In the order of the file, all source files are traced; backwards, none.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    files = () if backwards else await in_thread(source_files, workspace.head.root)
+    spans = [(path, 0, _LAST_LINE) for path in files]
+    plan = _plan(spans, seconds, only=sorted(functions), backwards=backwards)
+    outcome, root = await run_worker(workspace, plan, variables=_variables(setting))
+    return await in_thread(read_suite, outcome, str(root))
+
+
+def source_files(root: Path) -> list[str]:
+    """Return the source files below a root that do not belong to tests, relative to it."""
+    paths = (path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES))
+    return sorted(path for path in paths if not is_test(path))
+
+
+def _variables(setting: PythonSetting) -> dict[str, str]:
+    return {"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone}
+
+
 async def run_worker(
-    workspace: PythonWorkspace, plan: Mapping[str, object], lay_out: LayOut = copy_for_own_tests
+    workspace: PythonWorkspace,
+    plan: Mapping[str, object],
+    lay_out: LayOut = copy_for_own_tests,
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[ProcessOutcome, Path]:
     """Run one plan of `worker/suite.py` in a new copy; return how it ended and the copy's root.
 
-    Paths in the plan are relative to the git root.
+    Paths in the plan are relative to the git root. The variables of the test command have precedence.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
@@ -212,7 +251,7 @@ async def run_worker(
             copy=copy,
             folder=folder,
             stdin=json.dumps(_whole_plan(workspace, copy, plan)).encode(),
-            variables=dict(_call(workspace).variables),
+            variables={**variables, **dict(_call(workspace).variables)},
         )
         return await workspace.sandbox.run(command, limits), copy.root
     finally:
@@ -286,9 +325,7 @@ async def record_calls(workspace: PythonWorkspace, members: Sequence[Member]) ->
     spans = _spans([one for each in members for one in (each, *each.causes)])
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
-    root = workspace.head.root
-    paths = (path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES))
-    files = sorted(path for path in paths if not is_test(path))
+    files = await in_thread(source_files, workspace.head.root)
     plan = _plan(spans, seconds, names=names, modules=modules, recorded=files)
     try:
         outcome, _ = await run_worker(workspace, plan)
@@ -308,50 +345,85 @@ class _TriedChange:
     module: Annotated[int, Ge(0)]
     number: int
     noticed: bool
+    in_setup: Annotated[bool, OrElse(value=False)] = False
+
+
+class TriedMutant(NamedTuple):
+    """A mutant that was tried.
+
+    Attributes:
+        module: Key of its module.
+        number: Its number there.
+        is_killed: Whether a test failed.
+        in_setup: Whether it failed in its fixtures.
+    """
+
+    module: str
+    number: int
+    is_killed: bool
+    in_setup: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Part:
-    """The mutants that one process tries, each with the id of its member."""
+class MutantsPlan:
+    """The mutants that one process tries, each with the key of its module, such as the id of its member."""
 
     modules: Mapping[str, ChangedModules]
     changes: Sequence[tuple[str, ChangedModule]]
 
-    def plan(self, seconds: float) -> dict[str, object]:
-        """Return the worker plan."""
-        members = list(dict.fromkeys(member for member, _ in self.changes))
-        tests = sorted(set(chain.from_iterable(change.tests for _, change in self.changes)))
+    def plan(
+        self,
+        seconds: float,
+        functions: Mapping[int, Collection[str]] = MappingProxyType({}),
+        files: Sequence[str] = (),
+    ) -> dict[str, object]:
+        """Return the worker plan.
+
+        Args:
+            seconds: Time limit.
+            functions: Ids of the tests of audited functions, by number.
+            files: The project's source files, for an audit.
+        """
+        keys = list(dict.fromkeys(key for key, _ in self.changes))
+        tests = sorted(set(chain(*(change.tests for _, change in self.changes), *functions.values())))
         numbers = {test: number for number, test in enumerate(tests)}
         return {
             "seconds": seconds,
             "changes": {
                 "tests": tests,
                 "modules": [
-                    {"path": self.modules[member].path, "source": self.modules[member].source}
-                    for member in members
+                    {"path": self.modules[key].path, "source": self.modules[key].source} for key in keys
                 ],
                 "changes": [
                     {
-                        "module": members.index(member),
+                        "module": keys.index(key),
                         "number": change.number,
                         "edit": change.edit,
                         "function": change.function,
                         "tests": sorted(numbers[test] for test in change.tests),
+                        "group": change.audited,
+                        "optional": change.optional,
                     }
-                    for member, change in self.changes
+                    for key, change in self.changes
                 ],
+                "audit": {
+                    "functions": [
+                        [number, sorted(numbers[test] for test in ids)] for number, ids in functions.items()
+                    ],
+                    "files": list(files),
+                },
             },
         }
 
-    def read(self, outcome: ProcessOutcome) -> list[tuple[str, int, bool]]:
-        """Return the member, the mutant's number and whether it was killed, for each mutant tried."""
-        members = list(dict.fromkeys(member for member, _ in self.changes))
-        asked = {(member, change.number) for member, change in self.changes}
+    def read(self, outcome: ProcessOutcome) -> list[TriedMutant]:
+        """Return the mutants that were tried."""
+        keys = list(dict.fromkeys(key for key, _ in self.changes))
+        asked = {(key, change.number) for key, change in self.changes}
         tried, _ = decode_lines(_TriedChange, outcome.stdout)
         return [
-            (members[one.module], one.number, one.noticed)
+            TriedMutant(keys[one.module], one.number, one.noticed, one.in_setup)
             for one in tried
-            if one.module < len(members) and (members[one.module], one.number) in asked
+            if one.module < len(keys) and (keys[one.module], one.number) in asked
         ]
 
 
@@ -363,15 +435,15 @@ async def try_changes(
         (member, change) for member, all_ in changed.items() for change in all_.changes if change.tests
     ]
     count = max(1, min(workspace.parallel, math.ceil(len(changes) / _LEAST_A_PROCESS)))
-    parts = [_Part(modules=changed, changes=changes[start::count]) for start in range(count)]
+    parts = [MutantsPlan(modules=changed, changes=changes[start::count]) for start in range(count)]
     found: dict[str, dict[int, bool]] = {}
     for data in await gather(*(_tried(workspace, part, seconds) for part in parts if part.changes)):
-        for member, number, noticed in data:
-            found.setdefault(member, {})[number] = noticed
+        for one in data:
+            found.setdefault(one.module, {})[one.number] = one.is_killed
     return found
 
 
-async def _tried(workspace: PythonWorkspace, part: _Part, seconds: float) -> list[tuple[str, int, bool]]:
+async def _tried(workspace: PythonWorkspace, part: MutantsPlan, seconds: float) -> list[TriedMutant]:
     try:
         outcome, _ = await run_worker(workspace, part.plan(seconds))
     except CannotRun:

@@ -319,10 +319,11 @@ class QuickCase:
 
     Attributes:
         status: Current status of the case that is running.
+        phase: Phase in which it failed, such as `setup`; empty if it did not.
     """
 
     def __init__(self) -> None:
-        self.status = ""
+        self.status = self.phase = ""
 
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
         """Run cases in order, all or until one fails."""
@@ -359,7 +360,7 @@ class QuickCase:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record the result of one phase; the worst counts."""
         if report.failed:
-            self.status = "failed"
+            self.status, self.phase = "failed", self.phase or str(report.when)
         elif self.status == "failed":
             return
         elif report.skipped or hasattr(report, "wasxfail"):

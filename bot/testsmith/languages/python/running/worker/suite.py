@@ -7,14 +7,19 @@ The plan is one JSON object on standard input:
     roots, hidden, owned, refused     see `serve.py`
     spans                             `[{file, first, last}]`: locations of the members, below the root
     names, modules                    names and imports in test files that run first
-    only                              ids of the tests to run, or files to run as a whole; null for all
+    only                              ids of tests or test functions to run, or files to run as a whole; null
+                                      for all
+    backwards                         whether to run them in reverse order
     seconds                           time limit for all tests
     whole                             whether to report each line only once, for all tests together
     recorded                          source files whose calls to record instead of tracing, below the root;
                                       null for a traced run, see `explorer/call_recorder.py`
     changes                           mutants to try instead of a traced run; null for none:
                                       `{tests: [id], modules: [{path, source}], changes: [{module, number,
-                                      edit, function, tests: [number]}]}`, see `suite_mutation.py`
+                                      edit, function, tests: [number]}]}`, see `suite_mutation.py`; for an
+                                      audit also `audit: {functions: [[number, [test]]], files}`, with all
+                                      source files, and in each change `group`, the number of its function,
+                                      and `optional`, for one to leave out after the function killed another
 
 Results are JSON lines on standard output, written as soon as they are known by a process that never runs code
 of the project. They contain the children's messages (see `suite_recorder.py`), which untrusted code may have
@@ -24,7 +29,13 @@ forged, with the number of the child as `attempt`. At the end of each child:
 
 where `running` is the test that was running, and `words` the last output of pytest. For mutants:
 
-    {"kind": "change", "module": 0, "number": 0, "noticed": true}
+    {"kind": "change", "module": 0, "number": 0, "noticed": true, "in_setup": false}
+
+where `in_setup` says whether it was noticed only by fixtures. For each audited function:
+
+    {"kind": "audited", "function": 0, "alone": "passed", "without": {"gone": "failed"}, "why": ""}
+
+with how its tests end without the project, by the way it was taken away, and why that is not certain.
 """
 
 from __future__ import annotations
@@ -145,6 +156,7 @@ class _Suite:
             with_own,
             whole=bool(plan["whole"]),
             only=None if plan["only"] is None else frozenset(plan["only"]),
+            backwards=bool(plan["backwards"]),
             recorded=frozenset(f"{plan['root']}/{file}" for file in plan["recorded"] or ()),
         )
 

@@ -8,6 +8,9 @@ loads the changed module, provided that loading is fast.
 Only tests that pass unchanged, before and afterwards, count. If some of the tests that reach a mutant are
 left out, because they fail or there is not enough time, and the others do not kill it, no result is reported
 for it.
+
+For an audit, the tests of one function are also run alone, and, if they kill no mutant, with the project
+taken away from them (see `audit/removal.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +18,13 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
+from .audit.removal import FALSE, GONE, NOTHING, TRUE, ProjectCode, Removal
 from .code_swap import LoadedModule, compiled
 from .forking import (
     CRASHED,
@@ -62,10 +66,26 @@ class ModuleChange(NamedTuple):
     Attributes:
         module: Number of the module.
         mutant: The mutant; its `tests` are ids of the project's tests.
+        function: Number of the audited function that the tests are of; None if they are of any.
+        optional: Whether to leave it out if that function has killed another mutant.
     """
 
     module: int
     mutant: LoadedMutant
+    function: int | None = None
+    optional: bool = False
+
+
+class AuditedFunction(NamedTuple):
+    """A test function to audit.
+
+    Attributes:
+        number: Identifies it in the results.
+        tests: Ids of its tests.
+    """
+
+    number: int
+    tests: frozenset[str]
 
 
 class ChangesRun(NamedTuple):
@@ -77,6 +97,8 @@ class ChangesRun(NamedTuple):
         changes: The mutants.
         deadline: End of the time limit on the monotonic clock.
         closed: File descriptor to close in children.
+        audited: Functions to audit.
+        project: What belongs to the project; None without an audit.
     """
 
     place: SuiteFolder
@@ -84,11 +106,14 @@ class ChangesRun(NamedTuple):
     changes: tuple[ModuleChange, ...]
     deadline: float
     closed: int
+    audited: tuple[AuditedFunction, ...] = ()
+    project: ProjectCode | None = None
 
     @property
     def tests(self) -> frozenset[str]:
-        """Ids of all tests that reach a mutant."""
-        return frozenset[str]().union(*(change.mutant.tests for change in self.changes))
+        """Ids of all tests that reach a mutant or are audited."""
+        audited = (function.tests for function in self.audited)
+        return frozenset[str]().union(*(change.mutant.tests for change in self.changes), *audited)
 
     @property
     def left(self) -> float:
@@ -99,12 +124,19 @@ class ChangesRun(NamedTuple):
 def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> ChangesRun:
     """Decode the mutants of a plan."""
     data = plan["changes"]
+    audit = data.get("audit") or {"functions": (), "files": ()}
+    files = frozenset(f"{plan['root']}/{file}" for file in audit["files"])
     return ChangesRun(
         place=place,
         modules=tuple((f"{plan['root']}/{module['path']}", module["source"]) for module in data["modules"]),
         changes=tuple(_change(change, data["tests"]) for change in data["changes"]),
         deadline=time.monotonic() + plan["seconds"],
         closed=closed,
+        audited=tuple(
+            AuditedFunction(number, frozenset(data["tests"][test] for test in tests))
+            for number, tests in audit["functions"]
+        ),
+        project=ProjectCode(plan["root"], files, frozenset(plan["owned"])) if files else None,
     )
 
 
@@ -113,11 +145,11 @@ def _change(data: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
     function = None if data["function"] is None else (data["function"][0], data["function"][1])
     ids = frozenset(tests[number] for number in data["tests"])
     mutant = LoadedMutant(data["number"], (start, end, text), function, ids, whole=False)
-    return ModuleChange(data["module"], mutant)
+    return ModuleChange(data["module"], mutant, data.get("group"), bool(data.get("optional")))
 
 
 def try_changes(run: ChangesRun) -> Iterator[Message]:
-    """Yield `{"module": ..., "number": ..., "noticed": ...}` for each mutant with a known result."""
+    """Yield the results as in `suite.py`: of mutants with a known result, and of audited functions."""
     known = CollectedTests()
     for with_own in (True, False):
         stage = _Stage(run, with_own=with_own)
@@ -131,6 +163,7 @@ def try_changes(run: ChangesRun) -> Iterator[Message]:
         for change in outside:
             if run.left > 0:
                 yield from _loaded_verdict(run, change, known)
+    yield from known.audited()
 
 
 class CollectedTests:
@@ -149,7 +182,8 @@ class CollectedTests:
         self._clean: dict[str, tuple[str, float]] = {}
         self._distrusted: set[str] = set()
         self._unplaced: set[tuple[Any, Any]] = set()
-        self._verdicts: dict[tuple[int, int], str | None] = {}
+        self._verdicts: dict[tuple[int, int], tuple[str | None, bool]] = {}
+        self._audited: dict[int, Message] = {}
 
     def receive(self, message: Message) -> None:
         """Handle one message."""
@@ -181,7 +215,13 @@ class CollectedTests:
     def _take_tried(self, message: Message) -> None:
         by = message["by"]
         key = (int(message["module"]), int(message["number"]))
-        self._verdicts.setdefault(key, None if by is None else str(by))
+        self._verdicts.setdefault(key, (None if by is None else str(by), bool(message["in_setup"])))
+
+    def _take_audited(self, message: Message) -> None:
+        ways = {str(way): str(result) for way, result in message["without"].items()}
+        found: Message = {"kind": "audited", "function": int(message["function"]), "without": ways}
+        found |= {"alone": str(message["alone"]), "why": str(message["why"])}
+        self._audited.setdefault(found["function"], found)
 
     def is_unplaced(self, change: ModuleChange) -> bool:
         """Return whether a mutant could not be applied."""
@@ -193,9 +233,13 @@ class CollectedTests:
 
     def verdicts(self) -> Iterator[Message]:
         """Yield the known results of mutants that were applied."""
-        for (module, number), by in self._verdicts.items():
+        for (module, number), (by, in_setup) in self._verdicts.items():
             if by not in self._distrusted:
-                yield {"module": module, "number": number, "noticed": by is not None}
+                yield {"module": module, "number": number, "noticed": by is not None, "in_setup": in_setup}
+
+    def audited(self) -> Iterator[Message]:
+        """Yield the results of audited functions."""
+        yield from self._audited.values()
 
 
 class TestChoice(NamedTuple):
@@ -236,6 +280,7 @@ class _Stage:
         self._send: Send = lambda _message: None
         self._case = _OwnCase(run.place.root)
         self._modules: list[LoadedModule] = []
+        self._killing: set[int] = set()
 
     def carry_out(self, send: Send) -> None:
         """Collect the tests and try all mutants."""
@@ -265,9 +310,39 @@ class _Stage:
         gc.freeze()
         items = {test_id(item, self._run.place.root): item for item in session.items}
         clean = self._clean(items, "clean")
+        removal = None if self._run.project is None else Removal(self._run.project)
         noticing = [by for change in self._run.changes for by in self._tried(change, items, clean)]
         self._clean({by: items[by] for by in noticing if by in items}, "after")
+        for function in self._run.audited:
+            if removal is not None and self._run.left > 0 and items.keys() >= function.tests:
+                self._audit(
+                    function, [item for test, item in items.items() if test in function.tests], removal
+                )
         return True
+
+    def _audit(self, function: AuditedFunction, items: Sequence[pytest.Item], removal: Removal) -> None:
+        """Run the tests of one function alone, and without the project if they kill no mutant."""
+        started = time.monotonic()
+        alone = self._case.trial(items, (), whole=True, seconds=self._run.left)
+        seconds = _LEAST_SECONDS + _TIMES_AS_LONG * (time.monotonic() - started)
+        status, without, why = _overall(alone), dict[str, str](), ""
+        if status == "passed" and function.number not in self._killing:
+            why = next(filter(None, map(removal.obstacle_of, items)), "")
+            for way in (GONE, NOTHING, TRUE, FALSE):
+                if way == NOTHING and without[GONE] != "passed":
+                    continue
+                trial = self._without(removal, way, items, min(self._run.left, seconds))
+                without[way] = "setup" if trial.in_setup else _overall(trial)
+                why = why or next(iter(trial.noticed), "")
+        self._send(
+            {"kind": "audited", "function": function.number, "alone": status, "without": without, "why": why}
+        )
+
+    def _without(self, removal: Removal, way: str, items: Sequence[pytest.Item], seconds: float) -> _Trial:
+        def prepare(send: Send) -> None:
+            removal.apply(way, lambda why: send({"kind": "noticed", "why": why}))
+
+        return self._case.trial(items, (), whole=False, seconds=seconds, prepare=prepare)
 
     def _clean(self, items: dict[str, pytest.Item], kind: str) -> dict[str, tuple[str, float]]:
         """Run tests unchanged and report their results; if one ends the process, continue with the rest.
@@ -297,6 +372,8 @@ class _Stage:
         choice = choose(clean, mutant.tests)
         if mutant.function is None or not choice.tests or self._run.left <= 0:
             return
+        if change.optional and change.function in self._killing:
+            return
         exchange = self._modules[change.module].exchange(mutant.edit, mutant.function)
         data = {"module": change.module, "number": mutant.number}
         if exchange is None:
@@ -306,8 +383,10 @@ class _Stage:
         trial = self._case.trial([items[test] for test in choice.tests], exchange, whole=False, seconds=limit)
         by = trial.noticed_by(hung=self._run.left > 0)
         if by is not None or (trial.is_over and choice.is_whole):
-            self._send({"kind": "tried", **data, "by": by})
+            self._send({"kind": "tried", **data, "by": by, "in_setup": by in trial.in_setup})
         if by is not None:
+            if change.function is not None and by not in trial.in_setup:
+                self._killing.add(change.function)
             yield by
 
 
@@ -318,10 +397,14 @@ class _Trial:
         ended: Status and duration in seconds by test.
         running: The test that was running when the child ended, if any.
         is_over: Whether the child finished.
+        in_setup: Tests that failed in their fixtures, before or after they ran.
+        noticed: What the tests reach although the project was taken away.
     """
 
     def __init__(self) -> None:
         self.ended: dict[str, tuple[str, float]] = {}
+        self.in_setup: set[str] = set()
+        self.noticed: list[str] = []
         self.running: str | None = None
         self.is_over = False
 
@@ -332,6 +415,10 @@ class _Trial:
         elif message["kind"] == "case":
             self.ended[str(message["id"])] = (str(message["status"]), float(message["seconds"]))
             self.running = None
+            if message["phase"] in {"setup", "teardown"}:
+                self.in_setup.add(str(message["id"]))
+        elif message["kind"] == "noticed":
+            self.noticed.append(str(message["why"]))
 
     def noticed_by(self, *, hung: bool) -> str | None:
         """Return the test that failed, hung or ended the process, if any.
@@ -343,6 +430,14 @@ class _Trial:
         return failed[0] if failed else self.running if hung else None
 
 
+def _overall(trial: _Trial) -> str:
+    """Return how the tests of one function ended together."""
+    statuses = {status for status, _ in trial.ended.values()}
+    if trial.running is not None or not trial.is_over or statuses - {"passed", "skipped"}:
+        return "failed"
+    return "passed" if "passed" in statuses else "skipped"
+
+
 class _OwnCase(QuickCase):
     """Runs the project's tests in children and reports their results."""
 
@@ -350,11 +445,20 @@ class _OwnCase(QuickCase):
         super().__init__()
         self._root = root
 
-    def trial(self, items: Sequence[pytest.Item], exchange: Any, *, whole: bool, seconds: float) -> _Trial:
-        """Run tests in a child with replaced code, all or until one fails."""
+    def trial(
+        self,
+        items: Sequence[pytest.Item],
+        exchange: Any,
+        *,
+        whole: bool,
+        seconds: float,
+        prepare: Callable[[Send], None] = lambda _: None,
+    ) -> _Trial:
+        """Run tests in a child with replaced code, all or until one fails; prepare the child first."""
         trial = _Trial()
 
         def body(send: Send) -> None:
+            prepare(send)
             for function, code in exchange:
                 function.__code__ = code
             self.run_own(items, send, whole=whole)
@@ -367,11 +471,12 @@ class _OwnCase(QuickCase):
         for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
             test = test_id(item, self._root)
             send({"kind": "begun", "id": test})
-            self.status = CRASHED
+            self.status, self.phase = CRASHED, ""
             started = time.monotonic()
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             seconds = round(time.monotonic() - started, 5)
-            send({"kind": "case", "id": test, "status": self.status, "seconds": seconds})
+            ended = {"status": self.status, "phase": self.phase, "seconds": seconds}
+            send({"kind": "case", "id": test, **ended})
             if self.status == "failed" and not whole:
                 return
 
@@ -394,9 +499,10 @@ def _loaded_verdict(run: ChangesRun, change: ModuleChange, known: CollectedTests
     how = run_child(once.carry_out, min(run.left, limit), receive, run.closed, _PATIENCE)
     hung = run.left > 0
     is_lost = loaded != [len(choice.tests)] and (how == DONE or hung)  # the tests no longer exist
-    noticed = is_lost or trial.noticed_by(hung=hung) is not None
-    if noticed or (how == DONE and choice.is_whole):
-        yield {"module": change.module, "number": change.mutant.number, "noticed": noticed}
+    by = trial.noticed_by(hung=hung)
+    if is_lost or by is not None or (how == DONE and choice.is_whole):
+        data = {"module": change.module, "number": change.mutant.number}
+        yield {**data, "noticed": is_lost or by is not None, "in_setup": is_lost or by in trial.in_setup}
 
 
 class _Once:

@@ -22,7 +22,7 @@ import pytest
 
 from .explorer.call_recorder import CallRecorder
 from .forking import Send
-from .test_run import function_name
+from .test_run import failure_message, function_name, skip_message, wants_network
 from .tracer import MemberSpan, ReachedByFile, ReachedLines, Spans, make_tracer
 
 UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTERNAL_ERROR)})
@@ -227,7 +227,9 @@ class SuiteRun(NamedTuple):
         without: Ids of tests to leave out.
         with_own: Whether to use the project's own pytest options.
         whole: Whether to report each line only once, for the first test that reaches it.
-        only: Ids of the tests to run, or files to run as a whole; None for all.
+        only: Ids of the tests to run, of test functions without their cases, or files to run as a whole; None
+            for all.
+        backwards: Whether to run the tests in reverse order.
         recorded: Source files whose calls are recorded instead of tracing lines, by the tests that are likely
             to reach a member; empty for a traced run.
         files: Files to collect, relative to the project; empty for pytest's default.
@@ -240,6 +242,7 @@ class SuiteRun(NamedTuple):
     with_own: bool
     whole: bool = False
     only: frozenset[str] | None = None
+    backwards: bool = False
     recorded: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
 
@@ -273,7 +276,8 @@ class _SuiteRecorder:
         self._arcs: set[tuple[str, int, int]] = set()
         self._sent_lines: dict[str, set[int]] = {}
         self._unlikely: set[str] = set()
-        self._status = ""
+        self._status = self._message = ""
+        self._network = False
         self._left_early: set[tuple[str, int]] = set()
 
     def start(self) -> None:
@@ -297,15 +301,20 @@ class _SuiteRecorder:
         """Move tests that are likely to reach a member to the front; remove tests that must not run."""
         root, without, only = self._run.place.root, self._run.without, self._run.only
         ids = {id(item): test_id(item, root) for item in items}
-        kept = [
-            item for item in items if only is None or not only.isdisjoint({ids[id(item)], self._file(item)})
-        ]
+        kept = [item for item in items if only is None or not only.isdisjoint(self._names(item))]
         items[:] = [item for item in kept if ids[id(item)] not in without]
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
         self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
         if self._run.recorded:
             items[:] = [item for item in items if self._file(item) not in self._unlikely]
+        if self._run.backwards:
+            items.reverse()
+
+    def _names(self, item: pytest.Item) -> set[str]:
+        """Return what `SuiteRun.only` may call a test."""
+        file = self._file(item)
+        return {test_id(item, self._run.place.root), f"{file}::{function_name(item)}", file}
 
     def _file(self, item: pytest.Item) -> str:
         return file_of(item, self._run.place.root)
@@ -329,7 +338,7 @@ class _SuiteRecorder:
         """Run one case and send its result."""
         data = self._told(item)
         self._send({"kind": "begun", **data})
-        self._status = "crashed"
+        self._status, self._message, self._network = "crashed", "", False
         self._left_early = set()
         reached = ReachedByFile()
         before = self._tracer.exchange(reached)
@@ -344,7 +353,8 @@ class _SuiteRecorder:
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
         early = {"left_early": sorted(self._left_early), "likely": data["file"] not in self._unlikely}
-        self._send({"kind": "test", **data, **status, **early})
+        why = {"message": self._message, "network": self._network}
+        self._send({"kind": "test", **data, **status, **early, **why})
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root
@@ -367,15 +377,17 @@ class _SuiteRecorder:
         outcome = yield
         if call.excinfo is not None and not hasattr(outcome.get_result(), "wasxfail"):
             self._left_early.update(_frames(call.excinfo.value, self._spans))
+            self._network |= wants_network(call.excinfo.value)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record the result of one phase; the worst counts."""
         if report.failed:
+            self._message = self._message or failure_message(report)
             self._status = "failed"
         elif self._status == "failed":
             return
         elif report.skipped or hasattr(report, "wasxfail"):
-            self._status = "skipped"
+            self._message, self._status = skip_message(report), "skipped"
         elif report.when == "call":
             self._status = "passed"
 

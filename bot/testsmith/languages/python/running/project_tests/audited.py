@@ -1,0 +1,185 @@
+"""Run test functions for an audit: repeatedly, on base, against mutants, and without the project."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from testsmith.decode import OrElse, decode_lines
+from testsmith.execution.audit_runs import AuditedMutants, AuditedRun, AuditRun, AuditRuns, WithoutProject
+from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, ChangedModule, ChangedModules
+from testsmith.execution.sandbox.interface import CannotRun, ProcessOutcome
+from testsmith.languages.python.running.project_tests.answers import OwnTest, SuiteAnswer, one_line
+from testsmith.languages.python.running.project_tests.run import (
+    MutantsPlan,
+    TriedMutant,
+    run_in_setting,
+    run_on_base,
+    run_worker,
+    source_files,
+)
+from testsmith.languages.python.running.run_settings import AUDIT, AUDIT_ALONE, AUDIT_BACKWARDS, words_of
+from testsmith.languages.python.running.workspace import PythonWorkspace
+from testsmith.tasks import gather, in_thread
+
+_LEAST_A_PROCESS = 6
+"""Fewer functions are not worth a separate process and copy."""
+
+_WORST = (PASSED, SKIPPED, FAILED, CRASHED)
+_VALUES = ("true", "false")
+_WAYS = ("gone", "nothing", *_VALUES)
+_IN_ORDER = "order of the file"
+_BACKWARDS = tuple(
+    "reverse order" if each == _IN_ORDER else each for each in words_of(AUDIT_BACKWARDS, frozenset(), None)
+)
+_ALONE = tuple(
+    "by itself" if each == _IN_ORDER else each for each in words_of(AUDIT_ALONE, frozenset(), None)
+)
+
+
+async def run_audited(workspace: PythonWorkspace, functions: Collection[str], seconds: float) -> AuditRuns:
+    """Run test functions; see `TestRunner.audit_runs`.
+
+    Raises:
+        CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
+    """
+    traced, backwards, base = await gather(
+        run_in_setting(workspace, functions, seconds, AUDIT),
+        run_in_setting(workspace, functions, seconds, AUDIT_BACKWARDS, backwards=True),
+        _run_on_base(workspace, functions, seconds),
+    )
+    head = (_run(words_of(AUDIT, frozenset(), None), traced), _run(_BACKWARDS, backwards))
+    return AuditRuns(head=head, base=None if base is None else _run(("merge base",), base))
+
+
+async def _run_on_base(
+    workspace: PythonWorkspace, functions: Collection[str], seconds: float
+) -> SuiteAnswer | None:
+    try:
+        return await run_on_base(workspace, functions, seconds)
+    except CannotRun:
+        return None
+
+
+def _run(words: tuple[str, ...], answer: SuiteAnswer) -> AuditRun:
+    found: dict[str, list[OwnTest]] = {}
+    for test in answer.tests:
+        found.setdefault(f"{test.file}::{test.name}", []).append(test)
+    return AuditRun(
+        words=words,
+        functions={name: _together(tests) for name, tests in found.items()},
+        broken=answer.broken,
+        trouble=answer.trouble,
+    )
+
+
+def _together(tests: list[OwnTest]) -> AuditedRun:
+    """Return how the tests of one function ended: a table passes if some rows pass and others are skipped."""
+    statuses = {test.status for test in tests}
+    worst = max(statuses, key=_WORST.index)
+    lines: dict[str, set[int]] = {}
+    for test in tests:
+        for path, reached in test.lines.items():
+            lines.setdefault(path, set()).update(reached)
+    of_worst = next(test for test in tests if test.status == worst)
+    return AuditedRun(
+        status=PASSED if statuses == {PASSED, SKIPPED} else worst,
+        message=of_worst.message,
+        wants_network=of_worst.wants_network,
+        seconds=sum(test.seconds for test in tests),
+        tests=frozenset(test.id for test in tests),
+        lines={path: frozenset(reached) for path, reached in lines.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Audited:
+    kind: Literal["audited"]
+    function: int
+    alone: str
+    without: dict[str, str]
+    why: Annotated[str, OrElse("")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What one process tries."""
+
+    mutants: MutantsPlan
+    functions: Mapping[int, Collection[str]]
+
+    def read(self, outcome: ProcessOutcome) -> tuple[list[TriedMutant], dict[int, WithoutProject]]:
+        found, _ = decode_lines(_Audited, outcome.stdout)
+        return self.mutants.read(outcome), {
+            one.function: _without_project(one) for one in found if one.function in self.functions
+        }
+
+
+def _without_project(one: _Audited) -> WithoutProject:
+    tried = bool(one.without)
+    return WithoutProject(
+        alone=one.alone if one.alone in {PASSED, SKIPPED} else FAILED,
+        words=_ALONE,
+        passes=all(one.without.get(way) == PASSED for way in _WAYS) if tried else None,
+        is_blind=tried and all(one.without.get(way) == PASSED for way in _VALUES),
+        in_setup=one.without.get("gone") == "setup",
+        uncertain=one_line(one.why),
+    )
+
+
+async def try_audited(
+    workspace: PythonWorkspace,
+    changed: Mapping[str, ChangedModules],
+    functions: Mapping[int, Collection[str]],
+    seconds: float,
+) -> AuditedMutants:
+    """Try mutants and test functions in parallel; see `TestRunner.audit_mutants`."""
+    files = await in_thread(source_files, workspace.head.root)
+    count = max(1, min(workspace.parallel, math.ceil(len(functions) / _LEAST_A_PROCESS)))
+    parts = list(_parts(changed, functions, count))
+    killed: dict[tuple[str, int], bool] = {}
+    in_setup: set[tuple[str, int]] = set()
+    found: dict[int, WithoutProject] = {}
+    for tried, audited in await gather(*(_tried(workspace, part, files, seconds) for part in parts)):
+        killed |= {(one.module, one.number): one.is_killed for one in tried}
+        in_setup |= {(one.module, one.number) for one in tried if one.in_setup}
+        found |= audited
+    return AuditedMutants(killed=killed, in_setup=frozenset(in_setup), functions=found)
+
+
+def _parts(
+    changed: Mapping[str, ChangedModules], functions: Mapping[int, Collection[str]], count: int
+) -> Iterator[_Part]:
+    """Split the functions, each with its mutants; mutants of no function are split by their numbers."""
+    places = {number: place % count for place, number in enumerate(functions)}
+    changes: list[tuple[str, ChangedModule]] = [
+        (path, change) for path, module in changed.items() for change in module.changes if change.tests
+    ]
+    for part in range(count):
+        yield _Part(
+            mutants=MutantsPlan(
+                modules=changed,
+                changes=[
+                    (path, change)
+                    for path, change in changes
+                    if (change.number % count if change.audited is None else places[change.audited]) == part
+                ],
+            ),
+            functions={number: tests for number, tests in functions.items() if places[number] == part},
+        )
+
+
+async def _tried(
+    workspace: PythonWorkspace, part: _Part, files: list[str], seconds: float
+) -> tuple[list[TriedMutant], dict[int, WithoutProject]]:
+    if not part.functions and not part.mutants.changes:
+        return [], {}
+    plan = part.mutants.plan(seconds, part.functions, files)
+    variables = {"PYTHONHASHSEED": str(AUDIT_ALONE.hash_seed), "TZ": AUDIT_ALONE.time_zone}
+    try:
+        outcome, _ = await run_worker(workspace, plan, variables=variables)
+    except CannotRun:
+        return [], {}
+    return part.read(outcome)

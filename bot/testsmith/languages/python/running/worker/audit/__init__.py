@@ -1,0 +1,1 @@
+"""What tests do if the project is taken away from them."""

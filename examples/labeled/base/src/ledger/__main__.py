@@ -1,0 +1,5 @@
+"""The program."""
+
+from ledger.money import split
+
+print(split(10, 3))
