@@ -203,6 +203,7 @@ def _prove(arguments: Mapping[str, Any], app: App) -> int:
     settings = _settings({**arguments, "provider": ProviderChoice.OFFLINE, "all": None}, app)
     from testsmith.pipeline.audit import prove  # below, as a wrong setting is reported at once
     from testsmith.reporting.audit_phrases import audit_text
+    from testsmith.reporting.escaping import one_line
     from testsmith.reporting.json_contract import render_json
 
     try:
@@ -213,7 +214,7 @@ def _prove(arguments: Mapping[str, Any], app: App) -> int:
     _put_out(render_json(report) if is_json or report.audit is None else audit_text(report.audit), app)
     if not is_json:
         for note in report.notes:
-            print(f"testsmith: {note}", file=app.stderr)
+            print(f"testsmith: {one_line(note)}", file=app.stderr)
     if report.failure is not None:
         return _told(app, report.failure, 1)
     return int(report.audit is not None and not report.audit.is_good)

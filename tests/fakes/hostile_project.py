@@ -95,6 +95,28 @@ PLACES = (
 )
 _INI = "[pytest]\naddopts = -p hostile_plugin\n"
 _OWN_TEST = "import leaky\n\ndef test_own():\n    assert leaky.shout(0) == ''\n"
+_LOUD_TEST = """import pytest
+
+import leaky
+
+
+def test_loud():
+    assert leaky.shout(1) == "", leaky._FOUND
+
+
+@pytest.mark.parametrize("found", [leaky._FOUND], ids=["\\x1b]0;owned\\x07::set-output name=a::b"])
+def test_rows(found):
+    assert found == leaky._hunt() or leaky.write(1) == 1
+
+
+class TestLoudly:
+    def test_ends_the_process(self):
+        import os
+
+        leaky._hunt()
+        os.write(2, leaky._FOUND.encode())
+        os._exit(0)
+"""
 
 
 @dataclass(frozen=True)
@@ -145,7 +167,7 @@ class HostileProject:
         files = {place: self._hunting(place, port) for place in PLACES}
         files["leaky.py"] += _LEAKY
         more = {"target.py": module_of_members(), "traitor.py": traitor()}
-        more |= {"pytest.ini": _INI, "tests/test_own.py": _OWN_TEST}
+        more |= {"pytest.ini": _INI, "tests/test_own.py": _OWN_TEST, "tests/test_loud.py": _LOUD_TEST}
         made.commit({**files, **more})
         made.git("config", "http.extraheader", f"AUTHORIZATION: basic {PLANTED}")
         for path in (*self._runners_files.values(), self.base / "_temp" / "token"):
@@ -181,11 +203,18 @@ class HostileProject:
 
     def suggest(self, endpoint: Endpoint, *arguments: str) -> HostileRun:
         """Run the program in the project's folder, as an action would, with a key in its environment."""
+        asked = ("--base-url", endpoint.url, "--model", "small", "--repairs", "0", "--max-members", "100")
+        return self._run(endpoint, "suggest", *asked, "--test-seconds", "3", *arguments)
+
+    def prove(self, endpoint: Endpoint, *arguments: str) -> HostileRun:
+        """Judge tests of the project in the same way."""
+        return self._run(endpoint, "prove", *arguments)
+
+    def _run(self, endpoint: Endpoint, command: str, *arguments: str) -> HostileRun:
         before = self._state()
-        command = (sys.executable, "-I", "-m", "testsmith", "suggest", "--repo", ".", "--base", "before")
-        asked = ("--base-url", endpoint.url, "--model", "small", "--sandbox", "strict", "--repairs", "0")
+        place = ("--repo", ".", "--base", "before", "--sandbox", "strict")
         ran = subprocess.run(
-            (*command, *asked, "--test-seconds", "3", "--max-members", "100", *arguments),
+            (sys.executable, "-I", "-m", "testsmith", command, *place, *arguments),
             cwd=self.repository,
             env=self._environment(),
             capture_output=True,

@@ -66,7 +66,7 @@ class WithoutProject:
     """How the tests of one function end by themselves, and without the project.
 
     Attributes:
-        alone: How they end in a process of their own: `passed`, `failed` or `skipped`.
+        alone: How they end in a process of their own: `passed`, `failed` or `skipped`; empty if unknown.
         words: What is special about that run.
         passes: Whether they also pass without the project; None if that was not tried, because they kill a
             mutant or do not pass by themselves.

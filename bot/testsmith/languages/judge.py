@@ -204,6 +204,10 @@ class Judge:
         """Return whether a failure may be due to where the test runs; True in case of doubt."""
         return True
 
+    def is_assertion(self, message: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a failure is that of an assertion; False in case of doubt."""
+        return False
+
     def first_line(self, text: str, test: str) -> int:  # noqa: ARG002 - a default
         """Return the line of a test function's name in a test file; 0 if unknown."""
         return 0

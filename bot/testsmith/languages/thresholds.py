@@ -76,9 +76,9 @@ class AuditLimits:
     """
 
     tests: int = 100
-    mutants: int = 600
+    mutants: int = 3000
     changed_mutants: int = 10
-    other_mutants: int = 10
+    other_mutants: int = 30
     mutants_of_function: int = 30
 
 

@@ -73,14 +73,14 @@ def test_sentence(test: AuditedTest) -> Prose:
     reason = one_line(test.reason)
     match test.verdict:
         case AuditVerdict.CANNOT_FAIL:
-            words = f" cannot fail: it {reason}."
+            words = f"cannot fail: it {reason}."
         case AuditVerdict.FLAKY:
-            words = f" is flaky: it {reason}."
+            words = f"is flaky: it {reason}."
         case _:
-            words = f" {reason}." if not reason.startswith("its ") else f": {reason}."
+            words = f"{reason}."
     more = (*((test.weakness,) if test.weakness else ()), *test.smells)
     smells = f" It {' and '.join(more)}." if more and not test.is_sound else ""
-    return (*name, *parse(f"{words}{smells}"))
+    return (*name, *plain(": " if reason.startswith("its ") else " "), *parse(f"{words}{smells}"))
 
 
 test_sentence.__test__ = False  # type: ignore[attr-defined]  # pytest would collect it wherever it is imported

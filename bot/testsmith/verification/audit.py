@@ -6,6 +6,7 @@ well as those of a person or an agent (`prove`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -153,7 +154,7 @@ class _Plan:
             if traced is None or any(run is None or run.status != PASSED for run in found):
                 continue
             self.functions[number] = traced.tests
-            reached = list(self._reached(traced))
+            reached = list(self._reached(traced, self._named_in(function)))
             self.reached[number] = [place.name for place, _ in reached]
             self.of_function[number] = {}
             every = [pair for place, lines in reached for pair in self._pairs(place, lines)]
@@ -161,11 +162,22 @@ class _Plan:
             others = [pair for pair in every if not self._is_changed(*pair)]
             for path, mutant in _spread(changed, self.context.limits.changed_mutants):
                 self._add(path, mutant, traced.tests, number, is_changed=True)
-            for path, mutant in _spread(others, self.context.limits.other_mutants):
+            for path, mutant in _nearest(others, self.context.limits.other_mutants):
                 self._add(path, mutant, traced.tests, number, is_changed=False)
 
-    def _reached(self, run: AuditedRun) -> Iterator[tuple[Place, frozenset[int]]]:
-        """Yield the functions that a test reaches with the reached lines, those with changed lines first."""
+    def _named_in(self, function: AuditedFunction) -> frozenset[str]:
+        """Return the words of a test function."""
+        text = self._source(function.path) or ""
+        try:
+            return frozenset(_WORD.findall(self.context.language.tests.keep_tests(text, [function.name])))
+        except CannotParse:
+            return frozenset()
+
+    def _reached(self, run: AuditedRun, words: Collection[str]) -> Iterator[tuple[Place, frozenset[int]]]:
+        """Yield the functions that a test reaches with the reached lines.
+
+        Those with changed lines come first, then those that the test names.
+        """
         found = [
             (place, inside)
             for path, lines in sorted(run.lines.items())
@@ -173,7 +185,13 @@ class _Plan:
             if (inside := lines & frozenset(range(place.line, place.end_line + 1)))
         ]
         changed = self.context.changed_lines
-        yield from sorted(found, key=lambda one: changed.get(one[0].path, frozenset()).isdisjoint(one[1]))
+        yield from sorted(
+            found,
+            key=lambda one: (
+                changed.get(one[0].path, frozenset()).isdisjoint(one[1]),
+                one[0].name.rpartition(".")[2] not in words,
+            ),
+        )
 
     def _pairs(self, place: Place, lines: frozenset[int]) -> Iterator[tuple[str, Mutant]]:
         for mutant in self._mutants_of(place):
@@ -299,6 +317,7 @@ def _member_at(place: Place, language: str, changed: frozenset[int]) -> Member:
     )
 
 
+_WORD = re.compile(r"\w+")
 _Item = TypeVar("_Item")
 
 
@@ -307,6 +326,12 @@ def _spread(items: Sequence[_Item], most: int) -> list[_Item]:
     if len(items) <= most:
         return list(items)
     return [items[index * len(items) // most] for index in range(most)]
+
+
+def _nearest(mutants: Sequence[tuple[str, Mutant]], most: int) -> list[tuple[str, Mutant]]:
+    """Return at most `most` mutants: half of them the first ones, the others spread over the rest."""
+    first = most // 2
+    return [*mutants[:first], *_spread(mutants[first:], most - first)]
 
 
 def _judged(

@@ -44,7 +44,7 @@ class AuditFindings:
     def runs(self) -> list[tuple[tuple[str, ...], str]]:
         """The statuses of the runs on head that took place, with what is special about them."""
         found = [(words, run.status) for words, run in self.head if run is not None]
-        if self.without is not None:
+        if self.without is not None and self.without.alone:
             found.append((self.without.words, self.without.alone))
         return found
 
@@ -111,6 +111,9 @@ def _failing(found: AuditFindings, judge: Judge) -> Decision:
         return None, f"cannot run here: `{judge.first_words(message)}`"
     if not message:
         return None, "ends the test process here"
+    before = "" if found.base is None else judge.first_words(found.base.message)
+    if before == judge.first_words(message) and not judge.is_assertion(message):
+        return None, f"fails here with and without the change: `{before}`"
     return AuditVerdict.FAILS, f"fails with the change: `{judge.first_words(message)}`"
 
 
@@ -152,12 +155,10 @@ def _without_base(found: AuditFindings) -> Decision:
 def _undecided_words(found: AuditFindings) -> str:
     """Return why a test that kills no mutant may still be able to fail, as the rest of a sentence."""
     without = found.without
-    if without is None:
+    if without is None or without.passes is None:
         return ", and could not be tried on changed code"
     if without.passes and without.uncertain:
         return f"; whether it can fail is not known: {short(without.uncertain)}"
-    if without.in_setup:
-        return "; only its fixtures need the project"
     if not found.reached:
         return "; it reaches no function of the project, only what is set when modules are loaded"
     return f", and {_unnoticed_words(found)}"
@@ -165,6 +166,8 @@ def _undecided_words(found: AuditFindings) -> str:
 
 def _unnoticed_words(found: AuditFindings) -> str:
     """Return which changes of what it reaches a test does not notice, as a clause about it."""
+    if found.without is not None and found.without.is_blind and found.without.in_setup:
+        return f"only its fixtures need {found.subject}"
     if found.without is not None and found.without.is_blind:
         return f"passes whatever {found.subject} {'returns' if len(found.reached) == 1 else 'return'}"
     if not found.mutants:

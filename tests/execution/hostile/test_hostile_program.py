@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Collection
 
 import pytest
 
@@ -58,15 +59,33 @@ def test_program__of_an_ordinary_user_shows_what_attacks_to_people() -> None:
         assert_nothing_came_out(run)
 
 
-def assert_nothing_came_out(run: HostileRun) -> None:
+@pytest.mark.parametrize("shown", ["json", "text"])
+def test_prove__attacks_of_the_tests_come_to_nothing(shown: str) -> None:
+    skip_unless_possible(os.geteuid())
+    with hostile_project(os.geteuid()) as (project, endpoint):
+        run = project.prove(endpoint, "tests", "--format", shown)
+        assert_nothing_came_out(run, code=1, paths=set(), shown="owned")
+    if shown == "json":
+        verdicts = {one["test"]: one["verdict"] for one in json.loads(run.stdout)["audit"]["tests"]}
+        assert verdicts["tests/test_loud.py::test_loud"] == "fails"
+        assert verdicts["tests/test_loud.py::TestLoudly::test_ends_the_process"] is None
+        assert verdicts["tests/test_own.py::test_own"] == "fails-without-change"
+
+
+def assert_nothing_came_out(
+    run: HostileRun,
+    code: int = 0,
+    paths: Collection[str] = ("/v1/chat/completions",),
+    shown: str = "set-output",
+) -> None:
     """Look at a run from all sides."""
-    assert run.code == 0, run.stderr
+    assert run.code == code, run.stderr
     assert "Traceback" not in run.stderr
     for text in (run.stdout, run.stderr):
         assert PLANTED not in text
         assert not _STEERING.findall(text)
         assert not [line for line in text.splitlines() if line.lstrip().startswith("::")]
-    assert "set-output" in run.stdout  # it was shown, in a test that holds
-    assert {path for path, _ in run.received} == {"/v1/chat/completions"}
+    assert shown in run.stdout  # in a test that holds, or in the failure of one that does not
+    assert {path for path, _ in run.received} == set(paths)
     assert not [body for _, body in run.received if PLANTED in body]
     assert run.changed == ()

@@ -28,9 +28,10 @@ _CANNOT_BIND = re.compile(
     r"takes .* positional argument|missing \d+ required |got multiple values for argument)"
 )
 
+_ASSERTION = re.compile(r"assert\b|(?:\w+\.)*AssertionError\b|Failed\b|(?:\w+\.)*outcomes\.Failed\b")
 _OF_ENVIRONMENT = re.compile(
     r"(?:in setup: )?(?:\w+\.)*(?:ModuleNotFoundError|PermissionError|ConnectionError|ConnectionRefusedError|"
-    r"TimeoutError|gaierror|OperationalError|NoSuchElementException|BlockingIOError)\b"
+    r"TimeoutError|gaierror|OperationalError|PackageNotFoundError|BlockingIOError)\b"
     r"|(?:in setup: )?(?:\w+\.)*(?:FileNotFoundError|OSError)\b.*\[Errno"
     r"|.*\bfixture '[^']*' not found|.*async def functions are not natively supported"
 )
@@ -80,6 +81,10 @@ class PythonJudge(Judge):
     def is_of_environment(self, message: str) -> bool:
         """Return whether a failure is about a missing module, program, service, network or plugin."""
         return _OF_ENVIRONMENT.match(message) is not None
+
+    def is_assertion(self, message: str) -> bool:
+        """Return whether a failure is that of an assertion, or of an expected exception that did not come."""
+        return _ASSERTION.match(message) is not None
 
     def first_line(self, text: str, test: str) -> int:
         """Return the line of a test function's `def`; 0 if it is not in the text."""

@@ -310,7 +310,8 @@ def one_line(text: str) -> str:
 
 
 _MOST_REASONS = 3
-_MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
+"""Message of an import that finds no module; the first group is its name."""
 
 
 def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bool) -> tuple[str, ...]:
@@ -382,7 +383,7 @@ def _not_loaded(answer: SuiteAnswer, *, installs: bool) -> Iterator[str]:
 
 
 def _remedy(reason: str, file: str, *, installs: bool) -> str:
-    missing = _MISSING_MODULE.search(reason)
+    missing = MISSING_MODULE.search(reason)
     if missing is None:
         return f"pytest {file} shows more"
     module = missing[1].partition(".")[0]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from testsmith.decode import OrElse, decode_lines
 from testsmith.execution.audit_runs import AuditedMutants, AuditedRun, AuditRun, AuditRuns, WithoutProject
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun, ProcessOutcome
-from testsmith.languages.python.running.project_tests.answers import OwnTest, SuiteAnswer, one_line
+from testsmith.languages.python.running.project_tests.answers import (
+    MISSING_MODULE,
+    OwnTest,
+    SuiteAnswer,
+    one_line,
+)
 from testsmith.languages.python.running.project_tests.run import (
     MutantsPlan,
     TriedMutant,
@@ -28,6 +33,7 @@ _LEAST_A_PROCESS = 6
 """Fewer functions are not worth a separate process and copy."""
 
 _WORST = (PASSED, SKIPPED, FAILED, CRASHED)
+_MOST_CONFIRMED = 5
 _VALUES = ("true", "false")
 _WAYS = ("gone", "nothing", *_VALUES)
 _IN_ORDER = "order of the file"
@@ -46,12 +52,43 @@ async def run_audited(workspace: PythonWorkspace, functions: Collection[str], se
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     traced, backwards, base = await gather(
-        run_in_setting(workspace, functions, seconds, AUDIT),
+        run_in_setting(workspace, functions, seconds, AUDIT, traced=True),
         run_in_setting(workspace, functions, seconds, AUDIT_BACKWARDS, backwards=True),
         _run_on_base(workspace, functions, seconds),
     )
-    head = (_run(words_of(AUDIT, frozenset(), None), traced), _run(_BACKWARDS, backwards))
-    return AuditRuns(head=head, base=None if base is None else _run(("merge base",), base))
+    first, second = _run(words_of(AUDIT, frozenset(), None), traced), _run(_BACKWARDS, backwards)
+    if _slow_down(first, second):  # tracing takes time, which may be all that they failed for
+        again = _run((), await run_in_setting(workspace, functions, seconds, AUDIT))
+        first = replace(first, functions=_with_lines(again.functions, first.functions))
+    if base is None:
+        return AuditRuns(head=(first, second))
+    on_base = _run(("merge base",), base)
+    broken = {file: why for file, why in on_base.broken.items() if not _lacks_a_package(why, workspace)}
+    return AuditRuns(head=(first, second), base=replace(on_base, broken=broken))
+
+
+def _with_lines(
+    functions: Mapping[str, AuditedRun], traced: Mapping[str, AuditedRun]
+) -> dict[str, AuditedRun]:
+    return {
+        name: replace(run, lines=traced[name].lines) if name in traced else run
+        for name, run in functions.items()
+    }
+
+
+def _lacks_a_package(why: str, workspace: PythonWorkspace) -> bool:
+    """Return whether a file cannot be loaded because of a module that is not the project's."""
+    missing = MISSING_MODULE.search(why)
+    return missing is not None and missing[1].partition(".")[0] not in workspace.owned_modules
+
+
+def _slow_down(traced: AuditRun, other: AuditRun) -> bool:
+    """Return whether a function fails only where it is traced."""
+    return any(
+        run.status not in {PASSED, SKIPPED} and other.functions[name].status == PASSED
+        for name, run in traced.functions.items()
+        if name in other.functions
+    )
 
 
 async def _run_on_base(
@@ -146,7 +183,29 @@ async def try_audited(
         killed |= {(one.module, one.number): one.is_killed for one in tried}
         in_setup |= {(one.module, one.number) for one in tried if one.in_setup}
         found |= audited
+    failed = {number: functions[number] for number, one in found.items() if one.alone == FAILED}
+    found |= await _confirmed(workspace, failed, found, seconds)
     return AuditedMutants(killed=killed, in_setup=frozenset(in_setup), functions=found)
+
+
+async def _confirmed(
+    workspace: PythonWorkspace,
+    failed: Mapping[int, Collection[str]],
+    found: Mapping[int, WithoutProject],
+    seconds: float,
+) -> dict[int, WithoutProject]:
+    """Return what is known about functions that failed by themselves in a forked process.
+
+    Each of the first ones is run once more in a process of its own. Of the others, nothing is known.
+    """
+    confirmed: dict[int, WithoutProject] = {}
+    for place, (number, tests) in enumerate(failed.items()):
+        status = ""
+        if place < _MOST_CONFIRMED:
+            answer = await run_in_setting(workspace, tests, seconds, AUDIT_ALONE)
+            status = FAILED if answer.failed else PASSED if answer.tests else ""
+        confirmed[number] = replace(found[number], alone=status, passes=None, is_blind=False)
+    return confirmed
 
 
 def _parts(

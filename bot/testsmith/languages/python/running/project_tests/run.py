@@ -196,22 +196,29 @@ async def _run(
     return await in_thread(read_suite, outcome, str(root))
 
 
-async def run_in_setting(
+async def run_in_setting(  # noqa: PLR0913 - all of it makes one run
     workspace: PythonWorkspace,
     functions: Collection[str],
     seconds: float,
     setting: PythonSetting,
     *,
+    traced: bool = False,
     backwards: bool = False,
 ) -> SuiteAnswer:
     """Run some test functions on head under a setting and return the results.
 
-    In the order of the file, all source files are traced; backwards, none.
+    Args:
+        workspace: PythonWorkspace to run in.
+        functions: Ids of test functions or tests.
+        seconds: Time limit for all of them.
+        setting: Hash seed and time zone.
+        traced: Whether to trace all source files.
+        backwards: Whether to run them in reverse order.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
-    files = () if backwards else await in_thread(source_files, workspace.head.root)
+    files = await in_thread(source_files, workspace.head.root) if traced else ()
     spans = [(path, 0, _LAST_LINE) for path in files]
     plan = _plan(spans, seconds, only=sorted(functions), backwards=backwards)
     outcome, root = await run_worker(workspace, plan, variables=_variables(setting))

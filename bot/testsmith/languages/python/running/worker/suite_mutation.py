@@ -76,7 +76,7 @@ class ModuleChange(NamedTuple):
     optional: bool = False
 
 
-class AuditedFunction(NamedTuple):
+class AuditedCases(NamedTuple):
     """A test function to audit.
 
     Attributes:
@@ -106,7 +106,7 @@ class ChangesRun(NamedTuple):
     changes: tuple[ModuleChange, ...]
     deadline: float
     closed: int
-    audited: tuple[AuditedFunction, ...] = ()
+    audited: tuple[AuditedCases, ...] = ()
     project: ProjectCode | None = None
 
     @property
@@ -133,7 +133,7 @@ def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> Chang
         deadline=time.monotonic() + plan["seconds"],
         closed=closed,
         audited=tuple(
-            AuditedFunction(number, frozenset(data["tests"][test] for test in tests))
+            AuditedCases(number, frozenset(data["tests"][test] for test in tests))
             for number, tests in audit["functions"]
         ),
         project=ProjectCode(plan["root"], files, frozenset(plan["owned"])) if files else None,
@@ -320,7 +320,7 @@ class _Stage:
                 )
         return True
 
-    def _audit(self, function: AuditedFunction, items: Sequence[pytest.Item], removal: Removal) -> None:
+    def _audit(self, function: AuditedCases, items: Sequence[pytest.Item], removal: Removal) -> None:
         """Run the tests of one function alone, and without the project if they kill no mutant."""
         started = time.monotonic()
         alone = self._case.trial(items, (), whole=True, seconds=self._run.left)

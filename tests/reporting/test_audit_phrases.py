@@ -1,0 +1,110 @@
+"""The sentences about tests that someone else wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from testsmith.model import Audit, AuditedTest, AuditVerdict, SurvivingMutant
+from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_headline, audit_lines, audit_text
+from testsmith.reporting.escaping import inline, text_of
+
+FAILS_WITHOUT = AuditVerdict.FAILS_WITHOUT_CHANGE
+GUARDS = AuditVerdict.GUARDS_OTHER_BEHAVIOR
+
+
+def audit_of(*verdicts: AuditVerdict | None) -> Audit:
+    return Audit(
+        tests=tuple(
+            AuditedTest(path="tests/test_a.py", name=f"test_{number}", verdict=verdict, reason="because")
+            for number, verdict in enumerate(verdicts)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        ([FAILS_WITHOUT] * 4, "All 4 tests of this pull request fail without it."),
+        ([FAILS_WITHOUT], "The test of this pull request fails without it."),
+        ([GUARDS] * 2, "All 2 tests of this pull request guard other behavior."),
+        (
+            [FAILS_WITHOUT, FAILS_WITHOUT, GUARDS, AuditVerdict.CANNOT_FAIL],
+            "Of 4 tests of this pull request, 2 fail without it, 1 guards other behavior and 1 cannot fail.",
+        ),
+        ([None, AuditVerdict.FLAKY], "Of 2 tests of this pull request, 1 is flaky and 1 is undecided."),
+        ([], ""),
+    ],
+)
+def test_audit_headline__counts_what_there_is(verdicts: list[AuditVerdict | None], words: str) -> None:
+    assert audit_headline(audit_of(*verdicts), OF_PULL_REQUEST) == words
+
+
+def test_audit_lines__say_what_to_do_something_about() -> None:
+    tests = (
+        AuditedTest(path="t.py", name="test_good", verdict=FAILS_WITHOUT, reason="fails without the change"),
+        AuditedTest(
+            path="t.py",
+            name="test_refund_rounds",
+            verdict=AuditVerdict.CANNOT_FAIL,
+            reason="passes even with `refund` removed",
+            smells=("asserts nothing",),
+        ),
+        AuditedTest(
+            path="t.py", name="TestCart::test_b", verdict=AuditVerdict.FLAKY, reason="failed in 1 of 3 runs"
+        ),
+        AuditedTest(
+            path="t.py", name="test_c", verdict=AuditVerdict.FAILS, reason="fails with the change: `1 == 2`"
+        ),
+        AuditedTest(
+            path="t.py",
+            name="test_weak",
+            verdict=FAILS_WITHOUT,
+            reason="cannot be imported before the change: `ImportError`",
+            weakness="passes whatever `fee` returns",
+        ),
+    )
+    assert [inline(line) for line in audit_lines(Audit(tests=tests))] == [
+        "`test_c` fails with the change: `1 == 2`.",
+        "`test_refund_rounds` cannot fail: it passes even with `refund` removed. It asserts nothing.",
+        "`TestCart.test_b` is flaky: it failed in 1 of 3 runs.",
+        "`test_weak` cannot be imported before the change: `ImportError`. It passes whatever `fee` returns.",
+    ]
+
+
+def test_audit_lines__name_the_first_mutants_that_survive() -> None:
+    survived = tuple(
+        SurvivingMutant(path="a.py", line=n, words=f"`0` to `1` on line {n}", is_reached=n > 1)
+        for n in range(1, 8)
+    )
+    (line,) = audit_lines(Audit(survived=survived, mutants=12))
+    assert text_of(line).startswith(
+        "7 of 12 mutants of changed lines survive all tests: 0 to 1 on line 1 of a.py, which no test runs; "
+    )
+    assert text_of(line).endswith("; and 2 more.")
+    assert not list(audit_lines(Audit(survived=(), mutants=12)))
+
+
+def test_audit_lines__stay_short() -> None:
+    lines = list(audit_lines(audit_of(*[AuditVerdict.CANNOT_FAIL] * 30)))
+    assert len(lines) == 21
+    assert text_of(lines[-1]) == "… and 10 more tests."
+
+
+def test_audit_text__has_a_line_for_each_test_and_nothing_that_steers_a_terminal() -> None:
+    test = AuditedTest(
+        path="t\x1b.py",
+        name="test_a",
+        verdict=FAILS_WITHOUT,
+        reason="fails without the change: `\x1b[2J\n::error::`",
+        killed=("t.py: `a` to `b` on line 1",),
+        seconds=2.5,
+    )
+    text = audit_text(Audit(tests=(test,), notes=("there is more",)))
+    assert "\x1b" not in text
+    assert not any(line.startswith("::") for line in text.splitlines())
+    assert "kills 1 mutant of changed lines; takes 2.5 seconds" in text
+    assert text.endswith("The test of this change fails without it.\nThere is more.\n")
+
+
+def test_audit_text__says_if_there_is_nothing_to_judge() -> None:
+    assert audit_text(Audit()) == "There are no tests to judge.\n"
