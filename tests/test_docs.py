@@ -44,6 +44,7 @@ OTHER_NAMES = frozenset(
         *("pull-requests", "fetch-depth", "cache-mode", "write-only", "cancel-in-progress"),  # of GitHub
         *("new-behaviour", "guards-change", "not-run", "best-effort"),  # values
         *("requires-python", "testsmith-bot", "testsmith-skip"),
+        *("fails-without-change", "guards-other-behavior", "cannot-fail"),  # verdicts
     }
 )
 

@@ -53,15 +53,15 @@ def known(*messages: Any) -> CollectedTests:
 
 def test_known__verdicts_of_tests_that_fail_afterwards_do_not_count() -> None:
     found = known(
-        {"kind": "tried", "module": 0, "number": 0, "by": "a"},
-        {"kind": "tried", "module": 0, "number": 1, "by": "b"},
-        {"kind": "tried", "module": 0, "number": 2, "by": None},
+        {"kind": "tried", "module": 0, "number": 0, "by": "a", "in_setup": False},
+        {"kind": "tried", "module": 0, "number": 1, "by": "b", "in_setup": True},
+        {"kind": "tried", "module": 0, "number": 2, "by": None, "in_setup": False},
         {"kind": "after", "id": "a", "status": "failed"},
         {"kind": "after", "id": "b", "status": "passed"},
     )
     assert list(found.verdicts()) == [
-        {"module": 0, "number": 1, "noticed": True},
-        {"module": 0, "number": 2, "noticed": False},
+        {"module": 0, "number": 1, "noticed": True, "in_setup": True},
+        {"module": 0, "number": 2, "noticed": False, "in_setup": False},
     ]
 
 
