@@ -167,7 +167,7 @@ class HostileProject:
         files = {place: self._hunting(place, port) for place in PLACES}
         files["leaky.py"] += _LEAKY
         more = {"target.py": module_of_members(), "traitor.py": traitor()}
-        more |= {"pytest.ini": _INI, "tests/test_own.py": _OWN_TEST, "tests/test_loud.py": _LOUD_TEST}
+        more |= {"pytest.ini": _INI, "tests/test_own.py": _OWN_TEST}
         made.commit({**files, **more})
         made.git("config", "http.extraheader", f"AUTHORIZATION: basic {PLANTED}")
         for path in (*self._runners_files.values(), self.base / "_temp" / "token"):
@@ -207,7 +207,10 @@ class HostileProject:
         return self._run(endpoint, "suggest", *asked, "--test-seconds", "3", *arguments)
 
     def prove(self, endpoint: Endpoint, *arguments: str) -> HostileRun:
-        """Judge tests of the project in the same way."""
+        """Judge tests of the project, and a loud one, in the same way."""
+        loud = self.repository / "tests" / "test_loud.py"
+        loud.write_text(_LOUD_TEST)
+        os.chown(loud, self.user, self.user)
         return self._run(endpoint, "prove", *arguments)
 
     def _run(self, endpoint: Endpoint, command: str, *arguments: str) -> HostileRun:
