@@ -233,7 +233,7 @@ def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:
             " leave --head, --output and --format out."
         )
     memory, watcher = WatchMemory(), Watcher(partial(stamps_in, Repository.open(settings.folder)))
-    options = RunOptions(is_unchanged=memory.is_unchanged)
+    options = RunOptions(is_unchanged=memory.is_unchanged, audits=False)
 
     def run() -> Report:
         offers = settings.verification.offer_install and not memory.sources

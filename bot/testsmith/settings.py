@@ -118,6 +118,14 @@ class Mode(StrEnum):
     PULL_REQUEST = "pull-request"
 
 
+class AuditMode(StrEnum):
+    """Where the judgment on tests that a pull request adds or edits is shown."""
+
+    OFF = "off"
+    SUMMARY = "summary"
+    COMMENTS = "comments"
+
+
 class OutputFormat(StrEnum):
     """Format of the report."""
 
@@ -434,6 +442,19 @@ class ReviewSettings:
         most=MOST_COMMENTS,
         has_flag=False,
     )
+    audit: AuditMode = option(
+        AuditMode.SUMMARY,
+        "where to show what the tests that a change brings itself protect: off (do not judge them), "
+        "summary, or comments (also at tests that cannot fail, are flaky or fail)",
+        details="See [audit](audit.md).",
+        input_of=InputOf.REVIEW,
+    )
+    audit_fail: bool = option(
+        False,
+        "fail the job if a test that the pull request adds or edits fails, is flaky or cannot fail",
+        has_flag=False,
+        input_of=InputOf.REVIEW,
+    )
 
 
 class SweepStep(StrEnum):
@@ -623,7 +644,7 @@ ACTION_OPTIONS = (
     PROVIDER,
     *(
         one
-        for group in ("model", "commits", "selection", "budget", "verification")
+        for group in ("model", "commits", "review", "selection", "budget", "verification")
         for one in EVERY_OPTION
         if one.group == group and one.input_of is not InputOf.NONE
     ),

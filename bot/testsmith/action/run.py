@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 _TITLE = "TestSmith"
 _GRANTING = "The job summary shows the review, and the workflow lines that grant the missing permissions."
+_AUDIT_FAILS = "The job summary says why; `audit-fail: false` lets the job succeed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,8 @@ class ActionResult:
     @property
     def exit_code(self) -> int:
         """The step's exit code. Skipped members are not failures."""
-        return 1 if self.is_internal or (self.failures and self.fails_on_error) else 0
+        fails = self.is_internal or self.reviewed.fails_audit or (self.failures and self.fails_on_error)
+        return 1 if fails else 0
 
 
 def about_the_run(level: Level, message: str) -> tuple[Level, Annotation]:
@@ -84,12 +86,17 @@ def about_the_run(level: Level, message: str) -> tuple[Level, Annotation]:
 
 def annotations_of(ended: ActionResult) -> Iterator[tuple[Level, Annotation]]:
     """Yield the annotations on the run, and on suggestions that are shown nowhere else."""
+    from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_headline
     from testsmith.reporting.pull_requests.annotations import annotations_of as proposals_of
 
     level = Level.ERROR if ended.exit_code else Level.WARNING
     for failure in ended.failures:
         yield about_the_run(level, failure)
     reviewed = ended.reviewed
+    if reviewed.fails_audit and reviewed.report is not None and reviewed.report.audit is not None:
+        yield about_the_run(
+            Level.ERROR, f"{audit_headline(reviewed.report.audit, OF_PULL_REQUEST)} {_AUDIT_FAILS}"
+        )
     if reviewed.delivery is PostStatus.NOT_ALLOWED and not reviewed.is_read_only:
         yield about_the_run(Level.WARNING, f"{reviewed.reason} {_GRANTING}")
     yield from ((Level.NOTICE, one) for one in proposals_of(reviewed))

@@ -35,6 +35,7 @@ class ReviewResult:
         notes: Sentences for the log and the job summary.
         is_read_only: Whether a read-only token was expected: the pull request is from a fork or from
             Dependabot.
+        fails_audit: Whether the job fails because of what was found out about the pull request's own tests.
         patch: Changes that could not be committed, for `git apply`; empty for none.
         commit: Full object id of the commit that was made; empty for none.
         follow_up: Number of the bot's pull request with the commit; None if it is on the branch itself.
@@ -51,6 +52,7 @@ class ReviewResult:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     is_read_only: bool = False
+    fails_audit: bool = False
     patch: str = ""
     commit: str = ""
     follow_up: int | None = None

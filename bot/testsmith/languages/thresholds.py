@@ -68,7 +68,7 @@ class AuditLimits:
 
     Attributes:
         tests: Maximum test functions.
-        mutants: Maximum mutants, each counted once per test function.
+        mutants: Maximum mutants of all test functions together; each gets an equal share.
         changed_mutants: Maximum mutants of changed lines per test function, and per member for the whole
             suite.
         other_mutants: Maximum mutants of other lines per test function; the first one killed is the last.

@@ -7,14 +7,20 @@ from dataclasses import dataclass, replace
 
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.selection import PathBase, is_at_or_below, nearest
-from testsmith.deadline import Deadline
+from testsmith.deadline import Deadline, TimeIsOver
+from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.runner import TestRunner
+from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.sandbox.layers import CannotIsolate
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Audit, AuditedTest, Report, Statistics, UsageFailure
-from testsmith.pipeline.prepare import workspace_order
-from testsmith.pipeline.state import RunDependencies
-from testsmith.settings import Settings
+from testsmith.model import Audit, Report, Statistics, UsageFailure
+from testsmith.pipeline.prepare import runner_of, workspace_order
+from testsmith.pipeline.state import RunDependencies, RunState
+from testsmith.reporting.report_assembly import joined_audits
+from testsmith.settings import AuditMode, Settings
 from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests
 
 SHARE_OF_TIME = 0.5
@@ -137,6 +143,60 @@ def _tests_at(
         yield from (AuditedFunction(path=each, name=name) for name in names)
 
 
+def tests_to_audit(run: RunState) -> list[NamedTests]:
+    """Return the test functions of the change that a run judges; none if it only looks at some functions."""
+    options, settings = run.options, run.settings
+    is_whole = not (options.paths or options.only or settings.selection.only or settings.selection.all_paths)
+    is_wanted = settings.review.audit is not AuditMode.OFF and settings.verification.enabled
+    if not is_wanted or not is_whole or not options.audits or run.search.base_tree is None:
+        return []
+    return changed_tests(run.search, run.clients.languages)
+
+
+async def audit_change(
+    run: RunState, runner: TestRunner, named: NamedTests, own_suite: OwnSuite
+) -> tuple[Audit | None, tuple[str, ...]]:
+    """Judge the tests of a change in one project; return the audit, or None and a note on why there is none.
+
+    Args:
+        run: The run's state.
+        runner: Runs the project's tests.
+        named: The test functions.
+        own_suite: Measurements of the project's own tests.
+    """
+    seconds = run.deadline.at_most(run.settings.verification.suite_seconds, SHARE_OF_TIME)
+    context = AuditContext(
+        runner=runner,
+        language=named.language,
+        seconds=seconds,
+        progress=run.progress,
+        changed_lines=_changed_lines(run.search),
+        members=run.members,
+        own_suite=own_suite,
+    )
+    try:
+        return await run.deadline.within(audit_tests(named.functions, context), SHARE_OF_TIME), ()
+    except TimeIsOver:
+        return None, (run.deadline.reason("the tests of the change were judged"),)
+    except CannotRun as failure:
+        return None, (f"the tests of the change were not judged: {failure}",)
+    except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
+        run.warn_of_fault("the tests of the change were not judged", error)
+        return None, ()
+
+
+async def audit_alone(run: RunState, named: NamedTests) -> Report:
+    """Judge the tests of a change in a project that has nothing else to look at, and return a report."""
+    try:
+        async with runner_of(run, named.language.name) as runner:
+            audit, notes = await audit_change(run, runner, named, OwnSuite())
+    except (CannotPrepare, CannotIsolate, CannotRun) as failure:
+        audit, notes = None, (f"the tests of the change were not judged: {failure}",)
+    except TimeIsOver:
+        audit, notes = None, (run.deadline.reason("the tests of the change were judged"),)
+    return Report(members=run.search.found, audit=audit, notes=notes)
+
+
 async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]) -> Report:
     """Judge test functions that are named, and return a report with nothing but the audit.
 
@@ -173,7 +233,7 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
             notes += runner.workspace.notes
     return Report(
         members=(),
-        audit=joined_audits(audits),
+        audit=joined_audits(audits) or Audit(),
         notes=tuple(dict.fromkeys(notes)),
         base=search.base,
         head=search.head,
@@ -183,19 +243,3 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
 
 def _changed_lines(search: MemberSearch) -> Mapping[str, frozenset[int]]:
     return {file.head_path: file.added_lines for file in search.files if file.head_path}
-
-
-def joined_audits(audits: Sequence[Audit]) -> Audit:
-    """Return the audits of several projects as one."""
-    known = [one.survived for one in audits if one.survived is not None]
-    return Audit(
-        tests=tuple(sorted((test for one in audits for test in one.tests), key=_place)),
-        survived=tuple(mutant for each in known for mutant in each) if known else None,
-        mutants=sum(one.mutants for one in audits),
-        left_out=sum(one.left_out for one in audits),
-        notes=tuple(dict.fromkeys(note for one in audits for note in one.notes)),
-    )
-
-
-def _place(test: AuditedTest) -> tuple[str, int, str]:
-    return test.path, test.line, test.name

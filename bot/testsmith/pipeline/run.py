@@ -7,6 +7,7 @@ members that the offline engine's proven tests do not fully cover.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from testsmith.deadline import TimeIsOver
@@ -19,6 +20,7 @@ from testsmith.generation.interface import NotedGenerator, NothingObserved, Obse
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
+from testsmith.pipeline.audit import NamedTests, audit_alone, audit_change, tests_to_audit
 from testsmith.pipeline.broken_tests import ask_about_broken_tests
 from testsmith.pipeline.conclude import Rounds, conclude, conclude_unproven, verdicts_by_member
 from testsmith.pipeline.edit import Edits, edit
@@ -62,7 +64,10 @@ async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions 
     """
     started = tools.clock()
     run = select(settings, tools, given or RunOptions())
-    found = await _suggestions(run) if run.requests else Report(members=run.search.found)
+    audited = tests_to_audit(run)
+    found = Report(members=run.search.found)
+    if run.requests or audited:
+        found = await _suggestions(run, audited)
     report = concluded(readable(_completed(run, found, tools.clock() - started)))
     check(report)
     return report
@@ -104,17 +109,22 @@ async def estimate(
     )
 
 
-async def _suggestions(run: RunState) -> Report:
+async def _suggestions(run: RunState, audited: Sequence[NamedTests]) -> Report:
     """Return a report with the results for all members, one project after the other if code is run."""
     if not runs_code(run.settings):
         return await conclude_unproven(run, await generate_unproven(run))
     reports: list[Report] = []
     left = run
-    projects = dict.fromkeys(map(run.project_of, run.members))
-    for name, folder in projects:
-        part = left.of_project(name, folder)
-        share = len(part.requests) / len(left.requests)
-        report = await _suggestions_in(replace(part, deadline=run.deadline.part(share)), name)
+    tests = {(one.language.name, one.project): one for one in audited}
+    projects = dict.fromkeys([*map(run.project_of, run.members), *tests])
+    for place, (name, folder) in enumerate(projects):
+        part, named = left.of_project(name, folder), tests.get((name, folder))
+        if part.requests or named is None:
+            share = len(part.requests) / len(left.requests)
+            report = await _suggestions_in(replace(part, deadline=run.deadline.part(share)), name, named)
+        else:
+            share = 1 / (len(projects) - place)
+            report = await audit_alone(replace(part, deadline=run.deadline.part(share)), named)
         if len({other for _, other in projects}) > 1:
             report = replace(report, notes=tuple(f"{folder or '.'}: {note}" for note in report.notes))
         reports.append(report)
@@ -122,7 +132,7 @@ async def _suggestions(run: RunState) -> Report:
     return joined_reports(reports)
 
 
-async def _suggestions_in(run: RunState, language: str) -> Report:
+async def _suggestions_in(run: RunState, language: str, named: NamedTests | None) -> Report:
     """Return a report with the results for the members of one language in one project.
 
     If its tests cannot be run, only its members are skipped.
@@ -138,7 +148,8 @@ async def _suggestions_in(run: RunState, language: str) -> Report:
                     skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language} need a model")
                     return Report(members=run.search.found, skipped=skipped)
                 broken = await run.deadline.within(members_not_loading(run, runner))
-                report = await _suggestions_by(runner, engine, run.without(broken).on(runner.runtime))
+                rest = run.without(broken).on(runner.runtime)
+                report = await _suggestions_by(runner, engine, rest, named)
                 return replace(report, skipped=(*broken.values(), *report.skipped))
         except (CannotPrepare, CannotIsolate, CannotRun) as failure:
             if isinstance(failure, NotInstalled) and run.settings.verification.offer_install:
@@ -150,8 +161,10 @@ async def _suggestions_in(run: RunState, language: str) -> Report:
     return Report(members=run.search.found, skipped=skipped)
 
 
-async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunState) -> Report:
-    """Generate tests, prove and repair them, and return a report with the results."""
+async def _suggestions_by(
+    runner: TestRunner, engine: Engine | None, run: RunState, named: NamedTests | None
+) -> Report:
+    """Generate tests, prove and repair them, judge those of the change, and return a report."""
     if not run.settings.verification.enabled:
         return await conclude_unproven(run, await generate_unproven(run, engine))
     observer = _observe(run, engine or NothingObserved())
@@ -186,10 +199,20 @@ async def _suggestions_by(runner: TestRunner, engine: Engine | None, run: RunSta
     rounds = Rounds(proven=proven, repairs=repairs, edits=edits.verdicts)
     report = await ask_about_broken_tests(run, context, conclude(run, context, answers, rounds))
     report = await prove_in_files(run, context, report)
+    audit, unaudited = None, tuple[str, ...]()
+    if named is not None:
+        audit, unaudited = await audit_change(run, runner, named, own_suite)
     return replace(
         report,
+        audit=audit,
         statistics=replace(report.statistics, not_asked=len(complete)),
-        notes=(*report.notes, *_note_of_complete(run, len(complete)), *observer.notes(), *edits.notes()),
+        notes=(
+            *report.notes,
+            *_note_of_complete(run, len(complete)),
+            *observer.notes(),
+            *edits.notes(),
+            *unaudited,
+        ),
     )
 
 

@@ -82,6 +82,7 @@ class RunOptions:
         hint: What a person asks the tests to look at; empty for the settings' hint.
         search: Members that were already found, in request order; None to find them.
         runners: Open runners by language; others are opened for this run.
+        audits: Whether to judge the tests that the change adds or edits, if the settings say so.
     """
 
     repository: Repository | None = None
@@ -98,6 +99,7 @@ class RunOptions:
     hint: str = ""
     search: MemberSearch | None = None
     runners: Mapping[str, TestRunner] = field(default_factory=dict)
+    audits: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

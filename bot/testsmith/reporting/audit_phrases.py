@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from testsmith.model import Audit, AuditedTest, AuditVerdict, SurvivingMutant
-from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, text_of
+from testsmith.forge.comment_markers import length
+from testsmith.model import Audit, AuditedTest, AuditVerdict, Report, SurvivingMutant
+from testsmith.reporting.escaping import Prose, code, inline, one_line, parse, plain, text_of
 from testsmith.reporting.phrases import count
 
 OF_PULL_REQUEST = "of this pull request"
@@ -33,6 +34,8 @@ _ORDER = (*AuditVerdict, None)
 _MOST_LINES = 20
 _MOST_MUTANTS = 5
 _SLOW_SECONDS = 1.0
+_SECTION_LIMIT = 8_000
+_MARK, _MARK_END, _SECTION_END = "<!-- testsmith-audit ", " -->", "<!-- end of testsmith-audit -->"
 
 
 def audit_headline(audit: Audit, of: str = OF_CHANGE) -> str:
@@ -65,6 +68,35 @@ def audit_lines(audit: Audit) -> Iterator[Prose]:
         yield plain(f"… and {count(len(ordered) - _MOST_LINES, 'more test')}.")
     yield from survival_sentences(audit)
     yield from map(plain, (f"{note[:1].upper()}{note[1:]}." for note in audit.notes))
+
+
+def audit_section(report: Report, of: str = OF_CHANGE) -> str:
+    """Return what a report says about the tests of its change, as Markdown; empty if it says nothing.
+
+    It is enclosed in marks with the report's head, so that `audit_in` finds it in a summary.
+    """
+    audit = report.audit
+    if audit is None or not (audit.tests or audit.survived or audit.notes):
+        return ""
+    lines, used = [f"- {inline(line)}" for line in audit_lines(audit)], 0
+    kept = []
+    for line in lines:
+        used += length(line)
+        if used <= _SECTION_LIMIT:
+            kept.append(line)
+    left = [f"- … and {count(len(lines) - len(kept), 'more line')}"] if len(lines) > len(kept) else []
+    headline = inline(plain(audit_headline(audit, of)))
+    body = "\n\n".join(part for part in (headline, "\n".join((*kept, *left))) if part)
+    return f"{_MARK}{report.head or ''}{_MARK_END}\n{body}\n{_SECTION_END}"
+
+
+def audit_in(body: str, head: str | None) -> str:
+    """Return the section on the tests of the change from a summary of the same head; empty if none."""
+    text = body.replace("\r\n", "\n")
+    start = f"{_MARK}{head or ''}{_MARK_END}\n"
+    _, is_there, rest = text.partition(start)
+    section, is_whole, _ = rest.partition(f"\n{_SECTION_END}")
+    return f"{start}{section}{is_whole}" if is_there and is_whole else ""
 
 
 def test_sentence(test: AuditedTest) -> Prose:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from testsmith.model import Funnel, Member, Report, Suggestion
+from testsmith.reporting.audit_phrases import audit_headline, audit_lines
 from testsmith.reporting.escaping import Prose, code, joined, one_line, parse, plain, shown_code
 from testsmith.reporting.phrases import (
     LABEL_WORDS,
@@ -67,6 +68,8 @@ def render_html(report: Report, view: View) -> str:
         "rows": _rows(report, view),
         "cards": tuple(_cards(report, view, green=True)),
         "questions": tuple(_cards(report, view, green=False)),
+        "audit": () if report.audit is None else tuple(_markup(one) for one in audit_lines(report.audit)),
+        "audit_headline": "" if report.audit is None else audit_headline(report.audit),
         "earlier": tuple(_markup(one) for one in earlier_words(report.earlier)),
         "skipped_heading": skipped_words(totals(report)),
         "skipped": tuple(_skipped_row(group) for group in skipped_groups(report)),

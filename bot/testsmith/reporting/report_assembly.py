@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.model import (
+    Audit,
     Baseline,
     BaselineStatus,
     Failure,
@@ -78,12 +79,28 @@ def joined(reports: Sequence[Report]) -> Report:
         failure=next((one.failure for one in reports if one.failure is not None), None),
         notes=tuple(dict.fromkeys(note for one in reports for note in one.notes)),
         failing=known_failing(reports),
+        audit=joined_audits([one.audit for one in reports if one.audit is not None]),
         baseline=Baseline(
             status=statuses.pop() if len(statuses) == 1 else BaselineStatus.PARTLY,
             tests=sum(tests) if tests else None,
             fail_on_base=sum(on_base) if on_base else None,
             known=sum(one.known for one in baselines),
         ),
+    )
+
+
+def joined_audits(audits: Sequence[Audit]) -> Audit | None:
+    """Return the audits of several projects as one; None if there are none."""
+    if not audits:
+        return None
+    known = [one.survived for one in audits if one.survived is not None]
+    tests = [test for one in audits for test in one.tests]
+    return Audit(
+        tests=tuple(sorted(tests, key=lambda test: (test.path, test.line, test.name))),
+        survived=tuple(mutant for each in known for mutant in each) if known else None,
+        mutants=sum(one.mutants for one in audits),
+        left_out=sum(one.left_out for one in audits),
+        notes=tuple(dict.fromkeys(note for one in audits for note in one.notes)),
     )
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, TextIO
 
 from testsmith import PROGRAM
 from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
+from testsmith.reporting.audit_phrases import audit_headline, audit_lines
 from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of, visible
 from testsmith.reporting.phrases import (
     baseline_words,
@@ -349,6 +350,7 @@ def _parts(report: Report, view: View) -> Iterator[RenderableType]:
     data = list(earlier_words(report.earlier))
     yield from (("",) if data else ())
     yield from map(_text, data)
+    yield from _audit_parts(report)
     yield from _skipped_parts(report)
     yield from _closing_parts(report)
 
@@ -410,6 +412,15 @@ def _code(module: str, language: str, *, color: bool) -> Text:
     margin = Text(" " * _CODE_INDENT)
     lines = highlighted.split("\n", allow_blank=True)
     return _unbroken(Text("\n").join(margin + line for line in lines))
+
+
+def _audit_parts(report: Report) -> Iterator[RenderableType]:
+    audit = report.audit
+    if audit is None or not (audit.tests or audit.survived or audit.notes):
+        return
+    yield ""
+    yield _styled(plain(audit_headline(audit)), "bold")
+    yield from (_indented(_text(line)) for line in audit_lines(audit))
 
 
 def _skipped_parts(report: Report) -> Iterator[RenderableType]:

@@ -292,7 +292,7 @@ def publish(
         DesiredState(
             head=pull.task.head_sha,
             outcomes=outcomes_of(report, state, files, changes),
-            has_news=bool(report.earlier),
+            has_news=bool(report.earlier) or (report.audit is not None and not report.audit.is_good),
         )
     )
     view = tools.view(pull.task.repository, pull.task.base_ref, pull.states)
@@ -302,6 +302,7 @@ def publish(
         return texts(report, settled, view, changed_texts, before)
 
     limits = tools.limits(pull.states)
+    fails_audit = limits.audit_fail and report.audit is not None and not report.audit.is_good
     failure: ForgeFailure | None = pull.unreadable
     if not tools.posts:
         posting.operations += plan_post(pull.existing, wanted, limits, write, posting)
@@ -318,6 +319,7 @@ def publish(
         missing=_missing(failure),
         notes=tuple(posting.notes),
         is_read_only=pull.task.has_small_token,
+        fails_audit=fails_audit,
     )
 
 

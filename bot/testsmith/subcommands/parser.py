@@ -321,7 +321,8 @@ def _add_how(command: Any) -> None:
     group = command.add_argument_group(
         "settings (also read from testsmith.toml and [tool.testsmith] in pyproject.toml)"
     )
-    _add_options(group, "selection", "model", "budget", "verification", "cache", "commits", in_file=True)
+    groups = ("selection", "model", "budget", "verification", "cache", "commits", "review")
+    _add_options(group, *groups, in_file=True)
 
 
 def _add_options(group: Any, *groups: str, in_file: bool) -> None:

@@ -105,8 +105,6 @@ async def audit_tests(functions: Sequence[AuditedFunction], context: AuditContex
     if plan.functions or plan.changes:
         tried = await context.runner.audit_mutants(plan.changed, plan.functions, context.seconds)
     context.progress.advance()
-    if plan.is_cut:
-        notes.append(f"the audit tried {context.limits.mutants} mutants; there are more")
     return Audit(
         tests=tuple(_judged(one, number, runs, plan, tried) for number, one in enumerate(chosen)),
         survived=plan.survived(tried),
@@ -134,7 +132,6 @@ class _Plan:
         self.functions: dict[int, Collection[str]] = {}
         self.reached: dict[int, list[str]] = {}
         self.changes: dict[str, list[ChangedModule]] = {}
-        self.is_cut = False
 
     @property
     def changed(self) -> dict[str, ChangedModules]:
@@ -148,6 +145,7 @@ class _Plan:
 
     def add_functions(self, functions: Sequence[AuditedFunction], runs: AuditRuns) -> None:
         """Add the mutants of what each test function reaches, if it passes."""
+        share = max(1, self.context.limits.mutants // max(1, len(functions)))
         for number, function in enumerate(functions):
             found = [run.functions.get(function.id) for run in runs.head]
             traced = found[0] if found else None
@@ -160,9 +158,11 @@ class _Plan:
             every = [pair for place, lines in reached for pair in self._pairs(place, lines)]
             changed = [pair for pair in every if self._is_changed(*pair)]
             others = [pair for pair in every if not self._is_changed(*pair)]
-            for path, mutant in _spread(changed, self.context.limits.changed_mutants):
+            of_change = _spread(changed, min(share, self.context.limits.changed_mutants))
+            for path, mutant in of_change:
                 self._add(path, mutant, traced.tests, number, is_changed=True)
-            for path, mutant in _nearest(others, self.context.limits.other_mutants):
+            left = share - len(of_change)
+            for path, mutant in _nearest(others, min(left, self.context.limits.other_mutants)):
                 self._add(path, mutant, traced.tests, number, is_changed=False)
 
     def _named_in(self, function: AuditedFunction) -> frozenset[str]:
@@ -205,8 +205,7 @@ class _Plan:
         self, path: str, mutant: Mutant, tests: Collection[str], function: int, *, is_changed: bool
     ) -> None:
         number = self._put(path, mutant, tests, function, is_optional=not is_changed)
-        if number is not None:
-            self.of_function[function][path, number] = mutant, is_changed
+        self.of_function[function][path, number] = mutant, is_changed
 
     def _put(
         self,
@@ -216,11 +215,8 @@ class _Plan:
         function: int | None = None,
         *,
         is_optional: bool = False,
-    ) -> int | None:
+    ) -> int:
         number = next(self._numbers)
-        if number >= self.context.limits.mutants:
-            self.is_cut = True
-            return None
         change = ChangedModule(
             number=number,
             edit=edit_of(mutant),
@@ -246,8 +242,7 @@ class _Plan:
             for mutant in _spread(changed, limits.changed_mutants):
                 tests = own_tests_reaching(mutant, baseline)
                 number = self._put(member.path, mutant, tests)
-                if number is not None:
-                    self._of_suite[member.path, number] = mutant, bool(tests)
+                self._of_suite[member.path, number] = mutant, bool(tests)
 
     def tried_on_suite(self, tried: AuditedMutants) -> int:
         """Return the number of mutants of changed lines whose fate is known."""

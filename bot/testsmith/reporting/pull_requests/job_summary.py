@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from testsmith.forge.reconcile import ShownWhere
 from testsmith.forge.review_result import PostStatus, ReviewResult
 from testsmith.model import Report
+from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_section
 from testsmith.reporting.escaping import code, code_block, inline, paragraph, parse
 from testsmith.reporting.phrases import count
 from testsmith.reporting.pull_requests.comments import suggestion_comment
@@ -77,7 +78,13 @@ def job_summary(reviewed: ReviewResult, view: View) -> str:
 
 def _summary(report: Report, data: MemberStatuses, view: View) -> str:
     chart = funnel_chart(report.statistics.funnel)
-    return summary_text(report, data, view, Extras(elsewhere=_ELSEWHERE, chart=chart, rows_limit=_ROWS_LIMIT))
+    extras = Extras(
+        elsewhere=_ELSEWHERE,
+        chart=chart,
+        rows_limit=_ROWS_LIMIT,
+        audit=audit_section(report, OF_PULL_REQUEST),
+    )
+    return summary_text(report, data, view, extras)
 
 
 def _filled(values: Mapping[str, object], blocks: Sequence[str]) -> str:

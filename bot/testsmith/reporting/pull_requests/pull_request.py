@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from testsmith.forge.comment_markers import BODY_LIMIT, HIDDEN_LIMIT, SUMMARY_MARK, length
 from testsmith.forge.reconcile import Reconciled, ShownWhere, Texts
 from testsmith.model import Report, Suggestion
+from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_in, audit_section
 from testsmith.reporting.phrases import count
 from testsmith.reporting.pull_requests.comments import (
     folds_in,
@@ -49,8 +50,8 @@ def texts(
         settled: The numbers and locations of its suggestions, and the state to store.
         view: How a reader can reproduce it.
         changes: By content digest, the text that replaces the lines of a comment on a test file.
-        before: The current body of the summary comment, from which the code of unchanged suggestions without
-            a comment is copied.
+        before: The current body of the summary comment, from which is copied what this run did not look at:
+            the code of unchanged suggestions without a comment, and what is said about the same head's tests.
     """
     found = found_in(report, settled)
     contents = [one.content for one in settled.proposals if one.posting is ShownWhere.NEW]
@@ -60,14 +61,15 @@ def texts(
             content: suggestion_comment(one.suggestion, one.member, view, changes.get(content, ""))
             for content, one in new.items()
         },
-        summary=_summary(report, settled, view, folds_in(before)),
+        summary=_summary(report, settled, view, before),
         review=_review_line([one.suggestion for one in new.values()]),
     )
 
 
-def _summary(report: Report, settled: Reconciled, view: View, carried: Mapping[str, str]) -> str:
-    data = account(report, settled)
-    extras = Extras(elsewhere="the job summary")
+def _summary(report: Report, settled: Reconciled, view: View, before: str) -> str:
+    data, carried = account(report, settled), folds_in(before)
+    audit = audit_in(before, report.head) if report.audit is None else audit_section(report, OF_PULL_REQUEST)
+    extras = Extras(elsewhere="the job summary", audit=audit)
     text = summary_text(report, data, view, extras)
     listed = tuple(_listed(data, settled, found_in(report, settled), view, carried))
     if not listed:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from testsmith.forge.comment_markers import length
 from testsmith.forge.pr_state import StateEntry
 from testsmith.model import Member, Report
+from testsmith.reporting.audit_phrases import audit_section
 from testsmith.reporting.escaping import Prose, cell, code, inline, parse, plain, tagged
 from testsmith.reporting.phrases import (
     baseline_words,
@@ -71,6 +72,7 @@ class Extras:
         folds_left: The number of folds that do not fit.
         chart: A chart.
         rows_limit: Maximum characters of the rows of each table.
+        audit: What is said about the tests of the change; empty for nothing.
     """
 
     elsewhere: str = "`--format json`"
@@ -78,6 +80,7 @@ class Extras:
     folds_left: int = 0
     chart: str = ""
     rows_limit: int = ROWS_LIMIT
+    audit: str = ""
 
 
 def summary_text(report: Report, data: MemberStatuses, view: View, extras: Extras) -> str:
@@ -101,6 +104,7 @@ def summary_text(report: Report, data: MemberStatuses, view: View, extras: Extra
             "rows": rows.shown,
             "rows_left": rows.left and count(rows.left, "more row"),
             "settled": (*_settled_words(data), *map(inline, earlier_words(report.earlier))),
+            "audit": extras.audit,
             "folds": tuple(extras.folds.values()),
             "folds_heading": _folds_heading(len(extras.folds)),
             "folds_left": extras.folds_left and count(extras.folds_left, "more test"),
@@ -189,7 +193,7 @@ def render_markdown(report: Report, view: View) -> str:
         for entry in entries(report)
         for suggestion in entry.suggestions
     )
-    summary = summary_text(report, account(report), view, Extras())
+    summary = summary_text(report, account(report), view, Extras(audit=audit_section(report)))
     return f"{fill('review.md.j2', {'summary': summary, 'comments': comments})}\n"
 
 

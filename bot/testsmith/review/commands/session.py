@@ -142,6 +142,7 @@ class CommandSession:
             is_unchanged=lambda member, _: not members(member),
             reason=_NOT_ASKED,
             is_chosen=True,
+            audits=False,
         )
         return await self.tools.review.suggest(pull.states, given)
 
