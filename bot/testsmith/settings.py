@@ -123,7 +123,6 @@ class AuditMode(StrEnum):
 
     OFF = "off"
     SUMMARY = "summary"
-    COMMENTS = "comments"
 
 
 class OutputFormat(StrEnum):
@@ -444,16 +443,13 @@ class ReviewSettings:
     )
     audit: AuditMode = option(
         AuditMode.SUMMARY,
-        "where to show what the tests that a change brings itself protect: off (do not judge them), "
-        "summary, or comments (also at tests that cannot fail, are flaky or fail)",
+        "where to show what the tests that a change brings itself protect: summary, or off to not judge them",
         details="See [audit](audit.md).",
-        input_of=InputOf.REVIEW,
     )
     audit_fail: bool = option(
         False,
         "fail the job if a test that the pull request adds or edits fails, is flaky or cannot fail",
         has_flag=False,
-        input_of=InputOf.REVIEW,
     )
 
 
@@ -644,7 +640,7 @@ ACTION_OPTIONS = (
     PROVIDER,
     *(
         one
-        for group in ("model", "commits", "review", "selection", "budget", "verification")
+        for group in ("model", "commits", "selection", "budget", "verification")
         for one in EVERY_OPTION
         if one.group == group and one.input_of is not InputOf.NONE
     ),

@@ -18,7 +18,7 @@ from testsmith.action.run import Perform, run
 from testsmith.app import App
 from testsmith.events import Work
 from testsmith.forge.review_result import PostStatus, ReviewResult
-from testsmith.model import Failure, Progress, Report, UsageFailure
+from testsmith.model import Audit, Failure, Progress, Report, UsageFailure
 
 PAYLOAD: dict[str, Any] = {
     "action": "opened",
@@ -131,6 +131,13 @@ def test_run__nothing_that_a_review_writes_is_a_command(step: Step) -> None:
     [
         (raising(Failure("The endpoint cannot be reached.")), 0, 1),
         (ReviewResult(delivery=PostStatus.FAILED, reason="GitHub cannot be reached."), 0, 1),
+        (
+            ReviewResult(
+                delivery=PostStatus.POSTED, fails_audit=True, report=Report(members=(), audit=Audit())
+            ),
+            1,
+            1,
+        ),
         (ReviewResult(delivery=PostStatus.POSTED, report=Report(members=(), failure="Quota empty.")), 0, 1),
         (
             ReviewResult(delivery=PostStatus.NOT_ALLOWED, reason="May not write.", report=Report(members=())),

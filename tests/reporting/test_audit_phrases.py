@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.model import Audit, AuditedTest, AuditVerdict, SurvivingMutant
-from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_headline, audit_lines, audit_text
+from testsmith.model import Audit, AuditedTest, AuditVerdict, Report, SurvivingMutant
+from testsmith.reporting.audit_phrases import (
+    OF_PULL_REQUEST,
+    audit_headline,
+    audit_in,
+    audit_lines,
+    audit_section,
+    audit_text,
+)
 from testsmith.reporting.escaping import inline, text_of
 
 FAILS_WITHOUT = AuditVerdict.FAILS_WITHOUT_CHANGE
@@ -108,3 +115,24 @@ def test_audit_text__has_a_line_for_each_test_and_nothing_that_steers_a_terminal
 
 def test_audit_text__says_if_there_is_nothing_to_judge() -> None:
     assert audit_text(Audit()) == "There are no tests to judge.\n"
+
+
+def test_audit_section__is_one_line_if_all_is_well_and_can_be_found_again() -> None:
+    report = Report(members=(), head="a" * 40, audit=audit_of(FAILS_WITHOUT, FAILS_WITHOUT))
+    section = audit_section(report, OF_PULL_REQUEST)
+    assert section.split("\n")[1:-1] == ["All 2 tests of this pull request fail without it."]
+    assert audit_in(f"before\n\n{section}\n\nafter", "a" * 40) == section
+    assert not audit_in(f"before\n\n{section}\n\nafter", "b" * 40)
+    assert not audit_in(section.rpartition("\n")[0], "a" * 40)
+
+
+def test_audit_section__is_absent_without_tests() -> None:
+    assert not audit_section(Report(members=()))
+    assert not audit_section(Report(members=(), audit=Audit()))
+
+
+def test_audit_section__is_cut_between_lines() -> None:
+    long = AuditedTest(path="t.py", name="test_a", verdict=None, reason="`" + "x" * 700 + "` is wrong")
+    section = audit_section(Report(members=(), audit=Audit(tests=(long,) * 20)))
+    assert len(section) < 9_000
+    assert "more lines" in section.split("\n")[-2]

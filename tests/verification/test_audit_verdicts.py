@@ -73,7 +73,7 @@ def found(
         (
             found(without=PASSES_WITHOUT, reached=()),
             AuditVerdict.CANNOT_FAIL,
-            "passes without the project: it reaches none of its functions",
+            "passes with the whole project removed",
         ),
         (
             found(PASSES, failed()),

@@ -35,7 +35,7 @@ _MOST_LINES = 20
 _MOST_MUTANTS = 5
 _SLOW_SECONDS = 1.0
 _SECTION_LIMIT = 8_000
-_MARK, _MARK_END, _SECTION_END = "<!-- testsmith-audit ", " -->", "<!-- end of testsmith-audit -->"
+_MARK, _MARK_END, _SECTION_END = "<!-- testsmith:audit ", " -->", "<!-- testsmith:audit end -->"
 
 
 def audit_headline(audit: Audit, of: str = OF_CHANGE) -> str:

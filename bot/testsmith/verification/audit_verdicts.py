@@ -125,7 +125,7 @@ def _of_base(found: AuditFindings, judge: Judge) -> Decision | None:
     if _cannot_fail(found):
         if found.reached:
             return AuditVerdict.CANNOT_FAIL, f"passes even with {found.subject} removed"
-        return AuditVerdict.CANNOT_FAIL, "passes without the project: it reaches none of its functions"
+        return AuditVerdict.CANNOT_FAIL, "passes with the whole project removed"
     if found.base_not_loaded:
         why = short(found.base_not_loaded)
         return AuditVerdict.FAILS_WITHOUT_CHANGE, f"cannot be imported before the change: `{why}`"

@@ -1,0 +1,73 @@
+"""What a run says about the tests that a change itself adds or edits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fakes.command_line import CommandLine
+from fakes.git_repository import GitRepository
+
+BEFORE = "def fee(amount: int) -> int:\n    return 2\n"
+AFTER = "def fee(amount: int) -> int:\n    if amount > 100:\n        return 1\n    return 2\n"
+OLD_TESTS = "from fees import fee\n\n\ndef test_old():\n    assert fee(5) == 2\n"
+NEW_TESTS = f"""{OLD_TESTS}
+
+def test_large():
+    assert fee(200) == 1
+
+
+def test_nothing():
+    fee
+"""
+ARGUMENTS = ("--base", "HEAD", "--provider", "offline", "--runs", "1")
+
+
+def a_change(folder: Path, *, source: str = AFTER, tests: str = NEW_TESTS) -> Path:
+    project = GitRepository.create(folder / "project")
+    project.commit({"fees.py": BEFORE, "tests/test_fees.py": OLD_TESTS})
+    project.write({"fees.py": source, "tests/test_fees.py": tests})
+    return project.folder
+
+
+def verdicts(report: dict[str, Any]) -> dict[str, str | None]:
+    return {one["test"].partition("::")[2]: one["verdict"] for one in report["audit"]["tests"]}
+
+
+@pytest.mark.slow
+def test_suggest__judges_the_tests_of_the_change_and_names_what_no_test_notices(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ran = command_line.suggest(a_change(tmp_path), *ARGUMENTS)
+    assert ran.code == 0, ran.stderr
+    assert verdicts(ran.report) == {"test_large": "fails-without-change", "test_nothing": "cannot-fail"}
+    survived = ran.report["audit"]["changed_lines_survived"]
+    assert {(one["path"], one["line"]) for one in survived} == {("fees.py", 2)}
+    assert "`>` to `>=` on line 2" in {one["mutant"] for one in survived}
+    assert all(one["reached"] for one in survived)
+    assert ran.report["audit"]["changed_lines_mutants"] > len(survived)
+
+
+@pytest.mark.slow
+def test_suggest__judges_the_tests_of_a_change_of_nothing_but_tests(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    text = f"{OLD_TESTS}\n\ndef test_small():\n    assert fee(1) == 2\n"
+    ran = command_line.suggest(a_change(tmp_path, source=BEFORE, tests=text), *ARGUMENTS)
+    assert ran.code == 0, ran.stderr
+    assert ran.report["members"] == []
+    assert verdicts(ran.report) == {"test_small": "guards-other-behavior"}
+    assert ran.report["audit"]["changed_lines_survived"] is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("without", [("--audit", "off"), ("--only", "fees.py::fee"), ("--no-verify",)])
+def test_suggest__without_an_audit_there_is_no_word_on_them(
+    command_line: CommandLine, tmp_path: Path, without: tuple[str, ...]
+) -> None:
+    ran = command_line.suggest(a_change(tmp_path), *ARGUMENTS, *without)
+    assert ran.code == 0, ran.stderr
+    assert ran.report["audit"] is None
+    assert "auditing" not in ran.stderr
