@@ -6,6 +6,7 @@ import __future__
 import ast
 import gc
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import CodeType, FunctionType
 
@@ -42,6 +43,8 @@ class LoadedModule:
     def exchange(self, edit: Edit, place: tuple[str, int] | None) -> Exchange | None:
         """Return the functions with their new code; None if the code cannot be replaced.
 
+        Functions that the changed one has returned before, for example as a decorator, are among them.
+
         Args:
             edit: The edit.
             place: Plain name and first line of the function that contains it; None if there is none.
@@ -50,7 +53,17 @@ class LoadedModule:
         code = self._new_code(edit, targets[0].__code__) if targets else None
         if code is None or any(function.__code__.co_freevars != code.co_freevars for function in targets):
             return None
-        return [(function, code) for function in targets]
+        return [*((function, code) for function in targets), *self._made_by(code)]
+
+    def _made_by(self, code: CodeType) -> Iterator[tuple[FunctionType, CodeType]]:
+        inside = list(_codes(code))
+        places = Counter(map(_place, inside))
+        changed = {_place(inner): inner for inner in inside if places[_place(inner)] == 1}
+        for function in self._functions if changed else ():
+            inner = changed.get(_place(function.__code__))
+            is_other = inner is not None and inner != function.__code__
+            if inner is not None and is_other and inner.co_freevars == function.__code__.co_freevars:
+                yield function, inner
 
     def exchange_all(self, tree: ast.Module) -> Exchange:
         """Return all functions that also exist in another version of the module, with their code there."""
