@@ -123,6 +123,7 @@ class AuditMode(StrEnum):
 
     OFF = "off"
     SUMMARY = "summary"
+    COMMENTS = "comments"
 
 
 class OutputFormat(StrEnum):
@@ -443,7 +444,8 @@ class ReviewSettings:
     )
     audit: AuditMode = option(
         AuditMode.SUMMARY,
-        "where to show what the tests that a change brings itself protect: summary, or off to not judge them",
+        "where to show what the tests that a change brings itself protect: off (do not judge them), "
+        "summary, or comments (also at tests that cannot fail, are flaky or fail)",
         details="See [audit](audit.md).",
     )
     audit_fail: bool = option(

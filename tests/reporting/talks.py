@@ -9,6 +9,7 @@ from forge.talk import Planned, Talk, Wanted, plan_for
 
 from fakes.reports import VIEW
 from testsmith.forge.comment_markers import content_digest
+from testsmith.forge.comment_positions import ShownFile
 from testsmith.forge.interface import Anchor
 from testsmith.forge.pr_state import without_block
 from testsmith.forge.reconcile import (
@@ -22,6 +23,7 @@ from testsmith.model import Member, Report
 from testsmith.reporting.pull_requests.member_status import shown_words
 from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
+from testsmith.review.desired_state import audit_outcomes
 from testsmith.settings import ReviewSettings
 
 
@@ -31,12 +33,14 @@ class PullRequest:
 
     Attributes:
         places: Members whose lines the diff does not show.
+        files: The test files that the diff shows, for comments at tests.
     """
 
     talk: Talk = field(default_factory=Talk)
     view: View = VIEW
     without_place: frozenset[str] = frozenset()
     changes: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, ShownFile] = field(default_factory=dict)
 
     def run(self, report: Report, limits: ReviewSettings | None = None) -> Planned:
         """Plan what a report leaves there, and do it."""
@@ -64,7 +68,8 @@ class PullRequest:
         return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.talk.summary())}")) + "\n"
 
     def _outcomes(self, report: Report) -> tuple[MemberOutcome, ...]:
-        return tuple(self._outcome(report, member) for member in report.members)
+        of_members = (self._outcome(report, member) for member in report.members)
+        return (*of_members, *audit_outcomes(report, self.files))
 
     def _outcome(self, report: Report, member: Member) -> MemberOutcome:
         anchor = None if member.id in self.without_place else Anchor(path=member.path, line=member.line)

@@ -60,6 +60,10 @@ Extra = tuple[tuple[str, str], ...]
 """Keys that this version does not know, each with its value as JSON."""
 
 
+AUDITED = "audit:"
+"""Beginning of the member of an entry that is about a test of the pull request itself; its id follows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateEntry:
     """One outcome of one member. A member with a suggestion and a question has two entries.
@@ -87,6 +91,11 @@ class StateEntry:
     shown: str = ""
     is_asked: bool = False
     extra: Extra = ()
+
+    @property
+    def is_about_test(self) -> bool:
+        """Whether it is about a test of the pull request itself, and not about a member."""
+        return self.member.startswith(AUDITED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

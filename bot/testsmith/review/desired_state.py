@@ -11,6 +11,7 @@ from testsmith.forge.interface import Anchor
 from testsmith.forge.pr_state import State
 from testsmith.forge.reconcile import MemberOutcome, Proposal
 from testsmith.model import Member, Report, Skipped, SkipStage, Suggestion
+from testsmith.reporting.pull_requests.audit_comments import audited_member, remarked_tests
 from testsmith.reporting.pull_requests.member_status import shown_words
 from testsmith.test_files.plan import FileEdit
 from testsmith.test_files.write import common_start
@@ -121,6 +122,20 @@ def outcomes_of(
         for member in report.members
     ]
     return (*found, *_unread(report, remembered))
+
+
+def audit_outcomes(report: Report, files: Mapping[str, ShownFile]) -> Iterator[MemberOutcome]:
+    """Yield the tests of the pull request that get a comment, if the diff shows where they begin.
+
+    Args:
+        report: The report of the run.
+        files: The lines that the pull request's diff shows, by path.
+    """
+    for content, test in remarked_tests(report).items():
+        anchor = anchor_of(files, [Spot(path=test.path, line=test.line, end_line=test.line)])
+        if anchor is not None:
+            proposal = Proposal(member=audited_member(test), content=content, anchor=anchor, is_question=True)
+            yield MemberOutcome(member=audited_member(test), proposals=(proposal,))
 
 
 def _outcome(

@@ -41,10 +41,11 @@ from testsmith.languages.language import Language
 from testsmith.model import Progress, Report
 from testsmith.pipeline import RunOptions
 from testsmith.publish import PublishOrder, PublishResult, PublishStatus, publish_for
+from testsmith.reporting.pull_requests.audit_comments import remarked_tests
 from testsmith.reporting.pull_requests.pull_request import texts
 from testsmith.reporting.rendering import View
 from testsmith.review.checkouts import States
-from testsmith.review.desired_state import PlacedChange, outcomes_of, suggested_changes
+from testsmith.review.desired_state import PlacedChange, audit_outcomes, outcomes_of, suggested_changes
 from testsmith.review.post_review import (
     PostProgress,
     is_certainly_own,
@@ -52,7 +53,7 @@ from testsmith.review.post_review import (
     plan_post,
     post,
 )
-from testsmith.settings import CommitSettings, Mode, ReviewSettings
+from testsmith.settings import AuditMode, CommitSettings, Mode, ReviewSettings
 from testsmith.tasks import in_thread
 from testsmith.test_files.lifecycle import removals
 from testsmith.test_files.plan import Marking, plan_edits
@@ -286,12 +287,19 @@ def publish(
     posting = PostProgress(notes=dict.fromkeys(pull.states.notes))
     if sum(not one.is_minimized for one in own_summaries(pull.existing)) > 1:
         posting.note((_SEVERAL_SUMMARIES.format(pull.existing.viewer.login),))
-    files = _shown_files(pull.task.number, report, tools.forge, posting)
+    limits = tools.limits(pull.states)
+    remarks = limits.audit is AuditMode.COMMENTS and bool(remarked_tests(report))
+    files: Mapping[str, ShownFile] = {}
+    if report.suggestions or remarks:
+        files = _shown_files(pull.task.number, tools.forge, posting)
     changes = _suggested_changes(pull, report, files, tools)
     wanted = adjusted(
         DesiredState(
             head=pull.task.head_sha,
-            outcomes=outcomes_of(report, state, files, changes),
+            outcomes=(
+                *outcomes_of(report, state, files, changes),
+                *(audit_outcomes(report, files) if remarks else ()),
+            ),
             has_news=bool(report.earlier) or (report.audit is not None and not report.audit.is_good),
         )
     )
@@ -301,7 +309,6 @@ def publish(
     def write(settled: Reconciled, before: str) -> Texts:
         return texts(report, settled, view, changed_texts, before)
 
-    limits = tools.limits(pull.states)
     fails_audit = limits.audit_fail and report.audit is not None and not report.audit.is_good
     failure: ForgeFailure | None = pull.unreadable
     if not tools.posts:
@@ -323,10 +330,8 @@ def publish(
     )
 
 
-def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgress) -> Mapping[str, ShownFile]:
-    """Return the lines that the diff shows, if there is something new to comment on."""
-    if not report.suggestions:
-        return {}
+def _shown_files(number: int, forge: Forge, posting: PostProgress) -> Mapping[str, ShownFile]:
+    """Return the lines that the diff shows."""
     try:
         return shown_files(forge.file_patches(number))
     except DiffTooLarge:
@@ -339,7 +344,7 @@ def _shown_files(number: int, report: Report, forge: Forge, posting: PostProgres
 def _suggested_changes(
     pull: CheckedOut, report: Report, files: Mapping[str, ShownFile], tools: ReviewDependencies
 ) -> Mapping[str, PlacedChange]:
-    if not files:  # otherwise head need not be listed
+    if not files or not report.suggestions:  # otherwise head need not be listed
         return {}
     marking = Marking.of(report, marks=tools.commits(pull.states).mark_tests)
     tree = pull.states.head_tree

@@ -69,8 +69,9 @@ def found_in(report: Report, settled: Reconciled | None = None) -> dict[str, Num
 
 def account(report: Report, settled: Reconciled | None = None) -> MemberStatuses:
     """Return the status of all members; without `settled`, from the report alone."""
-    entries = _entries(report) if settled is None else settled.state.entries
     state = State() if settled is None else settled.state
+    known = _entries(report) if settled is None else state.entries
+    entries = tuple(one for one in known if not one.is_about_test)
     proposals = sorted((one for one in entries if one.number), key=lambda one: one.number or 0)
     rejected = _numbers(proposals, state.rejected)
     applied = _ever_numbered(state, frozenset(state.applied) - frozenset(state.rejected))

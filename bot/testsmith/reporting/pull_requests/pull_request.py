@@ -13,6 +13,7 @@ from testsmith.forge.reconcile import Reconciled, ShownWhere, Texts
 from testsmith.model import Report, Suggestion
 from testsmith.reporting.audit_phrases import OF_PULL_REQUEST, audit_in, audit_section
 from testsmith.reporting.phrases import count
+from testsmith.reporting.pull_requests.audit_comments import audit_comment, remarked_tests
 from testsmith.reporting.pull_requests.comments import (
     folds_in,
     listed_fold,
@@ -53,16 +54,22 @@ def texts(
         before: The current body of the summary comment, from which is copied what this run did not look at:
             the code of unchanged suggestions without a comment, and what is said about the same head's tests.
     """
-    found = found_in(report, settled)
-    contents = [one.content for one in settled.proposals if one.posting is ShownWhere.NEW]
-    new = {content: found[content] for content in contents}
+    found, remarked = found_in(report, settled), remarked_tests(report)
+    posted = [one for one in settled.proposals if one.posting is ShownWhere.NEW]
+    new = {one.content: found[one.content] for one in posted if one.content not in remarked}
+    remarks = {
+        one.content: audit_comment(remarked[one.content], one.number, has_commands=view.commands)
+        for one in posted
+        if one.content in remarked
+    }
+    suggestions = {
+        content: suggestion_comment(one.suggestion, one.member, view, changes.get(content, ""))
+        for content, one in new.items()
+    }
     return Texts(
-        comments={
-            content: suggestion_comment(one.suggestion, one.member, view, changes.get(content, ""))
-            for content, one in new.items()
-        },
+        comments={**suggestions, **remarks},
         summary=_summary(report, settled, view, before),
-        review=_review_line([one.suggestion for one in new.values()]),
+        review=_review_line([one.suggestion for one in new.values()], len(remarks)),
     )
 
 
@@ -123,11 +130,14 @@ def _fitting(listed: Sequence[_Listed], room: int) -> dict[str, str]:
     return folds
 
 
-def _review_line(new: Sequence[Suggestion]) -> str:
+def _review_line(new: Sequence[Suggestion], remarks: int) -> str:
     green = [one for one in new if one.is_green]
     tests = count(sum(len(one.tests) for one in green), "test")
     members = count(len({one.member for one in green}), "function")
     proposes = f"proposes {tests} for {members}"
     asks = f"asks {count(len(new) - len(green), 'question')}"
-    parts = [words for words, is_said in ((proposes, green), (asks, len(green) < len(new))) if is_said]
-    return f"TestSmith {' and '.join(parts)}."
+    comments = f"comments on {count(remarks, 'test')} of this pull request"
+    said = ((proposes, green), (asks, len(green) < len(new)), (comments, remarks))
+    words = [words for words, is_said in said if is_said]
+    lead = f"{', '.join(words[:-1])} and " if len(words) > 1 else ""
+    return f"TestSmith {lead}{words[-1] if words else 'has nothing new'}."
