@@ -154,7 +154,7 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
 
 def _subjects(search: MemberSearch, repository: Repository) -> Iterator[RunSubject]:
     [language] = languages()
-    for request in language.source.requests(search.head_tree, search.members, repository.project):
+    for request in language.source.requests(search.head_tree, search.members, repository.project, ""):
         for number in range(CANDIDATES):
             code = _code(request.member, number)
             candidate = Candidate(member=request.member.id, code=code, origin=Origin.MODEL)

@@ -116,7 +116,7 @@ def _own_text(root: Path, module: Module) -> str:
 async def _written(ground: Ground) -> list[Result]:
     [language] = languages()
     members = ground.search.members
-    requests = list(language.source.requests(ground.search.head_tree, members, ""))
+    requests = list(language.source.requests(ground.search.head_tree, members, "", ""))
     return [result async for result in OfflineGenerator(ground.workspace).generate_batch(requests)]
 
 

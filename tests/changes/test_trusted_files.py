@@ -111,7 +111,7 @@ def test_trusted_tree__is_what_a_driver_asks_conventions_of(made: GitRepository)
     assert found.base_tree is not None
     (language,) = languages()
     trees = (TrustedTree(found.head_tree, found.base_tree), found.head_tree)
-    trusted, own = (next(iter(language.source.requests(tree, found.members, ""))) for tree in trees)
+    trusted, own = (next(iter(language.source.requests(tree, found.members, "", ""))) for tree in trees)
     assert trusted.conventions == "As base says."
     assert trusted.member.source == "def f(): return 2"
     assert len(own.conventions.encode()) == 16 * 1024

@@ -56,7 +56,9 @@ class _Source(SourceReader):
                         module=path,
                     )
 
-    def requests(self, _tree: SourceTree, members: Sequence[Member], _project: str) -> Iterator[Request]:
+    def requests(
+        self, _tree: SourceTree, members: Sequence[Member], _project: str, _intent: str
+    ) -> Iterator[Request]:
         for member in members:
             path = PurePosixPath(member.path)
             yield Request(member=member, test_path=str(path.with_name(f"test_{path.name}")), framework="calc")

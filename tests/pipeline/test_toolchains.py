@@ -60,7 +60,9 @@ class ToySource(SourceReader):
         ]
         return MemberFindings(members=tuple(members))
 
-    def requests(self, _tree: SourceTree, members: Sequence[Member], _project: str) -> Iterator[Request]:
+    def requests(
+        self, _tree: SourceTree, members: Sequence[Member], _project: str, _intent: str
+    ) -> Iterator[Request]:
         for member in members:
             yield Request(member=member, test_path=f"{member.path}test", framework="toy")
 

@@ -184,8 +184,17 @@ class SourceReader(ABC):
         """Return every public member of the files as `added`."""
 
     @abstractmethod
-    def requests(self, tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
-        """Yield one request per member, in order, with test path, context and normalized source."""
+    def requests(
+        self, tree: SourceTree, members: Sequence[Member], project: str, intent: str
+    ) -> Iterator[Request]:
+        """Yield one request per member, in order, with test path, context and normalized source.
+
+        Args:
+            tree: Files of head.
+            members: Members of one project.
+            project: Its folder.
+            intent: What the authors say about the change; empty if nothing is known. Untrusted text.
+        """
 
     def project_of(self, tree: SourceTree, path: str, opened: str) -> str:  # noqa: ARG002 - a default
         """Return the folder of the project that a file belongs to: the opened folder, or one in it.

@@ -36,8 +36,8 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
     if search is None:
         clients.progress.phase("finding changed functions", 1, 0.05)
         search = find_members(repository, settings.selection, clients.languages)
-    requests, lost = _requests(search, clients.languages, options)
     intent, hint = _intent(repository, search, options), options.hint or settings.hint
+    requests, lost = _requests(search, clients.languages, options, intent)
     requests = {member: replace(one, intent=intent, hint=hint) for member, one in requests.items()}
     sources, unchanged = dict[str, str](), set[str]()
     if options.is_unchanged is not None:
@@ -71,7 +71,7 @@ def _intent(repository: Repository, search: MemberSearch, options: RunOptions) -
 
 
 def _requests(
-    search: MemberSearch, languages: Sequence[Language], options: RunOptions
+    search: MemberSearch, languages: Sequence[Language], options: RunOptions, intent: str
 ) -> tuple[dict[str, Request], list[Skipped]]:
     """Return the request for each member, by its id, and the members for which none could be built."""
     tree = search.head_tree if options.trusted is None else TrustedTree(search.head_tree, options.trusted)
@@ -82,11 +82,11 @@ def _requests(
     for (name, project), members in by_project.items():
         language = next(one for one in languages if one.name == name)
         try:
-            found += list(language.source.requests(tree, members, project))
+            found += list(language.source.requests(tree, members, project, intent))
         except Exception as error:
             if not is_fault(error):
                 raise
-            found += [_request(language, tree, member, project) for member in members]
+            found += [_request(language, tree, member, project, intent) for member in members]
     requests = {
         one.member.id: replace(one, repair=options.repairs.get(one.member.id))
         for one in found
@@ -95,9 +95,11 @@ def _requests(
     return requests, [one for one in found if isinstance(one, Skipped)]
 
 
-def _request(language: Language, tree: SourceTree, member: Member, project: str) -> Request | Skipped:
+def _request(
+    language: Language, tree: SourceTree, member: Member, project: str, intent: str
+) -> Request | Skipped:
     try:
-        [request] = language.source.requests(tree, [member], project)
+        [request] = language.source.requests(tree, [member], project, intent)
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         return skipped_by_fault(member, error)
     return request

@@ -22,7 +22,9 @@ def test_python__handles_source_files_only() -> None:
 
 def test_python__from_a_tree_to_a_test_file() -> None:
     tree = MemoryTree({"shop.py": "def f():\n    '''One.\n\n    >>> f()\n    1\n    '''\n    return 1\n"})
-    (request,) = PYTHON.source.requests(tree, PYTHON.source.all_members(tree, ["shop.py"], "").members, "")
+    (request,) = PYTHON.source.requests(
+        tree, PYTHON.source.all_members(tree, ["shop.py"], "").members, "", ""
+    )
     assert request.test_path == "tests/test_shop.py"
     assert [example.call for example in documented_examples(request.member)] == ["f()"]
     kept = PYTHON.tests.keep_tests(CODE, PYTHON.tests.test_functions(CODE)[:1])

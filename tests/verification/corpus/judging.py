@@ -146,7 +146,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _subjects(candidates: Iterable[Labeled], search: MemberSearch) -> Iterator[RunSubject]:
-    asked = languages()[0].source.requests(search.head_tree, search.members, "")
+    asked = languages()[0].source.requests(search.head_tree, search.members, "", "")
     requests = {request.member.id: request for request in asked}
     for one in candidates:
         request = requests[one.member]

@@ -113,7 +113,7 @@ def requests(files: dict[str, str] | None = None) -> dict[str, Request]:
         path for path in tree.paths() if language.source.handles(path) and not language.tests.is_test(path)
     ]
     members = language.source.all_members(tree, paths, "").members
-    found = list(language.source.requests(tree, members, ""))
+    found = list(language.source.requests(tree, members, "", ""))
     assert [request.member for request in found] == list(members)
     return {request.member.name: request for request in found}
 
@@ -222,7 +222,7 @@ def test_requests__a_thousand_files_take_a_moment() -> None:
     language = PYTHON
     members = language.source.all_members(tree, tree.paths(), "").members
     began = time.process_time()
-    found = list(language.source.requests(tree, members, ""))
+    found = list(language.source.requests(tree, members, "", ""))
     assert time.process_time() - began < 8
     assert len(found) == 6_001
     assert found[-1].context.signatures == "# shop.base\ndef g(x): ..."

@@ -137,7 +137,7 @@ _FILES_KEPT = 64
 _MOST_BLOCKS = 30
 
 
-def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Iterator[Request]:
+def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> Iterator[Request]:
     """Yield one request per member, in order; see `SourceReader.requests`."""
     test_paths = TestPaths(tree, project)
     conventions = Conventions(tree)
@@ -145,7 +145,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str) -> Itera
     used = _Signatures(names)
     readings: Readings = {}
     tests = MemberTests(tree, members, names, readings)
-    places = Places(tests, names)
+    places = Places(tests, names, intent)
     existing = {member.id: tests.of(member) for member in members}
     uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
     homes = {one.id: test_paths.of(one.path) for one in uncalled}

@@ -49,7 +49,7 @@ def request_for_split(tests: dict[str, str]) -> Request:
     head = {**PACKAGE, "shop/rules.py": "def split(text):\n    return text.replace(';', ',').split(',')\n"}
     head["shop/rules.py"] = head["shop/rules.py"].replace("return", "return 'semicolon' and")
     members = changed_members(scope({**PACKAGE, **tests}, {**head, **tests})).members
-    found = requests(MemoryTree({**head, **tests}), members, "")
+    found = requests(MemoryTree({**head, **tests}), members, "", "")
     return next(one for one in found if one.member.name == "split")
 
 
@@ -106,6 +106,6 @@ def test_entry_points__of_a_special_method_are_calls_of_its_class() -> None:
     base = {"baskets.py": BASKETS, "tests/test_baskets.py": BASKET_TESTS}
     head = {**base, "baskets.py": REDUCED}
     members = changed_members(scope(base, head)).members
-    [request] = requests(MemoryTree(head), members, "")
+    [request] = requests(MemoryTree(head), members, "", "")
     assert request.member.name == "Basket.__reduce__"
     assert request.entry_points == ("Basket({'a': 1})",)

@@ -19,7 +19,7 @@ SOURCE = "def add(a, b): return a + b\ndef double(a): return a * 2\n"
 def request_for(name: str, tests: str) -> Request:
     tree = MemoryTree({"shop.py": SOURCE, "tests/test_shop.py": tests})
     members = all_members(tree, ["shop.py"], "").members
-    return next(one for one in requests(tree, members, "") if one.member.name == name)
+    return next(one for one in requests(tree, members, "", "") if one.member.name == name)
 
 
 def shown(request: Request) -> list[str]:
@@ -121,7 +121,7 @@ def test_requests__a_function_without_tests_is_shown_two_short_ones_of_its_modul
 
 def test_requests__a_project_without_tests_has_nothing_to_edit() -> None:
     tree = MemoryTree({"shop.py": SOURCE})
-    for request in requests(tree, all_members(tree, ["shop.py"], "").members, ""):
+    for request in requests(tree, all_members(tree, ["shop.py"], "").members, "", ""):
         assert (request.test_text, request.context.test_lines) == ("", ())
         assert request.test_path == "tests/test_shop.py"
 

@@ -252,6 +252,11 @@ class FoundTest:
         return span_of(self.function.node).first
 
     @property
+    def lines(self) -> Sequence[str]:
+        """Its source, with its decorators."""
+        return self.file.lines[self.line - 1 : self.function.node.end_lineno]
+
+    @property
     def id(self) -> str:
         """See `ExistingTest.id`."""
         return f"{self.function.suite}::{self.function.node.name}".removeprefix("::")

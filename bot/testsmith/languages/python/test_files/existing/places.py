@@ -15,6 +15,7 @@ from functools import cached_property
 
 from testsmith.languages.python.source.package import is_dunder
 from testsmith.languages.python.source.project_names import ProjectNames
+from testsmith.languages.python.test_files.existing.file_subjects import FileSubjects
 from testsmith.languages.python.test_files.existing.member_tests import (
     FILLERS,
     FoundTest,
@@ -41,11 +42,13 @@ class Places:
     Args:
         tests: The project's tests.
         names: Resolves names in the project's files.
+        intent: What the authors say about the change; empty if nothing is known.
     """
 
-    def __init__(self, tests: MemberTests, names: ProjectNames) -> None:
+    def __init__(self, tests: MemberTests, names: ProjectNames, intent: str = "") -> None:
         self._tests = tests
         self._names = names
+        self._subjects = FileSubjects(tests, intent)
 
     def of(self, member: Member, named: str, through: Sequence[ExistingTest] = ()) -> TestPlace | None:
         """Return where the project has its tests of a member, or would add the first; None if unknown.
@@ -73,7 +76,14 @@ class Places:
             reaching,
         )
         pool = next(filter(None, pools), None)
-        return self._in_only_file(member) if pool is None else self._beside(pool, member, direct)
+        if pool is None:
+            return self._in_only_file(member)
+        usual = ranked(pool, member)[0].file.path
+        path = self._subjects.file_of(member, usual, named)
+        in_file = (
+            _in(path, tests) for tests in (*pools, self._alike(self._tests.all, member), self._tests.all)
+        )
+        return self._beside(next(filter(None, in_file)), member, direct)
 
     def _beside(self, pool: Sequence[FoundTest], member: Member, direct: Sequence[FoundTest]) -> TestPlace:
         """Return the place next to the tests of a pool that are most like a member.

