@@ -31,6 +31,14 @@ def made(tmp_path: Path) -> GitRepository:
     return repository
 
 
+@pytest.fixture
+def wordy(tmp_path: Path) -> GitRepository:
+    """A project without code, which is checked in no time."""
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"README.md": "Words.\n"})
+    return repository
+
+
 def lines(ran: Ran) -> dict[str, tuple[str, str]]:
     """Return the status and the text of each check, by its name."""
     found = (re.fullmatch(r"(ok|note|fix) +(\S+) +(.+)", line) for line in ran.stdout.splitlines())
@@ -122,13 +130,13 @@ def endpoint() -> Iterator[Endpoint]:
 )
 def test_doctor__the_model(
     command_line: CommandLine,
-    made: GitRepository,
+    wordy: GitRepository,
     endpoint: Endpoint,
     model: str,
     expected: tuple[str, str],
 ) -> None:
-    more = ("--base-url", endpoint.url, "--model", model, "--suite-seconds", "0")
-    ran = doctor(command_line, made, *more, key="a-secret-key")
+    more = ("--base-url", endpoint.url, "--model", model)
+    ran = doctor(command_line, wordy, *more, key="a-secret-key")
     found = lines(ran)
     assert found["key"] == ("ok", f"accepted by {endpoint.url}")
     status, text = found["model"]
@@ -137,17 +145,17 @@ def test_doctor__the_model(
     assert "a-secret-key" not in ran.stdout + ran.stderr
 
 
-def test_doctor__an_endpoint_that_needs_no_key(command_line: CommandLine, made: GitRepository) -> None:
+def test_doctor__an_endpoint_that_needs_no_key(command_line: CommandLine, wordy: GitRepository) -> None:
     with Endpoint(models=[{"id": "own"}], key=None) as served:
-        ran = doctor(command_line, made, "--base-url", served.url, "--model", "own", "--suite-seconds", "0")
+        ran = doctor(command_line, wordy, "--base-url", served.url, "--model", "own")
     assert lines(ran)["key"] == ("ok", f"none; {served.url} answers without one")
 
 
 def test_doctor__a_key_that_is_refused(
-    command_line: CommandLine, made: GitRepository, endpoint: Endpoint
+    command_line: CommandLine, wordy: GitRepository, endpoint: Endpoint
 ) -> None:
-    more = ("--base-url", endpoint.url, "--model", "lasting", "--suite-seconds", "0")
-    ran = doctor(command_line, made, *more, key="a-wrong-key")
+    more = ("--base-url", endpoint.url, "--model", "lasting")
+    ran = doctor(command_line, wordy, *more, key="a-wrong-key")
     assert ran.code == 1
     assert lines(ran)["key"][0] == "fix"
     assert "a-wrong-key" not in ran.stdout + ran.stderr
