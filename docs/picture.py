@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import fcntl
 import html
+import json
 import os
 import pty
 import re
@@ -585,7 +586,12 @@ def terminal() -> str:
 
 
 def job_summary() -> str:
-    """Return the job summary of the action, run for the example's pull request on the tests' GitHub."""
+    """Return the job summary of the action, run for the example's pull request."""
+    return action_run()[0]
+
+
+def action_run() -> tuple[str, dict[str, Any]]:
+    """Return the job summary and the report of the action, run on the tests' GitHub."""
     sys.path.insert(0, str(ROOT / "tests"))
     from fakes.actions_cache import ActionsCacheService
     from fakes.arena import everybodys_folder
@@ -605,7 +611,9 @@ def job_summary() -> str:
         pull = github.pull_request(repository, head="change")
         shop = Shop(github, repository, pull, folder, f"http://{index.host}/simple/")
         shop.keep_in(service, f"refs/pull/{pull.number}/merge", "refs/heads/main")
-        return shop.run().summary
+        run = shop.prepared()
+        done = shop.finished(run)
+        return done.summary, json.loads((run.workspace / done.outputs["report"]).read_text(encoding="utf-8"))
 
 
 TEXTS: Mapping[str, Callable[[], str]] = {

@@ -1,13 +1,31 @@
-"""The example of the README: the pictures in the docs show what the bot says now."""
+"""The example of the README: what the bot says of it, and the pictures of that in the docs."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import jsonschema
 import pytest
 
+import testsmith
+
 DOCS = Path(__file__).parents[2] / "docs"
+SCHEMA = json.loads(
+    (Path(testsmith.__file__).parent / "reporting" / "schema.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.fixture(name="picture")
+def _picture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(DOCS)
+    return importlib.import_module("picture")
 
 
 def without_small_print(text: str) -> list[str]:
@@ -19,12 +37,58 @@ def without_small_print(text: str) -> list[str]:
     return lines[: next((place for place, line in enumerate(lines) if "no model calls" in line), None)]
 
 
-@pytest.mark.parametrize("name", ["review.md", "job_summary.md", "terminal.ansi", "report.html"])
-def test_pictures__show_what_the_bot_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(DOCS)
-    picture = importlib.import_module("picture")
-
+def check_picture(picture: ModuleType, name: str, text: str) -> None:
     shown = (picture.PICTURES / name).read_text(encoding="utf-8")
-    assert without_small_print(picture.TEXTS[name]()) == without_small_print(shown), (
+    assert without_small_print(text) == without_small_print(shown), (
         "The bot says something else now: run `make picture`."
+    )
+
+
+@pytest.mark.parametrize("name", ["review.md", "terminal.ansi", "report.html"])
+def test_pictures__show_what_the_bot_says(name: str, picture: ModuleType) -> None:
+    check_picture(picture, name, picture.TEXTS[name]())
+
+
+def test_example__by_the_action_and_the_offline_engine(
+    picture: ModuleType, shop: Path, tmp_path: Path
+) -> None:
+    summary, report = picture.action_run()
+
+    check_picture(picture, "job_summary.md", summary)
+    jsonschema.validate(report, SCHEMA)
+    changes = {member["id"]: member["change"] for member in report["members"]}
+    assert changes == {
+        "src/shop/cart.py::Cart.add": "changed",
+        "src/shop/cart.py::Cart.size": "added",
+        "src/shop/prices.py::discounted": "affected",
+        "src/shop/prices.py::shipping": "changed",
+        "src/shop/prices.py::cents": "added",
+        "src/shop/stock.py::reserve": "added",
+    }
+    suggested, skipped = members(report["suggestions"]), members(report["skipped"])
+    assert suggested | skipped == set(changes)
+    assert not suggested & skipped
+    green = [one for one in report["suggestions"] if one["label"] not in {"question", "catches"}]
+    assert {"src/shop/cart.py::Cart.add", "src/shop/stock.py::reserve"} <= members(green)
+    assert [(one["evidence"]["passes"], one["evidence"]["runs"]) for one in green] == [(5, 5)] * len(green)
+    assert pass_plainly([one["code"] for one in green], shop / "src", tmp_path / "plain")
+    of_cents = [one for one in report["suggestions"] if one["member"] == "src/shop/prices.py::cents"]
+    [contradicted] = [one for one in of_cents if one["label"] == "question"]
+    assert "115" in contradicted["code"]
+    assert not [one for one in of_cents if one is not contradicted and '"1.15"' in one["code"]]
+
+
+def members(entries: list[dict[str, Any]]) -> set[str]:
+    return {entry["member"] for entry in entries if entry["member"] is not None}
+
+
+def pass_plainly(codes: list[str], sources: Path, folder: Path) -> bool:
+    """Tell whether modules pass by plain pytest, in an empty folder, with the source roots alone."""
+    folder.mkdir()
+    for number, code in enumerate(codes):
+        (folder / f"test_suggested_{number}.py").write_text(code, encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(sources), "HOME": str(folder)}
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", ".")
+    return (
+        subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=False).returncode == 0
     )

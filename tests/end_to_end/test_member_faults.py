@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
-from end_to_end.test_suggest import SCHEMA
+from end_to_end.test_example import SCHEMA
 
 from fakes.command_line import CommandLine, Ran
 from fakes.endpoint import Endpoint

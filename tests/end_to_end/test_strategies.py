@@ -30,7 +30,7 @@ def _suggest(tmp_path: Path, command_line: CommandLine) -> Suggest:
 
     def suggest(endpoint: Endpoint, *arguments: str) -> Ran:
         model = ("--base-url", endpoint.url, "--model", "guessing", "--only", "fee", "--only", "tax")
-        limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0")
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0")
         ran = command_line.suggest(
             project.folder, "--base", "main", *model, *limits, *arguments, key="sk-test"
         )
@@ -126,49 +126,37 @@ RENAMED = WRITTEN.replace("fare__1", "fare__refuses_negative_zones")
 WRONG = RENAMED.replace("fare(-1)", "fare(1)")
 
 
-@pytest.fixture(name="review")
-def _review(tmp_path: Path, command_line: CommandLine) -> Callable[[str], tuple[Ran, list[str]]]:
+EDITS = {"renamed": RENAMED, "wrong": WRONG, "empty": "", "prose": "no diff at all"}
+"""By the module of a function, what the model answers when it reviews the function's tests."""
+
+
+def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
     project = GitRepository.create(tmp_path / "project")
-    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": FARE_TESTS})
+    tests = {f"tests/test_{name}.py": FARE_TESTS.replace("prices", name) for name in EDITS}
+    project.commit({**{f"{name}.py": FARE_BEFORE for name in EDITS}, **tests})
     project.git("switch", "-qc", "change")
-    project.commit({"prices.py": FARE})
+    project.commit({f"{name}.py": FARE for name in EDITS})
 
-    def review(edit: str) -> tuple[Ran, list[str]]:
-        """Run the program with a model whose review gives this diff, and return its prompts, too."""
+    def answer(body: Body) -> str:
+        edits = EDITS if "Review the tests" in str(body) else dict.fromkeys(EDITS, WRITTEN)
+        named = ((member, member.partition(".")[0]) for member in members_in(body))
+        return json.dumps({"tests": [{"name": one, "code": "", "patch": edits[name]} for one, name in named]})
 
-        def answer(body: Body) -> str:
-            patch = edit if "Review the tests" in str(body) else WRITTEN
-            return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": patch}]})
-
-        with Endpoint(answer=answer) as endpoint:
-            limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0", "--strategy", "edit")
-            model = ("--base-url", endpoint.url, "--model", "a-model")
-            ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
-            assert ran.code == 0
-            return ran, prompts(endpoint)
-
-    return review
-
-
-def test_edit__a_review_is_used_if_it_is_proven_to_show_as_much(
-    review: Callable[[str], tuple[Ran, list[str]]],
-) -> None:
-    ran, (write, read) = review(RENAMED)
+    with Endpoint(answer=answer) as endpoint:
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "edit")
+        model = ("--base-url", endpoint.url, "--model", "a-model")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+    assert ran.code == 0
+    write, read = prompts(endpoint)
     assert write.startswith("Write")
-    assert "+def test_fare__1():" in read
-    assert "1 of 1 test functions fail on the code before the change" in read
-    [suggestion] = ran.report["suggestions"]
-    assert suggestion["tests"] == ["test_fare__refuses_negative_zones"]
-    assert suggestion["evidence"]["fail_to_pass"] == 1
-    assert "review: the model reviewed the tests of 1 function and changed 1" in ran.report["notes"]
-
-
-@pytest.mark.parametrize("edit", [WRONG, "", "no diff at all"])
-def test_edit__otherwise_the_tests_stay_as_they_were(
-    review: Callable[[str], tuple[Ran, list[str]]], edit: str
-) -> None:
-    ran, calls = review(edit)
-    assert len(calls) == 2
-    [suggestion] = ran.report["suggestions"]
-    assert suggestion["tests"] == ["test_fare__1"]
-    assert "review: the model reviewed the tests of 1 function and changed 0" in ran.report["notes"]
+    assert read.count("+def test_fare__1():") == len(EDITS)
+    assert read.count("1 of 1 test functions fail on the code before the change") == len(EDITS)
+    found = {one["member"].partition(".")[0]: one for one in ran.report["suggestions"]}
+    assert {name: one["tests"] for name, one in found.items()} == {
+        **{name: ["test_fare__1"] for name in EDITS},
+        "renamed": ["test_fare__refuses_negative_zones"],
+    }
+    assert found["renamed"]["evidence"]["fail_to_pass"] == 1
+    assert "review: the model reviewed the tests of 4 functions and changed 1" in ran.report["notes"]
