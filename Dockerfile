@@ -9,17 +9,19 @@ FROM python:3.13-slim@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa
 FROM ${BASE} AS build
 # An environment of its own, apart from what the project under test installs. It needs no pip once it is made. Some of
 # what is required is never used: PyGithub signs with cryptography, and only as an app; libcst's own program reads YAML.
+# Every run is a new container: what is not compiled now would be compiled in each of them. The action uses no lexers.
 COPY requirements.lock /
 RUN python -m venv --without-pip /opt/testsmith \
     && python -m pip --python /opt/testsmith/bin/python install \
         --no-cache-dir --no-compile --disable-pip-version-check --only-binary=:all: --require-hashes -r /requirements.lock \
     && python -m pip --python /opt/testsmith/bin/python uninstall --yes cryptography pycparser pyyaml-ft \
     && find /opt/testsmith -depth -type d -name tests -exec rm -r {} + \
-    && rm /opt/testsmith/bin/uvx
-COPY bot/testsmith /opt/testsmith/lib/python3.13/site-packages/testsmith
-# Every run is a new container: what is not compiled now would be compiled in each of them. The action uses no lexers.
-RUN /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x /pygments/lexers/ \
+    && rm /opt/testsmith/bin/uvx \
+    && /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash -x /pygments/lexers/ \
         /opt/testsmith/lib
+COPY bot/testsmith /opt/testsmith/lib/python3.13/site-packages/testsmith
+RUN /opt/testsmith/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        /opt/testsmith/lib/python3.13/site-packages/testsmith
 
 FROM ${BASE}
 LABEL org.opencontainers.image.source=https://github.com/testsmith-bot/testsmith-bot \
