@@ -10,6 +10,7 @@ import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +20,8 @@ PYTEST = ("pytest", "pluggy", "iniconfig", "packaging", "pygments")
 """Pytest with all that it needs."""
 
 _LEFT_OUT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
+_LEXERS = re.compile(r"pygments/(lexers|styles)/(?!__init__|_mapping|python|diff|default|special)")
+"""Most of pygments is for languages that pytest never shows; unpacking and compiling it takes time."""
 
 
 def files_of(name: str) -> dict[str, Path]:
@@ -120,10 +123,13 @@ def locked_wheels() -> dict[str, bytes]:
     return dict(packed(name) for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE) if name in installed)
 
 
+@cache
 def packed(name: str) -> tuple[str, bytes]:
     """Return an installed distribution as a wheel, with the wheel's name."""
     files = {
-        file: place.read_bytes() for file, place in files_of(name).items() if place.name not in _LEFT_OUT
+        file: place.read_bytes()
+        for file, place in files_of(name).items()
+        if place.name not in _LEFT_OUT and not _LEXERS.match(file)
     }
     return f"{name.replace('-', '_')}-{metadata.version(name)}-py3-none-any.whl", wheel(files)
 
