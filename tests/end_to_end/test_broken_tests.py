@@ -50,7 +50,7 @@ def test_words(text, expected):
 
 
 def questions(command_line: CommandLine, repository: GitRepository) -> tuple[list[dict[str, Any]], list[str]]:
-    ran = command_line.suggest(repository.folder, "--base", "base", "--provider", "offline", "--runs", "2")
+    ran = command_line.suggest(repository.folder, "--base", "base", "--provider", "offline", "--runs", "1")
     assert ran.code == 0, ran.stderr
     found = [one for one in ran.report["suggestions"] if one["label"] == "question"]
     return found, ran.report["notes"]
@@ -126,7 +126,7 @@ def test_broken_tests__the_model_edits_what_is_no_literal(
 ) -> None:
     repository = changed(tmp_path, LABELS)
     with edited_by(LABELS.replace("assert 'A' in words('A b')  # kept", edit)) as endpoint:
-        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "2")
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "1")
         ran = command_line.suggest(
             repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
         )
@@ -155,7 +155,7 @@ def test_broken_tests__a_question_has_the_rows_that_the_model_adds(
 
     repository = changed(tmp_path, TESTS)
     with Endpoint(answer=answer) as endpoint:
-        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "2")
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "1")
         ran = command_line.suggest(
             repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
         )

@@ -31,7 +31,7 @@ class Parcels:
     def suggest(self, endpoint: Endpoint, *arguments: str, members: tuple[str, ...] = MEMBERS) -> Ran:
         model = ("--base-url", endpoint.url, "--model", "guessing")
         only = [part for name in members for part in ("--only", name)]
-        limits = ("--suite-seconds", "0", "--runs", "2", "--repairs", "0")
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0")
         ran = self.command_line.suggest(
             self.project.folder, "--base", "main", *model, *only, *limits, *arguments, key="sk-test"
         )

@@ -99,7 +99,7 @@ def test_suggest__a_test_file_that_would_keep_it_busy_is_left_as_it_is(
     made = project(tmp_path / "project", test_cart=FORGED, conftest="import os\nos._exit(0)\n")
 
     ran = command_line.suggest(
-        made.folder, "--base", "main", "--provider", "offline", "--runs", "2", "--write"
+        made.folder, "--base", "main", "--provider", "offline", "--runs", "1", "--write"
     )
 
     assert ran.code == 0, ran.stderr

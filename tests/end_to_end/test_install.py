@@ -43,7 +43,7 @@ def test_suggest__asks_in_a_terminal_whether_to_install(command_line: CommandLin
         variables = {**command_line.environment(), "PIP_INDEX_URL": f"http://{index.host}/simple/"}
         told = {}
         for answer in ("n", ""):
-            command = (*program, "--provider", "offline", "--runs", "2")
+            command = (*program, "--provider", "offline", "--runs", "1")
             done = subprocess.run(
                 command,
                 cwd=folder,
@@ -75,7 +75,7 @@ def test_suggest__installs_the_project_where_that_is_asked_for(command_line: Com
         variables = {**command_line.environment(), "PIP_INDEX_URL": f"http://{index.host}/simple/"}
         ran = [
             subprocess.run(
-                (*command, "--provider", "offline", "--runs", "2", *more),
+                (*command, "--provider", "offline", "--runs", "1", *more),
                 cwd=folder,
                 env=variables,
                 capture_output=True,

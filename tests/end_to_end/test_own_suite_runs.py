@@ -11,7 +11,7 @@ from fakes.command_line import CommandLine, Ran
 from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository
 
-OFFLINE = ("--provider", "offline", "--runs", "2")
+OFFLINE = ("--provider", "offline", "--runs", "1")
 MEMBER = "src/shop/stock.py::reserve"
 BASIC = ("--base", "main", *OFFLINE, "--only", MEMBER)
 
@@ -128,7 +128,7 @@ def of_words(command_line: CommandLine, folder: Path, own_test: str) -> Ran:
     project.write({"words.py": head, "tests/test_lexer.py": TEST_SELECT + own_test})
     answer = json.dumps({"tests": [{"name": "words.py::known", "code": SUGGESTED}]})
     with Endpoint(answer=lambda _body: answer) as endpoint:
-        model = ("--base-url", endpoint.url, "--model", "small", "--provider", "openai", "--runs", "2")
+        model = ("--base-url", endpoint.url, "--model", "small", "--provider", "openai", "--runs", "1")
         ran = command_line.suggest(project.folder, "--base", "HEAD", *model, key="sk-test")
     assert ran.code == 0, ran.stderr
     return ran

@@ -71,7 +71,7 @@ def repository(tmp_path: Path) -> GitRepository:
 
 def suggested(command_line: CommandLine, folder: Path, *options: str) -> dict[str, dict[str, Any]]:
     """Return the suggestions by the name of their function."""
-    base = ("--base", "base", "--provider", "offline", "--runs", "2", *options)
+    base = ("--base", "base", "--provider", "offline", "--runs", "1", *options)
     report = command_line.suggest(folder, *base).report
     return {one["member"].partition("::")[2]: one for one in report["suggestions"]}
 

@@ -292,7 +292,7 @@ def test_repairs__lose_nothing_whatever_comes_back(shop: Shop) -> None:
         "speak": "from prices import speak\n\ndef test_speak():\n    assert speak() == 2\n",
     }
     with Endpoint(answer=Model(first, mended)) as endpoint:
-        ran = shop.suggest(endpoint, *only(*first), "--runs", "2")
+        ran = shop.suggest(endpoint, *only(*first), "--runs", "1")
 
     repairs = [call for call in endpoint.requests if mends(call)]
     assert list(map(short, repairs[0].members)) == ["fee", "parts", "weight", "cents", "speak"]
@@ -319,7 +319,7 @@ def test_repairs__as_many_rounds_as_are_wanted(shop: Shop) -> None:
     wrong = "from prices import fee\n\ndef test_fee():\n    assert fee(101) == {}\n"
     answers = Model({"fee": wrong.format(7)}, {"fee": [wrong.format(8), wrong.format(0)]})
     with Endpoint(answer=answers) as endpoint:
-        ran = shop.suggest(endpoint, *only("fee"), "--repairs", "3", "--runs", "2")
+        ran = shop.suggest(endpoint, *only("fee"), "--repairs", "3", "--runs", "1")
     assert [mends(call) for call in endpoint.requests] == [False, True, True]
     assert "assert fee(101) == 8" in prompt(endpoint.requests[2])
     assert green(ran)["fee"]["tests"] == ["test_fee"]
@@ -327,7 +327,7 @@ def test_repairs__as_many_rounds_as_are_wanted(shop: Shop) -> None:
 
 def test_repairs__an_endpoint_that_fails_then_takes_nothing_away(shop: Shop) -> None:
     with Endpoint(answer=Model(FIRST, MENDED), faults=[None, *[quota_empty()] * 9]) as endpoint:
-        ran = shop.suggest(endpoint, *only("total"), "--runs", "2")
+        ran = shop.suggest(endpoint, *only("total"), "--runs", "1")
     assert len(endpoint.requests) == 2
     assert green(ran)["total"]["tests"] == ["test_total__adds_the_tax"]
     assert ran.report["skipped"] == []

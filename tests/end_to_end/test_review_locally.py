@@ -12,7 +12,7 @@ from fakes.github.github import fake_github
 
 BASE = {"shop.py": "def total(prices):\n    return sum(prices)\n"}
 HEAD = {"shop.py": "def total(prices):\n    return sum(prices) + 1\n"}
-SETTINGS = {"testsmith.toml": "runs = 2\nsuite-seconds = 0\nmode = 'commit'\n"}
+SETTINGS = {"testsmith.toml": "runs = 1\nsuite-seconds = 0\nmode = 'commit'\n"}
 
 
 def test_review__is_printed_as_it_is_posted(tmp_path: Path) -> None:

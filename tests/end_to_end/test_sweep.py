@@ -18,7 +18,7 @@ from fakes.git_repository import GitRepository
 SCHEMA = json.loads(
     (Path(testsmith.__file__).parent / "reporting" / "schema.json").read_text(encoding="utf-8")
 )
-SWEEP = ("sweep", "--provider", "offline", "--runs", "2", "--format", "json")
+SWEEP = ("sweep", "--provider", "offline", "--runs", "1", "--format", "json")
 
 PRICES = '''\
 def discounted(price: int, percent: int) -> int:

@@ -37,7 +37,7 @@ _MEMBERS = {
 }
 FILES = {
     "README.md": "plain\n",
-    "testsmith.toml": "runs = 2\nmax-mutants = 5\n",
+    "testsmith.toml": "runs = 1\nmax-mutants = 5\n",
     "plain/__init__.py": "",
     **{f"plain/{name}.py": f"def {name}({rest}" for name, rest in _MEMBERS.items()},
     "tests/test_plain.py": "import plain\n\n\ndef test_plain():\n    assert plain\n",
