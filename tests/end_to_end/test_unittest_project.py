@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from end_to_end.test_suggest import SCHEMA
+from end_to_end.test_example import SCHEMA
 
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
