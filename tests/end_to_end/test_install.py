@@ -59,7 +59,7 @@ def test_suggest__asks_in_a_terminal_whether_to_install(command_line: CommandLin
     assert told["n"].count(QUESTION) == told[""].count(QUESTION) == 1
     assert told["n"].count(reason) > told[""].count(reason) == 1  # again in the report
     assert told[""].endswith(
-        "Write them with: testsmith suggest --provider offline --runs 2 --install --write"
+        "Write them with: testsmith suggest --provider offline --runs 1 --install --write"
     )
 
 
