@@ -60,7 +60,8 @@ class AuditFindings:
         """The functions that it reaches, in words."""
         names = [f"`{short(name)}`" for name in self.reached[:_MOST_NAMES]]
         left = len(self.reached) - len(names)
-        return ", ".join(names) + (f" and {left} more" if left else "")
+        *others, last = (*names, f"{left} more") if left else names or [""]
+        return f"{', '.join(others)} and {last}" if others else last
 
 
 Decision = tuple[AuditVerdict | None, str]

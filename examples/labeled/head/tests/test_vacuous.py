@@ -1,5 +1,7 @@
 """Tests that cannot fail, and tests that look like them."""
 
+import importlib
+import logging
 import math
 import os
 import re
@@ -229,3 +231,48 @@ def test_cached_settings():
 # state: none
 def test_nothing_seen_yet_is_a_list():
     assert isinstance(SEEN, list)
+
+
+# import time: none
+def test_import():
+    import ledger.accounts
+
+
+# import time: none
+def test_import_from():
+    from ledger.money import split
+
+    assert split
+
+
+# import time: none
+def test_import_by_text():
+    assert importlib.import_module("ledger.money")
+
+
+# import time: none
+def test_version():
+    assert ledger.__version__ == "1.0"
+
+
+# state: none
+def test_level_of_a_logger():
+    assert level() == logging.DEBUG
+
+
+def level():
+    return logging.getLogger("ledger").level
+
+
+# fixture by text: guards-other-behavior
+def test_fixture_by_text(request):
+    assert request.getfixturevalue("account") is not None
+
+
+class Special(Account):
+    pass
+
+
+# data: none
+def test_class_of_the_tests():
+    assert issubclass(Special, Account)

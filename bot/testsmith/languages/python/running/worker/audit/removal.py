@@ -7,9 +7,11 @@ without the project is one that it cannot make fail.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import gc
+import inspect
 import os
 import sys
 import unittest
@@ -20,7 +22,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from .test_code import TestCode, fixtures_of, foreign_fixture, home_of, names_of
+from .test_code import TestCode, fixtures_of, foreign_fixture, home_of, is_standard, names_of
 
 GONE, NOTHING, TRUE, FALSE = "gone", "nothing", "true", "false"
 """How the project is taken away: its functions raise and all else raises when it is used; all else is None;
@@ -36,10 +38,17 @@ _FOLDERS = frozenset({"tests", "test", "testing", "__snapshots__", "snapshots"})
 _STATE = frozenset(
     {
         *("getLogger", "environ", "getenv", "modules", "filters", "getlocale", "entry_points", "metadata"),
-        *("distribution", "get_objects", "meta_path", "path_hooks", "currentframe"),
+        *("distribution", "get_objects", "meta_path", "path_hooks", "currentframe", "getcontext"),
+        *("getdefaulttimeout", "getrecursionlimit", "getfixturevalue", "import_module", "importorskip"),
+        *("resolve_name", "find_spec", "__import__", "reload"),
     }
 )
-"""Names by which a test gets at what modules may have changed when they were loaded."""
+"""Names by which a test gets at modules, or at what they may have changed when they were loaded."""
+
+_OF_MODULES = frozenset(
+    {f"__{name}__" for name in ("name", "package", "loader", "spec", "path", "file", "cached", "builtins")}
+)
+"""What every module has; everything else is taken away."""
 
 _EXPECTED = (AttributeError, TypeError, ImportError)
 """Errors by which the absence of the project shows."""
@@ -146,10 +155,37 @@ class Removal:
             names = fixtures | names_of(item) if code.module.__file__ == file else fixtures
             if code.computes(names):
                 return "what it is given is computed when its file is loaded"
+        if reason := self._foreign_class(item):
+            return reason
         functions = [getattr(item, "function", None), *(function for _, function in fixtures_of(item))]
-        if any(_STATE & _names_in(getattr(one, "__code__", None)) for one in functions):
-            return "it looks at the state of the process"
+        return "it looks at the state of the process" if self._looks_at_state(functions) else ""
+
+    def _foreign_class(self, item: pytest.Item) -> str:
+        """Return where a test or its class comes from, if that is neither the tests nor the project."""
+        function, holder = getattr(item, "function", None), getattr(item, "cls", None)
+        for one in (inspect.unwrap(function) if function else None, *getattr(holder, "__mro__", ())):
+            home = str(getattr(one, "__module__", None) or "?")
+            is_own = home in self._names or home.partition(".")[0] in self._project.owned
+            if not is_own and not (isinstance(one, type) and is_standard(home)):
+                return f"it is made by {home}"
         return ""
+
+    def _looks_at_state(self, functions: Sequence[Any]) -> bool:
+        """Return whether functions, or helpers that they name, look at the state of the process."""
+        waiting, known = list(functions), set[int]()
+        while waiting:
+            function = waiting.pop()
+            function = inspect.unwrap(function) if callable(function) else function
+            code = getattr(function, "__code__", None)
+            if not isinstance(code, CodeType) or id(code) in known:
+                continue
+            known.add(id(code))
+            names = _names_in(code)
+            if _STATE & names:
+                return True
+            space = getattr(function, "__globals__", {})
+            waiting += [space[name] for name in names if home_of(space.get(name)) in self._names]
+        return False
 
     def apply(self, way: str, notice: Callable[[str], None]) -> None:
         """Take the project away in this process.
@@ -171,8 +207,21 @@ class Removal:
                         place, name, absent
                     )
             sys.meta_path.insert(0, _Blocker(self._project.files))
+            self._refuse_imports()
         _watch_expected_errors(notice)
         _watch_calls(self._project.root, notice)
+
+    def _refuse_imports(self) -> None:
+        """Refuse imports of the project's modules by the tests, also of those that are loaded."""
+        before, modules = builtins.__import__, {module.__name__ for module in self._modules}
+
+        def refuse(name: str, space: Any = None, *others: Any, **named: Any) -> Any:
+            home = str((space or {}).get("__name__"))
+            if home in self._names and (name in modules or name.partition(".")[0] in self._project.owned):
+                raise ImportError(f"{name} was taken away", name=name)
+            return before(name, space, *others, **named)
+
+        vars(builtins)["__import__"] = refuse
 
     def _taken(self) -> Iterator[tuple[Any, str]]:
         """Yield the modules and classes whose values are taken away, with their names."""
@@ -180,7 +229,7 @@ class Removal:
             for name, value in list(vars(module).items()):
                 home = home_of(value)
                 is_own = not home or home.partition(".")[0] in self._project.owned
-                if not name.startswith("__") and not isinstance(value, ModuleType) and is_own:
+                if name not in _OF_MODULES and not isinstance(value, ModuleType) and is_own:
                     yield module, name
         for code in self._tests:
             yield from list(code.dependent())
