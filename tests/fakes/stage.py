@@ -31,6 +31,7 @@ from testsmith.git.fetch import FetchRemote
 from testsmith.languages.language import Language
 from testsmith.languages.registry import languages
 from testsmith.model import (
+    Audit,
     Funnel,
     GeneratedTest,
     Label,
@@ -71,6 +72,7 @@ class Stage:
         no_longer_held: The names of members whose tests do not hold when they are proven again.
         given: What the runs were given.
         earlier: Tests of earlier runs that the runs find to be looked at.
+        audit: What the runs say of the pull request's own tests; None where they say nothing.
         failing: The project's own tests that the runs see not to pass; None where they run none.
         known: The languages that the bot knows.
         suggest: Makes the suggestions; None for those that need no proof.
@@ -91,6 +93,7 @@ class Stage:
     no_longer_held: set[str] = field(default_factory=set)
     given: list[RunOptions] = field(default_factory=list)
     earlier: tuple[GeneratedTest, ...] = ()
+    audit: Audit | None = None
     failing: frozenset[str] | None = None
     while_proving: Callable[[], object] = lambda: None
     known: tuple[Language, ...] = field(default_factory=languages)
@@ -261,6 +264,7 @@ class Stage:
             sources=sources,
             unchanged=frozenset(unchanged),
             earlier=self.earlier,
+            audit=self.audit if given.audits else None,
             failing=self.failing,
         )
 
