@@ -169,6 +169,9 @@ class OwnSuite:
             and fail on base. By id, the members that they reach if they run without the others.
         broken: The tests that name or reach a member, pass on base's source and fail on head, as ids of
             `blamed`.
+        on_base_ended: How each test ended that was run on base's source, whatever it reaches: its status, and
+            why it did not pass. Untrusted text.
+        on_base_broken: Why test files could not be loaded there, by path. Untrusted text.
     """
 
     status: BaselineStatus = BaselineStatus.NOT_RUN
@@ -183,6 +186,8 @@ class OwnSuite:
     on_base: OnBase | None = None
     showing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
+    on_base_ended: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    on_base_broken: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known_to_fail(self) -> frozenset[str] | None:

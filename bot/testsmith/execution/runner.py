@@ -184,12 +184,18 @@ class TestRunner(ABC):
         """
         return {}
 
-    async def audit_runs(self, functions: Collection[str], seconds: float) -> AuditRuns:  # noqa: ARG002
+    async def audit_runs(
+        self,
+        functions: Collection[str],  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        suite: OwnSuite,  # noqa: ARG002
+    ) -> AuditRuns:
         """Run test functions of the project under several settings on head, and on base if there is one.
 
         Args:
             functions: The functions, see `audit_runs`.
             seconds: Time limit for each run.
+            suite: Measurements of the project's tests: what ended on base is not run there again.
 
         Raises:
             CannotRun: The sandbox could not start a process.

@@ -96,7 +96,7 @@ async def audit_tests(functions: Sequence[AuditedFunction], context: AuditContex
     context.progress.phase("auditing tests", 2, 0.2)
     runs = AuditRuns()
     if chosen:
-        runs = await context.runner.audit_runs([one.id for one in chosen], context.seconds)
+        runs = await context.runner.audit_runs([one.id for one in chosen], context.seconds, context.own_suite)
     context.progress.advance()
     plan = _Plan(context)
     plan.add_functions(chosen, runs)

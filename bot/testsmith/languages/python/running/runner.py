@@ -195,9 +195,9 @@ class PythonRunner(TestRunner):
         """See `TestRunner.own_changed`."""
         return await changes_noticed(self.workspace, changed, seconds)
 
-    async def audit_runs(self, functions: Collection[str], seconds: float) -> AuditRuns:
+    async def audit_runs(self, functions: Collection[str], seconds: float, suite: OwnSuite) -> AuditRuns:
         """See `TestRunner.audit_runs`."""
-        return await run_audited(self.workspace, functions, seconds)
+        return await run_audited(self.workspace, functions, seconds, suite)
 
     async def audit_mutants(
         self,

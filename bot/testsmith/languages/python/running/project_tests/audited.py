@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from testsmith.decode import OrElse, decode_lines
 from testsmith.execution.audit_runs import AuditedMutants, AuditedRun, AuditRun, AuditRuns, WithoutProject
+from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun, ProcessOutcome
 from testsmith.languages.python.running.project_tests.answers import (
@@ -45,26 +46,50 @@ _ALONE = tuple(
 )
 
 
-async def run_audited(workspace: PythonWorkspace, functions: Collection[str], seconds: float) -> AuditRuns:
+async def run_audited(
+    workspace: PythonWorkspace, functions: Collection[str], seconds: float, suite: OwnSuite
+) -> AuditRuns:
     """Run test functions; see `TestRunner.audit_runs`.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
-    traced, backwards, base = await gather(
+    traced, backwards = await gather(
         run_in_setting(workspace, functions, seconds, AUDIT, traced=True),
         run_in_setting(workspace, functions, seconds, AUDIT_BACKWARDS, backwards=True),
-        _run_on_base(workspace, functions, seconds),
     )
     first, second = _run(words_of(AUDIT, frozenset(), None), traced), _run(_BACKWARDS, backwards)
     if _slow_down(first, second):  # tracing takes time, which may be all that they failed for
         again = _run((), await run_in_setting(workspace, functions, seconds, AUDIT))
         first = replace(first, functions=_with_lines(again.functions, first.functions))
-    if base is None:
-        return AuditRuns(head=(first, second))
-    on_base = _run(("merge base",), base)
-    broken = {file: why for file, why in on_base.broken.items() if not _lacks_a_package(why, workspace)}
-    return AuditRuns(head=(first, second), base=replace(on_base, broken=broken))
+    known = _known_on_base(first, suite)
+    unknown = [one for one in functions if one not in known.functions and _file(one) not in known.broken]
+    on_base = await _run_on_base(workspace, unknown, seconds) if unknown else AuditRun()
+    if on_base is not None:
+        on_base = replace(
+            on_base,
+            functions={**on_base.functions, **known.functions},
+            broken={**on_base.broken, **known.broken},
+        )
+        broken = {file: why for file, why in on_base.broken.items() if not _lacks_a_package(why, workspace)}
+        on_base = replace(on_base, broken=broken)
+    return AuditRuns(head=(first, second), base=on_base)
+
+
+def _file(function: str) -> str:
+    return function.partition("::")[0]
+
+
+def _known_on_base(head: AuditRun, suite: OwnSuite) -> AuditRun:
+    """Return how functions ended on base whose tests all ran there when the whole suite was measured."""
+    functions: dict[str, AuditedRun] = {}
+    for name, run in head.functions.items():
+        ended = [suite.on_base_ended[test] for test in run.tests if test in suite.on_base_ended]
+        if ended and len(ended) == len(run.tests):
+            status, message = max(ended, key=lambda one: _WORST.index(one[0]))
+            passes = {status for status, _ in ended} == {PASSED, SKIPPED}
+            functions[name] = AuditedRun(status=PASSED if passes else status, message=message)
+    return AuditRun(functions=functions, broken=suite.on_base_broken)
 
 
 def _with_lines(
@@ -93,9 +118,9 @@ def _slow_down(traced: AuditRun, other: AuditRun) -> bool:
 
 async def _run_on_base(
     workspace: PythonWorkspace, functions: Collection[str], seconds: float
-) -> SuiteAnswer | None:
+) -> AuditRun | None:
     try:
-        return await run_on_base(workspace, functions, seconds)
+        return _run((), await run_on_base(workspace, functions, seconds))
     except CannotRun:
         return None
 

@@ -125,7 +125,18 @@ async def with_base(
         )
 
 
+def _with_endings(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
+    """Add how tests ended on base."""
+    ended = {test.id: (test.status, test.message) for test in answer.tests}
+    return replace(
+        suite,
+        on_base_ended={**suite.on_base_ended, **ended},
+        on_base_broken={**suite.on_base_broken, **answer.broken},
+    )
+
+
 def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
+    suite = _with_endings(suite, answer)
     on_base = _on_base(suite.passed, answer)
     if answer.is_whole:
         return replace(suite, on_base=on_base)
@@ -185,6 +196,7 @@ async def _with_changed_tests(
     if not files or left <= 0:
         return suite
     answer = await run_on_base(workspace, files, left)
+    suite = _with_endings(suite, answer)
     failed = {test.id for test in answer.failed} - suite.passed
     explained = {test.file for test in answer.tests} | (suite.on_base or OnBase()).not_loaded
     not_loaded = answer.broken.keys() & set(files) - explained
