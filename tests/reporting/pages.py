@@ -58,7 +58,9 @@ class Page(HTMLParser):
         found[-1] += data
 
 
-OUR_MARKS = re.compile(r"^<!-- testsmith:listed (?:[0-9a-f]{16}|end) -->$", re.MULTILINE)
+OUR_MARKS = re.compile(
+    r"^<!-- testsmith:(?:listed (?:[0-9a-f]{16}|end)|audit (?:[0-9a-f]{40}|end)?) -->$", re.MULTILINE
+)
 
 
 def assert_harmless(markdown: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from reporting.pages import assert_harmless
 
+from fakes.reports import HOSTILE_TEXT, VIEW
 from testsmith.model import Audit, AuditedTest, AuditVerdict, Report, SurvivingMutant
 from testsmith.reporting.audit_phrases import (
     OF_PULL_REQUEST,
@@ -14,6 +16,8 @@ from testsmith.reporting.audit_phrases import (
     audit_text,
 )
 from testsmith.reporting.escaping import inline, text_of
+from testsmith.reporting.formats import render
+from testsmith.settings import OutputFormat
 
 FAILS_WITHOUT = AuditVerdict.FAILS_WITHOUT_CHANGE
 GUARDS = AuditVerdict.GUARDS_OTHER_BEHAVIOR
@@ -136,3 +140,29 @@ def test_audit_section__is_cut_between_lines() -> None:
     section = audit_section(Report(members=(), audit=Audit(tests=(long,) * 20)))
     assert len(section) < 9_000
     assert "more lines" in section.split("\n")[-2]
+
+
+@pytest.mark.parametrize("text", [HOSTILE_TEXT, "a\n::error::b", "a -->", "```", "`", "@octocat", "<b>"])
+def test_audit_section__is_safe_whatever_a_test_says(text: str) -> None:
+    test = AuditedTest(
+        path=f"tests/{text}.py",
+        name="test_a",
+        verdict=AuditVerdict.FAILS,
+        reason=f"fails with the change: `{text}`",
+        smells=(text,),
+    )
+    survived = (SurvivingMutant(path=text, line=1, words=f"`{text}` to `1` on line 1", is_reached=True),)
+    section = audit_section(Report(members=(), audit=Audit(tests=(test,), survived=survived, notes=(text,))))
+    assert_harmless(section)
+
+
+def test_render__every_format_has_what_needs_attention() -> None:
+    test = AuditedTest(
+        path="t.py", name="test_a", verdict=AuditVerdict.CANNOT_FAIL, reason="passes even with `f` removed"
+    )
+    report = Report(members=(), audit=Audit(tests=(test,)))
+    for output_format in (OutputFormat.TEXT, OutputFormat.MARKDOWN, OutputFormat.HTML):
+        text = render(report, output_format, VIEW)
+        assert "The test of this change cannot fail." in text
+        assert "cannot fail: it passes even with" in text
+        assert "Tests of this change" not in render(Report(members=()), output_format, VIEW)

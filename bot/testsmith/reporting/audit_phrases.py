@@ -67,7 +67,7 @@ def audit_lines(audit: Audit) -> Iterator[Prose]:
     if len(ordered) > _MOST_LINES:
         yield plain(f"… and {count(len(ordered) - _MOST_LINES, 'more test')}.")
     yield from survival_sentences(audit)
-    yield from map(plain, (f"{note[:1].upper()}{note[1:]}." for note in audit.notes))
+    yield from (parse(f"{note[:1].upper()}{note[1:]}.") for note in audit.notes)
 
 
 def audit_section(report: Report, of: str = OF_CHANGE) -> str:
@@ -141,7 +141,7 @@ def audit_text(audit: Audit) -> str:
     """Return an audit as plain text, one line for each test."""
     lines = [_line(test) for test in audit.tests]
     rest = [text_of(each) for each in survival_sentences(audit)]
-    rest += [f"{note[:1].upper()}{note[1:]}." for note in audit.notes]
+    rest += [one_line(f"{note[:1].upper()}{note[1:]}.") for note in audit.notes]
     headline = audit_headline(audit) or "There are no tests to judge."
     return "".join(f"{line}\n" for line in (*lines, *([""] if lines else []), headline, *rest))
 
