@@ -116,6 +116,10 @@ def test_decide__gives_the_verdict_and_says_why(
         (found(*[failed("KeyError: 'x'")] * 2, base=failed("KeyError: 'x'")), "with and without the change"),
         (found(without=WithoutProject(alone="passed", passes=False), reached=()), "reaches no function"),
         (found(), "could not be tried"),
+        (
+            replace(found(without=WithoutProject(alone="passed", passes=False)), is_traced=False),
+            "could not be tried",
+        ),
         (found(without=WithoutProject(alone="", passes=None)), "could not be tried"),
     ],
 )

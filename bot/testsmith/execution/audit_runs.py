@@ -21,6 +21,7 @@ class AuditedRun:
         seconds: Duration of all its tests.
         tests: Ids of its tests.
         lines: Lines of source files that it reached, with its fixtures; empty if that was not traced.
+        is_traced: Whether `lines` has all of them, if it was to be traced.
     """
 
     status: str
@@ -29,6 +30,7 @@ class AuditedRun:
     seconds: float = 0.0
     tests: frozenset[str] = frozenset()
     lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    is_traced: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

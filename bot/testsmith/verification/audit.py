@@ -346,6 +346,9 @@ def _judged(
         base_not_loaded="" if base is None else base.broken.get(function.path, ""),
         has_base=context.runner.workspace.base is not None,
         reached=plan.reached.get(number, ()),
+        is_traced=all(
+            run.functions[function.id].is_traced for run in runs.head[:1] if function.id in run.functions
+        ),
         mutants=len(known),
         killed=[own[key][0].words for key in sorted(killed, key=lambda key: not own[key][1])],
         without=tried.functions.get(number),

@@ -25,6 +25,7 @@ class AuditFindings:
         base_not_loaded: Why its file could not be loaded there; empty if it could be.
         has_base: Whether there is a base that tests can run on.
         reached: Names of the project's functions that it reaches, with its fixtures.
+        is_traced: Whether that is known.
         mutants: Number of mutants that were tried.
         killed: Descriptions of the mutants that it kills, those of changed lines first.
         without: How it ends by itself and without the project; None if that is not known.
@@ -36,6 +37,7 @@ class AuditFindings:
     base_not_loaded: str = ""
     has_base: bool = True
     reached: Sequence[str] = ()
+    is_traced: bool = True
     mutants: int = 0
     killed: Sequence[str] = ()
     without: WithoutProject | None = None
@@ -156,7 +158,7 @@ def _without_base(found: AuditFindings) -> Decision:
 def _undecided_words(found: AuditFindings) -> str:
     """Return why a test that kills no mutant may still be able to fail, as the rest of a sentence."""
     without = found.without
-    if without is None or without.passes is None:
+    if without is None or without.passes is None or not found.is_traced:
         return ", and could not be tried on changed code"
     if without.passes and without.uncertain:
         return f"; whether it can fail is not known: {short(without.uncertain)}"

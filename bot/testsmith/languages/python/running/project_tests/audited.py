@@ -96,7 +96,9 @@ def _with_lines(
     functions: Mapping[str, AuditedRun], traced: Mapping[str, AuditedRun]
 ) -> dict[str, AuditedRun]:
     return {
-        name: replace(run, lines=traced[name].lines) if name in traced else run
+        name: replace(run, lines=traced[name].lines, is_traced=traced[name].status != CRASHED)
+        if name in traced
+        else replace(run, is_traced=False)
         for name, run in functions.items()
     }
 
