@@ -30,8 +30,8 @@ DEFAULT_EXCLUDE = (
     "**/site-packages/**",
     "**/.venv/**",
     "**/migrations/**",
-    "**/build/**",
-    "**/dist/**",
+    "build/**",
+    "dist/**",
     "docs/**",
 )
 """Default globs of files to skip in any language: vendored, generated and documentation files."""

@@ -21,6 +21,11 @@ def test_counts__sources_of_the_project_that_are_no_tests() -> None:
     assert [path for path in paths if SUBJECTS.counts(path)] == ["src/a.py"]
 
 
+def test_counts__a_package_that_is_called_like_a_folder_of_built_files() -> None:
+    paths = ["src/build/env.py", "build/lib/a.py", "src/app/dist/a.py", "dist/a.py"]
+    assert [path for path in paths if SUBJECTS.counts(path)] == ["src/build/env.py", "src/app/dist/a.py"]
+
+
 def test_counts__globs_are_tried_below_the_opened_folder_too() -> None:
     inside = Subjects(SelectionSettings(include=("src/**",)), languages(), "apps/a")
     paths = ["apps/a/src/x.py", "apps/a/docs/x.py", "apps/b/src/x.py", "src/x.py"]

@@ -84,6 +84,23 @@ def test_effects__through_bases_and_overrides() -> None:
     assert _reached(text, "Job._step") == {"_Base.run": 1, "Job.start": 2, "Middle": 2, "Job": 3}
 
 
+def test_effects__a_base_that_is_an_attribute_of_a_class() -> None:
+    text = """
+        class Unit:
+            class Kind:
+                def name(self): return _name()
+
+        class Length(Unit.Kind):
+            pass
+
+        class Mile(Mile.Base): pass
+
+        def _name(): ...
+        def shown(): return Length().name()
+    """
+    assert _reached(text, "_name") == {"Unit.Kind.name": 1}
+
+
 def test_effects__use_of_a_private_class_is_use_of_all_it_has() -> None:
     text = """
         class _Parser:

@@ -289,23 +289,23 @@ class Package:
 
     def bases(self, node: Node) -> tuple[Node, ...]:
         """Return the bases of a class that are in this package."""
-        return self._bases.get(node, ())
+        if node not in self._bases:
+            self._bases[node] = ()  # while they are looked for, which may lead through the class itself
+            defined = self.defined(node)
+            named = (each for base in (defined.bases if defined else ()) for each in self.follow(node, base))
+            self._bases[node] = tuple(each for each in dict.fromkeys(named) if self.is_class(each))
+        return self._bases[node]
 
     @cached_property
     def _bases(self) -> dict[Node, tuple[Node, ...]]:
-        found: dict[Node, tuple[Node, ...]] = {}
-        for node in self.nodes():
-            defined = self.defined(node)
-            if defined is not None and defined.bases:
-                named = (each for base in defined.bases for each in self.follow(node, base))
-                found[node] = tuple(each for each in dict.fromkeys(named) if self.is_class(each))
-        return found
+        """Bases of the classes that were asked for."""
+        return {}
 
     @cached_property
     def _subclasses(self) -> dict[Node, list[Node]]:
         found: dict[Node, list[Node]] = {}
-        for node, its_bases in self._bases.items():
-            for base in its_bases:
+        for node in self.nodes():
+            for base in self.bases(node):
                 found.setdefault(base, []).append(node)
         return found
 

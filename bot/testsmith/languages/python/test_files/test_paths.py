@@ -195,6 +195,17 @@ _IMPORT = re.compile(
 _NAME = re.compile(rb"[\w.]+")
 
 
+_BENCHMARKS = frozenset({"benchmark", "benchmarks"})
+_EXAMPLES = frozenset({"docs", "docs_src", "examples"})
+"""Folders at the top of a project with tests that show how it is used."""
+
+
+def is_about_behavior(path: str) -> bool:
+    """Return whether a test file is neither a benchmark nor an example for users."""
+    folders = PurePosixPath(path).parts[:-1]
+    return _BENCHMARKS.isdisjoint(folders) and _EXAMPLES.isdisjoint(folders[:1])
+
+
 def is_test(path: str) -> bool:
     """Return whether a path is a test file or supports tests."""
     parts = PurePosixPath(path).parts

@@ -103,6 +103,18 @@ def test_place_of__nowhere_if_the_only_file_is_named_after_another_module() -> N
     assert Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py") is None
 
 
+@pytest.mark.parametrize("folder", ["tests/benchmarks", "docs_src/testing"])
+def test_place_of__no_file_that_measures_speed_or_is_an_example(folder: str) -> None:
+    text = "from shop.cart import parse_price\n\ndef test_price():\n    assert parse_price('1')\n"
+    tree = MemoryTree(SHOP | {f"{folder}/test_prices.py": text})
+    members = all_members(tree, ["src/shop/cart.py"], "").members
+    member = next(each for each in members if each.name == "parse_price")
+    names = ProjectNames(tree, "")
+    tests = MemberTests(tree, [member], names)
+    assert not tests.of(member)
+    assert Places(tests, names).of(member, "tests/test_cart.py") is None
+
+
 def test_place_of__nowhere_without_tests_of_the_package() -> None:
     assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None
 

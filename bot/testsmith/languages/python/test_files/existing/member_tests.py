@@ -26,7 +26,7 @@ from testsmith.languages.python.test_files.existing.test_file_uses import (
     TestFileUses,
     uses_in,
 )
-from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.python.test_files.test_paths import is_about_behavior, is_test
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
 
@@ -129,7 +129,7 @@ def _files_read(
     wanted = _wanted_words(members, names)
     found: list[tuple[bool, int, str, bytes]] = []
     for path in tree.paths() if members else ():
-        if path.endswith(".py") and is_test(path):
+        if path.endswith(".py") and is_test(path) and is_about_behavior(path):
             data = tree.read(path) or b""
             words = wanted.intersection(_WORD.findall(data)) if len(data) <= _MOST_FILE_BYTES else ()
             is_shared = PurePosixPath(path).name == "conftest.py"
