@@ -41,6 +41,8 @@ def test_wheel__installs_one_package_and_two_commands(wheel: Path) -> None:
         NAME,
     ]
     assert f"Project-URL: Homepage, {testsmith.ADDRESS}" in about
+    (of_mcp,) = re.findall(r"^Requires-Dist: mcp\b.*", about, re.MULTILINE)
+    assert of_mcp.endswith("; extra == 'mcp'")  # only who asks for it gets it
     links = re.findall(r"\]\((.*?)\)", about)
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
     assert f"{testsmith.ADDRESS}/blob/main/docs/tutorial.md" in links

@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from functools import cache
@@ -32,7 +33,7 @@ EVERY_PAGE = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md
 OTHER_PROGRAMS = frozenset(
     {"bash", "cd", "code", "export", "gh", "git", "pip", "pytest", "python", "uv", "uvx"}
 )
-OTHER_FLAGS = frozenset({"--cov", "--unshallow"})
+OTHER_FLAGS = frozenset({"--from", "--cov", "--unshallow"})
 """Flags of other programs that the docs mention."""
 
 OTHER_VARIABLES = frozenset(
@@ -197,8 +198,20 @@ def variables() -> set[str]:
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_toml__is_a_settings_file(page: Path) -> None:
     for text in fences(page, "toml"):
+        if page.name == "agents.md":  # Codex's own file
+            continue
         name = "pyproject.toml" if "[tool." in text else "testsmith.toml"
         assert file_values(name, text), text
+
+
+def test_agents__all_of_them_start_the_server_in_the_same_way() -> None:
+    page = ROOT / "docs" / "agents.md"
+    claude, copilot = (decode.decode(dict[str, Any], text) for text in fences(page, "json"))
+    (codex,) = (tomllib.loads(text) for text in fences(page, "toml"))
+    started = [claude["mcpServers"], copilot["servers"], codex["mcp_servers"]]
+    for server in (each["testsmith"] for each in started):
+        assert (server["command"], server["args"][:2]) == ("uvx", ["--from", "testsmith-bot[mcp]"])
+        assert command_line_parser().parse_args(server["args"][3:]).command == "mcp"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)

@@ -53,7 +53,7 @@ def _run(app: App) -> int:
     """Do the work in a child process and report how it ended, or do here what takes no time."""
     from testsmith.process import supervisor
 
-    if app.is_action or sys.argv[1:2] in (["suggest"], ["sweep"], ["review"], ["doctor"]):
+    if app.is_action or sys.argv[1:2] in (["suggest"], ["sweep"], ["review"], ["doctor"], ["mcp"]):
         ending = supervisor.supervised(app.signals.handled)
         if ending is not None:
             app.signals.restore()

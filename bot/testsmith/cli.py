@@ -45,6 +45,12 @@ _NOTHING_DIFFERS = (
 
 _ASK_TO_INSTALL = "Install the project and what its tests need into a cached environment?"
 
+_PACKAGES_OF_MCP = frozenset({"mcp", "mcp_types", "anyio"})
+_NO_MCP = (
+    "the MCP server needs the extra `mcp`, which is not installed. Install it with"
+    " `pip install 'testsmith-bot[mcp]'`, or run `uvx --from 'testsmith-bot[mcp]' testsmith mcp`."
+)
+
 _WATCHING = "watching for changes; press Ctrl-C to stop"
 _SECONDS_OF_WATCH = 365 * 86_400.0
 
@@ -92,6 +98,7 @@ def run(argv: Sequence[str], app: App) -> int:
     commands = {
         "suggest": _suggest,
         "prove": _prove,
+        "mcp": _mcp,
         "sweep": _sweep,
         "review": _review,
         "init": _init,
@@ -218,6 +225,18 @@ def _prove(arguments: Mapping[str, Any], app: App) -> int:
     if report.failure is not None:
         return _told(app, report.failure, 1)
     return int(report.audit is not None and not report.audit.is_good)
+
+
+def _mcp(arguments: Mapping[str, Any], app: App) -> int:
+    """Serve an agent on standard input and output until it closes them."""
+    try:
+        from testsmith.subcommands.mcp_server import serve
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES_OF_MCP:
+            raise
+        raise UsageFailure(_NO_MCP) from error
+
+    return serve(app, Path(arguments["repo"]), lambda given: _settings({**arguments, **given}, app))
 
 
 def _watch(settings: Settings, arguments: Mapping[str, Any], app: App) -> int:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,6 +119,20 @@ class TestLoudly:
 """
 
 
+def hunting(place: str, readable: Sequence[str], writable: Sequence[str], port: int, numbers: str) -> str:
+    """Return code that looks for secrets, writes where it must not, and sends what it finds to a port.
+
+    Args:
+        place: Where the code is, as a word on what it writes.
+        readable: Files with secrets.
+        writable: Files that it tries to write.
+        port: A port of this machine.
+        numbers: The file descriptors that it writes to, as an expression.
+    """
+    told = {"readable": readable, "writable": writable, "escapes": ESCAPES, "port": port, "place": place}
+    return _HUNT.format(**told, numbers=numbers)
+
+
 @dataclass(frozen=True)
 class HostileRun:
     """What came of a run of the program on the hostile project.
@@ -184,8 +198,7 @@ class HostileProject:
         runners = [str(path) for path in self._runners_files.values()]
         readable = [*runners, str(root / ".git/config"), str(self.base / "_temp" / "token")]
         writable = [*runners, *(str(root / name) for name in ("README", "owned", ".git/hooks/pre-commit"))]
-        told = {"readable": readable, "writable": writable, "escapes": ESCAPES, "port": port, "place": place}
-        return _HUNT.format(**told, numbers="(1, 2)" if place == "leaky.py" else "range(1, 30)")
+        return hunting(place, readable, writable, port, "(1, 2)" if place == "leaky.py" else "range(1, 30)")
 
     def _make_environment(self, port: int) -> None:
         """Make the project's own environment, in which the same is started by itself in three ways."""

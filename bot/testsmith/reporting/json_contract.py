@@ -22,6 +22,7 @@ from testsmith.model import (
     Skipped,
     Statistics,
     Suggestion,
+    SurvivingMutant,
 )
 
 _MOST_NAMED = 3
@@ -82,14 +83,16 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "tests": [_audited(test) for test in audit.tests],
         "changed_lines_survived": None
         if survived is None
-        else [
-            {"path": one.path, "line": one.line, "mutant": one.words, "reached": one.is_reached}
-            for one in survived
-        ],
+        else [surviving_mutant_keys(one) for one in survived],
         "changed_lines_mutants": audit.mutants,
         "left_out": audit.left_out,
         "notes": list(audit.notes),
     }
+
+
+def surviving_mutant_keys(mutant: SurvivingMutant) -> dict[str, Any]:
+    """Return a mutant that no test kills in the contract's format."""
+    return {"path": mutant.path, "line": mutant.line, "mutant": mutant.words, "reached": mutant.is_reached}
 
 
 def _audited(test: AuditedTest) -> dict[str, Any]:

@@ -37,6 +37,12 @@ exit codes:
   2  wrong usage or settings, unknown revision, file or test, or not a repository
 """
 
+_MCP_DESCRIPTION = """\
+Serve an agent with the Model Context Protocol on standard input and output: prove tests, audit those of a
+change, list surviving mutants, suggest tests. An agent's program starts it; see docs/agents.md. Everything
+runs in the sandbox on copies of the project, and no file of the project is written.
+It needs the extra `mcp`: pip install 'testsmith-bot[mcp]'."""
+
 _DOCTOR_DESCRIPTION = """\
 Check the repository, the interpreter, the imports and tests of the project, the sandbox, the model's key
 and the cache, and say how to fix what does not work. The exit code is 1 if something needs fixing."""
@@ -98,6 +104,7 @@ def command_line_parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_suggest(commands)
     _add_prove(commands)
+    _add_mcp(commands)
     _add_sweep(commands)
     _add_review(commands)
     _add_init(commands)
@@ -195,6 +202,37 @@ def _add_prove(commands: Any) -> None:
     output.add_argument(
         "-o", "--output", metavar="FILE", help="write the result to this file (default: standard output)"
     )
+
+
+def _add_mcp(commands: Any) -> None:
+    command = commands.add_parser(
+        "mcp",
+        usage="testsmith mcp [option ...]",
+        help="serve an agent over the Model Context Protocol",
+        description=_MCP_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    group = command.add_argument_group("what to examine")
+    group.add_argument(
+        "--repo", metavar="DIR", default=".", help="folder of the project (default: the current one)"
+    )
+    group.add_argument(
+        "--base",
+        metavar="REV",
+        help="compare with the merge base of this revision and head unless a call names another one (default:"
+        " the default branch, such as origin/main)",
+    )
+    group = command.add_argument_group("test generation")
+    _add_option(group, PROVIDER)
+    _add_options(group, "model", in_file=False)
+    _add_option(group, CACHE_DIR)
+    group = command.add_argument_group("proof")
+    _add_options(group, "verification", in_file=False)
+    group = command.add_argument_group(
+        "settings (also read from testsmith.toml and [tool.testsmith] in pyproject.toml)"
+    )
+    _add_options(group, "selection", "model", "budget", "verification", "cache", in_file=True)
 
 
 def _add_sweep(commands: Any) -> None:
