@@ -128,6 +128,15 @@ def test_audit__judges_the_tests_of_the_working_tree_and_lists_what_no_test_kill
 
 
 @pytest.mark.slow
+def test_audit__without_tests_in_the_change_runs_nothing_and_says_so(server: Agent) -> None:
+    answer = server.call("audit", head="main")
+    assert not answer.is_error, answer.text
+    assert answer.document["audit"] is None
+    assert answer.document["notes"] == ["the change neither adds nor edits a test function"]
+    validate(server, "audit", answer)
+
+
+@pytest.mark.slow
 def test_surviving_mutants__are_those_that_the_projects_own_tests_do_not_kill(server: Agent) -> None:
     answer = server.call("surviving_mutants", members=["src/shop/prices.py::shipping"])
     assert not answer.is_error, answer.text

@@ -13,6 +13,7 @@ from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
 from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Origin, Report, Skipped, SkipStage
+from testsmith.pipeline.audit import changed_tests
 from testsmith.pipeline.prepare import measure_own_suite, members_not_loading, runner_of
 from testsmith.pipeline.run import suggest
 from testsmith.pipeline.select import select
@@ -20,6 +21,7 @@ from testsmith.pipeline.state import RunDependencies, RunOptions, RunState
 from testsmith.settings import AuditMode, Settings
 from testsmith.verification.surviving_mutants import MemberMutants, find_surviving_mutants
 
+_NO_TESTS = "the change neither adds nor edits a test function"
 _SHARE_OF_MUTANTS = 0.8
 """Share of the time left that the mutants may use once the project's tests are measured."""
 
@@ -51,8 +53,11 @@ async def audit_working_tree(settings: Settings, tools: RunDependencies) -> Repo
     Raises:
         UsageFailure: The folder is not in a repository, or a revision does not exist.
     """
+    found = find_members(Repository.open(settings.folder), settings.selection, tools.languages)
+    if not changed_tests(found, tools.languages):
+        return Report(members=(), base=found.base, head=found.head, notes=(_NO_TESTS,))
     settings = replace(settings, review=replace(settings.review, audit=AuditMode.SUMMARY))
-    report = await suggest(settings, tools, RunOptions(candidates={}))
+    report = await suggest(settings, tools, RunOptions(candidates={}, search=found))
     members = {member.id for member in report.members}
     return replace(
         report,
