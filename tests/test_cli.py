@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from testsmith.__main__ import SUPERVISED
 from testsmith.app import App
 from testsmith.cli import run
 from testsmith.settings import EVERY_OPTION
@@ -73,3 +74,10 @@ def test_cache__counts_and_removes_installed_environments(tmp_path: Path) -> Non
     assert [one.name for one in (tmp_path / "environments").iterdir()] == ["new"]
     assert said("clear") == f"0 results and 1 installed environment removed from {tmp_path}\n"
     assert " and 0 installed environments (0 bytes)" in said("stats")
+
+
+def test_main__supervises_all_commands_that_run_code() -> None:
+    [commands] = [one.choices for one in command_line_parser()._actions if isinstance(one.choices, dict)]
+    running = {name for name, parser in commands.items() if "--sandbox" in parser.flags or name == "mcp"}
+    assert running <= SUPERVISED
+    assert {"suggest", "prove"} <= running

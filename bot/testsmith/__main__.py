@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from testsmith.process.supervisor import SupervisedEnding
 
 _INTERRUPTED = 130
+SUPERVISED = frozenset({"suggest", "sweep", "review", "doctor", "prove", "mcp"})
+"""Commands that run the project's code."""
+
 _OBJECTS_BEFORE_COLLECTION = 100_000
 """Imports make many objects and hardly any garbage: to look for it as often as usual would take a tenth."""
 
@@ -53,7 +56,7 @@ def _run(app: App) -> int:
     """Do the work in a child process and report how it ended, or do here what takes no time."""
     from testsmith.process import supervisor
 
-    if app.is_action or sys.argv[1:2] in (["suggest"], ["sweep"], ["review"], ["doctor"], ["mcp"]):
+    if app.is_action or SUPERVISED.intersection(sys.argv[1:2]):
         ending = supervisor.supervised(app.signals.handled)
         if ending is not None:
             app.signals.restore()
