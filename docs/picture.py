@@ -22,6 +22,7 @@ import termios
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
@@ -387,7 +388,7 @@ def _frame(top: float, end: float, *, has_bar: bool) -> str:
 
 def drawn(text: str, words: Sequence[str]) -> str:
     """Return the picture of some comments of a review, or of its summary."""
-    summary, *comments = re.split(r"\n\n---\n\n", text)
+    summary, *comments = text.split(BETWEEN_COMMENTS)
     canvas = Canvas()
     if not words:
         canvas.parts.append("")
@@ -536,6 +537,26 @@ def example() -> Iterator[Path]:
         yield repository
 
 
+OWN_TESTS_IMPORTS = """\
+from contextlib import suppress
+
+from shop.cart import Cart"""
+TEST_OF_ADD = """\
+def test_add_counts():
+    cart = Cart()
+    cart.add("tea", 2)
+    assert cart.add("tea") == 3"""
+TEST_OF_SIZE = """\
+def test_size():
+    cart = Cart()
+    cart.add("tea", 2)
+    cart.add("milk")
+    assert cart.size == 3"""
+TEST_OF_NOTHING = """\
+def test_add_refuses_nothing():
+    with suppress(Exception):
+        assert Cart().add("tea", 0) == 0"""
+BETWEEN_COMMENTS = "\n\n---\n\n"
 PROGRAM = (sys.executable, "-m", "testsmith")
 OFFLINE = ("--provider", "offline")
 
@@ -547,6 +568,23 @@ def review() -> str:
         return subprocess.run(
             (*PROGRAM, *command), cwd=repository, capture_output=True, text=True, check=True
         ).stdout
+
+
+def audited(*functions: str) -> str:
+    """Return the summary of the example's pull request if it brings these tests of the cart."""
+    command = ("suggest", "--base", "main", "--head", "change", *OFFLINE, "--format", "markdown")
+    with example() as repository:
+        text = "\n\n\n".join((OWN_TESTS_IMPORTS, *functions)) + "\n"
+        (repository / "tests" / "test_counts.py").write_text(text, encoding="utf-8")
+        sys.modules["make_repository"].commit_all(repository, "Test the counts of a cart")
+        printed = subprocess.run(
+            (*PROGRAM, *command, "--include", "src/shop/cart.py"),
+            cwd=repository,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        return f"{printed.partition(BETWEEN_COMMENTS)[0]}\n"
 
 
 def page() -> str:
@@ -618,6 +656,8 @@ def action_run() -> tuple[str, dict[str, Any]]:
 
 TEXTS: Mapping[str, Callable[[], str]] = {
     "review.md": review,
+    "audit.md": partial(audited, TEST_OF_ADD, TEST_OF_SIZE, TEST_OF_NOTHING),
+    "audit_all_well.md": partial(audited, TEST_OF_ADD, TEST_OF_SIZE),
     "job_summary.md": job_summary,
     "terminal.ansi": terminal,
     "report.html": page,
@@ -630,6 +670,8 @@ def pictures() -> Iterator[tuple[Path, str]]:
     texts = {name: (PICTURES / name).read_text(encoding="utf-8") for name in TEXTS}
     for name, words in SHOWN.items():
         yield PICTURES / name, drawn(texts["review.md"], words)
+    for name in ("audit.md", "audit_all_well.md"):
+        yield (PICTURES / name).with_suffix(".svg"), drawn(texts[name], ())
     yield PICTURES / "job_summary.svg", drawn_job_summary(texts["job_summary.md"])
     yield PICTURES / "terminal.svg", drawn_terminal(texts["terminal.ansi"])
     yield PICTURES / "report.svg", drawn_page(texts["report.html"])

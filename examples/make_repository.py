@@ -41,6 +41,11 @@ def _commit(folder: Path, state: Path, message: str) -> None:
         if entry.name != ".git":
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
     shutil.copytree(state, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    commit_all(folder, message)
+
+
+def commit_all(folder: Path, message: str) -> None:
+    """Commit what a repository's folder holds, as the same commit every time."""
     _git(folder, "add", "--all")
     _git(folder, "commit", "--quiet", "--message", message)
 

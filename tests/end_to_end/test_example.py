@@ -44,7 +44,9 @@ def check_picture(picture: ModuleType, name: str, text: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["review.md", "terminal.ansi", "report.html"])
+@pytest.mark.parametrize(
+    "name", ["review.md", "audit.md", "audit_all_well.md", "terminal.ansi", "report.html"]
+)
 def test_pictures__show_what_the_bot_says(name: str, picture: ModuleType) -> None:
     check_picture(picture, name, picture.TEXTS[name]())
 

@@ -37,7 +37,7 @@ def audit_of(*verdicts: AuditVerdict | None) -> Audit:
     [
         ([FAILS_WITHOUT] * 4, "All 4 tests of this pull request fail without it."),
         ([FAILS_WITHOUT], "The test of this pull request fails without it."),
-        ([GUARDS] * 2, "All 2 tests of this pull request guard other behavior."),
+        ([GUARDS] * 2, "Both tests of this pull request guard other behavior."),
         (
             [FAILS_WITHOUT, FAILS_WITHOUT, GUARDS, AuditVerdict.CANNOT_FAIL],
             "Of 4 tests of this pull request, 2 fail without it, 1 guards other behavior and 1 cannot fail.",
@@ -124,7 +124,7 @@ def test_audit_text__says_if_there_is_nothing_to_judge() -> None:
 def test_audit_section__is_one_line_if_all_is_well_and_can_be_found_again() -> None:
     report = Report(members=(), head="a" * 40, audit=audit_of(FAILS_WITHOUT, FAILS_WITHOUT))
     section = audit_section(report, OF_PULL_REQUEST)
-    assert section.split("\n")[1:-1] == ["All 2 tests of this pull request fail without it."]
+    assert section.split("\n")[1:-1] == ["Both tests of this pull request fail without it."]
     assert audit_in(f"before\n\n{section}\n\nafter", "a" * 40) == section
     assert not audit_in(f"before\n\n{section}\n\nafter", "b" * 40)
     assert not audit_in(section.rpartition("\n")[0], "a" * 40)

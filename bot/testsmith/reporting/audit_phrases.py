@@ -51,7 +51,7 @@ def audit_headline(audit: Audit, of: str = OF_CHANGE) -> str:
     if not tests:
         return ""
     if len(kinds) == 1:
-        subject = f"The test {of}" if tests == 1 else f"All {tests:,} tests {of}"
+        subject = {1: f"The test {of}", 2: f"Both tests {of}"}.get(tests, f"All {tests:,} tests {of}")
         return f"{subject} {(_SINGULARS if tests == 1 else _PLURALS)[kinds[0]]}."
     parts = [f"{counts[kind]:,} {(_SINGULARS if counts[kind] == 1 else _PLURALS)[kind]}" for kind in kinds]
     return f"Of {count(tests, 'test')} {of}, {', '.join(parts[:-1])} and {parts[-1]}."
