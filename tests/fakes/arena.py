@@ -125,13 +125,15 @@ class How:
     Attributes:
         sandbox: The bot's choice of a sandbox; `off` shows what an attack does without one.
         landlock: The version of Landlock that the bot is told of; None for the kernel's own.
-        folder: The working folder; None for a new one.
+        folder: The folder it may write to; None for a new one.
+        working_folder: A folder to read and to start in; None for the other one.
     """
 
     sandbox: str = "strict"
     landlock: int | None = None
     limits: Limits = field(default_factory=lambda: Limits(seconds=20))
     folder: Path | None = None
+    working_folder: Path | None = None
     network: bool = False
     variables: dict[str, str] = field(default_factory=dict)
 
@@ -161,7 +163,8 @@ class Arena:
                 "landlock": chosen.landlock,
                 "argv": [sys.executable, "-B", "-c", textwrap.dedent(code)],
                 "folder": str(chosen.folder or self.new_folder()),
-                "readable": [],
+                "readable": [str(chosen.working_folder)] if chosen.working_folder else [],
+                "working_folder": str(chosen.working_folder or ""),
                 "variables": {"PATH": "/usr/bin:/bin", **chosen.variables},
                 "limits": asdict(chosen.limits),
                 "network": chosen.network,

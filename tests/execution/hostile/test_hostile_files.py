@@ -153,3 +153,14 @@ def test_files__left_in_the_shared_memory_do_not_stay(arena: Arena) -> None:
         assert path.exists() == (arena.bot.uid != 0)  # another user's cannot be told from the person's own
     finally:
         path.unlink(missing_ok=True)
+
+
+def test_files__of_the_working_folder_are_only_read(arena: Arena) -> None:
+    folder = arena.base / "project"
+    folder.mkdir(mode=0o755)
+    (folder / "go.mod").write_text("module x\n")
+    os.chown(folder, arena.bot.uid, arena.bot.uid)
+    assert arena.attack("return open('go.mod').read()", working_folder=folder) == "done 'module x\\n'\n"
+    assert arena.attack("open('go.mod', 'a')", working_folder=folder).startswith("held PermissionError")
+    assert arena.attack("open('new', 'w')", working_folder=folder).startswith("held PermissionError")
+    assert [path.name for path in folder.iterdir()] == ["go.mod"]

@@ -67,6 +67,40 @@ def test_resources__memory_of_many_processes(arena: Arena) -> None:
     assert outcome.exceeded == "more than 200 MiB of memory"
 
 
+HOARDING = """
+import mmap, os, time
+print("attempted", flush=True)
+for _ in range({processes} - 1):
+    if os.fork() == 0:
+        break
+block = mmap.mmap(-1, {mebibytes} * 1024**2)  # shared and anonymous
+for at in range(0, len(block), 4096):
+    block[at] = 1
+time.sleep(20)
+"""
+
+
+@pytest.mark.parametrize(
+    ("processes", "mebibytes", "reserves"), [(1, 500, True), (10, 50, True), (10, 50, False)]
+)
+def test_resources__memory_that_is_shared_on_purpose(
+    arena: Arena, processes: int, mebibytes: int, *, reserves: bool
+) -> None:
+    limits = Limits(memory_bytes=200 * MIB, reserves_memory=reserves)
+    outcome = arena.run(HOARDING.format(processes=processes, mebibytes=mebibytes), limits=limits)
+    assert outcome.stdout == b"attempted\n"
+    assert (outcome.exit_code, outcome.exceeded) == (-signal.SIGKILL, "more than 200 MiB of memory")
+
+
+def test_resources__memory_that_is_only_reserved(arena: Arena) -> None:
+    reserve = "import mmap; mmap.mmap(-1, 2**33, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, {})"
+    limits = Limits(memory_bytes=128 * MIB, reserves_memory=True)
+    assert arena.attack(reserve.format(0), limits=limits) == "done None\n"
+    assert arena.attack(reserve.format("mmap.PROT_WRITE"), limits=limits).startswith("held")
+    assert arena.attack("return len(bytearray(200 * 1024**2))", limits=limits).startswith("held MemoryError")
+    assert arena.attack(reserve.format(0), limits=Limits(memory_bytes=128 * MIB)).startswith("held")
+
+
 def test_resources__one_large_file(arena: Arena) -> None:
     attack = "open('big', 'wb').write(bytes(2 * 1024**2))"
     assert arena.attack(attack, limits=Limits(file_bytes=MIB)).startswith("held OSError")

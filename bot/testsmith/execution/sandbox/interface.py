@@ -16,7 +16,9 @@ class Command:
 
     Attributes:
         argv: The program and its arguments; never a shell command line.
-        folder: Working folder, the only folder it may write to.
+        folder: The only folder it may write to.
+        working_folder: Where it starts, a readable folder; None for `folder`. Go does not accept
+            a project in the folder of temporary files.
         readable: Readable folders besides the interpreter's: copies of the project.
         variables: Complete environment; nothing is inherited.
         stdin: Standard input.
@@ -32,6 +34,7 @@ class Command:
     stdin: bytes = b""
     network: bool = False
     tcp_ports: tuple[int, ...] = ()
+    working_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class Limits:
     Attributes:
         seconds: Wall-clock time.
         memory_bytes: Address space of each process, and memory of all of them together.
+        reserves_memory: Whether the program reserves much more address space than it uses, as Go does. Then
+            the limit for each process applies to the private memory that it may write to.
         file_bytes: Size of each file.
         open_files: Open files per process.
         output_bytes: Bytes kept of each of the two output streams.
@@ -50,6 +55,7 @@ class Limits:
 
     seconds: float = 60.0
     memory_bytes: int = 2 * 1024**3
+    reserves_memory: bool = False
     file_bytes: int = 64 * 1024**2
     open_files: int = 256
     output_bytes: int = 4 * 1024**2

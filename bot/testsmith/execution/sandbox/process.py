@@ -80,10 +80,11 @@ def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
     return LaunchPlan(
         argv=list(command.argv),
         folder=str(command.folder),
+        working_folder=str(command.working_folder or command.folder),
         variables=dict(command.variables),
         parent=os.getpid(),
         rlimits=[
-            (resource.RLIMIT_AS, limits.memory_bytes),
+            (resource.RLIMIT_DATA if limits.reserves_memory else resource.RLIMIT_AS, limits.memory_bytes),
             (resource.RLIMIT_CPU, math.ceil(limits.seconds * (os.cpu_count() or 1)) + 1),
             (resource.RLIMIT_FSIZE, limits.file_bytes),
             (resource.RLIMIT_NOFILE, limits.open_files),

@@ -12,6 +12,7 @@ from testsmith.execution.sandbox.linux.plan import (
 PLAN = LaunchPlan(
     argv=["/bin/echo", "ü\udcff"],
     folder="/tmp/x",  # noqa: S108 - only a text
+    working_folder="/tmp/y",  # noqa: S108
     variables={"A": "b\n"},
     parent=7,
     rlimits=[(1, 2)],

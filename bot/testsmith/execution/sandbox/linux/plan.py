@@ -42,7 +42,7 @@ class Bounds(NamedTuple):
     """Limits on all processes of one run together; see `resource_monitor.py`.
 
     Attributes:
-        memory_bytes: Memory that is not shared with files.
+        memory_bytes: Memory other than mapped files; see `processes.own_memory`.
         tasks: Processes and threads.
         disk_bytes: Size of its folder.
     """
@@ -57,7 +57,8 @@ class LaunchPlan(NamedTuple):
 
     Attributes:
         argv: The target and its arguments.
-        folder: Working folder.
+        folder: Folder it may write to.
+        working_folder: Folder it starts in.
         variables: Complete environment.
         parent: Process id of the bot; everything ends with it.
         rlimits: Pairs of a limit's number in the `resource` module and its value.
@@ -72,6 +73,7 @@ class LaunchPlan(NamedTuple):
 
     argv: list[str]
     folder: str
+    working_folder: str
     variables: dict[str, str]
     parent: int
     rlimits: list[tuple[int, int]]

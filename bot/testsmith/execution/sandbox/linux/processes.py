@@ -78,12 +78,16 @@ def tasks(pids: Iterable[int]) -> int:
 
 
 def own_memory(pids: Iterable[int]) -> int:
-    """Return the total memory of some processes in bytes, excluding memory shared with files.
+    """Return the total memory of some processes in bytes, excluding mapped files of a disk.
 
-    Memory shared since a fork counts once for each process.
+    Memory that several processes share, since a fork or on purpose, counts once for each of them.
     """
-    counts = (_read(f"/proc/{pid}/statm").split() for pid in pids)
-    return sum(int(fields[1]) - int(fields[2]) for fields in counts if fields) * os.sysconf("SC_PAGE_SIZE")
+    return sum(map(_own_memory, pids))
+
+
+def _own_memory(pid: int) -> int:
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith((b"RssAnon:", b"RssShmem:")))
 
 
 def users(uids: frozenset[int]) -> Iterator[int]:

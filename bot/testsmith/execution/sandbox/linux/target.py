@@ -54,7 +54,7 @@ def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) 
     if plan.identity is not None:
         credentials.drop(plan.identity.uid, plan.identity.gid, reads_all=plan.identity.reads_all)
     yield ""
-    os.chdir(plan.folder)
+    os.chdir(plan.working_folder)
     _die_with(keeper)
     yield Layer.NO_NEW_PRIVILEGES
     if plan.no_new_privileges:
