@@ -1,0 +1,1 @@
+"""Go, tested with its own `testing` package."""

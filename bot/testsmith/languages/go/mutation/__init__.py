@@ -1,0 +1,1 @@
+"""Change Go source files."""

@@ -1,0 +1,226 @@
+"""What the declarations of a Go package use of each other, by their names.
+
+There are no types here, so a name is resolved by its spelling: a method is found by its name if that is not
+exported, and otherwise only if its type is named, too. Uses across packages are not followed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from testsmith.languages.go.source.declarations import (
+    FUNCTIONS,
+    Declaration,
+    DeclarationKind,
+    is_exported,
+)
+from testsmith.languages.go.source.packages import GoFile
+from testsmith.languages.go.source.parsing import field, text_of, tokens, walk
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MOST_CAUSES = 8
+"""Maximum number of causes reported per affected declaration, nearest first."""
+
+_BINDING = {
+    "parameter_declaration": "name",
+    "variadic_parameter_declaration": "name",
+    "short_var_declaration": "left",
+    "range_clause": "left",
+    "type_switch_statement": "alias",
+    "var_spec": "name",
+    "const_spec": "name",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names in a piece of code.
+
+    Attributes:
+        plain: Identifiers and names of types that it does not bind itself, in order.
+        fields: What it selects from values and packages, and keys of composite literals.
+    """
+
+    plain: tuple[str, ...]
+    fields: frozenset[str]
+
+
+def names_in(node: Node) -> Names:
+    """Return the names in a piece of code."""
+    plain: dict[str, None] = {}
+    fields: set[str] = set()
+    own = frozenset(bound_in(node))
+    for one in walk(node, {"comment"}):
+        match one.type:
+            case "identifier":
+                if text_of(one) not in own:
+                    plain[text_of(one)] = None
+                if one.parent is not None and one.parent.type == "literal_element":
+                    fields.add(text_of(one))
+            case "type_identifier":
+                plain[text_of(one)] = None
+            case "field_identifier":
+                fields.add(text_of(one))
+    return Names(tuple(plain), frozenset(fields))
+
+
+def bound_in(node: Node) -> Iterator[str]:
+    """Yield the local names that a piece of code binds, in any of its blocks."""
+    for one in walk(node, {"comment"}):
+        name = _BINDING.get(one.type)
+        if name is None or one.id == node.id:
+            continue
+        for bound in one.children_by_field_name(name):
+            yield from (text_of(each) for each in walk(bound) if each.type == "identifier")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeInUse:
+    """What a declaration uses that changed.
+
+    Attributes:
+        causes: Names of the changed declarations that it uses, nearest first.
+        steps: Number of references to the nearest one.
+        route: Names of the declarations between it and the nearest one.
+        between: Names of all declarations between it and its causes.
+    """
+
+    causes: tuple[str, ...]
+    steps: int
+    route: tuple[str, ...]
+    between: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PackageNames:
+    """The declarations of a package and their uses of each other.
+
+    Attributes:
+        files: Its files.
+    """
+
+    files: Sequence[GoFile]
+
+    @cached_property
+    def declared(self) -> Mapping[str, tuple[GoFile, Declaration]]:
+        """Files and declarations by name, without `init` and `_`, which nothing can name."""
+        return {
+            one.name: (file, one)
+            for file in self.files
+            for one in file.declarations
+            if one.plain_name not in {"init", "_"}
+        }
+
+    @cached_property
+    def _names(self) -> Mapping[str, Names]:
+        return {name: names_in(one.node) for name, (_, one) in self.declared.items()}
+
+    @cached_property
+    def _methods(self) -> Mapping[str, list[str]]:
+        found = defaultdict(list)
+        for name, (_, one) in self.declared.items():
+            if one.kind is DeclarationKind.METHOD:
+                found[one.plain_name].append(name)
+        return found
+
+    def used_by(self, name: str) -> list[str]:
+        """Return the names of what a declaration of the package uses, in order of first use."""
+        names, (_, declaration) = self._names[name], self.declared[name]
+        named = set(names.plain) | {declaration.receiver}
+        used = [each for each in names.plain if each in self.declared]
+        for each in sorted(names.fields & self._methods.keys()):
+            used += [
+                method
+                for method in self._methods[each]
+                if not is_exported(each) or method.rpartition(".")[0] in named
+            ]
+        return [one for one in dict.fromkeys(used) if one != name]
+
+    @cached_property
+    def users(self) -> Mapping[str, list[str]]:
+        """Names of what uses a declaration, by its name."""
+        found = defaultdict(list)
+        for name in self.declared:
+            for used in self.used_by(name):
+                found[used].append(name)
+        return found
+
+    def fields_of(self, name: str) -> frozenset[str]:
+        """Return the fields that a declaration selects or sets."""
+        return self._names[name].fields
+
+    def effects(self, changed: Mapping[str, Collection[str] | None], limit: int) -> dict[str, ChangeInUse]:
+        """Return the declarations that use a changed one over at most `limit` references.
+
+        Args:
+            changed: Names of what changed. Of a struct, those of its fields that changed: only what uses one
+                of them is affected directly. None for everything else.
+            limit: Maximum number of references.
+        """
+        reached: dict[str, dict[str, str]] = {}
+        steps: dict[str, int] = {}
+        frontier = [(name, name) for name in sorted(changed)]
+        for step in range(1, limit + 1):
+            following = []
+            for name, cause in frontier:
+                fields = changed.get(name) if step == 1 else None
+                for user in self.users.get(name, ()):
+                    if fields is not None and self.fields_of(user).isdisjoint(fields):
+                        continue
+                    causes = reached.setdefault(user, {})
+                    if cause not in causes and len(causes) < MOST_CAUSES and user not in changed:
+                        causes[cause] = name
+                        steps.setdefault(user, step)
+                        following.append((user, cause))
+            frontier = following
+        return {name: _effect(name, reached, steps[name]) for name, causes in reached.items() if causes}
+
+
+def _effect(name: str, reached: Mapping[str, Mapping[str, str]], steps: int) -> ChangeInUse:
+    causes = tuple(reached[name])
+    routes = [tuple(_route(name, cause, reached)) for cause in causes]
+    return ChangeInUse(
+        causes=causes,
+        steps=steps,
+        route=routes[0],
+        between=tuple(dict.fromkeys(each for route in routes for each in route)),
+    )
+
+
+def _route(name: str, cause: str, reached: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    while (name := reached[name][cause]) != cause:
+        yield name
+
+
+def changed_fields(before: Declaration, after: Declaration) -> Collection[str] | None:
+    """Return the fields that differ between two structs; none for an interface, None for anything else."""
+    if after.kind is not DeclarationKind.TYPE:
+        return None
+    kind = field(after.node, "type")
+    if kind is not None and kind.type == "interface_type":
+        return ()
+    if kind is None or kind.type != "struct_type":
+        return None
+    old, new = _fields(before), _fields(after)
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def _fields(struct: Declaration) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for node in walk(struct.node):
+        if node.type == "field_declaration":
+            names = [text_of(name) for name in node.children_by_field_name("name")]
+            for name in names or [text_of(field(node, "type")).lstrip("*").rpartition(".")[2]]:
+                found[name] = tuple(tokens(node))
+    return found
+
+
+def has_body(declaration: Declaration) -> bool:
+    """Return whether a declaration is a function written in Go."""
+    return declaration.kind in FUNCTIONS and field(declaration.node, "body") is not None

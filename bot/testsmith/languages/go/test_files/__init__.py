@@ -1,0 +1,1 @@
+"""Read and edit Go test files."""
