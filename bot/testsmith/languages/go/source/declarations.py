@@ -133,6 +133,12 @@ class Declaration:
         return tuple(tokens(self.node))
 
 
+def nameless(declaration: Declaration) -> tuple[str, ...]:
+    """Return the meaning of a declaration without its name."""
+    name = field(declaration.node, "name")
+    return tuple("itself" if one == text_of(name) else one for one in declaration.meaning)
+
+
 def is_exported(name: str) -> bool:
     """Return whether an identifier begins with a capital letter."""
     return name[:1].isupper()

@@ -15,7 +15,7 @@ _VERSION = re.compile(r"v\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class GoImport:
     """An import.
 
     Attributes:
@@ -51,14 +51,14 @@ def usual_name(path: str) -> str:
     return name.removeprefix("go-").removesuffix("-go").removesuffix(".go").replace("-", "_")
 
 
-def import_declarations(file: GoText) -> list[tuple[Node, list[tuple[Import, Node]]]]:
+def import_declarations(file: GoText) -> list[tuple[Node, list[tuple[GoImport, Node]]]]:
     """Return the import declarations of a file, each with its imports and their nodes, in order."""
     found = []
     for node in file.root.children:
         if node.type == "import_declaration":
             nodes = [one for child in node.named_children for one in (child, *child.named_children)]
             specs = [
-                (Import(path, text_of(field(one, "name"))), one)
+                (GoImport(path, text_of(field(one, "name"))), one)
                 for one in nodes
                 if one.type == "import_spec" and (path := string_value(field(one, "path"))) is not None
             ]
@@ -66,6 +66,6 @@ def import_declarations(file: GoText) -> list[tuple[Node, list[tuple[Import, Nod
     return found
 
 
-def imports_in(file: GoText) -> list[tuple[Import, Node]]:
+def imports_in(file: GoText) -> list[tuple[GoImport, Node]]:
     """Return the imports of a file with their nodes, in order."""
     return [one for _, specs in import_declarations(file) for one in specs]

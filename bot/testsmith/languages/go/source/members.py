@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.languages.go.source.build_constraints import obstacle
-from testsmith.languages.go.source.declarations import Declaration, declarations_of
+from testsmith.languages.go.source.declarations import Declaration, declarations_of, nameless
 from testsmith.languages.go.source.packages import Packages, is_ignored
-from testsmith.languages.go.source.parsing import decode, normalized, parse_tolerant, text_of, tokens
-from testsmith.languages.go.source.parsing import field as part_of
+from testsmith.languages.go.source.parsing import decode, normalized, parse_tolerant, tokens
 from testsmith.languages.go.source.references import (
     MOST_CAUSES,
     ChangeInUse,
@@ -152,12 +151,6 @@ def _text(tree: SourceTree, path: str) -> str:
     if data is None:
         raise CannotParse("it is not a regular file, or cannot be read")
     return decode(data)
-
-
-def nameless(declaration: Declaration) -> tuple[str, ...]:
-    """Return the meaning of a declaration without its name."""
-    name = part_of(declaration.node, "name")
-    return tuple("itself" if one == text_of(name) else one for one in declaration.meaning)
 
 
 def source_digest(source: str) -> str:

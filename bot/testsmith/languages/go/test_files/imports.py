@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.source.imports import Import, import_declarations
+from testsmith.languages.go.source.imports import GoImport, import_declarations
 from testsmith.languages.go.source.parsing import (
     GoText,
     line_of,
@@ -63,7 +63,7 @@ def _tidied(declaration: bytes) -> bytes:
     return re.sub(rb"\n+\)$", b"\n)", re.sub(rb"\(\n+", b"(\n", declaration))
 
 
-def with_imports(text: str, added: Sequence[Import]) -> str:
+def with_imports(text: str, added: Sequence[GoImport]) -> str:
     """Return a file with more imports, each sorted into the group of its kind.
 
     Raises:
@@ -74,7 +74,7 @@ def with_imports(text: str, added: Sequence[Import]) -> str:
     return text
 
 
-def _with_import(text: str, added: Import) -> str:
+def _with_import(text: str, added: GoImport) -> str:
     file = parse(text)
     lists = [
         child
@@ -119,10 +119,10 @@ def _path_of(line: str) -> str:
 
 
 def _is_of_library(line: str) -> bool:
-    return Import(_path_of(line)).is_of_library
+    return GoImport(_path_of(line)).is_of_library
 
 
-def _with_declaration(file: GoText, added: Import) -> str:
+def _with_declaration(file: GoText, added: GoImport) -> str:
     """Return a file without a list of imports with one that also has its single imports."""
     there = import_declarations(file)
     if not there:

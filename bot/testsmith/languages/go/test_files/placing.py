@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from testsmith.languages.go.source.declarations import Declaration, declarations, package_name
-from testsmith.languages.go.source.imports import Import, imports_in
+from testsmith.languages.go.source.declarations import Declaration, declarations, nameless, package_name
+from testsmith.languages.go.source.imports import GoImport, imports_in
 from testsmith.languages.go.source.parsing import GoText, parse, text_of, tokens, walk
 from testsmith.languages.go.test_files.imports import names_outside_imports, with_imports
-from testsmith.languages.go.test_files.renaming import declared_names, free_name, renamed
+from testsmith.languages.go.test_files.renaming import declared_names, free_name, renamed, stem_of
 from testsmith.languages.go.test_files.test_modules import (
-    cut,
     is_test,
     span_of,
     test_functions,
@@ -62,7 +61,7 @@ def _as_file(module: GoText, body: bytes) -> str:
     return f"package {package_name(module)}\n\n{body.decode()}\n"
 
 
-def _is_needed(one: Import, names: Collection[str]) -> bool:
+def _is_needed(one: GoImport, names: Collection[str]) -> bool:
     return one.alias in {"_", "."} or one.name in names or not one.alias
 
 
@@ -113,21 +112,25 @@ def _with_packages_renamed(module: GoText, names: Mapping[str, str]) -> str:
             data = data[: node.start_byte] + names[text_of(node)].encode() + data[node.end_byte :]
     for (one, _), spec in zip(reversed(imports_in(module)), reversed(specs), strict=True):
         if one.name in names:
-            changed = Import(one.path, names[one.name])
+            changed = GoImport(one.path, names[one.name])
             data = data[: spec.start_byte] + changed.spec.encode() + data[spec.end_byte :]
     return data.decode()
 
 
 def _with_free_names(file: GoText, module: GoText) -> GoText:
-    """Return a module whose new declarations have names that the file does not have."""
+    """Return a module whose new declarations have names that the file does not have.
+
+    A declaration that the file has under a name with a number gets that name.
+    """
     there = _meanings(file)
     taken = declared_names(file)
+    numbered = {(stem_of(one.name), nameless(one)): one.name for one in declarations(file)}
     own = declared_names(module) | {text_of(one) for one in walk(module.root) if one.type == "identifier"}
     names = {}
     for one in declarations(module):
-        is_same = there.get(one.name) == tokens(one.node)
-        if one.name in taken and not is_same and one.name not in names:
-            names[one.name] = free_name(one.name, taken, own)
+        if one.name in taken and there[one.name] != tokens(one.node) and one.name not in names:
+            known = numbered.get((stem_of(one.name), nameless(one)))
+            names[one.name] = known or free_name(one.name, taken, own)
             own.add(names[one.name])
     return parse(renamed(module, names)) if names else module
 
@@ -146,9 +149,3 @@ def _new_declarations(file: GoText, module: GoText) -> list[Declaration]:
         if there.get(one.name) != tokens(one.node)
         and not (is_test(one) and tuple(tokens(one.node)[2:]) in bodies)
     ]
-
-
-def without(text: str, gone: Collection[str]) -> str:
-    """Return a file without some of its declarations; its imports stay."""
-    file = parse(text)
-    return cut(file, [one for one in declarations(file) if one.name in gone])

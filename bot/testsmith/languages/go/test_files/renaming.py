@@ -90,9 +90,13 @@ def renamed_apart(code: str, taken: Collection[str]) -> str:
 
 def free_name(name: str, *taken: Container[str]) -> str:
     """Return a name with the lowest number from 2 that makes it free."""
-    stem = re.sub(r"\d+$", "", name) or name
-    forms = (f"{stem}{number}" for number in count(2))
+    forms = (f"{stem_of(name)}{number}" for number in count(2))
     return next(form for form in forms if not any(form in names for names in taken))
+
+
+def stem_of(name: str) -> str:
+    """Return a name without the number at its end."""
+    return re.sub(r"\d+$", "", name) or name
 
 
 def renamed(file: GoText, names: Mapping[str, str]) -> str:
