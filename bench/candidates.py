@@ -23,6 +23,7 @@ from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
+from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.prove import ProofContext, prove
 
@@ -138,9 +139,10 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
     progress = CountingProgress()
     async with open_workspace(order_for(repository, search, settings)) as workspace:
         with Stopwatch() as watch:
+            runner = PythonRunner(workspace=workspace)
             context = ProofContext(
-                runner=PythonRunner(workspace=workspace),
-                own_suite=OwnSuite(),
+                runner=runner,
+                own_tests=OwnTests(OwnSuite(), {language.name: language.mutator}, runner, progress),
                 settings=settings,
                 progress=progress,
                 tree=search.head_tree,

@@ -244,6 +244,7 @@ class Context:
         observations: Results of running the member, one clause or sentence each, with code in backticks, most
             informative first. Untrusted text.
         probes: Source texts of inputs to run before others. Untrusted text.
+        goals: Mutants of changed lines that none of the project's tests kills, in words. Untrusted text.
     """
 
     signatures: str = ""
@@ -251,6 +252,7 @@ class Context:
     style_sample: str = ""
     observations: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
+    goals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -465,6 +467,7 @@ class Evidence:
             test files that import or name the member.
         failures: Pairs of a test function and its failure message on the merge base, or else on head.
             Untrusted text, truncated.
+        seconds: Duration of the test functions in a run of the test suite: the sum of their fastest runs.
     """
 
     passes: int
@@ -482,6 +485,7 @@ class Evidence:
     branches_gained: int | None = None
     suite_is_whole: bool = True
     failures: tuple[tuple[str, str], ...] = ()
+    seconds: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -811,6 +815,13 @@ class Report:
     earlier: tuple[GeneratedTest, ...] = ()
     baseline: Baseline = Baseline()
     audit: Audit | None = None
+
+    @property
+    def added_seconds(self) -> float | None:
+        """Seconds that the proposed tests add to a run of the test suite; None if that is unknown."""
+        every = [one.evidence for one in self.suggestions if one.is_green]
+        known = [one.seconds for one in every if one is not None and one.seconds is not None]
+        return sum(known) if known and len(known) == len(every) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

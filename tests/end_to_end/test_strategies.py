@@ -160,3 +160,40 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     }
     assert found["renamed"]["evidence"]["fail_to_pass"] == 1
     assert "review: the model reviewed the tests of 4 functions and changed 1" in ran.report["notes"]
+
+
+CAPPED = "def fare(zones):\n    if zones > 8:\n        return 9\n    return 2 + zones\n"
+OWN = "from prices import fare\n\n\ndef test_fare():\n    assert fare(0) == 2\n"
+OWN_AFTER = f"{OWN}\n\ndef test_fare__far():\n    assert fare(20) == 9\n"
+SAME_AS_OWN = "from prices import fare\n\n\ndef test_fare__is_capped():\n    assert fare(30) == 9\n"
+AT_THE_EDGE = SAME_AS_OWN.replace("fare(30) == 9", "(fare(8), fare(9)) == (10, 9)")
+GOAL = "line 2: `if zones > 8:` becomes `if (zones >= 8):`"
+
+
+def test_goals__what_no_test_notices_is_in_the_probe_and_sends_an_idle_test_back(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": OWN})
+    project.git("switch", "-qc", "change")
+    project.commit({"prices.py": CAPPED, "tests/test_prices.py": OWN_AFTER})
+
+    def answer(body: Body) -> str:
+        if "Choose inputs" in str(body):
+            return json.dumps({"probes": [{"name": "prices.py::fare", "inputs": ["fare(30)"]}]})
+        code = AT_THE_EDGE if "Fix the test module" in str(body) else SAME_AS_OWN
+        return json.dumps({"tests": [{"name": "prices.py::fare", "code": code, "patch": ""}]})
+
+    with Endpoint(answer=answer) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "a-model", "--strategy", "probe", "--runs", "1")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, key="sk-test")
+    assert ran.code == 0
+    probe, write, retry = prompts(endpoint)
+    assert [each.split(" ", 1)[0] for each in (probe, write, retry)] == ["Choose", "Write", "Fix"]
+    assert [each.count(GOAL) for each in (probe, write, retry)] == [1, 1, 1]
+    assert "fails without this change, but so do your tests" in retry
+    (found,) = ran.report["suggestions"]
+    assert (found["label"], found["code"].count("fare(8)")) == ("new-behaviour", 1)
+    assert "`>` to `>=` on line 2" in found["evidence"]["killed"]
+    assert found["evidence"]["mutants_guarded"] == 1
+    assert 0 < ran.report["stats"]["added_seconds"] < 1

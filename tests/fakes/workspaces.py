@@ -14,11 +14,13 @@ from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
 from testsmith.model import USUAL_SHARE, Change, Member, MemberKind
 from testsmith.settings import VerificationSettings
+from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.prove import ProofContext
 
 
@@ -65,11 +67,13 @@ def proof_context(
     workspace: PythonWorkspace, settings: VerificationSettings, own_suite: OwnSuite | None = None
 ) -> ProofContext:
     """Return what candidates are proven with in a workspace."""
+    runner, progress = PythonRunner(workspace=workspace), CountingProgress()
+    mutators = {PYTHON.name: PYTHON.mutator}
     return ProofContext(
-        runner=PythonRunner(workspace=workspace),
-        own_suite=own_suite or OwnSuite(),
+        runner=runner,
+        own_tests=OwnTests(own_suite or OwnSuite(), mutators, runner, progress),
         settings=settings,
-        progress=CountingProgress(),
+        progress=progress,
         tree=MemoryTree({}),
     )
 

@@ -127,6 +127,7 @@ def test_render_json__has_the_figures_of_the_run() -> None:
         "thinking_tokens": 0,
         "cost": 0.0,
         "seconds": 12.34,
+        "added_seconds": None,
         "funnel": {"asked": 13, "answered": 12, "ran": 11, "stable": 10, "gains": 7, "posted": 6},
     }
 

@@ -28,6 +28,7 @@ from testsmith.model import (
 )
 from testsmith.reporting.escaping import text_of
 from testsmith.reporting.phrases import (
+    added_time_words,
     baseline_words,
     body_words,
     change_words,
@@ -316,6 +317,28 @@ def test_body_words__say_what_is_shown_or_asked(parts: dict[str, Any], words: st
 )
 def test_change_words__name_what_affects(because: tuple[str, ...], words: str) -> None:
     assert text_of(change_words(a_member("f", change=Change.AFFECTED, because=because))) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ([], ""),
+        ([0.001], "The proposed tests add 0.01 s to your test suite."),
+        ([0.5, 0.5], "The proposed tests add 1.00 s to your test suite."),
+        ([0.5, 0.75], "The proposed tests are slow: they add 1.2 seconds to each run of your test suite."),
+        ([0.5, None], ""),
+    ],
+)
+def test_added_time_words__more_than_a_second_is_slow(seconds: list[float | None], words: str) -> None:
+    evidence = [Evidence(passes=5, runs=5, seconds=one) for one in seconds]
+    suggestions = [green(number, evidence=one) for number, one in enumerate(evidence)]
+    asked = replace(question(9), evidence=Evidence(passes=0, runs=5, seconds=30.0))
+    assert added_time_words(a_report(10, *suggestions, asked)) == words
+
+
+def test_evidence_words__say_if_tests_are_slow() -> None:
+    assert evidence_of(seconds=1.0) == evidence_of()
+    assert evidence_of(seconds=1.96) == f"{evidence_of()} · takes 2.0 s"
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from fakes.mutants import a_mutant
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
-from testsmith.execution.jobs import Reached
+from testsmith.execution.jobs import ChangedModules, Reached
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.thresholds import DEFAULTS
-from testsmith.model import Candidate, Origin
+from testsmith.model import BaselineStatus, Candidate, Origin
 from testsmith.settings import VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -96,9 +98,10 @@ def learnt(
             mutations = await gather_mutants(
                 proofs, PYTHON.mutator, PythonRunner(workspace=workspace), DEFAULTS, CountingProgress()
             )
-            own = OwnTests(own_suite, PYTHON.mutator, PythonRunner(workspace=workspace), seconds, progress)
+            runner = PythonRunner(workspace=workspace)
+            own = OwnTests(own_suite, {"python": PYTHON.mutator}, runner, progress)
             before = own.of(MEMBER)
-            await own.learn(proofs, mutations)
+            await own.learn(proofs, mutations, seconds)
             return mutations[0], before, own.of(MEMBER)
 
     return asyncio.run(scenario())
@@ -166,3 +169,65 @@ def test_learn__nothing_where_there_is_nobody_to_ask_or_no_time(
     mutation, _, after = learnt(tmp_path, own_suite, seconds)
     assert len(mutation.killed) == 10
     assert after.noticed == {}
+
+
+WHOLE = OwnSuite(status=BaselineStatus.MEASURED, tests=2, members={MEMBER.id: BASELINE})
+CHANGED = replace(MEMBER, changed_lines=frozenset({2, 5, 6}))
+
+
+class CountingRunner(PythonRunner):
+    """Counts the mutants that the project's tests are run against."""
+
+    tried: ClassVar[list[int]] = []
+
+    async def own_changed(
+        self, changed: Mapping[str, ChangedModules], seconds: float
+    ) -> Mapping[str, Mapping[int, bool]]:
+        self.tried.append(sum(len(one.changes) for one in changed.values()))
+        return await super().own_changed(changed, seconds)
+
+
+def test_try_changed__what_no_test_kills_is_a_goal_and_is_tried_once(tmp_path: Path) -> None:
+    CountingRunner.tried.clear()
+
+    async def scenario() -> list[tuple[str, ...]]:
+        async with small_workspace(tmp_path, {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}) as workspace:
+            runner, mutators = CountingRunner(workspace=workspace), {"python": PYTHON.mutator}
+            own = OwnTests(WHOLE, mutators, runner, CountingProgress())
+            before = own.goals(CHANGED)
+            await own.try_changed([CHANGED], 60.0)
+            await own.try_changed([CHANGED], 60.0)
+            killed = [one for one in own.mutants_of_change(CHANGED) if one.line == 5]
+            return [before, own.goals(CHANGED), own.goals(CHANGED, killed)]
+
+    before, after, left = asyncio.run(scenario())
+    unreached = "line 5: `return 1` becomes `return 2`", "line 5: `return 1` becomes `return None`"
+    assert before == unreached
+    assert set(after) == {
+        *unreached,
+        "line 2: `if amount < limit:` becomes `if (amount <= limit):`",
+        "line 6: `return 2` becomes `return 3`",
+    }
+    assert CountingRunner.tried == [4]
+    assert set(left) == set(after) - {*unreached}
+
+
+@pytest.mark.parametrize(
+    "suite",
+    [
+        OwnSuite(),
+        replace(WHOLE, members={MEMBER.id: replace(BASELINE, is_whole=False)}),
+        replace(WHOLE, tests=None),
+        replace(WHOLE, members={}, partly={MEMBER.id: BASELINE}),
+    ],
+    ids=["not measured", "not whole", "not run", "partly"],
+)
+def test_goals__nothing_is_said_of_tests_that_did_not_all_run(tmp_path: Path, suite: OwnSuite) -> None:
+    async def scenario() -> tuple[str, ...]:
+        async with small_workspace(tmp_path, {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}) as workspace:
+            runner, mutators = PythonRunner(workspace=workspace), {"python": PYTHON.mutator}
+            own = OwnTests(suite, mutators, runner, CountingProgress())
+            await own.try_changed([CHANGED], 60.0)
+            return own.goals(CHANGED)
+
+    assert asyncio.run(scenario()) == ()

@@ -316,6 +316,26 @@ def test_settle__the_evidence_counts_the_runs_of_the_function_with_the_fewest() 
     assert (entry.evidence.passes, entry.evidence.runs) == (4, 4)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "seconds"),
+    [((0.5, 0.2, 0.9), (0.3, 0.3, 0.1), 0.3), ((0.5, None, 0.9), (0.1,), 0.6), ((0.5,), (None,), None)],
+)
+def test_settle__the_evidence_adds_up_the_fastest_runs(
+    first: Collection[float | None], second: Collection[float | None], seconds: float | None
+) -> None:
+    functions = (
+        FunctionProof(
+            name=f"test_{number}",
+            head=tuple(Run(status=P, lines=frozenset({1}), seconds=one) for one in runs),
+        )
+        for number, runs in enumerate((first, second))
+    )
+    run = proof(*functions)
+    entry = settle(green(run), run, {}, PYTHON)
+    assert isinstance(entry, ProvenSuggestion)
+    assert entry.evidence.seconds == pytest.approx(seconds)
+
+
 def test_settle__what_fails_now_is_cut_once_more() -> None:
     run = proof(function("test_a"), function("test_b", P, P, P, P, F))
     left = settle(green(run), run, {}, PYTHON)

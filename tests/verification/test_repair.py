@@ -401,3 +401,25 @@ def test_repair_of__a_class_needs_no_line_of_its_own() -> None:
         ran("test_a", PASSED, lines=()), cuts=[cut("test_a", Point.STABLE, "kills none")], member=shapeless
     )
     assert repair(weak) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_gainless", "entries", "sent"),
+    [
+        ("shows nothing about this change", False, (), True),
+        ("fails without this change, but so do your tests", False, (), True),
+        ("kills no mutant that survives your tests", True, (), True),
+        ("shows nothing that `test_b` does not show", False, (), False),
+        ("shows nothing about this change", False, (green("test_b"),), False),
+    ],
+)
+def test_repair_of__what_adds_nothing_goes_back_if_there_are_mutants_to_kill(
+    reason: str, is_gainless: bool, entries: Collection[ProvenSuggestion], *, sent: bool
+) -> None:
+    idle = replace(cut("test_a", Point.STABLE, reason), is_gainless=is_gainless)
+    found = verdict(ran("test_a", PASSED, PASSED), cuts=[idle], entries=entries)
+    candidate, goals = found.proof.candidate, ("line 2: `a` becomes `b`",)
+    assert RepairState.of(PYTHON, candidate, found).repair is None
+    state = RepairState.of(PYTHON, candidate, found, goals)
+    assert failures(state.repair) == ({"test_a": reason} if sent else {})
+    assert (state.after(found).repair is not None, state.after(found).goals) == (sent, goals)

@@ -35,6 +35,7 @@ class FunctionResult:
         left: Names of some files it left outside of its temporary folder. Untrusted text.
         failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are
             rows.
+        seconds: Duration of all its rows, fixtures included; None if unknown.
     """
 
     status: str
@@ -44,6 +45,7 @@ class FunctionResult:
     raised_by_test: bool = False
     left: tuple[str, ...] = ()
     failed_rows: frozenset[int] = frozenset()
+    seconds: float | None = None
 
 
 Place = tuple[int, int, int, int]

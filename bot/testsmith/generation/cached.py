@@ -6,7 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from testsmith.generation.fan_out import closing, results
-from testsmith.generation.interface import NotedGenerator, Observer, ObservingGenerator, TestGenerator
+from testsmith.generation.interface import (
+    Goals,
+    NotedGenerator,
+    Observer,
+    ObservingGenerator,
+    TestGenerator,
+)
 from testsmith.model import CacheStats, Request, Result, Skipped
 from testsmith.storage.store import ResultStore, decode_result, encode_result
 
@@ -82,10 +88,10 @@ class CachedGenerator:
         """
         return CacheStats(hits=self._hits, misses=self._misses, entries=self._store.stats().entries)
 
-    def observe_with(self, observer: Observer) -> None:
-        """Pass the observer to the inner generator; members with cached results are not observed."""
+    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
+        """Pass them to the inner generator; members with cached results are not observed."""
         if isinstance(self._inner, ObservingGenerator):
-            self._inner.observe_with(observer)
+            self._inner.observe_with(observer, goals)
 
     def notes(self) -> tuple[str, ...]:
         """Return the inner generator's notes."""

@@ -7,7 +7,7 @@ the stream after the available results.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from testsmith.model import Request, Result, Skipped, SkipStage
@@ -61,12 +61,16 @@ class NothingObserved:
             yield one
 
 
+Goals = Callable[[], Awaitable[Mapping[str, tuple[str, ...]]]]
+"""Returns mutants that new tests should kill, by member id, in the format of `Context.goals`."""
+
+
 @runtime_checkable
 class ObservingGenerator(Protocol):
-    """Includes observed results in its prompts."""
+    """Includes observed results, and mutants to kill, in its prompts."""
 
-    def observe_with(self, observer: Observer) -> None:
-        """Set the observer for the members that are requested from now on."""
+    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
+        """Set the observer and the goals for the members that are requested from now on."""
         ...
 
 

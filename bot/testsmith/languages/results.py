@@ -43,6 +43,7 @@ class Run:
             limited in number and untrusted.
         failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are
             rows.
+        seconds: Duration of all its rows, fixtures included; None if unknown.
     """
 
     status: TestStatus
@@ -54,6 +55,7 @@ class Run:
     import_lines: frozenset[int] = frozenset()
     left: tuple[str, ...] = ()
     failed_rows: frozenset[int] = frozenset()
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,12 @@ class FunctionProof:
     def passes(self) -> int:
         """Number of runs on head that it passed."""
         return sum(run.status is TestStatus.PASSED for run in self.head)
+
+    @property
+    def seconds(self) -> float | None:
+        """Duration of its fastest passing run on head, because tracing and other processes slow runs."""
+        known = (run.seconds for run in self.head if run.status is TestStatus.PASSED)
+        return min((one for one in known if one is not None), default=None)
 
     @property
     def left(self) -> tuple[str, ...]:

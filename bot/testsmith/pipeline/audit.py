@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.selection import PathBase, is_at_or_below, nearest
 from testsmith.deadline import Deadline, TimeIsOver
-from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
@@ -22,6 +21,7 @@ from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.reporting.report_assembly import joined_audits
 from testsmith.settings import AuditMode, Settings
 from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests
+from testsmith.verification.baseline_mutants import OwnTests
 
 SHARE_OF_TIME = 0.5
 """Share of the time left that an audit may use."""
@@ -154,7 +154,7 @@ def tests_to_audit(run: RunState) -> list[NamedTests]:
 
 
 async def audit_change(
-    run: RunState, runner: TestRunner, named: NamedTests, own_suite: OwnSuite
+    run: RunState, runner: TestRunner, named: NamedTests, own_tests: OwnTests | None = None
 ) -> tuple[Audit | None, tuple[str, ...]]:
     """Judge the tests of a change in one project; return the audit, or None and a note on why there is none.
 
@@ -162,7 +162,7 @@ async def audit_change(
         run: The run's state.
         runner: Runs the project's tests.
         named: The test functions.
-        own_suite: Measurements of the project's own tests.
+        own_tests: What the project's own tests do with mutants; None if they were not measured.
     """
     seconds = run.deadline.at_most(run.settings.verification.suite_seconds, SHARE_OF_TIME)
     context = AuditContext(
@@ -172,7 +172,7 @@ async def audit_change(
         progress=run.progress,
         changed_lines=_changed_lines(run.search),
         members=run.members,
-        own_suite=own_suite,
+        own_tests=own_tests,
     )
     try:
         return await run.deadline.within(audit_tests(named.functions, context), SHARE_OF_TIME), ()
@@ -189,7 +189,7 @@ async def audit_alone(run: RunState, named: NamedTests) -> Report:
     """Judge the tests of a change in a project that has nothing else to look at, and return a report."""
     try:
         async with runner_of(run, named.language.name) as runner:
-            audit, notes = await audit_change(run, runner, named, OwnSuite())
+            audit, notes = await audit_change(run, runner, named)
     except (CannotPrepare, CannotIsolate, CannotRun) as failure:
         audit, notes = None, (f"the tests of the change were not judged: {failure}",)
     except TimeIsOver:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from testsmith.changes.members import MemberSearch
-from testsmith.deadline import TimeIsOver
+from testsmith.deadline import Deadline, TimeIsOver
 from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.faults import fault_in_words
 from testsmith.git.repository import Repository
+from testsmith.languages.thresholds import GateTable
 from testsmith.model import BaselineStatus, Skipped, SkipStage
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.settings import Settings
+from testsmith.verification.baseline_mutants import OwnTests
 
 T = TypeVar("T")
 
@@ -82,6 +85,46 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
         run, running, time_budget.BASELINE_ON_BASE, "the project's tests were {}run on the merge base"
     )
     return replace(suite, notes=(*suite.notes, both)) if isinstance(both, str) else both
+
+
+class Goals:
+    """Mutants of changed lines that no test of the project kills, for a model's prompts.
+
+    Args:
+        deadline: Deadline of the whole run.
+    """
+
+    def __init__(self, deadline: Deadline) -> None:
+        self._deadline = deadline
+        self._known = asyncio.get_running_loop().create_future()
+
+    def set(self, goals: Mapping[str, tuple[str, ...]]) -> None:
+        """Set them, by member id."""
+        self._known.set_result(goals)
+
+    async def known(self) -> Mapping[str, tuple[str, ...]]:
+        """Return them, by member id; none if finding them takes too long for the first request to wait."""
+        try:
+            return await self._deadline.within(asyncio.shield(self._known), time_budget.GOALS)
+        except TimeIsOver:
+            return {}
+
+
+async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> OwnTests:
+    """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive."""
+    own_tests = OwnTests(
+        await measure_own_suite(run, runner),
+        {language.name: language.mutator for language in run.clients.languages},
+        runner,
+        run.progress,
+        GateTable.of(run.settings.verification),
+    )
+    if run.clients.model is not None:
+        seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
+        trying = own_tests.try_changed(run.members, seconds)
+        await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
+    goals.set({member.id: own_tests.goals(member) for member in run.members})
+    return own_tests
 
 
 async def broaden(run: RunState, runner: TestRunner) -> TestRunner:

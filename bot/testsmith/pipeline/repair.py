@@ -9,11 +9,12 @@ from testsmith.deadline import next_group
 from testsmith.faults import skipped_by_fault
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace
-from testsmith.model import Candidate, Origin, Result, Skipped, SkipStage
+from testsmith.model import Candidate, Member, Origin, Request, Result, Skipped, SkipStage
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import Answers, ask
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import verify
+from testsmith.verification.gate import Verdict
 from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import Judged, Repairs, RepairState
 
@@ -33,7 +34,12 @@ async def repair(
     not_judged = {SkipStage.BUDGET, SkipStage.INTERNAL}
     repairs = Repairs(
         states={
-            candidate.member: RepairState.of(run.language_of(candidate.member), candidate, judged)
+            candidate.member: RepairState.of(
+                run.language_of(candidate.member),
+                candidate,
+                judged,
+                _goals(run.requests[candidate.member].member, context, judged),
+            )
             for candidate, judged in proven
             if candidate.origin is Origin.MODEL
             and not (isinstance(judged, Skipped) and judged.stage in not_judged)
@@ -45,12 +51,24 @@ async def repair(
         if run.clients.model is None or not wanted or not next_group(len(wanted), run.deadline.left, None):
             break
         again = replace(
-            run, requests={member: replace(run.requests[member], repair=wanted[member]) for member in wanted}
+            run,
+            requests={member: _request(run.requests[member], repairs.states[member]) for member in wanted},
         )
         run.progress.phase("repairing", len(wanted))
         answers = await ask(again, run.clients.model, time_budget.GENERATION)
         repairs = repairs.after(await _verified(again, context, repairs, answers), answers.failure)
     return repairs
+
+
+def _goals(member: Member, context: ProofContext, judged: Judged) -> tuple[str, ...]:
+    """Return the mutants that neither the project's tests nor the candidate's kill, as far as is known."""
+    green = judged.green if isinstance(judged, Verdict) else None
+    return context.own_tests.goals(member, () if green is None else green.gains.killed)
+
+
+def _request(request: Request, state: RepairState) -> Request:
+    context = replace(request.context, goals=state.goals)
+    return replace(request, repair=state.repair, context=context)
 
 
 async def _verified(

@@ -16,7 +16,12 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare, NotInstalled
 from testsmith.generation.fan_out import TimedObserver
-from testsmith.generation.interface import NotedGenerator, NothingObserved, Observer, ObservingGenerator
+from testsmith.generation.interface import (
+    NotedGenerator,
+    NothingObserved,
+    Observer,
+    ObservingGenerator,
+)
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
@@ -27,8 +32,9 @@ from testsmith.pipeline.edit import Edits, edit
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
 from testsmith.pipeline.merged_files import prove_in_files
 from testsmith.pipeline.prepare import (
+    Goals,
     broaden,
-    measure_own_suite,
+    measure_own_tests,
     members_not_loading,
     runner_of,
 )
@@ -167,13 +173,14 @@ async def _suggestions_by(
     """Generate tests, prove and repair them, judge those of the change, and return a report."""
     if not run.settings.verification.enabled:
         return await conclude_unproven(run, await generate_unproven(run, engine))
-    observer = _observe(run, engine or NothingObserved())
-    answers, own_suite, runner = await gather(
-        generate(run, engine), measure_own_suite(run, runner), broaden(run, runner)
+    goals = Goals(run.deadline)
+    observer = _observe(run, engine or NothingObserved(), goals)
+    answers, own_tests, runner = await gather(
+        generate(run, engine), measure_own_tests(run, runner, goals), broaden(run, runner)
     )
     context = ProofContext(
         runner=runner,
-        own_suite=own_suite,
+        own_tests=own_tests,
         settings=run.proof_settings,
         progress=run.progress,
         tree=run.search.head_tree,
@@ -201,7 +208,7 @@ async def _suggestions_by(
     report = await prove_in_files(run, context, report)
     audit, unaudited = None, tuple[str, ...]()
     if named is not None:
-        audit, unaudited = await audit_change(run, runner, named, own_suite)
+        audit, unaudited = await audit_change(run, runner, named, own_tests)
     return replace(
         report,
         audit=audit,
@@ -216,14 +223,14 @@ async def _suggestions_by(
     )
 
 
-def _observe(run: RunState, engine: Observer) -> TimedObserver:
-    """Have the model's generator use the engine's observations, and return their source."""
+def _observe(run: RunState, engine: Observer, goals: Goals) -> TimedObserver:
+    """Have the model's generator use goals and the engine's observations, and return the source of these."""
     runs_for_model = run.settings.provider is ProviderChoice.OPENAI or run.settings.model.strategy.probes
     share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS
     observer = TimedObserver(engine, run.deadline, share)
     model: object = run.clients.model
     if isinstance(model, ObservingGenerator):
-        model.observe_with(observer)
+        model.observe_with(observer, goals.known)
     return observer
 
 

@@ -15,5 +15,8 @@ BASELINE = 0.7
 BASELINE_ON_BASE = 0.3
 """Limit after which the baseline run on base is canceled."""
 
+GOALS = 0.05
+"""Wait for mutants that the project's own tests leave alive, before the model is asked for tests."""
+
 OWN_TESTS = 0.25
-"""The project's own tests on base."""
+"""The project's own tests on base, and again with mutants of changed lines."""

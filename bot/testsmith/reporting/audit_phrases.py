@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from testsmith.forge.comment_markers import length
 from testsmith.model import Audit, AuditedTest, AuditVerdict, Report, SurvivingMutant
 from testsmith.reporting.escaping import Prose, code, inline, one_line, parse, plain, text_of
-from testsmith.reporting.phrases import count
+from testsmith.reporting.phrases import SLOW_SECONDS, count
 
 OF_PULL_REQUEST = "of this pull request"
 OF_CHANGE = "of this change"
@@ -33,7 +33,6 @@ _SINGULARS = {**VERDICT_WORDS, AuditVerdict.FAILS_WITHOUT_CHANGE: "fails without
 _ORDER = (*AuditVerdict, None)
 _MOST_LINES = 20
 _MOST_MUTANTS = 5
-_SLOW_SECONDS = 1.0
 _SECTION_LIMIT = 8_000
 _MARK, _MARK_END, _SECTION_END = "<!-- testsmith:audit ", " -->", "<!-- testsmith:audit end -->"
 
@@ -154,6 +153,6 @@ def _line(test: AuditedTest) -> str:
     if test.killed:
         facts.append(f"kills {count(len(test.killed), 'mutant')} of changed lines")
     facts += [text_of(parse(each)) for each in (test.weakness, *test.smells) if each]
-    if test.seconds is not None and test.seconds >= _SLOW_SECONDS:
+    if test.seconds is not None and test.seconds > SLOW_SECONDS:
         facts.append(f"takes {test.seconds:.1f} seconds")
     return f"{mark} {one_line(test.id)}: {'; '.join(facts)}"

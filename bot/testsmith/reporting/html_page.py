@@ -18,6 +18,7 @@ from testsmith.reporting.audit_phrases import audit_headline, audit_lines
 from testsmith.reporting.escaping import Prose, code, joined, one_line, parse, plain, shown_code
 from testsmith.reporting.phrases import (
     LABEL_WORDS,
+    added_time_words,
     baseline_words,
     body_words,
     change_words,
@@ -75,7 +76,7 @@ def render_html(report: Report, view: View) -> str:
         "skipped": tuple(_skipped_row(group) for group in skipped_groups(report)),
         "funnel": _bars(report.statistics.funnel),
         "funnel_words": funnel_words(report.statistics.funnel),
-        "baseline": baseline_words(report),
+        "sentences": tuple(filter(None, (baseline_words(report), added_time_words(report)))),
         "cost": _markup(facts_line(cost_words(report))),
         "notes": tuple(_markup(parse(note)) for note in report.notes),
     }

@@ -63,7 +63,7 @@ def contract(report: Report) -> dict[str, Any]:
         "earlier": [_earlier(test) for test in report.earlier],
         "baseline": _baseline(report.baseline),
         "audit": None if report.audit is None else _audit(report.audit),
-        "stats": statistics_keys(report.statistics),
+        "stats": {**statistics_keys(report.statistics), "added_seconds": _rounded(report.added_seconds)},
         "notes": list(report.notes),
     }
 
@@ -109,8 +109,12 @@ def _audited(test: AuditedTest) -> dict[str, Any]:
         "killed_elsewhere": test.killed_elsewhere,
         "weakness": test.weakness,
         "smells": list(test.smells),
-        "seconds": None if test.seconds is None else round(test.seconds, 3),
+        "seconds": _rounded(test.seconds),
     }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
 
 
 def _earlier(test: GeneratedTest) -> dict[str, Any]:

@@ -43,6 +43,9 @@ LABEL_WORDS = {
 ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline engine"}
 """The generator of a suggestion, in words."""
 
+SLOW_SECONDS = 1.0
+"""Tests that take longer are said to be slow."""
+
 _CHANGED_TO = re.compile("` to `")
 _SEPARATOR = " · "
 _NAMES_IN_CHANGE = 2
@@ -227,7 +230,13 @@ def evidence_words(suggestion: Suggestion, member: Member) -> tuple[Prose, ...]:
         *_mutant_words(evidence, is_guard=suggestion.label is Label.GUARDS_CHANGE),
         *(plain(fact) for fact in _gain_words(evidence) if suggestion.is_green),
         *_observed_words(suggestion),
+        *_slow_words(evidence),
     )
+
+
+def _slow_words(evidence: Evidence) -> tuple[Prose, ...]:
+    seconds = evidence.seconds or 0.0
+    return (plain(f"{verb('take', evidence.tests)} {seconds:.1f} s"),) if seconds > SLOW_SECONDS else ()
 
 
 def _outcome_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
@@ -362,6 +371,19 @@ def funnel_words(funnel: Funnel) -> str:
         return ""
     steps = ", ".join(f"{number:,} {name}" for name, number in funnel_steps(funnel))
     return f"tests: {steps}"
+
+
+def added_time_words(report: Report) -> str:
+    """Return what the proposed tests add to a run of the test suite; empty if that is not known.
+
+    More than a second is a sentence about slow tests, because a reviewer may not want them.
+    """
+    seconds = report.added_seconds
+    if seconds is None:
+        return ""
+    if seconds <= SLOW_SECONDS:
+        return f"The proposed tests add {max(seconds, 0.01):.2f} s to your test suite."
+    return f"The proposed tests are slow: they add {seconds:.1f} seconds to each run of your test suite."
 
 
 def funnel_steps(funnel: Funnel) -> tuple[tuple[str, int], ...]:

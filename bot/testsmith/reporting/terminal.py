@@ -21,6 +21,7 @@ from testsmith.model import USUAL_SHARE, Member, Progress, Report, Suggestion
 from testsmith.reporting.audit_phrases import audit_headline, audit_lines
 from testsmith.reporting.escaping import Prose, code, one_line, parse, plain, shown_code, text_of, visible
 from testsmith.reporting.phrases import (
+    added_time_words,
     baseline_words,
     body_words,
     change_words,
@@ -438,9 +439,8 @@ def _skipped_parts(report: Report) -> Iterator[RenderableType]:
 
 def _closing_parts(report: Report) -> Iterator[RenderableType]:
     yield ""
-    baseline = baseline_words(report)
-    if baseline:
-        yield _text(plain(baseline))
+    for sentence in filter(None, (baseline_words(report), added_time_words(report))):
+        yield _text(plain(sentence))
     funnel = funnel_words(report.statistics.funnel)
     if funnel:
         yield _styled(plain(funnel), "dim")

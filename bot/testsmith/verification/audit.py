@@ -10,7 +10,6 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TypeVar
 
 from testsmith.execution.audit_runs import AuditedMutants, AuditedRun, AuditRuns
 from testsmith.execution.baseline import OwnSuite
@@ -33,7 +32,7 @@ from testsmith.model import (
     SurvivingMutant,
 )
 from testsmith.verification.audit_verdicts import AuditFindings, decide, weakness
-from testsmith.verification.baseline_mutants import own_tests_reaching, with_causes
+from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching, spread
 from testsmith.verification.mutation import edit_of, function_of
 
 
@@ -66,7 +65,7 @@ class AuditContext:
         progress: Progress display.
         changed_lines: Lines of source files on head that the change adds or alters, by path.
         members: The change's members, whose mutants the whole suite is tried on.
-        own_suite: Measurements of the whole suite; empty if it was not measured.
+        own_tests: What the whole suite does with mutants; None if it was not measured.
         limits: Limits for the numbers of tests and mutants.
     """
 
@@ -76,7 +75,7 @@ class AuditContext:
     progress: Progress
     changed_lines: Mapping[str, frozenset[int]] = field(default_factory=dict)
     members: Sequence[Member] = ()
-    own_suite: OwnSuite = field(default_factory=OwnSuite)
+    own_tests: OwnTests | None = None
     limits: AuditLimits = AUDIT_LIMITS
 
 
@@ -96,7 +95,8 @@ async def audit_tests(functions: Sequence[AuditedFunction], context: AuditContex
     context.progress.phase("auditing tests", 2, 0.2)
     runs = AuditRuns()
     if chosen:
-        runs = await context.runner.audit_runs([one.id for one in chosen], context.seconds, context.own_suite)
+        suite = OwnSuite() if context.own_tests is None else context.own_tests.suite
+        runs = await context.runner.audit_runs([one.id for one in chosen], context.seconds, suite)
     context.progress.advance()
     plan = _Plan(context)
     plan.add_functions(chosen, runs)
@@ -105,10 +105,11 @@ async def audit_tests(functions: Sequence[AuditedFunction], context: AuditContex
     if plan.functions or plan.changes:
         tried = await context.runner.audit_mutants(plan.changed, plan.functions, context.seconds)
     context.progress.advance()
+    survived, mutants = plan.of_suite(tried)
     return Audit(
         tests=tuple(_judged(one, number, runs, plan, tried) for number, one in enumerate(chosen)),
-        survived=plan.survived(tried),
-        mutants=plan.tried_on_suite(tried),
+        survived=survived,
+        mutants=mutants,
         left_out=left_out,
         notes=tuple(notes),
     )
@@ -127,7 +128,8 @@ class _Plan:
         self._sources: dict[str, str | None] = {}
         self._places: dict[str, tuple[Place, ...]] = {}
         self._mutants: dict[tuple[str, int, str], tuple[Mutant, ...]] = {}
-        self._of_suite: dict[tuple[str, int], tuple[Mutant, bool]] = {}
+        self._of_suite: dict[tuple[str, int], Mutant] = {}
+        self._known: list[tuple[str, Mutant, bool, bool]] = []
         self.of_function: dict[int, dict[tuple[str, int], tuple[Mutant, bool]]] = {}
         self.functions: dict[int, Collection[str]] = {}
         self.reached: dict[int, list[str]] = {}
@@ -158,7 +160,7 @@ class _Plan:
             every = [pair for place, lines in reached for pair in self._pairs(place, lines)]
             changed = [pair for pair in every if self._is_changed(*pair)]
             others = [pair for pair in every if not self._is_changed(*pair)]
-            of_change = _spread(changed, min(share, self.context.limits.changed_mutants))
+            of_change = spread(changed, min(share, self.context.limits.changed_mutants))
             for path, mutant in of_change:
                 self._add(path, mutant, traced.tests, number, is_changed=True)
             left = share - len(of_change)
@@ -229,35 +231,39 @@ class _Plan:
         return number
 
     def add_changed_lines(self) -> None:
-        """Add the mutants of the members' changed lines, with the tests of the suite that reach them."""
-        suite = self.context.own_suite
-        limits = self.context.limits
+        """Add the mutants of the members' changed lines, unless it is known what the suite does with them."""
+        own_tests = self.context.own_tests
+        if own_tests is None:
+            return
         for member in self.context.members:
-            baseline = with_causes(member, suite.members)
-            if baseline is None or not baseline.is_whole or not suite.is_run:
+            own = own_tests.of(member)
+            if own.baseline is None:
                 continue
-            places = [_place_of(one) for one in (member, *member.causes) if one.kind is not MemberKind.CLASS]
-            mutants = [one for place in places for one in self._mutants_of(place) if one.function is not None]
-            changed = [one for one in mutants if self._is_changed(member.path, one)]
-            for mutant in _spread(changed, limits.changed_mutants):
-                tests = own_tests_reaching(mutant, baseline)
-                number = self._put(member.path, mutant, tests)
-                self._of_suite[member.path, number] = mutant, bool(tests)
+            for mutant in own_tests.mutants_of_change(member):
+                tests, is_alive = own_tests_reaching(mutant, own.baseline), own.leaves_alive(mutant)
+                if is_alive is not None:
+                    self._known.append((member.path, mutant, is_alive, bool(tests)))
+                elif tests:
+                    self._of_suite[member.path, self._put(member.path, mutant, tests)] = mutant
 
-    def tried_on_suite(self, tried: AuditedMutants) -> int:
-        """Return the number of mutants of changed lines whose fate is known."""
-        return sum(key in tried.killed or not is_reached for key, (_, is_reached) in self._of_suite.items())
+    def of_suite(self, tried: AuditedMutants) -> tuple[tuple[SurvivingMutant, ...] | None, int]:
+        """Return the mutants of changed lines that the suite leaves alive, and the number of those tried.
 
-    def survived(self, tried: AuditedMutants) -> tuple[SurvivingMutant, ...] | None:
-        """Return the mutants of changed lines that the whole suite leaves alive; None if none was tried."""
-        if not self._of_suite:
-            return None
-        alive = (
-            SurvivingMutant(path=key[0], line=mutant.line, words=mutant.words, is_reached=is_reached)
-            for key, (mutant, is_reached) in self._of_suite.items()
-            if not is_reached or tried.killed.get(key) is False
-        )
-        return tuple(sorted(dict.fromkeys(alive), key=lambda one: (one.path, one.line, one.words)))
+        The first is None if none was tried.
+        """
+        ends = {(path, mutant): (is_alive, is_reached) for path, mutant, is_alive, is_reached in self._known}
+        ends |= {
+            (key[0], mutant): (not tried.killed[key], True)
+            for key, mutant in self._of_suite.items()
+            if key in tried.killed
+        }
+        alive = {
+            SurvivingMutant(path=path, line=mutant.line, words=mutant.words, is_reached=is_reached)
+            for (path, mutant), (is_alive, is_reached) in ends.items()
+            if is_alive
+        }
+        survived = tuple(sorted(alive, key=lambda one: (one.path, one.line, one.words)))
+        return (survived if ends else None), len(ends)
 
     def _functions_in(self, path: str) -> tuple[Place, ...]:
         if path not in self._places:
@@ -292,10 +298,6 @@ class _Plan:
         return self._mutants[key]
 
 
-def _place_of(member: Member) -> Place:
-    return Place(path=member.path, line=member.line, end_line=member.end_line, name=member.name)
-
-
 def _member_at(place: Place, language: str, changed: frozenset[int]) -> Member:
     """Return a function as a member, as far as a mutator looks at it."""
     return Member(
@@ -313,20 +315,12 @@ def _member_at(place: Place, language: str, changed: frozenset[int]) -> Member:
 
 
 _WORD = re.compile(r"\w+")
-_Item = TypeVar("_Item")
-
-
-def _spread(items: Sequence[_Item], most: int) -> list[_Item]:
-    """Return at most `most` items, spread evenly."""
-    if len(items) <= most:
-        return list(items)
-    return [items[index * len(items) // most] for index in range(most)]
 
 
 def _nearest(mutants: Sequence[tuple[str, Mutant]], most: int) -> list[tuple[str, Mutant]]:
     """Return at most `most` mutants: half of them the first ones, the others spread over the rest."""
     first = most // 2
-    return [*mutants[:first], *_spread(mutants[first:], most - first)]
+    return [*mutants[:first], *spread(mutants[first:], most - first)]
 
 
 def _judged(

@@ -1,9 +1,10 @@
-"""Run the project's own tests against the mutants that candidates kill."""
+"""Run the project's own tests against mutants of changed lines, and against those that candidates kill."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules, Reached
@@ -12,9 +13,12 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
-from testsmith.model import Member, Progress
+from testsmith.languages.thresholds import AUDIT_LIMITS, DEFAULTS, GateTable
+from testsmith.model import Member, MemberKind, Progress
 from testsmith.verification.gains import OwnEvidence, is_of_change
-from testsmith.verification.mutation import Mutation, edit_of, function_of, runs_when_loaded
+from testsmith.verification.mutation import Mutation, edit_of, function_of, mutants_of, runs_when_loaded
+
+_Item = TypeVar("_Item")
 
 
 def changes_reached(
@@ -75,92 +79,196 @@ def with_causes(member: Member, baselines: Mapping[str, MemberBaseline]) -> Memb
     return replace(known[0], reached=reached, tests=tests)
 
 
+_MOST_GOALS = 5
+_MOST_GOAL_CHARACTERS = 200
+
+
+def spread(items: Sequence[_Item], most: int) -> list[_Item]:
+    """Return at most `most` items, spread evenly."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]
+
+
 class OwnTests:
-    """Results of the project's own tests per mutant. No mutant is run twice.
+    """Results of the project's own tests per mutant, for a whole run. No mutant is run twice.
 
     If a member's baseline is incomplete, the tests that did run are still used: a mutant that they kill
     counts as killed.
 
     Args:
-        own_suite: The measured suite.
-        mutator: Changes the source files of the language.
+        suite: The measured suite.
+        mutators: Change the source files, by language.
         runner: Runs the tests.
-        seconds: Time limit of one call of `learn`, for all its mutants together.
         progress: Progress display, advanced once per mutant.
+        table: Limits for the number of mutants.
+
+    Attributes:
+        suite: The measured suite.
     """
 
     def __init__(
         self,
-        own_suite: OwnSuite,
-        mutator: Mutator,
+        suite: OwnSuite,
+        mutators: Mapping[str, Mutator],
         runner: TestRunner,
-        seconds: float,
         progress: Progress,
+        table: GateTable = DEFAULTS,
     ) -> None:
-        self._mutator = mutator
-        self._own_suite = own_suite
+        self.suite = suite
+        self._mutators = mutators
         self._runner = runner
-        self._seconds = seconds
         self._progress = progress
+        self._table = table
         self._noticed: dict[str, dict[Mutant, bool]] = {}
         self._asked: dict[str, set[Mutant]] = {}
+        self._loaded: set[str] = set()
+        self._of_change: dict[str, tuple[Mutant, ...]] = {}
 
     def of(self, member: Member) -> OwnEvidence:
         """Return what is known about a member so far."""
         return OwnEvidence(
-            baseline=with_causes(member, self._own_suite.members),
+            baseline=with_causes(member, self.suite.members),
             noticed=self._noticed.get(member.id, {}),
-            fail_on_base=any(
-                self._own_suite.fails_on_base(one.id) is True for one in (member, *member.causes)
-            ),
+            fail_on_base=any(self.suite.fails_on_base(one.id) is True for one in (member, *member.causes)),
         )
 
-    async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> None:
-        """Run the project's own tests against mutants that candidates kill and whose result is unknown."""
+    async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation], seconds: float) -> None:
+        """Run the project's own tests against mutants that candidates kill and whose result is unknown.
+
+        Args:
+            proofs: The candidates.
+            mutations: What they do with the mutants of their members.
+            seconds: Time limit for all mutants together.
+        """
         mutants: dict[str, list[Mutant]] = {}
         first: dict[str, Proof] = {}
         for proof, mutation in zip(proofs, mutations, strict=True):
             if not mutation.in_file:  # has no effect in the session of the project's tests
                 first.setdefault(proof.member.id, proof)
-                mutants.setdefault(proof.member.id, []).extend(self._unknown(proof.member, mutation))
-        found = {member: self._changed(first[member], new) for member, new in mutants.items()}
-        changed = {member: one for member, one in found.items() if one is not None and one.changes}
-        if not changed:
+                self._forget_if_loaded(proof)
+                new = self._unknown(proof.member, mutation.killed)
+                known = mutants.setdefault(proof.member.id, [])
+                known += [one for one in new if one not in known]
+        changed = {
+            member: self._changed(first[member].member, new, is_loaded=runs_when_loaded(first[member]))
+            for member, new in mutants.items()
+        }
+        count = sum(len(one.changes) for one in changed.values() if one is not None)
+        if count:
+            self._progress.phase("running mutants with your tests", count, 0.1)
+            await self._try(mutants, changed, seconds)
+            self._progress.advance(count)
+
+    async def try_changed(self, members: Sequence[Member], seconds: float) -> None:
+        """Run the project's own tests against mutants of changed lines whose result is unknown.
+
+        Args:
+            members: The members. Of one whose tests did not all run, nothing is tried.
+            seconds: Time limit for all mutants together.
+        """
+        mutants = {one.id: self._unknown(one, self.mutants_of_change(one)) for one in members}
+        changed = {one.id: self._changed(one, mutants[one.id], is_loaded=False) for one in members}
+        await self._try(mutants, changed, seconds)
+
+    async def _try(
+        self,
+        mutants: Mapping[str, Sequence[Mutant]],
+        changed: Mapping[str, ChangedModules | None],
+        seconds: float,
+    ) -> None:
+        wanted = {member: one for member, one in changed.items() if one is not None and one.changes}
+        if not wanted or seconds <= 0:
             return
-        count = sum(len(one.changes) for one in changed.values())
-        self._progress.phase("running mutants with your tests", count, 0.1)
         try:
-            noticed = await self._runner.own_changed(changed, self._seconds)
+            noticed = await self._runner.own_changed(wanted, seconds)
         except CannotRun:  # the results remain unknown
             return
-        self._progress.advance(count)
-        for member, fails in noticed.items():
+        for member in wanted:
+            self._asked.setdefault(member, set()).update(mutants[member])
+            fails = noticed.get(member, {})
             known = {one: fails[number] for number, one in enumerate(mutants[member]) if number in fails}
             self._noticed.setdefault(member, {}).update(known)
 
-    def _unknown(self, member: Member, mutation: Mutation) -> list[Mutant]:
-        """Return the killed mutants that were not looked up yet, the ones of changed lines first."""
+    def mutants_of_change(self, member: Member) -> tuple[Mutant, ...]:
+        """Return mutants of functions on the changed lines that a member runs.
+
+        There are none if nothing would follow from how the tests of the project end with them.
+        """
+        if member.id not in self._of_change:
+            baseline = self.of(member).baseline
+            is_known = baseline is not None and baseline.is_whole and self.suite.is_run
+            source = self._source(member) if is_known and member.kind is not MemberKind.CLASS else None
+            self._of_change[member.id] = () if source is None else self._mutants_of_change(member, source)
+        return self._of_change[member.id]
+
+    def _mutants_of_change(self, member: Member, source: str) -> tuple[Mutant, ...]:
+        try:
+            found = mutants_of(self._mutators[member.language], source, member, self._table)
+        except CannotParse:
+            return ()
+        changed = [one for one in found if one.function is not None and is_of_change(one, member)]
+        return tuple(spread(changed, AUDIT_LIMITS.changed_mutants))
+
+    def goals(self, member: Member, killed: Collection[Mutant] = ()) -> tuple[str, ...]:
+        """Return mutants of changed lines that no test kills, in words for a prompt.
+
+        Args:
+            member: The member.
+            killed: Mutants that a new test already kills.
+        """
+        own, source = self.of(member), self._source(member)
+        if source is None:
+            return ()
+        alive = [one for one in self.mutants_of_change(member) if own.leaves_alive(one) and one not in killed]
+        return tuple(dict.fromkeys(_goal(one, source) for one in spread(alive, _MOST_GOALS)))
+
+    def _forget_if_loaded(self, proof: Proof) -> None:
+        """Forget results of `try_changed` of a member whose code has run before it could be replaced."""
+        member = proof.member.id
+        if runs_when_loaded(proof) and member not in self._loaded:
+            self._loaded.add(member)
+            self._noticed.pop(member, None)
+            self._asked.pop(member, None)
+
+    def _unknown(self, member: Member, mutants: Iterable[Mutant]) -> list[Mutant]:
+        """Return the mutants that were not looked up yet, the ones of changed lines first."""
         if self._baseline(member) is None:
             return []
-        own, known = self.of(member), self._asked.setdefault(member.id, set())
-        new = [one for one in mutation.killed - known if own.leaves_alive(one) is None]
-        known.update(new)
+        own, asked = self.of(member), self._asked.get(member.id, set())
+        new = [one for one in mutants if one not in asked and own.leaves_alive(one) is None]
         return sorted(new, key=lambda mutant: _order(mutant, member))
 
     def _baseline(self, member: Member) -> MemberBaseline | None:
-        known = self._own_suite.members
-        return with_causes(member, known) or with_causes(member, {**self._own_suite.partly, **known})
+        known = self.suite.members
+        return with_causes(member, known) or with_causes(member, {**self.suite.partly, **known})
 
-    def _changed(self, proof: Proof, mutants: Sequence[Mutant]) -> ChangedModules | None:
-        member, baseline = proof.member, self._baseline(proof.member)
-        if baseline is None:
+    def _changed(
+        self, member: Member, mutants: Sequence[Mutant], *, is_loaded: bool
+    ) -> ChangedModules | None:
+        baseline, source = self._baseline(member), self._source(member) if mutants else None
+        if baseline is None or source is None:
             return None
-        try:
-            source = self._mutator.text((self._runner.workspace.head.root / member.path).read_bytes())
-        except (OSError, CannotParse):
-            return None
-        is_loaded = runs_when_loaded(proof)
         return changes_reached(member, source, mutants, baseline, runs_when_loaded=is_loaded)
+
+    def _source(self, member: Member) -> str | None:
+        try:
+            data = (self._runner.workspace.head.root / member.path).read_bytes()
+            return self._mutators[member.language].text(data)
+        except (OSError, CannotParse, KeyError):
+            return None
+
+
+def _goal(mutant: Mutant, source: str) -> str:
+    """Return a mutant as a line of the source before and after it, or in words if that is long."""
+    edit = mutant.edit
+    start = source.rfind("\n", 0, edit.start) + 1
+    end = source.find("\n", edit.end)
+    line = source[start : end if end >= 0 else len(source)]
+    after = line[: edit.start - start] + edit.text + line[edit.end - start :]
+    if "\n" in line.strip() or "\n" in after.strip() or len(line) + len(after) > _MOST_GOAL_CHARACTERS:
+        return mutant.words
+    return f"line {mutant.line}: `{line.strip()}` becomes `{after.strip()}`"
 
 
 def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:

@@ -280,4 +280,5 @@ def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
         import_lines=result.loaded.lines,
         left=function.left,
         failed_rows=function.failed_rows,
+        seconds=function.seconds,
     )

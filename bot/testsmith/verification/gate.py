@@ -35,6 +35,9 @@ NOTHING_ALIVE = "kills no mutant that survives your tests"
 NOTHING_ABOUT_CHANGE = "shows nothing about this change"
 """Reason for cutting a function that passes on base and kills no mutant on a changed line."""
 
+SHOWN_ALREADY = "fails without this change, but so do your tests"
+"""Reason for cutting a function that shows no more about the change than the project's own tests."""
+
 NOT_MUTATED = "could not be judged: mutation not possible"
 """Reason for cutting a function if no change to the member's source had a visible effect."""
 
@@ -387,12 +390,19 @@ def _entry(draft: ReducedCandidate, proof: Proof, judge: Judge) -> ProvenSuggest
             tests=len(proof.functions),
             fail_to_pass=_fail_to_pass(proof, base),
             failures=tuple(_failures(proof, base)),
+            seconds=_seconds(proof),
         ),
         summary=_catch_text(proof, judge)
         if draft.kind is TestKind.CATCHES
         else draft.candidate.summary(proof.names),
         question=draft.question,
     )
+
+
+def _seconds(proof: Proof) -> float | None:
+    """Return how long the test functions take together; None if that is unknown of one."""
+    known = [one.seconds for one in proof.functions if one.seconds is not None]
+    return sum(known) if known and len(known) == len(proof.functions) else None
 
 
 def _failures(proof: Proof, base: BaseOutcome) -> Iterator[tuple[str, str]]:

@@ -218,7 +218,7 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
         source = mutator.text((workspace.head.root / member.path).read_bytes())
         gone = mutator.taken_away(source, member)
         returning = mutator.returning_at_once(source, member)
-        mutants = _mutants(mutator, source, member, table)
+        mutants = mutants_of(mutator, source, member, table)
     except (OSError, CannotParse):
         return None
     if gone is None:
@@ -226,7 +226,7 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
     return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning)
 
 
-def _mutants(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:
+def mutants_of(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:
     """Return the mutants of a member and of the changed lines of what it uses, changed lines first.
 
     The code of a member that is only affected did not change: none of its own, unless any gain counts.

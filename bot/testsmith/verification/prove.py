@@ -38,17 +38,22 @@ class ProofContext:
 
     Attributes:
         runner: Runs them.
-        own_suite: Measurements of the project's own tests.
+        own_tests: What the project's own tests do with mutants.
         settings: Number of runs and limits.
         progress: Progress display, advanced once per run of a candidate.
         tree: Tree of head, whose settings are used to format converted tests.
     """
 
     runner: TestRunner
-    own_suite: OwnSuite
+    own_tests: OwnTests
     settings: VerificationSettings
     progress: Progress
     tree: SourceTree
+
+    @property
+    def own_suite(self) -> OwnSuite:
+        """Measurements of the project's own tests."""
+        return self.own_tests.suite
 
 
 @dataclass(slots=True)
@@ -83,7 +88,6 @@ class _Prover:
 
     language: Language
     context: ProofContext
-    own_tests: OwnTests
     table: GateTable
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
 
@@ -118,7 +122,7 @@ class _Prover:
             proof = self.known[_key(subject)]
             judged = settle(draft, proof, self._smells(case, proof), self.language)
             if isinstance(judged, ProvenSuggestion):
-                own = self.own_tests.of(subject.member)
+                own = self.context.own_tests.of(subject.member)
                 judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
             case.take(judged)
 
@@ -129,12 +133,13 @@ class _Prover:
         mutations = await gather_mutants(
             proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
         )
-        await self.own_tests.learn(proofs, mutations)
+        own_tests = self.context.own_tests
+        await own_tests.learn(proofs, mutations, self.table.suite_seconds)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
                 proof=proof,
                 mutation=mutation,
-                own=self.own_tests.of(proof.member),
+                own=own_tests.of(proof.member),
                 table=self.table,
                 thins=not case.is_thinned,
             )
@@ -180,10 +185,7 @@ async def prove(
         context: What they are proven with.
     """
     table = GateTable.of(context.settings)
-    own_tests = OwnTests(
-        context.own_suite, language.mutator, context.runner, table.suite_seconds, context.progress
-    )
-    prover = _Prover(language, context, own_tests, table)
+    prover = _Prover(language, context, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(table.rounds):

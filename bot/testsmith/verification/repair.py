@@ -1,9 +1,9 @@
 """Select failing test functions for the generator to repair, and track the results. Pure.
 
 The generator gets back functions that it can fix: those that do not pass every run, have a smell, pass
-whatever the member returns, or never reach the member. It does not get functions that passed on base and fail
-now, because the change may be wrong. It also does not get functions that a question replaces, or valid ones
-that add nothing.
+whatever the member returns, or never reach the member. It gets valid ones that add nothing if no other test
+of the member is left, and if mutants of changed lines are known that no test kills. It does not get functions
+that passed on base and fail now, because the change may be wrong, or functions that a question replaces.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ from testsmith.languages.language import Language
 from testsmith.languages.results import FunctionProof, TestStatus
 from testsmith.languages.source import CannotParse
 from testsmith.model import Candidate, Change, Member, MemberKind, Repair, Skipped
-from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
+from testsmith.verification.gate import (
+    NOTHING_ABOUT_CHANGE,
+    SHOWN_ALREADY,
+    Cut,
+    Point,
+    ProvenSuggestion,
+    Verdict,
+)
 from testsmith.verification.prove import best_verdict
 
 MOST_CODE_CHARACTERS = 24_000
@@ -47,6 +54,7 @@ class RepairState:
         repair: Next repair request; None if there is nothing to repair.
         observed: Test functions whose expected values were replaced by observed values.
         was_repaired: Whether the best verdict comes from a repair.
+        goals: Mutants of changed lines that the project's tests do not kill, in words for a prompt.
     """
 
     language: Language
@@ -54,15 +62,19 @@ class RepairState:
     repair: Repair | None = None
     observed: frozenset[str] = frozenset()
     was_repaired: bool = False
+    goals: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, language: Language, candidate: Candidate, judged: Judged) -> RepairState:
+    def of(
+        cls, language: Language, candidate: Candidate, judged: Judged, goals: tuple[str, ...] = ()
+    ) -> RepairState:
         """Return the state of a candidate after the first round."""
         if isinstance(judged, Verdict):
-            return cls(language=language, best=judged, repair=repair_of(judged, language))
+            repair = repair_of(judged, language, has_goals=bool(goals))
+            return cls(language=language, best=judged, repair=repair, goals=goals)
         is_long = len(candidate.code) > MOST_CODE_CHARACTERS
         unread = None if is_long else _repair(candidate.code, (("", _plain(judged.reason)),), language)
-        return cls(language=language, repair=unread)
+        return cls(language=language, repair=unread, goals=goals)
 
     @property
     def green(self) -> ProvenSuggestion | None:
@@ -90,7 +102,7 @@ class RepairState:
         return replace(
             self,
             best=best,
-            repair=repair_of(judged, self.language),
+            repair=repair_of(judged, self.language, has_goals=bool(self.goals)),
             observed=self.observed | self._observed(judged),
             was_repaired=self.was_repaired or (best.proof is judged.proof and best.green is not None),
         )
@@ -176,12 +188,13 @@ def joined(first: Verdict, second: Verdict) -> Verdict:
     return replace(best, cuts=(*best.cuts, *gone))
 
 
-def repair_of(verdict: Verdict, language: Language) -> Repair | None:
+def repair_of(verdict: Verdict, language: Language, *, has_goals: bool = False) -> Repair | None:
     """Return the repair request for a candidate; None if its generator cannot fix anything.
 
     Args:
         verdict: Result of the candidate.
         language: Language of the tests.
+        has_goals: Whether mutants of changed lines are known that no test kills.
     """
     proof = verdict.proof
     code = proof.candidate.code
@@ -190,7 +203,7 @@ def repair_of(verdict: Verdict, language: Language) -> Repair | None:
     if proof.problem is not None:
         return _repair(code, (("", _plain(proof.problem)),), language)
     try:
-        wrong = dict(_repairable(verdict, language.judge))
+        wrong = dict(_repairable(verdict, language.judge, has_goals=has_goals))
         names = [name for name in language.tests.test_functions(code) if name in wrong][:MOST_TESTS]
         if not names:
             return None
@@ -205,7 +218,7 @@ def _repair(code: str, failures: tuple[tuple[str, str], ...], language: Language
     return Repair(code=code, failures=failures, normalized_code=language.judge.normalized(code))
 
 
-def _repairable(verdict: Verdict, judge: Judge) -> Iterator[tuple[str, str]]:
+def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[tuple[str, str]]:
     """Yield the test functions that their generator can fix, with their problems."""
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
@@ -215,7 +228,8 @@ def _repairable(verdict: Verdict, judge: Judge) -> Iterator[tuple[str, str]]:
         function = functions.get(cut.function)
         if function is None or _passed_before(function, proof.member):
             continue
-        is_poor = cut.function in smells or cut.is_blind
+        is_idle = cut.is_gainless or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
+        is_poor = cut.function in smells or cut.is_blind or (has_goals and not verdict.entries and is_idle)
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 

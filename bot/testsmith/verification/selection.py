@@ -30,6 +30,7 @@ from testsmith.verification.gate import (
     NOT_MUTATED,
     NOTHING_ABOUT_CHANGE,
     NOTHING_ALIVE,
+    SHOWN_ALREADY,
     Cut,
     Judgment,
     Point,
@@ -277,7 +278,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
     elif weight.gains_enough(gains):
         return None
     elif gains.fails_on_base:
-        reason = "fails without this change, but so do your tests"
+        reason = SHOWN_ALREADY
     elif gains.only_misfits:
         reason = _ONLY_MISFITS
     elif weight.is_of_change and mutation.mutants is not None:

@@ -14,6 +14,7 @@ from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider
 from fakes.requests import make_member, make_repair, make_requests
 from fakes.streams import read_all
+from testsmith.generation.interface import Goals
 from testsmith.generation.llm.generator import ModelGenerator, model_identity
 from testsmith.generation.llm.probing import MAX_INPUTS, parse_inputs
 from testsmith.llm.interface import QuotaEmpty, ServerFailed
@@ -80,10 +81,13 @@ def answer(body: Body) -> str:
 
 
 def run(
-    provider: FakeProvider, requests: Sequence[Request], settings: ModelSettings = PROBING
+    provider: FakeProvider,
+    requests: Sequence[Request],
+    settings: ModelSettings = PROBING,
+    goals: Goals | None = None,
 ) -> tuple[list[Result], NotingObserver, ModelGenerator]:
     generator, observer = ModelGenerator(provider, settings), NotingObserver()
-    generator.observe_with(observer)
+    generator.observe_with(observer, goals)
     results, _ = asyncio.run(read_all(generator.generate_batch(requests)))
     return results, observer, generator
 
@@ -150,3 +154,32 @@ def test_probe__is_not_asked_for_where_it_is_of_no_use(
 def test_identity__depends_on_whether_inputs_are_asked_for() -> None:
     strategies = [replace(PROBING, strategy=strategy) for strategy in Strategy]
     assert [model_identity(each).strategy for each in strategies] == ["write", "probe", "write", "probe"]
+
+
+GOAL = "line 2: `return n + 1` becomes `return n - 1`"
+
+
+def goals_of(requests: Sequence[Request]) -> Goals:
+    async def known() -> Mapping[str, tuple[str, ...]]:
+        return {requests[0].member.id: (GOAL,)}
+
+    return known
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PROBE, Strategy.WRITE])
+def test_goals__are_in_every_prompt_for_new_tests(strategy: Strategy) -> None:
+    provider, requests = FakeProvider(answer=answer), make_requests(1, 2)
+    run(provider, requests, replace(PROBING, strategy=strategy), goals_of(requests))
+    prompts = [request.user_prompt for request in provider.requests]
+    assert len(prompts) == (2 if strategy.probes else 1)
+    assert [prompt.count(GOAL) for prompt in prompts] == [1] * len(prompts)
+    assert all("Mutants of its changed lines that no test of the project kills" in each for each in prompts)
+
+
+def test_goals__of_a_repair_are_its_own() -> None:
+    provider, request = FakeProvider(answer=answer), make_repair()
+    own = "line 9: `x` becomes `y`"
+    narrowed = replace(request, context=replace(request.context, goals=(own,)))
+    run(provider, [narrowed], goals=goals_of([request]))
+    (prompt,) = (one.user_prompt for one in provider.requests)
+    assert (prompt.count(own), prompt.count(GOAL)) == (1, 0)

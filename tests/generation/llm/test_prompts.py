@@ -33,6 +33,7 @@ PINNED = {
     9: "71a11037806f24be",
     10: "15e67c6277af4ded",
     11: "460301741bf1fc92",
+    12: "553026639871449e",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -193,6 +194,29 @@ def test_user__a_diff_that_does_not_show_the_whole_source_stands_next_to_it() ->
 def test_user__asked_again_golden() -> None:
     batch = replace(batch_of(*make_requests(1, 2)), asked_again=2)
     check_golden(GOLDEN / "user-asked-again.txt", Prompts().user(batch, BUDGET))
+
+
+def test_user__goals_golden() -> None:
+    goals = ("line 2: `if n < 3:` becomes `if n <= 3:`", "`return n` to `return None` on line 3")
+    check_golden(GOLDEN / "user-goals.txt", user_prompt(make_request(context=Context(goals=goals))))
+
+
+def test_user__goals_go_with_the_second_tier_and_are_few() -> None:
+    goal = "line 2: `" + "a" * 400 + "` becomes `b`"
+    requests = [
+        replace(request, context=Context(goals=tuple(f"{goal} {number}" for number in range(5))))
+        for request in make_requests(1, 8)
+    ]
+    batch = batch_of(*requests)
+    whole, bare = (Prompts().user(replace(batch, tiers=tiers), BUDGET) for tiers in (3, 1))
+    assert whole.count(goal) == 3200 // len(f"{goal} 0") == whole.count(f"{goal} 0")
+    assert goal not in bare
+
+
+def test_user__a_goal_cannot_close_its_fence() -> None:
+    prompt = user_prompt(make_request(context=Context(goals=("line 1: ```` becomes `x`\n````",))))
+    lines = [line for line in prompt.splitlines() if line.startswith("`````")]
+    assert lines == ["`````python", "`````", "`````text", "`````"]
 
 
 def test_user__every_member_has_its_line() -> None:

@@ -81,6 +81,9 @@ MOST_OBSERVED_CHARACTERS = 480
 MOST_PROBED_CHARACTERS = 2400
 """Maximum length of the observations of a member whose inputs a model chose (about 600 tokens)."""
 
+GOAL_TOKEN_BUDGET = 800
+"""Maximum number of tokens of all mutants in one call that no test kills."""
+
 USES_TIER = 2
 STYLE_TIER = 3
 
@@ -200,16 +203,28 @@ def _fitting(texts: Iterable[str], room: int) -> tuple[str, ...]:
 def fit_observations(
     requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER
 ) -> dict[str, tuple[str, ...]]:
-    """Select observations for the prompt by member id; the first of every member comes first.
+    """Select observations for the prompt by member id; see `_fit_facts`."""
+    facts = {request.member.id: request.context.observations for request in requests}
+    return _fit_facts(facts, budget, tiers)
+
+
+def fit_goals(requests: Sequence[Request], tiers: int = STYLE_TIER) -> dict[str, tuple[str, ...]]:
+    """Select mutants that the tests should kill for the prompt by member id; see `_fit_facts`."""
+    facts = {request.member.id: request.context.goals for request in requests}
+    return _fit_facts(facts, GOAL_TOKEN_BUDGET, tiers)
+
+
+def _fit_facts(facts: Mapping[str, tuple[str, ...]], budget: int, tiers: int) -> dict[str, tuple[str, ...]]:
+    """Select facts about members; the first of every member comes first.
 
     Args:
-        requests: Requests of one call.
-        budget: Maximum number of tokens of the selected observations.
-        tiers: Highest tier to include; no observations are included with sources only.
+        facts: The facts by member id.
+        budget: Maximum number of tokens of the selected facts.
+        tiers: Highest tier to include; no facts are included with sources only.
     """
     if tiers < USES_TIER:
         return {}
-    ranks = zip_longest(*map(_observations_with_id, requests))
+    ranks = zip_longest(*([(member, text) for text in texts] for member, texts in facts.items()))
     room = budget * CHARACTERS_PER_TOKEN
     kept: dict[str, tuple[str, ...]] = {}
     for member, text in (entry for rank in ranks for entry in rank if entry is not None):
@@ -219,17 +234,14 @@ def fit_observations(
     return kept
 
 
-def _observations_with_id(request: Request) -> Iterator[tuple[str, str]]:
-    return ((request.member.id, text) for text in request.context.observations)
-
-
 def lower_tier(request: Request, tiers: int) -> int | None:
     """Return the next lower number of tiers that reduces the request's context, or None."""
     context, change = request.context, request.member.shown_change
     if tiers >= STYLE_TIER and (context.style_sample.strip() or context.test_lines):
         return STYLE_TIER - 1
     of_change = change.own or change.private or change.route_sources
-    if tiers >= USES_TIER and (context.signatures.strip() or of_change or context.observations):
+    known = context.signatures.strip() or context.observations or context.goals
+    if tiers >= USES_TIER and (known or of_change):
         return USES_TIER - 1
     return None
 

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from testsmith.faults import fault_in_words
 from testsmith.generation.fan_out import SideBySide, closing
-from testsmith.generation.interface import Observer, skipped
+from testsmith.generation.interface import Goals, Observer, skipped
 from testsmith.generation.llm.answers import (
     ANSWER_SCHEMA,
     CallOutcome,
@@ -20,7 +20,7 @@ from testsmith.generation.llm.answers import (
     parse_answer,
 )
 from testsmith.generation.llm.context import with_observations
-from testsmith.generation.llm.packing import Batch, BatchLimits, pack
+from testsmith.generation.llm.packing import Batch, BatchLimits, pack, task_of
 from testsmith.generation.llm.probing import InputProbes, probe_request
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
 from testsmith.languages.source import CannotParse
@@ -41,6 +41,7 @@ from testsmith.model import ExpectedCall, Request, Result
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.settings import ModelSettings
 from testsmith.storage.keys import ModelIdentity
+from testsmith.tasks import gather
 
 NO_EDITS: Mapping[str, TestFiles] = MappingProxyType({})
 """For languages whose test files cannot be edited."""
@@ -119,10 +120,11 @@ class ModelGenerator:
         self._ignored = IgnoredEntries()
         self._faults: dict[str, None] = {}
         self._observer: Observer | None = None
+        self._goals: Goals | None = None
 
-    def observe_with(self, observer: Observer) -> None:
-        """Include observations of the members in prompts from now on."""
-        self._observer = observer
+    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
+        """Include observations of the members, and mutants to kill, in prompts from now on."""
+        self._observer, self._goals = observer, goals
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -142,7 +144,7 @@ class ModelGenerator:
         """
         ended: SpendingEnded | None = None
         async with SideBySide[CallOutcome]() as calls:
-            for batch in pack(await self._observed(requests), self._limits):
+            for batch in pack(await self._with_facts(requests), self._limits):
                 calls.start(self._ask(batch))
             async for outcome in calls:
                 ended = ended or outcome.ended
@@ -159,6 +161,31 @@ class ModelGenerator:
         notes = filter(None, (self._ignored.note(), self._inputs.note(), *faults))
         data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
         return (*notes, *data)
+
+    async def _with_facts(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return the requests with mutants to kill, and with observations of their members.
+
+        A model that chooses inputs needs the mutants for that; otherwise nothing waits for them alone.
+        """
+        if self._settings.strategy.probes:
+            return await self._observed(await self._aimed(requests))
+        aimed, observed = await gather(self._aimed(requests), self._observed(requests))
+        return [
+            replace(one, context=replace(one.context, goals=other.context.goals))
+            for one, other in zip(observed, aimed, strict=True)
+        ]
+
+    async def _aimed(self, requests: Sequence[Request]) -> Sequence[Request]:
+        """Return requests for new tests with the mutants that these should kill."""
+        if self._goals is None or not any(task_of(one) == "write" for one in requests):
+            return requests
+        goals = await self._goals()
+        return [
+            replace(one, context=replace(one.context, goals=goals.get(one.member.id, ())))
+            if task_of(one) == "write"
+            else one
+            for one in requests
+        ]
 
     async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
         """Return the requests with observations of their members."""

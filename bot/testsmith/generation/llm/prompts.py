@@ -18,6 +18,7 @@ from testsmith.generation.llm.context import (
     CallSources,
     SharedContext,
     fit_context,
+    fit_goals,
     fit_observations,
 )
 from testsmith.generation.llm.packing import Batch, task_of
@@ -26,7 +27,7 @@ from testsmith.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 11
+PROMPT_VERSION = 12
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -48,7 +49,7 @@ class _MemberBlock:
 
     `source` is empty if the diff shows all of it. `within` is the member of the same call whose source
     contains this one, or empty. `test_file` is the path
-    of a test file to edit, or empty, as when an earlier edit did not fit. Observations are empty
+    of a test file to edit, or empty, as when an earlier edit did not fit. Observations and goals are empty
     if there are none; the last two fields are empty unless tests are repaired.
     """
 
@@ -65,6 +66,7 @@ class _MemberBlock:
     uses: tuple[str, ...]
     entry_points: tuple[str, ...]
     observations: tuple[str, ...]
+    goals: tuple[str, ...]
     tests: str
     is_diff: bool
     failures: str
@@ -115,9 +117,16 @@ class Prompts:
         first = batch.requests[0]
         context = fit_context(batch.requests, context_budget, batch.tiers)
         observed = fit_observations(batch.requests, observation_budget, batch.tiers)
+        goals = fit_goals(batch.requests, batch.tiers)
         sources = CallSources([request.member for request in batch.requests])
         members = [
-            _block(request, context, sources, observed.get(request.member.id, ()), batch)
+            _block(
+                request,
+                context,
+                sources,
+                (observed.get(request.member.id, ()), goals.get(request.member.id, ())),
+                batch,
+            )
             for request in batch.requests
         ]
         name = _template("user.j2", batch.task if folder is None else folder)
@@ -155,8 +164,13 @@ def _template(name: str, folder: str) -> str:
 
 
 def _block(
-    request: Request, context: SharedContext, sources: CallSources, observed: Iterable[str], batch: Batch
+    request: Request,
+    context: SharedContext,
+    sources: CallSources,
+    facts: tuple[Iterable[str], Iterable[str]],
+    batch: Batch,
 ) -> _MemberBlock:
+    observed, goals = facts
     member, repair, review = request.member, request.repair, request.review
     diff = member.shown_change.own if batch.tiers >= USES_TIER else ""
     if sources.show_change(diff, of=member):
@@ -178,6 +192,7 @@ def _block(
         uses=context.own.get(member.id, ()),
         entry_points=request.entry_points if batch.tiers >= USES_TIER else (),
         observations=tuple(map(shown, observed)),
+        goals=tuple(map(shown, goals)),
         tests=(request.given_code if review is None else review.patch or review.code).strip("\n"),
         is_diff=review is not None and bool(review.patch),
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
@@ -218,6 +233,7 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
         yield from member.uses
         yield from member.entry_points
         yield from member.observations
+        yield from member.goals
         yield member.tests
         yield member.failures
         yield from member.evidence

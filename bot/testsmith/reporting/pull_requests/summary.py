@@ -14,6 +14,7 @@ from testsmith.model import Member, Report
 from testsmith.reporting.audit_phrases import audit_section
 from testsmith.reporting.escaping import Prose, cell, code, inline, parse, plain, tagged
 from testsmith.reporting.phrases import (
+    added_time_words,
     baseline_words,
     change_words,
     cost_words,
@@ -169,8 +170,8 @@ def last_line(report: Report, view: View) -> str:
     """Return the single line about the run: figures, cost and head, with a fold for its notes."""
     funnel = funnel_words(report.statistics.funnel)
     replies = (code("/testsmith help"),) if view.commands else ()
-    baseline = tagged(plain(baseline_words(report)))
-    lines = (baseline, tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
+    sentences = tagged(plain(" ".join(filter(None, (baseline_words(report), added_time_words(report))))))
+    lines = (sentences, tagged(plain(funnel)), tagged(facts_line((*cost_words(report), *replies))))
     figures = f"<p><sub>{'<br>'.join(line for line in lines if line)}</sub></p>"
     if not report.notes:
         return figures

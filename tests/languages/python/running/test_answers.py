@@ -42,6 +42,15 @@ def test_read_answer__what_a_worker_tells() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "known"), [(0.25, 0.25), (0, 0.0), (None, None), (-1.0, None), ("1", None), ([], None)]
+)
+def test_read_answer__seconds_count_if_they_can_be_true(told: object, known: float | None) -> None:
+    function = {"name": "t", "status": "passed", "seconds": told}
+    answer = read_answer(outcome(GREETING, job(functions=[function])), {0})
+    assert answer.results[0].functions["t"].seconds == known
+
+
+@pytest.mark.parametrize(
     "line",
     [
         b"\xff\xfe",

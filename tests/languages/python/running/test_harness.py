@@ -137,6 +137,26 @@ def test_run_jobs__tells_how_each_function_ends(workspace: PythonWorkspace) -> N
     assert result.problem == ""
 
 
+def test_run_jobs__tells_how_long_each_function_takes(workspace: PythonWorkspace) -> None:
+    code = """
+        import time
+        import pytest
+        real = time.perf_counter
+        @pytest.fixture
+        def slow():
+            time.sleep(0.15)
+        @pytest.mark.parametrize("row", [1, 2])
+        def test_rows(row, slow):
+            time.sleep(0.15)
+        def test_quick():
+            time.perf_counter = lambda: 1000.0
+    """
+    (result,) = run(workspace, code)
+    slow, quick = (result.functions[name].seconds or 0.0 for name in ("test_rows", "test_quick"))
+    assert 0.6 <= slow < 10
+    assert 0.0 < quick < 10
+
+
 def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: PythonWorkspace) -> None:
     code = """
         import pytest

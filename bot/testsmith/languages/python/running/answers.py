@@ -88,6 +88,7 @@ class _Function(_Reached):
     raised_by_test: _Flag = False
     left: Annotated[tuple[_Message, ...], OrElse(())] = ()
     failed_rows: Annotated[frozenset[Annotated[int, Ge(0)]], OrElse(frozenset())] = frozenset()
+    seconds: Annotated[float | None, Ge(0), OrElse(None)] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,4 +170,5 @@ def _function_result(function: _Function) -> FunctionResult:
         raised_by_test=function.raised_by_test,
         left=tuple(name[:_MOST_NAME_CHARACTERS] for name in function.left[:_MOST_NAMES] if name),
         failed_rows=function.failed_rows,
+        seconds=function.seconds,
     )

@@ -33,8 +33,19 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
             "lines": [1, 2],
             "branches": [],
             "failed_rows": [None],
+            "seconds": None,
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [([0.5, 0.25, 1.0], 1.75), ([0.5], 0.5), ([0.5, None, 1.0], None)]
+)
+def test_receive__the_seconds_of_all_cases_count(seconds: list[float | None], expected: float | None) -> None:
+    account = JobResults()
+    for one in seconds:
+        account.receive({**case("t"), "seconds": one})
+    assert account.functions["t"]["seconds"] == expected
 
 
 @pytest.mark.parametrize(

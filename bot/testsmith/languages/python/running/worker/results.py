@@ -105,7 +105,14 @@ class JobResults:
         }
         failing = [data for data in (case, self.functions.get(name)) if data and data["status"] != "passed"]
         rows = {row for data in failing for row in data.get("failed_rows", [data.get("row")])}
-        self.functions[name] = {**verdict, **_reached([known, case]), "failed_rows": list(rows)}
+        seconds = [data.get("seconds") for data in (case, self.functions.get(name)) if data]
+        is_timed = all(isinstance(one, float) for one in seconds)
+        self.functions[name] = {
+            **verdict,
+            **_reached([known, case]),
+            "failed_rows": list(rows),
+            "seconds": sum(seconds) if is_timed else None,
+        }
 
 
 def _reached(messages: Iterable[Message]) -> Message:

@@ -9,6 +9,7 @@ import random
 import re
 import socket
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -23,6 +24,8 @@ from .reached_calls import OwnCalls
 from .tracer import MemberSpan, ReachedLines, Tracer, make_tracer
 
 TEST_FILE = "test_candidate.py"
+
+_clock = time.perf_counter  # whatever a test replaces it with later
 
 _MESSAGE_CHARACTERS = 2_000
 _MOST_OWN_TESTS = 20
@@ -190,7 +193,9 @@ class _Recorder:
         self._network = self._raised_by_test = False
         reached = ReachedLines()
         before = self._note_into(reached)
+        started = _clock()
         outcome = yield
+        seconds = round(_clock() - started, 5)
         self._note_into(before)
         if outcome.excinfo is not None:  # for example Ctrl-C: the remaining tests need a new child
             os._exit(1)
@@ -200,6 +205,7 @@ class _Recorder:
             "network": self._network,
             "raised_by_test": self._raised_by_test,
             "row": self._rows.get(item.nodeid),
+            "seconds": seconds,
         }
         self._send({**_case(name, self._status, self._message, reached), **notes})
         self._leftovers.look(name)
