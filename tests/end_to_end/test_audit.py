@@ -51,6 +51,17 @@ def test_suggest__judges_the_tests_of_the_change_and_names_what_no_test_notices(
 
 
 @pytest.mark.slow
+def test_suggest__what_failed_with_the_whole_suite_is_run_so_once_more(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    by_seed = 'def test_by_seed():\n    assert fee(200) == 1\n    assert next(iter({"b", "e"})) == "b"\n'
+    ran = command_line.suggest(a_change(tmp_path, tests=f"{OLD_TESTS}\n\n{by_seed}"), *ARGUMENTS)
+    (found,) = ran.report["audit"]["tests"]
+    assert (found["verdict"], found["passes"], found["runs"]) == ("flaky", 1, 2)
+    assert found["reason"] == "failed in 1 of 2 runs, with hash seed 0"
+
+
+@pytest.mark.slow
 def test_suggest__judges_the_tests_of_a_change_of_nothing_but_tests(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

@@ -175,3 +175,27 @@ def test_weakness__a_test_that_is_only_absent_on_base_may_notice_nothing() -> No
     assert weakness(absent) == "passes whatever `refund` returns"
     assert not weakness(replace(absent, killed=("`a` to `b` on line 1",)))
     assert not weakness(found(base=failed(), without=blind))
+
+
+@pytest.mark.parametrize(
+    ("alone", "backwards", "verdict", "words"),
+    [
+        ("passed", "failed", AuditVerdict.FLAKY, "failed in 1 of 4 runs, with reverse order"),
+        ("failed", "failed", AuditVerdict.FLAKY, "failed in 2 of 4 runs, with by itself, reverse order"),
+        ("passed", "passed", AuditVerdict.GUARDS_OTHER_BEHAVIOR, ""),
+        ("passed", "", AuditVerdict.GUARDS_OTHER_BEHAVIOR, ""),
+    ],
+)
+def test_decide__the_unchanged_run_with_mutants_is_in_reverse_order(
+    alone: str, backwards: str, verdict: AuditVerdict, words: str
+) -> None:
+    without = WithoutProject(
+        alone=alone, words=("by itself",), backwards=backwards, backwards_words=("reverse order",)
+    )
+    findings = replace(found(killed=("`<` to `<=` on line 2",)), without=without)
+    findings = replace(findings, head=[(("hash seed 1",), PASSES), (("hash seed 1",), PASSES)])
+    decided, reason = decide(findings, PYTHON.judge)
+    assert decided is verdict
+    assert not words or sorted(reason.partition("with ")[2].split(", ")) == sorted(
+        words.partition("with ")[2].split(", ")
+    )

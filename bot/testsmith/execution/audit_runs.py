@@ -55,7 +55,7 @@ class AuditRuns:
     """The runs of some test functions on head and on base.
 
     Attributes:
-        head: Runs on head, the traced one first; they differ in what a test must not depend on.
+        head: Runs on head, the traced one first; the others are of functions that failed in one.
         base: Run of head's tests on base's source; None if there is no base or it could not be run.
     """
 
@@ -65,11 +65,13 @@ class AuditRuns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WithoutProject:
-    """How the tests of one function end by themselves, and without the project.
+    """How the tests of one function end by themselves, in reverse order, and without the project.
 
     Attributes:
         alone: How they end in a process of their own: `passed`, `failed` or `skipped`; empty if unknown.
         words: What is special about that run.
+        backwards: How they end with other tests in reverse order, in the same way.
+        backwards_words: What is special about that run.
         passes: Whether they also pass without the project; None if that was not tried, because they kill a
             mutant or do not pass by themselves.
         is_blind: Whether they pass whatever the project's functions return.
@@ -79,6 +81,8 @@ class WithoutProject:
 
     alone: str
     words: tuple[str, ...] = ()
+    backwards: str = ""
+    backwards_words: tuple[str, ...] = ()
     passes: bool | None = None
     is_blind: bool = False
     in_setup: bool = False

@@ -151,7 +151,7 @@ class _Plan:
         for number, function in enumerate(functions):
             found = [run.functions.get(function.id) for run in runs.head]
             traced = found[0] if found else None
-            if traced is None or any(run is None or run.status != PASSED for run in found):
+            if traced is None or any(run is not None and run.status != PASSED for run in found):
                 continue
             self.functions[number] = traced.tests
             reached = list(self._reached(traced, self._named_in(function)))

@@ -46,8 +46,12 @@ class AuditFindings:
     def runs(self) -> list[tuple[tuple[str, ...], str]]:
         """The statuses of the runs on head that took place, with what is special about them."""
         found = [(words, run.status) for words, run in self.head if run is not None]
-        if self.without is not None and self.without.alone:
-            found.append((self.without.words, self.without.alone))
+        if self.without is not None:
+            others = (
+                (self.without.backwards_words, self.without.backwards),
+                (self.without.words, self.without.alone),
+            )
+            found += [(words, status) for words, status in others if status]
         return found
 
     @property

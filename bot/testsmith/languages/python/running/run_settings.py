@@ -107,8 +107,8 @@ MUTANTS = PythonSetting(name="mutants", hash_seed=1)
 MUTANTS_IN_FILE = PythonSetting(name="mutants in a file", hash_seed=1, in_file=True)
 
 AUDIT = PythonSetting(name="audit", hash_seed=1)
-AUDIT_BACKWARDS = PythonSetting(name="audit, backwards", hash_seed=2, time_zone=_EAST)
-AUDIT_ALONE = PythonSetting(name="audit, one by one", hash_seed=3, time_zone=_WEST)
+AUDIT_VARIED = PythonSetting(name="audit, in another order", hash_seed=3, time_zone=_WEST)
+AUDIT_AS_SUITE = PythonSetting(name="audit, as in the whole suite", hash_seed=0)
 """Runs of the project's own tests for an audit."""
 
 

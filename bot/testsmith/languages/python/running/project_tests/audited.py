@@ -26,7 +26,12 @@ from testsmith.languages.python.running.project_tests.run import (
     run_worker,
     source_files,
 )
-from testsmith.languages.python.running.run_settings import AUDIT, AUDIT_ALONE, AUDIT_BACKWARDS, words_of
+from testsmith.languages.python.running.run_settings import (
+    AUDIT,
+    AUDIT_AS_SUITE,
+    AUDIT_VARIED,
+    words_of,
+)
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import gather, in_thread
 
@@ -38,12 +43,9 @@ _MOST_CONFIRMED = 5
 _VALUES = ("true", "false")
 _WAYS = ("gone", "nothing", *_VALUES)
 _IN_ORDER = "order of the file"
-_BACKWARDS = tuple(
-    "reverse order" if each == _IN_ORDER else each for each in words_of(AUDIT_BACKWARDS, frozenset(), None)
-)
-_ALONE = tuple(
-    "by itself" if each == _IN_ORDER else each for each in words_of(AUDIT_ALONE, frozenset(), None)
-)
+_VARIED = words_of(AUDIT_VARIED, frozenset(), None)
+_BACKWARDS = tuple("reverse order" if each == _IN_ORDER else each for each in _VARIED)
+_ALONE = tuple("by itself" if each == _IN_ORDER else each for each in _VARIED)
 
 
 async def run_audited(
@@ -51,18 +53,14 @@ async def run_audited(
 ) -> AuditRuns:
     """Run test functions; see `TestRunner.audit_runs`.
 
+    Other runs on head take place together with mutants, see `try_audited`.
+
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
-    traced, backwards = await gather(
-        run_in_setting(workspace, functions, seconds, AUDIT, traced=True),
-        run_in_setting(workspace, functions, seconds, AUDIT_BACKWARDS, backwards=True),
-    )
-    first, second = _run(words_of(AUDIT, frozenset(), None), traced), _run(_BACKWARDS, backwards)
-    if _slow_down(first, second):  # tracing takes time, which may be all that they failed for
-        again = _run((), await run_in_setting(workspace, functions, seconds, AUDIT))
-        first = replace(first, functions=_with_lines(again.functions, first.functions))
-    known = _known_on_base(first, suite)
+    traced = await run_in_setting(workspace, functions, seconds, AUDIT, traced=True)
+    head = await _repeated(workspace, _run(words_of(AUDIT, frozenset(), None), traced), seconds, suite)
+    known = _known_on_base(head[0], suite)
     unknown = [one for one in functions if one not in known.functions and _file(one) not in known.broken]
     on_base = await _run_on_base(workspace, unknown, seconds) if unknown else AuditRun()
     if on_base is not None:
@@ -73,7 +71,31 @@ async def run_audited(
         )
         broken = {file: why for file, why in on_base.broken.items() if not _lacks_a_package(why, workspace)}
         on_base = replace(on_base, broken=broken)
-    return AuditRuns(head=(first, second), base=on_base)
+    return AuditRuns(head=head, base=on_base)
+
+
+async def _repeated(
+    workspace: PythonWorkspace, first: AuditRun, seconds: float, suite: OwnSuite
+) -> tuple[AuditRun, ...]:
+    """Repeat what fails in the traced run, or failed when the whole suite was measured, without tracing.
+
+    Tracing takes time, which may be all that a function failed for. If it did, the traced run does not count.
+    """
+    failed = {name for name, run in first.functions.items() if run.status not in {PASSED, SKIPPED}}
+    suspected = (suite.failed or frozenset()) & first.functions.keys() - failed
+    found = [first]
+    if failed:
+        again = _run((), await run_in_setting(workspace, failed, seconds, AUDIT))
+        repeated = _with_lines(again.functions, first.functions)
+        ends = {name: run for name, run in repeated.items() if run.status not in {PASSED, SKIPPED}}
+        found = [
+            replace(first, functions={**first.functions, **repeated}),
+            AuditRun(words=first.words, functions={name: first.functions[name] for name in ends}),
+        ]
+    if suspected:
+        words = words_of(AUDIT_AS_SUITE, frozenset(), None)
+        found.append(_run(words, await run_in_setting(workspace, suspected, seconds, AUDIT_AS_SUITE)))
+    return tuple(found)
 
 
 def _file(function: str) -> str:
@@ -107,15 +129,6 @@ def _lacks_a_package(why: str, workspace: PythonWorkspace) -> bool:
     """Return whether a file cannot be loaded because of a module that is not the project's."""
     missing = MISSING_MODULE.search(why)
     return missing is not None and missing[1].partition(".")[0] not in workspace.owned_modules
-
-
-def _slow_down(traced: AuditRun, other: AuditRun) -> bool:
-    """Return whether a function fails only where it is traced."""
-    return any(
-        run.status not in {PASSED, SKIPPED} and other.functions[name].status == PASSED
-        for name, run in traced.functions.items()
-        if name in other.functions
-    )
 
 
 async def _run_on_base(
@@ -163,6 +176,7 @@ class _Audited:
     kind: Literal["audited"]
     function: int
     alone: str
+    backwards: Annotated[str, OrElse("")] = ""
     without: dict[str, str]
     why: Annotated[str, OrElse("")] = ""
 
@@ -186,6 +200,8 @@ def _without_project(one: _Audited) -> WithoutProject:
     return WithoutProject(
         alone=one.alone if one.alone in {PASSED, SKIPPED} else FAILED,
         words=_ALONE,
+        backwards=one.backwards if one.backwards in {PASSED, SKIPPED, ""} else FAILED,
+        backwards_words=_BACKWARDS,
         passes=all(one.without.get(way) == PASSED for way in _WAYS) if tried else None,
         is_blind=tried and all(one.without.get(way) == PASSED for way in _VALUES),
         in_setup=one.without.get("gone") == "setup",
@@ -210,9 +226,31 @@ async def try_audited(
         killed |= {(one.module, one.number): one.is_killed for one in tried}
         in_setup |= {(one.module, one.number) for one in tried if one.in_setup}
         found |= audited
+    found |= await _confirmed_backwards(workspace, functions, found, seconds)
     failed = {number: functions[number] for number, one in found.items() if one.alone == FAILED}
     found |= await _confirmed(workspace, failed, found, seconds)
     return AuditedMutants(killed=killed, in_setup=frozenset(in_setup), functions=found)
+
+
+async def _confirmed_backwards(
+    workspace: PythonWorkspace,
+    functions: Mapping[int, Collection[str]],
+    found: Mapping[int, WithoutProject],
+    seconds: float,
+) -> dict[int, WithoutProject]:
+    """Run all functions in reverse order in a process of their own, if one failed so in a forked process."""
+    failed = [number for number, one in found.items() if one.backwards == FAILED]
+    if not failed:
+        return {}
+    tests = sorted({test for ids in functions.values() for test in ids})
+    answer = await run_in_setting(workspace, tests, seconds, AUDIT_VARIED, backwards=True)
+    ended = {test.id: test.status for test in answer.tests}
+    confirmed: dict[int, WithoutProject] = {}
+    for number in failed:
+        statuses = {ended.get(test, "") for test in functions[number]}
+        status = FAILED if statuses & {FAILED, CRASHED} else "" if "" in statuses else PASSED
+        confirmed[number] = replace(found[number], backwards=status)
+    return confirmed
 
 
 async def _confirmed(
@@ -229,7 +267,7 @@ async def _confirmed(
     for place, (number, tests) in enumerate(failed.items()):
         status = ""
         if place < _MOST_CONFIRMED:
-            answer = await run_in_setting(workspace, tests, seconds, AUDIT_ALONE)
+            answer = await run_in_setting(workspace, tests, seconds, AUDIT_VARIED)
             status = FAILED if answer.failed else PASSED if answer.tests else ""
         confirmed[number] = replace(found[number], alone=status, passes=None, is_blind=False)
     return confirmed
@@ -239,7 +277,7 @@ def _parts(
     changed: Mapping[str, ChangedModules], functions: Mapping[int, Collection[str]], count: int
 ) -> Iterator[_Part]:
     """Split the functions, each with its mutants; mutants of no function are split by their numbers."""
-    places = {number: place % count for place, number in enumerate(functions)}
+    places = {number: place * count // len(functions) for place, number in enumerate(functions)}
     changes: list[tuple[str, ChangedModule]] = [
         (path, change) for path, module in changed.items() for change in module.changes if change.tests
     ]
@@ -263,7 +301,7 @@ async def _tried(
     if not part.functions and not part.mutants.changes:
         return [], {}
     plan = part.mutants.plan(seconds, part.functions, files)
-    variables = {"PYTHONHASHSEED": str(AUDIT_ALONE.hash_seed), "TZ": AUDIT_ALONE.time_zone}
+    variables = {"PYTHONHASHSEED": str(AUDIT_VARIED.hash_seed), "TZ": AUDIT_VARIED.time_zone}
     try:
         outcome, _ = await run_worker(workspace, plan, variables=variables)
     except CannotRun:

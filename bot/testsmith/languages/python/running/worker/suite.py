@@ -33,9 +33,11 @@ where `running` is the test that was running, and `words` the last output of pyt
 
 where `in_setup` says whether it was noticed only by fixtures. For each audited function:
 
-    {"kind": "audited", "function": 0, "alone": "passed", "without": {"gone": "failed"}, "why": ""}
+    {"kind": "audited", "function": 0, "alone": "passed", "backwards": "passed",
+     "without": {"gone": "failed"}, "why": ""}
 
-with how its tests end without the project, by the way it was taken away, and why that is not certain.
+with how its tests end by themselves, in reverse order, and without the project, by the way it was taken away,
+and why that is not certain.
 """
 
 from __future__ import annotations

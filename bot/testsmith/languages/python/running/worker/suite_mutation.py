@@ -9,8 +9,9 @@ Only tests that pass unchanged, before and afterwards, count. If some of the tes
 left out, because they fail or there is not enough time, and the others do not kill it, no result is reported
 for it.
 
-For an audit, the tests of one function are also run alone, and, if they kill no mutant, with the project
-taken away from them (see `audit/removal.py`).
+For an audit, the unchanged tests run in reverse order, which shows whether they depend on it. The tests of
+one function are also run alone, and, if they kill no mutant, with the project taken away from them (see
+`audit/removal.py`).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -220,7 +221,7 @@ class CollectedTests:
     def _take_audited(self, message: Message) -> None:
         ways = {str(way): str(result) for way, result in message["without"].items()}
         found: Message = {"kind": "audited", "function": int(message["function"]), "without": ways}
-        found |= {"alone": str(message["alone"]), "why": str(message["why"])}
+        found |= {name: str(message[name]) for name in ("alone", "backwards", "why")}
         self._audited.setdefault(found["function"], found)
 
     def is_unplaced(self, change: ModuleChange) -> bool:
@@ -309,19 +310,30 @@ class _Stage:
         gc.collect()
         gc.freeze()
         items = {test_id(item, self._run.place.root): item for item in session.items}
-        clean = self._clean(items, "clean")
+        ordered = dict(reversed(items.items())) if self._run.audited else items
+        clean = self._clean(ordered, "clean")
         removal = None if self._run.project is None else Removal(self._run.project)
         noticing = [by for change in self._run.changes for by in self._tried(change, items, clean)]
         self._clean({by: items[by] for by in noticing if by in items}, "after")
         for function in self._run.audited:
             if removal is not None and self._run.left > 0 and items.keys() >= function.tests:
-                self._audit(
-                    function, [item for test, item in items.items() if test in function.tests], removal
-                )
+                own = [item for test, item in items.items() if test in function.tests]
+                is_known = clean.keys() >= function.tests
+                backwards = _together(clean[test][0] for test in function.tests) if is_known else ""
+                self._audit(function, own, removal, backwards)
         return True
 
-    def _audit(self, function: AuditedCases, items: Sequence[pytest.Item], removal: Removal) -> None:
-        """Run the tests of one function alone, and without the project if they kill no mutant."""
+    def _audit(
+        self, function: AuditedCases, items: Sequence[pytest.Item], removal: Removal, backwards: str
+    ) -> None:
+        """Run the tests of one function alone, and without the project if they kill no mutant.
+
+        Args:
+            function: The function.
+            items: Its tests.
+            removal: The project's code.
+            backwards: How they ended in reverse order; empty if that is not known.
+        """
         started = time.monotonic()
         alone = self._case.trial(items, (), whole=True, seconds=self._run.left)
         seconds = _LEAST_SECONDS + _TIMES_AS_LONG * (time.monotonic() - started)
@@ -334,9 +346,8 @@ class _Stage:
                 trial = self._without(removal, way, items, min(self._run.left, seconds))
                 without[way] = "setup" if trial.in_setup else _overall(trial)
                 why = why or next(iter(trial.noticed), "")
-        self._send(
-            {"kind": "audited", "function": function.number, "alone": status, "without": without, "why": why}
-        )
+        ended = {"alone": status, "backwards": backwards, "without": without, "why": why}
+        self._send({"kind": "audited", "function": function.number, **ended})
 
     def _without(self, removal: Removal, way: str, items: Sequence[pytest.Item], seconds: float) -> _Trial:
         def prepare(send: Send) -> None:
@@ -432,10 +443,17 @@ class _Trial:
 
 def _overall(trial: _Trial) -> str:
     """Return how the tests of one function ended together."""
-    statuses = {status for status, _ in trial.ended.values()}
-    if trial.running is not None or not trial.is_over or statuses - {"passed", "skipped"}:
+    if trial.running is not None or not trial.is_over:
         return "failed"
-    return "passed" if "passed" in statuses else "skipped"
+    return _together(status for status, _ in trial.ended.values())
+
+
+def _together(statuses: Iterable[str]) -> str:
+    """Return how tests that ended in these ways ended together."""
+    known = set(statuses)
+    if known - {"passed", "skipped"}:
+        return "failed"
+    return "passed" if "passed" in known else "skipped"
 
 
 class _OwnCase(QuickCase):
