@@ -742,12 +742,14 @@ class SurvivingMutant:
         line: The line.
         words: Description of the change.
         is_reached: Whether a test runs the line.
+        is_proposed: Whether a proposed test kills it.
     """
 
     path: str
     line: int
     words: str
     is_reached: bool
+    is_proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,22 @@ def test_suggest__what_failed_with_the_whole_suite_is_run_so_once_more(
 
 
 @pytest.mark.slow
+def test_suggest__without_tests_of_the_change_the_known_mutants_are_reported(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    ran = command_line.suggest(a_change(tmp_path, tests=OLD_TESTS), *ARGUMENTS)
+    audit = ran.report["audit"]
+    assert audit["tests"] == []
+    assert audit["changed_lines_mutants"] >= len(audit["changed_lines_survived"]) > 0
+    survived = {one["mutant"]: one for one in audit["changed_lines_survived"]}
+    unreached = survived["`1` to `2` on line 3"]
+    assert (unreached["path"], unreached["reached"], unreached["proposed"]) == ("fees.py", False, True)
+    (suggestion,) = ran.report["suggestions"]
+    assert all(survived[one]["proposed"] for one in suggestion["evidence"]["killed"] if one in survived)
+    assert "auditing" not in ran.stderr
+
+
+@pytest.mark.slow
 def test_suggest__judges_the_tests_of_a_change_of_nothing_but_tests(
     command_line: CommandLine, tmp_path: Path
 ) -> None:

@@ -95,6 +95,24 @@ def test_audit_lines__name_the_first_mutants_that_survive() -> None:
     assert not list(audit_lines(Audit(survived=(), mutants=12)))
 
 
+@pytest.mark.parametrize(
+    ("proposed", "words"),
+    [
+        ([False, True], "2 of 3 mutants of changed lines survive all tests, 1 of which @: a; b."),
+        ([True, False], "2 of 3 mutants of changed lines survive all tests, 1 of which @: b; a."),
+        ([True, True], "2 of 3 mutants of changed lines survive all tests, all of which @: a; b."),
+        ([True], "1 of 3 mutants of changed lines survives all tests, which @: a."),
+    ],
+)
+def test_audit_lines__say_what_the_proposed_tests_kill(proposed: list[bool], words: str) -> None:
+    survived = tuple(
+        SurvivingMutant(path="p.py", line=1, words=name, is_reached=True, is_proposed=one)
+        for name, one in zip("ab", proposed, strict=False)
+    )
+    (line,) = audit_lines(Audit(survived=survived, mutants=3))
+    assert text_of(line).replace(" of p.py", "") == words.replace("@", "the proposed tests kill")
+
+
 def test_audit_lines__stay_short() -> None:
     lines = list(audit_lines(audit_of(*[AuditVerdict.CANNOT_FAIL] * 30)))
     assert len(lines) == 21

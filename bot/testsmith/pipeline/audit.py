@@ -15,12 +15,12 @@ from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Audit, Report, Statistics, UsageFailure
+from testsmith.model import Audit, Report, Statistics, Suggestion, UsageFailure
 from testsmith.pipeline.prepare import runner_of, workspace_order
 from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.reporting.report_assembly import joined_audits
 from testsmith.settings import AuditMode, Settings
-from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests
+from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests, known_of_suite
 from testsmith.verification.baseline_mutants import OwnTests
 
 SHARE_OF_TIME = 0.5
@@ -145,29 +145,35 @@ def _tests_at(
 
 def tests_to_audit(run: RunState) -> list[NamedTests]:
     """Return the test functions of the change that a run judges; none if it only looks at some functions."""
+    return changed_tests(run.search, run.clients.languages) if _audits(run) else []
+
+
+def _audits(run: RunState) -> bool:
     options, settings = run.options, run.settings
     is_whole = not (options.paths or options.only or settings.selection.only or settings.selection.all_paths)
     is_wanted = settings.review.audit is not AuditMode.OFF and settings.verification.enabled
-    if not is_wanted or not is_whole or not options.audits or run.search.base_tree is None:
-        return []
-    return changed_tests(run.search, run.clients.languages)
+    return is_wanted and is_whole and options.audits and run.search.base_tree is not None
 
 
 async def audit_change(
-    run: RunState, runner: TestRunner, named: NamedTests, own_tests: OwnTests | None = None
+    run: RunState, runner: TestRunner, named: NamedTests | None, own_tests: OwnTests | None = None
 ) -> tuple[Audit | None, tuple[str, ...]]:
     """Judge the tests of a change in one project; return the audit, or None and a note on why there is none.
+
+    Without tests, nothing is run: the audit is about the mutants whose fate is known anyway.
 
     Args:
         run: The run's state.
         runner: Runs the project's tests.
-        named: The test functions.
+        named: The test functions; None for none.
         own_tests: What the project's own tests do with mutants; None if they were not measured.
     """
+    if named is None and not (run.members and _audits(run)):
+        return None, ()
     seconds = run.deadline.at_most(run.settings.verification.suite_seconds, SHARE_OF_TIME)
     context = AuditContext(
         runner=runner,
-        language=named.language,
+        language=run.language_of(run.members[0].id) if named is None else named.language,
         seconds=seconds,
         progress=run.progress,
         changed_lines=_changed_lines(run.search),
@@ -175,6 +181,8 @@ async def audit_change(
         own_tests=own_tests,
     )
     try:
+        if named is None:
+            return known_of_suite(context), ()
         return await run.deadline.within(audit_tests(named.functions, context), SHARE_OF_TIME), ()
     except TimeIsOver:
         return None, (run.deadline.reason("the tests of the change were judged"),)
@@ -183,6 +191,20 @@ async def audit_change(
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         run.warn_of_fault("the tests of the change were not judged", error)
         return None, ()
+
+
+def with_proposals(audit: Audit | None, suggestions: Sequence[Suggestion]) -> Audit | None:
+    """Return an audit that says which of the surviving mutants proposed tests kill."""
+    if audit is None or audit.survived is None:
+        return audit
+    killed = {
+        (one.member.partition("::")[0], words)
+        for one in suggestions
+        if one.is_green and one.evidence is not None
+        for words in one.evidence.killed
+    }
+    survived = (replace(one, is_proposed=(one.path, one.words) in killed) for one in audit.survived)
+    return replace(audit, survived=tuple(survived))
 
 
 async def audit_alone(run: RunState, named: NamedTests) -> Report:

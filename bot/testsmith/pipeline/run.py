@@ -25,7 +25,13 @@ from testsmith.generation.interface import (
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
-from testsmith.pipeline.audit import NamedTests, audit_alone, audit_change, tests_to_audit
+from testsmith.pipeline.audit import (
+    NamedTests,
+    audit_alone,
+    audit_change,
+    tests_to_audit,
+    with_proposals,
+)
 from testsmith.pipeline.broken_tests import ask_about_broken_tests
 from testsmith.pipeline.conclude import Rounds, conclude, conclude_unproven, verdicts_by_member
 from testsmith.pipeline.edit import Edits, edit
@@ -206,12 +212,10 @@ async def _suggestions_by(
     rounds = Rounds(proven=proven, repairs=repairs, edits=edits.verdicts)
     report = await ask_about_broken_tests(run, context, conclude(run, context, answers, rounds))
     report = await prove_in_files(run, context, report)
-    audit, unaudited = None, tuple[str, ...]()
-    if named is not None:
-        audit, unaudited = await audit_change(run, runner, named, own_tests)
+    audit, unaudited = await audit_change(run, runner, named, own_tests)
     return replace(
         report,
-        audit=audit,
+        audit=with_proposals(audit, report.suggestions),
         statistics=replace(report.statistics, not_asked=len(complete)),
         notes=(
             *report.notes,

@@ -124,11 +124,17 @@ def survival_sentences(audit: Audit) -> Iterator[Prose]:
     alive = len(audit.survived)
     if not alive:
         return
-    named = "; ".join(map(_mutant_words, audit.survived[:_MOST_MUTANTS]))
+    ordered = sorted(audit.survived, key=lambda one: one.is_proposed)
+    named = "; ".join(map(_mutant_words, ordered[:_MOST_MUTANTS]))
     left = f"; and {alive - _MOST_MUTANTS:,} more" if alive > _MOST_MUTANTS else ""
     verb = "survives" if alive == 1 else "survive"
     of = f"{alive:,} of {count(max(audit.mutants, alive), 'mutant')} of changed lines"
-    yield parse(f"{of} {verb} all tests: {named}{left}.")
+    proposed = sum(one.is_proposed for one in ordered)
+    which = (
+        "which" if proposed == alive == 1 else f"{'all' if proposed == alive else f'{proposed:,}'} of which"
+    )
+    but = f", {which} the proposed tests kill" if proposed else ""
+    yield parse(f"{of} {verb} all tests{but}: {named}{left}.")
 
 
 def _mutant_words(mutant: SurvivingMutant) -> str:

@@ -83,7 +83,7 @@ def _audit(audit: Audit) -> dict[str, Any]:
         "tests": [_audited(test) for test in audit.tests],
         "changed_lines_survived": None
         if survived is None
-        else [surviving_mutant_keys(one) for one in survived],
+        else [{**surviving_mutant_keys(one), "proposed": one.is_proposed} for one in survived],
         "changed_lines_mutants": audit.mutants,
         "left_out": audit.left_out,
         "notes": list(audit.notes),

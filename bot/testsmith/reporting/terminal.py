@@ -420,7 +420,8 @@ def _audit_parts(report: Report) -> Iterator[RenderableType]:
     if audit is None or not (audit.tests or audit.survived or audit.notes):
         return
     yield ""
-    yield _styled(plain(audit_headline(audit)), "bold")
+    if audit.tests:
+        yield _styled(plain(audit_headline(audit)), "bold")
     yield from (_indented(_text(line)) for line in audit_lines(audit))
 
 

@@ -115,6 +115,14 @@ async def audit_tests(functions: Sequence[AuditedFunction], context: AuditContex
     )
 
 
+def known_of_suite(context: AuditContext) -> Audit | None:
+    """Return what is known of mutants of changed lines without running anything; None for nothing."""
+    plan = _Plan(context)
+    plan.add_changed_lines()
+    survived, mutants = plan.of_suite(AuditedMutants())
+    return None if survived is None else Audit(survived=survived, mutants=mutants)
+
+
 def _too_many_words(there: int, looked_at: int) -> str:
     return f"the audit looked at {looked_at} of {there} test functions: there are too many for one run"
 
