@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +27,8 @@ MOST_FOLDERS_DEEP = 200
 MOST_IGNORED_FILES = 500
 MOST_IGNORED_BYTES = 256 * 1024**2
 """Maximum total size of ignored files in a copy."""
+
+_MOST_NAMED_PATHS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,15 @@ def write_copy(tree: RepositoryTree, folder: Path) -> CopyReport:
         room -= entry.size
     refused += _remove_leaving_links(folder, entries)
     return CopyReport(refused=tuple(refused))
+
+
+def left_out_note(paths: Collection[str]) -> str:
+    """Return a note for the report about paths that were left out of a copy; empty without any."""
+    if not paths:
+        return ""
+    named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
+    more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
+    return f"not copied, because too large, too deep or linked outside the project: {named}{more}"
 
 
 def _is_refused(entry: TreeEntry, room: int) -> bool:

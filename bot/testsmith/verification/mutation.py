@@ -83,7 +83,13 @@ class _Trial:
             changes=tuple(self._changes()),
             direct=(self.proof.member.module, self.proof.member.name, _TAKEN_AWAY),
         )
-        return TestJob(number=number, code=self.proof.candidate.code, seconds=seconds, changed=changed)
+        return TestJob(
+            number=number,
+            code=self.proof.candidate.code,
+            seconds=seconds,
+            changed=changed,
+            test_path=self.proof.test_path,
+        )
 
     def _changes(self) -> Iterator[ChangedModule]:
         """Yield the changes with the functions to run against them, the member's removal first."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from testsmith.execution.jobs import PASSED, TestJob
-from testsmith.execution.project_copy import CopyReport, bring_ignored_files, write_copy
+from testsmith.execution.project_copy import CopyReport, bring_ignored_files, left_out_note, write_copy
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
 from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
@@ -52,7 +52,6 @@ from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
 _TRIAL = TestJob(number=0, code="def test_nothing():\n    pass\n", seconds=20.0)
-_MOST_NAMED_PATHS = 5
 _MOST_RECORDING_SECONDS = 60.0
 
 
@@ -162,7 +161,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
     )
     roots = [*head.source_roots, *(base.source_roots if base else ())]
     ini = pytest_ini(order.head, repository.project)
-    notes = (ini.note, _left_out({*head_report.refused, *base_report.refused}))
+    notes = (ini.note, left_out_note({*head_report.refused, *base_report.refused}))
     test_command = read_test_command(order.settings.test_command)
     return PythonWorkspace(
         head=head,
@@ -211,14 +210,6 @@ def _copied(
     report = write_copy(tree, folder)
     bring_ignored_files(repository.root, ignored, folder)
     return ProjectCopy(root=folder, source_roots=source_roots(folder, repository.project)), report
-
-
-def _left_out(paths: set[str]) -> str:
-    if not paths:
-        return ""
-    named = ", ".join(repr(path) for path in sorted(paths)[:_MOST_NAMED_PATHS])
-    more = f" and {len(paths) - _MOST_NAMED_PATHS} more" if len(paths) > _MOST_NAMED_PATHS else ""
-    return f"not copied, because too large, too deep or linked outside the project: {named}{more}"
 
 
 async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:

@@ -15,12 +15,12 @@ from fakes.arena import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels, made_wheel, shop_wheels
 from testsmith.execution.jobs import JobResult, TestJob
+from testsmith.execution.package_index import uv_program
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.install.installer import version_of
-from testsmith.languages.python.running.install.package_index import uv_program
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.run_settings import PythonSetting

@@ -15,37 +15,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from testsmith.execution.installation import INSTALL_LIMITS, index_variables, keep_what_was_made
+from testsmith.execution.package_index import (
+    PackageIndexAccess,
+    index_access,
+    is_set,
+    uv_program,
+)
 from testsmith.execution.project_copy import write_copy
-from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
-from testsmith.execution.sandbox.users import take_back
+from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandbox
 from testsmith.execution.shell import in_folder, last_words, shell_command
-from testsmith.execution.workspace import CannotPrepare, remove_folder
+from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
 from testsmith.languages.python.running.install.environment_cache import CachedEnvironment, key_of
 from testsmith.languages.python.running.install.installed import Installed
-from testsmith.languages.python.running.install.package_index import (
-    PackageIndexAccess,
-    index_access,
-    is_set,
-    uv_program,
-    uv_variables,
-)
 from testsmith.languages.python.running.install.requirements import normal
 from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
-
-_GIB = 1024**3
-_LIMITS = Limits(
-    memory_bytes=8 * _GIB,
-    file_bytes=4 * _GIB,
-    open_files=4096,
-    disk_bytes=16 * _GIB,
-    tasks=1024,
-)
-"""Compilers and large packages need more than tests do."""
 
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 _UV, _FETCHED = "tools/uv", "python"
@@ -125,7 +114,7 @@ async def install_project(order: InstallOrder) -> Installed:
         notes = await installation.carry_out(needs)
         installation.check_place()
     finally:
-        await in_thread(_take_back_what_was_made, place)
+        await in_thread(keep_what_was_made, place, {"environment", "project", _FETCHED})
     bared = f"installed without possibly private settings: {', '.join(access.bared)}" if access.bared else ""
     notes = tuple(filter(None, (*notes, bared)))
     if cached is not None and not await in_thread(_has_siblings, place, needs):
@@ -200,17 +189,10 @@ def _lay_out(
     named = (text for one, text in siblings.items() if one.is_named)
     _write_lines(place / "files" / _NAMED_SIBLINGS, named)
     (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
-    copied = {}
-    for number, (variable, content) in enumerate(access.files.items()):
-        file = place / "files" / str(number)
-        file.write_bytes(content)
-        copied[variable] = str(file)
-    given = {**access.variables, **copied}
     return {
         **_own_variables(order, place),
         **_version_variables(order.version),
-        **given,
-        **uv_variables(given),
+        **index_variables(access, place / "files"),
     }
 
 
@@ -273,32 +255,6 @@ def _version_variables(version: str) -> dict[str, str]:
     names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
     bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
     return dict.fromkeys((*names, *bypass), version)
-
-
-def _take_back_what_was_made(place: Path) -> None:
-    """Keep only what was created.
-
-    Raises:
-        CannotPrepare: Ownership cannot be restored.
-    """
-    try:
-        _keep_what_was_made(place)
-    except (OSError, RecursionError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "its folders are nested too deep"
-        raise CannotPrepare(
-            f"Could not use the environment built for the project ({reason}). Check what the project's "
-            f"build or the setup command leaves in it."
-        ) from error
-
-
-def _keep_what_was_made(place: Path) -> None:
-    """Remove all but the environment, its Python and the installed copy; restore their ownership."""
-    for found in place.iterdir():
-        if found.is_symlink() or not found.is_dir():
-            found.unlink()
-        elif found.name not in {"environment", "project", _FETCHED}:
-            remove_folder(found)
-    take_back(place)
 
 
 def _programs(folder: Path) -> list[Path]:
@@ -517,7 +473,7 @@ class _Installation:
             network=network,
             tcp_ports=self._tcp_ports,
         )
-        return await self._order.sandbox.run(command, replace(_LIMITS, seconds=left))
+        return await self._order.sandbox.run(command, replace(INSTALL_LIMITS, seconds=left))
 
 
 def _said(done: ProcessOutcome) -> str:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from testsmith.languages.python.running.install.package_index import uv_variables
+from testsmith.execution.package_index import uv_variables
 
 
 def told(given: dict[str, str]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.languages.python.running.install.package_index import bare_address, index_access
+from testsmith.execution.package_index import bare_address, index_access
 
 
 @pytest.mark.parametrize(
