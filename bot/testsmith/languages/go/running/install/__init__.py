@@ -1,0 +1,1 @@
+"""Find or install a Go toolchain, and download modules."""

@@ -1,0 +1,169 @@
+"""Real workspaces of Go for tests: a small project in a real repository, and the tests' own toolchain."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fakes.git_repository import GitRepository
+from fakes.workspaces import always
+from testsmith.execution.jobs import JobResult, TestJob, TracedMember
+from testsmith.execution.sandbox.interface import Sandbox
+from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.workspace import WorkspaceOrder
+from testsmith.git.repository import Repository
+from testsmith.languages.go.running.run_settings import GoSetting
+from testsmith.languages.go.running.runner import GoRunner, open_runner
+from testsmith.languages.go.test_files.test_modules import keep_tests
+from testsmith.languages.tests import TestFiles
+from testsmith.model import Change, Member, MemberKind
+from testsmith.settings import VerificationSettings
+
+GO_MOD = "module example.com/calc\n\ngo 1.22\n"
+
+
+def installed_go() -> Path | None:
+    """Return the folder of the Go that was installed with what the tests need."""
+    found = find_spec("go")
+    places = [] if found is None else list(found.submodule_search_locations or ())
+    return next((Path(place) for place in places if Path(place, "bin", "go").is_file()), None)
+
+
+@dataclass(frozen=True)
+class GoSite:
+    """What all tests of a session share: the toolchain, and a folder for compiled standard packages."""
+
+    root: Path
+    kept: Path
+
+    def order(
+        self,
+        folder: Path,
+        head: Mapping[str, str],
+        base: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> WorkspaceOrder:
+        """Return an order for a project whose files are these, besides its `go.mod`."""
+        made = GitRepository.create(folder / "project")
+        first = None if base is None else made.commit({"go.mod": GO_MOD, **base})
+        if base is not None:
+            made.write({path: None for path in base if path not in head})
+        second = made.commit({"go.mod": GO_MOD, **head})
+        repository = Repository.open(made.folder)
+        return WorkspaceOrder(
+            repository=repository,
+            head=repository.commit_tree(second),
+            base=None if first is None else repository.commit_tree(first),
+            settings=VerificationSettings(go=self.root),
+            build_sandbox=always(sandbox or ProcessSandbox()),
+            environments=self.kept,
+        )
+
+    @asynccontextmanager
+    async def runner(
+        self,
+        folder: Path,
+        head: Mapping[str, str],
+        base: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> AsyncIterator[GoRunner]:
+        """Give a runner for a project whose files are these, besides its `go.mod`."""
+        async with self.opened(self.order(folder, head, base, sandbox)) as runner:
+            yield runner
+
+    @asynccontextmanager
+    async def opened(self, order: WorkspaceOrder) -> AsyncIterator[GoRunner]:
+        """Give a runner for an order; the first one of a session compiles the standard packages."""
+        self.kept.mkdir(exist_ok=True)
+        with (self.kept.parent / "go.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            async with open_runner(order, _Tests()) as runner:
+                fcntl.flock(lock, fcntl.LOCK_UN)
+                yield runner
+
+
+@dataclass(frozen=True)
+class OpenedGo:
+    """A runner that several tests share, one after the other."""
+
+    runner: GoRunner
+    wait: Callable[[Coroutine[Any, Any, Any]], Any]
+
+    def run(self, setting: GoSetting, job: TestJob) -> JobResult:
+        """Run one job."""
+        result: JobResult = self.wait(self.runner.run(setting, [job]))[job.number]
+        return result
+
+
+@contextmanager
+def shared(opening: AbstractAsyncContextManager[GoRunner]) -> Iterator[OpenedGo]:
+    """Give a runner in an event loop of its own."""
+    with asyncio.Runner() as loop:
+        runner = loop.run(_entered(opening))
+        try:
+            yield OpenedGo(runner, loop.run)
+        finally:
+            loop.run(_left(opening))
+
+
+async def _entered(opening: AbstractAsyncContextManager[GoRunner]) -> GoRunner:
+    return await opening.__aenter__()
+
+
+async def _left(opening: AbstractAsyncContextManager[GoRunner]) -> None:
+    await opening.__aexit__(None, None, None)
+
+
+class _Tests(TestFiles):
+    framework = "testing"
+
+    def is_test(self, path: str) -> bool:
+        return path.endswith("_test.go")
+
+    def test_functions(self, code: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    keep_tests = staticmethod(keep_tests)
+
+
+def go_member(source: str, name: str, path: str = "calc/calc.go", change: Change = Change.CHANGED) -> Member:
+    """Return a member for a function or method of a source text, by its plain name."""
+    lines = source.splitlines()
+    first = next(
+        number
+        for number, line in enumerate(lines, 1)
+        if line.startswith("func ") and line.replace("[", "(").split(f"{name}(")[1:]
+    )
+    last = next(number for number in range(first, len(lines) + 1) if lines[number - 1].endswith("}"))
+    if not lines[first - 1].endswith("}"):
+        last = next(number for number in range(first, len(lines) + 1) if lines[number - 1] == "}")
+    return Member(
+        path=path,
+        name=name,
+        language="go",
+        change=change,
+        line=first,
+        end_line=last,
+        kind=MemberKind.FUNCTION,
+        source="\n".join(lines[first - 1 : last]) + "\n",
+        module=path,
+    )
+
+
+def go_job(code: str, source: str, name: str, **changes: object) -> TestJob:
+    """Return a job that runs a test module and traces a function of `calc/calc.go`."""
+    member = go_member(source, name)
+    traced = TracedMember(path=member.path, first=member.line, last=member.end_line)
+    job = TestJob(number=0, code=code, seconds=5.0, traced=traced, test_path="calc/calc_test.go")
+    return replace(job, **changes)  # type: ignore[arg-type]
+
+
+def statuses(result: JobResult) -> dict[str, str]:
+    """Return the statuses of the functions of a result."""
+    return {name: one.status for name, one in result.functions.items()}
