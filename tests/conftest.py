@@ -21,6 +21,7 @@ NOT_QUICK = (
     "languages/python/explorer",
     "languages/python/running",
     "review",
+    "toolchains",
     "test_publish.py",
     "verification/corpus",
     "verification/test_evidence.py",

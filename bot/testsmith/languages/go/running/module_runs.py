@@ -26,7 +26,7 @@ from testsmith.languages.go.running.workspace import (
 )
 from testsmith.tasks import in_thread
 
-_MOST_SECONDS_BESIDE = 10.0
+_MOST_SECONDS_WITH_OWN_TESTS = 10.0
 _MOST_COPY_BYTES = 256 * 1024**2
 _MOST_ALONE = 20
 
@@ -40,7 +40,7 @@ class _Run:
     functions: dict[str, FunctionResult] = field(default_factory=dict)
     profiles: dict[str, str] = field(default_factory=dict)
     is_together: bool = False
-    is_beside: bool = False
+    is_next_to_own_tests: bool = False
 
     @property
     def left(self) -> list[str]:
@@ -57,7 +57,7 @@ class _Planned:
     run: _Run
     names: tuple[str, ...]
     together: bool = False
-    beside: bool = False
+    with_own_tests: bool = False
 
 
 async def run_modules(
@@ -94,7 +94,7 @@ async def run_modules(
 def _first(setting: GoSetting, run: _Run) -> list[_Planned]:
     """Return the first steps of a run."""
     if setting.together:
-        return [_Planned(run, tuple(run.left), together=True, beside=setting.beside)]
+        return [_Planned(run, tuple(run.left), together=True, with_own_tests=setting.with_own_tests)]
     is_traced = run.job.traced is not None and not setting.on_base and not setting.watched
     loading = [_Planned(run, ())] if is_traced else []
     return [*loading, *(_Planned(run, (name,)) for name in run.left)]
@@ -155,12 +155,14 @@ class _Runner:
     def _step(self, number: int, one: _Planned) -> Step:
         run, traces = one.run, one.run.job.traced is not None and not self.setting.together
         profile = self.folder / f"profile-{number}" if traces and not self.setting.on_base else None
-        pattern = () if one.beside else ("-test.run", pattern_of(one.names))
+        pattern = () if one.with_own_tests else ("-test.run", pattern_of(one.names))
         variables = {**test_variables(self.workspace.toolchain, self.folder), **self.setting.environment}
         is_watched = self.setting.watched and profile is not None
         if is_watched:
             variables[FLAGS] = str(profile)
-        seconds = min(run.job.seconds, _MOST_SECONDS_BESIDE) if one.beside else run.job.seconds
+        seconds = (
+            min(run.job.seconds, _MOST_SECONDS_WITH_OWN_TESTS) if one.with_own_tests else run.job.seconds
+        )
         return Step(
             number=number,
             argv=(
@@ -183,7 +185,7 @@ def _add(one: _Planned, result: StepResult, *, is_traced: bool) -> None:
         together = results_together(one.names, result)
         run.functions |= together
         run.is_together = run.is_together or bool(together)
-        run.is_beside = run.is_beside or (bool(together) and one.beside)
+        run.is_next_to_own_tests = run.is_next_to_own_tests or (bool(together) and one.with_own_tests)
         return
     for name in one.names:
         found = function_result(name, result, {run.module.path.rpartition("/")[2]})
@@ -210,7 +212,7 @@ def _result(copy: ProjectCopy, run: _Run, trouble: str) -> JobResult:
             status=TIMED_OUT if is_late else CRASHED,
             message="its module took too long" if is_late else trouble,
         )
-    done = {TOGETHER: run.is_together, BESIDE_OWN_TESTS: run.is_beside}
+    done = {TOGETHER: run.is_together, BESIDE_OWN_TESTS: run.is_next_to_own_tests}
     result = JobResult(
         functions=run.functions,
         problem=run.module.trouble,

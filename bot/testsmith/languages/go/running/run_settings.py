@@ -30,7 +30,7 @@ class GoSetting(RunSetting):
     Attributes:
         seed: Value of `-test.shuffle`; None for the order of the file.
         together: Whether all functions of a module run in one process.
-        beside: Whether the package's own tests run in the same process.
+        with_own_tests: Whether the package's own tests run in the same process.
         twice: Whether each function runs twice in its process.
         time_zone: Value of TZ, a name of the IANA database.
         processors: Value of GOMAXPROCS; 0 for that of the machine.
@@ -41,7 +41,7 @@ class GoSetting(RunSetting):
 
     seed: int | None = None
     together: bool = False
-    beside: bool = False
+    with_own_tests: bool = False
     twice: bool = False
     time_zone: str = "UTC"
     processors: int = 0
@@ -74,7 +74,9 @@ def head_settings(runs: int) -> tuple[GoSetting, ...]:
     varied = (
         PLAIN,
         GoSetting(name="shuffled", together=True, seed=2, time_zone=west, processors=1),
-        GoSetting(name="beside", beside=True, together=True, seed=3, copies=True, time_zone=east),
+        GoSetting(
+            name="next to own tests", with_own_tests=True, together=True, seed=3, copies=True, time_zone=east
+        ),
         GoSetting(name="twice", together=True, twice=True, seed=4, time_zone=between, processors=4),
         GoSetting(name="elsewhere", copies=True, time_zone=far, processors=2),
     )

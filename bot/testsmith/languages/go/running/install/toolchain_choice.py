@@ -54,7 +54,8 @@ def required_version(tree: SourceTree, project: str) -> str:
         tree: Files of head.
         project: The project's folder, relative to the Git root. Modules below it count, and the one it is in.
     """
-    modules = [path for path in tree.paths() if path.rpartition("/")[2] == GO_MOD and "/vendor/" not in path]
+    every = (path for path in tree.paths() if path.rpartition("/")[2] == GO_MOD)
+    modules = [path for path in every if "vendor" not in path.split("/")]
     inside = [path for path in modules if not project or path.startswith(f"{project}/")]
     versions = [_go_line(tree, path) for path in (inside or modules)[:_MOST_MODULES]]
     return max(versions, key=version_of, default="")

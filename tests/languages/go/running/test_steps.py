@@ -1,0 +1,81 @@
+"""The program that starts steps, run as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from testsmith.execution.sandbox.interface import Limits
+from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.workspace import ProjectCopy
+from testsmith.languages.go.running.steps import Plan, Step, StepResult, install_worker, run_steps
+from testsmith.languages.go.running.workspace import GoToolchain, GoWorkspace
+
+
+def run(folder: Path, *codes: str, seconds: float = 20.0, group: int | None = None) -> dict[int, StepResult]:
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    install_worker(scratch)
+    workspace = GoWorkspace(
+        head=ProjectCopy(root=folder, source_roots=()),
+        base=None,
+        scratch=scratch,
+        sandbox=ProcessSandbox(),
+        limits=Limits(),
+        toolchain=GoToolchain(root=folder),
+    )
+    inside = workspace.new_folder("run")
+    steps = [
+        Step(
+            number=number,
+            argv=(sys.executable, "-I", "-S", "-c", code),
+            variables={"TMPDIR": str(inside / "tmp"), "PROFILE": str(inside / "profile")},
+            folder=inside,
+            seconds=5.0,
+            budget="all",
+            group=group,
+            profile=inside / "profile",
+        )
+        for number, code in enumerate(codes)
+    ]
+    plan = Plan(steps=steps, budgets={"all": seconds}, folder=inside)
+    return dict(asyncio.run(run_steps(workspace, plan)).results)
+
+
+def test_run_steps__how_each_ended_and_what_it_wrote(tmp_path: Path) -> None:
+    found = run(
+        tmp_path,
+        "import os; open(os.environ['PROFILE'], 'w').write('mode: set'); print('ü')",
+        "import os; open(os.environ['TMPDIR'] + '/left', 'w'); os.kill(os.getpid(), 9)",
+        "import os; os.symlink('/etc/passwd', os.environ['PROFILE']); os._exit(3)",
+    )
+    assert [found[number].exit_code for number in range(3)] == [0, -9, 3]
+    assert [found[number].profile for number in range(3)] == ["mode: set", None, None]
+    assert [found[number].left for number in range(3)] == [(), ("left",), ()]
+    assert found[0].output == "ü\n"
+
+
+def test_run_steps__what_hangs_is_ended_and_what_shares_its_time_is_left_out(tmp_path: Path) -> None:
+    hangs = "import time; print('here', flush=True); time.sleep(60)"
+    found = run(tmp_path, hangs, "pass", seconds=1.0)
+    assert (found[0].timed_out, found[0].output) == (True, "here\n")
+    assert 1 not in found
+
+
+def test_run_steps__a_group_ends_with_its_first_failure(tmp_path: Path) -> None:
+    assert sorted(run(tmp_path, "pass", "exit(1)", "pass", group=1)) == [0, 1]
+
+
+def test_run_steps__the_start_and_the_end_of_a_long_output(tmp_path: Path) -> None:
+    [result] = run(tmp_path, "print('first' + 'x' * 10**6 + 'last')").values()
+    assert result.output.startswith("first")
+    assert result.output.endswith("last\n")
+    assert len(result.output) < 200_000
+
+
+def test_run_steps__a_child_that_keeps_the_output_open_does_not_delay(tmp_path: Path) -> None:
+    code = "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(30)\nprint('done')"
+    [result] = run(tmp_path, code).values()
+    assert (result.exit_code, result.output) == (0, "done\n")
+    assert result.seconds < 4
