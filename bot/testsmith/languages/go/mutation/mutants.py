@@ -1,0 +1,130 @@
+"""Select the mutants of a Go function, each with one changed node, preferring changed lines.
+
+As in Python: at most two mutants a line, of different operators, and a limit for each function. A removed
+statement becomes `_ = 0`, so that every mutant keeps the lines of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from testsmith.languages.go.mutation.operators import NodeChange, changes_of, is_left_out
+from testsmith.languages.go.source.declarations import Declaration, declarations
+from testsmith.languages.go.source.parsing import GoText, end_line_of, field, line_of, parse_tolerant
+from testsmith.languages.go.source.references import has_body
+from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
+from testsmith.model import Member
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
+
+_GONE = 'go func() { panic("taken away") }(); select {}; '
+"""Ends the process: no `recover` catches a panic of another goroutine. It needs no import."""
+
+_STATEMENTS = frozenset({"statement_list", "block", "communication_case", "expression_case", "type_case"})
+
+
+def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple[Mutant, ...]:
+    """Return the mutants of a member, most informative first; see `Mutator.mutants`.
+
+    Raises:
+        CannotParse: The text is too long or its brackets do not match.
+    """
+    file = parse_tolerant(text)
+    declaration = _declaration(file, member)
+    if declaration is None or declaration.node.has_error:
+        return ()
+    function = Scope(name=declaration.plain_name, line=declaration.line) if has_body(declaration) else None
+    body = field(declaration.node, "body") if function is not None else field(declaration.node, "value")
+    if body is None:
+        return ()
+    found = [_mutant(file, change, node, function) for change, node in _changes(body)]
+    ranked = sorted(_ranked(found, per_line), key=_telling)
+    changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
+    others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
+    kept = _spread(changed, most)
+    return (*kept, *_spread(others, most - len(kept)))
+
+
+def taken_away(text: str, member: Member) -> Replacement | None:
+    """Return a replacement of a function that ends the process; None if the text does not contain it.
+
+    Raises:
+        CannotParse: The text is too long or its brackets do not match.
+    """
+    file = parse_tolerant(text)
+    declaration = _declaration(file, member)
+    body = None if declaration is None else field(declaration.node, "body")
+    if declaration is None or body is None or not has_body(declaration):
+        return None
+    start = file.offset(body.start_byte + 1)
+    scope = Scope(name=declaration.plain_name, line=declaration.line)
+    return Replacement(edit=Edit(start=start, end=start, text=f" {_GONE}"), function=scope)
+
+
+def _declaration(file: GoText, member: Member) -> Declaration | None:
+    found = [one for one in declarations(file) if one.name == member.name]
+    return next((one for one in found if one.line == member.line), found[0] if found else None)
+
+
+def _changes(body: Node) -> Iterator[tuple[NodeChange, Node]]:
+    """Yield the changes in a body with the statements that contain them."""
+    waiting = [(body, body)]
+    while waiting:
+        node, statement = waiting.pop()
+        if is_left_out(node):
+            continue
+        if node.parent is not None and node.parent.type in _STATEMENTS and node.is_named:
+            statement = node
+        for change in changes_of(node):
+            yield change, statement
+        waiting += [(child, statement) for child in reversed(node.children)]
+
+
+def _mutant(file: GoText, change: NodeChange, statement: Node, function: Scope | None) -> Mutant:
+    return Mutant(
+        line=change.line,
+        words=f"`{change.old}` to `{change.new}` on line {change.line}"
+        if change.new != "nothing"
+        else f"`{change.old}` removed on line {change.line}",
+        operator=change.operator,
+        edit=Edit(start=file.offset(change.start), end=file.offset(change.end), text=change.text),
+        statement=_head_lines(statement),
+        function=function,
+    )
+
+
+def _head_lines(statement: Node) -> tuple[int, int]:
+    """Return the lines of a statement, of one with a body only those above it."""
+    blocks = [one for one in statement.named_children if one.type in {"block", "statement_list"}]
+    cases = [one for one in statement.named_children if one.type.endswith("_case")]
+    first = line_of(statement)
+    inner = [line_of(one) for one in (*blocks, *cases)]
+    return first, max(first, min(inner)) if inner else end_line_of(statement)
+
+
+def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
+    """Yield the mutants kept for each line, with their rank on the line."""
+    of_lines: dict[int, list[Mutant]] = {}
+    for mutant in mutants:
+        of_lines.setdefault(mutant.line, []).append(mutant)
+    for of_line in of_lines.values():
+        best: dict[Operator, Mutant] = {}
+        for mutant in sorted(of_line, key=lambda one: _PRIORITY[one.operator]):
+            best.setdefault(mutant.operator, mutant)
+        yield from enumerate(list(best.values())[:most])
+
+
+def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int, int]:
+    rank, mutant = ranked
+    return rank, _PRIORITY[mutant.operator], mutant.line
+
+
+def _spread(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
+    """Return at most some mutants, spread evenly."""
+    if len(mutants) <= most:
+        return list(mutants)
+    return [mutants[index * len(mutants) // most] for index in range(most)]
