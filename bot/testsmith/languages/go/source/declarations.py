@@ -95,17 +95,18 @@ class Declaration:
     def doc_start(self) -> int:
         """Byte offset at which its documentation begins; its own if it has none."""
         first = self.node if self._is_in_list else self.group
-        start, line = first.start_byte, first.start_point.row
-        above = first.prev_sibling
-        while above is not None and (above.type == "comment" or not text_of(above).strip()):
-            if above.type == "comment":
-                begins_line = not self.file.between(
-                    self.file.line_start(above.start_byte), above.start_byte
-                ).strip()
-                if above.end_point.row != line - 1 or not begins_line:
-                    break
-                start, line = above.start_byte, above.start_point.row
-            above = above.prev_sibling
+        start = first.start_byte
+        while (above := self.file.line_start(start)) > 0:
+            line = self.file.line_start(above - 1)
+            if not self.file.data[line:above].lstrip().startswith(b"//"):
+                break
+            start = line
+        return self._after_space(start)
+
+    def _after_space(self, start: int) -> int:
+        data = self.file.data
+        while data[start : start + 1] in {b" ", b"\t"}:
+            start += 1
         return start
 
     @property

@@ -151,6 +151,17 @@ class PackageNames:
                 found[used].append(name)
         return found
 
+    @cached_property
+    def makers(self) -> Mapping[str, list[Declaration]]:
+        """Exported functions whose results have a type, by its name."""
+        found = defaultdict(list)
+        for _, one in self.declared.values():
+            result = field(one.node, "result")
+            if one.kind is DeclarationKind.FUNCTION and one.is_exported and result is not None:
+                for name in names_in(result).plain:
+                    found[name].append(one)
+        return found
+
     def fields_of(self, name: str) -> frozenset[str]:
         """Return the fields that a declaration selects or sets."""
         return self._names[name].fields

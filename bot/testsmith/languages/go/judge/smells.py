@@ -1,0 +1,323 @@
+"""Find test smells in Go: what makes a test worthless or harmful even if it passes.
+
+Each smell is a function that returns the reason why a test has it, or None. What acts on the whole module
+(`TestMain`, `init`, unsafe code) is a smell of all of its tests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from testsmith.languages.go.judge.test_function import (
+    GoTestFunction,
+    GoTestModule,
+    literal_length,
+)
+from testsmith.languages.go.source.declarations import DeclarationKind
+from testsmith.languages.go.source.parsing import field, parse, text_of, tokens, walk
+from testsmith.languages.judge import short
+from testsmith.languages.thresholds import DEFAULTS
+from testsmith.model import Member
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+Smell = Callable[[GoTestFunction], str | None]
+
+_FOREIGN_MEMORY = frozenset({"C", "unsafe", "plugin", "syscall", "runtime/cgo"})
+_DIRECTIVE = re.compile(r"^//go:(?!build\b)\w+|^//export ", re.MULTILINE)
+_HARMLESS_WHEN_LOADED = re.compile(
+    r"(?:errors|strings|strconv|fmt|time|regexp|bytes|math|big|sort|slices|maps|reflect|net|url|netip)\.\w+"
+    r"|new|make|append|len|string|\[\]byte|func\b.*"
+)
+_SKIPS = frozenset({"Skip", "Skipf", "SkipNow"})
+_WAITS = re.compile(r"time\.(?:Sleep|After|AfterFunc|Tick|NewTimer|NewTicker)")
+_NETWORK = re.compile(
+    r"net\.(?:Dial\w*|Listen\w*|Lookup\w*|Resolve\w*|FileConn|FileListener|Dialer|ListenConfig|Resolver"
+    r"|DefaultResolver|Interfaces|InterfaceAddrs)"
+    r"|net/http\.(?:Get|Post|PostForm|Head|ListenAndServe\w*|Serve\w*|DefaultClient|DefaultTransport)"
+    r"|net/http/httptest\.New(?:Unstarted|TLS)?Server|net/(?:smtp|rpc)\.\w+|crypto/tls\.(?:Dial|Listen)\w*"
+)
+_PROGRAMS = re.compile(r"os/exec\.\w+|os\.(?:StartProcess|FindProcess)|os/signal\.\w+")
+_ENDS = re.compile(r"os\.Exit|runtime\.(?:Goexit|Breakpoint)|log\.(?:Fatal|Panic)\w*|log\.\w*Output")
+_PRINTS = re.compile(r"os\.(?:Stdout|Stderr)|fmt\.Print\w*|log\.(?:Print|Default|Writer)\w*")
+_ENVIRONMENT = re.compile(
+    r"os\.(?:Getenv|LookupEnv|Environ|ExpandEnv|Hostname|Getwd|Args|UserHomeDir|UserCacheDir|UserConfigDir|TempDir"
+    r"|Executable|Getpid|Getppid|Getuid)|os/user\.\w+|flag\.\w+|runtime\.(?:GOOS|GOARCH|NumCPU|Version|NumGoroutine)"
+)
+_GLOBAL = re.compile(
+    r"os\.(?:Setenv|Unsetenv|Clearenv|Chdir)|runtime\.GOMAXPROCS|runtime/debug\.Set\w+|rand\.Seed|time\.Local"
+    r"|net/http\.(?:Handle|HandleFunc|DefaultServeMux)|log\.Set\w+"
+)
+_WRITES = re.compile(
+    r"os\.(?:Create\w*|WriteFile|Mkdir\w*|Remove\w*|Rename|OpenFile|Chmod|Chown|Symlink|Link|Truncate|Chtimes)"
+)
+_FRAMEWORK = re.compile(
+    r"testing\.(?:Main\w*|Init|RunTests|Benchmark|RunBenchmarks|RunExamples|Short|Testing)"
+)
+_EXPECTED = re.compile(r"want|expect|exp$|golden|snapshot", re.IGNORECASE)
+_EQUAL = frozenset({"Equal", "EqualValues", "Exactly", "Same", "DeepEqual", "ElementsMatch"})
+
+
+def smells_of(code: str, member: Member) -> dict[str, str]:
+    """Return the first smell of each test function that has one, by function name.
+
+    Raises:
+        CannotParse: `code` is not valid Go.
+    """
+    module = GoTestModule(parse(code), member)
+    of_all = _acts_on_all(module)
+    found = {}
+    for test in module.tests:
+        function = GoTestFunction(test, module)
+        reason = of_all or next((one for smell in SMELLS if (one := smell(function))), None)
+        if reason is not None:
+            found[test.name] = reason
+    return found
+
+
+def _acts_on_all(module: GoTestModule) -> str | None:
+    """Return why no test of a module can be trusted, or None."""
+    names = {one.name for one in module.declared}
+    for name in ("TestMain", "init"):
+        if name in names:
+            return f"its module has `{name}`, which acts on all tests of the package"
+    foreign = _FOREIGN_MEMORY.intersection(module.imports.values())
+    if foreign or _DIRECTIVE.search(module.file.text):
+        return "uses unsafe memory or the compiler's directives"
+    if "." in module.imports:
+        return "imports all names of a package, so they cannot be told apart"
+    for one in module.declared:
+        if one.kind in {DeclarationKind.VAR, DeclarationKind.CONST}:
+            calls = [node for node in walk(one.node) if node.type == "call_expression"]
+            if one.name == "_" and calls:
+                return "runs code when the package is loaded"
+            unknown = (text_of(field(call, "function")) for call in calls)
+            wrong = next((name for name in unknown if not _HARMLESS_WHEN_LOADED.fullmatch(name)), None)
+            if wrong is not None:
+                return f"calls `{short(wrong)}` when the package is loaded"
+    return None
+
+
+def no_assertion(function: GoTestFunction) -> str | None:
+    """Return a reason if nothing can fail the test."""
+    return None if function.assertions else "asserts nothing"
+
+
+def unreachable_assertion(function: GoTestFunction) -> str | None:
+    """Return a reason if all assertions compare constants, or a value with itself."""
+    reasons = [_tautology(function, call) for call in function.assertions]
+    return reasons[0] if all(reasons) else None
+
+
+def _tautology(function: GoTestFunction, call: Node) -> str | None:
+    called = field(call, "function")
+    name = text_of(called).rpartition(".")[2]
+    arguments = field(call, "arguments")
+    given = [] if arguments is None else arguments.named_children
+    if name.removesuffix("f") in _EQUAL and len(given) > 2 and _is_same(function, given[1], given[2]):  # noqa: PLR2004
+        return "compares a value with itself"
+    if (
+        name.removesuffix("f") in {"True", "False", "Nil", "NotNil"}
+        and len(given) > 1
+        and _is_constant(given[1])
+    ):
+        return "asserts a constant"
+    for condition in _conditions(call):
+        if _is_constant(condition):
+            return "asserts a constant"
+        left, right = field(condition, "left"), field(condition, "right")
+        if left is not None and right is not None and _is_same(function, left, right):
+            return "compares a value with itself"
+    return None
+
+
+def _conditions(node: Node) -> Iterator[Node]:
+    """Yield the conditions that a node is under, the nearest first."""
+    around = node.parent
+    while around is not None:
+        condition = field(around, "condition") if around.type == "if_statement" else None
+        if condition is not None:
+            yield condition
+        around = around.parent
+
+
+def _is_constant(node: Node) -> bool:
+    names = (one for one in walk(node) if one.type in {"identifier", "call_expression"})
+    return next(names, None) is None
+
+
+def _is_same(function: GoTestFunction, left: Node, right: Node) -> bool:
+    """Return whether two expressions are the same, looking up names that are bound once."""
+    one, other = tokens(left), tokens(right)
+    if one == other:
+        return True
+    bound = [function.binding(text_of(side)) if side.type == "identifier" else side for side in (left, right)]
+    texts = [tokens(side) for side in bound if side is not None]
+    is_equal = len(texts) == len(bound) and texts[0] == texts[1]
+    return is_equal and function.module.member.plain_name in texts[0]
+
+
+def skipped(function: GoTestFunction) -> str | None:
+    """Return a reason if it is skipped, in any case or some."""
+    names = {text_of(field(field(call, "function"), "field")) for call in function.calls}
+    return "is skipped" if names & _SKIPS or "testing.Short" in function.uses else None
+
+
+def own_framework(function: GoTestFunction) -> str | None:
+    """Return a reason if it drives the framework, or makes a `testing.T` whose failures nobody sees."""
+    for node in function.nodes:
+        made = field(node, "type") if node.type == "composite_literal" else None
+        if made is not None and function.module.imported(made) in {"testing.T", "testing.B", "testing.M"}:
+            return "makes a `testing.T` of its own"
+        arguments = field(node, "arguments") if node.type == "call_expression" else None
+        if text_of(field(node, "function")) == "new" and text_of(arguments).strip("()").startswith(
+            "testing."
+        ):
+            return "makes a `testing.T` of its own"
+    used = _used(function, _FRAMEWORK)
+    return f"drives the test framework by `{used}`" if used else None
+
+
+def ends_the_process(function: GoTestFunction) -> str | None:
+    """Return a reason if it may end the process or its goroutine."""
+    used = _used(function, _ENDS)
+    return f"may end the process by `{used}`" if used else None
+
+
+def prints(function: GoTestFunction) -> str | None:
+    """Return a reason if it writes where the results of tests are written."""
+    used = _used(function, _PRINTS)
+    if used:
+        return f"prints by `{used}`, where results are read"
+    names = {text_of(field(call, "function")) for call in function.calls}
+    return "prints, where results are read" if names & {"print", "println"} else None
+
+
+def waits(function: GoTestFunction) -> str | None:
+    """Return a reason if it waits for time to pass."""
+    used = _used(function, _WAITS)
+    return f"waits by `{used}`" if used else None
+
+
+def uses_the_network(function: GoTestFunction) -> str | None:
+    """Return a reason if it opens a connection or listens."""
+    used = _used(function, _NETWORK)
+    return f"uses the network by `{used}`" if used else None
+
+
+def runs_programs(function: GoTestFunction) -> str | None:
+    """Return a reason if it starts another program."""
+    used = _used(function, _PROGRAMS)
+    return f"runs programs by `{used}`" if used else None
+
+
+def reads_the_environment(function: GoTestFunction) -> str | None:
+    """Return a reason if its result may depend on the machine."""
+    used = _used(function, _ENVIRONMENT)
+    return f"depends on the machine by `{used}`" if used else None
+
+
+def changes_global_state(function: GoTestFunction) -> str | None:
+    """Return a reason if it changes what other tests see, and does not put it back."""
+    used = _used(function, _GLOBAL)
+    if used:
+        return f"changes the state of the process by `{used}`"
+    changed = next(_changed_globals(function), "")
+    if not changed:
+        return None
+    if changed.rpartition(".")[2] == function.module.member.plain_name:
+        return "replaces the function that it tests"
+    methods = {text_of(field(field(call, "function"), "field")) for call in function.calls}
+    if "Parallel" in methods:
+        return f"changes `{short(changed)}` while other tests run"
+    is_restored = "Cleanup" in methods or any(node.type == "defer_statement" for node in function.nodes)
+    return None if is_restored else f"changes `{short(changed)}` and does not put it back"
+
+
+def _changed_globals(function: GoTestFunction) -> Iterator[str]:
+    """Yield the variables of packages that are assigned to."""
+    for node in function.nodes:
+        if node.type not in {"assignment_statement", "inc_statement", "dec_statement"}:
+            continue
+        left = field(node, "left")
+        for target in left.named_children if left is not None else node.named_children[:1]:
+            root = target
+            while root.type in {"selector_expression", "index_expression", "parenthesized_expression"}:
+                root = field(root, "operand") or root.named_children[0]
+            name = text_of(root)
+            if root.type == "identifier" and name not in function.local_names and name != "_":
+                yield text_of(target)
+
+
+def writes_outside(function: GoTestFunction) -> str | None:
+    """Return a reason if it changes files that may not be in a folder of its own."""
+    used = _used(function, _WRITES)
+    if not used:
+        return None
+    methods = {text_of(field(field(call, "function"), "field")) for call in function.calls}
+    return None if "TempDir" in methods else f"changes files by `{used}` outside of `t.TempDir()`"
+
+
+def swallows_panics(function: GoTestFunction) -> str | None:
+    """Return a reason if it recovers from panics without looking at them."""
+    for call in function.calls:
+        around = call.parent
+        is_dropped = around is not None and (
+            around.type in {"expression_statement", "defer_statement"}
+            or (around.type == "expression_list" and text_of(field(around.parent, "left")) == "_")
+        )
+        if text_of(field(call, "function")) == "recover" and is_dropped:
+            return "swallows panics"
+    return None
+
+
+def whole_output(function: GoTestFunction) -> str | None:
+    """Return a reason if it compares with a snapshot of a whole output."""
+    most = DEFAULTS.snapshot_characters
+    for node in function.nodes:
+        around = node.parent
+        if around is None or literal_length(node) <= most:
+            continue
+        while around is not None and around.type in {
+            "expression_list",
+            "literal_element",
+            "parenthesized_expression",
+        }:
+            around = around.parent
+        name = text_of(field(around, "left") or field(around, "name") or field(around, "key"))
+        is_compared = around is not None and around.type == "binary_expression"
+        if is_compared or _EXPECTED.search(name):
+            return f"compares a whole output of more than {most} characters"
+    return None
+
+
+def _used(function: GoTestFunction, pattern: re.Pattern[str]) -> str:
+    """Return what is used of imported packages and is forbidden; empty for nothing."""
+    found = sorted(name for name in function.uses if pattern.fullmatch(_plain(name)))
+    return found[0].rpartition("/")[2] if found else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"^math/(?=rand)|(?<=rand)/v2", "", name)
+
+
+SMELLS: Sequence[Smell] = (
+    skipped,
+    own_framework,
+    ends_the_process,
+    prints,
+    no_assertion,
+    unreachable_assertion,
+    swallows_panics,
+    waits,
+    uses_the_network,
+    runs_programs,
+    reads_the_environment,
+    changes_global_state,
+    writes_outside,
+    whole_output,
+)
+"""All smells, in the order in which they are looked for."""
