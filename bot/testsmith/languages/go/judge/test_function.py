@@ -58,7 +58,7 @@ class GoTestModule:
 
     @cached_property
     def by_name(self) -> Mapping[str, list[Declaration]]:
-        """Functions that are no tests, by their last name."""
+        """Functions other than tests, by their last name."""
         found: dict[str, list[Declaration]] = {}
         for one in self.declared:
             if one.kind in FUNCTIONS and not is_test(one):
