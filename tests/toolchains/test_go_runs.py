@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from fakes.go_workspaces import GoSite, OpenedGo, go_job, shared, statuses
-from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, TIMED_OUT
+from testsmith.execution.jobs import (
+    CRASHED,
+    FAILED,
+    PASSED,
+    SKIPPED,
+    TIMED_OUT,
+    ChangedModule,
+    ChangedModules,
+)
 from testsmith.languages.go.running.run_settings import (
     BESIDE_OWN_TESTS,
     IN_FILE,
@@ -316,6 +324,26 @@ func TestDiv(t *testing.T) {
     result = calc.run(WATCHED, go_job(code, CALC, "Div"))
     assert result.idle == ((10, 2, 10, 14), (13, 2, 13, 19))
     assert statuses(result) == {"TestDiv": PASSED}
+
+
+def test_run__in_a_module_of_the_first_language_version_with_modules(go: GoSite, tmp_path: Path) -> None:
+    source = "package calc\n\n// Twice doubles.\nfunc Twice(a int) int {\n\treturn 2 * a\n}\n"
+    code = (
+        'package calc\n\nimport "testing"\n\n'
+        "func TestTwice(t *testing.T) {\n\tif Twice(2) != 4 {\n\t\tt.Fatal()\n\t}\n}\n"
+    )
+    head = {"go.mod": "module example.com/calc\n\ngo 1.11\n", "calc/calc.go": source}
+    start = source.index("return")
+    gone = ChangedModule(number=9, edit=(start, start, ""), function=None, tests=frozenset({"TestTwice"}))
+    changed = ChangedModules(
+        path="calc/calc.go", source=source, names=frozenset(), changes=(gone,), direct=("", "", 9)
+    )
+    with shared(go.runner(tmp_path, head)) as opened:
+        job = go_job(code, source, "Twice")
+        assert opened.run(WATCHED, job).idle == ((7, 2, 7, 11),)
+        assert opened.run(PLAIN, job).functions["TestTwice"].reached.lines == {5}
+        result = opened.wait(opened.runner.run_changed([replace(job, changed=changed)]))[0]
+    assert result.changed == {9: {"TestTwice": CRASHED}}
 
 
 def test_run__what_is_left_in_the_temporary_folder(calc: OpenedGo) -> None:

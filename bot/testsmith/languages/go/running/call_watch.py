@@ -34,7 +34,7 @@ func testsmithWrite() {{
 \tfor i, reached := range testsmithReached {{
 \t\ttext[i] = '0' + reached
 \t}}
-\ttestsmithos.WriteFile(testsmithos.Getenv("{variable}"), text, 0o600)
+\ttestsmithos.WriteFile(testsmithos.Getenv("{variable}"), text, 0600)
 }}
 """
 _FLAGS = re.compile(r"[01]*")
