@@ -12,12 +12,12 @@ from fakes.mutants import a_mutant
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModules, Reached
-from testsmith.languages.mutants import Mutant
+from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.thresholds import DEFAULTS
-from testsmith.model import BaselineStatus, Candidate, Origin
+from testsmith.model import BaselineStatus, Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
 from testsmith.verification.evidence import RunSubject, gather_evidence
@@ -227,6 +227,30 @@ def test_goals__nothing_is_said_of_tests_that_did_not_all_run(tmp_path: Path, su
         async with small_workspace(tmp_path, {"shop.py": FEE, "tests/test_shop.py": OWN_TESTS}) as workspace:
             runner, mutators = PythonRunner(workspace=workspace), {"python": PYTHON.mutator}
             own = OwnTests(suite, mutators, runner, CountingProgress())
+            await own.try_changed([CHANGED], 60.0)
+            return own.goals(CHANGED)
+
+    assert asyncio.run(scenario()) == ()
+
+
+class FaultyMutator(Mutator):
+    """Has an internal error."""
+
+    def mutants(
+        self,
+        text: str,  # noqa: ARG002
+        member: Member,  # noqa: ARG002
+        most: int,  # noqa: ARG002
+        per_line: int = 2,  # noqa: ARG002
+    ) -> tuple[Mutant, ...]:
+        raise ZeroDivisionError
+
+
+def test_goals__an_internal_error_costs_no_more_than_the_goals(tmp_path: Path) -> None:
+    async def scenario() -> tuple[str, ...]:
+        async with small_workspace(tmp_path, {"shop.py": FEE}) as workspace:
+            runner = PythonRunner(workspace=workspace)
+            own = OwnTests(WHOLE, {"python": FaultyMutator()}, runner, CountingProgress())
             await own.try_changed([CHANGED], 60.0)
             return own.goals(CHANGED)
 

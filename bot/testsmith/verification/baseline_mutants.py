@@ -10,6 +10,7 @@ from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules, Reached
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.faults import is_fault
 from testsmith.languages.mutants import Mutant, Mutator
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
@@ -205,8 +206,10 @@ class OwnTests:
     def _mutants_of_change(self, member: Member, source: str) -> tuple[Mutant, ...]:
         try:
             found = mutants_of(self._mutators[member.language], source, member, self._table)
-        except CannotParse:
-            return ()
+        except Exception as error:
+            if not is_fault(error):
+                raise
+            return ()  # it is reported for this member when its candidates are proven
         changed = [one for one in found if one.function is not None and is_of_change(one, member)]
         return tuple(spread(changed, AUDIT_LIMITS.changed_mutants))
 
