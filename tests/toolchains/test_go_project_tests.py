@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from fakes.go_workspaces import GoSite, go_member
-from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.measurements import NoMeasurements
 from testsmith.languages.go.running.runner import GoRunner
@@ -182,3 +182,36 @@ def test_own_tests__without_time_or_without_tests(go: GoSite, tmp_path: Path) ->
     without_tests, without_time = asyncio.run(running())
     assert without_tests.status is BaselineStatus.NONE
     assert without_time.status is BaselineStatus.NOT_RUN
+
+
+def test_own_whole__coverage_of_whole_files(go: GoSite, tmp_path: Path) -> None:
+    head = {**HEAD, "other/other.go": "package other\n\nfunc One() int {\n\treturn 1\n}\n"}
+
+    async def running() -> WholeSuite:
+        async with go.runner(tmp_path, head) as runner:
+            return await runner.own_whole(["calc/calc.go", "other/other.go"], VerificationSettings())
+
+    suite = asyncio.run(running())
+    assert suite.is_known
+    assert not suite.has_branches
+    assert suite.failed == frozenset({"calc/calc_test.go::TestLess"})
+    assert suite.notes == ()
+    assert suite.files.keys() == {"calc/calc.go"}
+    reach = suite.files["calc/calc.go"]
+    reached = {line for line in range(1, 24) if reach.reaches(range(line, line + 1))}
+    assert reached == {5, 6, 8, 13, 14}
+
+
+def test_own_not_loading__the_files_that_do_not_compile(go: GoSite, tmp_path: Path) -> None:
+    head = {**HEAD, "calc/new_test.go": "package calc\n\nvar one = Nothing(1)\n"}
+
+    async def running() -> tuple[Mapping[str, str], Mapping[str, str]]:
+        async with go.runner(tmp_path, head) as runner:
+            files = ["calc/new_test.go", "calc/calc_test.go", "user/user_test.go"]
+            other = runner.on_copy(runner.workspace.head)
+            assert other.builder is runner.builder  # builds of both take turns
+            return await runner.own_not_loading(files, 60.0), await other.not_loading(MEMBERS)
+
+    broken, members = asyncio.run(running())
+    assert broken == {"calc/new_test.go": "undefined: Nothing"}
+    assert members == {}

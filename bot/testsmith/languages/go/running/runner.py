@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
 from testsmith.execution.runner import TestRunner
@@ -17,7 +17,8 @@ from testsmith.languages.go.running.builds import Builder
 from testsmith.languages.go.running.module_builds import ModuleBuilds
 from testsmith.languages.go.running.module_runs import run_modules
 from testsmith.languages.go.running.mutant_runs import MutantRuns, run_changed_modules
-from testsmith.languages.go.running.project_tests import ProjectTests
+from testsmith.languages.go.running.project_tests.baseline import ProjectTests
+from testsmith.languages.go.running.project_tests.whole_suite import WholeGoSuite
 from testsmith.languages.go.running.run_settings import (
     IN_FILE,
     WATCHED,
@@ -51,7 +52,7 @@ async def open_runner(order: WorkspaceOrder, tests: TestFiles) -> AsyncIterator[
         CannotRun: The sandbox could not start a process.
     """
     async with open_workspace(order) as workspace:
-        yield GoRunner(workspace=workspace, tests=tests, settings=order.settings)
+        yield GoRunner(workspace=workspace, tests=tests, settings=order.settings, builder=Builder(workspace))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,16 +63,16 @@ class GoRunner(TestRunner):
         workspace: Where they run.
         tests: Cuts test files.
         settings: The settings of the order.
+        builder: Builds test binaries, also for runners on other copies.
     """
 
     workspace: GoWorkspace
     tests: TestFiles
-    settings: VerificationSettings = field(default_factory=VerificationSettings)
-    builder: Builder = field(init=False)
+    settings: VerificationSettings
+    builder: Builder
     builds: ModuleBuilds = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "builder", Builder(self.workspace))
         object.__setattr__(self, "builds", ModuleBuilds(self.builder, self.tests))
 
     @property
@@ -108,7 +109,7 @@ class GoRunner(TestRunner):
     def on_copy(self, head: ProjectCopy) -> GoRunner:
         """See `TestRunner.on_copy`."""
         workspace = replace(self.workspace, head=head, base=None)
-        return GoRunner(workspace=workspace, tests=self.tests, settings=self.settings)
+        return replace(self, workspace=workspace)
 
     async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:
         """Compile the members' packages; see `TestRunner.not_loading`."""
@@ -156,6 +157,14 @@ class GoRunner(TestRunner):
     ) -> Mapping[str, Mapping[int, bool]]:
         """See `TestRunner.own_changed`."""
         return await self._project_tests().changed(changed, seconds)
+
+    async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
+        """See `TestRunner.own_whole`."""
+        return await WholeGoSuite(self.workspace, self.builder).measure(paths, settings)
+
+    async def own_not_loading(self, files: Collection[str], _seconds: float) -> Mapping[str, str]:
+        """See `TestRunner.own_not_loading`."""
+        return await WholeGoSuite(self.workspace, self.builder).not_loading(files)
 
     def _project_tests(self) -> ProjectTests:
         return ProjectTests(self.workspace, self.builder, self.tests)

@@ -6,12 +6,10 @@ process. The tests are those of the members' packages and of the packages whose 
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from testsmith.execution.baseline import MemberBaseline, OnBase, OwnSuite
 from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, ChangedModules, Reached
@@ -21,6 +19,14 @@ from testsmith.languages.go.running.builds import Build, Builder, Built
 from testsmith.languages.go.running.coverage_profile import lines_run, read_profile
 from testsmith.languages.go.running.module_runs import profile_name, run_root
 from testsmith.languages.go.running.mutant_runs import MutantRuns, Target
+from testsmith.languages.go.running.project_tests.own_files import (
+    GoTest,
+    import_path,
+    own_tests_of,
+    test_files_in,
+    test_packages,
+    text_at,
+)
 from testsmith.languages.go.running.steps import Outcome, Plan, Step, StepResult, run_steps
 from testsmith.languages.go.running.test_names import names_at, pattern_of, test_lines
 from testsmith.languages.go.running.test_output import TEST_ARGUMENTS, function_result
@@ -28,48 +34,20 @@ from testsmith.languages.go.running.workspace import (
     GoWorkspace,
     folder_of,
     module_folder,
-    module_path,
     test_variables,
-    within,
 )
+from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import TestFiles
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import gather, in_thread
 
-_TEST_FILE = "_test.go"
 _MOST_PACKAGES = 20
 _MOST_SECONDS = 30.0
 _MOST_TESTS_A_LINE = 1_000
-_MOST_SOURCE = 1_000_000
 _MOST_NAMED = 5
 _MOST_BUILDS = 5
 _BUDGET = "all"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoTest:
-    """A test function of the project.
-
-    Attributes:
-        path: Its file, relative to the Git root.
-        name: Its name.
-        text: Its text.
-    """
-
-    path: str
-    name: str
-    text: str
-
-    @property
-    def id(self) -> str:
-        """Its id in baselines."""
-        return f"{self.path}::{self.name}"
-
-    @property
-    def package(self) -> str:
-        """Folder of its package."""
-        return folder_of(self.path)
 
 
 @dataclass(slots=True)
@@ -267,9 +245,9 @@ class ProjectTests:
         """Build head's tests of a package on base, without the functions that do not compile there."""
         head = self.workspace.head
         texts: dict[str, str | None] = {
-            path: await in_thread(_text, head.root / path) for path in _test_files(head, package)
+            path: await in_thread(text_at, head.root / path) for path in test_files_in(head, package)
         }
-        texts |= {path: None for path in _test_files(base, package) if path not in texts}
+        texts |= {path: None for path in test_files_in(base, package) if path not in texts}
         lost: dict[str, str] = {}
         built = Built(binary=None, working_folder=base.root)
         for _ in range(_MOST_BUILDS):
@@ -281,8 +259,15 @@ class ProjectTests:
                 lost |= {f"{path}::{name}": built.trouble for name in names}
                 text = texts[path] or ""
                 kept = [name for name in test_lines(text) if name not in names]
-                texts[path] = self.files.keep_tests(text, kept) if kept else None
+                texts[path] = self._cut(text, kept)
         return built, lost
+
+    def _cut(self, text: str, kept: Sequence[str]) -> str | None:
+        """Return a test file with only some functions; None if nothing is left or it cannot be cut."""
+        try:
+            return self.files.keep_tests(text, kept) if kept else None
+        except CannotParse:
+            return None
 
     def _broken(self, texts: Mapping[str, str | None], built: Built) -> Iterator[tuple[str, frozenset[str]]]:
         for path, text in texts.items():
@@ -293,38 +278,13 @@ class ProjectTests:
                 yield path, names
 
 
-def own_tests_of(copy: ProjectCopy, package: str) -> list[GoTest]:
-    """Return the test functions of a package."""
-    found = []
-    for path in _test_files(copy, package):
-        text = _text(copy.root / path)
-        lines = text.splitlines()
-        for name, span in test_lines(text).items():
-            found.append(GoTest(path=path, name=name, text="\n".join(lines[span.start - 1 : span.stop - 1])))
-    return found
-
-
-def _test_files(copy: ProjectCopy, package: str) -> list[str]:
-    folder = copy.root / package
-    names = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
-    return [f"{package}/{name}".lstrip("/") for name in names if name.endswith(_TEST_FILE)]
-
-
-def _text(place: Path) -> str:
-    try:
-        with place.open(encoding="utf-8", errors="replace") as opened:
-            return opened.read(_MOST_SOURCE)
-    except OSError:
-        return ""
-
-
 def _packages(copy: ProjectCopy, members: Sequence[Member]) -> tuple[list[str], bool]:
     """Return the folders of packages whose tests may reach a member, and whether these are all tests."""
     own = {folder_of(member.path) for member in members}
     imports = {import_path(copy, folder) for folder in own}
     quoted = [f'"{path}"' for path in imports if path]
     near, others = [], []
-    for folder, texts in _test_packages(copy.root):
+    for folder, texts in test_packages(copy.root):
         if folder in own:
             near.append(folder)
         elif any(path in text for text in texts for path in quoted):
@@ -334,26 +294,6 @@ def _packages(copy: ProjectCopy, members: Sequence[Member]) -> tuple[list[str], 
     users = [folder for folder in others if folder]
     chosen = (near + users)[:_MOST_PACKAGES]
     return chosen, len(chosen) == len(near) + len(others)
-
-
-def _test_packages(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield the folders with test files, and the texts of these."""
-    for place, folders, files in os.walk(root):
-        folders[:] = sorted(
-            one for one in folders if one not in {"vendor", "testdata"} and one[0] not in "._"
-        )
-        names = [name for name in sorted(files) if name.endswith(_TEST_FILE)]
-        if names:
-            folder = os.path.relpath(place, root)
-            yield ("" if folder == "." else folder), [_text(Path(place, name)) for name in names]
-
-
-def import_path(copy: ProjectCopy, folder: str) -> str:
-    """Return the import path of a package; empty if it is in no module."""
-    module = module_folder(copy.root, folder)
-    return (
-        "" if module is None else "/".join(filter(None, (module_path(copy, module), within(folder, module))))
-    )
 
 
 def _covered(copy: ProjectCopy, package: str, members: Sequence[Member]) -> tuple[str, ...]:
@@ -390,7 +330,7 @@ def _lines(
     """Return the lines that a test reaches, by the path of a member's file."""
     counts, loaded = read_profile(ran.profile), read_profile(suite.loaded.get(ran.test.package, ""))
     return {
-        path: lines_run(counts, profile_name(copy, path), _text(copy.root / path), loaded)
+        path: lines_run(counts, profile_name(copy, path), text_at(copy.root / path), loaded)
         for path in {member.path for member in members}
     }
 
@@ -403,7 +343,7 @@ def _concluded(copy: ProjectCopy, members: Sequence[Member], suite: _Suite, seco
     found = {member.id: _baseline(copy, member, suite) for member in members}
     passing = {ran.test.id for ran in suite.ran if ran.status == PASSED}
     failing = {ran.test.id for ran in suite.ran if ran.status not in {PASSED, SKIPPED}}
-    broken = {path for package in suite.broken for path in _test_files(copy, package)}
+    broken = {path for package in suite.broken for path in test_files_in(copy, package)}
     whole = suite.is_whole and not is_late
     result = OwnSuite(
         status=_status(suite, unknown),
@@ -458,7 +398,7 @@ def _baseline(copy: ProjectCopy, member: Member, suite: _Suite) -> MemberBaselin
         for line in _within(member, ran):
             reaching.setdefault(line, []).append(ran)
     profile = read_profile(suite.loaded.get(folder_of(member.path), ""))
-    source = _text(copy.root / member.path)
+    source = text_at(copy.root / member.path)
     loaded = {
         line
         for line in lines_run(profile, profile_name(copy, member.path), source, {})
