@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 import testsmith.languages.python.running.worker
+from testsmith.languages.python.running.worker.start import trust_effective_rights
 
 START = Path(testsmith.languages.python.running.worker.__file__).parent / "start.py"
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
+_NAMES = ("supports_effective_ids", "supports_dir_fd", "supports_follow_symlinks")
 AT_EXIT = "import atexit, time\natexit.register(time.sleep, 600)\n"
 
 
@@ -48,3 +51,28 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
     assert (done.returncode, done.stderr) == (0, b"")
     assert told[0] == {"problem": None, "missing": None}
     assert "description" in told[1]
+
+
+def test_trust_effective_rights__a_capability_counts_for_access(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, int, bool]] = []
+
+    def real(path: object, mode: int, *, effective_ids: bool = False, **_: object) -> bool:
+        asked.append((path, mode, effective_ids))
+        return effective_ids  # as if only a capability let the user pass
+
+    for name in _NAMES:
+        monkeypatch.setattr(os, name, {*getattr(os, name), real})
+    monkeypatch.setattr(os, "access", real)
+    trust_effective_rights()
+    assert os.access("file", os.R_OK)
+    assert asked == [("file", os.R_OK, True)]
+    assert all(os.access in getattr(os, name) for name in _NAMES)
+
+
+def test_trust_effective_rights__without_the_system_call_nothing_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "supports_effective_ids", set())
+    before = os.access
+    trust_effective_rights()
+    assert os.access is before
