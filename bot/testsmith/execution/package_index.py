@@ -64,7 +64,7 @@ class PackageIndexAccess:
     def tcp_ports(self) -> tuple[int, ...]:
         """Allowed TCP ports: those of the addresses, HTTPS and DNS."""
         words = (word for name in (*_PROXIES, *_ADDRESSES) for word in self.variables.get(name, "").split())
-        return tuple(sorted({_HTTPS, _NAMES, *filter(None, map(_port_of, words))}))
+        return tuple(sorted({_HTTPS, _NAMES, *filter(None, map(port_of, words))}))
 
 
 def index_access(environment: Mapping[str, str]) -> PackageIndexAccess:
@@ -94,7 +94,8 @@ def _upper(environment: Mapping[str, str]) -> dict[str, str]:
     return {**lower, **{name: value for name, value in environment.items() if value}}
 
 
-def _port_of(address: str) -> int | None:
+def port_of(address: str) -> int | None:
+    """Return the TCP port of an address; None if it is unknown."""
     parts = urlsplit(address if "://" in address else f"http://{address}")
     try:
         return parts.port or _PORTS.get(parts.scheme)

@@ -66,6 +66,13 @@ def test_endings__subtests_are_not_functions() -> None:
     assert endings("\x16    --- FAIL: TestA/case (0.00s)\n\x16--- PASS: TestA (0.00s)\n") == {"TestA": PASSED}
 
 
+def test_endings__within_a_line_that_a_test_prints() -> None:
+    assert status("\x16=== RUN   TestA\nno line end\x16--- PASS: TestA (0.00s)\n\x16PASS\n") == PASSED
+    output = "\x16=== RUN   TestA\ngot 4\x16--- FAIL: TestA (0.00s)\n\x16FAIL\n"
+    assert function_result("TestA", result(output, 1), ()).message == "got 4"
+    assert endings("it prints --- PASS: TestA (0.00s)\n") == {}
+
+
 def test_results_together__each_function_by_its_own_words() -> None:
     both = "\x16=== RUN   TestB\n\x16--- PASS: TestB (0.00s)\n" + FAIL
     found = results_together(["TestA", "TestB", "TestC"], result(both, 1))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from testsmith.execution.jobs import TestJob
+from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.languages.go.running.builds import Build, Builder, Built, CompileError
 from testsmith.languages.go.running.call_watch import SUPPORT_FILE, WatchedModule, watched
@@ -126,6 +127,12 @@ class ModuleBuilds:
                 drafts[key] = draft
         try:
             await self._build(list(drafts.values()))
+        except CannotRun as error:  # those who wait for the same module hear of it, too
+            for key in drafts:
+                waiting = self._kept.pop(key)
+                waiting.set_exception(error)
+                waiting.exception()
+            raise
         except BaseException:
             for key in drafts:
                 self._kept.pop(key).cancel()

@@ -16,15 +16,15 @@ from testsmith.languages.go.running.steps import StepResult
 TEST_ARGUMENTS = ("-test.v=test2json", "-test.paniconexit0")
 """Arguments of a test binary: it says how each test ended, and `os.Exit(0)` does not pass for success."""
 
-_ENDING = re.compile(r"^\x16?--- (PASS|FAIL|SKIP): (\w+) \(", re.MULTILINE)
+_ENDING = re.compile(r"^--- (PASS|FAIL|SKIP): (\w+) \(", re.MULTILINE)
 _MARK = re.compile(
     r"^(?:=== (?:RUN|PAUSE|CONT|NAME)\b.*|PASS|FAIL|-test\.shuffle \d+|coverage: .*|exit status \d+)$"
 )
 _FRAME = re.compile(r"^\t(?P<file>\S+\.go):\d+", re.MULTILINE)
 _NO_NETWORK = re.compile(r"(?:socket|dial|listen|lookup).*operation not permitted|httptest: failed to listen")
 _MOST_MESSAGE = 4_000
-_MARKERS = dict.fromkeys((0x0E, 0x0F, 0x16))
-"""Characters by which Go marks lines and errors for a program that reads them."""
+_MARKERS = {0x0E: None, 0x0F: None, 0x16: "\n"}
+"""Characters by which Go marks errors and its own lines, which may begin within a line of a test."""
 
 _PANIC = re.compile(r"^(?:panic: |fatal error: )", re.MULTILINE)
 _OF_GO = ("/src/runtime/", "/src/testing/", "/src/reflect/")
@@ -35,7 +35,7 @@ _STATUS = {"PASS": PASSED, "FAIL": FAILED, "SKIP": SKIPPED}
 def endings(output: str) -> dict[str, str]:
     """Return how the functions of a process ended, by what it printed; the worst of several endings."""
     found: dict[str, str] = {}
-    for word, name in _ENDING.findall(output):
+    for word, name in _ENDING.findall(output.translate(_MARKERS)):
         status = _STATUS[word]
         if _WORST[status] > _WORST.get(found.get(name, ""), 0):
             found[name] = status
@@ -100,8 +100,9 @@ def _message(result: StepResult) -> str:
 
 def _part(name: str, output: str) -> str:
     """Return what was printed while a function ran, with others in the same process."""
-    start = re.search(rf"^\x16?=== (?:RUN|CONT|NAME) +{re.escape(name)}\b", output, re.MULTILINE)
-    end = re.search(rf"^\x16?--- FAIL: {re.escape(name)} ", output, re.MULTILINE)
+    output = output.translate(_MARKERS)
+    start = re.search(rf"^=== (?:RUN|CONT|NAME) +{re.escape(name)}\b", output, re.MULTILINE)
+    end = re.search(rf"^--- FAIL: {re.escape(name)} ", output, re.MULTILINE)
     if start is None or end is None:
         return ""
     return _shown(list(_telling(output[start.start() : end.start()])))
@@ -109,11 +110,11 @@ def _part(name: str, output: str) -> str:
 
 def _telling(output: str) -> Iterator[str]:
     """Yield the lines of an output that are not of the framework; a panic's message comes first."""
+    output = output.translate(_MARKERS)
     panic = _PANIC.search(output)
     if panic is not None:
         yield output[panic.start() :].partition("\n")[0]
     for line in output.splitlines():
-        line = line.translate(_MARKERS)  # noqa: PLW2901
         if line.strip() and not _MARK.match(line) and not _ENDING.match(line):
             yield line
 

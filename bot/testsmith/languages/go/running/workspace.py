@@ -87,10 +87,13 @@ def build_variables(toolchain: GoToolchain, folder: Path, modules: Path | None) 
 
 
 def test_variables(toolchain: GoToolchain, folder: Path) -> dict[str, str]:
-    """Return the environment of a test binary, which needs no toolchain; the time zones are Go's own."""
+    """Return the environment of a test binary, which needs no toolchain; the time zones are Go's own.
+
+    Its home is the folder for temporary files, so that what it leaves there is noticed, too.
+    """
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(folder / "home"),
+        "HOME": str(folder / "tmp"),
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
         "GOROOT": str(toolchain.root),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from testsmith.execution.installation import INSTALL_LIMITS, index_variables, keep_what_was_made
-from testsmith.execution.package_index import bare_address, index_access, uv_program
+from testsmith.execution.package_index import bare_address, index_access, port_of, uv_program
 from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandbox
 from testsmith.execution.shell import in_folder, last_words
 from testsmith.execution.workspace import CannotPrepare, remove_folder, remove_old_environments
@@ -127,12 +127,13 @@ async def download_modules(
         **dict(_proxy_variables(order.environment)),
         "GOFLAGS": "-mod=mod",
     }
+    tcp_ports = tuple(sorted({*access.tcp_ports, *_ports(variables["GOPROXY"])}))
     failed = ""
     try:
         for folder in folders:
             command = (str(toolchain.program), "mod", "download")
             done = await _run(
-                order, command, place, variables, access.tcp_ports, within=folder, readable=(toolchain.root,)
+                order, command, place, variables, tcp_ports, within=folder, readable=(toolchain.root,)
             )
             if done.exit_code != 0:
                 failed = failed or last_words(done, "install-seconds")
@@ -200,6 +201,11 @@ def _proxy_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]
 def _bare_proxy(word: str) -> str:
     word = word.strip()
     return word if word in {"direct", "off"} or word.startswith("file://") else bare_address(word)
+
+
+def _ports(proxies: str) -> Iterator[int]:
+    """Yield the TCP ports of module proxies."""
+    yield from filter(None, (port_of(word) for word in proxies.split(",") if "://" in word))
 
 
 def _write_modules(place: Path, trees: Mapping[str, RepositoryTree]) -> Iterator[Path]:
