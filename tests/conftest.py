@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Mark the tests of the quick tier, before others choose by marks, and begin with the slow ones.
+    """Mark the tests of the quick tier, before others choose by marks; let each worker begin with slow ones.
 
     So the end of a run waits for none. The order is by chance otherwise.
     """
@@ -55,7 +56,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if is_quick(item.path) and item.get_closest_marker("slow") is None:
             item.add_marker(pytest.mark.quick)
     yield
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    items.sort(key=_quickness)
+    items[:] = dealt(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _quickness(item: pytest.Item) -> int:
+    """Return 0 for a slow test, 2 for one of the quick tier, and 1 for the others."""
+    return 0 if item.get_closest_marker("slow") else 1 + (item.get_closest_marker("quick") is not None)
+
+
+def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Deal items out like cards: `--dist worksteal` gives each worker one of as many equal parts."""
+    return [item for worker in range(workers) for item in items[worker::workers]]
 
 
 def pytest_configure() -> None:
