@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -128,7 +128,8 @@ def orphanage() -> Iterator[Orphanage]:
         yield Orphanage(before)
     finally:
         for pid in set(processes.descendants(os.getpid())) - before:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # what started it may have been the one before it
+                os.kill(pid, signal.SIGKILL)
             _reaped(pid, 0)
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 0)
 

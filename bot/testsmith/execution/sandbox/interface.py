@@ -101,6 +101,38 @@ def without_controls(text: str) -> str:
     return "".join(letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text)
 
 
+class RunningProcess(Protocol):
+    """A process in the sandbox. It must be ended by `end`."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Write to its standard input; what it does not read yet is buffered."""
+        ...
+
+    async def read(self, seconds: float) -> bytes:
+        """Return what it has written to standard output since the last call.
+
+        Returns:
+            Empty if it has ended and everything was read, or the time is over.
+        """
+        ...
+
+    async def end(self, *, timed_out: bool = False) -> ProcessOutcome:
+        """End it and all of its descendants, if they still run, and return how it ended.
+
+        Args:
+            timed_out: Whether it is ended because of its time limit.
+
+        Raises:
+            CannotRun: The process could not be started.
+        """
+        ...
+
+
 class Sandbox(Protocol):
     """Runs commands in isolation, as far as its layers provide it."""
 
@@ -114,6 +146,14 @@ class Sandbox(Protocol):
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
         """Run a command until it ends or reaches a limit.
+
+        Raises:
+            CannotRun: The process could not be started.
+        """
+        ...
+
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+        """Start a command; its standard input is ignored, and the caller ends it in time.
 
         Raises:
             CannotRun: The process could not be started.

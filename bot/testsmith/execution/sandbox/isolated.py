@@ -8,7 +8,7 @@ import resource
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from testsmith.execution.sandbox import users
@@ -28,7 +28,13 @@ from testsmith.execution.sandbox.layers import (
 from testsmith.execution.sandbox.linux import seccomp
 from testsmith.execution.sandbox.linux.landlock import Ruleset, ruleset
 from testsmith.execution.sandbox.linux.plan import Identity, LaunchPlan
-from testsmith.execution.sandbox.process import ProcessSandbox, basic_plan, run_plan
+from testsmith.execution.sandbox.process import (
+    ProcessSandbox,
+    RunningProcess,
+    basic_plan,
+    launch,
+    run_to_end,
+)
 from testsmith.execution.sandbox.self_test import try_out
 from testsmith.execution.sandbox.users import Users
 from testsmith.execution.tempdirs import ScratchFolder, is_in_scratch
@@ -87,31 +93,47 @@ class IsolatedSandbox:
         Raises:
             CannotRun: The process could not be started.
         """
+        return await run_to_end(await self.start(command, limits), command.stdin, limits)
+
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+        """Start a command; its standard input is ignored. See `run`.
+
+        Raises:
+            CannotRun: The process could not be started.
+        """
         command = _with_replacement(command, self._replacement)
         if self._users is None:
-            return (await run_plan(self._plan(command, limits, Identity()), command.stdin, limits)).outcome
+            return await launch(self._plan(command, limits, Identity()), limits)
         uid = self._users.borrow()
         identity = Identity(uid, self._users.group, self._isolation.reads_all)
-        is_clean = False
         try:
             await self._hand_over(command, identity)
-            finished = await run_plan(self._plan(command, limits, identity), command.stdin, limits)
-            is_clean = finished.is_clean or await self._clean_up(command, identity)
-        except CannotRun:
-            is_clean = True  # nothing was started
+            plan = self._plan(command, limits, identity)
+            return await launch(plan, limits, partial(self._release, command, identity))
+        except CannotRun:  # nothing was started
+            self._users.give_back(uid)
             raise
-        finally:
-            if is_clean:
-                self._users.give_back(uid)
-        return finished.outcome
+
+    async def _release(self, command: Command, identity: Identity, is_clean: bool) -> None:
+        """Lend the user to other commands, unless a process of it may be left."""
+        if self._users is None or identity.uid is None:
+            return
+        if is_clean or await self._clean_up(command, identity):
+            self._users.give_back(identity.uid)
 
     async def _clean_up(self, command: Command, identity: Identity) -> bool:
         """End what is left after the launcher was killed: a new launcher kills all processes of the user."""
-        nothing = replace(command, argv=("true",))
+        plan = self._plan(replace(command, argv=("true",)), Limits(), identity)
+        found = list[bool]()
+
+        async def note(is_clean: bool) -> None:
+            found.append(is_clean)
+
         try:
-            return (await run_plan(self._plan(nothing, Limits(), identity), b"", Limits())).is_clean
+            await run_to_end(await launch(plan, Limits(), note), b"", Limits())
         except CannotRun:
             return False
+        return found == [True]
 
     async def _hand_over(self, command: Command, identity: Identity) -> None:
         async with self._sharing:

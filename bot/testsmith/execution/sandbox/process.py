@@ -13,8 +13,8 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import NamedTuple
 
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, shown
 from testsmith.execution.sandbox.linux.plan import (
@@ -45,13 +45,6 @@ class LayerRefused(CannotRun):
         self.reason = reason
 
 
-class Finished(NamedTuple):
-    """A run that is over, and whether all of its processes have ended."""
-
-    outcome: ProcessOutcome
-    is_clean: bool
-
-
 class ProcessSandbox:
     """Runs commands in sessions of their own, under limits on time, memory, file size and output."""
 
@@ -72,7 +65,15 @@ class ProcessSandbox:
         Raises:
             CannotRun: The process could not be started.
         """
-        return (await run_plan(basic_plan(command, limits), command.stdin, limits)).outcome
+        return await run_to_end(await self.start(command, limits), command.stdin, limits)
+
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+        """Start a command; its standard input is ignored.
+
+        Raises:
+            CannotRun: The launcher could not be started.
+        """
+        return await launch(basic_plan(command, limits), limits)
 
 
 def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
@@ -96,33 +97,159 @@ def basic_plan(command: Command, limits: Limits) -> LaunchPlan:
     )
 
 
-async def run_plan(plan: LaunchPlan, stdin: bytes, limits: Limits) -> Finished:
+Release = Callable[[bool], Awaitable[None]]
+"""Called when a process has ended, with whether all of its descendants have."""
+
+
+async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = None) -> RunningProcess:
     """Execute a plan with the launcher.
+
+    Args:
+        plan: The plan.
+        limits: The process's limits; the caller sees to the time.
+        release: See `Release`.
+
+    Raises:
+        CannotRun: The launcher could not be started.
+    """
+    plan_file = os.memfd_create("plan")
+    try:
+        os.write(plan_file, encode_plan(plan))
+        transport, talk = await asyncio.get_running_loop().subprocess_exec(
+            lambda: _Talk(limits.output_bytes),
+            *(sys.executable, "-I", "-S", str(_LAUNCHER), str(plan_file)),
+            pass_fds=(plan_file,),
+            start_new_session=True,
+            # An interpreter built as a shared library may need this variable to find it.
+            env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
+        )
+    except BaseException as error:
+        os.close(plan_file)
+        if isinstance(error, OSError):
+            raise CannotRun(
+                f"Could not run {sys.executable}, TestSmith's own interpreter: {error}."
+            ) from error
+        raise
+    return RunningProcess(plan, plan_file, transport, talk, release)
+
+
+async def run_to_end(process: RunningProcess, stdin: bytes, limits: Limits) -> ProcessOutcome:
+    """Give a process its standard input, and wait until it ends or its time is over.
 
     Raises:
         LayerRefused: A layer could not be applied.
         CannotRun: The process could not be started.
     """
-    plan_file = os.memfd_create("plan")
-    started = time.monotonic()
+    timed_out = False
     try:
-        os.write(plan_file, encode_plan(plan))
-        talk, timed_out = await _run_launcher(plan_file, stdin, limits)
-        ending = decode_ending(os.pread(plan_file, os.fstat(plan_file).st_size, 0))
-    finally:
-        os.close(plan_file)
-    _raise_error(plan, ending, talk)
-    outcome = _outcome(ending, talk, timed_out=timed_out, seconds=time.monotonic() - started)
-    return Finished(outcome, is_clean=ending.exit_code is not None and not ending.left)
+        process.write(stdin)
+        process.write_end()
+        timed_out = not await process.ends_within(limits.seconds)
+    except BaseException:
+        await process.end()
+        raise
+    return await process.end(timed_out=timed_out)
 
 
-def _raise_error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> None:
-    """Raise the error that prevented the target from starting."""
+class RunningProcess:
+    """A process in the sandbox. It must be ended by `end`.
+
+    Args:
+        plan: Its plan.
+        plan_file: File descriptor of the launcher's messages.
+        transport: The launcher's process.
+        talk: What it has written.
+        release: See `Release`.
+    """
+
+    def __init__(
+        self,
+        plan: LaunchPlan,
+        plan_file: int,
+        transport: asyncio.SubprocessTransport,
+        talk: _Talk,
+        release: Release | None,
+    ) -> None:
+        self._plan = plan
+        self._plan_file = plan_file
+        self._transport = transport
+        self._talk = talk
+        self._release = release
+        self._started = time.monotonic()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended."""
+        return self._talk.exited.is_set()
+
+    def write(self, data: bytes) -> None:
+        """Write to its standard input; what it does not read yet is buffered."""
+        stdin = self._stdin()
+        if stdin is not None:
+            stdin.write(data)
+
+    def write_end(self) -> None:
+        """Close its standard input when all has been written."""
+        stdin = self._stdin()
+        if stdin is not None:
+            stdin.write_eof()
+
+    def _stdin(self) -> asyncio.WriteTransport | None:
+        pipe = self._transport.get_pipe_transport(0)
+        return pipe if isinstance(pipe, asyncio.WriteTransport) else None  # the other pipes are for reading
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait until it ends or the time is over; return whether it has ended."""
+        return await _happens(self._talk.exited, seconds)
+
+    async def read(self, seconds: float) -> bytes:
+        """Return what it has written to standard output since the last call.
+
+        Returns:
+            Empty if it has ended and everything was read, or the time is over.
+        """
+        talk = self._talk
+        if not talk.kept[1]:
+            talk.news.clear()
+            if not talk.closed.is_set():
+                await _happens(talk.news, seconds)
+        data = bytes(talk.kept[1])
+        talk.kept[1].clear()
+        return data
+
+    async def end(self, *, timed_out: bool = False) -> ProcessOutcome:
+        """End it and all of its descendants, if they still run, and return how it ended.
+
+        Args:
+            timed_out: Whether it is ended because of its time limit.
+
+        Raises:
+            LayerRefused: A layer could not be applied.
+            CannotRun: The process could not be started.
+        """
+        is_cancelled = await _end(self._transport, self._talk)
+        ending = decode_ending(os.pread(self._plan_file, os.fstat(self._plan_file).st_size, 0))
+        os.close(self._plan_file)
+        error = _error(self._plan, ending, self._talk)
+        seconds = time.monotonic() - self._started
+        outcome = _outcome(ending, self._talk, timed_out=timed_out, seconds=seconds)
+        if self._release is not None:
+            await self._release(error is not None or (ending.exit_code is not None and not ending.left))
+        if is_cancelled:
+            raise asyncio.CancelledError
+        if error is not None:
+            raise error
+        return outcome
+
+
+def _error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> CannotRun | None:
+    """Return the error that prevented the target from starting."""
     if ending.error and ending.layer:
-        raise LayerRefused(ending.layer, ending.error)
+        return LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
         reason = ending.error or shown(bytes(talk.kept[2]), _MOST_WORDS)
-        raise CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended early'}.")
+        return CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended early'}.")
+    return None
 
 
 def _outcome(ending: TargetEnding, talk: _Talk, *, timed_out: bool, seconds: float) -> ProcessOutcome:
@@ -146,36 +273,6 @@ def _signal_group(group: int) -> None:
         return
 
 
-async def _run_launcher(plan_file: int, stdin: bytes, limits: Limits) -> tuple[_Talk, bool]:
-    """Return the output, and whether the time limit was reached."""
-    loop = asyncio.get_running_loop()
-    try:
-        transport, talk = await loop.subprocess_exec(
-            lambda: _Talk(limits.output_bytes),
-            *(sys.executable, "-I", "-S", str(_LAUNCHER), str(plan_file)),
-            pass_fds=(plan_file,),
-            start_new_session=True,
-            # An interpreter built as a shared library may need this variable to find it.
-            env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
-        )
-    except OSError as error:
-        raise CannotRun(f"Could not run {sys.executable}, TestSmith's own interpreter: {error}.") from error
-    try:
-        _feed(transport, stdin)
-        timed_out = not await _happens(talk.exited, limits.seconds)
-    finally:
-        await _end(transport, talk)
-    return talk, timed_out
-
-
-def _feed(transport: asyncio.SubprocessTransport, stdin: bytes) -> None:
-    """Write all of the input; the transport buffers it."""
-    pipe = transport.get_pipe_transport(0)
-    if isinstance(pipe, asyncio.WriteTransport):  # the other pipes are for reading
-        pipe.write(stdin)
-        pipe.write_eof()
-
-
 async def _happens(event: asyncio.Event, seconds: float) -> bool:
     """Wait for an event; return whether it happened in time."""
     try:
@@ -186,16 +283,15 @@ async def _happens(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> None:
-    """Have the launcher end everything; wait for it even if this wait is canceled, too."""
+async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> bool:
+    """Have the launcher end everything, even if the wait for it is canceled; return whether it was."""
     if not talk.exited.is_set():
         transport.send_signal(signal.SIGTERM)
         transport.send_signal(signal.SIGCONT)  # a target of the same user may have stopped it
     cancelled = await _insist(talk.exited, _SECONDS_TO_END)
     cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
     transport.close()  # kills the launcher if it still runs, and with it the target
-    if cancelled:
-        raise asyncio.CancelledError
+    return cancelled
 
 
 async def _insist(event: asyncio.Event, seconds: float) -> bool:
@@ -218,6 +314,7 @@ class _Talk(asyncio.SubprocessProtocol):
         truncated: Whether anything was dropped.
         exited: Set when the launcher has ended.
         closed: Set when all streams are closed, too.
+        news: Set when there is output, or all streams are closed.
     """
 
     def __init__(self, limit: int) -> None:
@@ -225,6 +322,7 @@ class _Talk(asyncio.SubprocessProtocol):
         self.truncated = False
         self.exited = asyncio.Event()
         self.closed = asyncio.Event()
+        self.news = asyncio.Event()
         self._limit = limit
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
@@ -233,6 +331,8 @@ class _Talk(asyncio.SubprocessProtocol):
         room = self._limit - len(kept)
         kept += data[:room]
         self.truncated = self.truncated or len(data) > room
+        if fd == 1:
+            self.news.set()
 
     def process_exited(self) -> None:
         """Record that the launcher has ended."""
@@ -241,3 +341,4 @@ class _Talk(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         """Record that the launcher has ended and all streams are closed."""
         self.closed.set()
+        self.news.set()

@@ -138,7 +138,7 @@ def test_read_answer__text_is_cut_and_steers_no_terminal() -> None:
         (outcome(timed_out=True), "it exceeded the time limit and ended the whole test process"),
         (
             outcome(exit_code=-9, stderr=b"Traceback\nMemoryError\n"),
-            "the test process ended with exit code -9: MemoryError",
+            "the test process ended early: MemoryError",
         ),
     ],
 )

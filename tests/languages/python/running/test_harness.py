@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,8 +75,20 @@ def run(
         )
         for number, code in enumerate(codes)
     ]
-    results = asyncio.run(run_jobs(workspace, setting or PythonSetting(name="test"), jobs))
+    results = run_all(workspace, setting or PythonSetting(name="test"), jobs)
     return [results[number] for number in range(len(codes))]
+
+
+def run_all(
+    workspace: PythonWorkspace, setting: PythonSetting, jobs: Sequence[TestJob]
+) -> Mapping[int, JobResult]:
+    async def run_then_close() -> Mapping[int, JobResult]:
+        try:
+            return await run_jobs(workspace, setting, jobs)
+        finally:
+            await workspace.workers.close()
+
+    return asyncio.run(run_then_close())
 
 
 def wait_for_text(file: Path) -> None:
@@ -285,9 +297,7 @@ def test_run_jobs__modules_of_the_bot_are_not_there(workspace: PythonWorkspace) 
 
 def test_run_jobs__nothing_of_the_project_is_loaded_before_the_tests(workspace: PythonWorkspace) -> None:
     (workspace.head.root / "code.py").write_text("import os\n\nos._exit(0)\n")  # as pytest loads a `code`
-    result = asyncio.run(
-        run_jobs(workspace, PythonSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])
-    )[0]
+    result = run_all(workspace, PythonSetting(name="x"), [TestJob(number=0, code=GOOD, seconds=20.0)])[0]
     assert result.problem == "the test module ended the test process outside its test functions"
 
 
@@ -318,7 +328,9 @@ def test_run_jobs__each_test_starts_in_an_empty_folder_with_a_clean_environment(
     """
     for result in run(workspace, code, code):
         assert set(statuses(result).values()) == {"passed"}
-    assert [path.name for path in workspace.scratch.iterdir() if path.name.startswith("run-")] == []
+    assert [
+        path.name for path in workspace.scratch.iterdir() if path.name.startswith(("run-", "worker-"))
+    ] == []
 
 
 def test_run_jobs__functions_behind_a_hang_or_crash_are_run_all_the_same(workspace: PythonWorkspace) -> None:
@@ -433,7 +445,9 @@ def test_run_jobs__a_hostile_module_costs_nobody_else(attack: str, workspace: Py
     assert statuses(after) == {"test_good": "passed"}
     assert after.functions["test_good"].reached.lines == {5, 6}
     assert time.monotonic() - started < 30
-    assert [path.name for path in workspace.scratch.iterdir() if path.name.startswith("run-")] == []
+    assert [
+        path.name for path in workspace.scratch.iterdir() if path.name.startswith(("run-", "worker-"))
+    ] == []
 
 
 def test_run_jobs__leaves_no_process_behind(workspace: PythonWorkspace, tmp_path: Path) -> None:
@@ -473,7 +487,9 @@ def test_run_jobs__cancelling_leaves_no_folder(workspace: PythonWorkspace, tmp_p
             await task
 
     asyncio.run(cancel_halfway())
-    assert [path.name for path in workspace.scratch.iterdir() if path.name.startswith("run-")] == []
+    assert [
+        path.name for path in workspace.scratch.iterdir() if path.name.startswith(("run-", "worker-"))
+    ] == []
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), signal.SIGCONT)
 
@@ -494,7 +510,7 @@ def test_run_jobs__an_import_tells_whether_a_module_loads(workspace: PythonWorks
         TestJob(number=number, code=module, seconds=1.0, is_import=True)
         for number, module in enumerate(["shop", "needy", "slow"])
     ]
-    results = asyncio.run(run_jobs(workspace, PythonSetting(name=""), jobs))
+    results = run_all(workspace, PythonSetting(name=""), jobs)
     assert [results[number].problem for number in range(3)] == [
         "",
         "ModuleNotFoundError: No module named 'nothing_here'",

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.workspace import ProjectCopy, remove_folder
+from testsmith.execution.workspace import ProjectCopy
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.cases import ExplorerAnswer, read_told
 from testsmith.languages.python.explorer.trial import Trial
-from testsmith.languages.python.running.harness import worker_command
+from testsmith.languages.python.running.harness import run_in_worker
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.tasks import in_thread
 
 LONGEST_VALUE = 200
 """Maximum length of an asserted value."""
@@ -108,23 +106,19 @@ class Explorer:
 
     async def _run(self, job: ExplorerJob, setting: ExplorerSetting, copy: ProjectCopy) -> ExplorerAnswer:
         workspace = self._workspace
-        command = worker_command(
-            workspace,
-            "explorer.explore",
-            copy=copy,
-            folder=workspace.new_folder("explore"),
-            stdin=json.dumps(_planned(workspace, copy, job, setting)).encode(),
-            variables={"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone},
-        )
         members = {member for member, _ in (job.trials or {}).values()}
         seconds = (
             _SECONDS_TO_START + _SECONDS_A_TRIAL * _MOST_FAILURES * len(members) + 0.3 * len(job.trials or ())
         )
         limits = replace(workspace.limits, seconds=seconds, output_bytes=_MOST_OUTPUT_BYTES)
-        try:
-            outcome = await workspace.sandbox.run(command, limits)
-        finally:
-            await in_thread(remove_folder, command.folder)
+        outcome = await run_in_worker(
+            workspace,
+            "explorer.explore",
+            copy=copy,
+            plan=_planned(workspace, copy, job, setting),
+            variables={"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone},
+            limits=limits,
+        )
         return read_told(outcome.stdout)
 
 

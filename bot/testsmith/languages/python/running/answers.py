@@ -145,8 +145,7 @@ def _trouble(outcome: ProcessOutcome, greeting: Greeting | None) -> str:
     if outcome.timed_out:
         return "it exceeded the time limit and ended the whole test process"
     last_words = outcome.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    ending = f"the test process ended with exit code {outcome.exit_code}"
-    return ": ".join([ending, *(line[:300] for line in last_words)])
+    return ": ".join(["the test process ended early", *(line[:300] for line in last_words)])
 
 
 def _job_result(job: _Line) -> JobResult:

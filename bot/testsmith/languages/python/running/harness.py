@@ -18,7 +18,7 @@ from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
 from testsmith.execution.jobs import ChangedModules, JobResult, TestJob
-from testsmith.execution.sandbox.interface import CannotRun, Command, shown
+from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, shown
 from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
 from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI
@@ -95,6 +95,45 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
     )
 
 
+async def run_in_worker(  # noqa: PLR0913 - all of it makes one process
+    workspace: PythonWorkspace,
+    name: str,
+    *,
+    copy: ProjectCopy,
+    plan: Mapping[str, object],
+    variables: Mapping[str, str],
+    limits: Limits,
+    folder: Path | None = None,
+) -> ProcessOutcome:
+    """Run a plan in a worker; see `WorkerPool.run`.
+
+    Args:
+        workspace: PythonWorkspace to run in.
+        name: Module name of the worker's program.
+        copy: Copy of the project that it may read.
+        plan: The plan.
+        variables: Additional environment variables.
+        limits: Limits of the plan.
+        folder: Folder that the plan names, for a worker of its own; None for any worker.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    interpreter = workspace.interpreter
+    key = (
+        *(workspace.sandbox, name, copy.root, frozenset(variables.items()), workspace.readable),
+        *(interpreter.path, interpreter.hidden_modules, interpreter.borrowed_folders),
+        *(workspace.owned_modules, workspace.refused_folders),
+    )
+
+    def command() -> Command:
+        own = folder or workspace.new_folder("worker")
+        return worker_command(workspace, name, copy=copy, folder=own, stdin=b"", variables=variables)
+
+    text = json.dumps({**plan, "output_bytes": limits.output_bytes}).encode()
+    return await workspace.workers.run(None if folder else key, workspace.sandbox, command, text, limits)
+
+
 def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
     """Return the complete environment of a process; nothing is inherited from the bot."""
     programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
@@ -153,30 +192,31 @@ async def run_plan(
     copy = workspace.base if setting.on_base else workspace.head
     if copy is None:
         raise CannotRun("There is no base to run tests on.")
-    folder = workspace.new_folder("run")
+    takes_part = setting.in_project_session and any(job.test_path is not None for job in jobs)
+    folder = workspace.new_folder("run") if takes_part or setting.in_file else None
     try:
-        takes_part = setting.in_project_session and any(job.test_path is not None for job in jobs)
-        grounds = await in_thread(_grounds, copy, folder) if takes_part or setting.in_file else None
+        grounds = None if folder is None else await in_thread(_grounds, copy, folder)
         if setting.in_file and grounds is None:
             raise CannotRun("The project is too large to copy again.")
         plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
         if grounds is not None:
             home = grounds.source_roots[0]
             plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
-        command = worker_command(
-            workspace,
-            "serve",
-            copy=copy,
-            folder=folder,
-            stdin=json.dumps(plan).encode(),
-            variables=setting.environment,
-        )
         limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
         if grounds is not None:
             limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
-        outcome = await workspace.sandbox.run(command, limits)
+        outcome = await run_in_worker(
+            workspace,
+            "serve",
+            copy=copy,
+            plan=plan,
+            variables=setting.environment,
+            limits=limits,
+            folder=folder,
+        )
     finally:
-        await in_thread(remove_folder, folder)
+        if folder is not None:
+            await in_thread(remove_folder, folder)
     return read_answer(outcome, {job.number for job in jobs})
 
 

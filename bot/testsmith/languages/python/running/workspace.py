@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testsmith.execution.workspace import ProjectCopy, Workspace
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, TestCommand
+from testsmith.languages.python.running.worker_pool import WorkerPool
 
 UNKNOWN_VERSION = (0, 0)
 """Version of an interpreter whose file name does not contain it, until it has been run."""
@@ -47,6 +48,7 @@ class PythonWorkspace(Workspace):
         test_command: Command that runs the project's tests.
         test_folder: Folder to run it in, relative to the git root; None for the project's folder.
         recording_seconds: Time limit for recording the calls that they make; 0 not to.
+        workers: Waiting worker processes, also of workspaces made from this one.
         other: The same workspace with another interpreter that the project supports; None if there is none.
     """
 
@@ -56,6 +58,7 @@ class PythonWorkspace(Workspace):
     test_command: TestCommand = PLAIN_PYTEST
     test_folder: str | None = None
     recording_seconds: float = 0.0
+    workers: WorkerPool = field(default_factory=WorkerPool)
     other: PythonWorkspace | None = None
 
     def test_folder_in(self, copy: ProjectCopy) -> Path:

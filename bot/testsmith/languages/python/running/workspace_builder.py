@@ -93,7 +93,10 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace
             notes = (choice.note,) if choice.note else ()
             interpreter = await in_thread(_chosen, choice, workspace.head.source_roots)
         workspace = replace(workspace, interpreter=interpreter, notes=(*workspace.notes, *notes))
-        yield await _tried(workspace)
+        try:
+            yield await _tried(workspace)
+        finally:
+            await workspace.workers.close()
 
 
 def _chosen(choice: ChosenInterpreter, roots: Sequence[Path]) -> Interpreter:

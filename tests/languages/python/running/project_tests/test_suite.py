@@ -11,7 +11,14 @@ import pytest
 from fakes.workspaces import function_member, small_workspace
 from testsmith.execution.baseline import OnBase, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
-from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, Sandbox
+from testsmith.execution.sandbox.interface import (
+    CannotRun,
+    Command,
+    Limits,
+    ProcessOutcome,
+    RunningProcess,
+    Sandbox,
+)
 from testsmith.languages.python.running.project_tests.suite import (
     changes_noticed,
     measure_project_tests,
@@ -89,11 +96,18 @@ class CountingSandbox:
         self.runs += 1
         return await self.real.run(command, limits)
 
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+        self.runs += 1
+        return await self.real.start(command, limits)
+
 
 class ClosedSandbox(CountingSandbox):
     """Runs nothing."""
 
     async def run(self, command: Command, limits: Limits) -> ProcessOutcome:  # noqa: ARG002 - the seam's own names
+        raise CannotRun("no process can be started")
+
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:  # noqa: ARG002 - as above
         raise CannotRun("no process can be started")
 
 

@@ -36,6 +36,7 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         "source": None,
         "apart": False,
         "changes": {},
+        "output_bytes": 1 << 20,
         "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
     }
     done = subprocess.run(
@@ -47,8 +48,9 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         check=False,
     )
 
-    told = [json.loads(line) for line in done.stdout.splitlines() if line]
-    assert (done.returncode, done.stderr) == (0, b"")
+    *lines, end = done.stdout.splitlines()
+    told = [json.loads(line) for line in lines if line]
+    assert (done.returncode, done.stderr, end) == (0, b"", b"end done")
     assert told[0] == {"problem": None, "missing": None}
     assert "description" in told[1]
 

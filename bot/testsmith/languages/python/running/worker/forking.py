@@ -54,8 +54,29 @@ class Patience(NamedTuple):
 _USUAL = Patience()
 
 
+class Sender:
+    """Sends messages to the parent, without buffering.
+
+    Attributes:
+        descriptor: File descriptor to close in children.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __call__(self, message: Message) -> None:
+        """Send one message."""
+        data = json.dumps(message).encode() + b"\n"
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+    def tell(self, result: Message) -> None:
+        """Send one result of a plan; see `plans.py`."""
+        self({"kind": "result", "result": result})
+
+
 def run_child(
-    body: Callable[[Send], None],
+    body: Callable[[Sender], None],
     seconds: float,
     receive: Send,
     closed: int | None = None,
@@ -90,15 +111,16 @@ def run_child(
         _end(child)
 
 
-def _be_child(body: Callable[[Send], None], writer: int) -> None:
+def _be_child(body: Callable[[Sender], None], writer: int) -> None:
     """Run the body and exit this process in any case."""
     try:
         os.setpgid(0, 0)
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         _prctl(PR_SET_DUMPABLE, 1)  # a test may read its own /proc/self
         _turn_off_streams()
-        body(lambda message: _write(writer, message))
-        _write(writer, {"kind": "done"})
+        send = Sender(writer)
+        body(send)
+        send({"kind": "done"})
     finally:
         os._exit(0)
 
@@ -108,12 +130,6 @@ def _turn_off_streams() -> None:
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
-
-
-def _write(writer: int, message: Message) -> None:
-    data = json.dumps(message).encode() + b"\n"
-    while data:
-        data = data[os.write(writer, data) :]
 
 
 def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Patience) -> str:
@@ -256,6 +272,11 @@ def _end(child: int) -> None:
 def _kill(how: Callable[[int, int], None], process: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         how(process, signal.SIGKILL)
+
+
+def has_children() -> bool:
+    """Return whether this process has children, ended or not."""
+    return not _reap()
 
 
 def _reap() -> bool:

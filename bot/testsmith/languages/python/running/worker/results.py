@@ -141,6 +141,9 @@ class ResultChannel:
 
     def tell(self, message: dict[str, Any]) -> None:
         """Write one result without buffering."""
-        data = json.dumps(message).encode() + b"\n"
+        self.write(json.dumps(message).encode() + b"\n")
+
+    def write(self, data: bytes) -> None:
+        """Write bytes without buffering."""
         while data:
             data = data[os.write(self.descriptor, data) :]

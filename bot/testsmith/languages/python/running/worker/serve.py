@@ -1,7 +1,6 @@
-"""Run one plan of tests: load pytest once, then fork a child for each job.
+"""Run plans of tests: load pytest once, then fork a child for each plan, and one for each of its jobs.
 
-Because of the children, a job only uses up its own limits, whatever its code does. The plan is one JSON
-object on standard input:
+Because of the children, a job only uses up its own limits, whatever its code does. A plan has:
 
     roots     folders placed first on the import path: the source roots of a copy of the project
     hidden    top-level modules that cannot be imported, because a reviewer does not have them
@@ -31,8 +30,7 @@ object on standard input:
         span      `{file, first, last}`: location of the member to trace; null for no tracing
         names, file, source, mutants, direct    only for `mutants`, see `mutation.py`
 
-Results are JSON lines on standard output, written as soon as they are known by a process that never runs code
-of the project:
+Results are sent as soon as they are known by a process that never runs code of the project:
 
     {"python": [3, 13], "pytest": "9.0.1", "problem": null, "locales": []}    at the start
     {"number": 0, "problem": null, "loaded": REACHED, "functions": [FUNCTION], "done": []}     after each job
@@ -51,7 +49,6 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
-import json
 import locale
 import os
 import sys
@@ -61,10 +58,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .clock import set_clock
-from .forking import DONE, SAYINGS, Message, Send, become_parent, run_child
+from .forking import DONE, SAYINGS, Message, Send, Sender, run_child
 from .imports import arrange
+from .plans import Plan, run_plans
 from .project_session import ProjectFolder, Session, read_grounds, remove_folder
-from .results import JobResults, ResultChannel
+from .results import JobResults
 from .tracer import MemberSpan
 
 CLOCK = "clock"
@@ -89,13 +87,18 @@ _MOST_TIME_LIMITS = 2
 
 
 def main() -> None:
-    """Read the plan from standard input and write the results to standard output."""
-    teller = ResultChannel()
-    become_parent()
-    plan = json.load(sys.stdin)
+    """Read plans from standard input and write the results to standard output."""
+    run_plans(_prepare, _serve)
+
+
+def _prepare(plan: Plan) -> str | None:
+    """Set up imports and load pytest; return why that failed, if it did."""
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"], plan["borrowed"])
+    return _load_pytest(plan["roots"])
+
+
+def _serve(plan: Plan, problem: str | None, teller: Sender) -> None:
     is_moved = plan["instant"] is not None and set_clock(plan["instant"])
-    problem = _load_pytest(plan["roots"])
     teller.tell(_greeting(problem))
     if problem is None:
         _serve_jobs(plan, teller, [CLOCK] if is_moved else [])
@@ -142,7 +145,7 @@ def _is_there(name: str) -> bool:
     return True
 
 
-def _serve_jobs(plan: dict[str, Any], teller: ResultChannel, done: list[str]) -> None:
+def _serve_jobs(plan: Plan, teller: Sender, done: list[str]) -> None:
     ini = Path("settings.ini").resolve()  # not a name that pytest looks for
     ini.write_text(plan["ini"], encoding="utf-8")
     grounds = read_grounds(plan)

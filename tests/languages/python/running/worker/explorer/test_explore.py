@@ -161,6 +161,7 @@ def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -
         "describe": [],
         "file": str(project / "subject.py"),
         "limits": limits,
+        "output_bytes": 32 * 1024**2,
         "trials": [{"number": number, **each} for number, each in enumerate(trials)],
         **more,
     }
@@ -173,7 +174,8 @@ def explore(folder: Path, trials: Sequence[Mapping[str, Any]], **more: object) -
         timeout=60,
     )
     assert not done.stderr, done.stderr.decode()
-    return [json.loads(line) for line in done.stdout.splitlines() if line]
+    assert done.stdout.endswith(b"\nend done\n"), done.stdout.decode()
+    return [json.loads(line) for line in done.stdout.splitlines()[:-1] if line]
 
 
 def outcomes(folder: Path, *trials: Mapping[str, Any]) -> list[dict[str, Any]]:

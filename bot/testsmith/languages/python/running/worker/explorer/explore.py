@@ -1,7 +1,7 @@
 """Describe members or run trials, in forked children.
 
 The module under test is loaded once, then a child is forked for each member or trial, so a hostile or hanging
-trial only uses up its own time limit. The job is one JSON object on standard input:
+trial only uses up its own time limit. A job is one plan:
 
     roots, hidden, owned, refused      see `imports.arrange`
     module      public module to load
@@ -32,7 +32,7 @@ with each trial
     expected    the documented value as an expression; null for none
     exception   name of the documented exception class; null for none
 
-Results are JSON lines:
+Results:
 
     {"problem": null, "missing": null}                     once: why the module cannot be loaded, and the name
                                                            of a missing module
@@ -51,7 +51,6 @@ from __future__ import annotations
 import gc
 import importlib
 import itertools
-import json
 import operator
 import sys
 from collections.abc import Iterable
@@ -61,9 +60,9 @@ from types import ModuleType
 
 from ..clock import move_clock
 from ..code_swap import LoadedModule
-from ..forking import SAYINGS, Patience, Send, become_parent, run_child
+from ..forking import SAYINGS, Patience, Send, Sender, run_child
 from ..imports import arrange
-from ..results import ResultChannel
+from ..plans import run_plans
 from .comparison_tracing import Comparing
 from .describe import describe
 from .mutant_probe import Noticing, Seen
@@ -79,11 +78,11 @@ _MOST_FIRST = 8
 
 
 def main() -> None:
-    """Read the job from standard input and write the results to standard output."""
-    teller = ResultChannel()
-    become_parent()
-    job = json.load(sys.stdin)
-    arrange(job["roots"], job["hidden"], job["owned"], job["refused"])
+    """Read jobs from standard input and write the results to standard output."""
+    run_plans(lambda job: arrange(job["roots"], job["hidden"], job["owned"], job["refused"]), _explore)
+
+
+def _explore(job: Json, _: None, teller: Sender) -> None:
     if job["days"]:
         move_clock(job["days"])
     problem = _load(job["module"])
@@ -155,7 +154,7 @@ class _Search:
         teller: Writes the results.
     """
 
-    def __init__(self, job: Json, folder: Path, teller: ResultChannel) -> None:
+    def __init__(self, job: Json, folder: Path, teller: Sender) -> None:
         module = LoadedModule(job["file"], job["source"])  # before gc.freeze hides objects
         self._changes = job["changes"]
         self._teller = teller
@@ -201,7 +200,7 @@ class _Runner:
         hashes: Replacement for hashes in the project; None to keep them.
     """
 
-    def __init__(self, job: Json, teller: ResultChannel, hashes: _Hashes | None) -> None:
+    def __init__(self, job: Json, teller: Sender, hashes: _Hashes | None) -> None:
         self._job = job
         self._teller = teller
         self._hashes = hashes
