@@ -141,3 +141,23 @@ def test_prove__what_is_not_there_is_wrong_usage(
     ran = command_line.run("prove", path, "--repo", str(folder), "--base", "HEAD")
     assert (ran.code, ran.stdout) == (2, "")
     assert words in ran.stderr
+
+
+@pytest.mark.slow
+def test_prove__methods_of_a_class_whose_base_is_in_another_file(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    base = "import unittest\n\n\nclass ShopBase(unittest.TestCase):\n    pass\n"
+    project.commit({"shop.py": "def price():\n    return 1\n", "tests/bases.py": base})
+    text = (
+        "from bases import ShopBase\nfrom shop import price\n\n\n"
+        "class PriceCheck(ShopBase):\n    def test_price(self):\n        self.assertEqual(price(), 1)\n"
+    )
+    project.write({"tests/test_shop.py": text})
+    arguments = ("prove", "tests", "--repo", str(project.folder), "--base", "HEAD", "--format", "json")
+    ran = command_line.run(*arguments, seconds=300)
+    assert ran.code == 0, ran.stderr
+    (found,) = ran.report["audit"]["tests"]
+    assert found["test"] == "tests/test_shop.py::PriceCheck::test_price"
+    assert found["verdict"] == "guards-other-behavior"

@@ -137,7 +137,7 @@ def _tests_at(
             continue
         text = _text(tree, each)
         try:
-            names = () if text is None else language.tests.test_functions(text)
+            names = () if text is None else language.tests.changed_tests("", text)
         except CannotParse as error:
             raise UsageFailure(f"{each}: cannot be parsed: {error}") from error
         yield from (AuditedFunction(path=each, name=name) for name in names)
