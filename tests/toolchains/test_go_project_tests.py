@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.go_workspaces import GoSite, go_member
+from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
-from testsmith.execution.jobs import ChangedModule, ChangedModules
+from testsmith.execution.jobs import FAILED, PASSED, ChangedModule, ChangedModules
 from testsmith.execution.measurements import NoMeasurements
 from testsmith.languages.go.running.runner import GoRunner
 from testsmith.model import BaselineStatus, Member
@@ -215,3 +216,43 @@ def test_own_not_loading__the_files_that_do_not_compile(go: GoSite, tmp_path: Pa
     broken, members = asyncio.run(running())
     assert broken == {"calc/new_test.go": "undefined: Nothing"}
     assert members == {}
+
+
+def test_audit__how_tests_end_and_what_they_kill(go: GoSite, tmp_path: Path) -> None:
+    own = "calc/calc_test.go::"
+    zoned = (
+        'package calc\n\nimport (\n\t"testing"\n\t"time"\n)\n\n'
+        "func TestZone(t *testing.T) {\n"
+        "\tif _, offset := time.Now().Zone(); offset != 0 {\n\t\tt.Fatal(offset)\n\t}\n}\n"
+    )
+    head = {**HEAD, "calc/zone_test.go": zoned}
+    functions = [f"{own}TestAdd", f"{own}TestAddZero", f"{own}TestLess", "calc/zone_test.go::TestZone"]
+    start = CALC.index("a + b")
+    change = ChangedModule(
+        number=4, edit=(start, start + 5, "a - b"), function=None, tests=frozenset({functions[0]})
+    )
+    changed = ChangedModules(path="calc/calc.go", source=CALC, names=frozenset(), changes=(change,))
+
+    async def running() -> tuple[AuditRuns, AuditedMutants]:
+        async with go.runner(tmp_path, head, BASE) as runner:
+            runs = await runner.audit_runs(functions, 60.0, OwnSuite())
+            numbered = {number: [one] for number, one in enumerate(functions)}
+            return runs, await runner.audit_mutants({"calc/calc.go": changed}, numbered, 60.0)
+
+    runs, mutants = asyncio.run(running())
+    [on_head] = runs.head
+    assert {one: run.status for one, run in on_head.functions.items()} == {
+        **dict.fromkeys(functions, PASSED),
+        f"{own}TestLess": FAILED,
+    }
+    assert on_head.functions[f"{own}TestAdd"].lines == {"calc/calc.go": {5, 8}}
+    assert on_head.functions["calc/zone_test.go::TestZone"].lines == {}
+    assert runs.base is not None
+    assert {one: run.status for one, run in runs.base.functions.items()} == {
+        **dict.fromkeys(functions, PASSED),
+        f"{own}TestAddZero": FAILED,
+        f"{own}TestLess": FAILED,
+    }
+    assert mutants.killed == {("calc/calc.go", 4): True}
+    assert [mutants.functions[number].alone for number in range(4)] == [PASSED, PASSED, FAILED, FAILED]
+    assert mutants.functions[0].passes is None

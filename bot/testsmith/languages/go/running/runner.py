@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
@@ -17,6 +18,7 @@ from testsmith.languages.go.running.builds import Builder
 from testsmith.languages.go.running.module_builds import ModuleBuilds
 from testsmith.languages.go.running.module_runs import run_modules
 from testsmith.languages.go.running.mutant_runs import MutantRuns, run_changed_modules
+from testsmith.languages.go.running.project_tests.audited import AuditedTests
 from testsmith.languages.go.running.project_tests.baseline import ProjectTests
 from testsmith.languages.go.running.project_tests.whole_suite import WholeGoSuite
 from testsmith.languages.go.running.run_settings import (
@@ -165,6 +167,19 @@ class GoRunner(TestRunner):
     async def own_not_loading(self, files: Collection[str], _seconds: float) -> Mapping[str, str]:
         """See `TestRunner.own_not_loading`."""
         return await WholeGoSuite(self.workspace, self.builder).not_loading(files)
+
+    async def audit_runs(self, functions: Collection[str], seconds: float, _suite: OwnSuite) -> AuditRuns:
+        """See `TestRunner.audit_runs`."""
+        return await AuditedTests(self._project_tests()).runs(functions, seconds)
+
+    async def audit_mutants(
+        self,
+        changed: Mapping[str, ChangedModules],
+        functions: Mapping[int, Collection[str]],
+        seconds: float,
+    ) -> AuditedMutants:
+        """See `TestRunner.audit_mutants`; whether tests pass without the project is not tried."""
+        return await AuditedTests(self._project_tests()).mutants(changed, functions, seconds)
 
     def _project_tests(self) -> ProjectTests:
         return ProjectTests(self.workspace, self.builder, self.tests)

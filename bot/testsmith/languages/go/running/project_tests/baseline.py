@@ -141,7 +141,7 @@ class ProjectTests:
                     Target(
                         package=package,
                         files={},
-                        changed=_of_package(modules, package),
+                        changed=of_package(modules, package),
                         budget=_BUDGET,
                         seconds=seconds,
                     )
@@ -171,22 +171,34 @@ class ProjectTests:
             tests += [(None, built), *((test, built) for test in own)]
         parallel = max(1, min(self.workspace.parallel, len(tests)))
         shares = [tests[start::parallel] for start in range(parallel)] if tests else []
-        running = (self._share(head, share, seconds, profiles=True) for share in shares)
+        running = (self.run_share(head, share, seconds, profiles=True) for share in shares)
         for share, outcome in zip(shares, await gather(*running), strict=True):
             _add(suite, head, share, outcome)
         for ran in suite.ran:
             ran.lines = await in_thread(_lines, head, suite, ran, members)
         return suite
 
-    async def _share(
+    async def run_share(
         self,
         copy: ProjectCopy,
         share: Sequence[tuple[GoTest | None, Built]],
         seconds: float,
         *,
         profiles: bool,
+        variables: Mapping[str, str] | None = None,
     ) -> Outcome:
-        """Run some tests one after the other, in a writable copy of the project if there is space for one."""
+        """Run some tests one after the other, in a writable copy of the project if there is space for one.
+
+        Args:
+            copy: Copy that they were built from.
+            share: The tests with their binaries; None for a process that runs no test.
+            seconds: Time limit for all of them.
+            profiles: Whether to return their coverage.
+            variables: Additional environment variables.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
         workspace = self.workspace
         folder = workspace.new_folder("own")
         try:
@@ -200,7 +212,7 @@ class ProjectTests:
                         *("-test.run", pattern_of([] if test is None else [test.name])),
                         *((f"-test.coverprofile={folder}/profile",) if profiles else ()),
                     ),
-                    variables=test_variables(workspace.toolchain, folder),
+                    variables={**test_variables(workspace.toolchain, folder), **(variables or {})},
                     folder=root / built.working_folder.relative_to(copy.root),
                     seconds=min(seconds, _MOST_SECONDS),
                     budget=_BUDGET,
@@ -224,13 +236,13 @@ class ProjectTests:
                 for test in await in_thread(own_tests_of, self.workspace.head, package)
                 if test.id in suite.passed
             ]
-            built, lost = await self._built_on_base(base, package)
+            built, lost = await self.built_on_base(base, package)
             failed |= {test.id for test in wanted if test.id in lost}
             ended |= {test: (FAILED, why) for test, why in lost.items() if test in failed}
             if built.binary is None:
                 continue
             share: list[tuple[GoTest | None, Built]] = [(one, built) for one in wanted if one.id not in lost]
-            outcome = await self._share(base, share, seconds, profiles=False)
+            outcome = await self.run_share(base, share, seconds, profiles=False)
             for number, (test, _) in enumerate(share):
                 result = outcome.results.get(number)
                 if test is None or result is None:
@@ -241,7 +253,7 @@ class ProjectTests:
         on_base = OnBase(passed=frozenset(passed), failed=frozenset(failed))
         return replace(suite, on_base=on_base, on_base_ended={**suite.on_base_ended, **ended})
 
-    async def _built_on_base(self, base: ProjectCopy, package: str) -> tuple[Built, dict[str, str]]:
+    async def built_on_base(self, base: ProjectCopy, package: str) -> tuple[Built, dict[str, str]]:
         """Build head's tests of a package on base, without the functions that do not compile there."""
         head = self.workspace.head
         texts: dict[str, str | None] = {
@@ -421,7 +433,7 @@ def _quickest(tests: Iterable[_Ran]) -> tuple[str, ...]:
     return tuple(ran.test.id for ran in ordered[:_MOST_TESTS_A_LINE])
 
 
-def _of_package(modules: ChangedModules, package: str) -> ChangedModules:
+def of_package(modules: ChangedModules, package: str) -> ChangedModules:
     """Return mutants with the names of their tests in one package."""
     changes = []
     for one in modules.changes:
