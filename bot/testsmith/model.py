@@ -343,6 +343,12 @@ class ReviewRequest:
     normalized_code: str = ""
 
 
+TEST_NAMES = (
+    "`test_trailing_dot_is_ignored`, not `test_parse_2` and not `test_parse_of_text_in_a_second_case`"
+)
+"""Examples of names in languages that write words with underscores."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Request to a generator for tests of one member.
@@ -352,6 +358,7 @@ class Request:
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
         rules: The prompt's rules for this framework.
+        names: Examples of good and bad names of tests; the same for a language and framework.
         import_line: Statement that makes the member available to a test.
         conventions: What `TESTSMITH.md` and files for agents say about tests, root first; may be empty.
         normalized_source: The member's source normalized by syntax tree: independent of comments, formatting
@@ -373,6 +380,7 @@ class Request:
     test_path: str
     framework: str = "pytest"
     rules: str = ""
+    names: str = TEST_NAMES
     import_line: str = ""
     conventions: str = ""
     normalized_source: str = ""
@@ -528,7 +536,14 @@ class Suggestion:
 
     @property
     def run(self) -> str:
-        """Command that runs the tests once they are in the project."""
+        """Command that runs the tests once they are in the project.
+
+        The go command runs packages, not files; `-C` makes it work in the package's folder, in any module.
+        """
+        if self.framework == "go test":
+            folder = self.test_path.rpartition("/")[0]
+            names = "|".join(self.tests)
+            return shlex.join(("go", "test", *(("-C", folder) if folder else ()), "-run", f"^({names})$"))
         runner = "python -m unittest" if self.framework == "unittest" else self.framework
         return shlex.join((*runner.split(), self.test_path))
 

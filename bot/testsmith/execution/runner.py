@@ -90,6 +90,14 @@ class TestRunner(ABC):
         """
         return {}
 
+    async def formatted(self, modules: Sequence[str]) -> Sequence[str]:
+        """Return test modules as the formatter of the toolchain formats them; by default, as they are.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        return modules
+
     @abstractmethod
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """Run test modules under one setting, and return a result for each.

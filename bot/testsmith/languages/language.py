@@ -21,6 +21,7 @@ class Language:
 
     Attributes:
         name: Identifier used in module names, headings of the documentation, and settings.
+        title: Its name in text for people; empty if that is the identifier.
         source: Reads source files.
         tests: Reads and edits test files.
         judge: Judges tests. Without one, no test of the language is posted.
@@ -34,6 +35,12 @@ class Language:
     judge: Judge = field(default_factory=Judge)
     mutator: Mutator = field(default_factory=Mutator)
     batches: bool = True
+    title: str = ""
+
+
+def title_of(name: str, languages: Sequence[Language]) -> str:
+    """Return the name of a language in text for people."""
+    return next((one.title for one in languages if one.name == name and one.title), name)
 
 
 def language_of(path: str, languages: Sequence[Language]) -> Language | None:

@@ -10,13 +10,15 @@ from testsmith.languages.toolchain import Toolchain
 
 def languages() -> tuple[Language, ...]:
     """Return the languages, in lookup order."""
+    from testsmith.languages.go.language import GO
     from testsmith.languages.python.language import PYTHON
 
-    return (PYTHON,)
+    return (PYTHON, GO)
 
 
 def toolchains() -> Mapping[str, Toolchain]:
     """Return what runs the tests of a language, by its name."""
+    from testsmith.languages.go.toolchain import GO_TOOLCHAIN
     from testsmith.languages.python.toolchain import PYTHON_TOOLCHAIN
 
-    return {"python": PYTHON_TOOLCHAIN}
+    return {"python": PYTHON_TOOLCHAIN, "go": GO_TOOLCHAIN}

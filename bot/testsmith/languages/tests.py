@@ -106,6 +106,18 @@ class TestFiles(ABC):
     def keep_tests(self, code: str, names: Collection[str]) -> str:
         """Return the module with only the named test functions, without imports that became unused."""
 
+    def apart(self, modules: Sequence[UnformattedModule], tree: SourceTree) -> list[str | CannotParse]:  # noqa: ARG002
+        """Return test modules whose names are not those of files that they are compiled together with.
+
+        In a language whose names are unique in a package, tests are renamed before they are proven, so that
+        they are posted as they were run. By default, names are unique in a module, and nothing changes.
+
+        Args:
+            modules: Modules of one run, also apart from each other.
+            tree: Files of head.
+        """
+        return [module.code for module in modules]
+
     def place(
         self,
         existing: str | None,

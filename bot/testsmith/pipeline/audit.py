@@ -240,7 +240,9 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
     for named in named_tests(paths, search, repository, tools.languages):
         toolchain = tools.toolchains.get(named.language.name)
         if toolchain is None:
-            notes.append(f"tests in {named.language.name} cannot be run on this machine")
+            notes.append(
+                f"tests in {named.language.title or named.language.name} cannot be run on this machine"
+            )
             continue
         order = workspace_order(settings, tools, replace(repository, project=named.project), search)
         async with toolchain.open(order) as runner:

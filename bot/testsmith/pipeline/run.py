@@ -22,6 +22,7 @@ from testsmith.generation.interface import (
     Observer,
     ObservingGenerator,
 )
+from testsmith.languages.language import title_of
 from testsmith.languages.toolchain import Engine
 from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
 from testsmith.pipeline import time_budget
@@ -150,15 +151,15 @@ async def _suggestions_in(run: RunState, language: str, named: NamedTests | None
     If its tests cannot be run, only its members are skipped.
     """
     toolchain = run.clients.toolchains.get(language)
+    title = title_of(language, run.clients.languages)
     if toolchain is None:
-        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {language} cannot be run on this machine")
+        skipped = run.all_skipped(SkipStage.ENVIRONMENT, f"tests in {title} cannot be run on this machine")
+    elif toolchain.engine is None and run.clients.model is None and run.options.candidates is None:
+        skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {title} need a model")
     else:
         try:
             async with runner_of(run, language) as runner:
                 engine = None if toolchain.engine is None else toolchain.engine(runner, run.options.seed)
-                if engine is None and run.clients.model is None and run.options.candidates is None:
-                    skipped = run.all_skipped(SkipStage.GENERATION, f"tests in {language} need a model")
-                    return Report(members=run.search.found, skipped=skipped)
                 broken = await run.deadline.within(members_not_loading(run, runner))
                 rest = run.without(broken).on(runner.runtime)
                 report = await _suggestions_by(runner, engine, rest, named)

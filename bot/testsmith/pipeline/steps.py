@@ -11,6 +11,7 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
+from testsmith.languages.language import title_of
 from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Origin, Report, Skipped, SkipStage
 from testsmith.pipeline.audit import changed_tests
@@ -127,7 +128,7 @@ async def surviving_mutants(
 async def _surviving_in(run: RunState, language: str) -> SurvivingMutantsReport:
     """Return the surviving mutants of the members of one project."""
     if language not in run.clients.toolchains:
-        reason = f"tests in {language} cannot be run on this machine"
+        reason = f"tests in {title_of(language, run.clients.languages)} cannot be run on this machine"
         return SurvivingMutantsReport(skipped=run.all_skipped(SkipStage.ENVIRONMENT, reason))
     try:
         async with runner_of(run, language) as runner:

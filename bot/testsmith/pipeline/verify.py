@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from testsmith.execution.runner import TestRunner
 from testsmith.faults import apart_from_faults, skipped_by_fault
+from testsmith.languages.language import Language
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import UnformattedModule
 from testsmith.model import Candidate, Result, Skipped, SkipStage
@@ -23,6 +25,8 @@ _MOST_AT_ONCE = 1000
 async def verify(run: RunState, context: ProofContext, candidates: Sequence[Candidate]) -> list[Judged]:
     """Format and prove candidates, and return the results in the same order."""
     formatted = await formatted_candidates(run, candidates)
+    if run.options.candidates is None:
+        formatted = await _formatted_by_toolchain(formatted, context.runner)
     results: dict[int, Judged] = {
         number: one for number, one in enumerate(formatted) if isinstance(one, Skipped)
     }
@@ -35,6 +39,13 @@ async def verify(run: RunState, context: ProofContext, candidates: Sequence[Cand
         verdicts = await prove_in_time(list(subjects.values()), language, context, run.deadline)
         results |= dict(zip(subjects, verdicts, strict=True))
     return [results[number] for number in range(len(formatted))]
+
+
+async def _formatted_by_toolchain(results: Sequence[Result], runner: TestRunner) -> list[Result]:
+    """Return candidates as the formatter of their language's toolchain formats them, if there is one."""
+    codes = [one.code for one in results if isinstance(one, Candidate)]
+    formatted = iter(await runner.formatted(codes))
+    return [replace(one, code=next(formatted)) if isinstance(one, Candidate) else one for one in results]
 
 
 def _subject(run: RunState, candidate: Candidate) -> RunSubject:
@@ -75,8 +86,23 @@ def _formatted(run: RunState, candidates: Sequence[Candidate], tree: SourceTree 
                 for number, one in enumerate(candidates)
                 if run.language_of(one.member) is language
             }
+            codes |= {number: one.code for number, one in modules.items()}
+            codes |= _apart(
+                language, {at: one for at, one in modules.items() if not candidates[at].edited}, tree
+            )
+            modules = {
+                number: one._replace(code=code)
+                for number, one in modules.items()
+                if isinstance(code := codes[number], str)
+            }
             codes |= zip(modules, language.tests.format_all(list(modules.values()), tree), strict=True)
     return [_readable(run, one, codes[number]) for number, one in enumerate(candidates)]
+
+
+def _apart(
+    language: Language, modules: Mapping[int, UnformattedModule], tree: SourceTree
+) -> dict[int, str | CannotParse]:
+    return dict(zip(modules, language.tests.apart(list(modules.values()), tree), strict=True))
 
 
 def _unformatted(run: RunState, candidate: Candidate, tree: SourceTree) -> UnformattedModule:

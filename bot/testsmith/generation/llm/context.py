@@ -56,7 +56,9 @@ class CallSources:
         """
         line = head[-1].removesuffix(" ...")
         return any(
-            head[0] == f"# {member.module}" and "." not in member.name and line in member.source.split("\n")
+            head[0].lstrip("#/ ") == member.module
+            and "." not in member.name
+            and line in member.source.split("\n")
             for member, _ in self._sources
         )
 

@@ -94,6 +94,7 @@ class Prompts:
             language=request.member.language,
             framework=request.framework,
             rules=request.rules.strip("\n"),
+            names=request.names,
             task=task,
             conventions=conventions,
             fence=_fence([conventions]),

@@ -110,6 +110,7 @@ class PythonTests(RuffFormatter, TestFiles):
 
 PYTHON = Language(
     name="python",
+    title="Python",
     source=PythonSource(),
     tests=PythonTests(),
     judge=PythonJudge(),

@@ -17,12 +17,20 @@ from pathlib import Path, PurePosixPath
 from testsmith.execution.sandbox.users import take_back
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.go.running.steps import Plan, Step, run_steps
-from testsmith.languages.go.running.workspace import GoWorkspace, build_variables, module_folder, within
+from testsmith.languages.go.running.workspace import (
+    GoWorkspace,
+    build_variables,
+    module_folder,
+    test_variables,
+    within,
+)
+from testsmith.languages.go.source.parsing import normalized
 from testsmith.tasks import in_thread
 
 BUILD_SECONDS = 120.0
 """Time limit for one build; the first one compiles the packages that the project uses."""
 
+_FORMAT_SECONDS = 5.0
 _MOST_ERROR = 4_000
 _POSITION = re.compile(r"^(?P<file>[^\s:]+\.go):(?P<line>\d+)(?::\d+)?: (?P<message>.*)$", re.MULTILINE)
 
@@ -121,6 +129,41 @@ class Builder:
                 text = outcome.trouble if result is None else _plain(result.output, order)
                 troubles[order.package] = text.strip() or "go build failed"
         return troubles
+
+    async def formatted(self, texts: Sequence[str]) -> list[str]:
+        """Return Go files as `gofmt` formats them; as they are if it says anything but the same in its form.
+
+        Raises:
+            CannotRun: The sandbox could not start a process.
+        """
+        workspace = self._workspace
+        inputs, folder = workspace.new_folder("unformatted"), workspace.new_folder("formatting")
+        steps = []
+        for number, text in enumerate(texts):
+            place = inputs / f"{number}.go"
+            await in_thread(place.write_text, text, "utf-8", "surrogatepass")
+            steps.append(
+                Step(
+                    number=number,
+                    argv=(str(workspace.toolchain.root / "bin" / "gofmt"), str(place)),
+                    variables=test_variables(workspace.toolchain, folder),
+                    folder=folder,
+                    seconds=_FORMAT_SECONDS,
+                )
+            )
+        readable = (workspace.toolchain.root, inputs)
+        budgets = {"": _FORMAT_SECONDS * len(steps)}
+        plan = Plan(steps=steps, budgets=budgets, folder=folder, readable=readable)
+        results = (await run_steps(workspace, plan)).results
+        await in_thread(remove_folder, inputs)
+        return [
+            result.output
+            if (result := results.get(number)) is not None
+            and result.exit_code == 0
+            and normalized(result.output) == normalized(text)
+            else text
+            for number, text in enumerate(texts)
+        ]
 
     def _plan(self, steps: Sequence[Step], orders: Sequence[Build], *inputs: Path) -> Plan:
         workspace = self._workspace

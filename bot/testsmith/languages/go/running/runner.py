@@ -128,6 +128,10 @@ class GoRunner(TestRunner):
                 reasons[member.id] = f"could not compile {place} ({trouble.splitlines()[0]})"
         return reasons
 
+    async def formatted(self, modules: Sequence[str]) -> Sequence[str]:
+        """Return test modules as `gofmt` formats them; see `TestRunner.formatted`."""
+        return await self.builder.formatted(modules)
+
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`."""
         asked = _go(setting)

@@ -22,6 +22,7 @@ from testsmith.model import Context, Member, Request
 FRAMEWORK = "go test"
 """Name of the test framework: the standard library's, run by the go command."""
 
+_NAMES = "`TestParseIgnoresTrailingDot`, not `TestParse2` and not `TestParseOfTextInASecondCase`"
 _MOST_BLOCKS = 30
 _MOST_LINES = 40
 _MOST_CHARACTERS = 300
@@ -29,7 +30,7 @@ _MOST_CONSTRUCTORS = 3
 _BLANK = re.compile(r"\n\s*\n")
 
 
-def requests(tree: SourceTree, members: Sequence[Member], _project: str, intent: str) -> Iterator[Request]:
+def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> Iterator[Request]:  # noqa: ARG001
     """Yield one request per member, in order; see `SourceReader.requests`."""
     packages = Packages(tree)
     conventions = Conventions(tree)
@@ -47,6 +48,7 @@ def requests(tree: SourceTree, members: Sequence[Member], _project: str, intent:
             test_path=place.path,
             framework=FRAMEWORK,
             rules=prompt_rules(),
+            names=_NAMES,
             import_line=import_line(member, package),
             conventions=conventions.of(member.path, place.path),
             normalized_source=f"{normalized(member.source)}\n{_documentation(member.source)}",

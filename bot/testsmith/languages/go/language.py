@@ -1,0 +1,82 @@
+"""Go, tested by the go command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from testsmith.languages.go.judge.judge import GoJudge
+from testsmith.languages.go.mutation.mutants import mutants_of, taken_away
+from testsmith.languages.go.source import members, requests, weights
+from testsmith.languages.go.source.packages import declares_module, is_test, module_folder
+from testsmith.languages.go.source.parsing import decode
+from testsmith.languages.go.test_files import marking, placing, renaming, test_modules
+from testsmith.languages.language import Language
+from testsmith.languages.mutants import Mutator
+from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
+from testsmith.languages.tests import TestFiles
+from testsmith.model import Member
+
+
+class GoSource(SourceReader):
+    """Reads Go's source files."""
+
+    excluded = ("**/vendor/**", "**/testdata/**", "**/*.pb.go", "**/zz_generated*.go", "**/*_gen.go")
+
+    changed_members = staticmethod(members.changed_members)
+    all_members = staticmethod(members.all_members)
+    requests = staticmethod(requests.requests)
+    functions = staticmethod(members.functions_in)
+    digest = staticmethod(members.source_digest)
+    reachable = staticmethod(weights.reachable)
+    project_of = staticmethod(module_folder)
+    declares_project = staticmethod(declares_module)
+
+    def handles(self, path: str) -> bool:
+        """Return whether `path` is a Go file."""
+        return path.endswith(".go")
+
+    def weights(
+        self, tree: SourceTree, members: Sequence[Member], project: str
+    ) -> Mapping[str, MemberWeight]:
+        """Return the weights of members by id."""
+        return weights.weights(tree, members, project)
+
+
+class GoMutator(Mutator):
+    """Changes Go's source files."""
+
+    mutants = staticmethod(mutants_of)
+    taken_away = staticmethod(taken_away)
+
+    def text(self, data: bytes) -> str:
+        """Return a file's text; see `Mutator.text`."""
+        return decode(data)
+
+
+class GoTests(TestFiles):
+    """Reads and edits Go's test files."""
+
+    framework = requests.FRAMEWORK
+    is_test = staticmethod(is_test)
+    test_functions = staticmethod(test_modules.test_functions)
+    keep_tests = staticmethod(test_modules.keep_tests)
+    apart = staticmethod(renaming.apart)
+    place = staticmethod(placing.place)
+    mark = staticmethod(marking.marked)
+    seal = staticmethod(marking.sealed)
+    marked_tests = staticmethod(marking.marked_tests)
+    beside_marked = staticmethod(marking.beside_marked)
+
+    def remove(self, text: str, names: Collection[str]) -> str:
+        """Return a test file without the named tests."""
+        return test_modules.without_tests(text, names)
+
+
+GO = Language(
+    name="go",
+    title="Go",
+    source=GoSource(),
+    tests=GoTests(),
+    judge=GoJudge(),
+    mutator=GoMutator(),
+)

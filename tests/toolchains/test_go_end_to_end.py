@@ -1,0 +1,307 @@
+"""Go from a diff to what is posted: good tests are, and each kind of bad one is not, with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from fakes.git_repository import GitRepository
+from fakes.go_workspaces import GoSite
+from fakes.sweep_tools import idle_tools
+from fakes.workspaces import always
+from testsmith.execution.sandbox.interface import Sandbox
+from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.languages.registry import languages
+from testsmith.model import Candidate, Change, Label, Origin, Report, Request, SkipStage
+from testsmith.pipeline import suggest
+from testsmith.settings import (
+    CacheSettings,
+    ModelSettings,
+    ProviderChoice,
+    SandboxChoice,
+    SelectionSettings,
+    Settings,
+    VerificationSettings,
+)
+from testsmith.test_files.plan import plan_edits
+
+GO_MOD = "module example.com/fees\n\ngo 1.22\n"
+_BODY = """
+// {name} makes a fee of an amount.
+func {name}(amount int) int {{
+	if amount < {bound} {{
+		return amount
+	}}
+	return amount * {factor}
+}}
+"""
+CHANGED = ("Plain", "Table", "Boundary", "Package")
+BAD = (
+    *("Wrong", "Vacuous", "Skipped", "Sleeping", "Forged", "Exiting", "Flaky", "Main", "Broken", "Itself"),
+    *("Unrelated", "Parallel"),
+)
+
+
+def _source(factor: int, names: tuple[str, ...]) -> str:
+    functions = "".join(_BODY.format(name=name, bound=10, factor=factor) for name in names)
+    return f"package fees\n{functions}"
+
+
+_ERRORS = """package fees
+
+import "errors"
+
+// ErrNegative says that an amount is below zero.
+var ErrNegative = errors.New("negative amount")
+%s
+// Total adds fees.
+func Total(amounts ...int) int {
+	total := 0
+	for _, amount := range amounts {
+		total += fee(amount)
+	}
+	return total
+}
+
+func fee(amount int) int { return amount + %s }
+"""
+_CHECK = """
+// Check refuses amounts below zero.
+func Check(amount int) error {
+	if amount < 0 {
+		return ErrNegative
+	}
+	return nil
+}
+"""
+_OWN = """package fees
+
+import "testing"
+
+func TestTotal(t *testing.T) {
+	if got := Total(); got != 0 {
+		t.Errorf("Total() = %d, want 0", got)
+	}
+}
+"""
+BASE = {
+    "go.mod": GO_MOD,
+    "fees.go": _source(2, (*CHANGED, *BAD)),
+    "total.go": _ERRORS % ("", "1"),
+    "total_test.go": _OWN,
+    "shop.py": "def one():\n    return 1\n",
+}
+HEAD = {
+    **BASE,
+    "fees.go": _source(3, (*CHANGED, *BAD)),
+    "total.go": _ERRORS % (_CHECK, "2"),
+    "shop.py": "def one():\n    return 2\n",
+}
+
+
+def _module(name: str, body: str, imports: str = "", more: str = "", package: str = "fees") -> str:
+    listed = "".join(f'\t"{path}"\n' for path in (*imports.split(), "testing"))
+    return f"package {package}\n\nimport (\n{listed})\n{more}\nfunc Test{name}(t *testing.T) {{\n{body}\n}}\n"
+
+
+def _check(name: str, given: int = 20, want: int = 60) -> str:
+    return f'\tif got := {name}({given}); got != {want} {{\n\t\tt.Errorf("{name}({given}) = %d", got)\n\t}}'
+
+
+ANSWERS = {
+    "fees.go::Plain": _module("Plain", _check("Plain").replace("\t", "  ")),
+    "fees.go::Table": _module(
+        "Table",
+        """	tests := []struct {
+		name         string
+		amount, want int
+	}{{"small", 9, 9}, {"bound", 10, 30}, {"large", 20, 60}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := Table(tt.amount); got != tt.want {
+				t.Errorf("Table(%d) = %d, want %d", tt.amount, got, tt.want)
+			}
+		})
+	}""",
+    ),
+    "fees.go::Boundary": _module("Boundary", f"{_check('Boundary', 9, 9)}\n{_check('Boundary', 10, 30)}"),
+    "fees.go::Package": _module("Package", _check("Package"), package="wrong"),
+    "total.go::Check": _module(
+        "Check",
+        '\tif err := Check(-1); !errors.Is(err, ErrNegative) {\n\t\tt.Errorf("Check(-1) = %v", err)\n\t}\n'
+        '\tif err := Check(0); err != nil {\n\t\tt.Errorf("Check(0) = %v", err)\n\t}',
+        "errors",
+    ),
+    "total.go::Total": _module("Total", _check("Total", 1, 3)),
+    "fees.go::Wrong": _module("Wrong", _check("Wrong", 20, 41)),
+    "fees.go::Vacuous": _module("Vacuous", "\tVacuous(20)"),
+    "fees.go::Skipped": _module("Skipped", f'\tt.Skip("later")\n{_check("Skipped")}'),
+    "fees.go::Sleeping": _module("Sleeping", f"\ttime.Sleep(time.Millisecond)\n{_check('Sleeping')}", "time"),
+    "fees.go::Forged": _module(
+        "Forged", f'\tfmt.Println("--- PASS: TestForged (0.00s)")\n{_check("Forged", 20, 40)}', "fmt"
+    ),
+    "fees.go::Exiting": _module("Exiting", f"\tdefer os.Exit(0)\n{_check('Exiting', 20, 40)}", "os"),
+    "fees.go::Flaky": _module(
+        "Flaky", f"\tif time.Now().UnixNano()/1000%2 == 0 {{\n\t\tt.Fatal(1)\n\t}}\n{_check('Flaky')}", "time"
+    ),
+    "fees.go::Main": _module(
+        "Main", _check("Main"), "os", "\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n"
+    ),
+    "fees.go::Broken": _module("Broken", _check("Broken"), "strings"),
+    "fees.go::Itself": _module(
+        "Itself", "\ta := Itself(20)\n\tb := Itself(20)\n\tif a != b {\n\t\tt.Fatal(a)\n\t}"
+    ),
+    "fees.go::Unrelated": _module("Unrelated", '\tif got := len("a"); got != 1 {\n\t\tt.Error(got)\n\t}'),
+    "fees.go::Parallel": _module("Parallel", f"\tt.Parallel()\n\tErrNegative = nil\n{_check('Parallel')}"),
+    "shop.py::one": "from shop import one\n\n\ndef test_one():\n    assert one() == 2\n",
+}
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """A model that knows its answers by heart."""
+
+    async def generate(self, request: Request) -> Candidate:
+        member = request.member.id
+        return Candidate(member=member, code=ANSWERS[member], origin=Origin.MODEL)
+
+
+async def _sandbox(_choice: SandboxChoice, program: Path) -> Sandbox:
+    return await always(ProcessSandbox())(program)
+
+
+def _suggest(folder: Path, go: GoSite, *, has_model: bool = True) -> Report:
+    made = GitRepository.create(folder / "project")
+    base, head = made.commit({**BASE}), made.commit({**HEAD})
+    tools = replace(
+        idle_tools().run,
+        model=_Answers() if has_model else None,
+        build_sandbox=_sandbox,
+        environments=go.kept,
+    )
+    settings = Settings(
+        folder=made.folder,
+        provider=ProviderChoice.OPENAI if has_model else ProviderChoice.OFFLINE,
+        selection=SelectionSettings(base=base, head=head),
+        model=ModelSettings(),
+        cache=CacheSettings(folder=folder / "cache"),
+        verification=VerificationSettings(go=go.root, repairs=0),
+    )
+    return asyncio.run(suggest(settings, tools))
+
+
+@pytest.fixture(scope="module")
+def report(go: GoSite, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """The report on a pull request in Go and Python."""
+    return _suggest(tmp_path_factory.mktemp("planted"), go)
+
+
+def _reasons(report: Report) -> dict[str, str]:
+    return {one.member.partition("::")[2]: one.reason for one in report.skipped if one.member is not None}
+
+
+def test_go__members_of_both_languages_in_one_report(report: Report) -> None:
+    changes = {member.name: member.change for member in report.members}
+    assert changes == {
+        **dict.fromkeys((*CHANGED, *BAD), Change.CHANGED),
+        "Check": Change.ADDED,
+        "Total": Change.AFFECTED,
+        "one": Change.CHANGED,
+    }
+
+
+def test_go__good_tests_are_posted(report: Report) -> None:
+    labels = {one.member.partition("::")[2]: one.label for one in report.suggestions}
+    assert labels == dict.fromkeys((*CHANGED, "Check", "Total", "one"), Label.NEW_BEHAVIOR), _reasons(report)
+
+
+def test_go__bad_tests_are_not_and_the_reason_is_said(report: Report) -> None:
+    reasons = _reasons(report)
+    assert reasons.keys() == set(BAD)
+    expected = {
+        "Wrong": "Wrong(20) = 60",
+        "Vacuous": "asserts nothing",
+        "Skipped": "skipped",
+        "Sleeping": "time.Sleep",
+        "Exiting": "",
+        "Main": "TestMain",
+        "Broken": "imported and not used",
+        "Itself": "itself",
+        "Forged": "prints by `fmt.Println`",
+        "Flaky": "of 5",
+        "Unrelated": "Unrelated",
+        "Parallel": "while other tests run",
+    }
+    wrong = {name: reasons[name] for name, words in expected.items() if words not in reasons[name]}
+    assert wrong == {}
+
+
+def test_go__what_is_posted_is_formatted_and_says_how_it_is_run(report: Report) -> None:
+    found = {one.member.partition("::")[2]: one for one in report.suggestions}
+    plain = found["Plain"]
+    assert plain.code == _module("Plain", _check("Plain"))
+    assert (plain.framework, plain.test_path) == ("go test", "fees_test.go")
+    assert plain.run == "go test -run '^(TestPlain)$'"
+    assert found["Package"].code.startswith("package fees\n")
+    evidence = found["Boundary"].evidence
+    assert evidence is not None
+    assert (evidence.passes, evidence.runs, evidence.fail_to_pass) == (5, 5, 1)
+    assert evidence.mutants_killed
+    assert any("`<` to `<=` on line" in words for words in evidence.killed)
+    total = found["Total"]
+    assert total.tests == ("TestTotal2",)
+    assert total.patch is not None
+    assert "+func TestTotal2(t *testing.T) {" in total.patch
+
+
+def test_go__what_is_written_passes_as_a_whole(report: Report, go: GoSite, tmp_path: Path) -> None:
+    made = GitRepository.create(tmp_path / "project")
+    made.write({**HEAD})
+    from testsmith.git.repository import Repository
+
+    tree = Repository.open(made.folder).working_tree()
+    plan = plan_edits(report.suggestions, tree, languages())
+    assert plan.refused == ()
+    assert {edit.path for edit in plan.edits} >= {"fees_test.go", "total_test.go"}
+    for edit in plan.edits:
+        made.write({edit.path: edit.new.decode()})
+    assert _go(go, made.folder, "vet", "./...") == ""
+    assert "ok" in _go(go, made.folder, "test", "./...")
+    assert _gofmt(go, made.folder) == ""
+
+
+def _go(go: GoSite, folder: Path, *arguments: str) -> str:
+    return _ran(go, folder, str(go.root / "bin" / "go"), *arguments)
+
+
+def _gofmt(go: GoSite, folder: Path) -> str:
+    return _ran(go, folder, str(go.root / "bin" / "gofmt"), "-l", ".")
+
+
+def _ran(go: GoSite, folder: Path, *command: str) -> str:
+    import subprocess
+
+    variables = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder.parent),
+        "GOROOT": str(go.root),
+        "GOCACHE": str(folder.parent / "cache"),
+        "GOFLAGS": "-buildvcs=false",
+        "GOTOOLCHAIN": "local",
+        "GOPROXY": "off",
+        "CGO_ENABLED": "0",
+    }
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_go__without_a_model_its_members_are_skipped(go: GoSite, tmp_path: Path) -> None:
+    report = _suggest(tmp_path, go, has_model=False)
+    go_members = [one for one in report.skipped if one.path.endswith(".go")]
+    assert {(one.stage, one.reason) for one in go_members} == {
+        (SkipStage.GENERATION, "tests in Go need a model")
+    }
