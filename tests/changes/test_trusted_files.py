@@ -109,7 +109,7 @@ def test_trusted_tree__is_what_a_driver_asks_conventions_of(made: GitRepository)
         Repository.open(made.folder), SelectionSettings(base="main", head="topic"), languages()
     )
     assert found.base_tree is not None
-    (language,) = languages()
+    language = languages()[0]
     trees = (TrustedTree(found.head_tree, found.base_tree), found.head_tree)
     trusted, own = (next(iter(language.source.requests(tree, found.members, "", ""))) for tree in trees)
     assert trusted.conventions == "As base says."

@@ -5,7 +5,7 @@ from testsmith.languages.registry import languages
 
 
 def test_languages__each_language_once() -> None:
-    assert [language.name for language in languages()] == ["python"]
+    assert [language.name for language in languages()] == ["python", "go"]
 
 
 def test_language_of__by_path() -> None:

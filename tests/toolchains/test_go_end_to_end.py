@@ -14,6 +14,7 @@ from fakes.sweep_tools import idle_tools
 from fakes.workspaces import always
 from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.languages.go.language import GO
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Change, Label, Origin, Report, Request, SkipStage
 from testsmith.pipeline import suggest
@@ -87,7 +88,39 @@ func TestTotal(t *testing.T) {
 	}
 }
 """
+_RATE = """package fees
+
+// Rate says what a class of members pays.
+func Rate(class string) int {
+	if class == "gold" {
+		return %s
+	}
+	return 10
+}
+"""
+_RATE_TEST = """package fees
+
+import "testing"
+
+func TestRate(t *testing.T) {
+	for _, tt := range []struct {
+		class string
+		want  int
+	}{
+		{"", 10},
+		{"silver", 10},
+	} {
+		if got := Rate(tt.class); got != tt.want {
+			t.Errorf("Rate(%q) = %d, want %d", tt.class, got, tt.want)
+		}
+	}
+}
+"""
+_ROW = '\t\t{"gold", 5},\n'
+_RATE_TEST_AFTER = _RATE_TEST.replace('{"silver", 10},\n', f'{{"silver", 10}},\n{_ROW}')
 BASE = {
+    "rate.go": _RATE % "6",
+    "rate_test.go": _RATE_TEST,
     "go.mod": GO_MOD,
     "fees.go": _source(2, (*CHANGED, *BAD)),
     "total.go": _ERRORS % ("", "1"),
@@ -96,6 +129,7 @@ BASE = {
 }
 HEAD = {
     **BASE,
+    "rate.go": _RATE % "5",
     "fees.go": _source(3, (*CHANGED, *BAD)),
     "total.go": _ERRORS % (_CHECK, "2"),
     "shop.py": "def one():\n    return 2\n",
@@ -166,6 +200,10 @@ class _Answers:
 
     async def generate(self, request: Request) -> Candidate:
         member = request.member.id
+        if member == "rate.go::Rate":
+            assert request.test_text == _RATE_TEST
+            code = GO.tests.edited_tests(_RATE_TEST, _RATE_TEST_AFTER)
+            return Candidate(member=member, code=code, origin=Origin.MODEL, edited=_RATE_TEST_AFTER)
         return Candidate(member=member, code=ANSWERS[member], origin=Origin.MODEL)
 
 
@@ -206,7 +244,7 @@ def _reasons(report: Report) -> dict[str, str]:
 def test_go__members_of_both_languages_in_one_report(report: Report) -> None:
     changes = {member.name: member.change for member in report.members}
     assert changes == {
-        **dict.fromkeys((*CHANGED, *BAD), Change.CHANGED),
+        **dict.fromkeys((*CHANGED, "Rate", *BAD), Change.CHANGED),
         "Check": Change.ADDED,
         "Total": Change.AFFECTED,
         "one": Change.CHANGED,
@@ -215,7 +253,9 @@ def test_go__members_of_both_languages_in_one_report(report: Report) -> None:
 
 def test_go__good_tests_are_posted(report: Report) -> None:
     labels = {one.member.partition("::")[2]: one.label for one in report.suggestions}
-    assert labels == dict.fromkeys((*CHANGED, "Check", "Total", "one"), Label.NEW_BEHAVIOR), _reasons(report)
+    assert labels == dict.fromkeys((*CHANGED, "Check", "Rate", "Total", "one"), Label.NEW_BEHAVIOR), _reasons(
+        report
+    )
 
 
 def test_go__bad_tests_are_not_and_the_reason_is_said(report: Report) -> None:
@@ -255,6 +295,10 @@ def test_go__what_is_posted_is_formatted_and_says_how_it_is_run(report: Report) 
     assert total.tests == ("TestTotal2",)
     assert total.patch is not None
     assert "+func TestTotal2(t *testing.T) {" in total.patch
+    rate = found["Rate"]
+    assert rate.patch is not None
+    changed = [line for line in rate.patch.splitlines()[2:] if line.startswith(("+", "-"))]
+    assert changed == [f"+{_ROW.rstrip()}"]
 
 
 def test_go__what_is_written_passes_as_a_whole(report: Report, go: GoSite, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ PINNED = {
     10: "15e67c6277af4ded",
     11: "460301741bf1fc92",
     12: "553026639871449e",
+    13: "c876fc964de02ffc",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

@@ -27,7 +27,7 @@ from testsmith.model import Change, Member, Request
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 12
+PROMPT_VERSION = 13
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6

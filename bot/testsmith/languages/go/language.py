@@ -9,7 +9,7 @@ from testsmith.languages.go.mutation.mutants import mutants_of, taken_away
 from testsmith.languages.go.source import members, requests, weights
 from testsmith.languages.go.source.packages import declares_module, is_test, module_folder
 from testsmith.languages.go.source.parsing import decode
-from testsmith.languages.go.test_files import marking, placing, renaming, test_modules
+from testsmith.languages.go.test_files import file_edits, marking, placing, renaming, test_modules
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
@@ -62,6 +62,11 @@ class GoTests(TestFiles):
     keep_tests = staticmethod(test_modules.keep_tests)
     apart = staticmethod(renaming.apart)
     place = staticmethod(placing.place)
+    edited_tests = staticmethod(file_edits.edited_tests)
+    joined_edit = staticmethod(file_edits.joined_edit)
+    changed_tests = staticmethod(file_edits.changed_tests)
+    with_test = staticmethod(file_edits.with_test)
+    self_contained = staticmethod(file_edits.self_contained)
     mark = staticmethod(marking.marked)
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)

@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.languages.go.test_files.file_edits import (
+    changed_tests,
+    edited_tests,
+    joined_edit,
+    self_contained,
+    with_test,
+)
+from testsmith.languages.tests import CannotPlace
+
+FILE = """package cart
+
+import "testing"
+
+func check(t *testing.T, got, want int) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%d, want %d", got, want)
+	}
+}
+
+func TestTotal(t *testing.T) {
+	tests := []struct {
+		name string
+		xs   []int
+		want int
+	}{
+		{"none", nil, 0},
+		{"one", []int{7}, 7}, // the usual
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			check(t, Total(tt.xs), tt.want)
+		})
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	check(t, Total(nil), 0)
+}
+"""
+ROW = '\t\t{"two", []int{7, 1}, 8},\n'
+EXTENDED = FILE.replace("// the usual\n", f"// the usual\n{ROW}")
+ADDED_TEST = """
+func TestNegative(t *testing.T) {
+	check(t, Total([]int{-1}), -1)
+}
+"""
+ADDED = FILE.replace("\nfunc TestEmpty", f"{ADDED_TEST}\nfunc TestEmpty")
+
+
+def test_edited_tests__only_the_new_rows_of_a_table() -> None:
+    module = edited_tests(FILE, EXTENDED)
+    assert '{"two", []int{7, 1}, 8},' in module
+    assert '"none"' not in module
+    assert "// the usual" not in module
+    assert "func check(" in module
+    assert "TestEmpty" not in module
+    assert joined_edit(FILE, EXTENDED, module) == EXTENDED
+
+
+def test_edited_tests__an_added_test_uses_what_the_file_has() -> None:
+    module = edited_tests(FILE, ADDED)
+    assert module == f'package cart\n\nimport "testing"\n{ADDED_TEST}'
+    assert joined_edit(FILE, ADDED, module) == ADDED
+
+
+def test_joined_edit__what_was_cut_is_put_back() -> None:
+    both = ADDED.replace("// the usual\n", f"// the usual\n{ROW}").replace(
+        'import "testing"', 'import (\n\t"strings"\n\t"testing"\n)'
+    )
+    both = both.replace("check(t, Total([]int{-1}), -1)", 'help(t, strings.ToUpper("x"))')
+    both += "\nfunc help(t *testing.T, text string) {}\n"
+    module = edited_tests(FILE, both)
+    only_row = module.replace(module[module.index("func TestNegative") : module.index("func help")], "")
+    assert (
+        joined_edit(FILE, both, only_row).replace('import (\n\t"testing"\n)', 'import "testing"') == EXTENDED
+    )
+    changed = module.replace('"x"', '"y"')
+    assert 'strings.ToUpper("y")' in joined_edit(FILE, both, changed)
+    with pytest.raises(CannotPlace, match="not in the edited file"):
+        joined_edit(FILE, EXTENDED, module)
+
+
+def test_joined_edit__of_two_new_rows_one_stays() -> None:
+    two = EXTENDED.replace(ROW, f'{ROW}\t\t{{"three", []int{{1}}, 1}},\n')
+    module = edited_tests(FILE, two)
+    assert joined_edit(FILE, two, module.replace('{"three", []int{1}, 1},', "")) == EXTENDED
+
+
+def test_edited_tests__rows_of_maps_and_in_one_line() -> None:
+    file = FILE.replace('{"none", nil, 0},\n\t\t{"one", []int{7}, 7}, // the usual\n\t', '{"none", nil, 0}')
+    wider = file.replace('{"none", nil, 0}', '{"none", nil, 0}, {"two", []int{1}, 1}')
+    module = edited_tests(file, wider)
+    assert '"none"' not in module
+    assert joined_edit(file, wider, module) == wider
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        (FILE, "adds no tests"),
+        (FILE.replace("nil, 0}", "nil, 1}"), "something else"),
+        (EXTENDED.replace("t.Helper()\n", ""), "something else"),
+        (EXTENDED.replace("range tests", "range tests[1:]"), "something else"),
+        (EXTENDED[: EXTENDED.index("\nfunc TestEmpty")], "removes something"),
+        (f"{ADDED}\nfunc TestMain(m *testing.M) {{}}\n", "how all tests"),
+        (ADDED.replace("package cart", "package cart_test"), "changes the package"),
+    ],
+)
+def test_edited_tests__other_changes_are_refused(after: str, why: str) -> None:
+    with pytest.raises(CannotPlace, match=why):
+        edited_tests(FILE, after)
+
+
+def test_changed_tests__added_and_changed_ones() -> None:
+    assert changed_tests(FILE, EXTENDED) == ("TestTotal",)
+    assert changed_tests(FILE, ADDED) == ("TestNegative",)
+    assert changed_tests(FILE, FILE.replace("\t\t{", "\t\t  {")) == ()
+
+
+def test_with_test__only_that_one_changes() -> None:
+    other = FILE.replace("Total(nil), 0", "Total(nil), 1")
+    assert with_test(FILE, other, "TestEmpty") == other
+    assert with_test(FILE, other, "TestTotal") == FILE
+    with pytest.raises(CannotPlace, match="imports"):
+        with_test(FILE, other.replace('"testing"', 'testing "x"'), "TestEmpty")
+    with pytest.raises(CannotPlace, match="no test TestNone"):
+        with_test(FILE, other, "TestNone")
+
+
+def test_self_contained__with_helpers_of_other_files_or_names_of_its_own() -> None:
+    helpers = 'package cart\n\nimport "strings"\n\nfunc low(x string) string { return strings.ToLower(x) }\n'
+    tree = MemoryTree(
+        {
+            "go.mod": "module a\n",
+            "cart.go": "package cart\n",
+            "cart_test.go": FILE,
+            "help_test.go": f"{helpers}\nfunc TestNegative(t *testing.T) {{}}\n",
+        }
+    )
+    module = edited_tests(FILE, EXTENDED.replace('"two"', 'low("two")'))
+    whole = self_contained(module, "cart_test.go", tree)
+    assert "func low(x string)" in whole
+    assert '"strings"' in whole
+    added = edited_tests(FILE, ADDED)
+    assert self_contained(added, "cart_test.go", tree) == added.replace("TestNegative", "TestNegative2")
