@@ -505,7 +505,8 @@ class Suggestion:
         number: Position in the report, counted from 1.
         test_path: Path for the tests, relative to the git root.
         code: A complete test module that runs with plain `pytest FILE` and the source roots on PYTHONPATH,
-            and also with `python -m unittest FILE` if that is its framework.
+            and also with `python -m unittest FILE` if that is its framework. In Go, a file of the package in
+            the folder of `test_path`.
         tests: Names of its test functions, in order.
         origin: Kind of generator that produced it.
         evidence: Results of running it; None with `--no-verify`.
@@ -514,7 +515,7 @@ class Suggestion:
         summary: One sentence on what the tests show, in plain text; may be empty.
         observed: Tests whose expected values were replaced by observed values, because the generator had
             expected something else.
-        framework: Framework of its code, `pytest` or `unittest`.
+        framework: Framework of its code: `pytest`, `unittest` or `go test`.
         patch: The same tests as a unified diff of the file at `test_path` against head; None if they go into
             no file that exists.
     """
