@@ -41,7 +41,7 @@ func {name}(amount int) int {{
 """
 CHANGED = ("Plain", "Table", "Boundary", "Package")
 BAD = (
-    *("Wrong", "Vacuous", "Skipped", "Sleeping", "Forged", "Exiting", "Flaky", "Main", "Broken", "Itself"),
+    *("Wrong", "Vacuous", "Skipped", "Sleeping", "Forged", "Exiting", "Flaky", "Whole", "Broken", "Itself"),
     *("Unrelated", "Parallel"),
 )
 
@@ -181,8 +181,8 @@ ANSWERS = {
     "fees.go::Flaky": _module(
         "Flaky", f"\tif time.Now().UnixNano()/1000%2 == 0 {{\n\t\tt.Fatal(1)\n\t}}\n{_check('Flaky')}", "time"
     ),
-    "fees.go::Main": _module(
-        "Main", _check("Main"), "os", "\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n"
+    "fees.go::Whole": _module(
+        "Whole", _check("Whole"), "os", "\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n"
     ),
     "fees.go::Broken": _module("Broken", _check("Broken"), "strings"),
     "fees.go::Itself": _module(
@@ -267,7 +267,7 @@ def test_go__bad_tests_are_not_and_the_reason_is_said(report: Report) -> None:
         "Skipped": "skipped",
         "Sleeping": "time.Sleep",
         "Exiting": "",
-        "Main": "TestMain",
+        "Whole": "TestMain",
         "Broken": "imported and not used",
         "Itself": "itself",
         "Forged": "prints by `fmt.Println`",

@@ -33,7 +33,7 @@ func TestAdd(t *testing.T) {
 """
 
 
-def _apart(*codes: str, path: str = "cart/cart_test.go") -> list[str | CannotParse]:
+def _apart(*codes: str, path: str = "cart/new_test.go") -> list[str | CannotParse]:
     return apart([UnformattedModule(code, path) for code in codes], TREE)
 
 
@@ -52,6 +52,12 @@ def test_apart__the_other_package_of_a_folder_has_its_own_names() -> None:
     code = 'package cart_test\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {}\n'
     assert _apart(code) == [code]
     assert _apart(code.replace("TestAdd", "TestApi")) == [code.replace("TestAdd", "TestApi2")]
+
+
+def test_apart__in_the_package_of_a_file_that_exists() -> None:
+    code = 'package cart_test\n\nimport "testing"\n\nfunc TestX(t *testing.T) {}\n'
+    assert _apart(code, path="cart/cart_test.go") == [code.replace("cart_test", "cart")]
+    assert _apart(code, path="cart/api_test.go") == [code]
 
 
 def test_apart__a_package_clause_that_cannot_be_right_is_replaced() -> None:

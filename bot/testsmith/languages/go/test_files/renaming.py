@@ -34,7 +34,11 @@ def apart(modules: Sequence[UnformattedModule], tree: SourceTree) -> list[str | 
         folder = posixpath.dirname(module.test_path)
         package = package_of_tests(packages, folder, module.test_path)
         try:
-            code = in_package(module.code, package, packages, folder)
+            names = {file.package for file in packages.sources(folder)}
+            others = (
+                () if packages.has_file(module.test_path) else (*names, *(f"{one}_test" for one in names))
+            )
+            code = in_package(module.code, package, others)
             own = package_name(parse(code))
             known = taken[folder, own]
             if not known:
@@ -47,15 +51,13 @@ def apart(modules: Sequence[UnformattedModule], tree: SourceTree) -> list[str | 
     return results
 
 
-def in_package(code: str, package: str, packages: Packages, folder: str) -> str:
-    """Return a module whose package clause names a package of the folder: the given one if it names none."""
+def in_package(code: str, package: str, others: Collection[str] = ()) -> str:
+    """Return a module whose package clause names a package, or one of the others if it does so already."""
     file = parse(code)
-    known = {one.package for one in packages.sources(folder)}
-    allowed = {package, *known, *(f"{name}_test" for name in known)}
     clause = next((one for one in file.root.children if one.type == "package_clause"), None)
     if clause is None:
         return f"package {package}\n\n{code}"
-    if package_name(file) in allowed:
+    if package_name(file) in {package, *others}:
         return code
     head, tail = file.between(0, clause.start_byte), file.between(clause.end_byte, len(file.data))
     return f"{head}package {package}{tail}"
