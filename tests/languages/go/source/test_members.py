@@ -113,6 +113,25 @@ def test_changed_members__of_a_struct_only_uses_of_the_changed_field_count() -> 
     assert _changes({"cart/cart.go": CART}, {"cart/cart.go": grown}) == {}
 
 
+def test_changed_members__a_method_that_an_interface_calls_affects_what_makes_its_type() -> None:
+    base = """
+    package a
+
+    type value struct{ n int }
+
+    func (v *value) Set(n int) { v.n = n }
+    func (v *value) Get() int { return v.n }
+    func newValue() *value { return &value{} }
+
+    type Setter interface{ Set(n int) }
+
+    func Make() Setter { return newValue() }
+    func Other(s Setter) { s.Set(1) }
+    """
+    head = base.replace("v.n = n", "v.n = 2 * n")
+    assert _changes({"a/a.go": base}, {"a/a.go": head}) == {"Make": Change.AFFECTED}
+
+
 def test_changed_members__a_local_name_hides_that_of_the_package() -> None:
     base = (
         "package a\n\nvar step = 1\n\nfunc F(step int) int { return step }\n\nfunc G() int { return step }\n"

@@ -1,7 +1,8 @@
 """What the declarations of a Go package use of each other, by their names.
 
 There are no types here, so a name is resolved by its spelling: a method is found by its name if that is not
-exported, and otherwise only if its type is named, too. Uses across packages are not followed.
+exported and no other type has it, and otherwise only if its type is named, too. Uses across packages are not
+followed.
 """
 
 from __future__ import annotations
@@ -129,17 +130,28 @@ class PackageNames:
                 found[one.plain_name].append(name)
         return found
 
+    @cached_property
+    def _methods_of(self) -> Mapping[str, list[str]]:
+        found = defaultdict(list)
+        for name, (_, one) in self.declared.items():
+            found[one.receiver].append(name)
+        return found
+
     def used_by(self, name: str) -> list[str]:
-        """Return the names of what a declaration of the package uses, in order of first use."""
+        """Return the names of what a declaration of the package uses, in order of first use.
+
+        What uses a type that is not exported may run all of its methods, because an interface calls them.
+        """
         names, (_, declaration) = self._names[name], self.declared[name]
         named = set(names.plain) | {declaration.receiver}
         used = [each for each in names.plain if each in self.declared]
+        for each in used[:]:
+            if not is_exported(each) and each != declaration.receiver:
+                used += self._methods_of[each]
         for each in sorted(names.fields & self._methods.keys()):
-            used += [
-                method
-                for method in self._methods[each]
-                if not is_exported(each) or method.rpartition(".")[0] in named
-            ]
+            methods = self._methods[each]
+            is_clear = len(methods) == 1 and not is_exported(each)
+            used += [method for method in methods if is_clear or method.rpartition(".")[0] in named]
         return [one for one in dict.fromkeys(used) if one != name]
 
     @cached_property
