@@ -81,6 +81,7 @@ def test_mutants__errors_and_messages() -> None:
         'return 1, fmt.Errorf("no: " + name)',
         "return 0, nil",
     }
+    assert _lines("return name(), errNone", "(string, error)") == {"return name(), nil"}
     assert "return *new(T), nil" in _lines("return T{}, nil", "(T, error)")
     inner = _lines("use(func() (string, bool) { return name(), true })")
     assert 'use(func() (string, bool) { return "", true })' in inner

@@ -266,13 +266,16 @@ def _for(node: Node) -> Iterator[NodeChange]:
 
 
 def _return(node: Node) -> Iterator[NodeChange]:
-    """Yield a zero value for the first returned value that is not one."""
+    """Yield a zero value for a returned error, or else for the first value that is not one.
+
+    Nobody looks at the other results if there is an error.
+    """
     given = [one for one in node.named_children if one.type == "expression_list"]
     values = given[0].named_children if given else []
     kinds = _results(node)
     if len(values) != len(kinds):
         return
-    for value, kind in zip(values, kinds, strict=True):
+    for value, kind in sorted(zip(values, kinds, strict=True), key=lambda one: one[1] != "error"):
         zero = zero_of(kind)
         if text_of(value) != zero and value.type not in {"nil", "true", "false", "int_literal", *_TEXTS}:
             yield _changed(Operator.RETURN, value, zero)
