@@ -87,6 +87,18 @@ def test_mutants__errors_and_messages() -> None:
     assert 'use(func() (string, bool) { return "", true })' in inner
 
 
+def test_mutants__another_error_of_the_file() -> None:
+    text = (
+        'package a\n\nvar (\n\tErrA = errors.New("a")\n\terrB = errors.New("b")\n)\n\n'
+        "func F(a int) error {\n\tif a < 1 {\n\t\treturn ErrA\n\t}\n\treturn nil\n}\n"
+    )
+    found = {
+        one.operator: one.edit.applied(text).split("\n")[9] for one in mutants_of(text, _member(text), 9)
+    }
+    assert found[Operator.EXCEPTION] == "\t\treturn errB"
+    assert found[Operator.RETURN] == "\t\treturn nil"
+
+
 def test_mutants__a_boundary_between_equal_values_is_mute() -> None:
     assert "if a <= b {" not in _lines("if a < b {\n\t\treturn a\n\t}\n\treturn b")
     assert "if a <= b {" in _lines("if a < b {\n\t\treturn b\n\t}\n\treturn 1")

@@ -6,12 +6,12 @@ statement becomes `_ = 0`, so that every mutant keeps the lines of its file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.mutation.operators import NodeChange, changes_of, is_left_out
-from testsmith.languages.go.source.declarations import Declaration, declarations
-from testsmith.languages.go.source.parsing import GoText, end_line_of, field, line_of, parse_tolerant
+from testsmith.languages.go.mutation.operators import NodeChange, changed_node, changes_of, is_left_out
+from testsmith.languages.go.source.declarations import Declaration, DeclarationKind, declarations
+from testsmith.languages.go.source.parsing import GoText, end_line_of, field, line_of, parse_tolerant, text_of
 from testsmith.languages.go.source.references import has_body
 from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
 from testsmith.model import Member
@@ -41,7 +41,8 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
     body = field(declaration.node, "body") if function is not None else field(declaration.node, "value")
     if body is None:
         return ()
-    found = [_mutant(file, change, node, function) for change, node in _changes(body)]
+    errors = _errors(file)
+    found = [_mutant(file, change, node, function) for change, node in _changes(body, errors)]
     ranked = sorted(_ranked(found, per_line), key=_telling)
     changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
     others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
@@ -70,7 +71,14 @@ def _declaration(file: GoText, member: Member) -> Declaration | None:
     return next((one for one in found if one.line == member.line), found[0] if found else None)
 
 
-def _changes(body: Node) -> Iterator[tuple[NodeChange, Node]]:
+def _errors(file: GoText) -> dict[str, str]:
+    """Return another error for each error that the file declares as a variable, by name."""
+    found = (one.name for one in declarations(file) if one.kind is DeclarationKind.VAR)
+    names = [name for name in found if name.startswith(("Err", "err")) and name not in {"err", "errs"}]
+    return dict(zip(names, [*names[1:], *names[:1]], strict=True)) if len(names) > 1 else {}
+
+
+def _changes(body: Node, errors: Mapping[str, str]) -> Iterator[tuple[NodeChange, Node]]:
     """Yield the changes in a body with the statements that contain them."""
     waiting = [(body, body)]
     while waiting:
@@ -81,6 +89,9 @@ def _changes(body: Node) -> Iterator[tuple[NodeChange, Node]]:
             statement = node
         for change in changes_of(node):
             yield change, statement
+        other = errors.get(text_of(node)) if node.type == "identifier" else None
+        if other is not None and statement.type == "return_statement":
+            yield changed_node(Operator.EXCEPTION, node, other), statement
         waiting += [(child, statement) for child in reversed(node.children)]
 
 

@@ -117,9 +117,10 @@ def snippet(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)
 
 
-def _changed(
+def changed_node(
     operator: Operator, node: Node, text: str, old: str | None = None, new: str | None = None
 ) -> NodeChange:
+    """Return the replacement of a whole node; `old` and `new` describe it if its texts do not."""
     return NodeChange(
         operator=operator,
         start=node.start_byte,
@@ -148,7 +149,7 @@ def _binary(node: Node) -> Iterator[NodeChange]:
             kind is Operator.BOUNDARY and _is_mute_boundary(node)
         )
         if sign in table and not is_dull:
-            yield _changed(kind, operator, table[sign])
+            yield changed_node(kind, operator, table[sign])
 
 
 def _is_dull(sign: str, left: Node, right: Node) -> bool:
@@ -195,7 +196,7 @@ def _number(node: Node) -> Iterator[NodeChange]:
     text = text_of(node)
     digits = text.replace("_", "")
     if digits.isdecimal() and (digits == "0" or not digits.startswith("0")) and int(digits) < _LARGEST_NUMBER:
-        yield _changed(Operator.CONSTANT, node, str(int(digits) + 1))
+        yield changed_node(Operator.CONSTANT, node, str(int(digits) + 1))
 
 
 def _float(node: Node) -> Iterator[NodeChange]:
@@ -204,12 +205,12 @@ def _float(node: Node) -> Iterator[NodeChange]:
     except ValueError:
         return
     if abs(value) < _LARGEST_NUMBER:
-        yield _changed(Operator.CONSTANT, node, repr(value + 1))
+        yield changed_node(Operator.CONSTANT, node, repr(value + 1))
 
 
 def _string(node: Node) -> Iterator[NodeChange]:
     if not _is_message(node) and not _is_of_type(node):
-        yield _changed(Operator.CONSTANT, node, '"x"' if len(text_of(node)) == 2 else '""')  # noqa: PLR2004
+        yield changed_node(Operator.CONSTANT, node, '"x"' if len(text_of(node)) == 2 else '""')  # noqa: PLR2004
 
 
 def _is_message(node: Node) -> bool:
@@ -231,14 +232,14 @@ def _is_of_type(node: Node) -> bool:
 
 
 def _truth(node: Node) -> Iterator[NodeChange]:
-    yield _changed(Operator.CONSTANT, node, "false" if node.type == "true" else "true")
+    yield changed_node(Operator.CONSTANT, node, "false" if node.type == "true" else "true")
 
 
 def _unary(node: Node) -> Iterator[NodeChange]:
     operand = field(node, "operand")
     sign = text_of(field(node, "operator"))
     if operand is not None and (sign == "!" or (sign == "-" and text_of(operand) != "0")):
-        yield _changed(Operator.SIGN, node, f"({text_of(operand)})", new=snippet(text_of(operand)))
+        yield changed_node(Operator.SIGN, node, f"({text_of(operand)})", new=snippet(text_of(operand)))
 
 
 def _slice(node: Node) -> Iterator[NodeChange]:
@@ -247,7 +248,7 @@ def _slice(node: Node) -> Iterator[NodeChange]:
         length = f"len({text_of(field(node, 'operand'))})"
         if bound is not None and bound.type != "int_literal" and text_of(bound) != length:
             text = text_of(bound)
-            yield _changed(Operator.OFF_BY_ONE, bound, f"(({text}) + 1)", new=snippet(f"{text} + 1"))
+            yield changed_node(Operator.OFF_BY_ONE, bound, f"(({text}) + 1)", new=snippet(f"{text} + 1"))
 
 
 def _condition(node: Node) -> Iterator[NodeChange]:
@@ -255,14 +256,14 @@ def _condition(node: Node) -> Iterator[NodeChange]:
     test = field(node, "condition")
     if test is not None and test.type in {"call_expression", "identifier", "selector_expression"}:
         text = text_of(test)
-        yield _changed(Operator.CONDITION, test, f"!({text})", new=snippet(f"!{text}"))
+        yield changed_node(Operator.CONDITION, test, f"!({text})", new=snippet(f"!{text}"))
 
 
 def _for(node: Node) -> Iterator[NodeChange]:
     test = next((one for one in node.named_children if one.type == "call_expression"), None)
     if test is not None:
         text = text_of(test)
-        yield _changed(Operator.CONDITION, test, f"!({text})", new=snippet(f"!{text}"))
+        yield changed_node(Operator.CONDITION, test, f"!({text})", new=snippet(f"!{text}"))
 
 
 def _return(node: Node) -> Iterator[NodeChange]:
@@ -278,7 +279,7 @@ def _return(node: Node) -> Iterator[NodeChange]:
     for value, kind in sorted(zip(values, kinds, strict=True), key=lambda one: one[1] != "error"):
         zero = zero_of(kind)
         if text_of(value) != zero and value.type not in {"nil", "true", "false", "int_literal", *_TEXTS}:
-            yield _changed(Operator.RETURN, value, zero)
+            yield changed_node(Operator.RETURN, value, zero)
             return
 
 
@@ -314,7 +315,7 @@ def _call_statement(node: Node) -> Iterator[NodeChange]:
     """Yield the removal of a call whose results are not used."""
     called = node.named_children[0] if node.named_children else None
     if called is not None and called.type == "call_expression" and _keeps_names(called):
-        yield _changed(Operator.STATEMENT, node, "_ = 0", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, "_ = 0", new="nothing")
 
 
 def _keeps_names(call: Node) -> bool:
@@ -332,8 +333,8 @@ def _assignment(node: Node) -> Iterator[NodeChange]:
     if sign != "=" and operator is not None:
         after = _ARITHMETIC.get(sign[:-1])
         if after is not None and not _is_dull(sign[:-1], left, right):
-            yield _changed(Operator.ARITHMETIC, operator, f"{after}=")
-        yield _changed(Operator.STATEMENT, operator, "=")
+            yield changed_node(Operator.ARITHMETIC, operator, f"{after}=")
+        yield changed_node(Operator.STATEMENT, operator, "=")
     elif len(left.named_children) == 1 and left.named_children[0].type in {
         "selector_expression",
         "index_expression",
@@ -341,15 +342,15 @@ def _assignment(node: Node) -> Iterator[NodeChange]:
     }:
         used = f"_ = {text_of(right)}" if len(right.named_children) == 1 else ""
         if used and text_of(right) != "nil":
-            yield _changed(Operator.STATEMENT, node, used, new="nothing")
+            yield changed_node(Operator.STATEMENT, node, used, new="nothing")
     elif len(right.named_children) == 1 and set(tokens(left)) <= set(tokens(right)):
-        yield _changed(Operator.STATEMENT, node, f"_ = {text_of(right)}", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, f"_ = {text_of(right)}", new="nothing")
 
 
 def _step(node: Node) -> Iterator[NodeChange]:
     sign = node.children[-1] if node.children else None
     if sign is not None and not (node.parent is not None and node.parent.type == "for_clause"):
-        yield _changed(Operator.ARITHMETIC, sign, "--" if sign.type == "++" else "++")
+        yield changed_node(Operator.ARITHMETIC, sign, "--" if sign.type == "++" else "++")
 
 
 def _jump(node: Node) -> Iterator[NodeChange]:
@@ -360,13 +361,13 @@ def _jump(node: Node) -> Iterator[NodeChange]:
             return
         around = around.parent
     if around is not None and around.type == "for_statement" and len(node.named_children) == 0:
-        yield _changed(Operator.JUMP, node, "continue" if node.type == "break_statement" else "break")
+        yield changed_node(Operator.JUMP, node, "continue" if node.type == "break_statement" else "break")
 
 
 def _defer(node: Node) -> Iterator[NodeChange]:
     called = node.named_children[0] if node.named_children else None
     if called is not None and called.type == "call_expression" and field(called, "function", "body") is None:
-        yield _changed(Operator.STATEMENT, node, "_ = 0", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, "_ = 0", new="nothing")
 
 
 _OF_NODES: Mapping[str, Callable[[Node], Iterator[NodeChange]]] = {
