@@ -120,3 +120,8 @@ def test_of__what_agents_are_told_is_bounded() -> None:
     said = Conventions(MemoryTree({"AGENTS.md": text, "CLAUDE.md": text})).of(SOURCE, TESTS)
     assert MOST_AGENT_CHARACTERS - 50 < len(said) <= MOST_AGENT_CHARACTERS + 2
     assert said.endswith("carefully.")
+
+
+def test_parts_on_tests__code_in_the_languages_of_tests() -> None:
+    text = "## Testing\n\n```go\nfunc TestA(t *testing.T) {}\n```\n\n```sh\nmake test\n```\n"
+    assert parts_on_tests(text) == "## Testing\n\n```go\nfunc TestA(t *testing.T) {}\n```"

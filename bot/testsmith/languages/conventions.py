@@ -95,15 +95,15 @@ def parts_on_tests(text: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Yield headings, paragraphs and lists. Of fenced code, which mostly shows commands, only Python."""
+    """Yield headings, paragraphs and lists; of fenced code, which mostly shows commands, Python and Go."""
     lines: list[str] = []
     fence = ""
     for line in (*text.splitlines(), ""):
         if fence:
             lines.append(line)
             if line.strip().startswith(fence):
-                is_python = lines[0].strip(" `~").lower() in {"python", "py"}
-                yield "\n".join(lines) if is_python else ""
+                is_code = lines[0].strip(" `~").lower() in {"python", "py", "go"}
+                yield "\n".join(lines) if is_code else ""
                 lines, fence = [], ""
             continue
         opening, heading = _FENCE.match(line), _HEADING.match(line)

@@ -104,6 +104,10 @@ def test_smells__none(name: str) -> None:
         ("\tassert.True(t, true)", "github.com/stretchr/testify/assert", "", "asserts a constant"),
         (f'\tt.Skip("later")\n{CHECK}', "", "", "is skipped"),
         (f"\tif testing.Short() {{\n\t\treturn\n\t}}\n{CHECK}", "", "", "is skipped"),
+        (f"\tos.NewFile(1, t.Name())\n{CHECK}", "os", "", "prints by `os.NewFile`"),
+        (f'\tos.OpenFile(t.TempDir()+"/x", 0, 0)\n\t_ = "/proc/self/fd/1"\n{CHECK}', "os", "", "opens"),
+        (CHECK, "golang.org/x/sys/unix", "", "unsafe memory"),
+        (CHECK, "", "//line other.go:1\nfunc help() {}", "unsafe memory"),
         (f"\ttime.Sleep(1)\n{CHECK}", "time", "", "waits by `time.Sleep`"),
         (f"\tf := time.Sleep\n\tf(1)\n{CHECK}", "time", "", "waits by `time.Sleep`"),
         (f'\thttp.Get("http://a")\n{CHECK}', "net/http", "", "uses the network by `http.Get`"),
@@ -133,7 +137,7 @@ def test_smells__none(name: str) -> None:
         (CHECK, "C", "", "unsafe memory"),
         (CHECK, "", "//go:linkname total shop.total\nfunc total()", "unsafe memory"),
         (CHECK, "os", 'var home = os.Getenv("HOME")', "calls `os.Getenv` when the package is loaded"),
-        (CHECK, "", "var _ = Total(nil)", "runs code when the package is loaded"),
+        (CHECK, "", "var _ = Total(nil)", "calls `Total` when the package is loaded"),
         (
             CHECK.replace("0 {", f'len("{"x" * 601}") {{').replace("got !=", f'"{"x" * 601}" !='),
             "",
@@ -156,6 +160,11 @@ def test_smells__of_a_helper_are_those_of_the_tests_that_use_it() -> None:
 def test_smells__dot_imports_hide_what_is_called() -> None:
     code = _code(CHECK).replace('"testing"\n', '"testing"\n\t. "os"\n')
     assert "imports all names" in smells_of(code, MEMBER)["TestTotal"]
+
+
+def test_smells__imports_that_act_by_themselves() -> None:
+    code = _code(CHECK).replace('"testing"\n', '"testing"\n\n\t_ "example.com/loud"\n')
+    assert "when it is loaded" in smells_of(code, MEMBER)["TestTotal"]
 
 
 def test_smells__what_cannot_be_read_cannot_be_judged() -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fakes.trees import MemoryTree
+from testsmith.languages.go.test_files import test_modules
 from testsmith.languages.go.test_files.file_edits import (
     changed_tests,
     edited_tests,
@@ -98,6 +99,19 @@ def test_edited_tests__rows_of_maps_and_in_one_line() -> None:
     module = edited_tests(file, wider)
     assert '"none"' not in module
     assert joined_edit(file, wider, module) == wider
+
+
+def test_edited_tests__rows_of_a_table_that_tests_share() -> None:
+    file = FILE.replace("\ttests := []struct", "\tfor range 1 {\n\t}\n\ttests := shared\n\t_ = []struct")
+    file += '\nvar shared = []row{\n\t{"none", nil, 0},\n}\n\ntype row struct {\n\tname string\n}\n'
+    wider = file.replace('\t{"none", nil, 0},\n}\n\ntype', f'\t{{"none", nil, 0}},\n{ROW[1:]}}}\n\ntype')
+    assert wider != file
+    module = edited_tests(file, wider)
+    assert test_modules.test_functions(module) == ("TestTotal",)
+    assert 'var shared = []row{\n\t{"two", []int{7, 1}, 8},\n}' in module
+    assert joined_edit(file, wider, module) == wider
+    assert joined_edit(file, wider, module.replace(ROW[1:], "")) == file
+    assert changed_tests(file, wider) == ("TestTotal",)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from testsmith.languages.go.judge.test_function import (
     literal_length,
 )
 from testsmith.languages.go.source.declarations import DeclarationKind
-from testsmith.languages.go.source.parsing import field, parse, text_of, tokens, walk
+from testsmith.languages.go.source.imports import imports_in
+from testsmith.languages.go.source.parsing import field, parse, string_value, text_of, tokens, walk
 from testsmith.languages.judge import short
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Member
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 Smell = Callable[[GoTestFunction], str | None]
 
 _FOREIGN_MEMORY = frozenset({"C", "unsafe", "plugin", "syscall", "runtime/cgo"})
-_DIRECTIVE = re.compile(r"^//go:(?!build\b)\w+|^//export ", re.MULTILINE)
+_DIRECTIVE = re.compile(r"^//go:(?!build\b)\w+|^//export |^//line |/\*line ", re.MULTILINE)
+_DEVICE = re.compile(r"/(?:dev|proc|sys)/")
 _HARMLESS_WHEN_LOADED = re.compile(
     r"(?:errors|strings|strconv|fmt|time|regexp|bytes|math|big|sort|slices|maps|reflect|net|url|netip)\.\w+"
     r"|new|make|append|len|string|\[\]byte|func\b.*"
@@ -42,7 +44,7 @@ _NETWORK = re.compile(
 )
 _PROGRAMS = re.compile(r"os/exec\.\w+|os\.(?:StartProcess|FindProcess)|os/signal\.\w+")
 _ENDS = re.compile(r"os\.Exit|runtime\.(?:Goexit|Breakpoint)|log\.(?:Fatal|Panic)\w*|log\.\w*Output")
-_PRINTS = re.compile(r"os\.(?:Stdout|Stderr)|fmt\.Print\w*|log\.(?:Print|Default|Writer)\w*")
+_PRINTS = re.compile(r"os\.(?:Stdout|Stderr|NewFile)|fmt\.Print\w*|log\.(?:Print|Default|Writer)\w*")
 _ENVIRONMENT = re.compile(
     r"os\.(?:Getenv|LookupEnv|Environ|ExpandEnv|Hostname|Getwd|Args|UserHomeDir|UserCacheDir|UserConfigDir|TempDir"
     r"|Executable|Getpid|Getppid|Getuid)|os/user\.\w+|flag\.\w+|runtime\.(?:GOOS|GOARCH|NumCPU|Version|NumGoroutine)"
@@ -68,7 +70,7 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
         CannotParse: `code` is not valid Go.
     """
     module = GoTestModule(parse(code), member)
-    of_all = _acts_on_all(module)
+    of_all = next(_reasons_of_all(module), None)
     found = {}
     for test in module.tests:
         function = GoTestFunction(test, module)
@@ -78,27 +80,25 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
     return found
 
 
-def _acts_on_all(module: GoTestModule) -> str | None:
-    """Return why no test of a module can be trusted, or None."""
+def _reasons_of_all(module: GoTestModule) -> Iterator[str]:
+    """Yield reasons why no test of a module can be trusted."""
     names = {one.name for one in module.declared}
-    for name in ("TestMain", "init"):
-        if name in names:
-            return f"its module has `{name}`, which acts on all tests of the package"
-    foreign = _FOREIGN_MEMORY.intersection(module.imports.values())
-    if foreign or _DIRECTIVE.search(module.file.text):
-        return "uses unsafe memory or the compiler's directives"
-    if "." in module.imports:
-        return "imports all names of a package, so they cannot be told apart"
+    for name in sorted(names & {"TestMain", "init"}):
+        yield f"its module has `{name}`, which acts on all tests of the package"
+    imports = [one for one, _ in imports_in(module.file)]
+    is_foreign = any(one.path in _FOREIGN_MEMORY or "/sys/" in one.path for one in imports)
+    if is_foreign or _DIRECTIVE.search(module.file.text):
+        yield "uses unsafe memory or the compiler's directives"
+    if any(one.alias == "." for one in imports):
+        yield "imports all names of a package, so they cannot be told apart"
+    if any(one.alias == "_" and one.path != "embed" for one in imports):
+        yield "imports a package only for what it does when it is loaded"
     for one in module.declared:
         if one.kind in {DeclarationKind.VAR, DeclarationKind.CONST}:
             calls = [node for node in walk(one.node) if node.type == "call_expression"]
-            if one.name == "_" and calls:
-                return "runs code when the package is loaded"
-            unknown = (text_of(field(call, "function")) for call in calls)
-            wrong = next((name for name in unknown if not _HARMLESS_WHEN_LOADED.fullmatch(name)), None)
-            if wrong is not None:
-                return f"calls `{short(wrong)}` when the package is loaded"
-    return None
+            called = [text_of(field(call, "function")) for call in calls]
+            wrong = [name for name in called if one.name == "_" or not _HARMLESS_WHEN_LOADED.fullmatch(name)]
+            yield from (f"calls `{short(name)}` when the package is loaded" for name in wrong)
 
 
 def no_assertion(function: GoTestFunction) -> str | None:
@@ -190,6 +190,9 @@ def ends_the_process(function: GoTestFunction) -> str | None:
 def prints(function: GoTestFunction) -> str | None:
     """Return a reason if it writes where the results of tests are written."""
     used = _used(function, _PRINTS)
+    device = next((node for node in function.nodes if _DEVICE.match(string_value(node) or "")), None)
+    if device is not None:
+        return f"opens `{short(text_of(device))}`"
     if used:
         return f"prints by `{used}`, where results are read"
     names = {text_of(field(call, "function")) for call in function.calls}

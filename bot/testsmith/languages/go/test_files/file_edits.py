@@ -1,17 +1,23 @@
 """Edits of a whole Go test file: the tests that an edit adds or extends, and the file with some of them.
 
-A test is extended by rows in its tables: composite literals, of which the edit keeps all rows in order.
+A test is extended by rows in its tables: composite literals, of which the edit keeps all rows in order. A
+table may also be a variable of the package that tests use.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.source.declarations import Declaration, declarations, package_name
+from testsmith.languages.go.source.declarations import (
+    Declaration,
+    DeclarationKind,
+    declarations,
+    package_name,
+)
 from testsmith.languages.go.source.imports import imports_in
 from testsmith.languages.go.source.packages import Packages
 from testsmith.languages.go.source.parsing import GoText, field, parse, tokens, walk
@@ -50,7 +56,7 @@ def edited_tests(before: str, after: str) -> str:
     """
     edit = _Edit(parse(before), parse(after))
     edit.refuse_other_changes()
-    names = [*edit.added, *edit.extended]
+    names = [*edit.added, *edit.tests_extended]
     if not names:
         raise CannotPlace("it adds no tests")
     known = {name: [old if new else [] for old, new in edit.rows(name)] for name in edit.extended}
@@ -68,12 +74,13 @@ def joined_edit(before: str, after: str, code: str) -> str:
         CannotPlace: A test of the module is not in the edited file.
     """
     edit, module = _Edit(parse(before), parse(after)), parse(code)
-    kept = {one.name: one for one in declarations(module) if is_test(one)}
-    if not kept.keys() <= {*edit.added, *edit.extended}:
+    there = {one.name: one for one in declarations(module)}
+    kept = {name: one for name, one in there.items() if is_test(one)}
+    if not kept.keys() <= {*edit.added, *edit.tests_extended}:
         raise CannotPlace("it has tests that are not in the edited file")
     gone: dict[str, list[list[_Row]]] = {}
     for name in edit.extended:
-        left = _rows_in(kept[name]) if name in kept else ()
+        left = _rows_in(there[name]) if name in there else ()
         gone[name] = [[row for row in new if row not in left] for _, new in edit.rows(name)]
     text = _without_rows(edit.after, gone)
     for name in edit.added:
@@ -110,17 +117,23 @@ def _without_idle_helpers(text: str, edit: _Edit) -> str:
 
 
 def changed_tests(before: str, after: str) -> tuple[str, ...]:
-    """Return the names of the tests that an edit of a test file adds or changes.
+    """Return the names of the tests that an edit of a test file adds or changes, or whose table it changes.
 
     Raises:
         CannotParse: One of the texts is not valid Go.
     """
     old, new = ({one.name: one for one in declarations(parse(text))} for text in (before, after))
+    changed = [
+        name for name, one in new.items() if name in old and tokens(old[name].node) != tokens(one.node)
+    ]
     return tuple(
-        name
-        for name, one in new.items()
-        if is_test(one) and (name not in old or tokens(old[name].node) != tokens(one.node))
+        name for name, one in new.items() if is_test(one) and (name not in old or _is_about(one, changed))
     )
+
+
+def _is_about(one: Declaration, changed: Collection[str]) -> bool:
+    """Return whether a test is one of some declarations, or uses a variable that is."""
+    return is_test(one) and (one.name in changed or not used_names(one.node).isdisjoint(changed))
 
 
 def with_test(text: str, code: str, name: str) -> str:
@@ -222,8 +235,13 @@ class _Edit:
 
     @cached_property
     def extended(self) -> list[str]:
-        """Names of the tests whose tables it extends, and nothing else."""
-        return [name for name in self._changed if is_test(self.new[name]) and self._is_extension(name)]
+        """Names of the tests and variables whose tables it extends, and nothing else."""
+        return [name for name in self._changed if self._is_extension(name)]
+
+    @cached_property
+    def tests_extended(self) -> list[str]:
+        """Names of the tests whose tables it extends, also those in variables that they use."""
+        return [name for name in self.new if name in self.old and _is_about(self.new[name], self.extended)]
 
     @cached_property
     def shared(self) -> frozenset[str]:
@@ -262,6 +280,8 @@ class _Edit:
         ]
 
     def _is_extension(self, name: str) -> bool:
+        if not is_test(self.new[name]) and self.new[name].kind is not DeclarationKind.VAR:
+            return False
         rows = [new for _, new in self.rows(name)]
         if not any(rows):
             return False
