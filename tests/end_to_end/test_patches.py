@@ -97,7 +97,7 @@ def test_patch__what_does_not_hold_in_its_test_file_goes_to_a_new_one(
     found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
 
     assert found["patch"] is None
-    assert found["test_path"] == "tests/test_label_label.py"
+    assert found["test_path"] == "tests/test_label_2.py"
     assert found["evidence"]["fail_to_pass"]
 
 
@@ -130,4 +130,4 @@ def test_patch__in_place_of_an_outdated_test_is_proven_in_the_file(
 
     found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
     assert found["patch"] is None
-    assert found["test_path"] == "tests/test_label_label.py"
+    assert found["test_path"] == "tests/test_label_2.py"

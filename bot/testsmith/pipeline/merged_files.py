@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from difflib import unified_diff
@@ -180,10 +181,33 @@ def _holds(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, J
 
 
 def _in_new_file(suggestion: Suggestion, paths: Collection[str]) -> Suggestion:
-    path = PurePosixPath(suggestion.test_path)
-    subject = suggestion.member.rpartition("::")[2].replace(".", "_").strip("_").lower()
-    endings = chain([""], (f"_{number}" for number in count(2)))
-    new = (str(path.with_name(f"{path.stem}_{subject}{ending}{path.suffix}")) for ending in endings)
-    return replace(
-        suggestion, test_path=next(each for each in new if each not in paths), place=None, patch=None
-    )
+    path = new_test_file(suggestion.test_path, suggestion.member, paths)
+    return replace(suggestion, test_path=path, place=None, patch=None)
+
+
+_AFFIXES = re.compile(r"(?P<before>test[_-])?(?P<name>.*?)(?P<after>[._-](?:test|spec))?")
+"""What makes a file a test file, around its name."""
+
+
+def new_test_file(path: str, member: str, paths: Collection[str]) -> str:
+    """Return the path of a new test file for a member, next to another test file.
+
+    Args:
+        path: The other test file.
+        member: Id of the member.
+        paths: All paths of the project.
+    """
+    place = PurePosixPath(path)
+    parts = member.rpartition("::")[2].split(".")
+    subject = "_".join(_snake(part) for part in parts if not part.startswith("__")) or "module"
+    affixes = _AFFIXES.fullmatch(place.stem)
+    before, after = ("", "") if affixes is None else (affixes["before"] or "", affixes["after"] or "")
+    own = f"{before}{subject}{after}" if before or after else f"{place.stem}_{subject}"
+    names = chain([own], (f"{before}{subject}_{number}{after}" for number in count(2)))
+    # pytest imports two files of the same name only if they are in packages.
+    taken = {PurePosixPath(one).name for one in paths}
+    return str(place.with_name(next(new for name in names if (new := name + place.suffix) not in taken)))
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).strip("_").lower()
