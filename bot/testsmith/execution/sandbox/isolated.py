@@ -29,8 +29,8 @@ from testsmith.execution.sandbox.linux import seccomp
 from testsmith.execution.sandbox.linux.landlock import Ruleset, ruleset
 from testsmith.execution.sandbox.linux.plan import Identity, LaunchPlan
 from testsmith.execution.sandbox.process import (
+    LaunchedProcess,
     ProcessSandbox,
-    RunningProcess,
     basic_plan,
     launch,
     run_to_end,
@@ -95,7 +95,7 @@ class IsolatedSandbox:
         """
         return await run_to_end(await self.start(command, limits), command.stdin, limits)
 
-    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+    async def start(self, command: Command, limits: Limits) -> LaunchedProcess:
         """Start a command; its standard input is ignored. See `run`.
 
         Raises:

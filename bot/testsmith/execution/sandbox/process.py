@@ -67,7 +67,7 @@ class ProcessSandbox:
         """
         return await run_to_end(await self.start(command, limits), command.stdin, limits)
 
-    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+    async def start(self, command: Command, limits: Limits) -> LaunchedProcess:
         """Start a command; its standard input is ignored.
 
         Raises:
@@ -101,7 +101,7 @@ Release = Callable[[bool], Awaitable[None]]
 """Called when a process has ended, with whether all of its descendants have."""
 
 
-async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = None) -> RunningProcess:
+async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = None) -> LaunchedProcess:
     """Execute a plan with the launcher.
 
     Args:
@@ -130,10 +130,10 @@ async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = Non
                 f"Could not run {sys.executable}, TestSmith's own interpreter: {error}."
             ) from error
         raise
-    return RunningProcess(plan, plan_file, transport, talk, release)
+    return LaunchedProcess(plan, plan_file, transport, talk, release)
 
 
-async def run_to_end(process: RunningProcess, stdin: bytes, limits: Limits) -> ProcessOutcome:
+async def run_to_end(process: LaunchedProcess, stdin: bytes, limits: Limits) -> ProcessOutcome:
     """Give a process its standard input, and wait until it ends or its time is over.
 
     Raises:
@@ -151,7 +151,7 @@ async def run_to_end(process: RunningProcess, stdin: bytes, limits: Limits) -> P
     return await process.end(timed_out=timed_out)
 
 
-class RunningProcess:
+class LaunchedProcess:
     """A process in the sandbox. It must be ended by `end`.
 
     Args:

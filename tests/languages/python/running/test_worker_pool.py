@@ -16,7 +16,7 @@ import pytest
 from fakes.workspaces import small_workspace
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.interface import Command, Limits
-from testsmith.execution.sandbox.process import ProcessSandbox, RunningProcess
+from testsmith.execution.sandbox.process import LaunchedProcess, ProcessSandbox
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.run_settings import ON_BASE, PLAIN, WATCHED, PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
@@ -81,9 +81,9 @@ class CountingSandbox(ProcessSandbox):
     """Keeps what it starts."""
 
     def __init__(self) -> None:
-        self.started: list[RunningProcess] = []
+        self.started: list[LaunchedProcess] = []
 
-    async def start(self, command: Command, limits: Limits) -> RunningProcess:
+    async def start(self, command: Command, limits: Limits) -> LaunchedProcess:
         self.started.append(await super().start(command, limits))
         return self.started[-1]
 

@@ -1,4 +1,4 @@
-"""The output of `worker/suite.py`. Untrusted code runs in the same process, so it may be anything."""
+"""The output of `worker/suite/main.py`. Untrusted code runs in the same process, so it may be anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run the project's tests in writable copies of the project, with `worker/suite.py`."""
+"""Run the project's tests in writable copies of the project, with `worker/suite/main.py`."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def _spans(members: Sequence[Member]) -> list[tuple[str, int, int]]:
 
 
 def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object) -> dict[str, object]:
-    """Return a plan for `worker/suite.py`; all other keys have defaults."""
+    """Return a plan for `worker/suite/main.py`; all other keys have defaults."""
     return {
         "spans": [{"file": path, "first": first, "last": last} for path, first, last in spans],
         "names": [],
@@ -241,7 +241,7 @@ async def run_worker(
     lay_out: LayOut = copy_for_own_tests,
     variables: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[ProcessOutcome, Path]:
-    """Run one plan of `worker/suite.py` in a new copy; return how it ended and the copy's root.
+    """Run one plan of `worker/suite/main.py` in a new copy; return how it ended and the copy's root.
 
     Paths in the plan are relative to the git root. The variables of the test command have precedence.
 
@@ -254,7 +254,7 @@ async def run_worker(
         limits = await in_thread(limits_of_own_tests, workspace.limits, plan["seconds"], copy.root)
         command = worker_command(
             workspace,
-            "suite",
+            "suite.main",
             copy=copy,
             folder=folder,
             stdin=json.dumps(_whole_plan(workspace, copy, plan)).encode(),

@@ -16,13 +16,13 @@ The plan is one JSON object on standard input:
                                       null for a traced run, see `explorer/call_recorder.py`
     changes                           mutants to try instead of a traced run; null for none:
                                       `{tests: [id], modules: [{path, source}], changes: [{module, number,
-                                      edit, function, tests: [number]}]}`, see `suite_mutation.py`; for an
+                                      edit, function, tests: [number]}]}`, see `mutation.py`; for an
                                       audit also `audit: {functions: [[number, [test]]], files}`, with all
                                       source files, and in each change `group`, the number of its function,
                                       and `optional`, for one to leave out after the function killed another
 
 Results are JSON lines on standard output, written as soon as they are known by a process that never runs code
-of the project. They contain the children's messages (see `suite_recorder.py`), which untrusted code may have
+of the project. They contain the children's messages (see `recorder.py`), which untrusted code may have
 forged, with the number of the child as `attempt`. At the end of each child:
 
     {"kind": "ended", "attempt": 0, "how": "done", "running": null, "words": "..."}
@@ -50,10 +50,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .forking import DONE, Message, Patience, become_parent, run_child
-from .imports import arrange
-from .results import ResultChannel
-from .tracer import MemberSpan
+from ..forking import DONE, Message, Patience, become_parent, run_child
+from ..imports import arrange
+from ..results import ResultChannel
+from ..tracer import MemberSpan
 
 _MOST_ATTEMPTS = 6
 _LEAST_SILENCE = 20.0
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
-    changes = importlib.import_module(__package__ + ".suite_mutation")
+    changes = importlib.import_module(__package__ + ".mutation")
     for data in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
         teller.tell({"kind": "change", **data})
 
@@ -136,7 +136,7 @@ class _Suite:
 
         def body(send: Any) -> None:
             _pytest_part().speak_into(output)
-            importlib.import_module(__package__ + ".suite_recorder").run_suite(run, send)
+            importlib.import_module(__package__ + ".recorder").run_suite(run, send)
 
         left = self._deadline - time.monotonic()
         how = run_child(body, left, self._receive, self._teller.descriptor, patience)
@@ -145,7 +145,7 @@ class _Suite:
         return how
 
     def _suite_run(self, *, with_own: bool) -> Any:
-        recorder, plan = importlib.import_module(__package__ + ".suite_recorder"), self._plan
+        recorder, plan = importlib.import_module(__package__ + ".recorder"), self._plan
         spans = tuple(
             MemberSpan(f"{plan['root']}/{span['file']}", span["first"], span["last"])
             for span in plan["spans"]
@@ -182,4 +182,4 @@ class _Suite:
 
 def _pytest_part() -> Any:
     """Return the module that imports pytest, which must wait until the import path is set up."""
-    return importlib.import_module(__package__ + ".suite_recorder")
+    return importlib.import_module(__package__ + ".recorder")

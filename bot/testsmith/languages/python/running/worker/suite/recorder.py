@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from .explorer.call_recorder import CallRecorder
-from .forking import Send
-from .test_run import failure_message, function_name, skip_message, wants_network
-from .tracer import MemberSpan, ReachedByFile, ReachedLines, Spans, make_tracer
+from ..explorer.call_recorder import CallRecorder
+from ..forking import Send
+from ..test_run import failure_message, function_name, skip_message, wants_network
+from ..tracer import MemberSpan, ReachedByFile, ReachedLines, Spans, make_tracer
 
 UNUSABLE = frozenset({int(pytest.ExitCode.USAGE_ERROR), int(pytest.ExitCode.INTERNAL_ERROR)})
 """Exit codes of pytest if it did not get to any tests."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from testsmith.languages.python.running.worker.suite_recorder import SuiteFolder, last_words, suite_arguments
+from testsmith.languages.python.running.worker.suite.recorder import SuiteFolder, last_words, suite_arguments
 
 
 def place(tmp_path: Path, project: str = "") -> SuiteFolder:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from testsmith.languages.python.running.worker.mutation import LoadedMutant
-from testsmith.languages.python.running.worker.suite_mutation import (
+from testsmith.languages.python.running.worker.suite.mutation import (
     CollectedTests,
     ModuleChange,
     choose,
     read_changes,
 )
-from testsmith.languages.python.running.worker.suite_recorder import SuiteFolder
+from testsmith.languages.python.running.worker.suite.recorder import SuiteFolder
 
 CLEAN = {
     "slow": ("passed", 3.0),

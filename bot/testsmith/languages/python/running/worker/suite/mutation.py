@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from .audit.removal import FALSE, GONE, NOTHING, TRUE, ProjectCode, Removal
-from .code_swap import LoadedModule, compiled
-from .forking import (
+from ..audit.removal import FALSE, GONE, NOTHING, TRUE, ProjectCode, Removal
+from ..code_swap import LoadedModule, compiled
+from ..forking import (
     CRASHED,
     DONE,
     Message,
@@ -36,8 +36,8 @@ from .forking import (
     become_parent,
     run_child,
 )
-from .mutation import LoadedMutant, MutantFinder, QuickCase
-from .suite_recorder import (
+from ..mutation import LoadedMutant, MutantFinder, QuickCase
+from .recorder import (
     UNUSABLE,
     InOneProcess,
     OnlyTheseFiles,
@@ -150,7 +150,7 @@ def _change(data: dict[str, Any], tests: Sequence[str]) -> ModuleChange:
 
 
 def try_changes(run: ChangesRun) -> Iterator[Message]:
-    """Yield the results as in `suite.py`: of mutants with a known result, and of audited functions."""
+    """Yield the results as in `main.py`: of mutants with a known result, and of audited functions."""
     known = CollectedTests()
     for with_own in (True, False):
         stage = _Stage(run, with_own=with_own)

@@ -1,0 +1,1 @@
+"""The project's own tests, run in a copy of the project."""
