@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from testsmith.languages.language import language_of
 from testsmith.languages.registry import languages
 
@@ -13,3 +16,16 @@ def test_language_of__by_path() -> None:
     assert found is not None
     assert found.name == "python"
     assert language_of("src/shop/cart.rs", languages()) is None
+
+
+def test_languages__no_parser_is_loaded_for_a_change_in_python() -> None:
+    program = (
+        "import sys\n"
+        "from testsmith.languages.language import language_of\n"
+        "from testsmith.languages.registry import languages, toolchains\n"
+        "toolchains()\n"
+        "assert language_of('a.py', languages()).name == 'python'\n"
+        "assert language_of('a.go', languages()).tests.is_test('a_test.go')\n"
+        "sys.exit('tree_sitter' in sys.modules)\n"
+    )
+    assert subprocess.run((sys.executable, "-c", program), check=False).returncode == 0

@@ -108,7 +108,11 @@ class _Folder:
 
     def _may_call(self, test: _Function, member: Member) -> bool:
         name = member.plain_name
-        return name in test.calls or any(name in one.calls for one in self.helpers.values())
+        return name in test.calls or name in self._called_by_helpers
+
+    @cached_property
+    def _called_by_helpers(self) -> frozenset[str]:
+        return frozenset(name for one in self.helpers.values() for name in one.calls)
 
     def _reached(self, test: _Function) -> list[_Function]:
         """Return a test with the helpers that it calls."""

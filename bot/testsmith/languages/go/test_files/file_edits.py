@@ -100,20 +100,20 @@ def _with_declaration(text: str, name: str, kept: Mapping[str, Declaration]) -> 
 
 
 def _without_idle_helpers(text: str, edit: _Edit) -> str:
-    """Return a file without the declarations that an edit added and nothing uses."""
-    while True:
-        file = parse(text)
-        found = declarations(file)
-        idle = [
-            one
-            for one in found
-            if one.name not in edit.old
-            and not is_test(one)
-            and not any(one.plain_name in used_names(other.node) for other in found if other is not one)
-        ]
-        if not idle:
-            return text
-        text = cut(file, idle)
+    """Return a file without the declarations that an edit added and nothing else uses."""
+    file = parse(text)
+    found = declarations(file)
+    by_name: dict[str, list[Declaration]] = {}
+    for one in found:
+        by_name.setdefault(one.name.partition(".")[0], []).append(one)
+    waiting = [one for one in found if one.name in edit.old or is_test(one)]
+    needed = set(waiting)
+    while waiting:
+        for name in used_names(waiting.pop().node):
+            fresh = [one for one in by_name.get(name, ()) if one not in needed]
+            needed.update(fresh)
+            waiting += fresh
+    return cut(file, [one for one in found if one not in needed])
 
 
 def changed_tests(before: str, after: str) -> tuple[str, ...]:
