@@ -13,17 +13,17 @@ from typing import Any
 
 from fakes.git_repository import GitRepository
 from fakes.workspaces import always
+from testsmith.clients import environments_in
 from testsmith.execution.jobs import JobResult, TestJob, TracedMember
 from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
+from testsmith.languages.go.language import GO
 from testsmith.languages.go.running.run_settings import GoSetting
 from testsmith.languages.go.running.runner import GoRunner, open_runner
-from testsmith.languages.go.test_files.test_modules import keep_tests
-from testsmith.languages.tests import TestFiles
 from testsmith.model import Change, Member, MemberKind
-from testsmith.settings import VerificationSettings
+from testsmith.settings import CacheSettings, VerificationSettings
 
 GO_MOD = "module example.com/calc\n\ngo 1.22\n"
 
@@ -40,7 +40,12 @@ class GoSite:
     """What all tests of a session share: the toolchain, and a folder for compiled standard packages."""
 
     root: Path
-    kept: Path
+    cache: Path
+
+    @property
+    def kept(self) -> Path:
+        """Where toolchains and compiled packages are kept."""
+        return environments_in(CacheSettings(folder=self.cache))
 
     def order(
         self,
@@ -80,10 +85,10 @@ class GoSite:
     @asynccontextmanager
     async def opened(self, order: WorkspaceOrder) -> AsyncIterator[GoRunner]:
         """Give a runner for an order; the first one of a session compiles the standard packages."""
-        self.kept.mkdir(exist_ok=True)
-        with (self.kept.parent / "go.lock").open("w") as lock:
+        self.kept.mkdir(parents=True, exist_ok=True)
+        with (self.cache / "go.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            async with open_runner(order, _Tests()) as runner:
+            async with open_runner(order, GO.tests) as runner:
                 fcntl.flock(lock, fcntl.LOCK_UN)
                 yield runner
 
@@ -118,18 +123,6 @@ async def _entered(opening: AbstractAsyncContextManager[GoRunner]) -> GoRunner:
 
 async def _left(opening: AbstractAsyncContextManager[GoRunner]) -> None:
     await opening.__aexit__(None, None, None)
-
-
-class _Tests(TestFiles):
-    framework = "testing"
-
-    def is_test(self, path: str) -> bool:
-        return path.endswith("_test.go")
-
-    def test_functions(self, code: str) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    keep_tests = staticmethod(keep_tests)
 
 
 def go_member(source: str, name: str, path: str = "calc/calc.go", change: Change = Change.CHANGED) -> Member:

@@ -15,4 +15,4 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> GoSite:
         pytest.skip("NOT SHOWN: tests of Go, since its wheel is not installed (make .venv/.installed)")
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if base.name.startswith("popen-") else base
-    return GoSite(root=root, kept=shared / "kept")
+    return GoSite(root=root, cache=shared / "cache")
