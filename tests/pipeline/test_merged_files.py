@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from testsmith.pipeline.merged_files import new_test_file
+from fakes.trees import MemoryTree
+from testsmith.languages.go.language import GO
+from testsmith.model import Origin, Suggestion
+from testsmith.pipeline.merged_files import _in_new_file, new_test_file
 
 
 @pytest.mark.parametrize(
@@ -23,3 +29,28 @@ def test_new_test_file__is_named_for_the_member(path: str, member: str, new: str
 def test_new_test_file__has_a_number_if_the_name_is_taken() -> None:
     taken = ["tests/test_label.py", "tests/unit/test_label_2.py"]
     assert new_test_file("tests/test_label.py", "prices.py::label", taken) == "tests/test_label_3.py"
+
+
+def test_new_test_file__its_name_fits_the_language() -> None:
+    path = new_test_file("a/x_test.go", "a/x.go::ParseWindows", [], GO.tests.is_run_anywhere)
+    assert path == "a/parse_windows_2_test.go"
+
+
+def test_in_new_file__names_of_a_package_are_unique() -> None:
+    file = "package a\n\nfunc TestRate(t *testing.T) {}\n"
+    tree = MemoryTree({"go.mod": "module a\n", "x.go": "package a\n", "x_test.go": file})
+    run: Any = SimpleNamespace(language_of=lambda _: GO, search=SimpleNamespace(head_tree=tree))
+    suggestion = Suggestion(
+        member="x.go::Rate",
+        number=1,
+        test_path="x_test.go",
+        code=file,
+        tests=("TestRate",),
+        origin=Origin.MODEL,
+        evidence=None,
+        label=None,
+        patch="a patch",
+    )
+    moved = _in_new_file(run, suggestion, tree.paths())
+    assert (moved.test_path, moved.patch, moved.tests) == ("rate_test.go", None, ("TestRate2",))
+    assert moved.code == file.replace("TestRate", "TestRate2")

@@ -98,6 +98,10 @@ class TestFiles(ABC):
         """Return whether a project with such a file already has a place for tests."""
         return self.is_test(path)
 
+    def is_run_anywhere(self, name: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a test file of this name is run on every system; in Go, `x_js_test.go` is not."""
+        return True
+
     @abstractmethod
     def test_functions(self, code: str) -> tuple[str, ...]:
         """Return the names of a test module's test functions in order, with methods as `Class::name`."""

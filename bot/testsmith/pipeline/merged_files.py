@@ -14,7 +14,7 @@ from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.source import CannotParse
-from testsmith.languages.tests import CannotPlace, UnfinishedFile
+from testsmith.languages.tests import CannotPlace, UnfinishedFile, UnformattedModule
 from testsmith.model import Candidate, Report, Suggestion
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline.state import RunState
@@ -134,7 +134,7 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     suggestions = [
         suggestion
         if number not in merged or _holds(number, suggestion, results)
-        else _in_new_file(suggestion, paths)
+        else _in_new_file(run, suggestion, paths)
         for number, suggestion in enumerate(report.suggestions)
     ]
     return replace(report, suggestions=tuple(suggestions))
@@ -180,22 +180,31 @@ def _holds(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, J
     return failing is None or all(sum(status != PASSED for status in base) == failing for base in on_base)
 
 
-def _in_new_file(suggestion: Suggestion, paths: Collection[str]) -> Suggestion:
-    path = new_test_file(suggestion.test_path, suggestion.member, paths)
-    return replace(suggestion, test_path=path, place=None, patch=None)
+def _in_new_file(run: RunState, suggestion: Suggestion, paths: Collection[str]) -> Suggestion:
+    """Return a suggestion for a file of its own, under names that the other file does not have."""
+    tests = run.language_of(suggestion.member).tests
+    path = new_test_file(suggestion.test_path, suggestion.member, paths, tests.is_run_anywhere)
+    [code] = tests.apart([UnformattedModule(suggestion.code, path)], run.search.head_tree)
+    moved = replace(suggestion, test_path=path, place=None, patch=None)
+    if isinstance(code, CannotParse) or code == suggestion.code:
+        return moved
+    return replace(moved, code=code, tests=tests.test_functions(code))
 
 
 _AFFIXES = re.compile(r"(?P<before>test[_-])?(?P<name>.*?)(?P<after>[._-](?:test|spec))?")
 """What makes a file a test file, around its name."""
 
 
-def new_test_file(path: str, member: str, paths: Collection[str]) -> str:
+def new_test_file(
+    path: str, member: str, paths: Collection[str], fits: Callable[[str], bool] = lambda _: True
+) -> str:
     """Return the path of a new test file for a member, next to another test file.
 
     Args:
         path: The other test file.
         member: Id of the member.
         paths: All paths of the project.
+        fits: Whether a file may have a name.
     """
     place = PurePosixPath(path)
     parts = member.rpartition("::")[2].split(".")
@@ -206,7 +215,8 @@ def new_test_file(path: str, member: str, paths: Collection[str]) -> str:
     names = chain([own], (f"{before}{subject}_{number}{after}" for number in count(2)))
     # pytest imports two files of the same name only if they are in packages.
     taken = {PurePosixPath(one).name for one in paths}
-    return str(place.with_name(next(new for name in names if (new := name + place.suffix) not in taken)))
+    free = (new for name in names if (new := name + place.suffix) not in taken)
+    return str(place.with_name(next(filter(fits, free))))
 
 
 def _snake(name: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from testsmith.languages.go.judge.judge import GoJudge
 from testsmith.languages.go.mutation.mutants import mutants_of, taken_away
 from testsmith.languages.go.source import members, requests, weights
+from testsmith.languages.go.source.build_constraints import is_for_all
 from testsmith.languages.go.source.packages import declares_module, is_test, module_folder
 from testsmith.languages.go.source.parsing import decode
 from testsmith.languages.go.test_files import file_edits, marking, placing, renaming, test_modules
@@ -71,6 +72,10 @@ class GoTests(TestFiles):
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)
     beside_marked = staticmethod(marking.beside_marked)
+
+    def is_run_anywhere(self, name: str) -> bool:
+        """Return whether a name does not end in a system or a processor."""
+        return is_for_all(name)
 
     def remove(self, text: str, names: Collection[str]) -> str:
         """Return a test file without the named tests."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.go.source.build_constraints import is_generated, not_built, obstacle
+from testsmith.languages.go.source.build_constraints import is_for_all, is_generated, not_built, obstacle
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,14 @@ def test_not_built(path: str, head: str, built: bool) -> None:
 def test_not_built__a_long_or_deep_constraint_does_not_hold() -> None:
     assert not_built("x.go", f"//go:build {'(' * 100_000}linux\n\npackage a\n")
     assert not_built("x.go", f"//go:build {'!' * 100_000}linux\n\npackage a\n")
+
+
+def test_is_for_all__by_the_end_of_its_name() -> None:
+    assert is_for_all("parse_test.go")
+    assert is_for_all("windows_test.go")
+    assert not is_for_all("parse_windows_test.go")
+    assert not is_for_all("parse_linux_test.go")
+    assert not is_for_all("parse_arm64.go")
 
 
 def test_obstacle__generated_cgo_and_line_directives() -> None:

@@ -53,6 +53,11 @@ def obstacle(path: str, text: str) -> str:
     return not_built(path, text)
 
 
+def is_for_all(name: str) -> bool:
+    """Return whether a file of this name is built for all systems and processors."""
+    return not any(_constrained_by_name(name))
+
+
 def not_built(path: str, text: str) -> str:
     """Return why a file is not part of a build on Linux without tags; empty if it is."""
     name = PurePosixPath(path).name
