@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import pickle
+import shutil
+import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -233,8 +237,15 @@ def _suggest(folder: Path, go: GoSite, *, has_model: bool = True) -> Report:
 
 @pytest.fixture(scope="module")
 def report(go: GoSite, tmp_path_factory: pytest.TempPathFactory) -> Report:
-    """The report on a pull request in Go and Python."""
-    return _suggest(tmp_path_factory.mktemp("planted"), go)
+    """The report on a pull request in Go and Python, which all processes of the session share."""
+    go.cache.mkdir(exist_ok=True)
+    place = go.cache / "planted.pickle"
+    with (go.cache / "planted.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            place.write_bytes(pickle.dumps(_suggest(tmp_path_factory.mktemp("planted"), go)))
+        loaded: Report = pickle.loads(place.read_bytes())  # noqa: S301 - written above
+        return loaded
 
 
 def _reasons(report: Report) -> dict[str, str]:
@@ -326,13 +337,15 @@ def _gofmt(go: GoSite, folder: Path) -> str:
 
 
 def _ran(go: GoSite, folder: Path, *command: str) -> str:
-    import subprocess
-
+    cache = folder.parent / "cache"
+    if not cache.exists():
+        [kept] = go.kept.glob("go-*/cache")
+        shutil.copytree(kept, cache)
     variables = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder.parent),
         "GOROOT": str(go.root),
-        "GOCACHE": str(folder.parent / "cache"),
+        "GOCACHE": str(cache),
         "GOFLAGS": "-buildvcs=false",
         "GOTOOLCHAIN": "local",
         "GOPROXY": "off",
