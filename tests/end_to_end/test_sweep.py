@@ -92,7 +92,7 @@ def test_sweep__a_test_file_that_cannot_be_loaded_costs_no_new_test(
     ran = command_line.run(*SWEEP, "--repo", str(project.folder), seconds=600)
 
     assert ran.code == 0, ran.stderr
-    assert [one["test_path"] for one in ran.report["suggestions"]] == ["tests/test_prices_discounted.py"]
+    assert [one["test_path"] for one in ran.report["suggestions"]] == ["tests/test_discounted.py"]
     note = "tests/test_prices.py cannot be loaded (ModuleNotFoundError"
     assert any(one.startswith(note) for one in ran.report["notes"]), ran.report["notes"]
 
