@@ -6,6 +6,7 @@ Nothing is ever run in the user's own tree. A language adds what its runs need; 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import time
@@ -112,6 +113,20 @@ def writable_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy:
     return ProjectCopy(
         root=root, source_roots=tuple(root / place.relative_to(copy.root) for place in copy.source_roots)
     )
+
+
+MOST_COPY_BYTES = 256 * 1024**2
+"""Project copies larger than this are not copied again for a run."""
+
+
+def is_small(root: Path) -> bool:
+    """Return whether a copy is small enough to be copied again for a run."""
+    room = MOST_COPY_BYTES
+    for path, _, files in os.walk(root):
+        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
+        if room < 0:
+            return False
+    return True
 
 
 class CannotPrepare(Failure):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member
@@ -149,3 +151,37 @@ class Mutator:
             CannotParse: `text` is not valid source in this language.
         """
         return ()
+
+
+PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
+"""Rank of each operator; the lowest is the most informative."""
+
+
+def best_of_lines(mutants: Iterable[Mutant], per_line: int) -> Iterator[tuple[int, Mutant]]:
+    """Yield the mutants kept for each line, each from a different operator, with their rank on the line."""
+    of_lines: dict[int, list[Mutant]] = {}
+    for mutant in mutants:
+        of_lines.setdefault(mutant.line, []).append(mutant)
+    for of_line in of_lines.values():
+        best: dict[Operator, Mutant] = {}
+        for mutant in sorted(of_line, key=lambda mutant: PRIORITY[mutant.operator]):
+            best.setdefault(mutant.operator, mutant)
+        yield from enumerate(list(best.values())[:per_line])
+
+
+def changed_first(mutants: Sequence[Mutant], member: Member, most: int) -> tuple[Mutant, ...]:
+    """Return at most some mutants, those of the member's changed lines first, each group spread evenly."""
+    changed = [mutant for mutant in mutants if mutant.line in member.changed_lines]
+    others = [mutant for mutant in mutants if mutant.line not in member.changed_lines]
+    kept = spread(changed, most)
+    return (*kept, *spread(others, most - len(kept)))
+
+
+_Item = TypeVar("_Item")
+
+
+def spread(items: Sequence[_Item], most: int) -> list[_Item]:
+    """Return at most `most` items, spread evenly."""
+    if len(items) <= most:
+        return list(items)
+    return [items[index * len(items) // most] for index in range(most)]

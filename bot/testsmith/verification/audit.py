@@ -17,7 +17,7 @@ from testsmith.execution.jobs import PASSED, ChangedModule, ChangedModules
 from testsmith.execution.runner import TestRunner
 from testsmith.languages.judge import CannotJudge
 from testsmith.languages.language import Language
-from testsmith.languages.mutants import Mutant
+from testsmith.languages.mutants import Mutant, spread
 from testsmith.languages.source import CannotParse
 from testsmith.languages.thresholds import AUDIT_LIMITS, AuditLimits
 from testsmith.model import (
@@ -32,7 +32,7 @@ from testsmith.model import (
     SurvivingMutant,
 )
 from testsmith.verification.audit_verdicts import AuditFindings, decide, weakness
-from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching, spread
+from testsmith.verification.baseline_mutants import OwnTests, own_tests_reaching
 from testsmith.verification.mutation import edit_of, function_of
 
 

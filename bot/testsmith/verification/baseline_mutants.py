@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules, Reached
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.faults import is_fault
-from testsmith.languages.mutants import Mutant, Mutator
+from testsmith.languages.mutants import Mutant, Mutator, spread
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.languages.thresholds import AUDIT_LIMITS, DEFAULTS, GateTable
 from testsmith.model import Member, MemberKind, Progress
 from testsmith.verification.gains import OwnEvidence, is_of_change
 from testsmith.verification.mutation import Mutation, edit_of, function_of, mutants_of, runs_when_loaded
-
-_Item = TypeVar("_Item")
 
 
 def changes_reached(
@@ -82,13 +79,6 @@ def with_causes(member: Member, baselines: Mapping[str, MemberBaseline]) -> Memb
 
 _MOST_GOALS = 5
 _MOST_GOAL_CHARACTERS = 200
-
-
-def spread(items: Sequence[_Item], most: int) -> list[_Item]:
-    """Return at most `most` items, spread evenly."""
-    if len(items) <= most:
-        return list(items)
-    return [items[index * len(items) // most] for index in range(most)]
 
 
 class OwnTests:

@@ -167,7 +167,7 @@ def skipped(function: GoTestFunction) -> str | None:
 
 
 def own_framework(function: GoTestFunction) -> str | None:
-    """Return a reason if it drives the framework, or makes a `testing.T` whose failures nobody sees."""
+    """Return a reason if it drives the framework, or makes a `testing.T` whose failures are ignored."""
     for node in function.nodes:
         made = field(node, "type") if node.type == "composite_literal" else None
         if made is not None and function.module.imported(made) in {"testing.T", "testing.B", "testing.M"}:

@@ -6,20 +6,28 @@ statement becomes `_ = 0`, so that every mutant keeps the lines of its file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from testsmith.languages.go.mutation.operators import NodeChange, changed_node, changes_of, is_left_out
 from testsmith.languages.go.source.declarations import Declaration, DeclarationKind, declarations
 from testsmith.languages.go.source.parsing import GoText, end_line_of, field, line_of, parse_tolerant, text_of
 from testsmith.languages.go.source.references import has_body
-from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
+from testsmith.languages.mutants import (
+    PRIORITY,
+    Edit,
+    Mutant,
+    Operator,
+    Replacement,
+    Scope,
+    best_of_lines,
+    changed_first,
+)
 from testsmith.model import Member
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 
 _GONE = 'go func() { panic("taken away") }(); select {}; '
 """Ends the process: no `recover` catches a panic of another goroutine. It needs no import."""
@@ -43,11 +51,8 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
         return ()
     errors = _errors(file)
     found = [_mutant(file, change, node, function) for change, node in _changes(body, errors)]
-    ranked = sorted(_ranked(found, per_line), key=_telling)
-    changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
-    others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
-    kept = _spread(changed, most)
-    return (*kept, *_spread(others, most - len(kept)))
+    ranked = sorted(best_of_lines(found, per_line), key=_telling)
+    return changed_first([mutant for _, mutant in ranked], member, most)
 
 
 def taken_away(text: str, member: Member) -> Replacement | None:
@@ -117,25 +122,6 @@ def _head_lines(statement: Node) -> tuple[int, int]:
     return first, max(first, min(inner)) if inner else end_line_of(statement)
 
 
-def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
-    """Yield the mutants kept for each line, with their rank on the line."""
-    of_lines: dict[int, list[Mutant]] = {}
-    for mutant in mutants:
-        of_lines.setdefault(mutant.line, []).append(mutant)
-    for of_line in of_lines.values():
-        best: dict[Operator, Mutant] = {}
-        for mutant in sorted(of_line, key=lambda one: _PRIORITY[one.operator]):
-            best.setdefault(mutant.operator, mutant)
-        yield from enumerate(list(best.values())[:most])
-
-
 def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int, int]:
     rank, mutant = ranked
-    return rank, _PRIORITY[mutant.operator], mutant.line
-
-
-def _spread(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
-    """Return at most some mutants, spread evenly."""
-    if len(mutants) <= most:
-        return list(mutants)
-    return [mutants[index * len(mutants) // most] for index in range(most)]
+    return rank, PRIORITY[mutant.operator], mutant.line

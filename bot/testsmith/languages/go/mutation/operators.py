@@ -269,7 +269,7 @@ def _for(node: Node) -> Iterator[NodeChange]:
 def _return(node: Node) -> Iterator[NodeChange]:
     """Yield a zero value for a returned error, or else for the first value that is not one.
 
-    Nobody looks at the other results if there is an error.
+    The other results are ignored after an error.
     """
     given = [one for one in node.named_children if one.type == "expression_list"]
     values = given[0].named_children if given else []

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from testsmith.execution.jobs import CRASHED, PASSED, TIMED_OUT, FunctionResult, JobResult, Reached, TestJob
-from testsmith.execution.workspace import ProjectCopy, remove_folder
+from testsmith.execution.workspace import ProjectCopy, is_small, remove_folder
 from testsmith.languages.go.running.call_watch import VARIABLE as FLAGS
 from testsmith.languages.go.running.coverage_profile import Block, lines_run, read_profile
 from testsmith.languages.go.running.module_builds import BuiltModule
@@ -27,7 +26,6 @@ from testsmith.languages.go.running.workspace import (
 from testsmith.tasks import in_thread
 
 _MOST_SECONDS_WITH_OWN_TESTS = 10.0
-_MOST_COPY_BYTES = 256 * 1024**2
 _MOST_ALONE = 20
 
 
@@ -102,7 +100,7 @@ def _first(setting: GoSetting, run: _Run) -> list[_Planned]:
 
 def run_root(copy: ProjectCopy, folder: Path) -> Path:
     """Copy the project into a folder that may be written to, if there is space; return where it is then."""
-    if not _is_small(copy.root):
+    if not is_small(copy.root):
         return copy.root
     root = folder / "another folder" / "project"
     try:
@@ -111,15 +109,6 @@ def run_root(copy: ProjectCopy, folder: Path) -> Path:
         remove_folder(root)
         return copy.root
     return root
-
-
-def _is_small(root: Path) -> bool:
-    room = _MOST_COPY_BYTES
-    for path, _, files in os.walk(root):
-        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
-        if room < 0:
-            return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

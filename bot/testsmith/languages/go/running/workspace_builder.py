@@ -52,7 +52,7 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[GoWorkspace]:
 
     Raises:
         CannotIsolate: The required sandbox is not available here.
-        CannotPrepare: There is no Go that compiles the project, or not enough space.
+        CannotPrepare: No available Go compiles the project, or space is short.
         UsageFailure: The Go given by the user does not exist.
         CannotRun: The sandbox could not start a process.
     """

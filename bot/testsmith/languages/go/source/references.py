@@ -1,6 +1,6 @@
 """What the declarations of a Go package use of each other, by their names.
 
-There are no types here, so a name is resolved by its spelling: a method is found by its name if that is not
+Types are not resolved, so a name is resolved by its spelling: a method is found by its name if that is not
 exported and no other type has it, and otherwise only if its type is named, too. Uses across packages are not
 followed.
 """

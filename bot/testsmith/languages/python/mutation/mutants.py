@@ -7,10 +7,17 @@ are killed or survive together ("Practical mutation testing at scale", arXiv 210
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
+from testsmith.languages.mutants import (
+    Edit,
+    Mutant,
+    Replacement,
+    Scope,
+    best_of_lines,
+    changed_first,
+)
 from testsmith.languages.python.mutation.operators import (
     Swap,
     condition_swaps,
@@ -24,7 +31,6 @@ from testsmith.languages.python.source.parsing import bodies, parse_untrusted, s
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
-_PRIORITY = {operator: rank for rank, operator in enumerate(Operator)}
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "fatal"}
 )
@@ -79,11 +85,8 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
     places = _Places(text)
     found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
     every = [mutant for mutant in found if mutant is not None]
-    ranked = sorted(_ranked(every, per_line), key=_telling)
-    changed = [mutant for _, mutant in ranked if mutant.line in member.changed_lines]
-    others = [mutant for _, mutant in ranked if mutant.line not in member.changed_lines]
-    kept = _spread(changed, most)
-    return (*kept, *_spread(others, most - len(kept)))
+    ranked = sorted(best_of_lines(every, per_line), key=_telling)
+    return changed_first([mutant for _, mutant in ranked], member, most)
 
 
 def taken_away(text: str, member: Member) -> Replacement | None:
@@ -338,25 +341,6 @@ def _mutant(places: _Places, site: _Site) -> Mutant | None:
     )
 
 
-def _ranked(mutants: Iterable[Mutant], most: int) -> Iterator[tuple[int, Mutant]]:
-    """Yield the mutants kept for each line, with their rank on the line."""
-    of_lines: dict[int, list[Mutant]] = {}
-    for mutant in mutants:
-        of_lines.setdefault(mutant.line, []).append(mutant)
-    for of_line in of_lines.values():
-        best: dict[Operator, Mutant] = {}
-        for mutant in sorted(of_line, key=lambda mutant: _PRIORITY[mutant.operator]):
-            best.setdefault(mutant.operator, mutant)
-        yield from enumerate(list(best.values())[:most])
-
-
 def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int]:
     rank, mutant = ranked
     return rank, mutant.line
-
-
-def _spread(mutants: Sequence[Mutant], most: int) -> list[Mutant]:
-    """Return `most` mutants, spread evenly."""
-    if len(mutants) <= most:
-        return list(mutants)
-    return [mutants[index * len(mutants) // most] for index in range(most)]

@@ -19,7 +19,13 @@ from pathlib import Path
 
 from testsmith.execution.jobs import ChangedModules, JobResult, TestJob
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, shown
-from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
+from testsmith.execution.workspace import (
+    MOST_COPY_BYTES,
+    ProjectCopy,
+    is_small,
+    remove_folder,
+    writable_copy,
+)
 from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI
 from testsmith.languages.python.running.run_settings import PythonSetting
@@ -153,9 +159,6 @@ _MOST_OUTPUT_BYTES = 32 * 1024**2
 _SECONDS_TO_START = 20.0
 _SECONDS_A_JOB = 2.0
 
-_MOST_COPY_BYTES = 256 * 1024**2
-"""Project copies larger than this are not copied again for a worker's own session."""
-
 
 async def run_jobs(
     workspace: PythonWorkspace, setting: PythonSetting, jobs: Sequence[TestJob]
@@ -204,7 +207,7 @@ async def run_plan(
             plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
         limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
         if grounds is not None:
-            limits = replace(limits, disk_bytes=limits.disk_bytes + _MOST_COPY_BYTES)
+            limits = replace(limits, disk_bytes=limits.disk_bytes + MOST_COPY_BYTES)
         outcome = await run_in_worker(
             workspace,
             "serve",
@@ -222,23 +225,13 @@ async def run_plan(
 
 def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
     """Copy the project into a working folder for a pytest session; return None if space is short."""
-    if not _is_small(copy.root):
+    if not is_small(copy.root):
         return None
     try:
         return writable_copy(copy, folder)
     except OSError:
         remove_folder(folder / "project")
         return None
-
-
-def _is_small(root: Path) -> bool:
-    """Return whether a copy is small enough to be copied again for each worker."""
-    room = _MOST_COPY_BYTES
-    for path, _, files in os.walk(root):
-        room -= sum(os.lstat(os.path.join(path, name)).st_size for name in files)  # noqa: PTH118 - many files
-        if room < 0:
-            return False
-    return True
 
 
 def _seconds(jobs: Sequence[TestJob]) -> float:

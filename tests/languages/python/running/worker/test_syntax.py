@@ -7,7 +7,7 @@ import pytest
 
 import testsmith.languages.python.running.worker
 
-FILES = sorted(Path(testsmith.languages.python.running.worker.__file__).parent.glob("*.py"))
+FILES = sorted(Path(testsmith.languages.python.running.worker.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

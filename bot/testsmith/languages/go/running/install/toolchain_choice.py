@@ -24,7 +24,7 @@ def named_toolchain(named: Path) -> GoToolchain:
     """Return the toolchain that the user named: its `go` command, or its folder.
 
     Raises:
-        UsageFailure: There is no Go.
+        UsageFailure: Go was not found.
     """
     program = named.absolute() / "bin" / "go" if named.is_dir() else named.absolute()
     found = _toolchain_of(program, "--go")

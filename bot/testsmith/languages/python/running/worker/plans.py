@@ -31,7 +31,7 @@ Plan = dict[str, Any]
 
 
 def run_plans(prepare: Callable[[Plan], Any], run: Callable[[Plan, Any, Sender], None]) -> None:
-    """Run plans until there are no more.
+    """Run plans until standard input ends.
 
     Args:
         prepare: Called once in this process, with the first plan. What it reads is the same in all plans.
