@@ -1,8 +1,8 @@
 """Take one plan after another, and run each in a child.
 
 Starting Python and loading pytest takes longer than most plans, so a worker waits for the next one. It runs
-no code of the project itself. Between two plans it ends all processes and removes all files; if it cannot, it
-ends, and the sandbox does so.
+no code of the project itself, except what installed packages have Python run at its start. Between two plans
+it ends all processes and removes all files; if it cannot, it ends, and the sandbox does so.
 
 Plans are JSON objects on standard input, one per line. A plan's results are JSON objects on standard output,
 one per line. After them is a line `end done` or `end crashed`, which is not JSON. It ends with `unclean` if
