@@ -183,7 +183,9 @@ ANSWERS = {
     ),
     "fees.go::Exiting": _module("Exiting", f"\tdefer os.Exit(0)\n{_check('Exiting', 20, 40)}", "os"),
     "fees.go::Flaky": _module(
-        "Flaky", f"\tif time.Now().UnixNano()/1000%2 == 0 {{\n\t\tt.Fatal(1)\n\t}}\n{_check('Flaky')}", "time"
+        "Flaky",
+        f"\tif _, east := time.Now().Zone(); east > 0 {{\n\t\tt.Fatal(1)\n\t}}\n{_check('Flaky')}",
+        "time",
     ),
     "fees.go::Whole": _module(
         "Whole", _check("Whole"), "os", "\nfunc TestMain(m *testing.M) {\n\tm.Run()\n\tos.Exit(0)\n}\n"
