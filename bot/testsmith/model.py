@@ -181,17 +181,24 @@ class Member:
     @property
     def causes(self) -> tuple[Member, ...]:
         """The private definitions in its own file that it uses and that changed, as if they were members."""
-        return tuple(
-            replace(
-                self,
-                name=place.name,
-                change=Change.CHANGED,
-                line=place.line,
-                end_line=place.end_line,
-                changed_lines=place.changed_lines,
-                because_places=(),
-            )
-            for place in self._places_of_causes
+        return tuple(map(self._as_member, self._places_of_causes))
+
+    @property
+    def causes_elsewhere(self) -> tuple[Member, ...]:
+        """The same for other files: what can be measured and mutated there, but not imported by a test."""
+        places = (place for place in self.because_places if place.path != self.path and place.name)
+        return tuple(replace(self._as_member(place), kind=MemberKind.FUNCTION) for place in places)
+
+    def _as_member(self, place: Place) -> Member:
+        return replace(
+            self,
+            path=place.path,
+            name=place.name,
+            change=Change.CHANGED,
+            line=place.line,
+            end_line=place.end_line,
+            changed_lines=place.changed_lines,
+            because_places=(),
         )
 
     @property

@@ -98,3 +98,22 @@ def test_suggest__without_an_audit_there_is_no_word_on_them(
     assert ran.code == 0, ran.stderr
     assert ran.report["audit"] is None
     assert "auditing" not in ran.stderr
+
+
+@pytest.mark.slow
+def test_suggest__mutants_of_a_private_function_in_another_file_are_tried(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    test = "from shop.fees import fee\n\n\ndef test_old():\n    assert fee(5) == 2\n"
+    fees = "from shop._rules import _bound\n\n\ndef fee(amount):\n    return _bound(amount)\n"
+    files = {"shop/__init__.py": "", "shop/fees.py": fees, "shop/_rules.py": BEFORE.replace("fee", "_bound")}
+    project.commit({**files, "tests/test_fees.py": test})
+    added = "\n\ndef test_large():\n    assert fee(200) == 1\n"
+    project.write({"shop/_rules.py": AFTER.replace("fee", "_bound"), "tests/test_fees.py": f"{test}{added}"})
+    ran = command_line.suggest(project.folder, *ARGUMENTS)
+    assert [one["id"] for one in ran.report["members"]] == ["shop/fees.py::fee"]
+    audit = ran.report["audit"]
+    survived = {(one["path"], one["line"], one["mutant"]) for one in audit["changed_lines_survived"]}
+    assert ("shop/_rules.py", 2, "`>` to `>=` on line 2") in survived
+    assert audit["changed_lines_mutants"] > len(survived)

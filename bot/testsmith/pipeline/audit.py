@@ -21,7 +21,7 @@ from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.reporting.report_assembly import joined_audits
 from testsmith.settings import AuditMode, Settings
 from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests, known_of_suite
-from testsmith.verification.baseline_mutants import OwnTests
+from testsmith.verification.baseline_mutants import OwnTests, with_causes_elsewhere
 
 SHARE_OF_TIME = 0.5
 """Share of the time left that an audit may use."""
@@ -177,7 +177,7 @@ async def audit_change(
         seconds=seconds,
         progress=run.progress,
         changed_lines=_changed_lines(run.search),
-        members=run.members,
+        members=with_causes_elsewhere(run.members),
         own_tests=own_tests,
     )
     try:

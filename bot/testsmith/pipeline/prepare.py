@@ -21,7 +21,7 @@ from testsmith.model import BaselineStatus, Skipped, SkipStage
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.settings import Settings
-from testsmith.verification.baseline_mutants import OwnTests
+from testsmith.verification.baseline_mutants import OwnTests, with_causes_elsewhere
 
 T = TypeVar("T")
 
@@ -70,7 +70,8 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     """Measure the project's own tests, on base as well, while candidates are generated."""
     settings = run.with_suite_seconds(time_budget.GENERATION)
     causes = {cause.id: cause for member in run.members for cause in member.causes}
-    members = list({**causes, **{member.id: member for member in run.members}}.values())
+    measured = {member.id: member for member in with_causes_elsewhere(run.members)}
+    members = list({**causes, **measured}.values())
     measuring = runner.own_tests(members, settings, run.clients.measurements)
     suite = await _attempt(run, measuring, time_budget.BASELINE, "the project's tests were {}measured")
     if isinstance(suite, str):
@@ -121,7 +122,7 @@ async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> 
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
-        trying = own_tests.try_changed(run.members, seconds)
+        trying = own_tests.try_changed(with_causes_elsewhere(run.members), seconds)
         await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
     goals.set({member.id: own_tests.goals(member) for member in run.members})
     return own_tests

@@ -77,6 +77,14 @@ def with_causes(member: Member, baselines: Mapping[str, MemberBaseline]) -> Memb
     return replace(known[0], reached=reached, tests=tests)
 
 
+def with_causes_elsewhere(members: Iterable[Member]) -> tuple[Member, ...]:
+    """Return members, and the changed private definitions of other files that they use, each once."""
+    found = {member.id: member for member in members}
+    known = {cause.id for member in found.values() for cause in member.causes}
+    elsewhere = {cause.id: cause for member in found.values() for cause in member.causes_elsewhere}
+    return (*found.values(), *(one for name, one in elsewhere.items() if name not in {*found, *known}))
+
+
 _MOST_GOALS = 5
 _MOST_GOAL_CHARACTERS = 200
 
