@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, TIMED_OUT
-from testsmith.languages.go.running.steps import StepResult
+from testsmith.execution.steps import StepResult
 from testsmith.languages.go.running.test_output import endings, function_result, results_together
 
 WELL = "\x16=== RUN   TestA\n\x16--- PASS: TestA (0.00s)\n\x16=== NAME  \n\x16PASS\n"

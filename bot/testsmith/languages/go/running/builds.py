@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from testsmith.execution.sandbox.users import take_back
+from testsmith.execution.steps import Plan, Step
 from testsmith.execution.workspace import ProjectCopy, remove_folder
-from testsmith.languages.go.running.steps import Plan, Step, run_steps
+from testsmith.languages.go.running.steps import run_steps
 from testsmith.languages.go.running.workspace import (
     GoWorkspace,
     build_variables,

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from testsmith.execution.jobs import CRASHED, PASSED, TIMED_OUT, FunctionResult, JobResult, Reached, TestJob
+from testsmith.execution.steps import Plan, Step, StepResult
 from testsmith.execution.workspace import ProjectCopy, is_small, remove_folder
 from testsmith.languages.go.running.call_watch import VARIABLE as FLAGS
 from testsmith.languages.go.running.coverage_profile import Block, lines_run, read_profile
 from testsmith.languages.go.running.module_builds import BuiltModule
 from testsmith.languages.go.running.run_settings import BESIDE_OWN_TESTS, TOGETHER, GoSetting
-from testsmith.languages.go.running.steps import Plan, Step, StepResult, run_steps
+from testsmith.languages.go.running.steps import run_steps
 from testsmith.languages.go.running.test_names import pattern_of
 from testsmith.languages.go.running.test_output import TEST_ARGUMENTS, function_result, results_together
 from testsmith.languages.go.running.workspace import (

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from testsmith.execution.jobs import PASSED, ChangedModule, ChangedModules, JobResult, TestJob
+from testsmith.execution.steps import Plan, Step, StepResult
 from testsmith.execution.workspace import remove_folder
 from testsmith.languages.go.running.builds import Build, Builder, Built
 from testsmith.languages.go.running.module_builds import BuiltModule
@@ -19,7 +20,7 @@ from testsmith.languages.go.running.mutant_switch import (
     mutants_in,
     switched,
 )
-from testsmith.languages.go.running.steps import Plan, Step, StepResult, run_steps
+from testsmith.languages.go.running.steps import run_steps
 from testsmith.languages.go.running.test_names import pattern_of
 from testsmith.languages.go.running.test_output import TEST_ARGUMENTS, function_result
 from testsmith.languages.go.running.workspace import GoWorkspace, test_variables

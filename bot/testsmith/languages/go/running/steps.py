@@ -1,114 +1,20 @@
-"""Run programs in the sandbox one after the other, and read what became of each."""
+"""Run test binaries and the go command in the sandbox, one after the other."""
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Annotated
+from dataclasses import replace
 
-from annotated_types import Ge
-
-from testsmith.decode import OrElse, decode_lines
-from testsmith.execution.sandbox.interface import Command, Limits, shown
+from testsmith.execution import steps
+from testsmith.execution.sandbox.interface import Limits
+from testsmith.execution.steps import Outcome, Plan
 from testsmith.languages.go.running.workspace import GoWorkspace
 
-_WORKER = Path(__file__).parent / "worker" / "steps.py"
-_SECONDS_TO_START = 20.0
-_MOST_OUTPUT_BYTES = 64 * 1024**2
-_MOST_WORDS = 300
 _MIB = 1024**2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One program to run.
-
-    Attributes:
-        number: Identifies it in its plan.
-        argv: The program and its arguments.
-        variables: Complete environment. TMPDIR is created for it and removed afterwards.
-        folder: Working folder.
-        seconds: Time limit.
-        budget: Name of the time limit that it shares with other steps.
-        group: Steps of a group are left out after one of it has failed; None for no group.
-        profile: File to return and remove; None for none.
-    """
-
-    number: int
-    argv: tuple[str, ...]
-    variables: Mapping[str, str]
-    folder: Path
-    seconds: float
-    budget: str = ""
-    group: int | None = None
-    profile: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepResult:
-    """What became of a step.
-
-    Attributes:
-        number: Its number.
-        exit_code: Exit code; negative for the signal that ended it.
-        output: What it printed. Untrusted text.
-        seconds: Duration.
-        timed_out: Whether its time was over.
-        profile: Content of the file; None if there was none. Untrusted text.
-        left: Some names of what it left in its temporary folder. Untrusted text.
-    """
-
-    number: int
-    exit_code: int
-    output: str = ""
-    seconds: Annotated[float, Ge(0)] = 0.0
-    timed_out: bool = False
-    profile: str | None = None
-    left: Annotated[tuple[str, ...], OrElse(())] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Steps of one run in the sandbox.
-
-    Attributes:
-        steps: The steps, in order.
-        budgets: Seconds for the steps of each budget together.
-        folder: The folder that they may write to.
-        readable: Other folders that they may read.
-    """
-
-    steps: Sequence[Step]
-    budgets: Mapping[str, float]
-    folder: Path
-    readable: tuple[Path, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a plan.
-
-    Attributes:
-        results: Results by number. A step without one did not run, or everything ended in it.
-        trouble: Why not all steps ran; empty if none was prevented.
-    """
-
-    results: Mapping[int, StepResult] = field(default_factory=dict)
-    trouble: str = ""
-
-
-def install_worker(scratch: Path) -> None:
-    """Copy the program that starts the steps into a scratch folder, where the sandbox may read it."""
-    (scratch / "worker").mkdir()
-    shutil.copyfile(_WORKER, scratch / "worker" / _WORKER.name)
 
 
 def go_limits(limits: Limits, *, builds: bool = False) -> Limits:
     """Return limits that suit Go, which reserves address space; builds write large binaries."""
-    limits = replace(limits, reserves_memory=True, open_files=4096, output_bytes=_MOST_OUTPUT_BYTES)
+    limits = replace(limits, reserves_memory=True, open_files=4096)
     if not builds:
         return limits
     return replace(limits, file_bytes=1024 * _MIB, disk_bytes=8 * 1024 * _MIB, memory_bytes=4 * 1024 * _MIB)
@@ -120,42 +26,4 @@ async def run_steps(workspace: GoWorkspace, plan: Plan, *, builds: bool = False)
     Raises:
         CannotRun: The sandbox could not start it.
     """
-    if not plan.steps:
-        return Outcome()
-    seconds = _SECONDS_TO_START + 1.2 * sum(plan.budgets.values())
-    command = Command(
-        argv=(str(workspace.python), "-I", "-S", str(workspace.worker / _WORKER.name)),
-        folder=plan.folder,
-        readable=(workspace.worker, *plan.readable, *workspace.readable),
-        variables={
-            "LANG": "C.UTF-8",
-            "LD_LIBRARY_PATH": str(workspace.python.resolve().parent.parent / "lib"),
-        },
-        stdin=json.dumps({"steps": list(map(_planned, plan.steps)), "budgets": plan.budgets}).encode(),
-    )
-    limits = replace(go_limits(workspace.limits, builds=builds), seconds=seconds)
-    outcome = await workspace.sandbox.run(command, limits)
-    found, _ = decode_lines(StepResult, outcome.stdout)
-    wanted = {step.number for step in plan.steps}
-    results = {one.number: one for one in found if one.number in wanted}
-    if outcome.exit_code == 0:
-        return Outcome(results=results)
-    words = shown(outcome.stderr, _MOST_WORDS).splitlines()[-1:]
-    ending = f"the test process ended with exit code {outcome.exit_code}"
-    if outcome.exceeded or outcome.timed_out:
-        reason = outcome.exceeded or "too long"
-        ending = f"it took {reason} and ended the whole test process"
-    return Outcome(results=results, trouble=": ".join([ending, *words]))
-
-
-def _planned(step: Step) -> dict[str, object]:
-    return {
-        "number": step.number,
-        "argv": step.argv,
-        "variables": dict(step.variables),
-        "folder": str(step.folder),
-        "seconds": step.seconds,
-        "budget": step.budget,
-        "group": step.group,
-        "profile": str(step.profile or ""),
-    }
+    return await steps.run_steps(workspace, plan, go_limits(workspace.limits, builds=builds))

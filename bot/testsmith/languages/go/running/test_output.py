@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, TIMED_OUT, FunctionResult
 from testsmith.execution.sandbox.interface import without_controls
-from testsmith.languages.go.running.steps import StepResult
+from testsmith.execution.steps import StepResult
 
 TEST_ARGUMENTS = ("-test.v=test2json", "-test.paniconexit0")
 """Arguments of a test binary: it says how each test ended, and `os.Exit(0)` does not pass for success."""

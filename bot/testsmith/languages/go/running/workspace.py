@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -45,19 +44,9 @@ class GoWorkspace(Workspace):
     modules: Path | None = None
 
     @property
-    def python(self) -> Path:
-        """The interpreter of the program that starts the steps; the sandbox was tried out with it."""
-        return Path(sys.executable)
-
-    @property
     def build_folder(self) -> Path:
         """The folder that builds write to, with the build cache. No code of the project ever runs there."""
         return self.scratch / "build"
-
-    @property
-    def worker(self) -> Path:
-        """The folder of the program that starts the steps."""
-        return self.scratch / "worker"
 
 
 def build_variables(toolchain: GoToolchain, folder: Path, modules: Path | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from testsmith.execution.project_copy import bring_ignored_files, ignored_files, left_out_note, write_copy
 from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
 from testsmith.execution.shell import last_words
+from testsmith.execution.steps import install_worker
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
 from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
 from testsmith.git.trees import RepositoryTree
@@ -32,7 +33,7 @@ from testsmith.languages.go.running.install.toolchain_choice import (
     toolchain_on_path,
     version_of,
 )
-from testsmith.languages.go.running.steps import go_limits, install_worker
+from testsmith.languages.go.running.steps import go_limits
 from testsmith.languages.go.running.workspace import GO_MOD, GoToolchain, GoWorkspace, build_variables
 from testsmith.tasks import in_thread
 

@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 from testsmith.execution.audit_runs import AuditedMutants, AuditedRun, AuditRun, AuditRuns, WithoutProject
 from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.steps import StepResult
 from testsmith.languages.go.running.builds import Build, Built
 from testsmith.languages.go.running.coverage_profile import lines_run, read_profile
 from testsmith.languages.go.running.mutant_runs import MutantRuns, Target
 from testsmith.languages.go.running.project_tests.baseline import ProjectTests, of_package
 from testsmith.languages.go.running.project_tests.own_files import GoTest, own_tests_of, text_at
-from testsmith.languages.go.running.steps import StepResult
 from testsmith.languages.go.running.test_output import function_result
 from testsmith.languages.go.running.workspace import folder_of, module_folder, module_path
 from testsmith.tasks import in_thread

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from testsmith.execution.baseline import MemberBaseline, OnBase, OwnSuite
 from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, ChangedModules, Reached
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.steps import Outcome, Plan, Step, StepResult
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.go.running.builds import Build, Builder, Built
 from testsmith.languages.go.running.coverage_profile import lines_run, read_profile
@@ -27,7 +28,7 @@ from testsmith.languages.go.running.project_tests.own_files import (
     test_packages,
     text_at,
 )
-from testsmith.languages.go.running.steps import Outcome, Plan, Step, StepResult, run_steps
+from testsmith.languages.go.running.steps import run_steps
 from testsmith.languages.go.running.test_names import names_at, pattern_of, test_lines
 from testsmith.languages.go.running.test_output import TEST_ARGUMENTS, function_result
 from testsmith.languages.go.running.workspace import (

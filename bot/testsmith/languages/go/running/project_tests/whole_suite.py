@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from testsmith.execution.baseline import FileCoverage, FileReach, WholeSuite
 from testsmith.execution.jobs import FAILED
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.execution.steps import Plan, Step, StepResult
 from testsmith.execution.workspace import remove_folder
 from testsmith.languages.go.running.builds import Build, Builder, Built
 from testsmith.languages.go.running.coverage_profile import Block, lines_run, read_profile
 from testsmith.languages.go.running.module_runs import profile_name, run_root
 from testsmith.languages.go.running.project_tests.own_files import own_tests_of, test_packages, text_at
-from testsmith.languages.go.running.steps import Plan, Step, StepResult, run_steps
+from testsmith.languages.go.running.steps import run_steps
 from testsmith.languages.go.running.test_output import TEST_ARGUMENTS, endings
 from testsmith.languages.go.running.workspace import GoWorkspace, folder_of, module_folder, test_variables
 from testsmith.settings import VerificationSettings

@@ -20,7 +20,7 @@ import time
 from typing import Any
 
 _MOST_OUTPUT = 65_536
-_MOST_PROFILE = 4 * 1024**2
+_MOST_PROFILE = 16 * 1024**2
 _MOST_NAMES = 10
 _PATIENCE = 0.2
 """Seconds in which a program that has ended must close its output; a child may keep it open."""
@@ -46,11 +46,36 @@ def main() -> None:
 def _result(step: dict[str, Any], seconds: float) -> dict[str, Any]:
     temporary = step["variables"]["TMPDIR"]
     os.makedirs(temporary, exist_ok=True)  # noqa: PTH103 - starts fast
+    before = [(target, _placed(source, target)) for source, target in step["placed"]]
     result = {"number": step["number"], **_run(step, seconds)}
-    if step["profile"]:
-        result["profile"] = _content(step["profile"])
+    for target, data in reversed(before):
+        _put_back(target, data)
+    for kind in ("profile", "trace"):
+        if step[kind]:
+            result[kind] = _content(step[kind])
     result["left"] = _emptied(temporary)
     return result
+
+
+def _placed(source: str, target: str) -> bytes | None:
+    """Copy a file to where it has to be; return what was there."""
+    try:
+        with open(target, "rb") as opened:  # noqa: PTH123 - starts fast
+            before = opened.read()
+    except OSError:
+        before = None
+        os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120 - starts fast
+    shutil.copyfile(source, target)
+    return before
+
+
+def _put_back(target: str, before: bytes | None) -> None:
+    with contextlib.suppress(OSError):
+        if before is None:
+            os.unlink(target)  # noqa: PTH108 - starts fast
+        else:
+            with open(target, "wb") as opened:  # noqa: PTH123 - starts fast
+                opened.write(before)
 
 
 def _run(step: dict[str, Any], seconds: float) -> dict[str, Any]:

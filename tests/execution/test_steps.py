@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.process import ProcessSandbox
-from testsmith.execution.workspace import ProjectCopy
-from testsmith.languages.go.running.steps import Plan, Step, StepResult, install_worker, run_steps
-from testsmith.languages.go.running.workspace import GoToolchain, GoWorkspace
+from testsmith.execution.steps import Plan, Step, StepResult, install_worker, run_steps
+from testsmith.execution.workspace import ProjectCopy, Workspace
 
 
-def run(folder: Path, *codes: str, seconds: float = 20.0, group: int | None = None) -> dict[int, StepResult]:
+def run(
+    folder: Path,
+    *codes: str,
+    seconds: float = 20.0,
+    group: int | None = None,
+    placed: Mapping[str, str] | None = None,
+) -> dict[int, StepResult]:
     scratch = folder / "scratch"
     scratch.mkdir()
     install_worker(scratch)
-    workspace = GoWorkspace(
+    workspace = Workspace(
         head=ProjectCopy(root=folder, source_roots=()),
         base=None,
         scratch=scratch,
         sandbox=ProcessSandbox(),
         limits=Limits(),
-        toolchain=GoToolchain(root=folder),
     )
     inside = workspace.new_folder("run")
     steps = [
@@ -36,11 +41,13 @@ def run(folder: Path, *codes: str, seconds: float = 20.0, group: int | None = No
             budget="all",
             group=group,
             profile=inside / "profile",
+            trace=inside / "trace",
+            placed={inside / target: folder / source for target, source in (placed or {}).items()},
         )
         for number, code in enumerate(codes)
     ]
     plan = Plan(steps=steps, budgets={"all": seconds}, folder=inside)
-    return dict(asyncio.run(run_steps(workspace, plan)).results)
+    return dict(asyncio.run(run_steps(workspace, plan, Limits())).results)
 
 
 def test_run_steps__how_each_ended_and_what_it_wrote(tmp_path: Path) -> None:
@@ -79,3 +86,11 @@ def test_run_steps__a_child_that_keeps_the_output_open_does_not_delay(tmp_path: 
     [result] = run(tmp_path, code).values()
     assert (result.exit_code, result.output) == (0, "done\n")
     assert result.seconds < 4
+
+
+def test_run_steps__files_are_placed_and_what_was_there_is_put_back(tmp_path: Path) -> None:
+    (tmp_path / "new").write_text("placed")
+    reads = "open('trace', 'w').write(open('below/file').read())"
+    found = run(tmp_path, reads, "import shutil; shutil.rmtree('below')", reads, placed={"below/file": "new"})
+    assert [found[number].trace for number in range(3)] == ["placed", None, "placed"]
+    assert not (tmp_path / "scratch" / "below" / "file").exists()
