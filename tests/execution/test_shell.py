@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from testsmith.execution.sandbox.interface import ProcessOutcome
@@ -56,3 +60,13 @@ def test_last_words__a_limit() -> None:
         exit_code=-9, stdout=b"", stderr=b"", seconds=1.0, exceeded="more than 1 MiB of disk"
     )
     assert last_words(large, "suite-seconds") == "it took more than 1 MiB of disk"
+
+
+def test_own_python__is_named_without_links_on_the_way(tmp_path: Path) -> None:
+    """The sandbox opens no path through a link, and a home folder may be one."""
+    program = Path(sys.executable)
+    (tmp_path / "link").symlink_to(program.parent)
+    code = "from testsmith.execution.shell import OWN_PYTHON; print(OWN_PYTHON)"
+    asked = [str(tmp_path / "link" / program.name), "-c", code]
+    found = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
+    assert found == str(program.parent.resolve() / program.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
@@ -23,6 +24,15 @@ _END_OF_BUILD = "[end of output]"
 
 _BEGIN_OF_BUILD = "[stderr]"
 """Line at which uv's output of a failed build begins."""
+
+
+def in_real_folder(program: Path) -> Path:
+    """Resolve all links but the last, which distinguishes a virtual environment from its base."""
+    return program.parent.resolve() / program.name
+
+
+OWN_PYTHON = in_real_folder(Path(sys.executable))
+"""The interpreter that runs the bot, by a path that leads through no link."""
 
 
 def shell_command() -> tuple[str, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,9 +13,10 @@ from annotated_types import Ge
 
 from testsmith.decode import OrElse, decode_lines
 from testsmith.execution.sandbox.interface import Command, Limits, shown
+from testsmith.execution.shell import OWN_PYTHON
 from testsmith.execution.workspace import Workspace
 
-_LIBRARIES = str(Path(sys.executable).resolve().parent.parent / "lib")
+_LIBRARIES = str(OWN_PYTHON.resolve().parent.parent / "lib")
 _WORKER = Path(__file__).parent / "worker" / "steps.py"
 _SECONDS_TO_START = 20.0
 _MOST_OUTPUT_BYTES = 64 * 1024**2
@@ -130,7 +130,7 @@ async def run_steps(workspace: Workspace, plan: Plan, limits: Limits) -> Outcome
     worker = workspace.scratch / "worker"
     seconds = _SECONDS_TO_START + 1.2 * sum(plan.budgets.values())
     command = Command(
-        argv=(sys.executable, "-I", "-S", str(worker / _WORKER.name)),
+        argv=(str(OWN_PYTHON), "-I", "-S", str(worker / _WORKER.name)),
         folder=plan.folder,
         readable=(worker, *plan.readable, *workspace.readable),
         variables={

@@ -5,7 +5,6 @@ Everything is in one private folder, which is always removed at the end.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from testsmith.execution.project_copy import bring_ignored_files, ignored_files, left_out_note, write_copy
 from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
-from testsmith.execution.shell import last_words
+from testsmith.execution.shell import OWN_PYTHON, last_words
 from testsmith.execution.steps import install_worker
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
 from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
@@ -59,7 +58,7 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[GoWorkspace]:
     """
     await in_thread(remove_abandoned)
     chosen = _chosen(order)
-    sandbox = await order.build_sandbox(Path(sys.executable))
+    sandbox = await order.build_sandbox(OWN_PYTHON)
     with ScratchFolder() as scratch:
         install = GoInstallOrder(
             sandbox=sandbox,

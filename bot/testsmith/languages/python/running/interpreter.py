@@ -17,6 +17,7 @@ from importlib import metadata
 from inspect import getmodulename
 from pathlib import Path
 
+from testsmith.execution.shell import OWN_PYTHON, in_real_folder
 from testsmith.git.command import GitFailed
 from testsmith.git.repository import Repository
 from testsmith.model import UsageFailure
@@ -69,14 +70,14 @@ def choose_interpreter(
         return ChosenInterpreter(path=_named_interpreter(named), origin="--python")
     active = Path(environment.get("VIRTUAL_ENV", ""), "bin", "python")
     if environment.get("VIRTUAL_ENV") and active.is_file():
-        return ChosenInterpreter(path=_in_real_folder(active), origin="$VIRTUAL_ENV")
+        return ChosenInterpreter(path=in_real_folder(active), origin="$VIRTUAL_ENV")
     own = folder / ".venv" / "bin" / "python"
     has_own = not installs and own.is_file()
     if has_own and not is_tracked:
-        return ChosenInterpreter(path=_in_real_folder(own), origin="the project's .venv")
+        return ChosenInterpreter(path=in_real_folder(own), origin="the project's .venv")
     note = "the project's .venv is not used, because git tracks it: choose an interpreter with --python"
     return ChosenInterpreter(
-        path=_in_real_folder(Path(sys.executable)),
+        path=OWN_PYTHON,
         origin="the interpreter that runs TestSmith",
         note=note if has_own else "",
     )
@@ -101,12 +102,7 @@ def _named_interpreter(named: Path) -> Path:
     path = named.absolute() / "bin" / "python" if named.is_dir() else named.absolute()
     if not path.is_file():
         raise UsageFailure(f"No such interpreter: {named}. Choose one that has pytest with --python.")
-    return _in_real_folder(path)
-
-
-def _in_real_folder(program: Path) -> Path:
-    """Resolve all links but the last, which distinguishes a virtual environment from its base."""
-    return program.parent.resolve() / program.name
+    return in_real_folder(path)
 
 
 def prefix_of(program: Path) -> Path:

@@ -19,7 +19,7 @@ from pathlib import Path
 from testsmith.execution.installation import INSTALL_LIMITS, index_variables, keep_what_was_made
 from testsmith.execution.package_index import bare_address, index_access, port_of, uv_program
 from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandbox
-from testsmith.execution.shell import in_folder, last_words
+from testsmith.execution.shell import OWN_PYTHON, in_folder, last_words
 from testsmith.execution.workspace import CannotPrepare, remove_folder, remove_old_environments
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.go.running.workspace import GO_MOD, GoToolchain, build_variables
@@ -157,7 +157,7 @@ def _lay_out(place: Path, variables: Mapping[str, str]) -> dict[str, str]:
         "HOME": str(place / "home"),
         "TMPDIR": str(place / "tmp"),
         "LANG": "C.UTF-8",
-        "LD_LIBRARY_PATH": str(Path(sys.executable).resolve().parent.parent / "lib"),
+        "LD_LIBRARY_PATH": str(OWN_PYTHON.resolve().parent.parent / "lib"),
     }
     left_out = {"PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_COMPILE_BYTECODE"}
     return {**own, **{name: value for name, value in variables.items() if name not in left_out}}
@@ -174,7 +174,7 @@ async def _run(  # noqa: PLR0913 - all of it makes one process
     readable: tuple[Path, ...] = (),
 ) -> ProcessOutcome:
     command = Command(
-        argv=in_folder(Path(sys.executable), within or place, argv),
+        argv=in_folder(OWN_PYTHON, within or place, argv),
         folder=place,
         readable=readable,
         variables=variables,
