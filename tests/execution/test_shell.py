@@ -65,8 +65,8 @@ def test_last_words__a_limit() -> None:
 def test_own_python__is_named_without_links_on_the_way(tmp_path: Path) -> None:
     """The sandbox opens no path through a link, and a home folder may be one."""
     program = Path(sys.executable)
-    (tmp_path / "link").symlink_to(program.parent)
+    (tmp_path / "link").symlink_to(program.parent.parent)
     code = "from testsmith.execution.shell import OWN_PYTHON; print(OWN_PYTHON)"
-    asked = [str(tmp_path / "link" / program.name), "-c", code]
+    asked = [str(tmp_path / "link" / "bin" / program.name), "-c", code]
     found = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     assert found == str(program.parent.resolve() / program.name)
