@@ -309,6 +309,7 @@ def test_weigh__what_passes_on_base_has_to_guard_the_change(own: OwnEvidence, *,
         (Change.ADDED, TestStatus.PASSED, KEEPING, Label.UNCHANGED_BEHAVIOR),  # `--all`: nothing was added
         (Change.CHANGED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOR),
         (Change.ADDED, TestStatus.FAILED, GateTable(), Label.NEW_BEHAVIOR),
+        (Change.CHANGED, TestStatus.MISSING, GateTable(), Label.GUARDS_CHANGE),  # names what is new
     ],
 )
 def test_weigh__labels_what_guards_the_change(
@@ -318,7 +319,8 @@ def test_weigh__labels_what_guards_the_change(
     run = proof(
         function("test_a", base=base), function("test_b", base=base), member=replace(MEMBER, change=change)
     )
-    settled = replace(entry(), label=label if base is TestStatus.FAILED else Label.UNCHANGED_BEHAVIOR)
+    before = {TestStatus.FAILED: label, TestStatus.MISSING: None}.get(base, Label.UNCHANGED_BEHAVIOR)
+    settled = replace(entry(), label=before)
     found = weigh(settled, EntryWeight(proof=run, mutation=mutation, table=table), PYTHON)
     assert isinstance(found, ProvenSuggestion)
     assert found.label is label
