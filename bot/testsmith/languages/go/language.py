@@ -9,11 +9,11 @@ from testsmith.languages.go.mutation.mutants import mutants_of, taken_away
 from testsmith.languages.go.source import members, requests, weights
 from testsmith.languages.go.source.build_constraints import is_for_all
 from testsmith.languages.go.source.packages import declares_module, is_test, module_folder
-from testsmith.languages.go.source.parsing import decode
 from testsmith.languages.go.test_files import file_edits, marking, placing, renaming, test_modules
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator
 from testsmith.languages.source import MemberWeight, SourceReader, SourceTree
+from testsmith.languages.syntax_tree import decode
 from testsmith.languages.tests import TestFiles
 from testsmith.model import Member
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from fakes.trees import MemoryTree
 from testsmith.languages.go.judge.judge import GoJudge
 from testsmith.languages.go.source.members import all_members
-from testsmith.languages.go.source.parsing import field, line_of, parse, text_of, walk
+from testsmith.languages.go.source.parsing import parse
+from testsmith.languages.syntax_tree import field, line_of, text_of, walk
 
 SOURCE = "package shop\n\nfunc Total(xs []int) int { return len(xs) }\n"
 (MEMBER,) = all_members(MemoryTree({"go.mod": "module shop\n", "a.go": SOURCE}), ["a.go"], "").members

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.judge.smells import smells_of
 from testsmith.languages.go.judge.test_function import FAILING, GoTestFunction, GoTestModule
-from testsmith.languages.go.source.parsing import field, line_of, normalized, parse, text_of
+from testsmith.languages.go.source.parsing import normalized, parse
 from testsmith.languages.go.test_files.test_modules import tests_in
 from testsmith.languages.judge import Judge, short
 from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import field, line_of, text_of
 from testsmith.model import Member
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from testsmith.languages.go.judge.test_function import (
 )
 from testsmith.languages.go.source.declarations import DeclarationKind
 from testsmith.languages.go.source.imports import imports_in
-from testsmith.languages.go.source.parsing import field, parse, string_value, text_of, tokens, walk
+from testsmith.languages.go.source.parsing import parse, string_value, tokens
 from testsmith.languages.judge import short
+from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Member
 

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import FUNCTIONS, Declaration, DeclarationKind, declarations
 from testsmith.languages.go.source.imports import imports_in
-from testsmith.languages.go.source.parsing import GoText, field, string_value, text_of, walk
+from testsmith.languages.go.source.parsing import string_value
 from testsmith.languages.go.source.references import bound_in
 from testsmith.languages.go.test_files.imports import used_names
 from testsmith.languages.go.test_files.test_modules import is_test
+from testsmith.languages.syntax_tree import ParsedText, field, text_of, walk
 from testsmith.model import Member
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class GoTestModule:
         member: The member that it tests.
     """
 
-    file: GoText
+    file: ParsedText
     member: Member
 
     @cached_property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.mutation.operators import NodeChange, changed_node, changes_of, is_left_out
 from testsmith.languages.go.source.declarations import Declaration, DeclarationKind, declarations
-from testsmith.languages.go.source.parsing import GoText, end_line_of, field, line_of, parse_tolerant, text_of
+from testsmith.languages.go.source.parsing import parse_tolerant
 from testsmith.languages.go.source.references import has_body
 from testsmith.languages.mutants import (
     PRIORITY,
@@ -23,6 +23,7 @@ from testsmith.languages.mutants import (
     best_of_lines,
     changed_first,
 )
+from testsmith.languages.syntax_tree import ParsedText, end_line_of, field, line_of, text_of
 from testsmith.model import Member
 
 if TYPE_CHECKING:
@@ -71,12 +72,12 @@ def taken_away(text: str, member: Member) -> Replacement | None:
     return Replacement(edit=Edit(start=start, end=start, text=f" {_GONE}"), function=scope)
 
 
-def _declaration(file: GoText, member: Member) -> Declaration | None:
+def _declaration(file: ParsedText, member: Member) -> Declaration | None:
     found = [one for one in declarations(file) if one.name == member.name]
     return next((one for one in found if one.line == member.line), found[0] if found else None)
 
 
-def _errors(file: GoText) -> dict[str, str]:
+def _errors(file: ParsedText) -> dict[str, str]:
     """Return another error for each error that the file declares as a variable, by name."""
     found = (one.name for one in declarations(file) if one.kind is DeclarationKind.VAR)
     names = [name for name in found if name.startswith(("Err", "err")) and name not in {"err", "errs"}]
@@ -100,7 +101,7 @@ def _changes(body: Node, errors: Mapping[str, str]) -> Iterator[tuple[NodeChange
         waiting += [(child, statement) for child in reversed(node.children)]
 
 
-def _mutant(file: GoText, change: NodeChange, statement: Node, function: Scope | None) -> Mutant:
+def _mutant(file: ParsedText, change: NodeChange, statement: Node, function: Scope | None) -> Mutant:
     return Mutant(
         line=change.line,
         words=f"`{change.old}` to `{change.new}` on line {change.line}"

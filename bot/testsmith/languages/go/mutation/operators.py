@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.source.parsing import field, text_of, tokens, walk
+from testsmith.languages.go.source.parsing import tokens
 from testsmith.languages.mutants import Operator
+from testsmith.languages.syntax_tree import field, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from testsmith.execution.jobs import Place
 from testsmith.languages.go.running.test_names import package_name, test_lines
-from testsmith.languages.go.source.parsing import field, line_of, parse_tolerant, text_of, walk
+from testsmith.languages.go.source.parsing import parse_tolerant
 from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import field, line_of, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

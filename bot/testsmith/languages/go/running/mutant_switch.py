@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from testsmith.execution.jobs import ChangedModule
 from testsmith.languages.go.running.test_names import package_name
-from testsmith.languages.go.source.parsing import GoText, parse_tolerant, text_of, walk
-from testsmith.languages.go.source.parsing import field as field_of
+from testsmith.languages.go.source.parsing import parse_tolerant
+from testsmith.languages.syntax_tree import ParsedText, text_of, walk
+from testsmith.languages.syntax_tree import field as field_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -130,7 +131,7 @@ def applied(source: str, change: ChangedModule) -> str:
     return source[:start] + new + source[end:]
 
 
-def _functions(parsed: GoText) -> Iterable[_Function]:
+def _functions(parsed: ParsedText) -> Iterable[_Function]:
     for node in parsed.root.named_children:
         body = field_of(node, "body")
         if node.type not in {"function_declaration", "method_declaration"} or body is None:

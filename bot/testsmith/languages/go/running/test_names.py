@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from testsmith.languages.go.source.parsing import end_line_of, field, line_of, parse_tolerant, text_of
+from testsmith.languages.go.source.parsing import parse_tolerant
 from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of
 
 _RUN_BY_GO = re.compile(r"(?:Test|Example|Fuzz)(?![a-z])\w*")
 

@@ -8,16 +8,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.source.parsing import (
-    GoText,
-    end_line_of,
-    field,
-    line_of,
-    parse_tolerant,
-    text_of,
-    tokens,
-    walk,
-)
+from testsmith.languages.go.source.parsing import parse_tolerant, tokens
+from testsmith.languages.syntax_tree import ParsedText, end_line_of, field, line_of, text_of, walk
 from testsmith.model import MemberKind
 
 if TYPE_CHECKING:
@@ -54,7 +46,7 @@ class Declaration:
     kind: DeclarationKind
     node: Node
     group: Node
-    file: GoText
+    file: ParsedText
 
     @property
     def receiver(self) -> str:
@@ -145,7 +137,7 @@ def is_exported(name: str) -> bool:
     return name[:1].isupper()
 
 
-def package_name(file: GoText) -> str:
+def package_name(file: ParsedText) -> str:
     """Return the name in a file's package clause; empty if there is none."""
     for node in file.root.children:
         if node.type == "package_clause":
@@ -153,12 +145,12 @@ def package_name(file: GoText) -> str:
     return ""
 
 
-def declarations(file: GoText) -> list[Declaration]:
+def declarations(file: ParsedText) -> list[Declaration]:
     """Return the declarations of a file, in order."""
     return [one for node in file.root.children for one in _declared(node, file)]
 
 
-def _declared(node: Node, file: GoText) -> Iterator[Declaration]:
+def _declared(node: Node, file: ParsedText) -> Iterator[Declaration]:
     match node.type:
         case "function_declaration":
             yield Declaration(text_of(field(node, "name")), DeclarationKind.FUNCTION, node, node, file)

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.source.parsing import GoText, field, string_value, text_of
+from testsmith.languages.go.source.parsing import string_value
+from testsmith.languages.syntax_tree import ParsedText, field, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -51,7 +52,7 @@ def usual_name(path: str) -> str:
     return name.removeprefix("go-").removesuffix("-go").removesuffix(".go").replace("-", "_")
 
 
-def import_declarations(file: GoText) -> list[tuple[Node, list[tuple[GoImport, Node]]]]:
+def import_declarations(file: ParsedText) -> list[tuple[Node, list[tuple[GoImport, Node]]]]:
     """Return the import declarations of a file, each with its imports and their nodes, in order."""
     found = []
     for node in file.root.children:
@@ -66,6 +67,6 @@ def import_declarations(file: GoText) -> list[tuple[Node, list[tuple[GoImport, N
     return found
 
 
-def imports_in(file: GoText) -> list[tuple[GoImport, Node]]:
+def imports_in(file: ParsedText) -> list[tuple[GoImport, Node]]:
     """Return the imports of a file with their nodes, in order."""
     return [one for _, specs in import_declarations(file) for one in specs]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from testsmith.languages.go.source.build_constraints import obstacle
 from testsmith.languages.go.source.declarations import Declaration, declarations_of, nameless
 from testsmith.languages.go.source.packages import Packages, is_ignored
-from testsmith.languages.go.source.parsing import decode, normalized, parse_tolerant, tokens
+from testsmith.languages.go.source.parsing import normalized, parse_tolerant, tokens
 from testsmith.languages.go.source.references import (
     MOST_CAUSES,
     ChangeInUse,
@@ -28,6 +28,7 @@ from testsmith.languages.source import (
     SourceTree,
     source_diff,
 )
+from testsmith.languages.syntax_tree import decode
 from testsmith.model import Change, Member, Place, ShownChange, Skipped, SkipStage
 
 LANGUAGE = "go"

@@ -11,8 +11,9 @@ from functools import cached_property
 from testsmith.languages.go.source.build_constraints import not_built
 from testsmith.languages.go.source.declarations import Declaration, declarations, package_name
 from testsmith.languages.go.source.imports import imports_in
-from testsmith.languages.go.source.parsing import GoText, decode, parse_tolerant
+from testsmith.languages.go.source.parsing import parse_tolerant
 from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.syntax_tree import ParsedText, decode
 
 _MODULE = re.compile(rb'^module[ \t]+"?([^\s"]+)"?', re.MULTILINE)
 _MOST_FILES = 500
@@ -61,7 +62,7 @@ class GoFile:
     """
 
     path: str
-    file: GoText
+    file: ParsedText
 
     @cached_property
     def package(self) -> str:

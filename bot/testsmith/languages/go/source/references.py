@@ -20,7 +20,8 @@ from testsmith.languages.go.source.declarations import (
     is_exported,
 )
 from testsmith.languages.go.source.packages import GoFile
-from testsmith.languages.go.source.parsing import field, text_of, tokens, walk
+from testsmith.languages.go.source.parsing import tokens
+from testsmith.languages.syntax_tree import field, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node

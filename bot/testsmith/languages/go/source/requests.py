@@ -12,11 +12,12 @@ from itertools import chain, islice
 from testsmith.languages.conventions import Conventions
 from testsmith.languages.go.source.declarations import FUNCTIONS, Declaration, DeclarationKind
 from testsmith.languages.go.source.packages import GoFile, Packages
-from testsmith.languages.go.source.parsing import field, normalized, text_of, walk
+from testsmith.languages.go.source.parsing import normalized
 from testsmith.languages.go.source.references import PackageNames
 from testsmith.languages.go.test_files.existing_tests import ExistingTests, lines_to_show, place_of, sample
 from testsmith.languages.go.test_files.test_paths import package_of_tests
 from testsmith.languages.source import SourceTree
+from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.model import Context, Member, Request
 
 FRAMEWORK = "go test"

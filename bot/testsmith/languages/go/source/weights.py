@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import declarations_of
 from testsmith.languages.go.source.packages import Packages
-from testsmith.languages.go.source.parsing import decode, end_line_of, field, line_of, text_of, walk
 from testsmith.languages.go.source.references import PackageNames, has_body
 from testsmith.languages.source import MemberWeight, Reachable, SourceTree
+from testsmith.languages.syntax_tree import decode, end_line_of, field, line_of, text_of, walk
 from testsmith.model import Member
 
 if TYPE_CHECKING:

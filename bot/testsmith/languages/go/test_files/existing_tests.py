@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import FUNCTIONS, Declaration
 from testsmith.languages.go.source.packages import GoFile, Packages
-from testsmith.languages.go.source.parsing import end_line_of, field, line_of, text_of, walk
 from testsmith.languages.go.source.references import names_in
 from testsmith.languages.go.test_files.test_modules import is_test
 from testsmith.languages.go.test_files.test_paths import test_path_of
+from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
 from testsmith.model import ExistingTest, Member, TestPlace
 
 if TYPE_CHECKING:

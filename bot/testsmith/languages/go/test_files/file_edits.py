@@ -20,7 +20,7 @@ from testsmith.languages.go.source.declarations import (
 )
 from testsmith.languages.go.source.imports import imports_in
 from testsmith.languages.go.source.packages import Packages
-from testsmith.languages.go.source.parsing import GoText, field, parse, tokens, walk
+from testsmith.languages.go.source.parsing import parse, tokens
 from testsmith.languages.go.test_files.imports import (
     names_outside_imports,
     used_names,
@@ -36,6 +36,7 @@ from testsmith.languages.go.test_files.test_modules import (
     without_declarations,
 )
 from testsmith.languages.source import SourceTree
+from testsmith.languages.syntax_tree import ParsedText, field, walk
 from testsmith.languages.tests import CannotPlace
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     return renamed(module, names) if names else code
 
 
-def _with_helpers(module: GoText, known: Sequence[Declaration]) -> str:
+def _with_helpers(module: ParsedText, known: Sequence[Declaration]) -> str:
     """Return a module with the declarations of other test files that it uses, and their imports."""
     by_name = {one.name.partition(".")[0]: one for one in known if not is_test(one)}
     own = declared_names(module)
@@ -215,8 +216,8 @@ def _with_helpers(module: GoText, known: Sequence[Declaration]) -> str:
 class _Edit:
     """An edit of a test file."""
 
-    before: GoText
-    after: GoText
+    before: ParsedText
+    after: ParsedText
 
     @cached_property
     def old(self) -> Mapping[str, Declaration]:
@@ -319,7 +320,7 @@ def _rows_in(test: Declaration) -> Container[_Row]:
     return {_row(row) for table in _tables(test.node) for row in _rows_of(table)}
 
 
-def _without_rows(file: GoText, gone: Mapping[str, Sequence[Container[_Row]]]) -> str:
+def _without_rows(file: ParsedText, gone: Mapping[str, Sequence[Container[_Row]]]) -> str:
     """Return a file without some rows, given for each table of a test by the test's name."""
     data = file.data
     spans = [
@@ -335,7 +336,7 @@ def _without_rows(file: GoText, gone: Mapping[str, Sequence[Container[_Row]]]) -
     return data.decode("utf-8", "replace")
 
 
-def _span(file: GoText, row: Node) -> tuple[int, int]:
+def _span(file: ParsedText, row: Node) -> tuple[int, int]:
     """Return the byte offsets of a row with its comma, and with its lines if it shares them with no other."""
     comma = row.next_sibling
     start = row.start_byte

@@ -7,14 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.imports import GoImport, import_declarations
-from testsmith.languages.go.source.parsing import (
-    GoText,
-    line_of,
-    parse,
-    parse_tolerant,
-    text_of,
-    walk,
-)
+from testsmith.languages.go.source.parsing import parse, parse_tolerant
+from testsmith.languages.syntax_tree import ParsedText, line_of, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -28,7 +22,7 @@ def used_names(node: Node) -> frozenset[str]:
     return frozenset(text_of(one) for one in walk(node, {"comment"}) if one.type in _IDENTIFIERS)
 
 
-def names_outside_imports(file: GoText) -> frozenset[str]:
+def names_outside_imports(file: ParsedText) -> frozenset[str]:
     """Return the identifiers that a file uses below its imports."""
     below = (one for one in file.root.children if one.type not in {"import_declaration", "package_clause"})
     return frozenset(name for node in below for name in used_names(node))
@@ -122,7 +116,7 @@ def _is_of_library(line: str) -> bool:
     return GoImport(_path_of(line)).is_of_library
 
 
-def _with_declaration(file: GoText, added: GoImport) -> str:
+def _with_declaration(file: ParsedText, added: GoImport) -> str:
     """Return a file without a list of imports with one that also has its single imports."""
     there = import_declarations(file)
     if not there:

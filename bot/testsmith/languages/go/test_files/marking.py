@@ -11,9 +11,10 @@ import re
 from collections.abc import Collection, Iterator
 
 from testsmith.languages.go.source.declarations import Declaration
-from testsmith.languages.go.source.parsing import GoText, normalized, parse, text_of, tokens, walk
+from testsmith.languages.go.source.parsing import normalized, parse, tokens
 from testsmith.languages.go.test_files.test_modules import cut, tests_in
 from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import ParsedText, text_of, walk
 from testsmith.languages.tests import MarkedTest, TestMark
 
 _UNSEALED = "0" * 8
@@ -92,7 +93,7 @@ def beside_marked(text: str) -> str:
     return " ".join(filter(None, (normalized(text_of(node)) for node in nodes)))
 
 
-def _marks(file: GoText) -> Iterator[tuple[Declaration, re.Match[str], int]]:
+def _marks(file: ParsedText) -> Iterator[tuple[Declaration, re.Match[str], int]]:
     """Yield each marked test with its mark, and the byte offset of the mark."""
     for test in tests_in(file):
         doc = file.between(test.doc_start, test.node.start_byte)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from testsmith.languages.go.source.declarations import Declaration, declarations, nameless, package_name
 from testsmith.languages.go.source.imports import GoImport, imports_in
-from testsmith.languages.go.source.parsing import GoText, parse, text_of, tokens, walk
+from testsmith.languages.go.source.parsing import parse, tokens
 from testsmith.languages.go.test_files.imports import names_outside_imports, with_imports
 from testsmith.languages.go.test_files.renaming import declared_names, free_name, renamed, stem_of
 from testsmith.languages.go.test_files.test_modules import (
@@ -16,6 +16,7 @@ from testsmith.languages.go.test_files.test_modules import (
     tests_in,
     without_tests,
 )
+from testsmith.languages.syntax_tree import ParsedText, text_of, walk
 from testsmith.languages.tests import CannotPlace
 from testsmith.model import TestPlace
 
@@ -57,7 +58,7 @@ def place(
     return with_imports(data.decode(), imports)
 
 
-def _as_file(module: GoText, body: bytes) -> str:
+def _as_file(module: ParsedText, body: bytes) -> str:
     return f"package {package_name(module)}\n\n{body.decode()}\n"
 
 
@@ -72,7 +73,7 @@ def _before_first(text: str, names: Collection[str]) -> str:
     return found[first - 1] if first else ""
 
 
-def _position(file: GoText, after: str) -> int:
+def _position(file: ParsedText, after: str) -> int:
     """Return the byte offset below a test, with what only it uses, or below the last test."""
     tests = tests_in(file)
     chosen = next((one for one in tests if one.name == after), tests[-1] if tests and not after else None)
@@ -83,7 +84,7 @@ def _unique_spans(found: Sequence[Declaration]) -> list[Declaration]:
     return list({span_of(one): one for one in found}.values())
 
 
-def _with_names_of(file: GoText, module: GoText) -> GoText:
+def _with_names_of(file: ParsedText, module: ParsedText) -> ParsedText:
     """Return a module that calls imported packages as a file does that imports them, too.
 
     Raises:
@@ -102,7 +103,7 @@ def _with_names_of(file: GoText, module: GoText) -> GoText:
     return parse(_with_packages_renamed(module, names)) if names else module
 
 
-def _with_packages_renamed(module: GoText, names: Mapping[str, str]) -> str:
+def _with_packages_renamed(module: ParsedText, names: Mapping[str, str]) -> str:
     data = module.data
     specs = [spec for _, spec in imports_in(module)]
     for node in reversed(list(walk(module.root, {"comment", "import_declaration"}))):
@@ -117,7 +118,7 @@ def _with_packages_renamed(module: GoText, names: Mapping[str, str]) -> str:
     return data.decode()
 
 
-def _with_free_names(file: GoText, module: GoText) -> GoText:
+def _with_free_names(file: ParsedText, module: ParsedText) -> ParsedText:
     """Return a module whose new declarations have names that the file does not have.
 
     A declaration that the file has under a name with a number gets that name.
@@ -135,11 +136,11 @@ def _with_free_names(file: GoText, module: GoText) -> GoText:
     return parse(renamed(module, names)) if names else module
 
 
-def _meanings(file: GoText) -> dict[str, list[str]]:
+def _meanings(file: ParsedText) -> dict[str, list[str]]:
     return {one.name: tokens(one.node) for one in declarations(file)}
 
 
-def _new_declarations(file: GoText, module: GoText) -> list[Declaration]:
+def _new_declarations(file: ParsedText, module: ParsedText) -> list[Declaration]:
     """Return what a module declares and a file does not: no test that is there under another name."""
     there = _meanings(file)
     bodies = {tuple(tokens(one.node)[2:]) for one in tests_in(file)}

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import DeclarationKind, declarations, package_name
 from testsmith.languages.go.source.packages import Packages
-from testsmith.languages.go.source.parsing import GoText, parse, text_of, walk
+from testsmith.languages.go.source.parsing import parse
 from testsmith.languages.go.test_files.test_paths import package_of_tests
 from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.syntax_tree import ParsedText, text_of, walk
 from testsmith.languages.tests import UnformattedModule
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def names_of_package(packages: Packages, folder: str, package: str) -> set[str]:
     return {name for file in files if file.package == package for name in declared_names(file.file)}
 
 
-def declared_names(file: GoText) -> set[str]:
+def declared_names(file: ParsedText) -> set[str]:
     """Return the names that a file declares in its package, without methods, `init` and `_`."""
     found = (one.name for one in declarations(file) if one.kind is not DeclarationKind.METHOD)
     return {name for name in found if name not in {"init", "_"}}
@@ -101,7 +102,7 @@ def stem_of(name: str) -> str:
     return re.sub(r"\d+$", "", name) or name
 
 
-def renamed(file: GoText, names: Mapping[str, str]) -> str:
+def renamed(file: ParsedText, names: Mapping[str, str]) -> str:
     """Return a file's text with identifiers renamed, but for fields and keys of composite literals."""
     data = file.data
     for node in sorted(_uses(file.root, names), key=lambda one: one.start_byte, reverse=True):

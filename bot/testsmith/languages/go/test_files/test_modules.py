@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import Declaration, DeclarationKind, declarations
-from testsmith.languages.go.source.parsing import GoText, field, parse, text_of, walk
+from testsmith.languages.go.source.parsing import parse
 from testsmith.languages.go.test_files.imports import used_names, without_unused_imports
+from testsmith.languages.syntax_tree import ParsedText, field, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -41,7 +42,7 @@ def parameter_of_test(function: Node) -> str | None:
     return text_of(field(given[0], "name")) or "_"
 
 
-def tests_in(file: GoText) -> list[Declaration]:
+def tests_in(file: ParsedText) -> list[Declaration]:
     """Return the test functions of a file, in order."""
     return [one for one in declarations(file) if is_test(one)]
 
@@ -111,7 +112,7 @@ def _shares_group_with(one: Declaration, kept: Iterable[Declaration]) -> bool:
     return any(one.group.id == other.group.id for other in kept)
 
 
-def cut(file: GoText, gone: Iterable[Declaration]) -> str:
+def cut(file: ParsedText, gone: Iterable[Declaration]) -> str:
     """Return a file's text without declarations, their comments, and the blank lines around them."""
     spans = {span_of(one) for one in gone}
     data = file.data

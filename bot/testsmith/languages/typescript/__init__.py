@@ -1,0 +1,1 @@
+"""TypeScript and JavaScript, tested with the framework that a project uses."""

@@ -1,0 +1,1 @@
+"""Read TypeScript and JavaScript source files."""

@@ -1,0 +1,177 @@
+"""Parse untrusted TypeScript and JavaScript; see `testsmith.languages.syntax_tree`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import TREES_KEPT, ParsedText, parsed, text_of, without_errors
+
+if TYPE_CHECKING:
+    from tree_sitter import Language, Node
+
+MOST_BRACKETS = 30_000
+"""Maximum number of opening brackets in a file.
+
+The parser takes up to 90 bytes of the stack for each that is open; 8 MiB are too few for 90,000. Only the
+parser knows which are in strings, comments and regular expressions, so all are counted.
+"""
+
+TYPED = (".ts", ".mts", ".cts")
+"""Endings of files in which `<T>x` is a cast. In all others it is an element."""
+
+_OPENING = re.compile(r"[(\[{]")
+_WHOLE = frozenset({"template_string", "regex"})
+"""Nodes that are one token although they have children."""
+
+_CLOSING = frozenset({")", "}", "]"})
+
+_TYPES_ONLY = frozenset(
+    {
+        *("type_annotation", "type_predicate_annotation", "asserts_annotation", "type_parameters"),
+        *("type_arguments", "implements_clause", "function_signature", "method_signature"),
+        *("abstract_method_signature", "index_signature", "interface_declaration"),
+        *("type_alias_declaration", "ambient_declaration"),
+    }
+)
+"""Nodes that are gone when the code runs."""
+
+_CASTS = frozenset({"as_expression", "satisfies_expression", "non_null_expression"})
+_MODIFIED = frozenset({"public_field_definition", "method_definition", "abstract_class_declaration"})
+_MODIFIERS = frozenset({"accessibility_modifier", "override_modifier", "readonly", "abstract", "?", "!"})
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0", "\n": ""}
+_PLAIN_STRING = re.compile(r"'[^'\"\\]*'")
+
+
+def parse_tolerant(text: str, path: str = "") -> ParsedText:
+    """Return a text's syntax tree, with error nodes for what is not valid.
+
+    Args:
+        text: The text.
+        path: The file that it is from; its ending decides what `<T>x` means. Without one, the text decides.
+
+    Raises:
+        CannotParse: The text is too long, has too many brackets, or takes too long to parse.
+    """
+    if path:
+        return _parse(text, path.endswith(TYPED))
+    file = _parse(text, False)
+    if not file.root.has_error:
+        return file
+    typed = _parse(text, True)
+    return file if typed.root.has_error else typed
+
+
+@lru_cache(maxsize=TREES_KEPT)
+def _parse(text: str, is_typed: bool) -> ParsedText:
+    if sum(1 for _ in _OPENING.finditer(text)) > MOST_BRACKETS:
+        raise CannotParse(f"it has more than {MOST_BRACKETS:,} brackets")
+    return parsed(text, _grammar(is_typed))
+
+
+def parse(text: str, path: str = "") -> ParsedText:
+    """Return the syntax tree of a text that has to be valid as a whole.
+
+    Raises:
+        CannotParse: The text is too long or not valid; the message names the line.
+    """
+    return without_errors(parse_tolerant(text, path), "TypeScript")
+
+
+@cache
+def _grammar(is_typed: bool) -> Language:
+    import tree_sitter_typescript
+    from tree_sitter import Language
+
+    if is_typed:
+        return Language(tree_sitter_typescript.language_typescript())
+    return Language(tree_sitter_typescript.language_tsx())
+
+
+def tokens(node: Node) -> list[str]:
+    """Return the tokens of a node without comments and formatting, such as the kind of quotes."""
+    return _tokens(node, lambda one: one.children)
+
+
+def behavior(node: Node) -> list[str]:
+    """Return the tokens of a node without comments, formatting, and types, which are gone when it runs."""
+    return [] if node.type in _TYPES_ONLY else _tokens(node, _without_types)
+
+
+def _tokens(node: Node, children_of: Callable[[Node], Sequence[Node]]) -> list[str]:
+    found: list[str] = []
+    waiting: list[Node | str] = [node]
+    while waiting:
+        one = waiting.pop()
+        if not isinstance(one, str):
+            if one.type in {"comment", "html_comment"}:
+                continue
+            if one.type == "arrow_function" and (parameter := one.child_by_field_name("parameter")):
+                rest = (each for each in children_of(one) if each != parameter)
+                waiting += reversed(["(", parameter, ")", *rest])  # as formatters write it
+                continue
+            if one.type != "string" and one.type not in _WHOLE and one.children:
+                waiting += reversed(children_of(one))
+                continue
+            one = _word(one)
+        if not one or one == ";":
+            continue
+        if one in _CLOSING and found and found[-1] == ",":
+            found.pop()
+        found.append(one)
+    return found
+
+
+def _word(node: Node) -> str:
+    word = text_of(node)
+    if node.type == "string" and _PLAIN_STRING.fullmatch(word):
+        return f'"{word[1:-1]}"'
+    return " ".join(word.split()) if node.type == "jsx_text" else word.strip()
+
+
+def _without_types(node: Node) -> Sequence[Node]:
+    """Return what is left of a node's children when the code runs."""
+    if node.type in _CASTS:
+        return node.children[:1]
+    if node.type == "type_assertion":
+        return node.children[-1:]
+    if node.type == "import_statement" and any(one.type == "type" for one in node.children):
+        return ()
+    left = [one for one in node.children if one.type not in _TYPES_ONLY]
+    if node.type in _MODIFIED:
+        return [one for one in left if one.type not in _MODIFIERS]
+    return [one for one in left if one.type != "?"] if node.type == "optional_parameter" else left
+
+
+def normalized(text: str) -> str:
+    """Return a text as its tokens: without comments and formatting. Text that is too long stays as it is."""
+    try:
+        return " ".join(tokens(parse_tolerant(text).root))
+    except CannotParse:
+        return text
+
+
+def string_value(node: Node | None) -> str | None:
+    """Return the value of a string literal or of a template without expressions; None for anything else."""
+    if node is None or node.type not in {"string", "template_string"}:
+        return None
+    parts = node.children[1:-1]
+    if any(one.type == "template_substitution" for one in parts):
+        return None
+    return "".join(
+        _unescaped(text_of(one)) if one.type == "escape_sequence" else text_of(one) for one in parts
+    )
+
+
+def _unescaped(part: str) -> str:
+    """Return what a part of a literal means: an escape sequence, or text without any."""
+    if not part.startswith("\\"):
+        return part
+    rest = part[1:]
+    if rest[:1] in {"u", "x"}:
+        code = int(rest[1:].strip("{}"), 16)
+        return chr(code) if code < 0x110000 else "\ufffd"  # noqa: PLR2004 - the last code point
+    return _ESCAPES.get(rest, rest)
