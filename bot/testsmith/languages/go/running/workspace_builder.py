@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from testsmith.execution.downloads import DownloadOrder
 from testsmith.execution.project_copy import bring_ignored_files, ignored_files, left_out_note, write_copy
 from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcome, Sandbox
 from testsmith.execution.shell import OWN_PYTHON, last_words
@@ -19,7 +20,6 @@ from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCo
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.go.running.install.downloads import (
     WHEEL_VERSION,
-    GoInstallOrder,
     download_modules,
     install_toolchain,
     keep_cache,
@@ -60,7 +60,7 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[GoWorkspace]:
     chosen = _chosen(order)
     sandbox = await order.build_sandbox(OWN_PYTHON)
     with ScratchFolder() as scratch:
-        install = GoInstallOrder(
+        install = DownloadOrder(
             sandbox=sandbox,
             scratch=scratch.path,
             environment=order.environment,
@@ -131,7 +131,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path, toolchain: 
 
 
 async def _with_fitting_version(
-    order: WorkspaceOrder, install: GoInstallOrder, workspace: GoWorkspace
+    order: WorkspaceOrder, install: DownloadOrder, workspace: GoWorkspace
 ) -> GoWorkspace:
     """Ask the toolchain for its version; if it is too old for the project, install another one.
 
@@ -174,16 +174,14 @@ async def _with_version(workspace: GoWorkspace) -> GoWorkspace:
     return replace(workspace, toolchain=replace(toolchain, version=found))
 
 
-async def _with_modules(
-    order: WorkspaceOrder, install: GoInstallOrder, workspace: GoWorkspace
-) -> GoWorkspace:
+async def _with_modules(order: WorkspaceOrder, install: DownloadOrder, workspace: GoWorkspace) -> GoWorkspace:
     trees = {"head": order.head} if order.base is None else {"head": order.head, "base": order.base}
     modules, failed = await download_modules(install, workspace.toolchain, trees)
     note = (f"not all Go modules could be downloaded: {failed}",) if failed else ()
     return replace(workspace, modules=modules, notes=(*workspace.notes, *note))
 
 
-async def _warm(order: WorkspaceOrder, install: GoInstallOrder, workspace: GoWorkspace) -> None:
+async def _warm(order: WorkspaceOrder, install: DownloadOrder, workspace: GoWorkspace) -> None:
     """Compile the standard packages that the project's tests use, or take them from an earlier run.
 
     Without that, the first build of a run takes some 20 seconds of processor time. Nothing of the project is

