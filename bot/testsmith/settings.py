@@ -325,6 +325,13 @@ class VerificationSettings:
         metavar="PATH",
         in_file=False,
     )
+    node: Path | None = option(
+        None,
+        "folder of the Node that runs tests of TypeScript and JavaScript, or its node command",
+        shown_default="node on PATH; with --install, one that is downloaded",
+        metavar="PATH",
+        in_file=False,
+    )
     runs: int = option(5, "runs of each test on head", least=1)
     test_seconds: float = option(20.0, "maximum seconds per run of one generated test file", least=0.1)
     memory_bytes: int = 2 * 1024**3

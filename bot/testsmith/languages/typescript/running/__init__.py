@@ -1,0 +1,1 @@
+"""Run tests with Node: the toolchain and packages, frameworks, runs, mutants, the project's own tests."""

@@ -1,0 +1,1 @@
+"""Find or install Node, and install the packages of a project."""

@@ -1,0 +1,311 @@
+"""Run test modules under a setting: all tests of a module in one process, or each in its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+from testsmith.execution.jobs import (
+    CRASHED,
+    FAILED,
+    PASSED,
+    TIMED_OUT,
+    FunctionResult,
+    JobResult,
+    Reached,
+    TestJob,
+)
+from testsmith.execution.sandbox.interface import without_controls
+from testsmith.execution.workspace import ProjectCopy
+from testsmith.languages.source import CannotParse
+from testsmith.languages.syntax_tree import decode
+from testsmith.languages.tests import TestFiles
+from testsmith.languages.typescript.running.flags import FlaggedText, Trace, flagged, read_trace
+from testsmith.languages.typescript.running.frameworks import Framework, hook
+from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, left_by_tests, run_folder
+from testsmith.languages.typescript.running.reports import JOINT, late, name_of, results_of, words_of
+from testsmith.languages.typescript.running.run_settings import SHUFFLED, TOGETHER, TypeScriptSetting
+from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
+from testsmith.tasks import in_thread
+
+_SECONDS_TO_START = 10.0
+_TIMES_AS_LONG = 3
+_MOST_ALONE = 20
+_ELSEWHERE = "another folder/below"
+_NOT_THERE = re.compile(
+    r"does not provide an export|Cannot find (?:module|package)|_MODULE_NOT_FOUND|Failed to (?:resolve|load)"
+)
+_TYPED = (".ts", ".tsx", ".mts", ".cts")
+
+
+@dataclass(slots=True)
+class PlacedModule:
+    """A test module in a folder of a run.
+
+    Attributes:
+        job: Its job.
+        path: Its file, relative to the Git root.
+        names: Its tests.
+        framework: The framework that runs it.
+        placed: The files that its processes see.
+        member: The member's file with flags; None if they are not asked for.
+        own: The module's own text with flags.
+        trouble: Why it cannot be run; empty if it can.
+        functions: The results until now.
+        reached: Lines of the member that each test reached.
+        loaded: Lines of the member that were reached before.
+        traces: What its processes noted.
+        is_together: Whether all tests ran in one process.
+    """
+
+    job: TestJob
+    path: str
+    framework: Framework
+    names: tuple[str, ...] = ()
+    placed: dict[str, Path] = field(default_factory=dict)
+    member: FlaggedText | None = None
+    own: FlaggedText | None = None
+    trouble: str = ""
+    functions: dict[str, FunctionResult] = field(default_factory=dict)
+    reached: dict[str, frozenset[int]] = field(default_factory=dict)
+    loaded: frozenset[int] = frozenset()
+    traces: list[Trace] = field(default_factory=list)
+    is_together: bool = False
+
+    @property
+    def left(self) -> list[str]:
+        """The tests that have no result yet."""
+        return [name for name in self.names if name not in self.functions]
+
+    def wanted(self, setting: TypeScriptSetting, names: Collection[str] | None) -> Wanted:
+        """Return a process for some of its tests; None for all."""
+        return Wanted(
+            framework=self.framework,
+            files=(self.path,),
+            names=names,
+            placed=self.placed,
+            seconds=self.job.seconds + _SECONDS_TO_START,
+            budget=str(self.job.number),
+            seed=setting.seed,
+            variables=setting.environment,
+            traced=self.member is not None or self.own is not None,
+        )
+
+
+async def run_modules(
+    workspace: TypeScriptWorkspace,
+    setting: TypeScriptSetting,
+    copy: ProjectCopy,
+    jobs: Sequence[TestJob],
+    tests: TestFiles,
+) -> dict[int, JobResult]:
+    """Run test modules under one setting, and return a result for each.
+
+    Raises:
+        CannotRun: The sandbox could not start a process.
+    """
+    async with run_folder(workspace, copy, _ELSEWHERE if setting.elsewhere else "project") as folder:
+        modules = [await in_thread(module_of, folder, job, tests, setting) for job in jobs]
+        runner = _Runner(folder, setting)
+        usable = [module for module in modules if not module.trouble and module.left]
+        trouble = ""
+        if not setting.apart:
+            await runner.together(usable)
+            usable = [module for module in usable if not module.trouble or setting.on_base]
+        if setting.on_base:
+            for module in [one for one in usable if one.trouble]:
+                await in_thread(_cut, folder, module, tests)
+        alone = [(module, name) for module in usable for name in module.left]
+        trouble = await runner.alone(alone)
+        return {module.job.number: _result(module, setting, trouble) for module in modules}
+
+
+def module_of(folder: RunFolder, job: TestJob, tests: TestFiles, setting: TypeScriptSetting) -> PlacedModule:
+    """Write the files of a module, and return it."""
+    of_member = job.traced.path if job.traced else job.changed.path if job.changed else ""
+    asked = job.test_path or _path_for(of_member)
+    path = asked if setting.in_file else numbered(asked, job.number)
+    module = PlacedModule(job=job, path=path, framework=folder.framework(path))
+    module.trouble = module.framework.trouble
+    try:
+        module.names = tuple(name for name in tests.test_functions(job.code) if name not in job.without)
+        text = _prepared(folder, module, setting)
+    except CannotParse as error:
+        module.trouble = f"it cannot be read: {error}"
+        return module
+    module.placed[path] = folder.text(text, path)
+    return module
+
+
+def _prepared(folder: RunFolder, module: PlacedModule, setting: TypeScriptSetting) -> str:
+    """Return the text of a module, with flags if they are asked for, and place the member's file."""
+    text, traced = module.job.code, module.job.traced
+    if setting.watched:
+        module.own = flagged(text, module.path)
+        text = module.own.text
+    if setting.traced and traced is not None:
+        source = _source(folder.root / traced.path)
+        if source is not None:
+            module.member = flagged(source, traced.path, within=[range(traced.first, traced.last + 1)])
+            changed = unchecked(module.member.text, traced.path)
+            module.placed[traced.path] = folder.text(changed, traced.path)
+            text = hook(module.framework.command.framework, module.path) + text
+    return text if text == module.job.code else unchecked(text, module.path)
+
+
+def unchecked(text: str, path: str) -> str:
+    """Return a changed text whose types are not checked, because they need not fit any more."""
+    is_script = text.startswith("#!")
+    return f"// @ts-nocheck\n{text}" if path.endswith(_TYPED) and not is_script else text
+
+
+def _source(place: Path) -> str | None:
+    try:
+        return decode(place.read_bytes())
+    except (OSError, CannotParse):
+        return None
+
+
+def _path_for(path: str) -> str:
+    place = PurePosixPath(path)
+    return str(place.with_name(f"{place.stem}.test{place.suffix}"))
+
+
+def numbered(path: str, number: int) -> str:
+    """Return the path of a new test file next to another, which matches the same patterns."""
+    place = PurePosixPath(path)
+    stem, dot, rest = place.name.partition(".")
+    return str(place.with_name(f"{stem}.testsmith{number}{dot}{rest}"))
+
+
+def _cut(folder: RunFolder, module: PlacedModule, tests: TestFiles) -> None:
+    """Give each test of a module that does not load on base a file of its own, with its imports only."""
+    for name in module.left:
+        try:
+            text = tests.keep_tests(module.job.code, [name])
+        except CannotParse:
+            continue
+        path = numbered(module.path, module.names.index(name))
+        module.placed[path] = folder.text(text, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Runner:
+    """Runs modules of one setting."""
+
+    folder: RunFolder
+    setting: TypeScriptSetting
+
+    async def together(self, modules: Sequence[PlacedModule]) -> None:
+        """Run all tests of each module in one process, and add the results."""
+        wanted = [
+            module.wanted(self.setting, module.left if module.job.without else None) for module in modules
+        ]
+        found, _ = await self.folder.take(wanted, _budgets(modules))
+        for module, ran in zip(modules, found, strict=True):
+            if ran.step is None:
+                continue
+            results = results_of(module.left, ran.report, ran.step, is_alone=False)
+            module.functions |= results
+            module.is_together = bool(results)
+            _add_trace(module, ran)
+            has_loaded = ran.step.timed_out or (ran.report is not None and ran.report.tests)
+            if not has_loaded and (ran.report is not None or ran.step.exit_code != 0):
+                module.trouble = words_of(ran.step, ran.report)
+
+    async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> str:
+        """Run tests in a process each, and add the results; return why not all of them ran."""
+        modules = list({module.job.number: module for module, _ in waiting}.values())
+        wanted = [self._alone(module, name) for module, name in waiting]
+        found, trouble = await self.folder.take(wanted, _budgets(modules))
+        late_ones = [number for number, ran in enumerate(found) if ran.step is None]
+        if trouble:  # one of them ended everything
+            for number in late_ones[:_MOST_ALONE]:
+                [found[number]], trouble = await self.folder.take([wanted[number]], _budgets(modules))
+        for (module, name), ran in zip(waiting, found, strict=True):
+            if ran.step is not None:
+                module.functions |= alone_result(name, ran, is_base=self.setting.on_base)
+                _add_trace(module, ran)
+        return trouble
+
+    def _alone(self, module: PlacedModule, name: str) -> Wanted:
+        cut = numbered(module.path, module.names.index(name))
+        wanted = module.wanted(self.setting, [name])
+        return replace(wanted, files=(cut,), names=None) if cut in module.placed else wanted
+
+
+def _budgets(modules: Sequence[PlacedModule]) -> dict[str, float]:
+    return {
+        str(module.job.number): _TIMES_AS_LONG * (module.job.seconds + _SECONDS_TO_START)
+        for module in modules
+    }
+
+
+def alone_result(name: str, ran: Ran, *, is_base: bool = False) -> dict[str, FunctionResult]:
+    """Return the result of a test that ran in a process of its own; empty if there is no such test.
+
+    On base, a file that imports what is not there does not have the test.
+    """
+    step, report = ran.step, ran.report
+    if step is None:
+        return {}
+    if step.timed_out:
+        return late([name])
+    results = results_of([name], report, step, is_alone=True)
+    if results:
+        left = tuple(map(without_controls, left_by_tests(step.left)))
+        return {
+            one: replace(result, left=left) if result.status == PASSED else result
+            for one, result in results.items()
+        }
+    is_loaded = report is not None and bool(report.tests)
+    is_absent = report is not None and step.exit_code == 0
+    if not is_loaded and (is_absent or (is_base and _NOT_THERE.search(words_of(step, report)))):
+        return {}
+    if report is not None and report.troubles:
+        return {name: FunctionResult(status=FAILED, message=words_of(step, report))}
+    return {name: FunctionResult(status=CRASHED, message=words_of(step, report))}
+
+
+def _add_trace(module: PlacedModule, ran: Ran) -> None:
+    if ran.step is None or (module.member is None and module.own is None):
+        return
+    trace = read_trace(ran.step.trace)
+    module.traces.append(trace)
+    if module.member is None:
+        return
+    module.loaded |= module.member.lines(trace.loaded)
+    for (_, title), flags in trace.tests.items():
+        name = name_of(title, module.names) or spaced_name(title, module.names)
+        if name is not None:
+            module.reached[name] = module.reached.get(name, frozenset()) | module.member.lines(flags)
+
+
+def spaced_name(title: str, names: Collection[str]) -> str | None:
+    """Return the test whose titles are joined by spaces, as jest does."""
+    spaced: Mapping[str, str] = {name.replace(JOINT, " "): name for name in names}
+    found = name_of(title, spaced)
+    return None if found is None else spaced[found]
+
+
+def _result(module: PlacedModule, setting: TypeScriptSetting, trouble: str) -> JobResult:
+    for name in () if module.trouble else module.left:
+        module.functions[name] = FunctionResult(
+            status=CRASHED if trouble else TIMED_OUT,
+            message=trouble or "its module took too long",
+        )
+    functions = {
+        name: replace(one, reached=Reached(lines=module.reached.get(name, frozenset())))
+        for name, one in module.functions.items()
+    }
+    shuffled = {SHUFFLED} if setting.seed is not None and module.framework.shuffles else set()
+    done = frozenset({TOGETHER} | shuffled if module.is_together else ())
+    result = JobResult(
+        functions=functions, problem=module.trouble, loaded=Reached(lines=module.loaded), done=done
+    )
+    if module.own is None or not module.traces:
+        return result
+    everything = frozenset[int]().union(*(trace.everything for trace in module.traces))
+    return replace(result, idle=module.own.idle(everything))
