@@ -299,6 +299,8 @@ def test_go__what_is_posted_is_formatted_and_says_how_it_is_run(report: Report) 
     assert (plain.framework, plain.test_path) == ("go test", "fees_test.go")
     assert plain.run == "go test -run '^(TestPlain)$'"
     assert found["Package"].code.startswith("package fees\n")
+    assert report.added_seconds is not None
+    assert report.added_seconds > 0
     evidence = found["Boundary"].evidence
     assert evidence is not None
     assert (evidence.passes, evidence.runs, evidence.fail_to_pass) == (5, 5, 1)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, TIMED_OUT
 from testsmith.execution.steps import StepResult
 from testsmith.languages.go.running.test_output import endings, function_result, results_together
@@ -25,6 +27,10 @@ example.com/calc.TestA(0x3)
 
 def result(output: str, exit_code: int = 0, *, timed_out: bool = False) -> StepResult:
     return StepResult(number=0, exit_code=exit_code, output=output, timed_out=timed_out)
+
+
+def test_function_result__takes_as_long_as_its_process() -> None:
+    assert function_result("TestA", replace(result(WELL), seconds=0.25), ()).seconds == 0.25
 
 
 def status(output: str, exit_code: int = 0, *, timed_out: bool = False) -> str:

@@ -57,6 +57,7 @@ def function_result(name: str, result: StepResult, test_files: Collection[str]) 
         message=message,
         wants_network=bool(message) and _NO_NETWORK.search(result.output) is not None,
         raised_by_test=status == FAILED and _is_raised_by(test_files, result.output),
+        seconds=result.seconds,
         left=tuple(map(without_controls, result.left)) if status == PASSED else (),
     )
 
