@@ -1,0 +1,1 @@
+"""Read and edit TypeScript test files."""

@@ -1,0 +1,244 @@
+"""Find the blocks of a test file: suites (`describe`), tests (`it`), and hooks (`beforeEach`).
+
+They are calls, so they are recognized by the names of what is called: the globals of the frameworks, or what
+is imported from them under any name. A test that a helper or a loop makes under a title that is no literal
+has the source of its title as name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from testsmith.languages.syntax_tree import ParsedText, field, text_of
+from testsmith.languages.typescript.source.parsing import string_value
+from testsmith.languages.typescript.test_files.imports import FRAMEWORKS, bindings_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+JOINT = " > "
+"""Joins the titles of suites and of a test to the test's name."""
+
+
+class BlockKind(StrEnum):
+    """What a block is."""
+
+    SUITE = "suite"
+    TEST = "test"
+    HOOK = "hook"
+
+
+_KINDS = {
+    **dict.fromkeys(("describe", "suite", "context", "xdescribe", "fdescribe", "xcontext"), BlockKind.SUITE),
+    **dict.fromkeys(("it", "test", "specify", "xit", "xtest", "fit", "xspecify"), BlockKind.TEST),
+    **dict.fromkeys(("before", "after", "beforeAll", "afterAll", "beforeEach", "afterEach"), BlockKind.HOOK),
+    **dict.fromkeys(("setup", "teardown", "suiteSetup", "suiteTeardown"), BlockKind.HOOK),
+}
+TABLES = frozenset({"each", "for"})
+"""Properties of a test function that make a test for each row of a table."""
+
+FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function"})
+_SKIPPING = frozenset({"skip", "todo", "skipIf", "runIf", "only", "fails", "failing", "expectFailure"})
+_MOST_DEPTH = 40
+
+
+@dataclass(frozen=True, eq=False)
+class TestBlock:
+    """A suite, a test, or a hook.
+
+    Attributes:
+        kind: What it is.
+        titles: Titles of the suites around it and its own, outermost first; its own is empty for a hook.
+        statement: Its statement, or its call if that is no statement.
+        call: The call with the title and the function.
+        root: What is called, without modifiers: `it`.
+        modifiers: Names of its modifiers: `skip`, `each`.
+        parent: The suite around it.
+    """
+
+    __test__ = False
+
+    kind: BlockKind
+    titles: tuple[str, ...]
+    statement: Node
+    call: Node
+    root: Node
+    modifiers: tuple[str, ...]
+    parent: TestBlock | None
+
+    @property
+    def name(self) -> str:
+        """Its full title."""
+        return JOINT.join(self.titles)
+
+    @cached_property
+    def arguments(self) -> Sequence[Node]:
+        """The arguments of its call."""
+        return arguments_of(self.call)
+
+    @cached_property
+    def function(self) -> Node | None:
+        """Its function."""
+        return next((one for one in reversed(self.arguments) if one.type in FUNCTIONS), None)
+
+    @cached_property
+    def body(self) -> Node | None:
+        """The body of its function, if that is a block."""
+        body = field(self.function, "body")
+        return body if body is not None and body.type == "statement_block" else None
+
+    @cached_property
+    def title_node(self) -> Node | None:
+        """Its title."""
+        first = self.arguments[0] if self.arguments else None
+        return None if first is None or first.type in {*FUNCTIONS, "object"} else first
+
+    @cached_property
+    def table(self) -> Node | None:
+        """The arguments with the rows of its table, of `each` and `for`."""
+        called = field(self.call, "function")
+        while called is not None:
+            if called.type == "call_expression":
+                if text_of(field(called, "function", "property")) in TABLES:
+                    return field(called, "arguments")
+                called = field(called, "function")
+            else:
+                called = field(called, "object")
+        return None
+
+    @cached_property
+    def skipping(self) -> str:
+        """What keeps it, or all other tests, from being run as usual; empty for nothing."""
+        name = text_of(self.root)
+        if name.startswith(("x", "f")) and name[1:] in _KINDS:
+            return name
+        found = next((one for one in self.modifiers if one in _SKIPPING), "")
+        return found or next((one for one in self._options if one in _SKIPPING), "")
+
+    @property
+    def _options(self) -> Iterator[str]:
+        for argument in self.arguments:
+            if argument.type == "object":
+                for pair in argument.named_children:
+                    if text_of(field(pair, "value")) != "false":
+                        yield text_of(field(pair, "key")) or text_of(pair)
+
+
+def arguments_of(call: Node | None) -> list[Node]:
+    """Return the arguments of a call."""
+    given = field(call, "arguments")
+    return [] if given is None else [one for one in given.named_children if one.type != "comment"]
+
+
+def blocks_in(file: ParsedText) -> list[TestBlock]:
+    """Return all blocks of a file, in order, suites before what is in them."""
+    return list(_blocks(file.root, None, _roots(file)))
+
+
+def tests_in(file: ParsedText) -> list[TestBlock]:
+    """Return the tests of a file, in order."""
+    return [one for one in blocks_in(file) if one.kind is BlockKind.TEST]
+
+
+def _roots(file: ParsedText) -> Mapping[str, BlockKind]:
+    """Return the kinds of what the file's names for the functions of a framework make."""
+    roots = dict(_KINDS)
+    for binding in bindings_of(file):
+        is_whole = binding.imported in {"default", "*"}  # of node:test, the test function itself
+        kind = BlockKind.TEST if is_whole else _KINDS.get(binding.imported)
+        if binding.source in FRAMEWORKS and kind is not None:
+            roots[binding.local] = kind
+    for statement in file.root.named_children:
+        for one in statement.named_children if statement.type == "lexical_declaration" else ():
+            called = field(one, "value", "function")
+            kind = roots.get(text_of(field(called, "object")))
+            if text_of(field(called, "property")) == "extend" and kind is not None:
+                roots[text_of(field(one, "name"))] = kind
+    return roots
+
+
+def _blocks(scope: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind]) -> Iterator[TestBlock]:
+    """Yield the blocks below a node, without what is inside of tests and hooks."""
+    waiting = list(reversed(scope.named_children))
+    while waiting:
+        node = waiting.pop()
+        block = _block(node, parent, roots) if node.type == "call_expression" else None
+        if block is None:
+            waiting += reversed(node.named_children)
+            continue
+        yield block
+        depth = len(block.titles)
+        if block.kind is BlockKind.SUITE and block.function is not None and depth < _MOST_DEPTH:
+            yield from _blocks(block.function, block, roots)
+
+
+def _block(call: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind]) -> TestBlock | None:
+    modifiers: list[str] = []
+    inner, root = call, field(call, "function")
+    while root is not None and root.type in {"member_expression", "call_expression"}:
+        if root.type == "call_expression":
+            if _has_function(root):  # `it("...", () => {}).timeout(5)`
+                inner, modifiers = root, []
+            root = field(root, "function")
+        else:
+            modifiers.append(text_of(field(root, "property")))
+            root = field(root, "object")
+    if root is None or root.type != "identifier":
+        return None
+    kind = roots.get(text_of(root))
+    given = arguments_of(inner)
+    if kind is None or (kind is not BlockKind.HOOK and not _is_made(inner, given, modifiers)):
+        return None
+    if kind is BlockKind.HOOK and not any(one.type in {*FUNCTIONS, "identifier"} for one in given[:1]):
+        return None
+    if kind is BlockKind.TEST and modifiers and modifiers[-1] in _KINDS:  # `nodeTest.describe`, `t.it`
+        kind = _KINDS[modifiers.pop()]
+    title = "" if kind is BlockKind.HOOK else title_of(given[0])
+    above = parent.titles if parent is not None else ()
+    return TestBlock(
+        kind=kind,
+        titles=(*above, title),
+        statement=_statement_of(call),
+        call=inner,
+        root=root,
+        modifiers=tuple(modifiers),
+        parent=parent,
+    )
+
+
+def _has_function(call: Node) -> bool:
+    return any(one.type in FUNCTIONS for one in arguments_of(call)[1:])
+
+
+def _is_made(call: Node, given: Sequence[Node], modifiers: Sequence[str]) -> bool:
+    """Return whether a call makes a test: it has a title, and a function or a reason for none."""
+    if not given or given[0].type in {"array", "spread_element"} or field(call, "arguments") is None:
+        return False
+    if call.type != "call_expression" or text_of(field(call, "function", "property")) in {*TABLES, "extend"}:
+        return False
+    if text_of(field(call, "function", "property")) in {"skipIf", "runIf"}:
+        return False
+    is_alone = len(given) == 1
+    return not is_alone or given[0].type in {*FUNCTIONS, "string", "template_string"} or "todo" in modifiers
+
+
+def _statement_of(call: Node) -> Node:
+    """Return the statement that only consists of a call, or the call."""
+    around = call.parent
+    while around is not None and around.type in {"await_expression", "unary_expression"}:
+        around = around.parent
+    return around if around is not None and around.type == "expression_statement" else call
+
+
+def title_of(node: Node) -> str:
+    """Return a title as the framework reports it, or as it is written if it is no literal."""
+    value = string_value(node)
+    if value is not None:
+        return value
+    if node.type in FUNCTIONS:
+        return text_of(field(node, "name")) or "<anonymous>"
+    return text_of(node).removesuffix(".name").strip("`")
