@@ -9,20 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.mutation.operators import NodeChange, changed_node, changes_of, is_left_out
+from testsmith.languages.go.mutation.operators import changes_of, is_left_out
 from testsmith.languages.go.source.declarations import Declaration, DeclarationKind, declarations
 from testsmith.languages.go.source.parsing import parse_tolerant
 from testsmith.languages.go.source.references import has_body
-from testsmith.languages.mutants import (
-    PRIORITY,
-    Edit,
-    Mutant,
-    Operator,
-    Replacement,
-    Scope,
-    best_of_lines,
-    changed_first,
-)
+from testsmith.languages.mutants import Edit, Mutant, Operator, Replacement, Scope
+from testsmith.languages.node_changes import NodeChange, changed_node, selected
 from testsmith.languages.syntax_tree import ParsedText, end_line_of, field, line_of, text_of
 from testsmith.model import Member
 
@@ -51,9 +43,8 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
     if body is None:
         return ()
     errors = _errors(file)
-    found = [_mutant(file, change, node, function) for change, node in _changes(body, errors)]
-    ranked = sorted(best_of_lines(found, per_line), key=_telling)
-    return changed_first([mutant for _, mutant in ranked], member, most)
+    found = [change.as_mutant(file, _head_lines(node), function) for change, node in _changes(body, errors)]
+    return selected(found, member, most, per_line)
 
 
 def taken_away(text: str, member: Member) -> Replacement | None:
@@ -101,19 +92,6 @@ def _changes(body: Node, errors: Mapping[str, str]) -> Iterator[tuple[NodeChange
         waiting += [(child, statement) for child in reversed(node.children)]
 
 
-def _mutant(file: ParsedText, change: NodeChange, statement: Node, function: Scope | None) -> Mutant:
-    return Mutant(
-        line=change.line,
-        words=f"`{change.old}` to `{change.new}` on line {change.line}"
-        if change.new != "nothing"
-        else f"`{change.old}` removed on line {change.line}",
-        operator=change.operator,
-        edit=Edit(start=file.offset(change.start), end=file.offset(change.end), text=change.text),
-        statement=_head_lines(statement),
-        function=function,
-    )
-
-
 def _head_lines(statement: Node) -> tuple[int, int]:
     """Return the lines of a statement, of one with a body only those above it."""
     blocks = [one for one in statement.named_children if one.type in {"block", "statement_list"}]
@@ -121,8 +99,3 @@ def _head_lines(statement: Node) -> tuple[int, int]:
     first = line_of(statement)
     inner = [line_of(one) for one in (*blocks, *cases)]
     return first, max(first, min(inner)) if inner else end_line_of(statement)
-
-
-def _telling(ranked: tuple[int, Mutant]) -> tuple[int, int, int]:
-    rank, mutant = ranked
-    return rank, PRIORITY[mutant.operator], mutant.line

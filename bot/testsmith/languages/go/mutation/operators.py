@@ -7,17 +7,16 @@ error) are left out. What does not compile after all is found by the compiler.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.parsing import tokens
 from testsmith.languages.mutants import Operator
+from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, snippet
 from testsmith.languages.syntax_tree import field, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_MOST_SNIPPET_CHARACTERS = 40
 _LARGEST_NUMBER = 10**15
 
 _BOUNDARIES = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
@@ -64,29 +63,6 @@ _NUMBERS = frozenset(
 _LOGS = frozenset({"log", "slog", "logger", "logrus", "klog", "glog", "zap"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeChange:
-    """A node, or a part of one, and its replacement.
-
-    Attributes:
-        operator: Kind of change.
-        start: Byte offset of what is replaced.
-        end: Byte offset after it.
-        text: Replacement text.
-        old: Description of the original, for readers.
-        new: Description of the replacement, for readers.
-        line: Line of the change.
-    """
-
-    operator: Operator
-    start: int
-    end: int
-    text: str
-    old: str
-    new: str
-    line: int
-
-
 def changes_of(node: Node) -> Iterator[NodeChange]:
     """Yield the changes of one node, without those of what is inside it."""
     make = _OF_NODES.get(node.type)
@@ -109,28 +85,6 @@ def is_left_out(node: Node) -> bool:
         first = text_of(field(called, "operand")).rpartition(".")[2].lower()
         return first in _LOGS
     return False
-
-
-def snippet(text: str) -> str:
-    """Return code as a short single line, to quote in backticks."""
-    line = " ".join(text.split()).replace("`", "'")
-    short = line if len(line) <= _MOST_SNIPPET_CHARACTERS else line[: _MOST_SNIPPET_CHARACTERS - 3] + "..."
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)
-
-
-def changed_node(
-    operator: Operator, node: Node, text: str, old: str | None = None, new: str | None = None
-) -> NodeChange:
-    """Return the replacement of a whole node; `old` and `new` describe it if its texts do not."""
-    return NodeChange(
-        operator=operator,
-        start=node.start_byte,
-        end=node.end_byte,
-        text=text,
-        old=snippet(text_of(node)) if old is None else old,
-        new=snippet(text) if new is None else new,
-        line=int(node.start_point.row) + 1,
-    )
 
 
 def _binary(node: Node) -> Iterator[NodeChange]:
@@ -316,7 +270,7 @@ def _call_statement(node: Node) -> Iterator[NodeChange]:
     """Yield the removal of a call whose results are not used."""
     called = node.named_children[0] if node.named_children else None
     if called is not None and called.type == "call_expression" and _keeps_names(called):
-        yield changed_node(Operator.STATEMENT, node, "_ = 0", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, "_ = 0", new=NOTHING)
 
 
 def _keeps_names(call: Node) -> bool:
@@ -343,9 +297,9 @@ def _assignment(node: Node) -> Iterator[NodeChange]:
     }:
         used = f"_ = {text_of(right)}" if len(right.named_children) == 1 else ""
         if used and text_of(right) != "nil":
-            yield changed_node(Operator.STATEMENT, node, used, new="nothing")
+            yield changed_node(Operator.STATEMENT, node, used, new=NOTHING)
     elif len(right.named_children) == 1 and set(tokens(left)) <= set(tokens(right)):
-        yield changed_node(Operator.STATEMENT, node, f"_ = {text_of(right)}", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, f"_ = {text_of(right)}", new=NOTHING)
 
 
 def _step(node: Node) -> Iterator[NodeChange]:
@@ -368,7 +322,7 @@ def _jump(node: Node) -> Iterator[NodeChange]:
 def _defer(node: Node) -> Iterator[NodeChange]:
     called = node.named_children[0] if node.named_children else None
     if called is not None and called.type == "call_expression" and field(called, "function", "body") is None:
-        yield changed_node(Operator.STATEMENT, node, "_ = 0", new="nothing")
+        yield changed_node(Operator.STATEMENT, node, "_ = 0", new=NOTHING)
 
 
 _OF_NODES: Mapping[str, Callable[[Node], Iterator[NodeChange]]] = {

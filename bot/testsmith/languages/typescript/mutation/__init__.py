@@ -1,0 +1,1 @@
+"""Change TypeScript source files."""
