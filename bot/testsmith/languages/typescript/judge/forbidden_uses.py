@@ -1,0 +1,144 @@
+"""Smells of tests that use what they should not: the process, its output, time, network, files."""
+
+from __future__ import annotations
+
+import re
+
+from testsmith.languages.judge import short
+from testsmith.languages.syntax_tree import field, text_of
+from testsmith.languages.typescript.judge.test_function import TypeScriptTest
+from testsmith.languages.typescript.source.parsing import string_value
+from testsmith.languages.typescript.test_files.test_blocks import arguments_of
+
+MOCKERS = r"(?:vitest\.|@jest/globals\.|sinon\.|test\.|context\.)?(?:vi|jest|vitest|mock|sinon)"
+_CODE = re.compile(
+    r"eval\(\).*|Function\(\).*|(?:vm|v8|module|inspector|repl|wasi|trace_events|async_hooks|diagnostics_channel)(?:/\w+)?\b.*"
+    r"|(?:require\.(?:cache|extensions|main)|module\.|WebAssembly\b|Reflect\.(?:set|define)\w*|import\.meta\.hot).*"
+)
+_FRAMEWORK = re.compile(
+    r"(?:.*\.)?expect\.(?:extend|setState|addSnapshotSerializer|addEqualityTesters)\(\).*|.+\.task\.(?:result|fails|mode|retry).*"
+    r"|(?:.*\.)?(?:onTestFailed|onTestFinished|retryTimes|setSystemGlobal)\(\).*|(?:this|context)\.(?:retries|currentTest)\b.*"
+    r"|(?:test|vitest/node|vitest\.node|vitest/runners|vitest/suite|mocha|@jest/core|jest)\.(?:run|reporters|start\w+|Mocha|Runner|getCurrentSuite)\b.*"
+    r"|chai\.(?:use|util|config|Assertion)\b.*|(?:test\.)?(?:setDefaultSnapshotSerializers|snapshot\.set\w+)\b.*"
+)
+_ENDS = re.compile(
+    r"process\.(?:exit|exitCode|abort|kill|reallyExit|emit|on|once|addListener|prependListener|off|removeAllListeners"
+    r"|removeListener|listeners|disconnect|binding|dlopen|setUncaughtExceptionCaptureCallback|_\w+)\b.*"
+)
+_PRINTS = re.compile(
+    r"console\.\w+\(\).*|process\.(?:stdout|stderr|stdin|send|report|channel|openStdin|stdout)\b.*|fs(?:/promises)?\.\w*\(\)\.fd\b.*"
+)
+_NETWORK = re.compile(
+    r"fetch\(\).*|(?:XMLHttpRequest|WebSocket|EventSource|navigator\.sendBeacon)\b.*"
+    r"|(?:net|http|https|http2|tls|dgram|dns|dns/promises|axios|node-fetch|undici|got|ky|superagent|supertest|request|ws"
+    r"|socket\.io(?:-client)?|puppeteer|playwright|nodemailer)(?=[.(]|$)(?!\.(?:STATUS_CODES|METHODS|isIP\w*)\b).*"
+)
+_PROGRAMS = re.compile(
+    r"(?:child_process|cluster|worker_threads|execa|shelljs|cross-spawn|zx)(?=[.(]|$).*|Worker\b.*"
+)
+_ENVIRONMENT = re.compile(
+    r"process(?!\.nextTick|\.emitWarning)(?:\..+)?|os(?!\.(?:EOL|tmpdir))(?:\.\w+).*|import\.meta\.env\b.*|navigator\.\w+.*"
+    r"|fs(?:/promises)?\.\w*(?:homedir|getuid)\b.*"
+)
+_TIME = re.compile(r"Date\.now\(\).*|Date\(\)|performance\.now\(\).*|perf_hooks\..+|process\.hrtime\b.*")
+_CHANCE = re.compile(
+    r"Math\.random\(\).*|crypto\.(?:random\w+|getRandomValues|webcrypto\.\w+)\(\).*|nanoid\b.*|uuid\.v4\(\)"
+)
+_WAITS = re.compile(
+    r"(?:setTimeout|setInterval|timers\.\w+|timers/promises\..+|Atomics\.wait\w*|delay|sleep|setTimeout)(?:\(\)).*"
+    r"|timers/promises\..+|Bun\.sleep\b.*"
+)
+_WRITES = re.compile(
+    r"fs(?:/promises|\.promises|-extra|\.default)?\.(?:write|append|mkdir|rm|unlink|rename|copy|cp|chmod|chown|symlink|link|truncate"
+    r"|utimes|createWriteStream|open|lchown|outputFile|ensure|remove|move|empty)\w*\(\).*|(?:rimraf|del|mkdirp|make-dir)\b.*"
+)
+FAKE_TIME = re.compile(
+    rf"{MOCKERS}\.(?:useFakeTimers|setSystemTime|timers\.enable)\(\).*|(?:.*\.)?(?:useFakeTimers|FakeTimers\.install)\(\).*|mockdate\..+"
+)
+
+
+def used_of(test: TypeScriptTest, pattern: re.Pattern[str]) -> str:
+    """Return what is used that is imported or global and is forbidden; empty for nothing."""
+    found = sorted(name for name in test.uses if pattern.fullmatch(name))
+    return plain(found[0]) if found else ""
+
+
+def plain(name: str) -> str:
+    """Return a resolved name as it is shown to readers."""
+    return short(name.partition("()")[0])
+
+
+def drives_the_framework(test: TypeScriptTest) -> str | None:
+    """Return a reason if it changes how results come about, or what code means."""
+    used = used_of(test, _CODE)
+    if used:
+        return f"changes or makes code by `{used}`"
+    used = used_of(test, _FRAMEWORK)
+    return f"drives the test framework by `{used}`" if used else None
+
+
+def ends_the_process(test: TypeScriptTest) -> str | None:
+    """Return a reason if it may end the process, or acts on its events."""
+    used = used_of(test, _ENDS)
+    return f"may end the process, or hide how it ends, by `{used}`" if used else None
+
+
+def prints(test: TypeScriptTest) -> str | None:
+    """Return a reason if it writes where results of tests may be read."""
+    device = next((one for one in test.all_nodes if _is_device(string_value(one) or "")), None)
+    if device is not None:
+        return f"opens `{short(text_of(device))}`"
+    used = used_of(test, _PRINTS)
+    return f"prints by `{used}`" if used else None
+
+
+def _is_device(text: str) -> bool:
+    return text.startswith(("/dev/", "/proc/", "/sys/"))
+
+
+def waits(test: TypeScriptTest) -> str | None:
+    """Return a reason if it waits for time to pass."""
+    used = used_of(test, _WAITS)
+    return f"waits by `{used}`" if used and not used_of(test, FAKE_TIME) else None
+
+
+def uses_the_network(test: TypeScriptTest) -> str | None:
+    """Return a reason if it opens a connection or listens."""
+    used = used_of(test, _NETWORK)
+    return f"uses the network by `{used}`" if used else None
+
+
+def runs_programs(test: TypeScriptTest) -> str | None:
+    """Return a reason if it starts another program or thread."""
+    used = used_of(test, _PROGRAMS)
+    return f"runs programs by `{used}`" if used else None
+
+
+def reads_the_environment(test: TypeScriptTest) -> str | None:
+    """Return a reason if its result may depend on the machine, the time or chance."""
+    used = used_of(test, _ENVIRONMENT)
+    if used:
+        return f"depends on the machine by `{used}`"
+    is_made_now = any(
+        node.type == "new_expression"
+        and text_of(field(node, "constructor")) == "Date"
+        and not arguments_of(node)
+        for node in test.all_nodes
+    )
+    used = used_of(test, _TIME) or ("new Date()" if is_made_now else "")
+    if used and not used_of(test, FAKE_TIME):
+        return f"depends on the time by `{used}`"
+    used = used_of(test, _CHANCE)
+    return f"depends on chance by `{used}`" if used else None
+
+
+def writes_outside(test: TypeScriptTest) -> str | None:
+    """Return a reason if it changes files that may not be in a folder of its own."""
+    used = used_of(test, _WRITES)
+    if not used:
+        return None
+    is_temporary = any(
+        re.search(r"\bmkdtemp|\btmpdir\b|^(?:tmp|tmp-promise|memfs|temp|tempy|mock-fs)\b", one)
+        for one in test.uses
+    )
+    return None if is_temporary else f"changes files by `{used}` outside of a temporary folder"

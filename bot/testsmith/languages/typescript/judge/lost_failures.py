@@ -1,0 +1,164 @@
+"""Smells of tests whose assertions fail unnoticed: not waited for, caught, or not made."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from testsmith.languages.syntax_tree import field, text_of, walk
+from testsmith.languages.typescript.judge.test_function import TypeScriptTest, is_whole
+from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, arguments_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+_FAILS = re.compile(r"(?:.*\.)?(?:fail|unreachable)\(\)|context\(\)|done\(\)")
+_UNAWAITED = re.compile(
+    r"(?:.*\.)?(?:expect(?:\.soft|\.poll)?\(\)\.(?:.+\.)?(?:resolves|rejects)\..+|expect\.poll\(\).*|assert(?:/strict)?(?:\.strict)?\.(?:rejects|doesNotReject)\(\)|(?:rejects|doesNotReject)\(\))"
+)
+_AWAITING = frozenset({"await_expression", "return_statement", "yield_expression"})
+
+
+def awaits_nothing(test: TypeScriptTest) -> str | None:
+    """Return a reason if an assertion is left to a promise that the test does not wait for."""
+    for node in test.assertions:
+        name = test.module.resolved(node)
+        if _UNAWAITED.fullmatch(name) and not _is_awaited(node):
+            return "does not wait for an assertion about a promise"
+        outer = None if _says_when_it_ends(test) else _outer_function(node, test)
+        while outer is not None:
+            if _is_left_alone(outer):
+                return "has an assertion in a callback that it does not wait for"
+            outer = _outer_function(outer, test)
+    return None
+
+
+def _says_when_it_ends(test: TypeScriptTest) -> bool:
+    """Return whether a test is waited for until it calls what it is given, or has made all assertions."""
+    called = {test.module.resolved(call) for call in test.calls}
+    given = field(test.block.function, "parameters")
+    names = {text_of(field(one, "pattern")) for one in given.named_children} if given is not None else set()
+    ends = {text_of(node) for node in test.nodes if node.type == "identifier"} & names & {"done", "cb", "end"}
+    return "context()" in called or "context.plan()" in called or bool(ends)
+
+
+def _is_awaited(node: Node) -> bool:
+    """Return whether what an expression promises is awaited, returned, or kept for that."""
+    around: Node | None = node
+    while around is not None:
+        if around.type in _AWAITING or around.type in {
+            "variable_declarator",
+            "assignment_expression",
+            "pair",
+        }:
+            return True
+        if around.type == "arrow_function":
+            return field(
+                around,
+                "body",
+            ) is not None and not _is_left_alone(around)
+        if around.type in {"expression_statement", *FUNCTIONS, "function_declaration"}:
+            return False
+        around = around.parent
+    return False
+
+
+def _outer_function(node: Node, test: TypeScriptTest) -> Node | None:
+    """Return the function around a node that is inside of the test's own one."""
+    own = test.block.function
+    around = node.parent
+    while around is not None and around.type not in FUNCTIONS:
+        around = around.parent
+    return None if around is None or own is None or around.id == own.id else around
+
+
+def _is_left_alone(function: Node) -> bool:
+    """Return whether a function is run later, or is asynchronous, and nothing waits for it."""
+    given = function.parent
+    call = given.parent if given is not None and given.type == "arguments" else None
+    method = text_of(field(call, "function", "property") or field(call, "function"))
+    is_async = any(child.type == "async" for child in function.children)
+    is_later = method in {
+        "then",
+        "catch",
+        "finally",
+        "setTimeout",
+        "setImmediate",
+        "queueMicrotask",
+        "nextTick",
+    }
+    is_for_each = is_async and method in {"forEach", "map", "filter", "some", "every", "reduce"}
+    wrapped = function.parent
+    is_called = wrapped is not None and wrapped.type == "parenthesized_expression" and is_async
+    if call is not None and (is_later or is_for_each):
+        return method == "forEach" or not _is_awaited(call)
+    if (
+        is_called
+        and wrapped is not None
+        and wrapped.parent is not None
+        and wrapped.parent.type == "call_expression"
+    ):
+        return not _is_awaited(wrapped.parent)
+    return False
+
+
+def swallows_failures(test: TypeScriptTest) -> str | None:
+    """Return a reason if a failure of its assertions is caught, or if they are only run after an error."""
+    caught = 0
+    for node in test.assertions:
+        inner, around = node, node.parent
+        while around is not None and around.type not in FUNCTIONS:
+            handler = field(around, "handler") if around.type == "try_statement" else None
+            body = field(around, "body") if around.type == "try_statement" else None
+            if (
+                handler is not None
+                and body is not None
+                and inner.id == body.id
+                and not _fails_again(handler, test)
+            ):
+                return "catches the failures of its assertions"
+            is_expected = around.type == "catch_clause" and not _fails_without_error(around, test)
+            caught += is_expected
+            inner, around = around, around.parent
+        if around is not None and _is_caught_later(around):
+            return "catches the failures of its assertions"
+    counted = any(
+        re.search(r"expect\.(?:assertions|hasAssertions)\(\)|\.plan\(\)", name) for name in test.uses
+    )
+    if caught and caught == len(test.assertions) and not counted:
+        return "asserts only after an error, and passes without one"
+    return None
+
+
+def _fails_without_error(handler: Node, test: TypeScriptTest) -> bool:
+    """Return whether a test fails if what a handler is for does not throw."""
+    body = field(handler.parent, "body")
+    nodes = [] if body is None else list(walk(body, {"comment"}))
+    return any(
+        one.type == "throw_statement" or (is_whole(one) and _FAILS.fullmatch(test.module.resolved(one)))
+        for one in nodes
+    )
+
+
+def _fails_again(handler: Node, test: TypeScriptTest) -> bool:
+    nodes = list(walk(handler, {"comment"}))
+    if any(one.type == "throw_statement" for one in nodes):
+        return True
+    return any(
+        test.is_assertion(one) or _FAILS.fullmatch(test.module.resolved(one))
+        for one in nodes
+        if is_whole(one)
+    )
+
+
+def _is_caught_later(function: Node) -> bool:
+    """Return whether a callback of a promise is followed by one that takes all errors."""
+    call = function.parent.parent if function.parent is not None else None
+    while call is not None and call.type in {"call_expression", "member_expression"}:
+        name = text_of(field(call, "function", "property"))
+        given = arguments_of(call)
+        if name == "catch" and given and given[0].id != function.id:
+            return not any(one.type == "throw_statement" for one in walk(given[0]))
+        call = call.parent
+    return False
