@@ -91,7 +91,7 @@ def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
 
 
 def _hidden_by_call(node: Node) -> str | None:
-    """Return why it cannot be told what a module uses: names that are made when it is run."""
+    """Return why it is unknown what a module uses: names that are made when it is run."""
     called, given = text_of(field(node, "function")), arguments_of(node)
     source = string_value(given[0]) if given else None
     if called in {"import", "require"} and source is None:

@@ -1,8 +1,8 @@
 """Find the blocks of a test file: suites (`describe`), tests (`it`), and hooks (`beforeEach`).
 
 They are calls, so they are recognized by the names of what is called: the globals of the frameworks, or what
-is imported from them under any name. A test that a helper or a loop makes under a title that is no literal
-has the source of its title as name.
+is imported from them under any name. A title that is not a literal, as in a loop, is named by
+its source.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class TestBlock:
     Attributes:
         kind: What it is.
         titles: Titles of the suites around it and its own, outermost first; its own is empty for a hook.
-        statement: Its statement, or its call if that is no statement.
+        statement: Its statement, or its call if that is only part of one.
         call: The call with the title and the function.
         root: What is called, without modifiers: `it`.
         modifiers: Names of its modifiers: `skip`, `each`.
@@ -235,7 +235,7 @@ def _statement_of(call: Node) -> Node:
 
 
 def title_of(node: Node) -> str:
-    """Return a title as the framework reports it, or as it is written if it is no literal."""
+    """Return a title as the framework reports it, or as it is written if it is not a literal."""
     value = string_value(node)
     if value is not None:
         return value
