@@ -65,12 +65,10 @@ def test_edited_tests__what_the_file_does_for_all_its_tests_is_no_part_of_the_ed
     assert SET_UP in joined_edit(FILE + SET_UP, edited + SET_UP, module)
 
 
-@pytest.mark.parametrize(
-    "added", ["func init() {}\n\nfunc init() { limit = 3 }\n", "func TestMain(m *testing.M) {}\n"]
-)
+@pytest.mark.parametrize("added", ["func init() {}\n", "func TestMain(m *testing.M) {}\n"])
 def test_edited_tests__refuses_what_acts_on_all_tests(added: str) -> None:
-    file = FILE + "\nfunc init() { limit = 3 }\n"
-    edited = f"{ADDED}\n{added}"
+    init = "\nfunc init() { limit = 3 }\n"
+    file, edited = FILE + init, f"{ADDED}\n{added}{init}"
     with pytest.raises(CannotPlace, match="how all tests"):
         edited_tests(file, edited)
 
