@@ -49,6 +49,8 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             member=member,
             test_path=place.path,
             framework=FRAMEWORK,
+            language="Go",
+            comment="//",
             rules=prompt_rules(),
             names=_NAMES,
             import_line=import_line(member, package),

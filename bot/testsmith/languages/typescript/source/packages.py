@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
 
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.syntax_tree import ParsedText, decode
@@ -52,10 +51,10 @@ def is_module(path: str) -> bool:
 
 def is_test(path: str) -> bool:
     """Return whether a module is a test or supports tests: by its name, or by a folder of tests above it."""
-    one = PurePosixPath(path)
     if not is_module(path):
         return False
-    return _TEST.fullmatch(one.name) is not None or not _TEST_FOLDERS.isdisjoint(one.parts[:-1])
+    is_named_so = _TEST.fullmatch(posixpath.basename(path)) is not None
+    return is_named_so or not _TEST_FOLDERS.isdisjoint(path.split("/")[:-1])
 
 
 def project_folder(tree: SourceTree, path: str, opened: str) -> str:
@@ -138,6 +137,17 @@ class Modules:
             for path in self.tree.paths()
             if is_module(path) and _FOREIGN_FOLDERS.isdisjoint(path.split("/"))
         )
+
+    @cached_property
+    def _names(self) -> Mapping[str, list[str]]:
+        found = defaultdict(list)
+        for path in self.tree.paths():
+            found[posixpath.dirname(path)].append(posixpath.basename(path))
+        return found
+
+    def names_in(self, folder: str) -> Sequence[str]:
+        """Return the names of the files in a folder."""
+        return self._names.get(folder, [])
 
     def file(self, path: str) -> TypeScriptFile | None:
         """Return a module; None if it is missing or cannot be read."""

@@ -6,6 +6,7 @@ modules are followed by relative imports only.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -98,6 +99,7 @@ class References:
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
         self._used: dict[str, Mapping[str, list[DeclarationKey]]] = {}
+        self._users: dict[str, Mapping[DeclarationKey, list[str]]] = {}
 
     def declaration(self, key: DeclarationKey) -> TypeScriptDeclaration | None:
         """Return a declaration; None if it is missing."""
@@ -115,15 +117,23 @@ class References:
             return
         is_exported = key.name.partition(".")[0] in file.outline.exports.values() or "." in key.name
         for path in (key.path, *(self.modules.importers(key.path) if is_exported else ())):
-            for name, used in self._uses(path).items():
-                if key in used:
-                    yield DeclarationKey(path, name)
+            for name in self._users_in(path).get(key, ()):
+                yield DeclarationKey(path, name)
 
     def effects(
         self, changed: Collection[DeclarationKey], limit: int
     ) -> dict[DeclarationKey, ChangeInUse[DeclarationKey]]:
         """Return the declarations that use a changed one over at most `limit` references."""
         return effects(sorted(changed), lambda key, _: self.users(key), limit)
+
+    def _users_in(self, path: str) -> Mapping[DeclarationKey, list[str]]:
+        if path not in self._users:
+            found = defaultdict(list)
+            for name, used in self._uses(path).items():
+                for key in used:
+                    found[key].append(name)
+            self._users[path] = found
+        return self._users[path]
 
     def _uses(self, path: str) -> Mapping[str, list[DeclarationKey]]:
         if path not in self._used:
