@@ -32,10 +32,8 @@ _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[\w+-]*\s*")
 _HEADERS = ("diff --git ", "index ", "new file mode ", "deleted file mode ", "similarity index ")
 _FILES = ("--- ", "+++ ")
 
-LEFT_OUT = "[...]"
-"""Marks lines that a prompt leaves out of a file, in a comment."""
-
-_LEFT_OUT = re.compile(rf"\s*(?:#|//) {re.escape(LEFT_OUT)}\s*")
+LEFT_OUT = "# [...]"
+"""Marks lines that a prompt leaves out of a file."""
 
 
 class CannotApply(ValueError):
@@ -103,7 +101,7 @@ def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
             named.add(line)
         if len(named) > 1:
             raise CannotApply("it changes several files")
-        if line.startswith("@@") or _LEFT_OUT.fullmatch(line):
+        if line.startswith("@@") or line.strip() == LEFT_OUT:
             yield hunk
             start = _HUNK.match(line)
             hunk = _Hunk(first=int(start[1]) if start else 0)

@@ -90,7 +90,7 @@ def _run(step: dict[str, Any], seconds: float) -> dict[str, Any]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         return {"exit_code": 127, "output": str(error), "seconds": 0.0, "timed_out": False}
     output, timed_out = _output(process, started + seconds)
     with contextlib.suppress(OSError):

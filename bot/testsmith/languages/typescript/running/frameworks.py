@@ -22,6 +22,9 @@ _PROGRAMS = {
     MOCHA: ("mocha/bin/mocha.js", "mocha/bin/mocha"),
 }
 _OLDEST_THAT_SHUFFLES = {VITEST: (0, 30), JEST: (29, 5)}
+_MOCHA_NOTES = (
+    "globalThis.process.testsmith.begin(this.currentTest.file, this.currentTest.titlePath().join(' > '))"
+)
 _NOT_RUN = "pending"
 _STRIPS_TYPES, _MAY_STRIP_TYPES = (22, 18), (22, 6)
 
@@ -106,7 +109,7 @@ class Framework:
             *(("--test",) if len(run.files) != 1 else ()),
             f"--test-reporter={self.workspace.worker / 'node_reporter.mjs'}",
             f"--test-reporter-destination={run.report}",
-            *(() if run.names is None else (f"--test-name-pattern=/{selection(run.names)}/s",)),
+            *(() if run.names is None else (f"--test-name-pattern=/{selection(run.names)}/",)),
             *map(str, run.files),
         )
 
@@ -140,7 +143,7 @@ class Framework:
             *(str(self._program()), *self.command.flags),
             *("--reporter", str(self.workspace.worker / "mocha_reporter.cjs")),
             *("--reporter-option", f"output={run.report}", "--retries", "0", "--no-parallel", "--exit"),
-            *(() if run.names is None else ("--grep", f"/{selection(run.names)}/s")),
+            *(() if run.names is None else ("--grep", selection(run.names))),
             *map(str, run.files),
         )
 
@@ -174,13 +177,14 @@ def hook(framework: str, file: str) -> str:
         NODE_TEST: "(one) => {begin}(one.fullName ?? one.name)",
         VITEST: "() => {begin}(testsmithExpect.getState().currentTestName)",
         JEST: "() => {begin}(expect.getState().currentTestName)",
-        MOCHA: 'function () {{ {begin}(this.currentTest.titlePath().join(" > ")) }}',
     }
     before = {
         NODE_TEST: 'globalThis.process.getBuiltinModule("node:test").',
         VITEST: 'import { beforeEach as testsmithEach, expect as testsmithExpect } from "vitest"; ',
     }
     each = "testsmithEach" if framework == VITEST else "beforeEach"
+    if framework == MOCHA:  # the hooks of all files run before each test
+        return f"{each}(function () {{ {_MOCHA_NOTES}; }}); "
     noted = titles[framework].format(begin=f"globalThis.process.testsmith.begin.bind(null, {_quoted(file)})")
     return f"{before.get(framework, '')}{each}({noted}); "
 

@@ -25,7 +25,14 @@ from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.flags import FlaggedText, Trace, flagged, read_trace
 from testsmith.languages.typescript.running.frameworks import Framework, hook
 from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, left_by_tests, run_folder
-from testsmith.languages.typescript.running.reports import JOINT, late, name_of, results_of, words_of
+from testsmith.languages.typescript.running.reports import (
+    JOINT,
+    late,
+    name_of,
+    names_error,
+    results_of,
+    words_of,
+)
 from testsmith.languages.typescript.running.run_settings import SHUFFLED, TOGETHER, TypeScriptSetting
 from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
 from testsmith.tasks import in_thread
@@ -211,8 +218,7 @@ class _Runner:
             module.functions |= results
             module.is_together = bool(results)
             _add_trace(module, ran)
-            has_loaded = ran.step.timed_out or (ran.report is not None and ran.report.tests)
-            if not has_loaded and (ran.report is not None or ran.step.exit_code != 0):
+            if not results and is_not_loaded(ran):
                 module.trouble = words_of(ran.step, ran.report)
 
     async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> str:
@@ -223,7 +229,8 @@ class _Runner:
         late_ones = [number for number, ran in enumerate(found) if ran.step is None]
         if trouble:  # one of them ended everything
             for number in late_ones[:_MOST_ALONE]:
-                [found[number]], trouble = await self.folder.take([wanted[number]], _budgets(modules))
+                [found[number]], again = await self.folder.take([wanted[number]], _budgets(modules))
+                trouble = again or trouble
         for (module, name), ran in zip(waiting, found, strict=True):
             if ran.step is not None:
                 module.functions |= alone_result(name, ran, is_base=self.setting.on_base)
@@ -267,6 +274,15 @@ def alone_result(name: str, ran: Ran, *, is_base: bool = False) -> dict[str, Fun
     if report is not None and report.troubles:
         return {name: FunctionResult(status=FAILED, message=words_of(step, report))}
     return {name: FunctionResult(status=CRASHED, message=words_of(step, report))}
+
+
+def is_not_loaded(ran: Ran) -> bool:
+    """Return whether a file could not be loaded: its framework reports that, or the process fails with it."""
+    if ran.step is None or ran.step.timed_out:
+        return False
+    if ran.report is not None:
+        return not ran.report.tests
+    return ran.step.exit_code > 0 and names_error(ran.step.output)
 
 
 def _add_trace(module: PlacedModule, ran: Ran) -> None:

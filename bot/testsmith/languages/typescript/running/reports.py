@@ -23,6 +23,7 @@ JOINT = " > "
 
 _MOST_MESSAGE = 4_000
 _MOST_LINES = 12
+_MOST_PATTERN_BYTES = 100_000
 _STATUS = {"passed": PASSED, "failed": FAILED}
 _WORST = {FAILED: 3, SKIPPED: 2, PASSED: 1}
 _NO_NETWORK = re.compile(r"\b(?:EPERM|EACCES|ENETUNREACH|ECONNREFUSED|EAI_AGAIN|ENOTFOUND)\b")
@@ -199,6 +200,11 @@ def words_of(step: StepResult, report: FrameworkReport | None) -> str:
     return shown("\n".join([*lines[telling : telling + _MOST_LINES]])) or ending
 
 
+def names_error(output: str) -> bool:
+    """Return whether a process has printed an error."""
+    return _ERROR.search(output) is not None
+
+
 def shown(text: str) -> str:
     """Return untrusted text that is safe to show, without the frames of Node and of packages."""
     lines = re.sub(r"\x1b\[[\d;]*m", "", text[: 4 * _MOST_MESSAGE]).replace("\t", "    ").splitlines()
@@ -253,17 +259,22 @@ def _parts(name: str) -> Iterator[str]:
     last = 0
     for found in _CHANGING.finditer(name):
         yield re.escape(name[last : found.start()])
-        yield ".*?"
+        yield r"[\s\S]*?"
         last = found.end()
     yield re.escape(name[last:])
 
 
 def selection(names: Collection[str]) -> str:
-    """Return a regular expression of JavaScript for tests: their titles joined as the frameworks do."""
+    """Return a regular expression of JavaScript for tests: their titles joined as the frameworks do.
+
+    For very many tests it matches all: what ran besides them is left out of the results anyway.
+    """
     joined = ("".join(_parts(name)).replace(re.escape(JOINT), "(?: > | )") for name in sorted(names))
-    return f"^(?:{'|'.join(map(_in_javascript, joined))})$"
+    pattern = f"^(?:{'|'.join(map(_in_javascript, joined))})$"
+    return pattern if len(pattern.encode("utf-8", "replace")) < _MOST_PATTERN_BYTES else ""
 
 
 def _in_javascript(pattern: str) -> str:
-    """Return a pattern without the escapes that only Python knows."""
-    return re.sub(r"\\([^\w\\.^$*+?()\[\]{}|/])", r"\1", pattern).replace("/", r"\/")
+    """Return a pattern without the escapes that only Python knows, and without control characters."""
+    known = re.sub(r"\\([^\w\\.^$*+?()\[\]{}|/])", r"\1", pattern).replace("/", r"\/")
+    return re.sub(r"[\x00-\x1f\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", known)

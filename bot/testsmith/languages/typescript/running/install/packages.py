@@ -7,13 +7,16 @@ installed is read-only from then on, and kept between runs.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import posixpath
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from testsmith.decode import Malformed, decode
 from testsmith.execution.downloads import DownloadOrder, copy_kept, keep, run_with_network
 from testsmith.execution.installation import index_variables, keep_what_was_made
 from testsmith.execution.package_index import bare_address, index_access, port_of
@@ -26,6 +29,13 @@ from testsmith.tasks import in_thread
 
 _LOCKS = ("pnpm-lock.yaml", "yarn.lock", "npm-shrinkwrap.json", "package-lock.json")
 _SETTINGS = (".npmrc", ".yarnrc.yml", ".yarnrc", "pnpm-workspace.yaml", ".pnpmfile.cjs")
+_DECIDING = frozenset(
+    {
+        *("name", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies"),
+        *("peerDependenciesMeta", "bundleDependencies", "bundledDependencies", "overrides", "resolutions"),
+        *("workspaces", "packageManager", "pnpm", "engines", "os", "cpu"),
+    }
+)
 _MOST_FILES = 2_000
 _MOST_NESTED = 5
 _CERTIFICATES = "NODE_EXTRA_CA_CERTS"
@@ -55,8 +65,18 @@ class PackageOrder:
         """Digest of everything that decides what is installed."""
         found = hashlib.sha256(self.lock.encode())
         for path, data in sorted(self.files.items()):
-            found.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
+            deciding = _deciding(data) if path.endswith(MANIFEST) else data
+            found.update(f"\0{path}\0{len(deciding)}\0".encode("utf-8", "surrogatepass") + deciding)
         return found.hexdigest()[:24]
+
+
+def _deciding(data: bytes) -> bytes:
+    """Return what of a manifest decides what is installed: neither its scripts nor its version do."""
+    try:
+        found = decode(dict[str, Any], data)
+    except Malformed:
+        return data
+    return json.dumps({key: found[key] for key in sorted(_DECIDING & found.keys())}).encode()
 
 
 def package_orders(tree: SourceTree, project: str) -> list[PackageOrder]:
@@ -82,11 +102,13 @@ def package_orders(tree: SourceTree, project: str) -> list[PackageOrder]:
 def _order(tree: SourceTree, paths: Sequence[str], folder: str, known: set[str]) -> PackageOrder:
     lock = next((name for name in _LOCKS if posixpath.join(folder, name) in known), "")
     names = {MANIFEST, *_SETTINGS, lock}
+    manifest = manifest_in(tree.read(posixpath.join(folder, MANIFEST)))
+    is_alone = not lock and (manifest is None or manifest.workspaces is None)
     inside = [path for path in paths if _is_below(path, folder)]
     chosen = [
         path
         for path in inside
-        if posixpath.basename(path) == MANIFEST
+        if (posixpath.basename(path) == MANIFEST and not is_alone)
         or (posixpath.basename(path) in names and posixpath.dirname(path) == folder)
         or f"/{_within(path, folder)}".startswith(("/patches/", "/.yarn/patches/"))
     ][:_MOST_FILES]

@@ -89,7 +89,7 @@ def _paths(root: Path) -> Iterator[str]:
     for place, folders, files in os.walk(root):
         folders[:] = sorted(one for one in folders if one != PACKAGES and not one.startswith("."))
         for name in sorted(files):
-            if name.endswith(_SUFFIXES) and not name.endswith((".d.ts", ".min.js")):
+            if name.endswith(_SUFFIXES) and not name.endswith((".d.ts", "-d.ts", ".min.js")):
                 yield os.path.relpath(Path(place, name), root)
 
 
@@ -228,7 +228,7 @@ def _add(run: OwnRun, folder: RunFolder, order: _OwnOrder, chunk: list[str], ran
             if known is None or known.status == PASSED:
                 run.tests[test.id] = test
             ended[path].add(one.name)
-    _add_trace(run, order, ended, step.trace)
+    _add_trace(run, order, root, ended, step.trace)
     silent = [path for path, names in ended.items() if not names]
     if len(chunk) > 1:
         return [[path] for path in silent]
@@ -240,13 +240,16 @@ def _add(run: OwnRun, folder: RunFolder, order: _OwnOrder, chunk: list[str], ran
     return []
 
 
-def _add_trace(run: OwnRun, order: _OwnOrder, ended: Mapping[str, Collection[str]], text: str | None) -> None:
+def _add_trace(
+    run: OwnRun, order: _OwnOrder, root: str, ended: Mapping[str, Collection[str]], text: str | None
+) -> None:
     if not order.flags:
         return
     trace = read_trace(text)
     for source, flagged in order.flags.items():
         run.loaded[source] = run.loaded.get(source, frozenset()) | flagged.lines(trace.loaded)
-    for (path, title), flags in trace.tests.items():
+    for (file, title), flags in trace.tests.items():
+        path = os.path.relpath(file, root) if file.startswith("/") else file
         names = ended.get(path, ())
         name = title if title in names else spaced_name(title, names)
         test = run.tests.get(f"{path}::{name}")
