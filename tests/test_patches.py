@@ -86,6 +86,7 @@ def unindented(patch: str) -> str:
         (f"@@\n{without_signs(METHOD)}", WITH_METHOD),
         (f"@@\n{unindented(METHOD)}", WITH_METHOD),
         (f"@@\n import pytest\n # [...]\n{METHOD}", WITH_METHOD),
+        (f"@@\n import pytest\n // [...]\n{METHOD}", WITH_METHOD),
         (f"@@\n{FUNCTION}", WITH_FUNCTION),
         (f"@@\n     assert shop.next(a) == b\n+\n+\n{FUNCTION}", WITH_FUNCTION),
         (f"@@\n{FUNCTION}\\ No newline at end of file\n", WITH_FUNCTION),

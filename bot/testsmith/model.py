@@ -364,6 +364,8 @@ class Request:
         member: The member to test.
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
+        language: Name of the language in prompts; empty for its identifier.
+        comment: What begins a comment in the language.
         rules: The prompt's rules for this framework.
         names: Examples of good and bad names of tests; the same for a language and framework.
         import_line: Statement that makes the member available to a test.
@@ -386,6 +388,8 @@ class Request:
     member: Member
     test_path: str
     framework: str = "pytest"
+    language: str = ""
+    comment: str = "#"
     rules: str = ""
     names: str = TEST_NAMES
     import_line: str = ""

@@ -32,8 +32,10 @@ _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[\w+-]*\s*")
 _HEADERS = ("diff --git ", "index ", "new file mode ", "deleted file mode ", "similarity index ")
 _FILES = ("--- ", "+++ ")
 
-LEFT_OUT = "# [...]"
-"""Marks lines that a prompt leaves out of a file."""
+LEFT_OUT = "[...]"
+"""Marks lines that a prompt leaves out of a file, in a comment."""
+
+_LEFT_OUT = re.compile(rf"\s*(?:#|//) {re.escape(LEFT_OUT)}\s*")
 
 
 class CannotApply(ValueError):
@@ -101,7 +103,7 @@ def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:
             named.add(line)
         if len(named) > 1:
             raise CannotApply("it changes several files")
-        if line.startswith("@@") or line.strip() == LEFT_OUT:
+        if line.startswith("@@") or _LEFT_OUT.fullmatch(line):
             yield hunk
             start = _HUNK.match(line)
             hunk = _Hunk(first=int(start[1]) if start else 0)

@@ -103,12 +103,13 @@ def parsed(text: str, language: Language) -> ParsedText:
         return time.thread_time() > end
 
     try:
-        Parser(language).parse(
+        tree = Parser(language).parse(
             lambda position, _: data[position : position + _CHUNK], progress_callback=is_over
         )
     except ValueError:
         raise CannotParse("it takes too long to parse") from None
-    return ParsedText(text, data, Parser(language).parse(data).root_node)
+    # Only a tree of bytes knows its text; what the first tree has is not parsed again.
+    return ParsedText(text, data, Parser(language).parse(data, old_tree=tree).root_node)
 
 
 def without_errors(file: ParsedText, title: str) -> ParsedText:

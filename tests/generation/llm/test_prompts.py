@@ -35,6 +35,7 @@ PINNED = {
     11: "460301741bf1fc92",
     12: "553026639871449e",
     13: "c876fc964de02ffc",
+    14: "40bcc1991d53923e",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -412,3 +413,19 @@ def test_user__what_was_observed_cannot_leave_its_fence() -> None:
     assert fences[-2] < hostile < fences[-1]
     assert not any(char in "".join(lines) for char in "\x1b\u202e\x00")
     assert [line for line in lines if line.startswith("### member:")] == ["### member: src/shop/cart.py::add"]
+
+
+def test_prompts__name_the_language_as_people_do_and_its_comments() -> None:
+    text = "import a\n\nfunc f() {\n}\n\nfunc g() {\n}\n"
+    request = replace(
+        make_request(context=Context(test_lines=(frozenset({3, 4}),))),
+        framework="go test",
+        language="Go",
+        comment="//",
+        test_text=text,
+    )
+    assert "You write go test tests in Go for a change" in Prompts().system(request)
+    assert "lines of Go that run" in Prompts().probe_system(request)
+    prompt = user_prompt(request)
+    assert "(a line `// [...]` stands for lines left out)" in prompt
+    assert "// [...]\n\nfunc f() {\n}\n\n// [...]" in prompt

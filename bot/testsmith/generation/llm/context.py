@@ -153,19 +153,20 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
 def _fitting_tests(requests: Sequence[Request], room: int) -> dict[str, str]:
     """Return what is shown of each test file: the nearest test of every member before the second of any."""
     shown: dict[str, set[int]] = {}
+    mark = f"{requests[0].comment} {LEFT_OUT}"
     lines = {one.test_path: one.test_text.rstrip("\n").split("\n") for one in requests if one.test_text}
     for rank in zip_longest(*(request.context.test_lines for request in requests)):
         for request, wanted in zip(requests, rank, strict=True):
             known = shown.get(request.test_path, set())
             new = (wanted or frozenset()) - known
-            size = sum(len(lines[request.test_path][number - 1]) + 1 for number in new) + len(LEFT_OUT) + 1
+            size = sum(len(lines[request.test_path][number - 1]) + 1 for number in new) + len(mark) + 1
             if new and size <= room:
                 room -= size
                 shown[request.test_path] = known | new
-    return {path: "\n".join(_with_gaps(lines[path], numbers)) for path, numbers in shown.items()}
+    return {path: "\n".join(_with_gaps(lines[path], numbers, mark)) for path, numbers in shown.items()}
 
 
-def _with_gaps(lines: Sequence[str], shown: Collection[int]) -> Iterator[str]:
+def _with_gaps(lines: Sequence[str], shown: Collection[int], mark: str) -> Iterator[str]:
     """Yield the shown lines of a file, with a mark for each gap that is not blank."""
     gap = False
     for number, line in enumerate(lines, start=1):
@@ -175,7 +176,7 @@ def _with_gaps(lines: Sequence[str], shown: Collection[int]) -> Iterator[str]:
         elif not line.strip():
             yield from [""] * (number - 1 in shown or number + 1 in shown)
         elif not gap:
-            yield LEFT_OUT
+            yield mark
             gap = True
 
 

@@ -187,7 +187,8 @@ def _pieces(requests: Sequence[Request], limits: BatchLimits) -> Iterable[list[_
 
 
 def _system_parts(request: Request) -> _SystemParts:
-    return request.member.language, request.framework, request.conventions, task_of(request)
+    language = request.language or request.member.language
+    return language, request.framework, request.conventions, task_of(request)
 
 
 def _fitting(members: Sequence[Request], limits: BatchLimits) -> Iterator[tuple[Request, ...]]:

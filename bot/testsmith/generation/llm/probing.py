@@ -73,7 +73,7 @@ def _usable(inputs: Iterable[object]) -> Iterable[str]:
 def probe_request(batch: Batch, prompts: Prompts, settings: ModelSettings) -> CompletionRequest:
     """Return the provider request that asks for inputs of the members of one call."""
     return CompletionRequest(
-        system_prompt=prompts.probe_system(batch.requests[0].member.language),
+        system_prompt=prompts.probe_system(batch.requests[0]),
         user_prompt=prompts.user(batch, settings.prompt_token_budget, folder="probe"),
         model=settings.model,
         max_tokens=batch.max_tokens,

@@ -23,11 +23,12 @@ from testsmith.generation.llm.context import (
 )
 from testsmith.generation.llm.packing import Batch, task_of
 from testsmith.model import Change, Member, Request
+from testsmith.patches import LEFT_OUT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 13
+PROMPT_VERSION = 14
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -91,7 +92,7 @@ class Prompts:
         conventions = request.conventions.strip("\n")
         task = task_of(request)
         return self._environment.get_template(_template("system.j2", task)).render(
-            language=request.member.language,
+            language=_language(request),
             framework=request.framework,
             rules=request.rules.strip("\n"),
             names=request.names,
@@ -100,9 +101,9 @@ class Prompts:
             fence=_fence([conventions]),
         )
 
-    def probe_system(self, language: str) -> str:
-        """Return the system prompt that asks for inputs of members in a language."""
-        return self._environment.get_template("probe/system.j2").render(language=language)
+    def probe_system(self, request: Request) -> str:
+        """Return the system prompt that asks for inputs of members in a request's language."""
+        return self._environment.get_template("probe/system.j2").render(language=_language(request))
 
     def user(
         self, batch: Batch, context_budget: int, observation_budget: int = 0, folder: str | None = None
@@ -133,6 +134,7 @@ class Prompts:
         name = _template("user.j2", batch.task if folder is None else folder)
         return self._environment.get_template(name).render(
             language=first.member.language,
+            left_out=f"{first.comment} {LEFT_OUT}",
             members=members,
             changes=context.changes,
             shared=context.shared,
@@ -144,6 +146,10 @@ class Prompts:
             fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
             asked_again=batch.asked_again,
         )
+
+
+def _language(request: Request) -> str:
+    return request.language or request.member.language
 
 
 def _environment() -> Environment:

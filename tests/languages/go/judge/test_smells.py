@@ -53,6 +53,11 @@ GOOD = {
         "func check(t testing.TB, got, want int) { if got != want { t.Fatal(got) } }",
     ),
     "helper of the project": ("\tassertEqual(t, Total(nil), 0)", "", ""),
+    "helper of another package": (
+        "\ttestutil.DoTestCase(Total(nil), 0, t)",
+        "github.com/yuin/goldmark/testutil",
+        "",
+    ),
     "panic expected": (
         '\tdefer func() {\n\t\tif recover() == nil {\n\t\t\tt.Error("no panic")\n\t\t}\n\t}()\n\tTotal(nil)',
         "",
@@ -85,6 +90,8 @@ def test_smells__none(name: str) -> None:
         ('\tt.Log("x")', "", "", "asserts nothing"),
         ("\tlog(t, Total(nil))", "", "", "asserts nothing"),
         ("\tassertEqual(t)", "", "", "asserts nothing"),
+        ("\tshop.DoTest(Total(nil), 0)", "example.com/shop", "", "asserts nothing"),
+        ("\tx.DoTest(Total(nil), t)", "", "", "asserts nothing"),
         (
             "\tassertEqual(t, Total(nil), 0)",
             "",

@@ -87,7 +87,7 @@ def test_requests__tests_that_call_it_and_their_place() -> None:
         ("TestAdd", ("New(1).Add(tt.n)",), True),
         ("TestFull", ("full(t).Add(1)",), False),
     ]
-    assert add.place == TestPlace(path="cart/cart_test.go", after="TestFull")
+    assert add.place == TestPlace(path="cart/cart_test.go", after="TestAdd")
     assert add.test_text == CART_TEST
     lines = CART_TEST.split("\n")
     shown = [lines[line - 1] for line in sorted(add.context.test_lines[1])]
@@ -120,6 +120,38 @@ def test_requests__without_tests_of_its_own_a_sample_of_style() -> None:
     whole = _requests(FILES, "money/money.go")["Whole"]
     assert (whole.test_path, whole.place) == ("money/money_test.go", None)
     assert "func TestAdd" in whole.context.style_sample
+
+
+def test_requests__without_tests_of_its_own_below_those_of_the_nearest_function() -> None:
+    source = CART.replace(
+        "const most", "// Len counts.\nfunc (c *Cart) Len() int { return len(c.items) }\n\nconst most"
+    )
+    tests = {"cart/cart_test.go": "package cart\n", "cart/cart_add_test.go": CART_TEST}
+    found = _requests({**FILES, **tests, "cart/cart.go": source})["Cart.Len"]
+    assert found.existing == ()
+    assert found.place == TestPlace(path="cart/cart_add_test.go", after="TestAdd")
+    assert "func TestAdd" in found.context.style_sample
+
+
+def test_requests__a_method_of_a_common_name_is_not_taken_for_that_of_another_type() -> None:
+    errors = "package cart\n\n// Full says so.\ntype Full struct{}\n"
+    errors = f'{errors}\nfunc (f *Full) Error() string {{ return "" }}\n'
+    test = """package cart
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestOther(t *testing.T) {
+	if errors.New("a").Error() != "a" {
+		t.Error("no")
+	}
+}
+"""
+    files = {**FILES, "cart/full.go": errors, "cart/other_test.go": test}
+    error = _requests(files, "cart/full.go")["Full.Error"]
+    assert (error.existing, error.test_path) == ((), "cart/full_test.go")
 
 
 def test_requests__in_a_package_of_tests() -> None:

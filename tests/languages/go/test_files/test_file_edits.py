@@ -54,6 +54,25 @@ func TestNegative(t *testing.T) {
 ADDED = FILE.replace("\nfunc TestEmpty", f"{ADDED_TEST}\nfunc TestEmpty")
 
 
+SET_UP = "\nfunc init() { limit = 3 }\n\nfunc TestMain(m *testing.M) { m.Run() }\n"
+
+
+@pytest.mark.parametrize("edited", [EXTENDED, ADDED])
+def test_edited_tests__what_the_file_does_for_all_its_tests_is_no_part_of_the_edit(edited: str) -> None:
+    module = edited_tests(FILE + SET_UP, edited + SET_UP)
+    assert "func init" not in module
+    assert "func TestMain" not in module
+    assert SET_UP in joined_edit(FILE + SET_UP, edited + SET_UP, module)
+
+
+@pytest.mark.parametrize("added", ["func init() {}\n", "func TestMain(m *testing.M) {}\n"])
+def test_edited_tests__refuses_what_acts_on_all_tests(added: str) -> None:
+    init = "\nfunc init() { limit = 3 }\n"
+    file, edited = FILE + init, f"{ADDED}\n{added}{init}"
+    with pytest.raises(CannotPlace, match="how all tests"):
+        edited_tests(file, edited)
+
+
 def test_edited_tests__only_the_new_rows_of_a_table() -> None:
     module = edited_tests(FILE, EXTENDED)
     assert '{"two", []int{7, 1}, 8},' in module

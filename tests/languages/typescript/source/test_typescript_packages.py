@@ -2,7 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.typescript.source.packages import is_module, is_test
+from fakes.trees import MemoryTree
+from testsmith.languages.typescript.source.packages import (
+    DeclarationKey,
+    Modules,
+    declares_package,
+    is_module,
+    is_test,
+    project_folder,
+)
 
 
 @pytest.mark.parametrize("path", ["a.ts", "src/a.tsx", "a.mts", "a.cts", "a.js", "a.jsx", "a.mjs", "a.cjs"])
@@ -38,3 +46,63 @@ def test_is_test__names_and_folders(path: str) -> None:
 @pytest.mark.parametrize("path", ["spec/openapi.json", "src/latest.ts", "src/testing.ts", "src/contest.js"])
 def test_is_test__names_that_only_look_alike(path: str) -> None:
     assert not is_test(path)
+
+
+def _modules(**files: str) -> Modules:
+    names = {name.replace("__", "/").replace("_", "."): text.encode() for name, text in files.items()}
+    return Modules(MemoryTree(names))
+
+
+@pytest.mark.parametrize(
+    ("source", "path"),
+    [
+        ("./b", "src/b.ts"),
+        ("./b.js", "src/b.ts"),
+        ("./b.ts", "src/b.ts"),
+        ("./c", "src/c/index.js"),
+        ("./c/", "src/c/index.js"),
+        (".", "src/index.mts"),
+        ("../d.mjs", "d.mts"),
+        ("../../d", None),
+        ("b", None),
+        (".hidden", None),
+    ],
+)
+def test_resolved__as_node_and_bundlers_do(source: str, path: str | None) -> None:
+    modules = _modules(src__a_ts="", src__b_ts="", src__c__index_js="", src__index_mts="", d_mts="")
+    assert modules.resolved(source, "src/a.ts") == path
+
+
+def test_exported__through_other_modules() -> None:
+    modules = _modules(
+        a_ts="export * from './b';\nexport { one as first } from './b';\nexport * as c from './c';",
+        b_ts="import d from './d';\nexport { d };\nexport const one = () => 1;",
+        c_ts="export * from './a';",
+        d_ts="export default function total() {}",
+        e_js="module.exports = require('./d');",
+    )
+    assert modules.exported("a.ts", "one") == DeclarationKey("b.ts", "one")
+    assert modules.exported("a.ts", "first") == DeclarationKey("b.ts", "one")
+    assert modules.exported("a.ts", "d") == DeclarationKey("d.ts", "total")
+    assert modules.exported("a.ts", "missing") is None
+    assert modules.exported("c.ts", "one") == DeclarationKey("b.ts", "one")
+
+
+def test_importers__with_those_of_re_exports_and_without_tests() -> None:
+    modules = _modules(
+        a_ts="import { b } from './index';",
+        b_ts="export const b = 1;",
+        index_ts="export * from './b';",
+        c_cjs="const b = require('./b.ts');",
+        d_ts="const load = () => import('./b');",
+        b_test_ts="import { b } from './b';",
+    )
+    assert sorted(modules.importers("b.ts")) == ["a.ts", "c.cjs", "d.ts", "index.ts"]
+
+
+def test_project_folder__the_nearest_manifest() -> None:
+    tree = MemoryTree({"package.json": b"{}", "packages/a/package.json": b"{}", "packages/a/src/b.ts": b""})
+    assert project_folder(tree, "packages/a/src/b.ts", "") == "packages/a"
+    assert project_folder(tree, "packages/b/src/b.ts", "packages") == "packages"
+    assert declares_package(tree, "packages/a")
+    assert not declares_package(tree, "packages")

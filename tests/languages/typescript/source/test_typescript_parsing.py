@@ -132,3 +132,25 @@ def test_string_value__as_the_program_sees_it(literal: str, value: str | None) -
     call = parse(f"f({literal})").root
     argument = next(one for one in walk(call) if one.type == "arguments").children[1]
     assert string_value(argument) == value, text_of(argument)
+
+
+@pytest.mark.parametrize(
+    "types",
+    [
+        "interface Maker {\n  (a: string): void\n  <T>(a: T, b: { c: T }): T\n}",
+        "export type Maker = {\n  [key: string]: [T, U]\n  <T>(a: T): T\n}",
+        "export type * from './types';",
+        "export type * as types from './types';",
+    ],
+)
+def test_parse_tolerant__types_that_the_grammar_does_not_know(types: str) -> None:
+    text = f"const a = 'ä';\n{types}\nexport const b = (c) => d;\n"
+    file = parse(text, "a.ts")
+    (arrow,) = [one for one in walk(file.root) if one.type == "arrow_function"]
+    assert file.between(arrow.start_byte, arrow.end_byte) == "(c) => d"
+    assert file.text == text
+
+
+def test_parse_tolerant__errors_elsewhere_stay() -> None:
+    with pytest.raises(CannotParse, match="line 4"):
+        parse("interface A {\n  a: string\n}\nlet b = ;\n", "a.ts")

@@ -129,7 +129,8 @@ class GoTestFunction:
     def is_assertion(self, call: Node) -> bool:
         """Return whether a call can fail the test: of `testing.T`, of testify, or of a helper of the project.
 
-        A helper that is not in the module counts if it is given the test and more, and its name says so.
+        A helper that is not in the module, or in another package, counts if it is given the test and more,
+        and its name says so.
         """
         called = field(call, "function")
         name = text_of(called).rpartition(".")[2].partition("[")[0]
@@ -137,11 +138,15 @@ class GoTestFunction:
             operand = text_of(field(called, "operand"))
             if self.module.imports.get(operand) in TESTIFY:
                 return True
-            return name in FAILING and operand in _test_names(call)
+            if operand not in self.module.imports:
+                return name in FAILING and operand in _test_names(call)
+            is_known = False
+        else:
+            is_known = name in self.module.by_name or name in self.module.names
         given = field(call, "arguments")
         arguments = [] if given is None else given.named_children
-        is_given_test = len(arguments) > 1 and text_of(arguments[0]) in _test_names(call)
-        is_known = name in self.module.by_name or name in self.module.names
+        tests = _test_names(call)
+        is_given_test = len(arguments) > 1 and any(text_of(one) in tests for one in arguments)
         return is_given_test and not is_known and _SAYS_SO.search(name) is not None
 
     def binding(self, name: str) -> Node | None:

@@ -9,17 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from testsmith.languages.effects import MOST_CAUSES, ChangeInUse
 from testsmith.languages.go.source.build_constraints import obstacle
 from testsmith.languages.go.source.declarations import Declaration, declarations_of, nameless
 from testsmith.languages.go.source.packages import Packages, is_ignored
 from testsmith.languages.go.source.parsing import normalized, parse_tolerant, tokens
-from testsmith.languages.go.source.references import (
-    MOST_CAUSES,
-    ChangeInUse,
-    PackageNames,
-    changed_fields,
-    has_body,
-)
+from testsmith.languages.go.source.references import PackageNames, changed_fields, has_body
 from testsmith.languages.source import (
     CannotParse,
     ChangedFile,
@@ -283,7 +278,7 @@ class _Package:
         return member
 
     def _with_causes(
-        self, member: Member, effect: ChangeInUse | None, private: Mapping[str, _Difference]
+        self, member: Member, effect: ChangeInUse[str] | None, private: Mapping[str, _Difference]
     ) -> Member:
         """Return a member with what it uses that changed and is not a member."""
         if effect is None:
@@ -305,7 +300,7 @@ class _Package:
 
 
 def _with_route(
-    member: Member, effect: ChangeInUse, private: Mapping[str, _Difference], names: PackageNames
+    member: Member, effect: ChangeInUse[str], private: Mapping[str, _Difference], names: PackageNames
 ) -> Member:
     """Return an affected member with the reason, and the way to what changed."""
     between = [names.declared[name][1] for name in effect.between if name not in private]

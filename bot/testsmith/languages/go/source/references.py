@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from testsmith.languages.effects import ChangeInUse, effects
 from testsmith.languages.go.source.declarations import (
     FUNCTIONS,
     Declaration,
@@ -25,9 +26,6 @@ from testsmith.languages.syntax_tree import field, text_of, walk
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-MOST_CAUSES = 8
-"""Maximum number of causes reported per affected declaration, nearest first."""
 
 _BINDING = {
     "parameter_declaration": "name",
@@ -80,23 +78,6 @@ def bound_in(node: Node) -> Iterator[str]:
             continue
         for bound in one.children_by_field_name(name):
             yield from (text_of(each) for each in walk(bound) if each.type == "identifier")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeInUse:
-    """What a declaration uses that changed.
-
-    Attributes:
-        causes: Names of the changed declarations that it uses, nearest first.
-        steps: Number of references to the nearest one.
-        route: Names of the declarations between it and the nearest one.
-        between: Names of all declarations between it and its causes.
-    """
-
-    causes: tuple[str, ...]
-    steps: int
-    route: tuple[str, ...]
-    between: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +160,9 @@ class PackageNames:
         """Return the fields that a declaration selects or sets."""
         return self._names[name].fields
 
-    def effects(self, changed: Mapping[str, Collection[str] | None], limit: int) -> dict[str, ChangeInUse]:
+    def effects(
+        self, changed: Mapping[str, Collection[str] | None], limit: int
+    ) -> dict[str, ChangeInUse[str]]:
         """Return the declarations that use a changed one over at most `limit` references.
 
         Args:
@@ -187,39 +170,14 @@ class PackageNames:
                 of them is affected directly. None for everything else.
             limit: Maximum number of references.
         """
-        reached: dict[str, dict[str, str]] = {}
-        steps: dict[str, int] = {}
-        frontier = [(name, name) for name in sorted(changed)]
-        for step in range(1, limit + 1):
-            following = []
-            for name, cause in frontier:
-                fields = changed.get(name) if step == 1 else None
-                for user in self.users.get(name, ()):
-                    if fields is not None and self.fields_of(user).isdisjoint(fields):
-                        continue
-                    causes = reached.setdefault(user, {})
-                    if cause not in causes and len(causes) < MOST_CAUSES and user not in changed:
-                        causes[cause] = name
-                        steps.setdefault(user, step)
-                        following.append((user, cause))
-            frontier = following
-        return {name: _effect(name, reached, steps[name]) for name, causes in reached.items() if causes}
 
+        def users(name: str, step: int) -> Iterator[str]:
+            fields = changed.get(name) if step == 1 else None
+            for user in self.users.get(name, ()):
+                if fields is None or not self.fields_of(user).isdisjoint(fields):
+                    yield user
 
-def _effect(name: str, reached: Mapping[str, Mapping[str, str]], steps: int) -> ChangeInUse:
-    causes = tuple(reached[name])
-    routes = [tuple(_route(name, cause, reached)) for cause in causes]
-    return ChangeInUse(
-        causes=causes,
-        steps=steps,
-        route=routes[0],
-        between=tuple(dict.fromkeys(each for route in routes for each in route)),
-    )
-
-
-def _route(name: str, cause: str, reached: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
-    while (name := reached[name][cause]) != cause:
-        yield name
+        return effects(sorted(changed), users, limit)
 
 
 def changed_fields(before: Declaration, after: Declaration) -> Collection[str] | None:

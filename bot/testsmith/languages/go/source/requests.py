@@ -18,7 +18,7 @@ from testsmith.languages.go.test_files.existing_tests import ExistingTests, line
 from testsmith.languages.go.test_files.test_paths import package_of_tests
 from testsmith.languages.source import SourceTree
 from testsmith.languages.syntax_tree import field, text_of, walk
-from testsmith.model import Context, Member, Request
+from testsmith.model import Context, ExistingTest, Member, Request
 
 FRAMEWORK = "go test"
 """Name of the test framework: the standard library's, run by the go command."""
@@ -35,12 +35,13 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
     """Yield one request per member, in order; see `SourceReader.requests`."""
     packages = Packages(tree)
     conventions = Conventions(tree)
-    tests = ExistingTests(packages)
     signatures = _Signatures(packages)
+    tests = ExistingTests(packages, signatures.package)
     for member in members:
         folder = posixpath.dirname(member.path)
         existing = tests.of(member)
-        place = place_of(member, existing)
+        near = () if any(test.calls for test in existing) else tests.near(member)
+        place = place_of(member, existing, near)
         file = packages.file(place.path)
         shown = () if file is None or file.file.root.has_error else lines_to_show(file, existing)
         package = package_of_tests(packages, folder, place.path)
@@ -48,6 +49,8 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             member=member,
             test_path=place.path,
             framework=FRAMEWORK,
+            language="Go",
+            comment="//",
             rules=prompt_rules(),
             names=_NAMES,
             import_line=import_line(member, package),
@@ -62,7 +65,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
                     islice(chain(signatures.of(member), map(_block, tests.examples(member))), _MOST_BLOCKS)
                 ),
                 test_lines=shown,
-                style_sample="" if shown else _style_sample(packages, folder, package),
+                style_sample="" if shown else _style_sample(packages, folder, package, near),
             ),
         )
 
@@ -84,13 +87,15 @@ def _documentation(source: str) -> str:
     return "\n".join(line.strip() for line in source.split("\n") if line.strip().startswith("//"))
 
 
-def _style_sample(packages: Packages, folder: str, package: str) -> str:
-    """Return a sample of the tests in a folder, or else of those in its module."""
+def _style_sample(packages: Packages, folder: str, package: str, tests: Sequence[ExistingTest]) -> str:
+    """Return one of some tests as a sample, or else one of a folder, or else of its module."""
+    named = ((packages.file(test.path), test.name) for test in tests)
     near = packages.tests(folder)
     near.sort(key=lambda file: file.package != package)
     others = packages.test_folders(packages.module_root(folder))[:5]
-    candidates = chain(near, (file for other in others for file in packages.tests(other)[:2]))
-    return next((text for file in candidates if (text := sample(file))), "")
+    first = chain(near, (file for other in others for file in packages.tests(other)[:2]))
+    candidates = chain(named, ((file, "") for file in first))
+    return next((text for file, name in candidates if file is not None and (text := sample(file, name))), "")
 
 
 class _Signatures:
@@ -100,7 +105,8 @@ class _Signatures:
         self._packages = packages
         self._names: dict[str, PackageNames] = {}
 
-    def _package(self, folder: str) -> PackageNames:
+    def package(self, folder: str) -> PackageNames:
+        """Return the names that the package in a folder declares."""
         if folder not in self._names:
             self._names[folder] = PackageNames(self._packages.sources(folder))
         return self._names[folder]
@@ -108,7 +114,7 @@ class _Signatures:
     def of(self, member: Member) -> Iterator[str]:
         """Yield blocks without blank lines, each below its import path: the receiver's type first."""
         folder = posixpath.dirname(member.path)
-        own = self._package(folder)
+        own = self.package(folder)
         if member.name not in own.declared:
             return
         file, declaration = own.declared[member.name]
@@ -128,7 +134,7 @@ class _Signatures:
                 package = text_of(field(node, "operand") or field(node, "package"))
                 name = text_of(field(node, "field") or field(node, "name"))
                 other = self._packages.folder_of(file.imports.get(package, ""), folder)
-                if other is not None and name in (names := self._package(other)).declared:
+                if other is not None and name in (names := self.package(other)).declared:
                     yield self._shown(other, names.declared[name][1])
 
     def _shown(self, folder: str, declaration: Declaration) -> str:

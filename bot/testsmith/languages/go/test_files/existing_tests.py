@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.declarations import FUNCTIONS, Declaration
 from testsmith.languages.go.source.packages import GoFile, Packages
-from testsmith.languages.go.source.references import names_in
+from testsmith.languages.go.source.references import PackageNames, names_in
 from testsmith.languages.go.test_files.test_modules import is_test
 from testsmith.languages.go.test_files.test_paths import test_path_of
 from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
@@ -27,6 +27,7 @@ _MOST_CALL_CHARACTERS = 200
 _MOST_HELPERS = 3
 """Maximum number of helpers between a test and a call."""
 
+_MOST_SIBLINGS = 8
 _MOST_SHOWN = 3
 _MOST_LINES = 120
 
@@ -96,19 +97,28 @@ class _Folder:
 
     tests: list[_Function]
     helpers: Mapping[str, _Function]
+    package: PackageNames
 
     def calls(self, test: _Function, member: Member) -> list[Node]:
         """Return the calls of a member that a test makes, itself or by helpers."""
         if not self._may_call(test, member):
             return []
         reached = self._reached(test)
-        if not _may_mean(reached, member):
+        if not self._may_mean(reached, member):
             return []
         return [call for one in reached for call in one.calls.get(member.plain_name, ())]
 
     def _may_call(self, test: _Function, member: Member) -> bool:
         name = member.plain_name
         return name in test.calls or name in self._called_by_helpers
+
+    def _may_mean(self, reached: list[_Function], member: Member) -> bool:
+        """Return whether a call by a method's name may be one of it: its type or what makes it is used."""
+        receiver = member.name.rpartition(".")[0]
+        if not receiver or _is_named_after(reached[0].declaration.name, member):
+            return True
+        makers = {one.name for one in self.package.makers.get(receiver, ())}
+        return any(not one.names.isdisjoint({receiver, *makers}) for one in reached)
 
     @cached_property
     def _called_by_helpers(self) -> frozenset[str]:
@@ -126,10 +136,16 @@ class _Folder:
 
 
 class ExistingTests:
-    """The tests of packages; each folder is read once."""
+    """The tests of packages; each folder is read once.
 
-    def __init__(self, packages: Packages) -> None:
+    Args:
+        packages: The files.
+        names: Returns the names that the package in a folder declares.
+    """
+
+    def __init__(self, packages: Packages, names: Callable[[str], PackageNames]) -> None:
         self._packages = packages
+        self._names = names
         self._folders: dict[str, _Folder] = {}
 
     def _folder(self, folder: str) -> _Folder:
@@ -142,7 +158,8 @@ class ExistingTests:
             ]
             tests = [one for one in functions if is_test(one.declaration)]
             others = [one for one in functions if one not in tests]
-            self._folders[folder] = _Folder(tests, {one.declaration.plain_name: one for one in others})
+            helpers = {one.declaration.plain_name: one for one in others}
+            self._folders[folder] = _Folder(tests, helpers, self._names(folder))
         return self._folders[folder]
 
     def of(self, member: Member) -> tuple[ExistingTest, ...]:
@@ -158,6 +175,23 @@ class ExistingTests:
         found.sort(key=lambda pair: _distance(pair[0], pair[1], member, home))
         return tuple(_existing(one, calls) for one, calls in found[:MOST_TESTS])
 
+    def near(self, member: Member) -> tuple[ExistingTest, ...]:
+        """Return the tests named after the nearest function of its file that has any, of its type first."""
+        file = self._packages.file(member.path)
+        others = [] if file is None else [one for one in file.declarations if one.is_member]
+        receiver = member.name.rpartition(".")[0]
+
+        def distance(one: Declaration) -> tuple[bool, int]:
+            return one.receiver != receiver, abs(one.line - member.line)
+
+        for one in sorted(others, key=distance)[: _MOST_SIBLINGS + 1]:
+            found = self.of(replace(member, name=one.name)) if one.name != member.name else ()
+            sibling = replace(member, name=one.name)
+            named = tuple(each for each in found if each.calls and _is_named_after(each.name, sibling))
+            if named:
+                return named
+        return ()
+
     def examples(self, member: Member) -> Iterator[str]:
         """Yield the examples of a member that have an output, which `go test` checks."""
         wanted = f"Example{member.name.replace('.', '_')}"
@@ -165,18 +199,6 @@ class ExistingTests:
             is_about = name == wanted or name.startswith(f"{wanted}_")
             if is_about and "Output:" in (source := one.declaration.source):
                 yield f"// {posixpath.basename(one.file.path)}\n{source}"
-
-
-def _may_mean(reached: list[_Function], member: Member) -> bool:
-    """Return whether a call by the name of a method may be one of it: its type or a constructor is used."""
-    receiver = member.name.rpartition(".")[0]
-    is_named = not receiver or _is_named_after(reached[0].declaration.name, member)
-    return is_named or any(_names_type(one, receiver) for one in reached)
-
-
-def _names_type(one: _Function, receiver: str) -> bool:
-    forms = {receiver, f"New{receiver}", f"Must{receiver}", f"Parse{receiver}", "New"}
-    return not forms.isdisjoint(one.names) or any(name.startswith(f"New{receiver}") for name in one.names)
 
 
 def _uses_type(one: _Function, member: Member) -> bool:
@@ -212,11 +234,20 @@ def _existing(one: _Function, calls: list[Node]) -> ExistingTest:
     )
 
 
-def place_of(member: Member, tests: tuple[ExistingTest, ...]) -> TestPlace:
-    """Return where the tests of a member go: below the last test that calls it in the nearest file."""
-    path = tests[0].path if tests and tests[0].calls else test_path_of(member.path)
-    own = [test for test in tests if test.path == path and test.calls]
-    own = own or [test for test in tests if test.path == path]
+def place_of(member: Member, tests: tuple[ExistingTest, ...], near: tuple[ExistingTest, ...]) -> TestPlace:
+    """Return where the tests of a member go: in the nearest file, below the last test that is named after it.
+
+    Without such a test, they go below the last one that calls it.
+
+    Args:
+        member: The member.
+        tests: Its tests.
+        near: Tests of a similar function, which they go below if there are none.
+    """
+    called = [test for test in tests if test.calls] or list(near)
+    path = called[0].path if called else test_path_of(member.path)
+    there = [test for test in called or tests if test.path == path]
+    own = [test for test in there if _is_named_after(test.name, member)] or there
     after = max(own, key=lambda test: test.line).name if own else ""
     return TestPlace(path=path, after=after)
 
@@ -243,9 +274,10 @@ def lines_to_show(file: GoFile, tests: tuple[ExistingTest, ...]) -> tuple[frozen
     return tuple(shown)
 
 
-def sample(file: GoFile) -> str:
-    """Return the beginning of a test file as a sample of style: its imports and its first test."""
-    first = next((one for one in file.declarations if is_test(one)), None)
+def sample(file: GoFile, name: str = "") -> str:
+    """Return a part of a test file as a sample of style: its imports and a test, the first without a name."""
+    tests = (one for one in file.declarations if is_test(one) and name in {one.name, ""})
+    first = next(tests, None)
     if first is None or first.end_line - first.line > _MOST_LINES:
         return ""
     heads = (one for one in file.file.root.children if one.type in {"package_clause", "import_declaration"})

@@ -42,6 +42,8 @@ from testsmith.languages.tests import CannotPlace
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_RUN_FOR_ALL = frozenset({"init", "TestMain"})
+
 _Row = tuple[str, ...]
 
 
@@ -49,7 +51,8 @@ def edited_tests(before: str, after: str) -> str:
     """Return the tests that an edit of a test file adds or extends, as a module of their own.
 
     Of a table that was extended, the module has only the new rows. What the file has already is left out, but
-    for an extended test, which cannot be compiled together with the file.
+    for an extended test, which cannot be compiled together with the file. `init` and `TestMain` of the file
+    are always left out: they are run for all of its tests, and no part of what the edit adds.
 
     Raises:
         CannotParse: One of the texts is not valid Go.
@@ -62,7 +65,7 @@ def edited_tests(before: str, after: str) -> str:
         raise CannotPlace("it adds no tests")
     known = {name: [old if new else [] for old, new in edit.rows(name)] for name in edit.extended}
     module = keep_tests(_without_rows(edit.after, known), names)
-    return module if edit.extended else without_declarations(module, edit.shared)
+    return without_declarations(module, _RUN_FOR_ALL if edit.extended else edit.shared | _RUN_FOR_ALL)
 
 
 def joined_edit(before: str, after: str, code: str) -> str:
@@ -265,7 +268,11 @@ class _Edit:
         own = {one for one, _ in imports_in(self.before)}
         if own - {one for one, _ in imports_in(self.after)}:
             raise CannotPlace("it removes an import")
-        if any(name in {"TestMain", "init"} for name in self.new.keys() - self.old.keys()):
+        old, new = (
+            [one.name for one in declarations(text) if one.name in _RUN_FOR_ALL]
+            for text in (self.before, self.after)
+        )
+        if old != new:  # a file may have several functions `init`
             raise CannotPlace("it changes how all tests of the package are run")
 
     def rows(self, name: str) -> list[tuple[list[_Row], list[_Row]]]:

@@ -1,16 +1,47 @@
-"""The files of a package: what is a module, and what is a test."""
+"""The modules of a tree: which package a file belongs to, and which other modules it imports."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import PurePosixPath
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.syntax_tree import ParsedText, decode
+from testsmith.languages.typescript.source.declarations import (
+    DEFAULT,
+    ModuleOutline,
+    TypeScriptDeclaration,
+    outline,
+)
+from testsmith.languages.typescript.source.parsing import parse_tolerant
+from testsmith.languages.typescript.test_files.imports import ImportBinding, bindings_of
 
 ENDINGS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 """Endings of modules."""
 
+MANIFEST = "package.json"
+
 _DECLARATIONS = re.compile(r"\.d\.([^./]+\.)?[cm]?ts$")
 _TEST = re.compile(r"(?:.*[._-])?(?:test|spec)\.[cm]?[jt]sx?|test-.+\.[cm]?[jt]sx?")
 _TEST_FOLDERS = frozenset({"__tests__", "__mocks__", "test", "tests"})
+_FOREIGN_FOLDERS = frozenset({"node_modules", "bower_components"})
+_TYPED_ENDING = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
+_SPECIFIER = re.compile(
+    rb"""(?P<kind>\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*["'](?P<source>\.[^"'\n]*)["']"""
+)
+_RE_EXPORT = re.compile(rb"""\bexport\s[^;"'()]*?\bfrom\s*["'](?P<source>\.[^"'\n]*)["']""")
+_MOST_FILES = 5_000
+"""Maximum number of modules that are searched for imports of a module."""
+
+_MOST_IMPORTERS = 300
+"""Maximum number of modules that import a module and are read."""
+
+_MOST_HOPS = 8
+"""Maximum number of modules that an export is followed through."""
 
 
 def is_module(path: str) -> bool:
@@ -20,7 +51,177 @@ def is_module(path: str) -> bool:
 
 def is_test(path: str) -> bool:
     """Return whether a module is a test or supports tests: by its name, or by a folder of tests above it."""
-    one = PurePosixPath(path)
     if not is_module(path):
         return False
-    return _TEST.fullmatch(one.name) is not None or not _TEST_FOLDERS.isdisjoint(one.parts[:-1])
+    is_named_so = _TEST.fullmatch(posixpath.basename(path)) is not None
+    return is_named_so or not _TEST_FOLDERS.isdisjoint(path.split("/")[:-1])
+
+
+def project_folder(tree: SourceTree, path: str, opened: str) -> str:
+    """Return the nearest folder above a file with a `package.json`, or else the opened folder."""
+    inside = f"{opened}/" if opened else ""
+    folder = posixpath.dirname(path)
+    while folder and folder.startswith(inside):
+        if declares_package(tree, folder):
+            return folder
+        folder = posixpath.dirname(folder)
+    return opened
+
+
+def declares_package(tree: SourceTree, folder: str) -> bool:
+    """Return whether a folder has a `package.json`."""
+    return tree.read(posixpath.join(folder, MANIFEST)) is not None
+
+
+@dataclass(frozen=True, eq=False)
+class TypeScriptFile:
+    """A module of a package.
+
+    Attributes:
+        path: Relative to the git root.
+        file: Its text.
+    """
+
+    path: str
+    file: ParsedText
+
+    @cached_property
+    def outline(self) -> ModuleOutline:
+        """What it declares and exports."""
+        return outline(self.file)
+
+    @cached_property
+    def declared(self) -> Mapping[str, TypeScriptDeclaration]:
+        """Its declarations by name, in order."""
+        return {one.name: one for one in self.outline.declarations}
+
+    @cached_property
+    def imports(self) -> Mapping[str, ImportBinding]:
+        """What it imports, by the names that it uses for it; without types."""
+        return {one.local: one for one in bindings_of(self.file) if not one.is_type}
+
+    @cached_property
+    def is_common_js(self) -> bool:
+        """Whether it exports by `module.exports` or imports by `require`."""
+        kinds = {node.type for node in self.file.root.named_children}
+        return kinds.isdisjoint({"import_statement", "export_statement"}) and (
+            "module.exports" in self.file.text or "exports." in self.file.text or "require(" in self.file.text
+        )
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DeclarationKey:
+    """A declaration of a tree.
+
+    Attributes:
+        path: Its file.
+        name: Its name there.
+    """
+
+    path: str
+    name: str
+
+
+class Modules:
+    """The modules of one tree; each is read once."""
+
+    def __init__(self, tree: SourceTree) -> None:
+        self.tree = tree
+        self._read: dict[str, TypeScriptFile | None] = {}
+
+    @cached_property
+    def paths(self) -> frozenset[str]:
+        """Paths of all modules, tests too, without those of other packages that are kept in the tree."""
+        return frozenset(
+            path
+            for path in self.tree.paths()
+            if is_module(path) and _FOREIGN_FOLDERS.isdisjoint(path.split("/"))
+        )
+
+    @cached_property
+    def _names(self) -> Mapping[str, list[str]]:
+        found = defaultdict(list)
+        for path in self.tree.paths():
+            found[posixpath.dirname(path)].append(posixpath.basename(path))
+        return found
+
+    def names_in(self, folder: str) -> Sequence[str]:
+        """Return the names of the files in a folder."""
+        return self._names.get(folder, [])
+
+    def file(self, path: str) -> TypeScriptFile | None:
+        """Return a module; None if it is missing or cannot be read."""
+        if path not in self._read:
+            data = self.tree.read(path)
+            try:
+                self._read[path] = (
+                    None if data is None else TypeScriptFile(path, parse_tolerant(decode(data), path))
+                )
+            except CannotParse:
+                self._read[path] = None
+        return self._read[path]
+
+    def resolved(self, source: str, path: str) -> str | None:
+        """Return the path of a module that a file imports by a relative path; None for any other."""
+        if source not in {".", ".."} and not source.startswith(("./", "../")):
+            return None
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+        stem, ending = posixpath.splitext(target)
+        candidates = [
+            target,
+            *(f"{stem}{one}" for one in _TYPED_ENDING.get(ending, ())),
+            *(f"{target}{one}" for one in ENDINGS),
+            *(posixpath.join(target, f"index{one}") for one in ENDINGS),
+        ]
+        return next((one for one in candidates if one in self.paths), None)
+
+    def exported(self, path: str | None, name: str) -> DeclarationKey | None:
+        """Return what a module exports by a name, wherever it is declared; None if it cannot be found."""
+        seen: set[tuple[str, str]] = set()
+        waiting = [(path, name)]
+        while waiting and len(seen) < _MOST_HOPS:
+            where, wanted = waiting.pop(0)
+            file = None if where is None or (where, wanted) in seen else self.file(where)
+            if where is None or file is None:
+                continue
+            seen.add((where, wanted))
+            local = file.outline.exports.get(wanted, "")
+            if local in file.declared:
+                return DeclarationKey(where, local)
+            if local in file.imports:
+                binding = file.imports[local]
+                waiting.append((self.resolved(binding.source, where), binding.imported))
+            for one in file.outline.re_exports:
+                if one.name == wanted or (one.name == "*" and wanted != DEFAULT):
+                    imported = wanted if one.name == "*" else one.imported
+                    waiting.append((self.resolved(one.source, where), imported))
+        return None
+
+    def importers(self, path: str) -> Sequence[str]:
+        """Return the modules, without tests, that import a module or what exports it again."""
+        found: dict[str, None] = {}
+        waiting = [path]
+        while waiting and len(found) < _MOST_IMPORTERS:
+            for one in self._importers.get(waiting.pop(0), ()):
+                if one not in found:
+                    found[one] = None
+                    if one in self._re_exporters:
+                        waiting.append(one)
+        return list(found)[:_MOST_IMPORTERS]
+
+    @cached_property
+    def _importers(self) -> Mapping[str, list[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for path, data in self._sources():
+            sources = {match["source"].decode("utf-8", "replace") for match in _SPECIFIER.finditer(data)}
+            for target in {self.resolved(source, path) for source in sources} - {None, path}:
+                found[str(target)].append(path)
+        return found
+
+    @cached_property
+    def _re_exporters(self) -> frozenset[str]:
+        return frozenset(path for path, data in self._sources() if _RE_EXPORT.search(data))
+
+    def _sources(self) -> Iterator[tuple[str, bytes]]:
+        paths = sorted(path for path in self.paths if not is_test(path))[:_MOST_FILES]
+        return ((path, self.tree.read(path) or b"") for path in paths)

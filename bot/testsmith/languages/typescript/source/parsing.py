@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ TYPED = (".ts", ".mts", ".cts")
 """Endings of files in which `<T>x` is a cast. In all others it is an element."""
 
 _OPENING = re.compile(r"[(\[{]")
+_EXPORTED_TYPES = re.compile(r"^export type \*[^\n;]*;?", re.MULTILINE)
+_TYPE_BODY = re.compile(
+    r"^[ \t]*(?:export )?(?:declare )?(?:interface \w[^{};]{0,2000}|type \w+[^{};=]{0,2000}= *)\{",
+    re.MULTILINE,
+)
+_BRACES = re.compile(r"[{}]")
+
 _WHOLE = frozenset({"template_string", "regex"})
 """Nodes that are one token although they have children."""
 
@@ -69,7 +77,37 @@ def parse_tolerant(text: str, path: str = "") -> ParsedText:
 def _parse(text: str, is_typed: bool) -> ParsedText:
     if sum(1 for _ in _OPENING.finditer(text)) > MOST_BRACKETS:
         raise CannotParse(f"it has more than {MOST_BRACKETS:,} brackets")
-    return parsed(text, _grammar(is_typed))
+    file = parsed(text, _grammar(is_typed))
+    if file.root.has_error and (plain := _without_odd_types(text)) != text:
+        other = parsed(plain, _grammar(is_typed))
+        return file if other.root.has_error else replace(file, root=other.root)
+    return file
+
+
+def _without_odd_types(text: str) -> str:
+    """Return a text in which types that the grammar may not know are blanks: nothing else moves."""
+    text = _EXPORTED_TYPES.sub(lambda match: _blanks(match[0]), text)
+    parts, end = [], 0
+    for match in _TYPE_BODY.finditer(text):
+        if match.start() >= end:
+            parts += [text[end : match.end()]]
+            end = _closing(text, match.end())
+            parts += [_blanks(text[match.end() : end])]
+    return "".join((*parts, text[end:]))
+
+
+def _closing(text: str, start: int) -> int:
+    """Return where the bracket is that closes one which opened before `start`."""
+    depth = 1
+    for match in _BRACES.finditer(text, start):
+        depth += 1 if match[0] == "{" else -1
+        if not depth:
+            return match.start()
+    return len(text)
+
+
+def _blanks(text: str) -> str:
+    return re.sub(r"[^\n]", lambda match: " " * len(match[0].encode("utf-8", "replace")), text)
 
 
 def parse(text: str, path: str = "") -> ParsedText:
@@ -96,18 +134,25 @@ def tokens(node: Node) -> list[str]:
     return _tokens(node, lambda one: one.children)
 
 
-def behavior(node: Node) -> list[str]:
-    """Return the tokens of a node without comments, formatting, and types, which are gone when it runs."""
-    return [] if node.type in _TYPES_ONLY else _tokens(node, _without_types)
+def behavior(node: Node, without: Container[int] = ()) -> list[str]:
+    """Return the tokens of a node without comments, formatting, and types, which are gone when it runs.
+
+    Args:
+        node: The node.
+        without: Ids of nodes in it that are left out, too.
+    """
+    return [] if node.type in _TYPES_ONLY else _tokens(node, _without_types, without)
 
 
-def _tokens(node: Node, children_of: Callable[[Node], Sequence[Node]]) -> list[str]:
+def _tokens(
+    node: Node, children_of: Callable[[Node], Sequence[Node]], without: Container[int] = ()
+) -> list[str]:
     found: list[str] = []
     waiting: list[Node | str] = [node]
     while waiting:
         one = waiting.pop()
         if not isinstance(one, str):
-            if one.type in {"comment", "html_comment"}:
+            if one.type in {"comment", "html_comment"} or one.id in without:
                 continue
             if one.type == "arrow_function" and (parameter := one.child_by_field_name("parameter")):
                 rest = (each for each in children_of(one) if each != parameter)

@@ -1,0 +1,298 @@
+"""Find the tests that a project has of a member: those that call it, themselves or by a helper."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
+from testsmith.languages.typescript.running.manifest import packages_around
+from testsmith.languages.typescript.source.packages import (
+    DeclarationKey,
+    Modules,
+    TypeScriptFile,
+    is_test,
+    project_folder,
+)
+from testsmith.languages.typescript.test_files.imports import is_import
+from testsmith.languages.typescript.test_files.test_blocks import BlockKind, TestBlock, blocks_in
+from testsmith.languages.typescript.test_files.test_paths import test_path_of
+from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+MOST_TESTS = 12
+"""Maximum number of tests of a member that are reported."""
+
+_MOST_FILES = 2_000
+"""Maximum number of test files of a project that are searched."""
+
+_MOST_PARSED = 25
+"""Maximum number of test files that are parsed for a member."""
+
+_MOST_CALLS = 4
+_MOST_CALL_CHARACTERS = 200
+_MOST_HELPERS = 3
+"""Maximum number of helpers between a test and a call."""
+
+_MOST_SIBLINGS = 8
+_MOST_SHOWN = 3
+_MOST_LINES = 120
+_USING = frozenset({"call_expression", "new_expression"})
+
+
+@dataclass(frozen=True, eq=False)
+class TypeScriptTestFile:
+    """A test file of a project.
+
+    Attributes:
+        file: The module.
+    """
+
+    __test__ = False
+
+    file: TypeScriptFile
+
+    @cached_property
+    def blocks(self) -> Sequence[TestBlock]:
+        """Its suites, tests and hooks."""
+        return blocks_in(self.file.file)
+
+    @cached_property
+    def tests(self) -> Sequence[TestBlock]:
+        """Its tests."""
+        return [one for one in self.blocks if one.kind is BlockKind.TEST]
+
+    @cached_property
+    def _hooks(self) -> Sequence[TestBlock]:
+        return [one for one in self.blocks if one.kind is BlockKind.HOOK]
+
+    def helpers_of(self, block: TestBlock) -> list[Node]:
+        """Return the statements of helpers that a test uses, themselves or by others, and its hooks."""
+        around = {id(one) for one in _around(block)}
+        hooks = [one.statement for one in self._hooks if id(one.parent) in around]
+        found: dict[int, Node] = {one.id: one for one in hooks}
+        frontier = [block.statement, *hooks]
+        for _ in range(_MOST_HELPERS):
+            names = dict.fromkeys(name for node in frontier for name in _names(node))
+            used = [self.file.declared[name].whole for name in names if name in self.file.declared]
+            frontier = [one for one in used if one.id not in found]
+            found |= {one.id: one for one in frontier}
+        return list(found.values())
+
+
+def _around(block: TestBlock) -> Iterator[TestBlock | None]:
+    """Yield the suites around a block, and None for the file."""
+    one = block.parent
+    while one is not None:
+        yield one
+        one = one.parent
+    yield None
+
+
+def _names(node: Node) -> Iterator[str]:
+    return (text_of(one) for one in walk(node, {"comment"}) if one.type == "identifier")
+
+
+class TypeScriptExistingTests:
+    """The tests of the projects in a tree; each file is read once."""
+
+    def __init__(self, modules: Modules) -> None:
+        self.modules = modules
+        self._files: dict[str, TypeScriptTestFile | None] = {}
+        self._paths: dict[str, list[str]] = {}
+
+    def file(self, path: str) -> TypeScriptTestFile | None:
+        """Return a test file; None if it is missing or cannot be read."""
+        if path not in self._files:
+            file = self.modules.file(path) if path in self.modules.paths else None
+            self._files[path] = None if file is None else TypeScriptTestFile(file)
+        return self._files[path]
+
+    def paths(self, path: str) -> list[str]:
+        """Return the test files of the project that a file belongs to."""
+        project = project_folder(self.modules.tree, path, "")
+        if project not in self._paths:
+            inside = f"{project}/" if project else ""
+            tests = (one for one in self.modules.paths if is_test(one) and one.startswith(inside))
+            self._paths[project] = sorted(tests)[:_MOST_FILES]
+        return self._paths[project]
+
+    def near(self, test_path: str, path: str) -> list[str]:
+        """Return the other test files of a project, those nearest to a test file first."""
+        others = (one for one in self.paths(path) if one != test_path)
+        return sorted(others, key=lambda one: (-_shared(one, test_path), one))
+
+    def of(self, member: Member) -> tuple[ExistingTest, ...]:
+        """Return the tests of a member, nearest first; those that call it before those that are only near."""
+        home = test_path_of(member.path, self.paths(member.path))
+        found = []
+        for path in self._candidates(member, home):
+            file = self.file(path)
+            if file is None:
+                continue
+            spellings = self._spellings(file.file, member)
+            for block in file.tests:
+                calls = _calls(file, block, member, spellings) if spellings else []
+                if calls or (path == home and spellings and _is_named_after(block, member)):
+                    found.append((block, calls, path))
+        found.sort(key=lambda one: _distance(one, member, home))
+        return tuple(_existing(*one) for one in found[:MOST_TESTS])
+
+    def of_sibling(self, member: Member) -> tuple[ExistingTest, ...]:
+        """Return the tests of the nearest other function of a member's file that has any."""
+        file = self.modules.file(member.path)
+        others = [] if file is None else [one for one in file.declared.values() if one.is_member]
+        around = member.name.rpartition(".")[0]
+        others = [one for one in others if one.name != member.name and one.kind is not None]
+        others.sort(key=lambda one: (one.around != around, abs(one.line - member.line)))
+        for one in others[:_MOST_SIBLINGS]:
+            sibling = replace(member, name=one.name, kind=one.kind or member.kind)
+            found = tuple(test for test in self.of(sibling) if test.calls)
+            if found:
+                return found
+        return ()
+
+    def place_of(
+        self, member: Member, tests: Sequence[ExistingTest], siblings: Sequence[ExistingTest]
+    ) -> TestPlace:
+        """Return where the tests of a member go: in the nearest file, below the last test that calls it.
+
+        Args:
+            member: The member.
+            tests: Its tests.
+            siblings: Tests of a similar function, which they go below if there are none that call it.
+        """
+        called = [test for test in tests if test.calls] or list(siblings)
+        home = test_path_of(member.path, self.paths(member.path))
+        path = called[0].path if called else home
+        own = [test for test in called or tests if test.path == path]
+        after = max(own, key=lambda test: test.line).name if own else ""
+        return TestPlace(path=path, after=after)
+
+    def _candidates(self, member: Member, home: str) -> list[str]:
+        """Return the test files that may call a member, nearest first."""
+        name = (member.plain_name if member.plain_name != "default" else "import").encode()
+        found = [
+            path
+            for path in self.paths(member.path)
+            if path == home or name in (self.modules.tree.read(path) or b"")
+        ]
+        found.sort(key=lambda path: (path != home, -_shared(path, member.path), path))
+        return found[:_MOST_PARSED]
+
+    def _spellings(self, file: TypeScriptFile, member: Member) -> frozenset[str]:
+        """Return how a test file calls a member, or the class that contains it: `total`, `cart.total`."""
+        root = member.name.partition(".")[0]
+        wanted = DeclarationKey(member.path, root)
+        own = self.modules.file(member.path)
+        exports = {} if own is None else own.outline.exports
+        exported = [name for name, local in exports.items() if local == root]
+        own_package = next((one.name for _, one in packages_around(self.modules.tree.read, member.path)), "")
+        found: set[str] = set()
+        for local, binding in file.imports.items():
+            target = self.modules.resolved(binding.source, file.path)
+            is_own = target == member.path
+            if binding.imported != "*" and self.modules.exported(target, binding.imported) == wanted:
+                found.add(local)
+            elif binding.imported in {"*", "default"} and target is not None:
+                if is_own and "default" in exported and binding.is_required:
+                    found.add(local)
+                found |= {
+                    f"{local}.{name}" for name in exported if self.modules.exported(target, name) == wanted
+                }
+            elif binding.imported in exported and binding.source == own_package:
+                found.add(local)
+        return frozenset(found)
+
+
+def _shared(one: str, other: str) -> int:
+    """Return the number of parts of two paths that are the same, whatever their order."""
+    return len(set(one.split("/")) & set(other.split("/")))
+
+
+def _calls(
+    file: TypeScriptTestFile, block: TestBlock, member: Member, spellings: Collection[str]
+) -> list[Node]:
+    """Return the uses of a member that a test makes, itself or by helpers and hooks."""
+    nodes = [block.statement, *file.helpers_of(block)]
+    used = [one for node in nodes for one in walk(node, {"comment"})]
+    if "." not in member.name:
+        return [one for one in used if one.type in _USING and _called(one) in spellings]
+    is_property = member.kind is MemberKind.PROPERTY
+    if member.kind is MemberKind.STATIC_METHOD:
+        wanted = {f"{one}.{member.plain_name}" for one in spellings}
+        return [one for one in used if one.type in _USING and _called(one) in wanted]
+    return [
+        one
+        for one in used
+        if (one.type == "call_expression" or (is_property and one.type == "member_expression"))
+        and text_of(field(one if is_property else field(one, "function"), "property")) == member.plain_name
+    ]
+
+
+def _called(node: Node) -> str:
+    return text_of(field(node, "function") or field(node, "constructor")).replace("?.", ".")
+
+
+def _is_named_after(block: TestBlock, member: Member) -> bool:
+    wanted = {member.name.lower(), member.plain_name.lower()}
+    return any(not wanted.isdisjoint(title.lower().split()) for title in block.titles)
+
+
+def _distance(
+    one: tuple[TestBlock, list[Node], str], member: Member, home: str
+) -> tuple[bool, bool, bool, str, int]:
+    block, calls, path = one
+    return not calls, path != home, not _is_named_after(block, member), path, block.call.start_byte
+
+
+def _existing(block: TestBlock, calls: Sequence[Node], path: str) -> ExistingTest:
+    texts = dict.fromkeys(" ".join(text_of(call).split())[:_MOST_CALL_CHARACTERS] for call in calls)
+    return ExistingTest(
+        path=path,
+        suite="",
+        name=block.name,
+        line=line_of(block.statement),
+        end_line=end_line_of(block.statement),
+        source=text_of(block.statement),
+        calls=tuple(texts)[:_MOST_CALLS],
+        has_cases=block.table is not None,
+    )
+
+
+def lines_to_show(file: TypeScriptTestFile, tests: Sequence[ExistingTest]) -> tuple[frozenset[int], ...]:
+    """Return the lines to show of a test file for its nearest tests: each with imports and helpers."""
+    head = _lines(one for one in file.file.file.root.named_children if is_import(one))
+    by_name: Mapping[str, TestBlock] = {one.name: one for one in file.tests}
+    shown = []
+    for test in [one for one in tests if one.path == file.file.path][:_MOST_SHOWN]:
+        block = by_name[test.name]
+        lines = head | set(range(test.line, min(test.end_line, test.line + _MOST_LINES) + 1))
+        helpers = file.helpers_of(block)
+        lines |= _lines(one for one in helpers if end_line_of(one) - line_of(one) < _MOST_LINES)
+        for suite in filter(None, _around(block)):
+            lines |= {line_of(suite.statement), end_line_of(suite.statement)}
+        shown.append(frozenset(lines))
+    return tuple(shown)
+
+
+def _lines(nodes: Iterator[Node]) -> set[int]:
+    return {line for one in nodes for line in range(line_of(one), end_line_of(one) + 1)}
+
+
+def sample(file: TypeScriptTestFile, name: str = "") -> str:
+    """Return a part of a test file as a sample of style: its imports and a test, the first without a name."""
+    first = next((one for one in file.tests if name in {"", one.name}), None)
+    if first is None:
+        return ""
+    suites = list(filter(None, _around(first)))
+    whole = (suites[-1] if suites else first).statement
+    node = whole if end_line_of(whole) - line_of(whole) < _MOST_LINES else first.statement
+    if end_line_of(node) - line_of(node) >= _MOST_LINES:
+        return ""
+    heads = [text_of(one) for one in file.file.file.root.named_children if is_import(one)]
+    return "\n".join([*heads, "", text_of(node)])

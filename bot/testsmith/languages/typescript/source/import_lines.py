@@ -1,0 +1,96 @@
+"""How a test file imports a member: by which name, from which path, and with which kind of import."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from testsmith.languages.typescript.source.declarations import DEFAULT
+from testsmith.languages.typescript.source.packages import ENDINGS, Modules, TypeScriptFile
+from testsmith.model import Member
+
+_ONLY_REQUIRED = frozenset({".cjs", ".cts"})
+_ONLY_IMPORTED = frozenset({".mjs", ".mts", ".ts", ".tsx"})
+_FOR_ITSELF = "its own"
+"""The ending of the file itself, as a habit."""
+
+_MOST_NEAR = 10
+
+
+def import_line(
+    modules: Modules, member: Member, test_path: str, near: Sequence[str], *, needs_endings: bool
+) -> str:
+    """Return the statement by which a test file imports a member, or the class that contains it.
+
+    Args:
+        modules: The modules of the tree.
+        member: The member.
+        test_path: The test file, which may not exist.
+        near: Other test files, nearest first, whose habits count if it does not exist.
+        needs_endings: Whether a path in an import needs its ending, as in Node without a bundler.
+    """
+    own = modules.file(member.path)
+    root = member.name.partition(".")[0]
+    exported = [] if own is None else [name for name, local in own.outline.exports.items() if local == root]
+    name = root if root in exported or not exported else exported[0]
+    there = modules.file(test_path)
+    others = [modules.file(path) for path in near[:_MOST_NEAR]]
+    is_required = _is_required(test_path, [one for one in (there, *others) if one is not None], own)
+    source = _known_source(modules, there, member.path)
+    if not source:
+        habits = Counter(_endings(one for one in (there, *others, own) if one is not None))
+        usual = _FOR_ITSELF if needs_endings and not is_required else ""
+        habit = habits.most_common(1)[0][0] if habits else usual
+        source = _source(member.path, test_path, habit)
+    names = f"{{ {name} }}"
+    if name == DEFAULT:
+        names = _local_name(member.path) if root == DEFAULT else root
+    return f'const {names} = require("{source}");' if is_required else f'import {names} from "{source}";'
+
+
+def _is_required(test_path: str, files: Sequence[TypeScriptFile], own: TypeScriptFile | None) -> bool:
+    """Return whether a test file imports by `require`: by its ending, or as others do."""
+    ending = posixpath.splitext(test_path)[1]
+    if ending in _ONLY_REQUIRED or ending in _ONLY_IMPORTED:
+        return ending in _ONLY_REQUIRED
+    for file in files:
+        if file.imports or file.is_common_js:
+            return file.is_common_js
+    return own is not None and own.is_common_js
+
+
+def _known_source(modules: Modules, there: TypeScriptFile | None, path: str) -> str:
+    """Return how a test file imports a module already; empty if it does not."""
+    if there is None:
+        return ""
+    sources = (one.source for one in there.imports.values())
+    return next((source for source in sources if modules.resolved(source, there.path) == path), "")
+
+
+def _source(path: str, test_path: str, habit: str) -> str:
+    """Return the relative path of a module from a test file, with an ending by the habit of the project."""
+    relative = posixpath.relpath(path, posixpath.dirname(test_path) or ".")
+    relative = relative if relative.startswith("..") else f"./{relative}"
+    stem, ending = posixpath.splitext(relative)
+    if not habit:
+        return stem
+    is_typed = ending in {".ts", ".tsx", ".mts", ".cts"}
+    return f"{stem}{habit}" if is_typed and habit in {".js", ".mjs", ".cjs"} else relative
+
+
+def _endings(files: Iterable[TypeScriptFile]) -> Iterator[str]:
+    for file in files:
+        for one in file.imports.values():
+            if one.source.startswith("."):
+                ending = posixpath.splitext(one.source)[1]
+                yield ending if ending in ENDINGS else ""
+
+
+def _local_name(path: str) -> str:
+    """Return a name for what a module exports without one: its file's, or its folder's, in camel case."""
+    stem = posixpath.splitext(posixpath.basename(path))[0]
+    stem = posixpath.basename(posixpath.dirname(path)) or "main" if stem == "index" else stem
+    first, *others = re.findall(r"[A-Za-z0-9]+", stem) or ["main"]
+    return "".join((first[:1].lower() + first[1:], *(one.title() for one in others)))

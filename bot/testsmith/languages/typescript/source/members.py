@@ -1,0 +1,343 @@
+"""Find the functions, methods and classes that a change adds, changes or affects, and all of given files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from testsmith.languages.effects import MOST_CAUSES, ChangeInUse
+from testsmith.languages.source import (
+    CannotParse,
+    ChangedFile,
+    ComparisonScope,
+    MemberFindings,
+    SourceTree,
+    source_diff,
+)
+from testsmith.languages.syntax_tree import decode
+from testsmith.languages.typescript.source.declarations import (
+    TypeScriptDeclaration,
+    declarations_of,
+    outline,
+)
+from testsmith.languages.typescript.source.packages import DeclarationKey, Modules
+from testsmith.languages.typescript.source.parsing import normalized, parse_tolerant, tokens
+from testsmith.languages.typescript.source.references import References
+from testsmith.model import Change, Member, Place, ShownChange, Skipped, SkipStage
+
+LANGUAGE = "typescript"
+
+_SKIP_MARK = re.compile(r"(?://|\*)\s*testsmith:\s*skip\b", re.IGNORECASE)
+_GENERATED = re.compile(
+    r"@generated\b|\bDO NOT EDIT\b|\b(?:auto|automatically )-?generated\b|\bgenerated automatically\b",
+    re.IGNORECASE,
+)
+_HEAD = 500
+"""Number of characters at the beginning of a file in which it says that it is generated."""
+
+_MOST_AVERAGE_LINE = 300
+"""Length of an average line from which on a file is minified."""
+
+
+def changed_members(scope: ComparisonScope) -> MemberFindings:
+    """Return the added, changed and affected members; see `SourceReader.changed_members`.
+
+    Members are what a file exports: functions, and of classes and objects the public methods; a class without
+    any is a member itself. Constructors count if their class is not new. What only moved or got another name
+    does not count, nor do types. A member is affected if what it uses changed and is not a member.
+    """
+    modules = Modules(scope.head)
+    skipped: list[Skipped] = []
+    members = _Comparison(list(_read(scope, skipped)), References(modules)).members(scope.reference_steps)
+    members.sort(key=lambda each: (each.path, each.line, each.name))
+    marked = (
+        Skipped(path=one.path, stage=SkipStage.CHANGES, reason=reason, member=one.id)
+        for one in members
+        if (reason := _reason_to_skip(one, modules))
+    )
+    return MemberFindings(members=tuple(members), skipped=(*skipped, *marked))
+
+
+def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
+    """Return every member of the files as `added`; see `SourceReader.all_members`."""
+    files = [ChangedFile(base_path=None, head_path=path) for path in paths]
+    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
+    findings = changed_members(scope)
+    members = (
+        replace(one, changed_lines=frozenset(range(one.line, one.end_line + 1))) for one in findings.members
+    )
+    return replace(findings, members=tuple(members))
+
+
+def _reason_to_skip(member: Member, modules: Modules) -> str:
+    if _SKIP_MARK.search(member.source):
+        return "it has a comment `testsmith: skip`"
+    found = References(modules).declaration(DeclarationKey(member.path, member.name))
+    if found is not None and any(node.has_error for node in found.nodes):
+        return "it contains syntax that the bot cannot parse"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file compared between base and head.
+
+    Attributes:
+        path: Path on head; on base if it was deleted.
+        before: Declarations on base by name.
+        after: Declarations on head by name.
+        added_lines: Lines of head that the diff adds or changes.
+    """
+
+    path: str
+    before: Mapping[str, TypeScriptDeclaration] = field(default_factory=dict)
+    after: Mapping[str, TypeScriptDeclaration] = field(default_factory=dict)
+    added_lines: frozenset[int] = frozenset()
+
+    def lines(self, one: TypeScriptDeclaration) -> frozenset[int]:
+        """Return the lines of a declaration that the diff changes, without those of its methods."""
+        own = frozenset(range(one.line, one.end_line + 1)) & self.added_lines
+        if one.apart:
+            methods = (each for each in self.after.values() if each.around == one.name)
+            own -= {line for each in methods for line in range(each.line, each.end_line + 1)}
+        return own
+
+
+def _read(scope: ComparisonScope, skipped: list[Skipped]) -> Iterator[_File]:
+    for one in scope.files:
+        path = one.head_path or one.base_path or ""
+        after: Mapping[str, TypeScriptDeclaration] = {}
+        reason = ""
+        try:
+            if one.head_path is not None:
+                text = _text(scope.head, path)
+                reason = _obstacle(text)
+                after = _declared(text, path)
+        except CannotParse as error:
+            reason = str(error)
+        if reason:
+            skipped.append(Skipped(path=path, stage=SkipStage.CHANGES, reason=reason))
+            continue
+        yield _File(path=path, before=_before(scope, one), after=after, added_lines=one.added_lines)
+
+
+def _obstacle(text: str) -> str:
+    if _GENERATED.search(text[:_HEAD]):
+        return "it is generated"
+    if len(text) > _MOST_AVERAGE_LINE * (text.count("\n") + 5):
+        return "it is minified"
+    return ""
+
+
+def _before(scope: ComparisonScope, file: ChangedFile) -> Mapping[str, TypeScriptDeclaration]:
+    """Return a file's declarations on base; none if it cannot be read there."""
+    if file.base_path is None:
+        return {}
+    try:
+        return _declared(_text(scope.base, file.base_path), file.base_path)
+    except CannotParse:
+        return {}
+
+
+def _declared(text: str, path: str) -> Mapping[str, TypeScriptDeclaration]:
+    return {one.name: one for one in outline(parse_tolerant(text, path)).declarations}
+
+
+def _text(tree: SourceTree, path: str) -> str:
+    data = tree.read(path)
+    if data is None:
+        raise CannotParse("it is not a regular file, or cannot be read")
+    return decode(data)
+
+
+def source_digest(source: str) -> str:
+    """Return a digest of a member's behavior: of its tokens without its name, documentation and types."""
+    try:
+        found = declarations_of(source)
+        if len(found) != 1:
+            return _digest([" ".join(tokens(parse_tolerant(source).root))], 8)
+    except CannotParse:
+        return _digest([source], 8)
+    return _digest([" ".join(found[0].nameless)], 8)
+
+
+def _digest(sources: Iterable[str], length: int = 16) -> str:
+    return hashlib.sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:length]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Difference:
+    """A declaration of head that is new or differs from base.
+
+    Attributes:
+        path: Its file.
+        found: The declaration.
+        old: The declaration on base; None if it is new.
+        lines: Its lines that the diff changes.
+    """
+
+    path: str
+    found: TypeScriptDeclaration
+    old: TypeScriptDeclaration | None
+    lines: frozenset[int]
+
+    @property
+    def diff(self) -> str:
+        """Its unified diff."""
+        before = "" if self.old is None else self.old.source
+        return source_diff(f"{self.found.name} in {self.path}", before, self.found.source)
+
+    @property
+    def sources(self) -> tuple[str, str]:
+        """Its normalized sources on base and head."""
+        return normalized("" if self.old is None else self.old.source), normalized(self.found.source)
+
+    @property
+    def place(self) -> Place:
+        """Where it is on head."""
+        found = self.found
+        return Place(
+            path=self.path,
+            line=found.line,
+            end_line=found.end_line,
+            name=found.name,
+            changed_lines=self.lines,
+        )
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """The changed files."""
+
+    files: Sequence[_File]
+    references: References
+
+    def members(self, steps: int) -> list[Member]:
+        """Return the added and changed members, and those affected over at most `steps` references."""
+        differences = {DeclarationKey(one.path, one.found.name): one for one in self._differences()}
+        chosen = {key: one for key, one in differences.items() if one.found.is_member}
+        private = {key: one for key, one in differences.items() if not one.found.is_member}
+        found = {key: self._member(one) for key, one in chosen.items()}
+        if not private or not steps:
+            return list(found.values())
+        effects = self.references.effects(private, steps)
+        found = {key: self._with_causes(one, effects.get(key), private) for key, one in found.items()}
+        old = {key for key, one in private.items() if one.old is not None}
+        for key, effect in self.references.effects(old, steps).items():
+            declaration = self.references.declaration(key)
+            if declaration is not None and _is_affected(declaration) and key not in chosen:
+                lines = frozenset[int]()
+                one = _Difference(path=key.path, found=declaration, old=declaration, lines=lines)
+                member = self._with_causes(self._member(one, Change.AFFECTED), effect, private)
+                found[key] = self._with_route(member, effect, private)
+        return list(found.values())
+
+    @cached_property
+    def _gone(self) -> frozenset[tuple[str, ...]]:
+        """Declarations of base that are gone: their names and meanings."""
+        return frozenset(
+            (name, *one.meaning)
+            for file in self.files
+            for name, one in file.before.items()
+            if name not in file.after
+        )
+
+    def _differences(self) -> Iterator[_Difference]:
+        for file in self.files:
+            left = [one for name, one in file.before.items() if name not in file.after]
+            renamed = {one.nameless for one in left if one.has_function}
+            for name, one in file.after.items():
+                old = file.before.get(name)
+                if old is None:
+                    is_known = (name, *one.meaning) in self._gone
+                    if is_known or (one.has_function and one.nameless in renamed):
+                        continue  # it moved, or was renamed
+                    if one.is_constructor and one.around not in file.before:
+                        continue
+                if old is None or old.meaning != one.meaning:
+                    yield _Difference(path=file.path, found=one, old=old, lines=file.lines(one))
+
+    def _member(self, one: _Difference, change: Change | None = None) -> Member:
+        found = one.found
+        if found.kind is None:
+            raise ValueError(f"{found.name} is neither a function nor a class")
+        if change is None:
+            change = Change.ADDED if one.old is None else Change.CHANGED
+        member = Member(
+            path=one.path,
+            name=found.name,
+            language=LANGUAGE,
+            change=change,
+            line=found.line,
+            end_line=found.end_line,
+            kind=found.kind,
+            source=found.source,
+            module=one.path,
+            is_async=found.is_async,
+            changed_lines=one.lines,
+        )
+        if change is Change.CHANGED and one.old is not None:
+            own = source_diff(found.name, one.old.source, found.source)
+            member = replace(member, shown_change=ShownChange(own=own, digest=_digest([one.sources[0]])))
+        return member
+
+    def _with_causes(
+        self,
+        member: Member,
+        effect: ChangeInUse[DeclarationKey] | None,
+        private: Mapping[DeclarationKey, _Difference],
+    ) -> Member:
+        """Return a member with what it uses that changed and is not a member."""
+        if effect is None:
+            return member
+        causes = [private[key] for key in effect.causes]
+        if member.change is Change.ADDED:
+            causes = [one for one in causes if one.old is None or one.lines]
+        sources = sorted(text for one in causes for text in one.sources)
+        shown = replace(
+            member.shown_change,
+            private=tuple(one.diff for one in causes),
+            digest=_digest([member.shown_change.digest, *sources]),
+        )
+        member = replace(member, shown_change=shown)
+        if member.change is Change.ADDED:
+            return member
+        return replace(member, because_places=tuple(one.place for one in causes))
+
+    def _with_route(
+        self,
+        member: Member,
+        effect: ChangeInUse[DeclarationKey],
+        private: Mapping[DeclarationKey, _Difference],
+    ) -> Member:
+        """Return an affected member with the reason, and the way to what changed."""
+        between = [self.references.declaration(key) for key in effect.between if key not in private]
+        sources = [one.source for one in between if one is not None and not one.is_public]
+        route = tuple(key.name for key in effect.route)
+        return replace(
+            member,
+            because=tuple(dict.fromkeys(key.name for key in effect.causes)),
+            because_source=tuple(private[key].sources[1] for key in effect.causes),
+            steps=effect.steps,
+            shown_change=replace(
+                member.shown_change, route=route, route_sources=tuple(sources[:MOST_CAUSES])
+            ),
+        )
+
+
+def _is_affected(declaration: TypeScriptDeclaration) -> bool:
+    """Return whether a declaration is a member, but for a constructor, of a file that can be tested."""
+    is_reported = declaration.is_member and not declaration.is_constructor
+    return is_reported and not _obstacle(declaration.file.text)
+
+
+def functions_in(data: bytes, path: str) -> tuple[Place, ...]:
+    """Return where the functions and methods of a file are, exported or not; see `SourceReader.functions`."""
+    return tuple(
+        Place(path=path, line=one.line, end_line=one.end_line, name=one.name)
+        for one in outline(parse_tolerant(decode(data), path)).declarations
+        if one.has_function
+    )

@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fakes.trees import MemoryTree
+from testsmith.languages.typescript.source.members import all_members
+from testsmith.languages.typescript.source.requests import requests
+from testsmith.model import Request
+
+CART = """import { round } from './money.js';
+import type { Money, Rate } from './types';
+
+export class Cart {
+  items: Money[] = [];
+  constructor(private owner: string) {}
+
+  /** Adds an item. */
+  add(item: Money): boolean {
+    this.items.push(item);
+    return true;
+  }
+
+  size() {
+    return this.items.length;
+  }
+}
+
+/**
+ * The total.
+ *
+ * In cents.
+ */
+export function total(cart: Cart): number {
+  return round(sum(cart.items));
+}
+
+export const half = (x: Rate) => round(x / 2);
+
+export default function empty() {}
+
+const sum = (items: Money[]) => items.reduce((a, b) => a + b.cents, 0);
+"""
+MONEY = "/** Rounds. */\nexport const round = (x: number): number => Math.round(x);\n"
+TYPES = "export interface Money {\n  cents: number;\n}\n\nexport type Rate = number;\n"
+TESTS = """import { describe, expect, it } from 'vitest';
+import { Cart, total as sumOf } from '../src/cart';
+
+const filled = () => {
+  const cart = new Cart('ann');
+  cart.add({ cents: 3 });
+  return cart;
+};
+
+describe('cart', () => {
+  beforeEach(() => {
+    reset();
+  });
+
+  it('sums', () => {
+    expect(sumOf(filled())).toBe(3);
+  });
+
+  it('is not about it', () => {
+    expect(1).toBe(1);
+  });
+});
+
+it.each([[1], [2]])('adds %s', (cents) => {
+  expect(new Cart('bob').add({ cents })).toBe(true);
+});
+"""
+MANIFEST = json.dumps({"name": "shop", "type": "module", "devDependencies": {"vitest": "3"}})
+SHOP = {
+    "package.json": MANIFEST,
+    "src/cart.ts": CART,
+    "src/money.ts": MONEY,
+    "src/types.ts": TYPES,
+    "test/cart.test.ts": TESTS,
+}
+
+
+def _requests(files: dict[str, str], path: str = "src/cart.ts") -> dict[str, Request]:
+    tree = MemoryTree({name: text.encode() for name, text in files.items()})
+    members = all_members(tree, [path], "").members
+    return {one.member.name: one for one in requests(tree, members, "", "it sums")}
+
+
+def _import_line(files: dict[str, str], path: str, name: str) -> str:
+    return _requests(files, path)[name].import_line
+
+
+def test_requests__tests_that_call_a_function_under_another_name() -> None:
+    request = _requests(SHOP)["total"]
+    (test,) = request.existing
+    assert (test.path, test.name, test.calls) == ("test/cart.test.ts", "cart > sums", ("sumOf(filled())",))
+    assert request.test_path == "test/cart.test.ts"
+    assert request.place is not None
+    assert request.place.after == "cart > sums"
+
+
+def test_requests__tests_that_call_a_method_by_helpers_and_in_a_table() -> None:
+    existing = _requests(SHOP)["Cart.add"].existing
+    assert {test.name: test.has_cases for test in existing} == {"cart > sums": False, "adds %s": True}
+
+
+def test_requests__without_a_test_next_to_those_of_the_nearest_sibling() -> None:
+    request = _requests(SHOP)["Cart.size"]
+    assert request.existing == ()
+    assert request.place is not None
+    assert request.place.after == "adds %s"
+    assert "describe('cart'" in request.context.style_sample
+
+
+def test_requests__lines_of_a_test_with_imports_helpers_hooks_and_suites() -> None:
+    request = _requests(SHOP)["total"]
+    (shown,) = request.context.test_lines
+    lines = TESTS.split("\n")
+    text = "\n".join(lines[number - 1] for number in sorted(shown))
+    assert "import { Cart, total as sumOf }" in text
+    assert "const filled = () => {" in text
+    assert "describe('cart', () => {\n  beforeEach(" in text
+    assert "is not about it" not in text
+    assert request.test_text == TESTS
+
+
+def test_requests__signatures_of_what_a_function_uses() -> None:
+    requests = _requests(SHOP)
+    signatures = requests["total"].context.signatures
+    assert "// src/money.ts\n/** Rounds. */\nexport const round = (x: number): number" in signatures
+    assert "// src/cart.ts\nconst sum = (items: Money[])" in signatures
+    assert "// src/cart.ts\nexport class Cart {\n  items: Money[] = []\n  constructor(" in signatures
+    assert "Math.round" not in signatures
+    of_method = requests["Cart.add"].context.signatures
+    assert of_method.startswith("// src/cart.ts\nexport class Cart {")
+    assert "// src/types.ts\ninterface Money {\n  cents: number;\n}" in of_method
+    assert "type Rate = number" in requests["half"].context.signatures
+
+
+def test_requests__the_documentation_is_part_of_the_normalized_source() -> None:
+    before = _requests(SHOP)["total"].normalized_source
+    after = _requests({**SHOP, "src/cart.ts": CART.replace("In cents", "In euros")})[
+        "total"
+    ].normalized_source
+    assert "In cents." in before
+    assert before != after
+    assert before == _requests({**SHOP, "src/cart.ts": f"// x\n{CART}"})["total"].normalized_source
+
+
+@pytest.mark.parametrize(
+    ("manifest", "framework", "rule"),
+    [
+        ({"devDependencies": {"vitest": "3"}}, "vitest", "passes with `vitest run`"),
+        ({"scripts": {"test": "jest --coverage"}}, "jest", "passes with `jest`"),
+        ({"devDependencies": {"mocha": "11"}}, "mocha", "passes with `mocha`"),
+        ({"scripts": {"test": "node --test"}}, "node:test", "passes with `node --test`"),
+        ({}, "node:test", "passes with `node --test`"),
+    ],
+)
+def test_requests__rules_of_the_framework(manifest: dict[str, object], framework: str, rule: str) -> None:
+    request = _requests({**SHOP, "package.json": json.dumps(manifest)})["total"]
+    assert request.framework == framework
+    assert rule in request.rules
+    assert "No snapshot." in request.rules
+    assert (request.language, request.comment) == ("TypeScript", "//")
+
+
+def test_import_line__as_the_test_file_imports_it() -> None:
+    requests = _requests(SHOP)
+    assert requests["total"].import_line == 'import { total } from "../src/cart";'
+    assert requests["Cart.add"].import_line == 'import { Cart } from "../src/cart";'
+    assert requests["empty"].import_line == 'import empty from "../src/cart";'
+
+
+NODE = {"package.json": '{"type": "module"}'}
+
+
+@pytest.mark.parametrize(
+    ("files", "path", "name", "expected"),
+    [
+        (
+            {**NODE, "src/a.ts": "export const f = () => 1;"},
+            "src/a.ts",
+            "f",
+            'import { f } from "./a.ts";',
+        ),
+        (
+            {**NODE, "src/a.ts": "import { b } from './b.js';\nexport const f = () => b;"},
+            "src/a.ts",
+            "f",
+            'import { f } from "./a.js";',
+        ),
+        (
+            {"package.json": MANIFEST, "src/a.tsx": "export const f = () => 1;"},
+            "src/a.tsx",
+            "f",
+            'import { f } from "./a";',
+        ),
+        (
+            {**NODE, "lib/to-text.mjs": "export default (x) => x;"},
+            "lib/to-text.mjs",
+            "default",
+            'import toText from "./to-text.mjs";',
+        ),
+        (
+            {"package.json": "{}", "lib/a.js": "module.exports = { f() {} };"},
+            "lib/a.js",
+            "f",
+            'const { f } = require("./a");',
+        ),
+        (
+            {"package.json": "{}", "lib/a.js": "module.exports = function make() {};"},
+            "lib/a.js",
+            "make",
+            'const make = require("./a");',
+        ),
+        (
+            {
+                "package.json": "{}",
+                "lib/a.js": "exports.f = () => 1;",
+                "test/b.js": "import b from '../lib/b.js';\ntest('b', () => { b(); });",
+            },
+            "lib/a.js",
+            "f",
+            'import { f } from "../lib/a.js";',
+        ),
+        (
+            {**NODE, "a.js": "function f() {}\nexport { f as g };"},
+            "a.js",
+            "f",
+            'import { g } from "./a.js";',
+        ),
+    ],
+)
+def test_import_line__by_the_habits_of_the_project(
+    files: dict[str, str], path: str, name: str, expected: str
+) -> None:
+    assert _import_line(files, path, name) == expected
+
+
+def test_requests__a_name_of_the_package_itself() -> None:
+    tests = "import { it } from 'vitest';\nimport { total } from 'shop';\nit('sums', () => { total(); });\n"
+    existing = _requests({**SHOP, "test/cart.test.ts": tests})["total"].existing
+    assert [test.calls for test in existing] == [("total()",)]
