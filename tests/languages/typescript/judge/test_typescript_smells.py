@@ -83,6 +83,8 @@ def test_smells__of_good_tests_of_other_frameworks() -> None:
     )
     chai = 'describe("a", function () { it("x", function () { expect(total([])).to.be.empty; }); });'
     assert smells_of(f"{MOCHA}{IMPORT}{chai}", MEMBER) == {}
+    should = 'const should = chai.should();\nit("x", () => { total([]).should.equal(0); });'
+    assert smells_of(f"{MOCHA}{IMPORT}{should}", MEMBER) == {}
     done = (
         'it("x", (done) => { total([], (n) => { setImmediate(() => { expect(n).toBe(0); done(); }); }); });'
     )

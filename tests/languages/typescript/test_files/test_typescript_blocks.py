@@ -82,3 +82,17 @@ def test_blocks__with_hooks_tables_and_bodies() -> None:
 def test_skipping__of_each_form(text: str, how: str) -> None:
     (test,) = test_blocks.tests_in(parse(text))
     assert test.skipping == how
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(slow ? describe.skip : describe)("a", () => { it("b", f); });',
+        'const some = slow ? describe.skip : describe;\nsome("a", () => { it("b", f); });',
+        'const some = describe.skip;\nsome("a", () => { it("b", f); });',
+    ],
+)
+def test_blocks__made_under_a_condition_are_skipped(text: str) -> None:
+    suite, test = blocks_in(parse(text))
+    assert test.name == "a > b"
+    assert suite.skipping in {"skip", "skipIf"}

@@ -15,6 +15,7 @@ PLAIN = "import a from 'a'\n\nit('b', () => {\n\tf('c')\n\tg()\n})\n"
         ('f("it\'s", "\\n", "b");\n', 'f("it\'s", "\\n", \'b\')\n'),
         ("f();\n[1].map(g);\n", "f();\n[1].map(g)\n"),
         ("f(); g();\n", "f(); g()\n"),
+        ("let a: string;\n", "let a: string\n"),
         ("for (let i = 0; i < 1; i++) {}\n", "for (let i = 0; i < 1; i++) {}\n"),
         ("if (a) {\n    f(`\n    b`);\n}\n", "if (a) {\n\tf(`\n    b`)\n}\n"),
     ],

@@ -49,7 +49,7 @@ _BLOCKS = frozenset(
     {"after", "afterAll", "afterEach", "before", "beforeAll", "beforeEach", "describe", "it", "suite", "test"}
 )
 _PROTECTED = frozenset(
-    {"assert", "console", "expect", "jest", "process", "require", "should", "sinon", "vi", *GLOBAL_OBJECTS}
+    {"assert", "console", "expect", "global", "globalThis", "jest", "process", "require", "sinon", "vi"}
 )
 """Names that a module may only have from a framework, or from the runtime."""
 
@@ -79,7 +79,8 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
 
 def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
     """Yield reasons why no test of a module can be trusted."""
-    for name in sorted((module.declared & _PROTECTED) | (module.declared_outside & _BLOCKS)):
+    makers = {text_of(block.root) for block in module.blocks}
+    for name in sorted((module.declared & _PROTECTED) | (module.declared_outside & _BLOCKS & makers)):
         yield f"declares its own `{name}`"
     for block in module.blocks:
         if block.skipping == "only" or text_of(block.root) in {"fit", "fdescribe"}:

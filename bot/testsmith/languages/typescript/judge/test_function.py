@@ -46,6 +46,7 @@ _WRAPPED = frozenset(
 _CHANGING = frozenset(
     {"assignment_expression", "augmented_assignment_expression", "update_expression", "for_in_statement"}
 )
+_NAMING = frozenset({"identifier", "member_expression"})
 _PARTS = frozenset({"identifier", "member_expression", "subscript_expression"})
 _NAMED = frozenset({"identifier", "type_identifier", "shorthand_property_identifier_pattern"})
 _BINDING = {
@@ -346,7 +347,14 @@ class TypeScriptTest:
 
     def is_of_framework(self, assertion: Node) -> bool:
         """Return whether an assertion is made by a framework itself, and not by a helper."""
-        return _ASSERTIONS.fullmatch(self.module.resolved(assertion)) is not None
+        return _ASSERTIONS.fullmatch(self._asserting(assertion)) is not None
+
+    def _asserting(self, node: Node) -> str:
+        """Return what a chain means, of chai's `should` without what it is about."""
+        links = [text_of(field(one, "property") or one) for one in chain(node) if one.type in _NAMING]
+        if "should" not in links[1:]:
+            return self.module.resolved(node)
+        return f"should.{links[0]}{'()' if node.type == 'call_expression' else ''}"
 
     def is_assertion(self, node: Node) -> bool:
         """Return whether an expression can fail the test: of a framework, or by a helper that says so.
@@ -355,7 +363,7 @@ class TypeScriptTest:
         """
         if not is_whole(node):
             return False
-        name = self.module.resolved(node)
+        name = self._asserting(node)
         snapshot = _SNAPSHOT.fullmatch(name)
         if snapshot is not None:
             return snapshot["inline"] is not None and any(

@@ -54,10 +54,14 @@ def _quotes(file: ParsedText, module: ParsedText) -> Iterator[tuple[int, int, st
     quote = _quote_of(file)
     if quote:
         for node in walk(module.root):
-            text = text_of(node) if node.type == "string" else ""
+            text = text_of(node) if _is_text(node) else ""
             inside_markup = node.parent is not None and node.parent.type == "jsx_attribute"
             if text and text[0] != quote and not inside_markup and not re.search(r"[\\\"']", text[1:-1]):
                 yield node.start_byte, node.end_byte, f"{quote}{text[1:-1]}{quote}"
+
+
+def _is_text(node: Node) -> bool:
+    return node.type == "string" and node.is_named  # the keyword `string` is not
 
 
 def _quote_of(file: ParsedText) -> str:
@@ -65,7 +69,7 @@ def _quote_of(file: ParsedText) -> str:
     first = Counter(
         text_of(node)[:1]
         for node in walk(file.root)
-        if node.type == "string" and not re.search(r"[\\\"']", text_of(node)[1:-1])
+        if _is_text(node) and not re.search(r"[\\\"']", text_of(node)[1:-1])
     )
     return first.most_common(1)[0][0] if first else ""
 

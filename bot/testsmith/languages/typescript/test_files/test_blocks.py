@@ -43,6 +43,7 @@ TABLES = frozenset({"each", "for"})
 
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function"})
 _SKIPPING = frozenset({"skip", "todo", "skipIf", "runIf", "only", "fails", "failing", "expectFailure"})
+_UNNAMED = frozenset({"member_expression", "parenthesized_expression", "ternary_expression"})
 _MOST_DEPTH = 40
 
 
@@ -136,7 +137,7 @@ def arguments_of(call: Node | None) -> list[Node]:
 
 def blocks_in(file: ParsedText) -> list[TestBlock]:
     """Return all blocks of a file, in order, suites before what is in them."""
-    return list(_blocks(file.root, None, _roots(file)))
+    return list(_blocks(file.root, None, _makers(file)))
 
 
 def tests_in(file: ParsedText) -> list[TestBlock]:
@@ -144,39 +145,62 @@ def tests_in(file: ParsedText) -> list[TestBlock]:
     return [one for one in blocks_in(file) if one.kind is BlockKind.TEST]
 
 
-def _roots(file: ParsedText) -> Mapping[str, BlockKind]:
-    """Return the kinds of what the file's names for the functions of a framework make."""
-    roots = dict(_KINDS)
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """What makes blocks: a function of a framework, with modifiers."""
+
+    root: Node | None
+    kind: BlockKind
+    modifiers: tuple[str, ...] = ()
+
+
+def _makers(file: ParsedText) -> Mapping[str, _Maker]:
+    """Return what a file's names for functions of a framework make, also with modifiers."""
+    makers = {name: _Maker(None, kind) for name, kind in _KINDS.items()}
     for binding in bindings_of(file):
         is_whole = binding.imported in {"default", "*"}  # of node:test, the test function itself
         kind = BlockKind.TEST if is_whole else _KINDS.get(binding.imported)
         if binding.source in FRAMEWORKS and kind is not None:
-            roots[binding.local] = kind
+            makers[binding.local] = _Maker(None, kind)
     for statement in file.root.named_children:
         for one in statement.named_children if statement.type == "lexical_declaration" else ():
-            called = field(one, "value", "function")
-            kind = roots.get(text_of(field(called, "object")))
-            if text_of(field(called, "property")) == "extend" and kind is not None:
-                roots[text_of(field(one, "name"))] = kind
-    return roots
+            value, name = field(one, "value"), text_of(field(one, "name"))
+            is_extended = text_of(field(value, "function", "property")) == "extend"
+            maker = _maker(field(value, "function", "object") if is_extended else value, makers)
+            if maker is not None and name:
+                makers[name] = maker
+    return makers
 
 
-def _blocks(scope: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind]) -> Iterator[TestBlock]:
+def _maker(called: Node | None, makers: Mapping[str, _Maker]) -> _Maker | None:
+    """Return what makes blocks when it is called; of one that depends on a condition, the second choice."""
+    modifiers: list[str] = []
+    while called is not None and called.type in _UNNAMED:
+        if called.type == "member_expression":
+            modifiers.append(text_of(field(called, "property")))
+        elif called.type == "ternary_expression":
+            modifiers.append("skipIf")
+        called = field(called, "object") or field(called, "alternative") or called.named_children[0]
+    known = makers.get(text_of(called)) if called is not None and called.type == "identifier" else None
+    return None if known is None else _Maker(called, known.kind, (*modifiers, *known.modifiers))
+
+
+def _blocks(scope: Node, parent: TestBlock | None, makers: Mapping[str, _Maker]) -> Iterator[TestBlock]:
     """Yield the blocks below a node, without what is inside of tests and hooks."""
     waiting = list(reversed(scope.named_children))
     while waiting:
         node = waiting.pop()
-        block = _block(node, parent, roots) if node.type == "call_expression" else None
+        block = _block(node, parent, makers) if node.type == "call_expression" else None
         if block is None:
             waiting += reversed(node.named_children)
             continue
         yield block
         depth = len(block.titles)
         if block.kind is BlockKind.SUITE and block.function is not None and depth < _MOST_DEPTH:
-            yield from _blocks(block.function, block, roots)
+            yield from _blocks(block.function, block, makers)
 
 
-def _block(call: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind]) -> TestBlock | None:
+def _block(call: Node, parent: TestBlock | None, makers: Mapping[str, _Maker]) -> TestBlock | None:
     modifiers: list[str] = []
     inner, root = call, field(call, "function")
     while root is not None and root.type in {"member_expression", "call_expression"}:
@@ -187,11 +211,12 @@ def _block(call: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind])
         else:
             modifiers.append(text_of(field(root, "property")))
             root = field(root, "object")
-    if root is None or root.type != "identifier":
+    maker, given = _maker(root, makers), arguments_of(inner)
+    if maker is None or maker.root is None:
         return None
-    kind = roots.get(text_of(root))
-    given = arguments_of(inner)
-    if kind is None or (kind is not BlockKind.HOOK and not _is_made(inner, given, modifiers)):
+    kind = maker.kind
+    modifiers += maker.modifiers
+    if kind is not BlockKind.HOOK and not _is_made(inner, given, modifiers):
         return None
     if kind is BlockKind.HOOK and not any(one.type in {*FUNCTIONS, "identifier"} for one in given[:1]):
         return None
@@ -204,7 +229,7 @@ def _block(call: Node, parent: TestBlock | None, roots: Mapping[str, BlockKind])
         titles=(*above, title),
         statement=_statement_of(call),
         call=inner,
-        root=root,
+        root=maker.root,
         modifiers=tuple(modifiers),
         parent=parent,
     )
