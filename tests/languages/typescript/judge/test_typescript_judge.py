@@ -28,6 +28,8 @@ it("a", () => {
   if (n > 1) {
     load(n);
     n.toFixed(2);
+    new Error("x");
+    new Loader(n);
   }
   expect(n).toBe(1);
 });
@@ -49,7 +51,10 @@ def test_calls_not_run__only_those_that_may_do_harm() -> None:
     assert JUDGE.calls_not_run(CODE, MEMBER, [_idle("load(n)")]) == {
         "a": "calls `load` only under conditions that did not occur"
     }
-    harmless = [_idle("n.toFixed(2)"), _idle("expect(n)"), _idle("expect(n).toBe(1)"), _idle("make()")]
+    assert JUDGE.calls_not_run(CODE, MEMBER, [_idle("new Loader(n)")]) == {
+        "a": "calls `Loader` only under conditions that did not occur"
+    }
+    harmless = [_idle(one) for one in ("n.toFixed(2)", 'new Error("x")', "expect(n).toBe(1)", "make()")]
     assert JUDGE.calls_not_run(CODE, MEMBER, harmless) == {}
 
 
@@ -62,9 +67,9 @@ def test_names_member__also_in_helpers_and_as_default_export() -> None:
 
 
 def test_lines_of_tests() -> None:
-    assert JUDGE.lengths(CODE) == {"a": 8, "b": 3}
+    assert JUDGE.lengths(CODE) == {"a": 10, "b": 3}
     assert JUDGE.lengths("it(") == {}
-    assert JUDGE.first_line(CODE, "b") == 16
+    assert JUDGE.first_line(CODE, "b") == 18
     assert JUDGE.first_line(CODE, "c") == 0
     assert JUDGE.first_line("it(", "b") == 0
 

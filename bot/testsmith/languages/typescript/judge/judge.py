@@ -118,9 +118,10 @@ class TypeScriptJudge(Judge):
         found = {}
         for block in module.tests:
             test = TypeScriptTest(block, module)
+            calls = (node for node in test.nodes if node.type in {"call_expression", "new_expression"})
             names = (
-                text_of(field(call, "function"))
-                for call in test.calls
+                text_of(field(call, "function") or field(call, "constructor"))
+                for call in calls
                 if (line_of(call), int(call.start_point.column)) in waiting and not _is_harmless(call, test)
             )
             name = next(names, None)
@@ -189,7 +190,7 @@ def _names_of_default(module: TypeScriptTestModule, member: Member) -> frozenset
 
 def _is_harmless(call: Node, test: TypeScriptTest) -> bool:
     """Return whether a call that did not run only reports or reads, or is judged by what it calls."""
-    called = field(call, "function")
+    called = field(call, "function") or field(call, "constructor")
     if called is None or called.type in FUNCTIONS:
         return True
     around: Node | None = call
@@ -197,7 +198,7 @@ def _is_harmless(call: Node, test: TypeScriptTest) -> bool:
         if test.is_assertion(around):
             return True
         around = around.parent
-    name = test.module.resolved(call)
+    name = test.module.resolved(call if call.type == "call_expression" else called)
     if _HARMLESS_GLOBALS.fullmatch(name):
         return True
     if called.type == "member_expression":
