@@ -36,6 +36,7 @@ PINNED = {
     12: "553026639871449e",
     13: "c876fc964de02ffc",
     14: "40bcc1991d53923e",
+    15: "1520b69acb286906",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
