@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +26,6 @@ from testsmith.execution.jobs import (
     ChangedModules,
     Reached,
 )
-from testsmith.execution.measurements import NoMeasurements
 from testsmith.languages.typescript.mutation.mutants import taken_away
 from testsmith.model import BaselineStatus
 from testsmith.settings import VerificationSettings
@@ -99,7 +100,7 @@ def changed(tests: frozenset[str]) -> ChangedModules:
 @pytest.mark.parametrize("framework", TESTS)
 def test_run_changed__which_test_kills_what(node: NodeSite, tmp_path: Path, framework: str) -> None:
     head = {"package.json": manifest(framework), "src/calc.ts": CALC}
-    job = typescript_job(TESTS[framework] + CODE, CALC, "clamp", seconds=60.0)
+    job = typescript_job(TESTS[framework] + CODE, CALC, "clamp", seconds=200.0)
     job = replace(job, traced=None, changed=changed(NAMES))
     with shared_node(node.runner(tmp_path, head)) as opened:
         found = opened.run_changed(job).changed
@@ -128,6 +129,16 @@ OWN = {
 }
 
 
+class KeptValues(dict[str, dict[str, object]]):
+    """A cache in memory."""
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, dict[str, object]]:
+        return {key: self[key] for key in keys if key in self}
+
+    def put(self, key: str, value: Mapping[str, object]) -> None:
+        self[key] = json.loads(json.dumps(value))
+
+
 @pytest.mark.parametrize("framework", TESTS)
 def test_own_tests__what_they_reach_and_kill(node: NodeSite, tmp_path: Path, framework: str) -> None:
     own = {path: TESTS[framework] + text for path, text in OWN.items()}
@@ -139,7 +150,11 @@ def test_own_tests__what_they_reach_and_kill(node: NodeSite, tmp_path: Path, fra
 
     async def measuring() -> None:
         async with node.runner(tmp_path, head, base) as runner:
-            suite = await runner.own_tests([member], VerificationSettings(), NoMeasurements())
+            kept = KeptValues()
+            suite = await runner.own_tests([member], VerificationSettings(), kept)
+            nothing = replace(runner.workspace.toolchain, program=tmp_path / "nothing")
+            without_node = replace(runner, workspace=replace(runner.workspace, toolchain=nothing))
+            assert await without_node.own_tests([member], VerificationSettings(), kept) == suite
             assert suite.status is BaselineStatus.MEASURED
             assert suite.tests == 4
             baseline = suite.members[member.id]
@@ -150,6 +165,13 @@ def test_own_tests__what_they_reach_and_kill(node: NodeSite, tmp_path: Path, fra
             assert suite.failed == frozenset({"test/failing.test.ts::fails", "test/broken.test.ts"})
             assert suite.passed == frozenset({clamps, keeps})
             assert suite.passing == {"test/clamp.test.ts": 1, "test/other.test.ts": 2}
+            whole = await runner.own_whole(["src/calc.ts"], VerificationSettings())
+            assert whole.failed == suite.failed
+            assert whole.files["src/calc.ts"].reaches(range(7, 8))
+            assert not whole.files["src/calc.ts"].reaches(range(4, 5))
+            broken = await runner.own_not_loading(["test/broken.test.ts", "test/clamp.test.ts"], 60.0)
+            assert set(broken) == {"test/broken.test.ts"}
+            assert "nowhere" in broken["test/broken.test.ts"]
             suite = await runner.own_on_base(suite, [member], 60.0)
             assert suite.on_base is not None
             assert suite.on_base.passed == frozenset({clamps})

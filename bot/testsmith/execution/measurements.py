@@ -63,6 +63,7 @@ class _Member:
     ids: tuple[_Id, ...]
     sets: tuple[tuple[_Count, ...], ...]
     tests: tuple[tuple[_Count, _Count], ...]
+    branches_known: bool = True
 
 
 class Measurements(Protocol):
@@ -175,6 +176,7 @@ def _encoded(baseline: MemberBaseline) -> dict[str, object]:
     return {
         "schema": MEASUREMENT_SCHEMA,
         "is_whole": baseline.is_whole,
+        "branches_known": baseline.branches_known,
         "lines": sorted(baseline.reached.lines),
         "branches": sorted(baseline.reached.branches),
         "ids": ids,
@@ -194,4 +196,5 @@ def _decoded(value: Mapping[str, object], member: Member) -> MemberBaseline:
         reached=Reached(lines=frozenset(read.lines), branches=frozenset(read.branches)),
         tests={line: named[place] for line, place in read.tests},
         is_whole=read.is_whole,
+        branches_known=read.branches_known,
     )

@@ -8,6 +8,7 @@ generated `_version.py`) are copied from the working tree into both head and bas
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -222,3 +223,28 @@ def _files_below(root: Path) -> list[str]:
     """Return the files and links below a folder, relative to it, without following links."""
     places = [Path(folder, name) for folder, *names in os.walk(root) for name in (*names[0], *names[1])]
     return [str(one.relative_to(root)) for one in places if one.is_symlink() or one.is_file()]
+
+
+def files_digest(root: Path, without: Collection[str] = ()) -> str:
+    """Return a digest of the paths, modes and contents of all files below a folder.
+
+    Args:
+        root: The folder.
+        without: Names of folders that are left out.
+    """
+    whole = hashlib.sha256()
+    for folder, folders, files in os.walk(root):
+        folders[:] = sorted(one for one in folders if one not in without)
+        for name in sorted([*files, *(one for one in folders if (Path(folder) / one).is_symlink())]):
+            place = Path(folder) / name
+            path = os.fsencode(place.relative_to(root))
+            whole.update(b"%d:%s %s\n" % (len(path), path, _described(place)))
+    return whole.hexdigest()
+
+
+def _described(place: Path) -> bytes:
+    if place.is_symlink():
+        return b"link " + os.fsencode(place.readlink())
+    with place.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest().encode()
+    return b"%o %s" % (place.stat().st_mode & 0o111, digest)

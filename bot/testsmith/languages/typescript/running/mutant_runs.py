@@ -23,7 +23,7 @@ from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
 from testsmith.tasks import in_thread
 
 _CHANGED = TypeScriptSetting(name="changed")
-_LEAST_SECONDS, _TIMES_AS_LONG = 3.0, 4.0
+_LEAST_SECONDS, _TIMES_AS_LONG = 5.0, 8.0
 """A mutant that takes longer than both is killed: it may never end."""
 
 _MOST_SECONDS = 30.0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
 from testsmith.execution.runner import TestRunner
@@ -17,6 +17,8 @@ from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.module_runs import run_modules
 from testsmith.languages.typescript.running.mutant_runs import run_changed_modules
 from testsmith.languages.typescript.running.project_tests.baseline import OwnTestFiles
+from testsmith.languages.typescript.running.project_tests.own_files import run_files, text_at
+from testsmith.languages.typescript.running.project_tests.whole_suite import whole_suite
 from testsmith.languages.typescript.running.run_settings import (
     IN_FILE,
     WATCHED,
@@ -107,10 +109,10 @@ class TypeScriptRunner(TestRunner):
         return await run_changed_modules(self.workspace, jobs, self.tests)
 
     async def own_tests(
-        self, members: Sequence[Member], settings: VerificationSettings, _measurements: Measurements
+        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
     ) -> OwnSuite:
         """See `TestRunner.own_tests`."""
-        return await self._project_tests().measure(members, settings)
+        return await self._project_tests().measure(members, settings, measurements)
 
     async def own_on_base(self, suite: OwnSuite, _members: Sequence[Member], seconds: float) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
@@ -121,6 +123,15 @@ class TypeScriptRunner(TestRunner):
     ) -> Mapping[str, Mapping[int, bool]]:
         """See `TestRunner.own_changed`."""
         return await self._project_tests().changed(changed, seconds)
+
+    async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
+        """See `TestRunner.own_whole`."""
+        return await whole_suite(self.workspace, self.tests, paths, settings)
+
+    async def own_not_loading(self, files: Collection[str], seconds: float) -> Mapping[str, str]:
+        """See `TestRunner.own_not_loading`."""
+        texts = {path: text_at(self.workspace.head.root / path) for path in files}
+        return (await run_files(self.workspace, self.workspace.head, texts, seconds)).broken
 
     def _project_tests(self) -> OwnTestFiles:
         return OwnTestFiles(self.workspace, self.tests)

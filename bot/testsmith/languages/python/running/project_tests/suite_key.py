@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from testsmith import __version__
+from testsmith.execution.project_copy import files_digest
 from testsmith.execution.tempdirs import is_in_scratch
 from testsmith.languages.python.running.interpreter import installed_folders
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
@@ -22,7 +21,7 @@ def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
     places = [_lasting(path, workspace) for path in (interpreter.path, interpreter.path.resolve())]
     return measurement_key(
         MeasurementParts(
-            files=_digest(workspace.head.root),
+            files=files_digest(workspace.head.root),
             spans=tuple((member.path, member.line, member.end_line) for member in members),
             interpreter=f"{places[0]} {places[1]} {interpreter.version}",
             distributions=tuple(sorted(set(_distributions(interpreter)))),
@@ -36,26 +35,6 @@ def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
 def _lasting(path: Path, workspace: PythonWorkspace) -> Path:
     """Replace this run's temporary folder in a path, because it differs between runs."""
     return path.relative_to(workspace.scratch) if path.is_relative_to(workspace.scratch) else path
-
-
-def _digest(root: Path) -> str:
-    """Return a digest of the paths, modes and contents of all files below a folder."""
-    whole = hashlib.sha256()
-    for folder, folders, files in os.walk(root):
-        folders.sort()
-        for name in sorted([*files, *(one for one in folders if (Path(folder) / one).is_symlink())]):
-            place = Path(folder) / name
-            path = os.fsencode(place.relative_to(root))
-            whole.update(b"%d:%s %s\n" % (len(path), path, _content(place)))
-    return whole.hexdigest()
-
-
-def _content(place: Path) -> bytes:
-    if place.is_symlink():
-        return b"link " + os.fsencode(place.readlink())
-    with place.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest().encode()
-    return b"%o %s" % (place.stat().st_mode & 0o111, digest)
 
 
 def _distributions(interpreter: Interpreter) -> Iterator[str]:

@@ -12,8 +12,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
+from testsmith import __version__
 from testsmith.execution.baseline import MemberBaseline, OnBase, OwnSuite
 from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, ChangedModules, Reached
+from testsmith.execution.measurements import Kept, Measurements, keep, kept_suite
+from testsmith.execution.project_copy import files_digest
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.languages.source import CannotParse
@@ -23,13 +26,14 @@ from testsmith.languages.typescript.running.mutant_runs import changed_text
 from testsmith.languages.typescript.running.project_tests.own_files import (
     OwnRun,
     ProjectTest,
+    own_files_in,
     run_files,
-    test_files_in,
     text_at,
 )
-from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
+from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScriptWorkspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
+from testsmith.storage.keys import MeasurementParts, measurement_key
 from testsmith.tasks import in_thread
 
 _MOST_WHOLE = 60
@@ -38,7 +42,7 @@ _MOST_WHOLE = 60
 _MOST_FILES = 200
 _MOST_TESTS_A_LINE = 1_000
 _MOST_NAMED = 5
-_LEAST_SECONDS, _TIMES_AS_LONG = 5.0, 4.0
+_LEAST_SECONDS, _TIMES_AS_LONG = 5.0, 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +57,10 @@ class OwnTestFiles:
     workspace: TypeScriptWorkspace
     files: TestFiles
 
-    async def measure(self, members: Sequence[Member], settings: VerificationSettings) -> OwnSuite:
-        """Run them once and return what they reach of the members."""
+    async def measure(
+        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
+    ) -> OwnSuite:
+        """Run them once and return what they reach of the members, or take that from an earlier run."""
         if not members:
             return OwnSuite()
         if settings.suite_seconds <= 0:
@@ -62,15 +68,21 @@ class OwnTestFiles:
         if settings.coverage is not None:
             return OwnSuite(notes=("coverage files of TypeScript are not read: leave out --coverage",))
         head = self.workspace.head
+        seconds = settings.suite_seconds
         try:
+            key = await in_thread(self._key, members)
+            known = kept_suite(measurements, key, members, seconds)
+            if known is not None:
+                return known
             texts, is_whole = await in_thread(self._chosen, members)
             flags = await in_thread(flags_of, head, members)
-            run = await run_files(self.workspace, head, texts, settings.suite_seconds, flags=flags)
+            run = await run_files(self.workspace, head, texts, seconds, flags=flags)
         except (CannotRun, OSError) as error:
             note = f"the project's tests were not run: {error}"
             return OwnSuite(status=BaselineStatus.FAILED, notes=(note,))
-        suite = _Suite(run, texts, is_whole and not run.left)
-        return suite.concluded(members, settings.suite_seconds)
+        suite = _Suite(run, texts, is_whole and not run.left).concluded(members, seconds)
+        keep(measurements, key, Kept(suite=suite, seconds=seconds if run.left else 0.0))
+        return suite
 
     async def on_base(self, suite: OwnSuite, seconds: float) -> OwnSuite:
         """Run those that pass and reach a member on base's source, and add the results to the baseline."""
@@ -145,9 +157,24 @@ class OwnTestFiles:
         run = await run_files(self.workspace, head, texts, seconds, names=names, placed=placed)
         return {one: test.status for one, test in run.tests.items()}, time.monotonic() - started
 
+    def _key(self, members: Sequence[Member]) -> str:
+        """Return the key of a baseline in the cache; reads every file of head."""
+        workspace = self.workspace
+        return measurement_key(
+            MeasurementParts(
+                files=files_digest(workspace.head.root, {PACKAGES}),
+                spans=tuple((member.path, member.line, member.end_line) for member in members),
+                interpreter=f"node {workspace.toolchain.version}",
+                distributions=tuple(place.parent.name for place in workspace.readable),
+                layers=workspace.sandbox.layers(),
+                version=__version__,
+                command="",
+            )
+        )
+
     def _chosen(self, members: Sequence[Member]) -> tuple[dict[str, str], bool]:
         """Return the test files to run, those that name a member first, and whether these are all."""
-        texts = test_files_in(self.workspace.head, self.files)
+        texts = own_files_in(self.workspace.head, self.files)
         words = {one.name.rpartition(".")[2] for one in members}
         words |= {PurePosixPath(one.path).name.partition(".")[0] for one in members}
         naming = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(words))) + r")\b")
@@ -158,7 +185,7 @@ class OwnTestFiles:
 
     def _support(self, copy: ProjectCopy) -> dict[str, str]:
         """Return the texts of all files of tests of a copy, with tests or without."""
-        return dict(test_files_in(copy, self.files))
+        return own_files_in(copy, self.files, is_run=False)
 
 
 def flags_of(copy: ProjectCopy, members: Sequence[Member]) -> dict[str, FlaggedText]:

@@ -72,13 +72,13 @@ class OwnRun:
     left: list[str] = field(default_factory=list)
 
 
-def test_files_in(copy: ProjectCopy, tests: TestFiles) -> dict[str, str]:
-    """Return the texts of the project's files with tests, by path."""
+def own_files_in(copy: ProjectCopy, tests: TestFiles, *, is_run: bool = True) -> dict[str, str]:
+    """Return the texts of the project's files of tests by path: those with tests in them, or all of them."""
     found: dict[str, str] = {}
     for path in _paths(copy.root):
         if tests.is_test(path):
             text = text_at(copy.root / path)
-            if _IS_TEST.search(text):
+            if not is_run or _IS_TEST.search(text):
                 found[path] = text
         if len(found) == _MOST_FILES:
             break
