@@ -100,20 +100,37 @@ def test_suggest__without_an_audit_there_is_no_word_on_them(
     assert "auditing" not in ran.stderr
 
 
+OVER_A_HELPER = "from shop._rules import _bound\n\n\ndef fee(amount):\n    return _bound(amount)\n"
+
+
+def a_change_of_a_helper(folder: Path, more_tests: str) -> Path:
+    project = GitRepository.create(folder / "project")
+    tests = f"{OLD_TESTS.replace('from fees', 'from shop.fees')}\n\n{more_tests}"
+    files = {"shop/__init__.py": "", "shop/fees.py": OVER_A_HELPER, "tests/test_fees.py": tests}
+    project.commit({**files, "shop/_rules.py": BEFORE.replace("fee", "_bound")})
+    added = "\n\ndef test_large():\n    assert fee(200) == 1\n"
+    project.write({"shop/_rules.py": AFTER.replace("fee", "_bound"), "tests/test_fees.py": f"{tests}{added}"})
+    return project.folder
+
+
 @pytest.mark.slow
 def test_suggest__mutants_of_a_private_function_in_another_file_are_tried(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    project = GitRepository.create(tmp_path / "project")
-    test = "from shop.fees import fee\n\n\ndef test_old():\n    assert fee(5) == 2\n"
-    fees = "from shop._rules import _bound\n\n\ndef fee(amount):\n    return _bound(amount)\n"
-    files = {"shop/__init__.py": "", "shop/fees.py": fees, "shop/_rules.py": BEFORE.replace("fee", "_bound")}
-    project.commit({**files, "tests/test_fees.py": test})
-    added = "\n\ndef test_large():\n    assert fee(200) == 1\n"
-    project.write({"shop/_rules.py": AFTER.replace("fee", "_bound"), "tests/test_fees.py": f"{test}{added}"})
-    ran = command_line.suggest(project.folder, *ARGUMENTS)
+    ran = command_line.suggest(a_change_of_a_helper(tmp_path, ""), *ARGUMENTS)
     assert [one["id"] for one in ran.report["members"]] == ["shop/fees.py::fee"]
     audit = ran.report["audit"]
     survived = {(one["path"], one["line"], one["mutant"]) for one in audit["changed_lines_survived"]}
     assert ("shop/_rules.py", 2, "`>` to `>=` on line 2") in survived
     assert audit["changed_lines_mutants"] > len(survived)
+
+
+@pytest.mark.slow
+def test_suggest__what_a_failing_test_may_kill_is_not_said_to_survive(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    """The test names the public function, and may reach the private one."""
+    failing = "def test_bound():\n    assert (fee(100), fee(101), open('/none')) == (2, 1, None)\n"
+    ran = command_line.suggest(a_change_of_a_helper(tmp_path, failing), *ARGUMENTS)
+    assert verdicts(ran.report) == {"test_large": "fails-without-change"}
+    assert ran.report["audit"]["changed_lines_survived"] is None

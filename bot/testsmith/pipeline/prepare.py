@@ -21,7 +21,7 @@ from testsmith.model import BaselineStatus, Skipped, SkipStage
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.settings import Settings
-from testsmith.verification.baseline_mutants import OwnTests, with_causes_elsewhere
+from testsmith.verification.baseline_mutants import OwnTests, changed_elsewhere, users_of_changes
 
 T = TypeVar("T")
 
@@ -70,7 +70,8 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     """Measure the project's own tests, on base as well, while candidates are generated."""
     settings = run.with_suite_seconds(time_budget.GENERATION)
     causes = {cause.id: cause for member in run.members for cause in member.causes}
-    measured = {member.id: member for member in with_causes_elsewhere(run.members)}
+    users = users_of_changes(run.members, run.search.found)
+    measured = {one.id: one for one in (*changed_elsewhere(users), *users, *run.members)}
     members = list({**causes, **measured}.values())
     measuring = runner.own_tests(members, settings, run.clients.measurements)
     suite = await _attempt(run, measuring, time_budget.BASELINE, "the project's tests were {}measured")
@@ -113,8 +114,9 @@ class Goals:
 
 async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> OwnTests:
     """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive."""
+    suite = await measure_own_suite(run, runner)
     own_tests = OwnTests(
-        await measure_own_suite(run, runner),
+        suite,
         {language.name: language.mutator for language in run.clients.languages},
         runner,
         run.progress,
@@ -122,7 +124,8 @@ async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> 
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
-        trying = own_tests.try_changed(with_causes_elsewhere(run.members), seconds)
+        elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
+        trying = own_tests.try_changed((*run.members, *elsewhere), seconds)
         await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
     goals.set({member.id: own_tests.goals(member) for member in run.members})
     return own_tests

@@ -77,12 +77,29 @@ def with_causes(member: Member, baselines: Mapping[str, MemberBaseline]) -> Memb
     return replace(known[0], reached=reached, tests=tests)
 
 
-def with_causes_elsewhere(members: Iterable[Member]) -> tuple[Member, ...]:
-    """Return members, and the changed private definitions of other files that they use, each once."""
-    found = {member.id: member for member in members}
-    known = {cause.id for member in found.values() for cause in member.causes}
-    elsewhere = {cause.id: cause for member in found.values() for cause in member.causes_elsewhere}
-    return (*found.values(), *(one for name, one in elsewhere.items() if name not in {*found, *known}))
+def users_of_changes(members: Iterable[Member], found: Iterable[Member]) -> tuple[Member, ...]:
+    """Return all found members that use a changed private definition of another file, as one of some does."""
+    wanted = {cause.id for member in members for cause in member.causes_elsewhere}
+    return tuple(one for one in found if any(cause.id in wanted for cause in one.causes_elsewhere))
+
+
+def changed_elsewhere(users: Iterable[Member], suite: OwnSuite | None = None) -> tuple[Member, ...]:
+    """Return the changed private definitions of other files that members use, as if they were members.
+
+    Args:
+        users: All members that use them. Those that are members or used in their own file, too, are left out.
+        suite: Their baseline; if given, a definition is left out if one of its users is not known: a failing
+            test is known by the members that it names, and no test names what is private.
+    """
+    found: dict[str, Member] = {}
+    known: dict[str, bool] = {}
+    for member in users:
+        for cause in member.causes_elsewhere:
+            found[cause.id] = cause
+            is_known = suite is None or member.id in suite.members
+            known[cause.id] = known.get(cause.id, True) and is_known
+    own = {one.id for member in users for one in (member, *member.causes)}
+    return tuple(cause for name, cause in found.items() if known[name] and name not in own)
 
 
 _MOST_GOALS = 5
