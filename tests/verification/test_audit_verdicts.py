@@ -15,7 +15,7 @@ from testsmith.verification.audit_verdicts import AuditFindings, decide, weaknes
 
 FIRST, SECOND = ("hash seed 1", "order of the file"), ("hash seed 2", "reverse order")
 PASSES = AuditedRun(status="passed")
-PASSES_WITHOUT = WithoutProject(alone="passed", words=("by itself",), passes=True, is_blind=True)
+PASSES_WITHOUT = WithoutProject(alone="passed", words=("no other test",), passes=True, is_blind=True)
 
 
 def failed(message: str = "assert 1 == 2", *, wants_network: bool = False) -> AuditedRun:
@@ -83,7 +83,7 @@ def found(
         (
             found(without=replace(PASSES_WITHOUT, alone="failed", passes=None)),
             AuditVerdict.FLAKY,
-            "failed in 1 of 3 runs, with by itself",
+            "failed in 1 of 3 runs, with no other test",
         ),
         (found(failed(), failed()), AuditVerdict.FAILS, "fails with the change: `assert 1 == 2`"),
     ],
@@ -181,7 +181,7 @@ def test_weakness__a_test_that_is_only_absent_on_base_may_notice_nothing() -> No
     ("alone", "backwards", "verdict", "words"),
     [
         ("passed", "failed", AuditVerdict.FLAKY, "failed in 1 of 4 runs, with reverse order"),
-        ("failed", "failed", AuditVerdict.FLAKY, "failed in 2 of 4 runs, with by itself, reverse order"),
+        ("failed", "failed", AuditVerdict.FLAKY, "failed in 2 of 4 runs, with no other test, reverse order"),
         ("passed", "passed", AuditVerdict.GUARDS_OTHER_BEHAVIOR, ""),
         ("passed", "", AuditVerdict.GUARDS_OTHER_BEHAVIOR, ""),
     ],
@@ -190,7 +190,7 @@ def test_decide__the_unchanged_run_with_mutants_is_in_reverse_order(
     alone: str, backwards: str, verdict: AuditVerdict, words: str
 ) -> None:
     without = WithoutProject(
-        alone=alone, words=("by itself",), backwards=backwards, backwards_words=("reverse order",)
+        alone=alone, words=("no other test",), backwards=backwards, backwards_words=("reverse order",)
     )
     findings = replace(found(killed=("`<` to `<=` on line 2",)), without=without)
     findings = replace(findings, head=[(("hash seed 1",), PASSES), (("hash seed 1",), PASSES)])

@@ -21,7 +21,7 @@ from testsmith.tasks import in_thread
 
 _TRACED = ("each function in its own process",)
 _VARIED = {"TZ": "America/New_York", "GOMAXPROCS": "1"}
-_WORDS = ("by itself", "time zone America/New_York", "GOMAXPROCS 1")
+_WORDS = ("no other test", "time zone America/New_York", "GOMAXPROCS 1")
 _BUDGET = "all"
 
 _Share = list[tuple[GoTest | None, Built]]

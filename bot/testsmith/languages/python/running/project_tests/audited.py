@@ -45,7 +45,7 @@ _WAYS = ("gone", "nothing", *_VALUES)
 _IN_ORDER = "order of the file"
 _VARIED = words_of(AUDIT_VARIED, frozenset(), None)
 _BACKWARDS = tuple("reverse order" if each == _IN_ORDER else each for each in _VARIED)
-_ALONE = tuple("by itself" if each == _IN_ORDER else each for each in _VARIED)
+_ALONE = tuple("no other test" if each == _IN_ORDER else each for each in _VARIED)
 
 
 async def run_audited(
