@@ -263,6 +263,11 @@ def test_smells__of_a_suite_are_those_of_its_tests() -> None:
     assert smells_of(f"{VITEST}{IMPORT}{hook}\n{other}\n", MEMBER) == {"a > x": reason}
 
 
+def test_smells__of_what_is_nested_too_deeply() -> None:
+    code = f"{IMPORT}it('x', () => {{ expect(total{'.a()' * 300}).toBe(1); }});"
+    assert smells_of(code, MEMBER) == {"x": "is in a module that is nested too deeply"}
+
+
 def test_smells__of_what_is_not_valid() -> None:
     with pytest.raises(CannotParse):
         smells_of("it('x', () => {", MEMBER)

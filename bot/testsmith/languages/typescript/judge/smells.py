@@ -54,6 +54,7 @@ _PROTECTED = frozenset(
 """Names that a module may only have from a framework, or from the runtime."""
 
 _SKIPS = re.compile(r"(?:this|context)\.(?:skip|todo)\(\).*|pending\(\).*|(?:.*\.)?(?:skip|todo)\(\)")
+_MOST_DEPTH = 500
 _HANDED_ON = frozenset(
     {"arguments", "array", "assignment_expression", "spread_element", "variable_declarator"}
 )
@@ -79,6 +80,8 @@ def smells_of(code: str, member: Member) -> dict[str, str]:
 
 def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
     """Yield reasons why no test of a module can be trusted."""
+    if _is_deeper(module.file.root, _MOST_DEPTH):
+        yield "is in a module that is nested too deeply"
     makers = {text_of(block.root) for block in module.blocks}
     for name in sorted((module.declared & _PROTECTED) | (module.declared_outside & _BLOCKS & makers)):
         yield f"declares its own `{name}`"
@@ -89,6 +92,14 @@ def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
         reason = _HIDDEN_MEANINGS[node.type](node) if node.type in _HIDDEN_MEANINGS else None
         if reason is not None:
             yield reason
+
+
+def _is_deeper(root: Node, most: int) -> bool:
+    """Return whether a tree has more levels; finding what is around a node takes time for each of them."""
+    level = [root]
+    for _ in range(most):
+        level = [child for node in level for child in node.children]
+    return bool(level)
 
 
 def _hidden_by_call(node: Node) -> str | None:

@@ -19,6 +19,7 @@ FRAMEWORKS = frozenset({"@jest/globals", "bun:test", "mocha", "node:test", "test
 NAMES = frozenset({"identifier", "type_identifier", "shorthand_property_identifier"})
 _DECLARATIONS = frozenset({"lexical_declaration", "variable_declaration"})
 _LISTS = frozenset({"import_clause", "named_imports", "object_pattern", *_DECLARATIONS})
+_NESTED = frozenset({*_LISTS, "variable_declarator"})
 _ENDING = re.compile(r"(?:/index)?(?:\.[cm]?[jt]sx?)?$")
 
 
@@ -232,6 +233,6 @@ def _text_without(file: ParsedText, node: Node, removed: Collection[int]) -> str
     text, end = "", node.start_byte
     for child in node.children:
         text += file.between(end, child.start_byte)
-        text += _text_without(file, child, removed) if child.children else text_of(child)
+        text += _text_without(file, child, removed) if child.type in _NESTED else text_of(child)
         end = child.end_byte
     return text + file.between(end, node.end_byte)
