@@ -47,6 +47,10 @@ GOOD = {
     ),
     "thrown again": ("try { expect(total([])).toBe(0); } catch (error) { throw error; }", ""),
     "helper": ("check(total([]), 0);", "function check(got, want) { expect(got).toBe(want); }"),
+    "awaited helper": (
+        "await check([]);\nconst kept = check([1]);\nawait kept;",
+        "const check = async (n) => { expect(await total(n)).toBe(0); };",
+    ),
     "helper of the project": ("expectTotal([], 0);", 'import { expectTotal } from "./helpers";'),
     "inline snapshot": ("expect(total([])).toMatchInlineSnapshot(`0`);", ""),
     "counted calls": ("let n = 0;\ntotal([() => { n++; }]);\nexpect(n).toBe(1);", ""),
@@ -115,6 +119,11 @@ SMELLS = {
     "does not wait for an assertion about a promise": [
         "expect(total([])).resolves.toBe(0);",
         "expect(total([])).rejects.toThrow();",
+        "const kept = expect(total([])).resolves.toBe(0);",
+    ],
+    "does not wait for `check`, which asserts": [
+        "const check = async (n) => { expect(await total(n)).toBe(0); };\ncheck([]);",
+        "async function check(n) { expect(await total(n)).toBe(0); }\nvoid check([]);",
     ],
     "has an assertion in a callback that it does not wait for": [
         "total([]).then((n) => { expect(n).toBe(0); });",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.typescript.judge.test_function import TypeScriptTest, is_whole
+from testsmith.languages.typescript.test_files.imports import NAMES
 from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, arguments_of
 
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
 
 _FAILS = re.compile(r"(?:.*\.)?(?:fail|unreachable)\(\)|context\(\)|done\(\)")
 _UNAWAITED = re.compile(
-    r"(?:.*\.)?(?:expect(?:\.soft|\.poll)?\(\)\.(?:.+\.)?(?:resolves|rejects)\..+|expect\.poll\(\).*|assert(?:/strict)?(?:\.strict)?\.(?:rejects|doesNotReject)\(\)|(?:rejects|doesNotReject)\(\))"
+    r"(?:.*\.)?(?:expect(?:\.soft)?\(\)\.(?:.+\.)?(?:resolves|rejects)\..+|expect\.poll\(\).*"
+    r"|(?:rejects|doesNotReject)\(\))"
 )
+"""Assertions that are promises, as resolved names."""
+
 _AWAITING = frozenset({"await_expression", "return_statement", "yield_expression"})
 
 
@@ -24,14 +28,15 @@ def awaits_nothing(test: TypeScriptTest) -> str | None:
     """Return a reason if an assertion is left to a promise that the test does not wait for."""
     for node in test.assertions:
         name = test.module.resolved(node)
-        if _UNAWAITED.fullmatch(name) and not _is_awaited(node):
+        if _UNAWAITED.fullmatch(name) and not _is_awaited(node, test):
             return "does not wait for an assertion about a promise"
         outer = None if _says_when_it_ends(test) else _outer_function(node, test)
         while outer is not None:
-            if _is_left_alone(outer):
+            if _is_left_alone(outer, test):
                 return "has an assertion in a callback that it does not wait for"
             outer = _outer_function(outer, test)
-    return None
+    helper = _asserting_helper(test)
+    return f"does not wait for `{helper}`, which asserts" if helper else None
 
 
 def _says_when_it_ends(test: TypeScriptTest) -> bool:
@@ -43,25 +48,34 @@ def _says_when_it_ends(test: TypeScriptTest) -> bool:
     return "context()" in called or "context.plan()" in called or bool(ends)
 
 
-def _is_awaited(node: Node) -> bool:
+def _is_awaited(node: Node, test: TypeScriptTest) -> bool:
     """Return whether what an expression promises is awaited, returned, or kept for that."""
     around: Node | None = node
     while around is not None:
-        if around.type in _AWAITING or around.type in {
-            "variable_declarator",
-            "assignment_expression",
-            "pair",
-        }:
+        if around.type in _AWAITING:
             return True
+        if around.type == "variable_declarator":
+            name = text_of(field(around, "name"))
+            return sum(text_of(one) == name for one in test.nodes if one.type in NAMES) > 1
         if around.type == "arrow_function":
-            return field(
-                around,
-                "body",
-            ) is not None and not _is_left_alone(around)
-        if around.type in {"expression_statement", *FUNCTIONS, "function_declaration"}:
+            return not _is_left_alone(around, test)
+        if around.type in {"expression_statement", "function_declaration", *FUNCTIONS}:
             return False
         around = around.parent
     return False
+
+
+def _asserting_helper(test: TypeScriptTest) -> str:
+    """Return the name of an asynchronous helper with assertions whose call is not awaited; empty for none."""
+    for call in test.calls:
+        name = text_of(field(call, "function"))
+        for helper in test.module.helpers.get(name, ()):
+            function = field(helper, "value") or helper
+            is_async = any(child.type == "async" for child in function.children)
+            asserts = any(test.is_assertion(one) for one in walk(function, {"comment"}))
+            if is_async and asserts and not _is_awaited(call, test):
+                return name
+    return ""
 
 
 def _outer_function(node: Node, test: TypeScriptTest) -> Node | None:
@@ -73,7 +87,7 @@ def _outer_function(node: Node, test: TypeScriptTest) -> Node | None:
     return None if around is None or own is None or around.id == own.id else around
 
 
-def _is_left_alone(function: Node) -> bool:
+def _is_left_alone(function: Node, test: TypeScriptTest) -> bool:
     """Return whether a function is run later, or is asynchronous, and nothing waits for it."""
     given = function.parent
     call = given.parent if given is not None and given.type == "arguments" else None
@@ -92,14 +106,14 @@ def _is_left_alone(function: Node) -> bool:
     wrapped = function.parent
     is_called = wrapped is not None and wrapped.type == "parenthesized_expression" and is_async
     if call is not None and (is_later or is_for_each):
-        return method == "forEach" or not _is_awaited(call)
+        return method == "forEach" or not _is_awaited(call, test)
     if (
         is_called
         and wrapped is not None
         and wrapped.parent is not None
         and wrapped.parent.type == "call_expression"
     ):
-        return not _is_awaited(wrapped.parent)
+        return not _is_awaited(wrapped.parent, test)
     return False
 
 
