@@ -92,8 +92,7 @@ class RunFolder:
 
     def framework(self, path: str) -> Framework:
         """Return the framework that runs a test file, which may not exist."""
-        command = test_command(read_file(self.root), self._names, path)
-        return Framework(self.workspace, command, self.root)
+        return framework_of(self.workspace, self.root, path)
 
     def text(self, text: str, name: str) -> Path:
         """Write a text that processes may see, and return where."""
@@ -154,11 +153,23 @@ class RunFolder:
             placed={self.root / path: source for path, source in one.placed.items()},
         )
 
-    def _names(self, folder: str) -> list[str]:
+
+def framework_of(workspace: TypeScriptWorkspace, root: Path, path: str) -> Framework:
+    """Return the framework that runs the tests in a folder of a copy.
+
+    Args:
+        workspace: The workspace.
+        root: Root of the copy.
+        path: A file in the folder, which may not exist.
+    """
+
+    def names(folder: str) -> list[str]:
         try:
-            return sorted(one.name for one in (self.root / folder).iterdir())
+            return sorted(one.name for one in (root / folder).iterdir())
         except OSError:
             return []
+
+    return Framework(workspace, test_command(read_file(root), names, path), root)
 
 
 @asynccontextmanager

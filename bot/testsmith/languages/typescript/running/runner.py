@@ -16,6 +16,7 @@ from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
 from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.module_runs import run_modules
 from testsmith.languages.typescript.running.mutant_runs import run_changed_modules
+from testsmith.languages.typescript.running.processes import framework_of
 from testsmith.languages.typescript.running.project_tests.baseline import OwnTestFiles
 from testsmith.languages.typescript.running.project_tests.own_files import run_files, text_at
 from testsmith.languages.typescript.running.project_tests.whole_suite import whole_suite
@@ -31,6 +32,7 @@ from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
 from testsmith.languages.typescript.running.workspace_builder import open_workspace
 from testsmith.model import Member
 from testsmith.settings import VerificationSettings
+from testsmith.tasks import in_thread
 
 
 @asynccontextmanager
@@ -95,6 +97,15 @@ class TypeScriptRunner(TestRunner):
     def on_copy(self, head: ProjectCopy) -> TypeScriptRunner:
         """See `TestRunner.on_copy`."""
         return replace(self, workspace=replace(self.workspace, head=head, base=None))
+
+    async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:
+        """Return the members whose test framework is not installed; see `TestRunner.not_loading`."""
+        return await in_thread(self._without_framework, members)
+
+    def _without_framework(self, members: Sequence[Member]) -> Mapping[str, str]:
+        root = self.workspace.head.root
+        troubles = {one.id: framework_of(self.workspace, root, one.path).trouble for one in members}
+        return {member: trouble for member, trouble in troubles.items() if trouble}
 
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`."""

@@ -155,6 +155,9 @@ async def _run_share(
 ) -> OwnRun:
     run = OwnRun()
     async with run_folder(workspace, copy) as folder:
+        troubles = {path: folder.framework(path).trouble for path in share}
+        run.broken |= {path: trouble for path, trouble in troubles.items() if trouble}
+        share = [path for path in share if not troubles[path]]
         sources = await in_thread(_sources, folder, order, share)
         chunks = list(_chunks(folder, share))
         wanted = [_wanted(folder, order, sources, chunk) for chunk in chunks]
