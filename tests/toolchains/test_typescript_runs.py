@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from fakes.go_workspaces import statuses
-from fakes.typescript_workspaces import NodeSite, OpenedNode, manifest, shared_node, typescript_job
+from fakes.typescript_workspaces import (
+    NodeSite,
+    OpenedNode,
+    manifest,
+    shared_node,
+    typescript_job,
+    typescript_member,
+)
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, SKIPPED, TIMED_OUT, TestJob
 from testsmith.languages.typescript.running.run_settings import (
     IN_FILE,
@@ -251,3 +259,13 @@ def test_run__what_is_left_in_the_temporary_folder(node: NodeSite, tmp_path: Pat
     with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
         result = opened.run(head_settings(2)[1], job_of("node:test", code, "half"))
     assert result.functions["leaves"].left == ("left",)
+
+
+def test_not_loading__without_the_framework_no_model_is_asked(node: NodeSite, tmp_path: Path) -> None:
+    head = {**project("vitest"), "test/calc.test.ts": IMPORTS["vitest"]}
+    head["package.json"] = json.dumps({"name": "calc", "type": "module", "scripts": {"test": "vitest run"}})
+    member = typescript_member(CALC, "half")
+    with shared_node(node.runner(tmp_path, head)) as opened:
+        assert opened.wait(opened.runner.not_loading([member])) == {member.id: "vitest is not installed"}
+        broken = opened.wait(opened.runner.own_not_loading(["test/calc.test.ts"], 10.0))
+    assert broken == {"test/calc.test.ts": "vitest is not installed"}
