@@ -77,6 +77,16 @@ class NodeSite:
         """Where toolchains and packages are kept."""
         return environments_in(CacheSettings(folder=self.cache))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a package manager needs of the environment to reach its registry."""
+        needed = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "npm_config_registry")
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name in needed or name.lower().endswith("_proxy")
+        }
+
     def order(
         self,
         folder: Path,
@@ -91,19 +101,13 @@ class NodeSite:
             made.write({path: None for path in base if path not in head})
         second = made.commit(dict(head))
         repository = Repository.open(made.folder)
-        needed = ("NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "npm_config_registry")
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if name in needed or name.lower().endswith("_proxy")
-        }
         return WorkspaceOrder(
             repository=repository,
             head=repository.commit_tree(second),
             base=None if first is None else repository.commit_tree(first),
             settings=VerificationSettings(node=self.root, install=True),
             build_sandbox=always(sandbox or ProcessSandbox()),
-            environment=environment,
+            environment=self.environment,
             environments=self.kept,
         )
 

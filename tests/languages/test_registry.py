@@ -8,7 +8,7 @@ from testsmith.languages.registry import languages
 
 
 def test_languages__each_language_once() -> None:
-    assert [language.name for language in languages()] == ["python", "go"]
+    assert [language.name for language in languages()] == ["python", "go", "typescript"]
 
 
 def test_language_of__by_path() -> None:
@@ -26,6 +26,7 @@ def test_languages__no_parser_is_loaded_for_a_change_in_python() -> None:
         "toolchains()\n"
         "assert language_of('a.py', languages()).name == 'python'\n"
         "assert language_of('a.go', languages()).tests.is_test('a_test.go')\n"
+        "assert language_of('a.ts', languages()).tests.is_test('a.test.ts')\n"
         "sys.exit('tree_sitter' in sys.modules)\n"
     )
     assert subprocess.run((sys.executable, "-c", program), check=False).returncode == 0

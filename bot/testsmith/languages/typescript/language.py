@@ -26,8 +26,9 @@ class TypeScriptSource(SourceReader):
     """Reads source files in TypeScript and JavaScript."""
 
     excluded = (
-        *("**/node_modules/**", "**/bower_components/**", "**/dist/**", "**/build/**", "**/coverage/**"),
-        *("**/*.min.js", "**/*.bundle.js", "**/*.generated.*", "**/__generated__/**", "**/*.config.*"),
+        *("**/bower_components/**", "**/__generated__/**", "**/*.min.*js", "**/*.bundle.*js"),
+        *("**/dist/**/*.*js", "**/build/**/*.*js", "**/coverage/**/*.*js", "**/*.generated.*ts"),
+        *("**/*.config.*js", "**/*.config.*ts"),
     )
 
     changed_members = staticmethod(members.changed_members)

@@ -119,6 +119,10 @@ class TypeScriptRunner(TestRunner):
         """See `TestRunner.run_changed`."""
         return await run_changed_modules(self.workspace, jobs, self.tests)
 
+    async def trouble_in_framework(self, code: str, seconds: float) -> str:  # noqa: ARG002
+        """See `TestRunner.trouble_in_framework`: the project's framework has run them from the start."""
+        return ""
+
     async def own_tests(
         self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
     ) -> OwnSuite:

@@ -92,6 +92,7 @@ def node_variables(
         "PATH": f"{toolchain.program.parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder / "tmp"),
         "TMPDIR": str(folder / "tmp"),
+        "XDG_DATA_HOME": str(folder / "data"),  # vitest keeps a token there
         "LANG": "C.UTF-8",
         "TZ": "UTC",
         "CI": "true",  # no new snapshots, no questions
