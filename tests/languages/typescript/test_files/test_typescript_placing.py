@@ -203,3 +203,11 @@ def test_place__refuses_what_acts_on_other_tests(statement: str, message: str) -
     with pytest.raises(CannotPlace, match=message):
         place(FILE, code)
     assert "expect(parse('5'))" in place(f"{FILE}\n{statement}\n", code)
+
+
+def test_place__refuses_tests_that_a_function_makes() -> None:
+    file = "function run(n) {\n  it('x', () => {\n    f(n);\n  });\n}\n\nrun(1);\n"
+    with pytest.raises(CannotPlace, match="its tests are made by a function of its own"):
+        place(file, file.replace("'x'", "'y'").replace("f(n)", "g(n)"))
+    code = "it('y', () => {\n  g(2);\n});\n\nrun(1);\n"
+    assert place(file, code).count("run(1);") == 1

@@ -133,6 +133,8 @@ def _refuse_effects(file: ParsedText, module: ParsedText) -> None:
             raise CannotPlace(f"it has a hook `{text_of(block.root)}` that acts on all tests of its file")
         if block is None and not declared_by(statement):
             raise CannotPlace("it has code that acts on all tests of its file")
+        if block is not None and declared_by(statement):
+            raise CannotPlace("its tests are made by a function of its own")
 
 
 def _with_roots_of(file: ParsedText, module: ParsedText) -> str:
@@ -308,6 +310,7 @@ def _with_unit(text: str, module: ParsedText, statement: Node, plan: _Plan) -> s
     if block is None:
         around = _suite_around(module, statement)
         is_known = _tokens_of(statement) in {_tokens_of(one) for one in file.root.named_children}
+        is_known = is_known or not (around or declared_by(statement))
         scope = None if around is None else plan.suite_for(around, file)
         return text if is_known else _with_declaration(file, module, statement, scope)
     titles = _destination(block, plan)
