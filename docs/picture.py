@@ -556,6 +556,67 @@ TEST_OF_NOTHING = """\
 def test_add_refuses_nothing():
     with suppress(Exception):
         assert Cart().add("tea", 0) == 0"""
+MIXED = {
+    "fees.py": """\
+def fee(amount: int) -> int:
+    \"\"\"Return the fee for an amount: a tenth.\"\"\"
+    return amount // 10
+""",
+    "go.mod": "module example.com/shop\n\ngo 1.22\n",
+    "fees.go": """\
+package shop
+
+// Fee returns the fee for an amount: a tenth.
+func Fee(amount int) int {
+	return amount / 10
+}
+""",
+    "package.json": '{"name": "shop", "type": "module", "scripts": {"test": "node --test"}}\n',
+    "fees.ts": """\
+/** The fee for an amount: a tenth. */
+export function fee(amount: number): number {
+  return Math.trunc(amount / 10);
+}
+""",
+}
+"""A project in three languages."""
+MIXED_CHANGES = (
+    ("return amount // 10", "return max(amount // 10, 1)"),
+    ("return amount / 10", "return max(amount/10, 1)"),
+    ("return Math.trunc(amount / 10)", "return Math.max(Math.trunc(amount / 10), 1)"),
+)
+MIXED_TESTS = {
+    "fees.py::fee": """\
+from fees import fee
+
+
+def test_fee_is_at_least_one() -> None:
+    assert [fee(0), fee(19), fee(20)] == [1, 1, 2]
+""",
+    "fees.go::Fee": """\
+package shop
+
+import "testing"
+
+func TestFeeIsAtLeastOne(t *testing.T) {
+	for amount, want := range map[int]int{0: 1, 19: 1, 20: 2} {
+		if got := Fee(amount); got != want {
+			t.Errorf("Fee(%d) = %d, want %d", amount, got, want)
+		}
+	}
+}
+""",
+    "fees.ts::fee": """\
+import { deepEqual } from "node:assert/strict";
+import { test } from "node:test";
+import { fee } from "./fees.ts";
+
+test("a fee is at least one", () => {
+  deepEqual([0, 19, 20].map(fee), [1, 1, 2]);
+});
+""",
+}
+"""What a model answers, by member."""
 BETWEEN_COMMENTS = "\n\n---\n\n"
 PROGRAM = (sys.executable, "-m", "testsmith")
 OFFLINE = ("--provider", "offline")
@@ -585,6 +646,44 @@ def audited(*functions: str) -> str:
             check=True,
         ).stdout
         return f"{printed.partition(BETWEEN_COMMENTS)[0]}\n"
+
+
+def mixed() -> str:
+    """Return the summary of a pull request in three languages, with tests by a model that knows them."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from fakes.endpoint import Body, Endpoint, members_in
+    from fakes.git_repository import GitRepository
+    from fakes.go_workspaces import installed_go
+    from fakes.typescript_workspaces import installed_node
+
+    def answer(body: Body) -> str:
+        return json.dumps({"tests": [{"name": one, "code": MIXED_TESTS[one]} for one in members_in(body)]})
+
+    programs = os.pathsep.join(f"{place}/bin" for place in (installed_go(), installed_node()))
+    with tempfile.TemporaryDirectory(prefix="testsmith-picture-") as folder, Endpoint(answer=answer) as model:
+        made = GitRepository.create(Path(folder) / "shop")
+        made.commit({**MIXED})
+        made.write({name: _replaced(text) for name, text in MIXED.items()})
+        return subprocess.run(
+            (*PROGRAM, "suggest", "--base", "main", "--model", "strong", "--format", "markdown"),
+            cwd=made.folder,
+            env={
+                **os.environ,
+                "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+                "OPENAI_API_KEY": "none",
+                "TESTSMITH_PROVIDER": "openai",
+                "TESTSMITH_BASE_URL": model.url,
+            },
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+
+def _replaced(text: str) -> str:
+    for before, after in MIXED_CHANGES:
+        text = text.replace(before, after)
+    return text
 
 
 def page() -> str:
@@ -658,6 +757,7 @@ TEXTS: Mapping[str, Callable[[], str]] = {
     "review.md": review,
     "audit.md": partial(audited, TEST_OF_ADD, TEST_OF_SIZE, TEST_OF_NOTHING),
     "audit_all_well.md": partial(audited, TEST_OF_ADD, TEST_OF_SIZE),
+    "mixed.md": mixed,
     "job_summary.md": job_summary,
     "terminal.ansi": terminal,
     "report.html": page,
@@ -670,7 +770,7 @@ def pictures() -> Iterator[tuple[Path, str]]:
     texts = {name: (PICTURES / name).read_text(encoding="utf-8") for name in TEXTS}
     for name, words in SHOWN.items():
         yield PICTURES / name, drawn(texts["review.md"], words)
-    for name in ("audit.md", "audit_all_well.md"):
+    for name in ("audit.md", "audit_all_well.md", "mixed.md"):
         yield (PICTURES / name).with_suffix(".svg"), drawn(texts[name], ())
     yield PICTURES / "job_summary.svg", drawn_job_summary(texts["job_summary.md"])
     yield PICTURES / "terminal.svg", drawn_terminal(texts["terminal.ansi"])

@@ -32,11 +32,12 @@ def test_view_of__repeats_base_and_head() -> None:
 
 
 def test_view_of__names_a_folder_elsewhere_so_that_it_is_found_from_anywhere() -> None:
-    typed = {"repo": "../shop", "python": "/usr/bin/python3", "coverage": "cov.xml"}
+    typed = {"repo": "../shop", "python": "/usr/bin/python3", "node": "node", "coverage": "cov.xml"}
     view = view_of(settings(SelectionSettings(base="main")), typed)
 
     place = ("--repo", "/home/me/shop", "--base", "main")
-    proof = ("--python", "/usr/bin/python3", "--coverage", str(Path("cov.xml").absolute()))
+    node = ("--node", str(Path("node").absolute()))
+    proof = ("--python", "/usr/bin/python3", *node, "--coverage", str(Path("cov.xml").absolute()))
     assert view.command == ("testsmith", "suggest", *place, *proof)
 
 

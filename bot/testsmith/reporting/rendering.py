@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PREPARING = ("install", "setup_command", "test_command", "python_version")
 """The arguments that say how a project is set up and tested."""
 
-_PLACES = frozenset({"python", "go", "coverage", "replay"})
-_HERE = ("sandbox", "python", "go", "coverage", *PREPARING)
+_PLACES = frozenset({"python", "go", "node", "coverage", "replay"})
+_HERE = ("sandbox", "python", "go", "node", "coverage", *PREPARING)
 _FOR_A_MODEL = ("provider", "base_url", "replay")
 _LEFT_OUT = frozenset({"max_members"})  # the command is for one member
 
