@@ -507,6 +507,16 @@ class Evidence:
     seconds: float | None = field(default=None, compare=False)
 
 
+_COMMANDS = {
+    "unittest": "python -m unittest",
+    "node:test": "node --test",
+    "vitest": "npx vitest run",
+    "jest": "npx jest",
+    "mocha": "npx mocha",
+}
+"""Commands that run a test file, where they are not the name of the framework."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """The part of a candidate that passed the gate, with its evidence.
@@ -556,8 +566,8 @@ class Suggestion:
             folder = self.test_path.rpartition("/")[0]
             names = "|".join(self.tests)
             return shlex.join(("go", "test", *(("-C", folder) if folder else ()), "-run", f"^({names})$"))
-        runner = "python -m unittest" if self.framework == "unittest" else self.framework
-        return shlex.join((*runner.split(), self.test_path))
+        command = _COMMANDS.get(self.framework, self.framework)
+        return shlex.join((*command.split(), self.test_path))
 
     @property
     def is_green(self) -> bool:

@@ -377,6 +377,8 @@ def test_typescript__what_is_posted_says_how_it_is_run(planted: tuple[str, Repor
     found = {one.member.partition("::")[2]: one for one in report.suggestions}
     plain = found["plain"]
     assert (plain.framework, plain.test_path) == (framework, "test/fees.test.ts")
+    command = {"node:test": "node --test", "vitest": "npx vitest run"}[framework]
+    assert plain.run == f"{command} test/fees.test.ts"
     assert plain.code.rstrip() == answers(framework)["src/fees.ts::plain"].rstrip()
     assert report.added_seconds is not None
     assert report.added_seconds > 0

@@ -173,6 +173,17 @@ def test_import_line__as_the_test_file_imports_it() -> None:
     assert requests["empty"].import_line == 'import empty from "../src/cart";'
 
 
+INDEX = "export * from './cart';\nexport { round } from './money';\n"
+
+
+def test_import_line__from_the_module_that_exports_again_if_tests_do() -> None:
+    tests = {"test/cart.test.ts": TESTS.replace("../src/cart", "../src"), "src/index.ts": INDEX}
+    assert _requests({**SHOP, **tests})["total"].import_line == 'import { total } from "../src";'
+    money = _requests({**SHOP, **tests}, "src/money.ts")
+    assert money["round"].import_line == 'import { round } from "../src";'
+    assert _requests({**SHOP, "src/index.ts": INDEX})["total"].import_line.endswith('"../src/cart";')
+
+
 NODE = {"package.json": '{"type": "module"}'}
 
 

@@ -8,7 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from testsmith.languages.typescript.source.declarations import DEFAULT
-from testsmith.languages.typescript.source.packages import ENDINGS, Modules, TypeScriptFile
+from testsmith.languages.typescript.source.packages import (
+    ENDINGS,
+    DeclarationKey,
+    Modules,
+    TypeScriptFile,
+)
 from testsmith.model import Member
 
 _ONLY_REQUIRED = frozenset({".cjs", ".cts"})
@@ -37,13 +42,14 @@ def import_line(
     name = root if root in exported or not exported else exported[0]
     there = modules.file(test_path)
     others = [modules.file(path) for path in near[:_MOST_NEAR]]
-    is_required = _is_required(test_path, [one for one in (there, *others) if one is not None], own)
-    source = _known_source(modules, there, member.path)
+    files = [one for one in (there, *others) if one is not None]
+    is_required = _is_required(test_path, files, own)
+    door, source = _door(modules, files, DeclarationKey(member.path, root), name, test_path)
     if not source:
         habits = Counter(_endings(one for one in (there, *others, own) if one is not None))
         usual = _FOR_ITSELF if needs_endings and not is_required else ""
         habit = habits.most_common(1)[0][0] if habits else usual
-        source = _source(member.path, test_path, habit)
+        source = _source(door, test_path, habit)
     names = f"{{ {name} }}"
     if name == DEFAULT:
         names = _local_name(member.path) if root == DEFAULT else root
@@ -61,12 +67,20 @@ def _is_required(test_path: str, files: Sequence[TypeScriptFile], own: TypeScrip
     return own is not None and own.is_common_js
 
 
-def _known_source(modules: Modules, there: TypeScriptFile | None, path: str) -> str:
-    """Return how a test file imports a module already; empty if it does not."""
-    if there is None:
-        return ""
-    sources = (one.source for one in there.imports.values())
-    return next((source for source in sources if modules.resolved(source, there.path) == path), "")
+def _door(
+    modules: Modules, files: Sequence[TypeScriptFile], key: DeclarationKey, name: str, test_path: str
+) -> tuple[str, str]:
+    """Return the module that tests import a declaration from, and how a file next to the test file names it.
+
+    That is the declaration's own module, unless the nearest test that may import it uses another one.
+    """
+    folder = posixpath.dirname(test_path)
+    for file in files:
+        for source in dict.fromkeys(one.source for one in file.imports.values()):
+            target = modules.resolved(source, file.path)
+            if target is not None and (target == key.path or modules.exported(target, name) == key):
+                return target, source if posixpath.dirname(file.path) == folder else ""
+    return key.path, ""
 
 
 def _source(path: str, test_path: str, habit: str) -> str:
@@ -75,7 +89,7 @@ def _source(path: str, test_path: str, habit: str) -> str:
     relative = relative if relative.startswith("..") else f"./{relative}"
     stem, ending = posixpath.splitext(relative)
     if not habit:
-        return stem
+        return stem.removesuffix("/index") if stem != "./index" else "."
     is_typed = ending in {".ts", ".tsx", ".mts", ".cts"}
     return f"{stem}{habit}" if is_typed and habit in {".js", ".mjs", ".cjs"} else relative
 
