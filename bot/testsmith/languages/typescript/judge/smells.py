@@ -132,7 +132,7 @@ def _hidden_by_name(node: Node) -> str | None:
     if name == "eval":
         return "runs code from a text by `eval`"
     is_handed_on = is_whole(node) and node.parent is not None and node.parent.type in _HANDED_ON
-    return f"hands on `{name}`" if is_handed_on and name in {"process", *GLOBAL_OBJECTS} else None
+    return f"hands on `{name}`" if is_handed_on and name in {"global", "globalThis", "process"} else None
 
 
 _HIDDEN_MEANINGS: dict[str, Callable[[Node], str | None]] = {

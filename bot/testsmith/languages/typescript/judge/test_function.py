@@ -66,6 +66,7 @@ _HELPERS = frozenset(
 )
 _ASSERTIONS = re.compile(
     r"(?:(?:assert|chai|power-assert)(?:/strict)?(?:\.default)?(?:\.strict)?(?:\.assert)?(?:\.\w+)?\(\)"
+    r"|context\.(?:deepEqual|deepStrictEqual|equal|is|match|notEqual|ok|rejects|strictEqual|throws)\(\)"
     r"|(?:\w+\.)?assert(?:\.strict)?(?:\.\w+)?\(\)|sinon(?:\.default)?\.assert\.\w+\(\)"
     r"|(?:[\w@/-]+\.)*expect(?:\.(?:soft|poll|element))?\(\)\..+|(?:[\w@/-]+\.)*expect\.(?:fail|unreachable)\(\)"
     r"|(?:.+\.)?should(?:\(\))?\..+)"
