@@ -34,6 +34,11 @@ GOOD = {
     "plain": (CHECK, ""),
     "negated": ("expect(total([])).not.toBe(1);", ""),
     "awaited": ("await expect(total([])).resolves.toBe(0);", ""),
+    "awaited, with a type": ("await expect<number>(total([])).resolves.toBe(0);", ""),
+    "module with a type": (
+        f"const cart = await vi.importActual<typeof import('../src/cart')>('../src/cart');\n{CHECK}",
+        "",
+    ),
     "returned": ("return total([]).then((n) => { expect(n).toBe(0); });", ""),
     "all": ("await Promise.all([1].map(async (x) => { expect(await total(x)).toBe(1); }));", ""),
     "error": ("expect(() => total(null)).toThrow(TypeError);", ""),

@@ -36,6 +36,24 @@ def test_parse_tolerant__the_grammar_of_a_file(text: str, path: str, *, is_valid
     assert parse_tolerant(text, path).root.has_error is not is_valid
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "const a = await load<typeof import('./ä')>();",
+        'load<typeof import("./b")>("c");',
+        'load<import("./b").C>();',
+        'vi.load<typeof import(\n  "./b"\n)>(\n"c");',
+    ],
+)
+def test_parse__a_module_as_a_type_argument_is_not_a_comparison(text: str) -> None:
+    file = parse(text, "a.ts")
+    assert file.text == text
+    assert file.data == text.encode()
+    assert any(node.type == "type_arguments" for node in walk(file.root))
+    (call,) = (node for node in walk(file.root) if node.type == "call_expression")
+    assert text.endswith(f"{file.between(call.start_byte, call.end_byte)};")
+
+
 def test_parse__names_the_line_that_is_not_valid() -> None:
     with pytest.raises(CannotParse, match=r"as TypeScript \(line 2"):
         parse("let a = 1;\nlet b = ;\n")

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
-from testsmith.languages.typescript.judge.test_function import TypeScriptTest, is_whole
+from testsmith.languages.typescript.judge.test_function import TypeScriptTest, chain, is_whole
 from testsmith.languages.typescript.test_files.imports import NAMES
 from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, arguments_of
 
@@ -50,6 +50,8 @@ def _says_when_it_ends(test: TypeScriptTest) -> bool:
 
 def _is_awaited(node: Node, test: TypeScriptTest) -> bool:
     """Return whether what an expression promises is awaited, returned, or kept for that."""
+    if any(one.type == "await_expression" for one in chain(node)):
+        return True
     around: Node | None = node
     while around is not None:
         if around.type in _AWAITING:

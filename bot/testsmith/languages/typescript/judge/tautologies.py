@@ -66,7 +66,8 @@ def _parts(assertion: Node) -> tuple[Node | None, str, list[Node]]:
 
 
 def _is_expect(node: Node | None) -> bool:
-    return text_of(node).rpartition(".")[2] in {"expect", "soft", "poll"}
+    name = text_of(node).removeprefix("await").strip()  # the grammar has the `await` of a generic call inside
+    return name.rpartition(".")[2] in {"expect", "soft", "poll"}
 
 
 def _is_constant(test: TypeScriptTest, node: Node) -> bool:

@@ -24,6 +24,14 @@ parser knows which are in strings, comments and regular expressions, so all are 
 TYPED = (".ts", ".mts", ".cts")
 """Endings of files in which `<T>x` is a cast. In all others it is an element."""
 
+_IMPORTED_TYPE = re.compile(
+    r"""(?<=[\w$]<)(typeof\s+)?(import\((?:"[^"\n]*"|'[^'\n]*'|\s)*\))(?=[>.\[,])""", re.ASCII
+)
+"""A module as a type argument, as in `load<typeof import("x")>()`.
+
+The grammar takes the `<` for a comparison. Instead of the import, it gets a name of the same length.
+"""
+
 _OPENING = re.compile(r"[(\[{]")
 _EXPORTED_TYPES = re.compile(r"^export type \*[^\n;]*;?", re.MULTILINE)
 _TYPE_BODY = re.compile(
@@ -77,8 +85,11 @@ def parse_tolerant(text: str, path: str = "") -> ParsedText:
 def _parse(text: str, is_typed: bool) -> ParsedText:
     if sum(1 for _ in _OPENING.finditer(text)) > MOST_BRACKETS:
         raise CannotParse(f"it has more than {MOST_BRACKETS:,} brackets")
-    file = parsed(text, _grammar(is_typed))
-    if file.root.has_error and (plain := _without_odd_types(text)) != text:
+    named = _IMPORTED_TYPE.sub(
+        lambda match: f"{match[1] or ''}{'_' * len(match[2].encode('utf-8', 'replace'))}", text
+    )
+    file = replace(parsed(named, _grammar(is_typed)), text=text, data=text.encode("utf-8", "replace"))
+    if file.root.has_error and (plain := _without_odd_types(named)) != named:
         other = parsed(plain, _grammar(is_typed))
         return file if other.root.has_error else replace(file, root=other.root)
     return file
