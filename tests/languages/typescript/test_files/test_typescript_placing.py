@@ -119,6 +119,10 @@ def test_place__instead_of_others() -> None:
     placed = place(FILE, code, ["parse() > fails"])
     assert test_modules.test_functions(placed) == ("parse() > parses", "parse() > new", "format > formats")
     assert "from '../src/date'" not in placed
+    more = FILE.replace("  it('formats'", "  it('old', () => {\n    format(2)\n  })\n\n  it('formats'")
+    placed = place(more, code, ["format > old"])
+    names = ("parse() > parses", "parse() > fails", "format > formats", "format > new")
+    assert test_modules.test_functions(placed) == names
 
 
 def test_place__imports_under_the_names_of_the_file() -> None:

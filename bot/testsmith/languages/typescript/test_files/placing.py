@@ -67,13 +67,15 @@ def place(
     """
     if existing is None or not existing.strip():
         return code
-    after = _before_first(existing, instead_of) or ("" if at is None else at.after)
+    after, suite = ("", "") if at is None else (at.after, at.suite)
+    if {*instead_of} & {*test_functions(existing)}:
+        after, suite = _place_of_first(existing, instead_of)
     text = without_tests(existing, instead_of) if instead_of else existing
     code = _without_known(parse(text), code)
     if not test_functions(code):
         return text
     try:
-        placed = _placed(text, code, after, "" if at is None else at.suite)
+        placed = _placed(text, code, after, suite)
         lost = {*test_functions(text)} - {*test_functions(placed)}
     except CannotParse as error:
         raise CannotPlace("its test file would not be valid") from error
@@ -99,11 +101,13 @@ def _placed(text: str, code: str, after: str, suite: str) -> str:
     return with_imports(text, [one for one in added if one.local in used], bare)
 
 
-def _before_first(text: str, names: Collection[str]) -> str:
-    """Return the test above the first of some tests; empty if there is none."""
-    found = test_functions(text) if names else ()
-    first = next((at for at, name in enumerate(found) if name in names), 0)
-    return found[first - 1] if first else ""
+def _place_of_first(text: str, names: Collection[str]) -> tuple[str, str]:
+    """Return the test above the first of some tests, if that is in its suite, and the suite."""
+    tests = tests_in(parse(text))
+    at = next(at for at, one in enumerate(tests) if one.name in names)
+    suite = tests[at].titles[:-1]
+    above = next((one.name for one in reversed(tests[:at]) if one.titles[:-1] == suite), "")
+    return above, JOINT.join(suite)
 
 
 def _without_known(file: ParsedText, code: str) -> str:
