@@ -1,28 +1,24 @@
-"""Write and read the marks above tests, and detect manual edits.
-
-A mark is the comment `// testsmith <version> <digest of the member> <digest of the test> <member id>`, in the
-line above `func`. Formatting does not change the digest of a test.
-"""
+"""Write and read the marks in the line above `func`; see `testsmith.languages.comment_marks`."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Collection, Iterator
 
-from testsmith.languages.go.source.declarations import Declaration
+from testsmith.languages.comment_marks import (
+    BEGINNING,
+    FoundMark,
+    digest_of,
+    mark_in,
+    sealed_marks,
+    with_marks,
+    without_marks,
+)
 from testsmith.languages.go.source.parsing import normalized, parse, tokens
 from testsmith.languages.go.test_files.test_modules import cut, tests_in
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import ParsedText, text_of, walk
+from testsmith.languages.syntax_tree import ParsedText, text_of
 from testsmith.languages.tests import MarkedTest, TestMark
-
-_UNSEALED = "0" * 8
-_MARK = re.compile(
-    r"// testsmith (?P<version>\S{1,40}) (?P<source>[0-9a-f]{8}) (?P<test>[0-9a-f]{8})"
-    r" (?P<member>\S[^\r\n]{0,1000})"
-)
-_MARK_LINE = re.compile(rf"^{_MARK.pattern}\n", re.MULTILINE)
 
 
 def marked(code: str, mark: TestMark, names: Collection[str] | None = None) -> str:
@@ -31,16 +27,9 @@ def marked(code: str, mark: TestMark, names: Collection[str] | None = None) -> s
     Raises:
         CannotParse: `code` is not valid Go.
     """
-    if names is None:
-        code = _MARK_LINE.sub("", code)
-    file = parse(code)
-    line = f"// testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n".encode()
-    data = file.data
-    for test in reversed(tests_in(file)):
-        if names is None or test.name in names:
-            start = test.node.start_byte
-            data = data[:start] + line + data[start:]
-    return data.decode()
+    file = parse(without_marks(code) if names is None else code)
+    chosen = (one for one in tests_in(file) if names is None or one.name in names)
+    return with_marks(file, mark, (one.node.start_byte for one in chosen))
 
 
 def sealed(text: str) -> str:
@@ -49,15 +38,10 @@ def sealed(text: str) -> str:
     Raises:
         CannotParse: `text` is not valid Go.
     """
-    if "// testsmith " not in text:
+    if BEGINNING not in text:
         return text
     file = parse(text)
-    data = file.data
-    for test, match, start in reversed(list(_marks(file))):
-        if match["test"] == _UNSEALED:
-            first = start + len(match[0][: match.start("test")].encode())
-            data = data[:first] + _digest(test).encode() + data[first + len(_UNSEALED) :]
-    return data.decode()
+    return sealed_marks(file, list(_marks(file)))
 
 
 def marked_tests(text: str) -> tuple[MarkedTest, ...]:
@@ -66,16 +50,7 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     Raises:
         CannotParse: `text` has marks and is not valid Go.
     """
-    if "// testsmith " not in text:
-        return ()
-    return tuple(
-        MarkedTest(
-            name=test.name,
-            mark=TestMark(version=match["version"], source=match["source"], member=match["member"]),
-            is_edited=match["test"] != _digest(test),
-        )
-        for test, match, _ in _marks(parse(text))
-    )
+    return tuple(one.as_test for one in _marks(parse(text))) if BEGINNING in text else ()
 
 
 def beside_marked(text: str) -> str:
@@ -93,18 +68,12 @@ def beside_marked(text: str) -> str:
     return " ".join(filter(None, (normalized(text_of(node)) for node in nodes)))
 
 
-def _marks(file: ParsedText) -> Iterator[tuple[Declaration, re.Match[str], int]]:
-    """Yield each marked test with its mark, and the byte offset of the mark."""
+def _marks(file: ParsedText) -> Iterator[FoundMark]:
     for test in tests_in(file):
         doc = file.between(test.doc_start, test.node.start_byte)
         for line in re.finditer(r"[^\n]+", doc):
-            match = _MARK.fullmatch(line[0])
+            match = mark_in(line[0])
             if match is not None:
-                yield test, match, test.doc_start + len(doc[: line.start()].encode())
+                start = test.doc_start + len(doc[: line.start()].encode())
+                yield FoundMark(test.name, digest_of(test.node, tokens(test.node)), match, start)
                 break
-
-
-def _digest(test: Declaration) -> str:
-    comments = (text_of(one) for one in walk(test.node) if one.type == "comment")
-    text = "\n".join((*tokens(test.node), *comments))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[: len(_UNSEALED)]

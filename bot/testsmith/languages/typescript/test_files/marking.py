@@ -1,29 +1,25 @@
-"""Write and read the marks above tests, and detect manual edits.
-
-A mark is the comment `// testsmith <version> <digest of the member> <digest of the test> <member id>`, in the
-line above the test. Formatting does not change the digest of a test.
-"""
+"""Write and read the marks above TypeScript tests; see `testsmith.languages.comment_marks`."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Collection, Iterator
 
+from testsmith.languages.comment_marks import (
+    BEGINNING,
+    FoundMark,
+    digest_of,
+    mark_in,
+    sealed_marks,
+    with_marks,
+    without_marks,
+)
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import ParsedText, text_of, walk
+from testsmith.languages.syntax_tree import ParsedText, text_of
 from testsmith.languages.tests import MarkedTest, TestMark
 from testsmith.languages.typescript.source.parsing import normalized, parse, tokens
 from testsmith.languages.typescript.test_files.imports import is_import
-from testsmith.languages.typescript.test_files.test_blocks import TestBlock, tests_in
+from testsmith.languages.typescript.test_files.test_blocks import tests_in
 from testsmith.languages.typescript.test_files.test_modules import without_tests
-
-_UNSEALED = "0" * 8
-_MARK = re.compile(
-    r"// testsmith (?P<version>\S{1,40}) (?P<source>[0-9a-f]{8}) (?P<test>[0-9a-f]{8})"
-    r" (?P<member>\S[^\r\n]{0,1000})"
-)
-_MARK_LINE = re.compile(rf"^[ \t]*{_MARK.pattern}\n", re.MULTILINE)
 
 
 def marked(code: str, mark: TestMark, names: Collection[str] | None = None) -> str:
@@ -32,17 +28,10 @@ def marked(code: str, mark: TestMark, names: Collection[str] | None = None) -> s
     Raises:
         CannotParse: `code` is not valid TypeScript.
     """
-    if names is None:
-        code = _MARK_LINE.sub("", code)
-    file = parse(code)
-    line = f"// testsmith {mark.version} {mark.source} {_UNSEALED} {mark.member}\n"
-    data = file.data
-    for test in reversed(tests_in(file)):
-        start = file.line_start(test.statement.start_byte)
-        indentation = file.between(start, test.statement.start_byte)
-        if (names is None or test.name in names) and not indentation.strip():
-            data = data[:start] + f"{indentation}{line}".encode() + data[start:]
-    return data.decode()
+    file = parse(without_marks(code) if names is None else code)
+    starts = (one.statement.start_byte for one in tests_in(file) if names is None or one.name in names)
+    first_in_line = (one for one in starts if not file.between(file.line_start(one), one).strip())
+    return with_marks(file, mark, first_in_line)
 
 
 def sealed(text: str) -> str:
@@ -51,15 +40,10 @@ def sealed(text: str) -> str:
     Raises:
         CannotParse: `text` is not valid TypeScript.
     """
-    if "// testsmith " not in text:
+    if BEGINNING not in text:
         return text
     file = parse(text)
-    data = file.data
-    for test, match, start in reversed(list(_marks(file))):
-        if match["test"] == _UNSEALED:
-            first = start + len(match[0][: match.start("test")].encode())
-            data = data[:first] + _digest(test).encode() + data[first + len(_UNSEALED) :]
-    return data.decode()
+    return sealed_marks(file, list(_marks(file)))
 
 
 def marked_tests(text: str) -> tuple[MarkedTest, ...]:
@@ -68,16 +52,7 @@ def marked_tests(text: str) -> tuple[MarkedTest, ...]:
     Raises:
         CannotParse: `text` has marks and is not valid TypeScript.
     """
-    if "// testsmith " not in text:
-        return ()
-    return tuple(
-        MarkedTest(
-            name=test.name,
-            mark=TestMark(version=match["version"], source=match["source"], member=match["member"]),
-            is_edited=match["test"] != _digest(test),
-        )
-        for test, match, _ in _marks(parse(text))
-    )
+    return tuple(one.as_test for one in _marks(parse(text))) if BEGINNING in text else ()
 
 
 def beside_marked(text: str) -> str:
@@ -94,21 +69,13 @@ def beside_marked(text: str) -> str:
     return " ".join(filter(None, (normalized(text_of(node)) for node in nodes)))
 
 
-def _marks(file: ParsedText) -> Iterator[tuple[TestBlock, re.Match[str], int]]:
-    """Yield each marked test with its mark, and the byte offset of the mark."""
+def _marks(file: ParsedText) -> Iterator[FoundMark]:
     for test in tests_in(file):
-        above = test.statement.prev_named_sibling
-        row = test.statement.start_point.row
+        above, row = test.statement.prev_named_sibling, test.statement.start_point.row
         while above is not None and above.type == "comment" and above.end_point.row + 1 >= row:
-            match = _MARK.fullmatch(text_of(above))
+            match = mark_in(text_of(above))
             if match is not None:
-                yield test, match, above.start_byte
+                digest = digest_of(test.statement, tokens(test.statement))
+                yield FoundMark(test.name, digest, match, above.start_byte)
                 break
-            row = above.start_point.row
-            above = above.prev_named_sibling
-
-
-def _digest(test: TestBlock) -> str:
-    comments = (text_of(one) for one in walk(test.statement) if one.type == "comment")
-    text = "\n".join((*tokens(test.statement), *comments))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[: len(_UNSEALED)]
+            row, above = above.start_point.row, above.prev_named_sibling
