@@ -269,3 +269,12 @@ def test_not_loading__without_the_framework_no_model_is_asked(node: NodeSite, tm
         assert opened.wait(opened.runner.not_loading([member])) == {member.id: "vitest is not installed"}
         broken = opened.wait(opened.runner.own_not_loading(["test/calc.test.ts"], 10.0))
     assert broken == {"test/calc.test.ts": "vitest is not installed"}
+
+
+def test_not_loading__a_framework_whose_tests_are_not_run(node: NodeSite, tmp_path: Path) -> None:
+    head = project("node:test")
+    head["package.json"] = json.dumps({"name": "calc", "type": "module", "scripts": {"test": "xo && ava"}})
+    member = typescript_member(CALC, "half")
+    with shared_node(node.runner(tmp_path, head)) as opened:
+        troubles = opened.wait(opened.runner.not_loading([member]))
+    assert troubles == {member.id: "tests in ava cannot be run yet"}

@@ -54,6 +54,7 @@ def command(files: Mapping[str, object], path: str = "test/a.test.ts") -> TestCo
             TestCommand(framework=MOCHA, flags=("-r", "ts-node/register")),
         ),
         ("node --test", TestCommand(framework=NODE_TEST)),
+        ("xo && c8 ava --serial", TestCommand(framework="ava")),
         (
             "node --import tsx --test --experimental-test-coverage test/*.ts",
             TestCommand(framework=NODE_TEST, node_flags=("--import", "tsx")),
@@ -65,7 +66,7 @@ def command(files: Mapping[str, object], path: str = "test/a.test.ts") -> TestCo
         ),
         ("PATH=/x LD_PRELOAD=/y mocha", TestCommand(framework=MOCHA)),
         ("node build.js 'unclosed", TestCommand(framework=NODE_TEST)),
-        ("tap", TestCommand(framework=NODE_TEST)),
+        ("tap", TestCommand(framework="tap")),
     ],
 )
 def test_test_command__by_the_script(script: str, expected: TestCommand) -> None:
@@ -89,6 +90,7 @@ def test_test_command__the_script_named_test_comes_first() -> None:
         ({"package.json": {}, ".mocharc.yml": ""}, MOCHA),
         ({"package.json": "broken"}, NODE_TEST),
         ({}, NODE_TEST),
+        ({"package.json": {"devDependencies": {"tap": "21"}}}, "tap"),
     ],
 )
 def test_test_command__by_files_and_packages(files: Mapping[str, object], expected: str) -> None:

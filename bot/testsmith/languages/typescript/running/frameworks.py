@@ -13,7 +13,14 @@ from testsmith.languages.typescript.running.reports import (
     read_lines,
     selection,
 )
-from testsmith.languages.typescript.running.test_commands import JEST, MOCHA, NODE_TEST, VITEST, TestCommand
+from testsmith.languages.typescript.running.test_commands import (
+    JEST,
+    MOCHA,
+    NODE_TEST,
+    OTHERS,
+    VITEST,
+    TestCommand,
+)
 from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScriptWorkspace
 
 _PROGRAMS = {
@@ -76,6 +83,8 @@ class Framework:
     @property
     def trouble(self) -> str:
         """Why it cannot be started; empty if it can."""
+        if self.command.framework in OTHERS:
+            return f"tests in {self.command.framework} cannot be run yet"
         if self.command.framework == NODE_TEST or self._program() is not None:
             return ""
         return f"{self.command.framework} is not installed"

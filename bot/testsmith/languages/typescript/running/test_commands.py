@@ -12,7 +12,17 @@ from testsmith.languages.typescript.running.manifest import PackageManifest, pac
 
 NODE_TEST, VITEST, JEST, MOCHA = "node:test", "vitest", "jest", "mocha"
 
-_PROGRAMS = {VITEST: VITEST, JEST: JEST, "jest-cli": JEST, MOCHA: MOCHA, "_mocha": MOCHA}
+OTHERS = ("ava", "jasmine", "lab", "qunit", "tap", "tape", "uvu")
+"""Frameworks whose tests are recognized, but not run."""
+
+_PROGRAMS = {
+    **{name: name for name in OTHERS},
+    VITEST: VITEST,
+    JEST: JEST,
+    "jest-cli": JEST,
+    MOCHA: MOCHA,
+    "_mocha": MOCHA,
+}
 _CONFIGURED = re.compile(r"(?:vitest\.config|vitest\.workspace|jest\.config|\.mocharc)\.\w+")
 _BEFORE = frozenset({"npx", "cross-env", "c8", "nyc", "env", "dotenv", "--", "pnpm", "yarn", "exec", "run"})
 _ASSIGNMENT = re.compile(r"(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)", re.DOTALL)
@@ -125,7 +135,7 @@ def _program_in(word: str) -> str:
 def _kept(words: Sequence[str], framework: str) -> tuple[str, ...]:
     """Return the options that decide how files are loaded."""
     kept: list[str] = []
-    options = _FLAGS[framework]
+    options = _FLAGS.get(framework, set())
     for at, word in enumerate(words):
         name, _, value = word.partition("=")
         if name in options and value:
@@ -145,6 +155,6 @@ def _by_packages(manifest: PackageManifest, folder: str, names: Sequence[str]) -
         is_inside = {JEST: manifest.jest, MOCHA: manifest.mocha}.get(framework) is not None
         if is_configured or is_inside:
             return TestCommand(framework=framework, folder=folder)
-    needed = (framework for framework in (VITEST, JEST, MOCHA) if manifest.depends_on(framework))
+    needed = (framework for framework in (VITEST, JEST, MOCHA, *OTHERS) if manifest.depends_on(framework))
     first = next(needed, None)
     return None if first is None else TestCommand(framework=first, folder=folder)

@@ -80,7 +80,10 @@ def framework_of(modules: Modules, test_path: str) -> str:
 def prompt_rules(framework: str) -> str:
     """Return the prompt's rules for tests in a framework."""
     folder = files("testsmith.languages.typescript") / "rules"
-    texts = ((folder / f"{name}.j2").read_text("utf-8") for name in (_RULES[framework], "all_frameworks"))
+    texts = (
+        (folder / f"{name}.j2").read_text("utf-8")
+        for name in (_RULES.get(framework, _RULES[NODE_TEST]), "all_frameworks")
+    )
     return "".join(texts)
 
 
