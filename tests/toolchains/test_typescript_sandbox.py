@@ -20,10 +20,16 @@ CALC = "export function twice(a: number): number {\n  return a * 2;\n}\n"
 HOSTILE = """
 import fs from "node:fs";
 import net from "node:net";
+import os from "node:os";
 import { twice } from "../src/calc.ts";
 
 it("good", () => {
   if (twice(2) !== 4) throw new Error();
+});
+it("asks for the state of the system", () => {
+  if (!(process.memoryUsage().heapUsed > 0 && process.memoryUsage.rss() > 0 && os.cpus().length > 0)) {
+    throw new Error();
+  }
 });
 it("listens", async () => {
   const server = net.createServer();
@@ -91,6 +97,7 @@ def test_strict_sandbox__tests_run_and_reach_nothing_else(
     found = statuses(result)
     assert found.pop("hoards") in {FAILED, CRASHED}
     assert found.pop("kills its parent") in {FAILED, CRASHED, PASSED}
-    assert found == {"good": PASSED, "listens": FAILED, "reads": PASSED, "writes": PASSED, "wrong": FAILED}
+    held = {"reads": PASSED, "writes": PASSED, "asks for the state of the system": PASSED}
+    assert found == {"good": PASSED, "listens": FAILED, "wrong": FAILED, **held}
     assert result.functions["listens"].wants_network
     assert result.functions["good"].reached.lines == {2}
