@@ -266,6 +266,12 @@ def test_smells__of_how_a_test_is_made(reason: str, code: str) -> None:
     assert smells_of(f"{IMPORT}{code}", MEMBER) == {"x": reason}
 
 
+def test_smells__of_a_mock_of_the_module_that_exports_the_member_again() -> None:
+    code = f'{VITEST}import {{ total }} from "../src";\nvi.mock("../src");\nit("x", () => {{ {CHECK} }});'
+    assert smells_of(code, MEMBER) == {"x": "replaces the module of what it tests"}
+    assert smells_of(code.replace('vi.mock("../src")', 'vi.mock("../other")'), MEMBER) == {}
+
+
 def test_smells__of_a_suite_are_those_of_its_tests() -> None:
     other = f'it("y", () => {{ {CHECK} }});'
     code = f'{VITEST}{IMPORT}describe.skip("a", () => {{ it("x", () => {{ {CHECK} }}); }});\n{other}\n'

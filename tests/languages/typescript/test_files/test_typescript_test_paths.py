@@ -35,3 +35,22 @@ def test_stem_of__without_ending_and_affix(path: str, stem: str) -> None:
 )
 def test_test_path_of__by_the_habit_of_the_project(path: str, tests: list[str], expected: str) -> None:
     assert test_paths.test_path_of(path, tests) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "expected"),
+    [
+        ("../src/cart", "src/cart.ts", True),
+        ("../src/cart.js", "src/cart.ts", True),
+        ("@/shop/cart", "src/cart.ts", True),
+        ("../src/prices", "src/cart.ts", False),
+        ("../src", "src/cart.ts", False),
+        ("../cart", "src/cart/index.ts", True),
+        ("./index.js", "src/cart/index.ts", True),
+        ("..", "src/cart/index.ts", True),
+        ("../prices/index", "src/cart/index.ts", False),
+        ("../prices", "src/cart/index.ts", False),
+    ],
+)
+def test_may_name__by_name_or_folder(source: str, path: str, *, expected: bool) -> None:
+    assert test_paths.may_name(source, path) is expected

@@ -14,7 +14,7 @@ from testsmith.languages.typescript.judge.test_function import TypeScriptTest, T
 from testsmith.languages.typescript.source.parsing import normalized, parse
 from testsmith.languages.typescript.test_files.imports import NAMES, bindings_of
 from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, tests_in
-from testsmith.languages.typescript.test_files.test_paths import stem_of
+from testsmith.languages.typescript.test_files.test_paths import may_name
 from testsmith.model import Member
 
 if TYPE_CHECKING:
@@ -183,9 +183,8 @@ class TypeScriptJudge(Judge):
 
 def _names_of_default(module: TypeScriptTestModule, member: Member) -> frozenset[str]:
     """Return the names that a module gives to the default export of the member's file."""
-    stems = {stem_of(member.path), *member.path.split("/")[-2:-1]}
     found = (one for one in bindings_of(module.file) if one.imported in {"default", "*"})
-    return frozenset(one.local for one in found if stem_of(one.source) in stems)
+    return frozenset(one.local for one in found if may_name(one.source, member.path))
 
 
 def _is_harmless(call: Node, test: TypeScriptTest) -> bool:

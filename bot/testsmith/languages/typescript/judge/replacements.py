@@ -11,8 +11,9 @@ from testsmith.languages.syntax_tree import field, text_of
 from testsmith.languages.typescript.judge.forbidden_uses import FAKE_TIME, MOCKERS, plain, used_of
 from testsmith.languages.typescript.judge.test_function import TypeScriptTest, unwrapped
 from testsmith.languages.typescript.source.parsing import string_value
+from testsmith.languages.typescript.test_files.imports import bindings_of
 from testsmith.languages.typescript.test_files.test_blocks import arguments_of
-from testsmith.languages.typescript.test_files.test_paths import stem_of
+from testsmith.languages.typescript.test_files.test_paths import may_name
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -40,6 +41,8 @@ _GLOBALS = frozenset(
 def replaces_the_member(test: TypeScriptTest) -> str | None:
     """Return a reason if it replaces the member, or the module that has it."""
     member = test.module.member
+    names = {member.plain_name, member.name.partition(".")[0]}
+    sources = {one.source for one in bindings_of(test.module.file) if one.imported in names}
     for call in (node for node in test.all_nodes if node.type == "call_expression"):
         name = test.module.resolved(call)
         given = arguments_of(call)
@@ -50,7 +53,7 @@ def replaces_the_member(test: TypeScriptTest) -> str | None:
                 else next(iter(arguments_of(given[0])), given[0])
             )
             path = string_value(written)
-            if path is None or stem_of(path) in {stem_of(member.path), member.path.split("/")[-2:][0]}:
+            if path is None or path in sources or may_name(path, member.path):
                 return "replaces the module of what it tests"
         if _SPIES.fullmatch(name) and len(given) > 1 and string_value(given[1]) in {member.plain_name, None}:
             return "replaces the function that it tests"

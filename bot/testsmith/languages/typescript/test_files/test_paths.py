@@ -21,6 +21,17 @@ def stem_of(path: str) -> str:
     return _ENDING.sub("", _AFFIX.sub("", posixpath.basename(path)))
 
 
+def may_name(source: str, path: str) -> bool:
+    """Return whether an import may name a module: by its name, or by its folder if it is an index."""
+    wanted, folder = stem_of(path), posixpath.basename(posixpath.dirname(path))
+    stem = stem_of(source)
+    if stem in {"", ".", ".."}:
+        return wanted == "index"
+    if stem == "index":
+        return wanted == "index" and posixpath.basename(posixpath.dirname(source)) in {folder, "", ".", ".."}
+    return stem == wanted or (wanted == "index" and stem == folder)
+
+
 def test_path_of(path: str, tests: Sequence[str]) -> str:
     """Return the path of the tests of a module, given the test files of its project.
 
