@@ -199,6 +199,18 @@ def test_changed_members__functions_that_are_skipped() -> None:
     }
 
 
+def test_changed_members__a_part_of_a_file_that_cannot_be_read() -> None:
+    base = {"a.ts": "export function f() { return 1 }\n\nclass { = ;\n"}
+    head = {"a.ts": base["a.ts"].replace("return 1", "return 2")}
+    assert _changes(base, head) == {"a.ts::f": Change.CHANGED}
+    assert _found(base, head).skipped == ()
+    head = {"a.ts": base["a.ts"].replace("= ;", "= = ;")}
+    found = _found(base, head)
+    assert found.members == ()
+    (skipped,) = found.skipped
+    assert "cannot parse (line 3); functions may be missing" in skipped.reason
+
+
 def test_all_members__with_all_their_lines() -> None:
     members = all_members(MemoryTree({"src/cart.ts": CART.encode()}), ["src/cart.ts"], "").members
     assert [one.name for one in members] == ["Cart.add", "total"]

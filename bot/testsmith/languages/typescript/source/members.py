@@ -17,7 +17,7 @@ from testsmith.languages.source import (
     SourceTree,
     source_diff,
 )
-from testsmith.languages.syntax_tree import decode
+from testsmith.languages.syntax_tree import decode, end_line_of, line_of, walk
 from testsmith.languages.typescript.source.declarations import (
     TypeScriptDeclaration,
     declarations_of,
@@ -110,7 +110,7 @@ def _read(scope: ComparisonScope, skipped: list[Skipped]) -> Iterator[_File]:
     for one in scope.files:
         path = one.head_path or one.base_path or ""
         after: Mapping[str, TypeScriptDeclaration] = {}
-        reason = ""
+        reason = text = ""
         try:
             if one.head_path is not None:
                 text = _text(scope.head, path)
@@ -121,7 +121,33 @@ def _read(scope: ComparisonScope, skipped: list[Skipped]) -> Iterator[_File]:
         if reason:
             skipped.append(Skipped(path=path, stage=SkipStage.CHANGES, reason=reason))
             continue
+        if line := _unread_line(text, path, after, one.added_lines):
+            reason = f"it contains syntax that the bot cannot parse (line {line}); functions may be missing"
+            skipped.append(Skipped(path=path, stage=SkipStage.CHANGES, reason=reason))
         yield _File(path=path, before=_before(scope, one), after=after, added_lines=one.added_lines)
+
+
+def _unread_line(
+    text: str, path: str, declared: Mapping[str, TypeScriptDeclaration], added: frozenset[int]
+) -> int:
+    """Return the first line of what cannot be parsed, changed, and in no declaration; 0 if there is none.
+
+    Args:
+        text: The file's text.
+        path: Its path.
+        declared: Its declarations.
+        added: Lines that changed; all if there are none.
+    """
+    root = parse_tolerant(text, path).root
+    if not root.has_error:
+        return 0
+    known = [range(one.start, one.end) for one in declared.values()]
+    for node in walk(root):
+        if (node.is_error or node.is_missing) and not any(node.start_byte in one for one in known):
+            lines = range(line_of(node), end_line_of(node) + 1)
+            if not added or not added.isdisjoint(lines):
+                return lines[0]
+    return 0
 
 
 def _obstacle(text: str) -> str:
