@@ -168,9 +168,26 @@ def test_requests__rules_of_the_framework(manifest: dict[str, object], framework
 
 def test_import_line__as_the_test_file_imports_it() -> None:
     requests = _requests(SHOP)
-    assert requests["total"].import_line == 'import { total } from "../src/cart";'
+    known = "import { Cart, total as sumOf } from '../src/cart'; (the test file has it: `sumOf`)"
+    assert requests["total"].import_line == known
+    assert requests["half"].import_line == 'import { half } from "../src/cart";'
     assert requests["Cart.add"].import_line == 'import { Cart } from "../src/cart";'
     assert requests["empty"].import_line == 'import empty from "../src/cart";'
+
+
+@pytest.mark.parametrize(
+    ("statement", "is_module"),
+    [
+        ("import * as cart from '../src/cart';", True),
+        ("const cart = require('../src/cart');", True),
+        ("import cart from '../src/cart';", False),
+    ],
+)
+def test_import_line__of_a_module_that_the_test_file_has(statement: str, *, is_module: bool) -> None:
+    tests = f"import {{ it }} from 'vitest';\n{statement}\nit('sums', () => {{ cart.total(); }});\n"
+    line = _requests({**SHOP, "test/cart.test.ts": tests})["total"].import_line
+    known = f"{statement} (the test file has it: `cart.total`)"
+    assert line == (known if is_module else 'import { total } from "../src/cart";')
 
 
 INDEX = "export * from './cart';\nexport { round } from './money';\n"
@@ -178,10 +195,10 @@ INDEX = "export * from './cart';\nexport { round } from './money';\n"
 
 def test_import_line__from_the_module_that_exports_again_if_tests_do() -> None:
     tests = {"test/cart.test.ts": TESTS.replace("../src/cart", "../src"), "src/index.ts": INDEX}
-    assert _requests({**SHOP, **tests})["total"].import_line == 'import { total } from "../src";'
+    assert _requests({**SHOP, **tests})["half"].import_line == 'import { half } from "../src";'
     money = _requests({**SHOP, **tests}, "src/money.ts")
     assert money["round"].import_line == 'import { round } from "../src";'
-    assert _requests({**SHOP, "src/index.ts": INDEX})["total"].import_line.endswith('"../src/cart";')
+    assert _requests({**SHOP, "src/index.ts": INDEX})["half"].import_line.endswith('"../src/cart";')
 
 
 NODE = {"package.json": '{"type": "module"}'}

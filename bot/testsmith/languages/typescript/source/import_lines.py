@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from testsmith.languages.syntax_tree import text_of
 from testsmith.languages.typescript.source.declarations import DEFAULT
 from testsmith.languages.typescript.source.packages import (
     ENDINGS,
@@ -40,11 +41,14 @@ def import_line(
     root = member.name.partition(".")[0]
     exported = [] if own is None else [name for name, local in own.outline.exports.items() if local == root]
     name = root if root in exported or not exported else exported[0]
+    key = DeclarationKey(member.path, root)
     there = modules.file(test_path)
+    if there is not None and (known := _known(modules, there, key, name)):
+        return known
     others = [modules.file(path) for path in near[:_MOST_NEAR]]
     files = [one for one in (there, *others) if one is not None]
     is_required = _is_required(test_path, files, own)
-    door, source = _door(modules, files, DeclarationKey(member.path, root), name, test_path)
+    door, source = _door(modules, files, key, name, test_path)
     if not source:
         habits = Counter(_endings(one for one in (there, *others, own) if one is not None))
         usual = _FOR_ITSELF if needs_endings and not is_required else ""
@@ -54,6 +58,19 @@ def import_line(
     if name == DEFAULT:
         names = _local_name(member.path) if root == DEFAULT else root
     return f'const {names} = require("{source}");' if is_required else f'import {names} from "{source}";'
+
+
+def _known(modules: Modules, there: TypeScriptFile, key: DeclarationKey, name: str) -> str:
+    """Return how a test file gets at a declaration already, if by another name; empty if it does not."""
+    for binding in there.imports.values() if name not in there.imports else ():
+        target = modules.resolved(binding.source, there.path)
+        statement = " ".join(text_of(binding.statement).split())
+        if binding.imported in {"*", DEFAULT} and modules.exported(target, name) == key and name != DEFAULT:
+            if binding.imported == "*" or modules.exported(target, DEFAULT) is None:
+                return f"{statement} (the test file has it: `{binding.local}.{name}`)"
+        elif binding.local not in {name, DEFAULT} and modules.exported(target, binding.imported) == key:
+            return f"{statement} (the test file has it: `{binding.local}`)"
+    return ""
 
 
 def _is_required(test_path: str, files: Sequence[TypeScriptFile], own: TypeScriptFile | None) -> bool:
