@@ -21,6 +21,7 @@ from testsmith.execution.downloads import DownloadOrder, copy_kept, keep, run_wi
 from testsmith.execution.installation import index_variables, keep_what_was_made
 from testsmith.execution.package_index import bare_address, index_access, port_of
 from testsmith.execution.project_copy import is_safe_path
+from testsmith.execution.sandbox.interface import ProcessOutcome, shown
 from testsmith.execution.shell import last_words
 from testsmith.languages.source import SourceTree
 from testsmith.languages.typescript.running.manifest import MANIFEST, manifest_in
@@ -37,11 +38,18 @@ _DECIDING = frozenset(
     }
 )
 _MOST_FILES = 2_000
+_MOST_OUTPUT, _MOST_WORDS = 20_000, 300
 _MOST_NESTED = 5
 _CERTIFICATES = "NODE_EXTRA_CA_CERTS"
 _REGISTRIES = ("npm_config_registry", "NPM_CONFIG_REGISTRY")
 _MOST_CERTIFICATES = 4 * 1024**2
-_BERRY = ("yarn", "install", "--immutable", "--mode=skip-build")
+_BERRY = ("yarn", "install", "--no-immutable", "--mode=skip-build")
+_BEGINNINGS = ("npm error ", "ERR_PNPM", "ERROR ", "error ")
+_NO_REASONS = ("npm error code", "npm error A complete log")
+_PNPM_INSTALL = (
+    *("pnpm", "install", "--frozen-lockfile", "--ignore-scripts", "--package-import-method=copy"),
+    "--config.manage-package-manager-versions=false",
+)
 _PNPM = {"5": "7", "6": "8", "7": "9", "9": "10"}
 """Version of pnpm by the version of its lock file."""
 
@@ -181,7 +189,7 @@ async def install_packages(
     if done.exit_code != 0:
         return (
             None,
-            f"{packages.lock or MANIFEST}: {last_words(done, 'install-seconds')}",
+            f"{packages.lock or MANIFEST}: {_reason(done)}",
         )
     if kept is not None:
         await in_thread(keep, project, kept, "project")
@@ -203,28 +211,39 @@ def _command(packages: PackageOrder) -> tuple[str, ...]:
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     if packages.lock == "pnpm-lock.yaml":
         version = _pnpm_version(packages)
-        pnpm = ("pnpm", "install", "--frozen-lockfile", "--ignore-scripts", "--package-import-method=copy")
-        return ("exec", "--yes", f"--package=pnpm@{version}", "--", *pnpm)
+        return ("exec", "--yes", f"--package=pnpm@{version}", "--", *_PNPM_INSTALL)
     if packages.lock == "yarn.lock":
         is_classic = b"# yarn lockfile v1" in packages.files.get("yarn.lock", b"")[:500]
         if is_classic:
             yarn = ("yarn", "install", "--frozen-lockfile", "--ignore-scripts", "--non-interactive")
             return ("exec", "--yes", "--package=yarn@1.22.22", "--", *yarn)
-        return ("exec", "--yes", "--package=@yarnpkg/cli-dist@4", "--", *_BERRY)
+        berry = _manager_version(packages, "yarn") or "4"
+        return ("exec", "--yes", f"--package=@yarnpkg/cli-dist@{berry}", "--", *_BERRY)
     if packages.lock:
         return ("ci", *quiet)
     return ("install", "--no-save", "--no-package-lock", *quiet)
 
 
 def _pnpm_version(packages: PackageOrder) -> str:
+    first = packages.files.get("pnpm-lock.yaml", b"")[:200].decode("utf-8", "replace")
+    number = first.partition("lockfileVersion:")[2].strip(" '\"\n")[:1]
+    return _manager_version(packages, "pnpm") or _PNPM.get(number, "10")
+
+
+def _manager_version(packages: PackageOrder, wanted: str) -> str:
+    """Return the version of a package manager that the manifest asks for; empty if it names none."""
     manifest = manifest_in(packages.files.get(MANIFEST))
     name, _, version = (manifest.manager if manifest else "").partition("@")
     exact = version.partition("+")[0]
-    if name == "pnpm" and exact.replace(".", "").isdecimal():
-        return exact
-    first = packages.files.get("pnpm-lock.yaml", b"")[:200].decode("utf-8", "replace")
-    number = first.partition("lockfileVersion:")[2].strip(" '\"\n")[:1]
-    return _PNPM.get(number, "10")
+    return exact if name == wanted and exact.replace(".", "").isdecimal() else ""
+
+
+def _reason(done: ProcessOutcome) -> str:
+    """Return why an installation failed: the first error that a package manager names."""
+    lines = shown(done.stderr + b"\n" + done.stdout, _MOST_OUTPUT).splitlines()
+    errors = (line.strip() for line in lines if line.strip().startswith(_BEGINNINGS))
+    found = next((line for line in errors if not line.startswith(_NO_REASONS)), "")
+    return found[:_MOST_WORDS] or last_words(done, "install-seconds")
 
 
 def _lay_out(project: Path, packages: PackageOrder) -> None:

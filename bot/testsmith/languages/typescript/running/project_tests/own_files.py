@@ -159,7 +159,8 @@ async def _run_share(
         run.broken |= {path: trouble for path, trouble in troubles.items() if trouble}
         share = [path for path in share if not troubles[path]]
         sources = await in_thread(_sources, folder, order, share)
-        chunks = list(_chunks(folder, share))
+        run.broken |= {path: why for path in share if (why := folder.framework(path).trouble)}
+        chunks = list(_chunks(folder, [path for path in share if path not in run.broken]))
         wanted = [_wanted(folder, order, sources, chunk) for chunk in chunks]
         found, _ = await folder.take(wanted, {_BUDGET: order.seconds})
         spent = sum(ran.step.seconds for ran in found if ran.step is not None)
