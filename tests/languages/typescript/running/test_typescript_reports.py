@@ -52,7 +52,13 @@ def test_read_lines__without_its_end_it_says_nothing(text: str) -> None:
 
 def document(*tests: tuple[str, str], **file: object) -> str:
     found = [
-        {"ancestorTitles": ["suite"], "title": title, "status": status, "duration": 2, "failureMessages": []}
+        {
+            "ancestorTitles": ["", "suite"],
+            "title": title,
+            "status": status,
+            "duration": 2,
+            "failureMessages": [],
+        }
         for title, status in tests
     ]
     return json.dumps(

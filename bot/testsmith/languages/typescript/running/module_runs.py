@@ -294,16 +294,19 @@ def _add_trace(module: PlacedModule, ran: Ran) -> None:
         return
     module.loaded |= module.member.lines(trace.loaded)
     for (_, title), flags in trace.tests.items():
-        name = name_of(title, module.names) or spaced_name(title, module.names)
+        name = noted_name(title, module.names)
         if name is not None:
             module.reached[name] = module.reached.get(name, frozenset()) | module.member.lines(flags)
 
 
-def spaced_name(title: str, names: Collection[str]) -> str | None:
-    """Return the test whose titles are joined by spaces, as jest does."""
+def noted_name(title: str, names: Collection[str]) -> str | None:
+    """Return the test that began under a title, which is not the same everywhere.
+
+    jest joins titles by spaces, and some versions of vitest put the file before them.
+    """
     spaced: Mapping[str, str] = {name.replace(JOINT, " "): name for name in names}
-    found = name_of(title, spaced)
-    return None if found is None else spaced[found]
+    found = name_of(title, names) or spaced.get(name_of(title, spaced) or "")
+    return found or name_of(title.partition(JOINT)[2], names)
 
 
 def _result(module: PlacedModule, setting: TypeScriptSetting, trouble: str) -> JobResult:

@@ -140,7 +140,7 @@ def read_document(text: str, unknown: str = "") -> FrameworkReport | None:
         tests=tuple(
             ReportedTest(
                 file=file.name,
-                name=JOINT.join((*one.ancestors, one.title)),
+                name=JOINT.join((*filter(None, one.ancestors), one.title)),
                 status=_STATUS.get(one.status, SKIPPED),
                 message="\n".join(one.messages or ()),
                 seconds=(one.duration or 0.0) / 1000,

@@ -15,7 +15,7 @@ from testsmith.languages.syntax_tree import decode
 from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.flags import FlaggedText, read_trace
 from testsmith.languages.typescript.running.frameworks import hook
-from testsmith.languages.typescript.running.module_runs import spaced_name, unchecked
+from testsmith.languages.typescript.running.module_runs import noted_name, unchecked
 from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, run_folder
 from testsmith.languages.typescript.running.reports import shown, words_of
 from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScriptWorkspace
@@ -27,6 +27,8 @@ _MOST_FILES = 3_000
 _FILES_OF_A_PROCESS = 8
 _MOST_SECONDS = 60.0
 _BUDGET = "all"
+_NOT_A_TEST = "No test files found"
+"""What a framework says about a file that the project does not run as a test."""
 
 
 @dataclass(slots=True)
@@ -237,11 +239,17 @@ def _add(run: OwnRun, folder: RunFolder, order: _OwnOrder, chunk: list[str], ran
     if len(chunk) > 1:
         return [[path] for path in silent]
     for path in silent:
-        if step.timed_out:
-            run.left.append(path)
-        elif step.exit_code != 0 or (report is not None and report.troubles):
-            run.broken[path] = words_of(step, report)
+        _add_silent(run, path, ran)
     return []
+
+
+def _add_silent(run: OwnRun, path: str, ran: Ran) -> None:
+    """Add a file without results, unless the project does not run it."""
+    step, report = ran.step, ran.report
+    if step is None or step.timed_out:
+        run.left.append(path)
+    elif _NOT_A_TEST not in step.output and (step.exit_code != 0 or (report and report.troubles)):
+        run.broken[path] = words_of(step, report)
 
 
 def _add_trace(
@@ -255,7 +263,7 @@ def _add_trace(
     for (file, title), flags in trace.tests.items():
         path = os.path.relpath(file, root) if file.startswith("/") else file
         names = ended.get(path, ())
-        name = title if title in names else spaced_name(title, names)
+        name = title if title in names else noted_name(title, names)
         test = run.tests.get(f"{path}::{name}")
         if test is None:
             continue
