@@ -87,7 +87,9 @@ def parsed(text: str, language: Language) -> ParsedText:
     """Return a text's syntax tree, with error nodes for what is not valid.
 
     The parser's effort to recover from errors is not limited, so its time is. It is also recursive: the
-    languages first refuse what would take all of the stack, such as thousands of open brackets.
+    languages first refuse what would take all of the stack, such as thousands of open brackets. Neither
+    limits its memory: while it looks for a way out of some broken texts, it does not ask whether its time is
+    over. The worst that was found takes 11 GB and 36 s for 270 kB.
 
     Raises:
         CannotParse: The text is too long, or takes too long to parse.
