@@ -13,6 +13,7 @@ import posixpath
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ async def install_packages(
     npm = await in_thread(npm_program, toolchain)
     if npm is None:
         return None, f"npm was not found next to {toolchain.origin}"
-    command = _command(packages)
+    first, *others = _commands(packages)
     await in_thread(_lay_out, project, packages)
     access = index_access(order.environment)
     for name in ("home", "tmp", "files"):
@@ -175,15 +176,18 @@ async def install_packages(
     }
     ports = {*access.tcp_ports, *filter(None, map(port_of, _registry(order.environment).values()))}
     try:
-        done = await run_with_network(
+        run = partial(
+            run_with_network,
             order,
-            (str(toolchain.program), str(npm), *command),
-            place,
-            variables,
-            tuple(sorted(ports)),
+            place=place,
+            variables=variables,
+            tcp_ports=tuple(sorted(ports)),
             within=project,
             readable=(*toolchain.readable, npm.parent.parent),
         )
+        done = await run((str(toolchain.program), str(npm), *first))
+        for command in others if done.exit_code != 0 else ():
+            done = await run((str(toolchain.program), str(npm), *command))
     finally:
         await in_thread(keep_what_was_made, place, {"project"})
     if done.exit_code != 0:
@@ -206,8 +210,16 @@ def npm_program(toolchain: NodeToolchain) -> Path | None:
     return program if program is not None and program.name == "npm-cli.js" else None
 
 
+def _commands(packages: PackageOrder) -> list[tuple[str, ...]]:
+    """Return one or two lists of arguments of npm, to try in turn.
+
+    Other package managers are packages of its registry. Without a lock file, packages may ask for different versions of others, as older versions of npm accepted.
+    """
+    first = _command(packages)
+    return [first] if packages.lock else [first, (*first, "--legacy-peer-deps")]
+
+
 def _command(packages: PackageOrder) -> tuple[str, ...]:
-    """Return the arguments of npm; other package managers are packages of its registry."""
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     if packages.lock == "pnpm-lock.yaml":
         version = _pnpm_version(packages)
