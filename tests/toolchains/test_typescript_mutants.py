@@ -118,6 +118,18 @@ def test_run_changed__which_test_kills_what(node: NodeSite, tmp_path: Path, fram
     assert set(gone.values()) <= {FAILED, CRASHED}
 
 
+def test_run_changed__a_framework_that_does_not_notice_the_end(node: NodeSite, tmp_path: Path) -> None:
+    """vitest 2.1.2 ends with exit code 0 and without results."""
+    older = manifest("vitest", devDependencies={"vitest": "2.1.2"})
+    every = changed(NAMES)
+    only = replace(every, changes=every.changes[-1:])
+    job = typescript_job(TESTS["vitest"] + CODE, CALC, "clamp", seconds=200.0)
+    with shared_node(node.runner(tmp_path, {"package.json": older, "src/calc.ts": CALC})) as opened:
+        gone = dict(opened.run_changed(replace(job, traced=None, changed=only)).changed[9])
+    assert gone.pop("says nothing") == PASSED
+    assert gone == dict.fromkeys(("clamps", "keeps", "catches everything"), CRASHED)
+
+
 OWN = {
     "test/clamp.test.ts": 'it("clamps", () => {\n  assert.equal(clamp(5, 3), 3);\n});\n',
     "test/other.test.ts": (

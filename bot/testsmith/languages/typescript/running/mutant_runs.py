@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from testsmith.execution.jobs import PASSED, ChangedModule, ChangedModules, JobResult, TestJob
+from testsmith.execution.jobs import (
+    CRASHED,
+    PASSED,
+    ChangedModule,
+    ChangedModules,
+    FunctionResult,
+    JobResult,
+    TestJob,
+)
 from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.module_runs import (
     PlacedModule,
@@ -122,7 +130,7 @@ class _MutantRuns:
                 continue
             self.spent[trial.module.job.number] += ran.step.seconds
             results = (
-                alone_result(trial.names[0], ran)
+                alone_result(trial.names[0], ran) or _ended(trial.names)
                 if trial.is_alone
                 else results_of(trial.names, ran.report, ran.step, is_alone=False)
             )
@@ -153,6 +161,15 @@ class _MutantRuns:
             str(one.job.number): max(0.0, one.job.seconds - self.spent.get(one.job.number, 0.0))
             for one in modules
         }
+
+
+def _ended(names: Sequence[str]) -> dict[str, FunctionResult]:
+    """Return the results of tests that passed without a mutant, and of which nothing is said with it.
+
+    Some versions of vitest end well, and without results, if the process that runs a file ends.
+    """
+    message = "its process ended before the test did"
+    return {name: FunctionResult(status=CRASHED, message=message) for name in names}
 
 
 def changed_text(changed: ChangedModules, change: ChangedModule) -> str:

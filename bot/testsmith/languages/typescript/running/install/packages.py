@@ -213,7 +213,8 @@ def npm_program(toolchain: NodeToolchain) -> Path | None:
 def _commands(packages: PackageOrder) -> list[tuple[str, ...]]:
     """Return one or two lists of arguments of npm, to try in turn.
 
-    Other package managers are packages of its registry. Without a lock file, packages may ask for different versions of others, as older versions of npm accepted.
+    Other package managers are packages of its registry. Without a lock file, packages may ask for different
+    versions of others, as older versions of npm accepted.
     """
     first = _command(packages)
     return [first] if packages.lock else [first, (*first, "--legacy-peer-deps")]
