@@ -278,3 +278,10 @@ def test_not_loading__a_framework_whose_tests_are_not_run(node: NodeSite, tmp_pa
     with shared_node(node.runner(tmp_path, head)) as opened:
         troubles = opened.wait(opened.runner.not_loading([member]))
     assert troubles == {member.id: "tests in ava cannot be run yet"}
+
+
+def test_run__the_environment_says_no_more_than_the_framework(node: NodeSite, tmp_path: Path) -> None:
+    """What a project does in which environment is decided by its own settings, such as Babel's."""
+    code = 'it("says nothing", () => { equal(process.env.NODE_ENV, undefined); });\n'
+    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
+        assert statuses(opened.run(PLAIN, job_of("node:test", code, "half"))) == {"says nothing": PASSED}

@@ -97,7 +97,6 @@ def node_variables(
         "TZ": "UTC",
         "CI": "true",  # no new snapshots, no questions
         "NO_COLOR": "1",
-        "NODE_ENV": "test",
         "NODE_DISABLE_COMPILE_CACHE": "1",
         **(others or {}),
     }
