@@ -153,6 +153,7 @@ def test_selection__matches_titles_joined_in_either_way(title: str) -> None:
     in_python = re.compile(pattern.replace("\\/", "/"))
     for joint in (" > ", " "):
         assert in_python.match(title.replace(" > ", joint))
+        assert in_python.match(f" {title.replace(' > ', joint)}")  # vitest 1
     assert not in_python.match(f"{title}!")
     assert "%s" in title or not in_python.match(f"x{title}")
 

@@ -267,10 +267,11 @@ def _parts(name: str) -> Iterator[str]:
 def selection(names: Collection[str]) -> str:
     """Return a regular expression of JavaScript for tests: their titles joined as the frameworks do.
 
-    For very many tests it matches all: what ran besides them is left out of the results anyway.
+    vitest 1 puts a space before them. For very many tests it matches all: what ran besides them is left out
+    of the results anyway.
     """
     joined = ("".join(_parts(name)).replace(re.escape(JOINT), "(?: > | )") for name in sorted(names))
-    pattern = f"^(?:{'|'.join(map(_in_javascript, joined))})$"
+    pattern = f"^ ?(?:{'|'.join(map(_in_javascript, joined))})$"
     return pattern if len(pattern.encode("utf-8", "replace")) < _MOST_PATTERN_BYTES else ""
 
 
