@@ -100,6 +100,14 @@ def test_requests__tests_that_call_a_function_under_another_name() -> None:
     assert request.place.after == "cart > sums"
 
 
+def test_requests__tests_of_types_are_not_run() -> None:
+    files = {**SHOP, "test/cart.test-d.ts": TESTS}
+    del files["test/cart.test.ts"]
+    request = _requests(files)["total"]
+    assert request.existing == ()
+    assert request.test_path == "src/cart.test.ts"
+
+
 def test_requests__tests_that_call_a_method_by_helpers_and_in_a_table() -> None:
     existing = _requests(SHOP)["Cart.add"].existing
     assert {test.name: test.has_cases for test in existing} == {"cart > sums": False, "adds %s": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -42,6 +43,11 @@ _MOST_SIBLINGS = 8
 _MOST_SHOWN = 3
 _MOST_LINES = 120
 _USING = frozenset({"call_expression", "new_expression"})
+
+
+def _runs(path: str) -> bool:
+    """Return whether a module is a test that is run, not one of types (`x.test-d.ts`)."""
+    return is_test(path) and not posixpath.basename(path).rpartition(".")[0].endswith("-d")
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +123,7 @@ class TypeScriptExistingTests:
         project = project_folder(self.modules.tree, path, "")
         if project not in self._paths:
             inside = f"{project}/" if project else ""
-            tests = (one for one in self.modules.paths if is_test(one) and one.startswith(inside))
+            tests = (one for one in self.modules.paths if _runs(one) and one.startswith(inside))
             self._paths[project] = sorted(tests)[:_MOST_FILES]
         return self._paths[project]
 
