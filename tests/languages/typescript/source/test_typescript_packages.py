@@ -63,13 +63,16 @@ def _modules(**files: str) -> Modules:
         ("./c/", "src/c/index.js"),
         (".", "src/index.mts"),
         ("../d.mjs", "d.mts"),
+        ("../", "index.cjs"),
+        ("..", "index.cjs"),
         ("../../d", None),
         ("b", None),
         (".hidden", None),
     ],
 )
 def test_resolved__as_node_and_bundlers_do(source: str, path: str | None) -> None:
-    modules = _modules(src__a_ts="", src__b_ts="", src__c__index_js="", src__index_mts="", d_mts="")
+    names = ("src__a_ts", "src__b_ts", "src__c__index_js", "src__index_mts", "d_mts", "index_cjs")
+    modules = _modules(**dict.fromkeys(names, ""))
     assert modules.resolved(source, "src/a.ts") == path
 
 

@@ -165,7 +165,8 @@ class Modules:
         """Return the path of a module that a file imports by a relative path; None for any other."""
         if source not in {".", ".."} and not source.startswith(("./", "../")):
             return None
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+        joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+        target = "" if joined == "." else joined
         stem, ending = posixpath.splitext(target)
         candidates = [
             target,
