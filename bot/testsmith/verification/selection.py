@@ -257,7 +257,9 @@ def _label(entry: ProvenSuggestion, gains: Gains, weight: EntryWeight) -> Label 
     All lines of an added member count as changed, so only a test about the change can guard it.
     """
     is_about_change = weight.is_of_change or weight.proof.member.change is not Change.ADDED
-    guards = bool(gains.guarded) and is_about_change and entry.label in {Label.UNCHANGED_BEHAVIOR, None}
+    has_base = any(function.base is not None for function in weight.proof.functions)
+    may_guard = entry.label is Label.UNCHANGED_BEHAVIOR or (entry.label is None and has_base)
+    guards = bool(gains.guarded) and is_about_change and may_guard
     return Label.GUARDS_CHANGE if guards else entry.label
 
 
