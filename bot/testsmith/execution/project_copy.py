@@ -19,7 +19,7 @@ from testsmith.git.command import GitFailed, records, text_of
 from testsmith.git.repository import Repository
 from testsmith.git.trees import MOST_FILE_BYTES, RepositoryTree, TreeEntry
 
-MOST_COPY_BYTES = 2 * 1024**3
+_MOST_BYTES = 2 * 1024**3
 """Files beyond this total are left out of a copy."""
 
 MOST_FOLDERS_DEEP = 200
@@ -49,7 +49,7 @@ def write_copy(tree: RepositoryTree, folder: Path) -> CopyReport:
     Links are written after all files so that no file is written through a link.
     """
     refused: list[str] = []
-    room = MOST_COPY_BYTES
+    room = _MOST_BYTES
     entries = [entry for entry in tree.entries() if not entry.is_submodule]
     for entry in sorted(entries, key=lambda entry: entry.is_symlink):
         if _is_refused(entry, room) or not _write_entry(tree, entry, folder):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.source import CannotParse
+from testsmith.languages.source import CannotParse, SourceTree
 
 if TYPE_CHECKING:
     from tree_sitter import Language, Node
@@ -81,6 +81,18 @@ def decode(data: bytes) -> str:
     except UnicodeDecodeError:
         raise CannotParse("it is not UTF-8") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def text_in(tree: SourceTree, path: str) -> str:
+    """Return the text of a source file of a tree; see `decode`.
+
+    Raises:
+        CannotParse: It is missing, or cannot be decoded.
+    """
+    data = tree.read(path)
+    if data is None:
+        raise CannotParse("it is not a regular file, or cannot be read")
+    return decode(data)
 
 
 def parsed(text: str, language: Language) -> ParsedText:
@@ -161,3 +173,16 @@ def field(node: Node | None, *names: str) -> Node | None:
     for name in names:
         node = None if node is None else node.child_by_field_name(name)
     return node
+
+
+def item_span(file: ParsedText, item: Node) -> tuple[int, int]:
+    """Return the byte offsets of an item of a list with its comma, and with its lines if they are its own."""
+    comma = item.next_sibling
+    start = item.start_byte
+    end = comma.end_byte if comma is not None and comma.type == "," else item.end_byte
+    rest = file.between(end, file.line_end(end))
+    if not file.between(file.line_start(start), start).strip() and (
+        not rest.strip() or rest.strip().startswith("//")
+    ):
+        return file.line_start(start), file.line_end(end)
+    return start, end + len(rest) - len(rest.lstrip(" "))

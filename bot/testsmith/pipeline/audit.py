@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.changes.selection import PathBase, is_at_or_below, nearest
 from testsmith.deadline import Deadline, TimeIsOver
-from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
@@ -22,7 +21,7 @@ from testsmith.pipeline.state import RunDependencies, RunState
 from testsmith.reporting.report_assembly import joined_audits
 from testsmith.settings import AuditMode, Settings
 from testsmith.verification.audit import AuditContext, AuditedFunction, audit_tests, known_of_suite
-from testsmith.verification.baseline_mutants import OwnTests, changed_elsewhere, users_of_changes
+from testsmith.verification.baseline_mutants import OwnTests
 
 SHARE_OF_TIME = 0.5
 """Share of the time left that an audit may use."""
@@ -172,15 +171,13 @@ async def audit_change(
     if named is None and not (run.members and _audits(run)):
         return None, ()
     seconds = run.deadline.at_most(run.settings.verification.suite_seconds, SHARE_OF_TIME)
-    suite = OwnSuite() if own_tests is None else own_tests.suite
-    elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
     context = AuditContext(
         runner=runner,
         language=run.language_of(run.members[0].id) if named is None else named.language,
         seconds=seconds,
         progress=run.progress,
         changed_lines=_changed_lines(run.search),
-        members=(*run.members, *elsewhere),
+        members=run.members,
         own_tests=own_tests,
     )
     try:

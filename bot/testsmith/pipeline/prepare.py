@@ -120,12 +120,12 @@ async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> 
         {language.name: language.mutator for language in run.clients.languages},
         runner,
         run.progress,
-        GateTable.of(run.settings.verification),
+        table=GateTable.of(run.settings.verification),
+        elsewhere=changed_elsewhere(users_of_changes(run.members, run.search.found), suite),
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
-        elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
-        trying = own_tests.try_changed((*run.members, *elsewhere), seconds)
+        trying = own_tests.try_changed((*run.members, *own_tests.elsewhere), seconds)
         await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
     goals.set({member.id: own_tests.goals(member) for member in run.members})
     return own_tests

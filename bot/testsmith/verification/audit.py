@@ -243,7 +243,7 @@ class _Plan:
         own_tests = self.context.own_tests
         if own_tests is None:
             return
-        for member in self.context.members:
+        for member in (*self.context.members, *own_tests.elsewhere):
             own = own_tests.of(member)
             if own.baseline is None:
                 continue

@@ -118,20 +118,25 @@ class OwnTests:
         runner: Runs the tests.
         progress: Progress display, advanced once per mutant.
         table: Limits for the number of mutants.
+        elsewhere: Changed private definitions that are measured besides the members; see `changed_elsewhere`.
 
     Attributes:
         suite: The measured suite.
+        elsewhere: These definitions.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two have defaults
         self,
         suite: OwnSuite,
         mutators: Mapping[str, Mutator],
         runner: TestRunner,
         progress: Progress,
+        *,
         table: GateTable = DEFAULTS,
+        elsewhere: Sequence[Member] = (),
     ) -> None:
         self.suite = suite
+        self.elsewhere = elsewhere
         self._mutators = mutators
         self._runner = runner
         self._progress = progress

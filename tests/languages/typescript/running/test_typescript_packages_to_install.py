@@ -77,7 +77,7 @@ def test_link_packages__a_workspace_leads_to_the_copy(tmp_path: Path) -> None:
     (installed / "node_modules" / "@s" / "w").symlink_to("../../packages/w")
     (installed / "node_modules" / ".bin").mkdir()
     (copy / "packages" / "w").mkdir(parents=True)
-    link_packages(installed, copy, "")
+    link_packages(installed, package_folders(installed), copy)
     modules = copy / "node_modules"
     assert (modules / "a").resolve() == installed / "node_modules" / "a"
     assert (modules / "@s" / "d").resolve() == installed / "node_modules" / "@s" / "d"

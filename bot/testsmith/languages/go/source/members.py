@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
+from testsmith.languages.differences import (
+    DefinitionDifference,
+    digest_of_sources,
+    with_changes_in_use,
+)
 from testsmith.languages.effects import MOST_CAUSES, ChangeInUse
 from testsmith.languages.go.source.build_constraints import obstacle
 from testsmith.languages.go.source.declarations import Declaration, declarations_of, nameless
@@ -21,12 +26,13 @@ from testsmith.languages.source import (
     ComparisonScope,
     MemberFindings,
     SourceTree,
-    source_diff,
 )
-from testsmith.languages.syntax_tree import decode
-from testsmith.model import Change, Member, Place, ShownChange, Skipped, SkipStage
+from testsmith.languages.syntax_tree import decode, text_in
+from testsmith.model import Change, Member, Place, Skipped, SkipStage
 
 LANGUAGE = "go"
+
+_Difference: TypeAlias = DefinitionDifference[Declaration]
 
 _SKIP_MARK = re.compile(r"//\s*testsmith:\s*skip\b", re.IGNORECASE)
 
@@ -114,7 +120,7 @@ def _read(scope: ComparisonScope, packages: Packages, skipped: list[Skipped]) ->
         reason = ""
         try:
             if one.head_path is not None:
-                text = _text(scope.head, path)
+                text = text_in(scope.head, path)
                 reason = _obstacle(path, text, packages)
                 after = declarations_of(text)
         except CannotParse as error:
@@ -136,17 +142,10 @@ def _obstacle(path: str, text: str, packages: Packages) -> str:
 def _before(scope: ComparisonScope, file: ChangedFile) -> dict[str, _Old]:
     """Return a file's declarations on base; none if it cannot be read there."""
     try:
-        text = "" if file.base_path is None else _text(scope.base, file.base_path)
+        text = "" if file.base_path is None else text_in(scope.base, file.base_path)
     except CannotParse:
         return {}
     return {one.name: _Old(one, nameless(one)) for one in declarations_of(text)}
-
-
-def _text(tree: SourceTree, path: str) -> str:
-    data = tree.read(path)
-    if data is None:
-        raise CannotParse("it is not a regular file, or cannot be read")
-    return decode(data)
 
 
 def source_digest(source: str) -> str:
@@ -156,51 +155,7 @@ def source_digest(source: str) -> str:
     except CannotParse:
         found = []
     meaning = nameless(found[0]) if len(found) == 1 else tuple(tokens(parse_tolerant(source).root))
-    return _digest([" ".join(meaning)], 8)
-
-
-def _digest(sources: Iterable[str], length: int = 16) -> str:
-    return hashlib.sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:length]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Difference:
-    """A declaration of head that is new or differs from base.
-
-    Attributes:
-        path: Its file.
-        found: The declaration.
-        old: The declaration on base; None if it is new.
-        lines: Its lines that the diff changes.
-    """
-
-    path: str
-    found: Declaration
-    old: Declaration | None
-    lines: frozenset[int]
-
-    @property
-    def diff(self) -> str:
-        """Its unified diff."""
-        before = "" if self.old is None else self.old.source
-        return source_diff(f"{self.found.name} in {self.path}", before, self.found.source)
-
-    @property
-    def sources(self) -> tuple[str, str]:
-        """Its normalized sources on base and head."""
-        return normalized("" if self.old is None else self.old.source), normalized(self.found.source)
-
-    @property
-    def place(self) -> Place:
-        """Where it is on head."""
-        found = self.found
-        return Place(
-            path=self.path,
-            line=found.line,
-            end_line=found.end_line,
-            name=found.name,
-            changed_lines=self.lines,
-        )
+    return digest_of_sources([" ".join(meaning)], 8)
 
 
 @dataclass(frozen=True)
@@ -226,14 +181,13 @@ class _Package:
             for name, one in private.items()
         }
         effects = names.effects(fields, steps)
-        found = [self._with_causes(one, effects.get(one.name), private) for one in found]
+        found = [with_changes_in_use(one, effects.get(one.name), private) for one in found]
         old = {name: fields[name] for name, one in private.items() if one.old is not None}
         for name, effect in names.effects(old, steps).items():
             file, declaration = names.declared[name]
             if declaration.is_member and name not in chosen and not self._obstacle(file.path):
-                lines = frozenset[int]()
-                one = _Difference(path=file.path, found=declaration, old=declaration, lines=lines)
-                member = self._with_causes(self._member(one, Change.AFFECTED), effect, private)
+                one = _Difference(path=file.path, found=declaration, old=declaration, normalized=normalized)
+                member = with_changes_in_use(self._member(one, Change.AFFECTED), effect, private)
                 found.append(_with_route(member, effect, private, names))
         return found
 
@@ -254,7 +208,9 @@ class _Package:
                 if old is None or old.declaration.meaning != one.meaning:
                     lines = frozenset(range(one.line, one.end_line + 1)) & file.added_lines
                     before = None if old is None else old.declaration
-                    yield _Difference(path=file.path, found=one, old=before, lines=lines)
+                    yield _Difference(
+                        path=file.path, found=one, old=before, lines=lines, normalized=normalized
+                    )
 
     def _member(self, one: _Difference, change: Change | None = None) -> Member:
         found = one.found
@@ -273,30 +229,8 @@ class _Package:
             changed_lines=one.lines,
         )
         if change is Change.CHANGED and one.old is not None:
-            own = source_diff(found.name, one.old.source, found.source)
-            member = replace(member, shown_change=ShownChange(own=own, digest=_digest([one.sources[0]])))
+            member = replace(member, shown_change=one.shown)
         return member
-
-    def _with_causes(
-        self, member: Member, effect: ChangeInUse[str] | None, private: Mapping[str, _Difference]
-    ) -> Member:
-        """Return a member with what it uses that changed and is not a member."""
-        if effect is None:
-            return member
-        causes = [private[name] for name in effect.causes]
-        if member.change is Change.ADDED:
-            causes = [one for one in causes if one.old is None or one.lines]
-        shown = replace(
-            member.shown_change,
-            private=tuple(one.diff for one in causes),
-            digest=_digest(
-                [member.shown_change.digest, *sorted(text for one in causes for text in one.sources)]
-            ),
-        )
-        member = replace(member, shown_change=shown)
-        if member.change is Change.ADDED:
-            return member
-        return replace(member, because_places=tuple(one.place for one in causes))
 
 
 def _with_route(

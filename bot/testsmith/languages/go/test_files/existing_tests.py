@@ -178,16 +178,18 @@ class ExistingTests:
     def near(self, member: Member) -> tuple[ExistingTest, ...]:
         """Return the tests named after the nearest function of its file that has any, of its type first."""
         file = self._packages.file(member.path)
-        others = [] if file is None else [one for one in file.declarations if one.is_member]
+        declared = () if file is None else file.declarations
+        others = [one for one in declared if one.is_member and one.name != member.name]
         receiver = member.name.rpartition(".")[0]
 
         def distance(one: Declaration) -> tuple[bool, int]:
             return one.receiver != receiver, abs(one.line - member.line)
 
-        for one in sorted(others, key=distance)[: _MOST_SIBLINGS + 1]:
-            found = self.of(replace(member, name=one.name)) if one.name != member.name else ()
+        for one in sorted(others, key=distance)[:_MOST_SIBLINGS]:
             sibling = replace(member, name=one.name)
-            named = tuple(each for each in found if each.calls and _is_named_after(each.name, sibling))
+            named = tuple(
+                each for each in self.of(sibling) if each.calls and _is_named_after(each.name, sibling)
+            )
             if named:
                 return named
         return ()

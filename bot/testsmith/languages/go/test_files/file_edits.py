@@ -36,7 +36,7 @@ from testsmith.languages.go.test_files.test_modules import (
     without_declarations,
 )
 from testsmith.languages.source import SourceTree
-from testsmith.languages.syntax_tree import ParsedText, field, walk
+from testsmith.languages.syntax_tree import ParsedText, field, item_span, walk
 from testsmith.languages.tests import CannotPlace
 
 if TYPE_CHECKING:
@@ -331,7 +331,7 @@ def _without_rows(file: ParsedText, gone: Mapping[str, Sequence[Container[_Row]]
     """Return a file without some rows, given for each table of a test by the test's name."""
     data = file.data
     spans = [
-        _span(file, row)
+        item_span(file, row)
         for one in declarations(file)
         if one.name in gone
         for table, rows in zip(_tables(one.node), gone[one.name], strict=False)
@@ -341,16 +341,3 @@ def _without_rows(file: ParsedText, gone: Mapping[str, Sequence[Container[_Row]]
     for start, end in sorted(spans, reverse=True):
         data = data[:start] + data[end:]
     return data.decode("utf-8", "replace")
-
-
-def _span(file: ParsedText, row: Node) -> tuple[int, int]:
-    """Return the byte offsets of a row with its comma, and with its lines if it shares them with no other."""
-    comma = row.next_sibling
-    start = row.start_byte
-    end = comma.end_byte if comma is not None and comma.type == "," else row.end_byte
-    rest = file.between(end, file.line_end(end))
-    if not file.between(file.line_start(start), start).strip() and (
-        not rest.strip() or rest.strip().startswith("//")
-    ):
-        return file.line_start(start), file.line_end(end)
-    return start, end + len(rest) - len(rest.lstrip(" "))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 
+from testsmith.languages.differences import digest_of_sources
 from testsmith.languages.python.source.affected import MOST_CAUSES, Effect, effects
 from testsmith.languages.python.source.comparison import (
     Comparison,
@@ -238,7 +238,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
             member = replace(member, changed_lines=_lines(difference.found) & file.added_lines)
             if member.change is Change.CHANGED:
                 own = source_diff(name, difference.base, member.source)
-                shown = ShownChange(own=own, digest=_digest([normalized_source(difference.base)]))
+                shown = ShownChange(own=own, digest=digest_of_sources([normalized_source(difference.base)]))
                 member = replace(member, shown_change=shown)
             chosen.append(_Chosen(member=member, node=node, is_marked=difference.found.is_marked))
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
@@ -362,13 +362,9 @@ def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _
     shown = replace(
         member.shown_change,
         private=tuple(private[node].diff for node in causes),
-        digest=_digest([member.shown_change.digest, *sources]),
+        digest=digest_of_sources([member.shown_change.digest, *sources]),
     )
     return replace(member, shown_change=shown)
-
-
-def _digest(sources: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: int) -> Iterator[_Chosen]:

@@ -90,7 +90,8 @@ class FlaggedText:
         return tuple(place for at, flag in enumerate(self.flags) if at not in own for place in flag.calls)
 
     def _own(self, reached: frozenset[int]) -> Iterator[int]:
-        return (number - self.first for number in reached if 0 <= number - self.first < len(self.flags))
+        numbers = range(self.first, self.first + len(self.flags))
+        return (number - self.first for number in reached.intersection(numbers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +122,8 @@ def flagged(text: str, path: str, first: int = 0, within: Sequence[range] = ()) 
     calls: list[list[Place]] = [[] for _ in spots]
     for one in spots:
         around = _owner(one.node.parent, owners)
-        while around is not None:
+        if around is not None:  # it does the same for those around it
             own[around] -= {*_span(one.node)} - {line_of(spots[around].node)}
-            around = _owner(spots[around].node.parent, owners)
     for node in walk(file.root):
         owner = _owner(node, owners) if node.type in _CALLS else None
         if owner is not None:
@@ -153,7 +153,7 @@ def _inserted(file: ParsedText, spots: Sequence[_Spot], first: int) -> str:
         pieces.append((node.start_byte, 1, -size, one.before.format(flag=f"{_FLAG}({first + number})")))
         if one.after:
             pieces.append((node.end_byte, 0, size, one.after))
-    data, last = b"", 0
+    data, last = bytearray(), 0
     for position, _, _, inserted in sorted(pieces):
         data += file.data[last:position] + inserted.encode()
         last = position

@@ -23,11 +23,9 @@ class PackageManifest:
     Attributes:
         name: Name of the package; empty if it has none.
         version: Its version.
-        kind: `module` if its `.js` files are ES modules.
         scripts: Commands by name.
         dependencies: Versions of packages by name.
         dev_dependencies: Versions of packages that are needed for development.
-        optional: Versions of packages that may be missing.
         node: Range of the versions of Node that it works with.
         volta: Version of Node that Volta uses.
         manager: Package manager with its version, for example `pnpm@9.1.0`.
@@ -38,11 +36,9 @@ class PackageManifest:
 
     name: _Text = ""
     version: _Text = ""
-    kind: Annotated[str, at("type"), OrElse("")] = ""
     scripts: _Versions = field(default_factory=dict)
     dependencies: _Versions = field(default_factory=dict)
     dev_dependencies: Annotated[_Versions, at("devDependencies")] = field(default_factory=dict)
-    optional: Annotated[_Versions, at("optionalDependencies")] = field(default_factory=dict)
     node: Annotated[str, at("engines", "node"), OrElse("")] = ""
     volta: Annotated[str, at("volta", "node"), OrElse("")] = ""
     manager: Annotated[str, at("packageManager"), OrElse("")] = ""

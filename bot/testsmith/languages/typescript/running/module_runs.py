@@ -117,7 +117,6 @@ async def run_modules(
         modules = [await in_thread(module_of, folder, job, tests, setting) for job in jobs]
         runner = _Runner(folder, setting)
         usable = [module for module in modules if not module.trouble and module.left]
-        trouble = ""
         if not setting.apart:
             await runner.together(usable)
             usable = [module for module in usable if not module.trouble or setting.on_base]
@@ -125,8 +124,8 @@ async def run_modules(
             for module in [one for one in usable if one.trouble]:
                 await in_thread(_cut, folder, module, tests)
         alone = [(module, name) for module in usable for name in module.left]
-        trouble = await runner.alone(alone)
-        return {module.job.number: _result(module, setting, trouble) for module in modules}
+        await runner.alone(alone)
+        return {module.job.number: _result(module, setting) for module in modules}
 
 
 def module_of(folder: RunFolder, job: TestJob, tests: TestFiles, setting: TypeScriptSetting) -> PlacedModule:
@@ -221,8 +220,8 @@ class _Runner:
             if not results and is_not_loaded(ran):
                 module.trouble = words_of(ran.step, ran.report)
 
-    async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> str:
-        """Run tests in a process each, and add the results; return why not all of them ran."""
+    async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> None:
+        """Run tests in a process each, and add the results; there is none of a test that does not exist."""
         modules = list({module.job.number: module for module, _ in waiting}.values())
         wanted = [self._alone(module, name) for module, name in waiting]
         found, trouble = await self.folder.take(wanted, _budgets(modules))
@@ -232,10 +231,14 @@ class _Runner:
                 [found[number]], again = await self.folder.take([wanted[number]], _budgets(modules))
                 trouble = again or trouble
         for (module, name), ran in zip(waiting, found, strict=True):
-            if ran.step is not None:
-                module.functions |= alone_result(name, ran, is_base=self.setting.on_base)
-                _add_trace(module, ran)
-        return trouble
+            if ran.step is None:
+                module.functions[name] = FunctionResult(
+                    status=CRASHED if trouble else TIMED_OUT,
+                    message=trouble or "its module took too long",
+                )
+                continue
+            module.functions |= alone_result(name, ran, is_base=self.setting.on_base)
+            _add_trace(module, ran)
 
     def _alone(self, module: PlacedModule, name: str) -> Wanted:
         cut = numbered(module.path, module.names.index(name))
@@ -304,17 +307,13 @@ def noted_name(title: str, names: Collection[str]) -> str | None:
 
     jest joins titles by spaces, and some versions of vitest put the file before them.
     """
+    if found := name_of(title, names):
+        return found
     spaced: Mapping[str, str] = {name.replace(JOINT, " "): name for name in names}
-    found = name_of(title, names) or spaced.get(name_of(title, spaced) or "")
-    return found or name_of(title.partition(JOINT)[2], names)
+    return spaced.get(name_of(title, spaced) or "") or name_of(title.partition(JOINT)[2], names)
 
 
-def _result(module: PlacedModule, setting: TypeScriptSetting, trouble: str) -> JobResult:
-    for name in () if module.trouble else module.left:
-        module.functions[name] = FunctionResult(
-            status=CRASHED if trouble else TIMED_OUT,
-            message=trouble or "its module took too long",
-        )
+def _result(module: PlacedModule, setting: TypeScriptSetting) -> JobResult:
     functions = {
         name: replace(one, reached=Reached(lines=module.reached.get(name, frozenset())))
         for name, one in module.functions.items()

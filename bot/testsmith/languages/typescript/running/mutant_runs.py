@@ -36,6 +36,12 @@ _LEAST_SECONDS, _TIMES_AS_LONG = 5.0, 8.0
 
 _MOST_SECONDS = 30.0
 
+_ENDED = FunctionResult(status=CRASHED, message="its process ended before the test did")
+"""Result of a test that passed without a mutant, if nothing is said of it with one.
+
+Some versions of vitest end well, and without results, if the process that runs a file ends.
+"""
+
 
 @dataclass(slots=True)
 class _Trial:
@@ -44,7 +50,11 @@ class _Trial:
     module: PlacedModule
     change: ChangedModule
     names: list[str]
-    is_alone: bool = False
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one test."""
+        return len(self.names) == 1
 
 
 async def run_changed_modules(
@@ -114,9 +124,9 @@ class _MutantRuns:
         for change in changed.changes:
             names = sorted(change.tests & passing)
             if change.number == gone:
-                found += [_Trial(module, change, [name], is_alone=True) for name in names]
+                found += [_Trial(module, change, [name]) for name in names]
             elif names:
-                found.append(_Trial(module, change, names, is_alone=len(names) == 1))
+                found.append(_Trial(module, change, names))
         return found
 
     async def take(self, trials: Sequence[_Trial]) -> list[_Trial]:
@@ -130,7 +140,7 @@ class _MutantRuns:
                 continue
             self.spent[trial.module.job.number] += ran.step.seconds
             results = (
-                alone_result(trial.names[0], ran) or _ended(trial.names)
+                alone_result(trial.names[0], ran) or {trial.names[0]: _ENDED}
                 if trial.is_alone
                 else results_of(trial.names, ran.report, ran.step, is_alone=False)
             )
@@ -141,7 +151,7 @@ class _MutantRuns:
                 )
             if not trial.is_alone:
                 left = [name for name in trial.names if name not in results]
-                again += [_Trial(trial.module, trial.change, [name], is_alone=True) for name in left]
+                again += [_Trial(trial.module, trial.change, [name]) for name in left]
         return again
 
     def _wanted(self, trial: _Trial) -> Wanted:
@@ -161,15 +171,6 @@ class _MutantRuns:
             str(one.job.number): max(0.0, one.job.seconds - self.spent.get(one.job.number, 0.0))
             for one in modules
         }
-
-
-def _ended(names: Sequence[str]) -> dict[str, FunctionResult]:
-    """Return the results of tests that passed without a mutant, and of which nothing is said with it.
-
-    Some versions of vitest end well, and without results, if the process that runs a file ends.
-    """
-    message = "its process ended before the test did"
-    return {name: FunctionResult(status=CRASHED, message=message) for name in names}
 
 
 def changed_text(changed: ChangedModules, change: ChangedModule) -> str:

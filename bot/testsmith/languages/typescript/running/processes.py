@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import shutil
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -83,16 +84,21 @@ class RunFolder:
         root: Root of the copy.
         folder: The folder that processes write to; the copy is below it.
         sources: Folder of the texts.
+        frameworks: The frameworks that were looked for, by folder.
     """
 
     workspace: TypeScriptWorkspace
     root: Path
     folder: Path
     sources: Path
+    frameworks: dict[str, Framework] = field(default_factory=dict, repr=False)
 
     def framework(self, path: str) -> Framework:
-        """Return the framework that runs a test file, which may not exist."""
-        return framework_of(self.workspace, self.root, path)
+        """Return the framework that runs a test file, which may not exist; the same for all of a folder."""
+        folder = posixpath.dirname(path)
+        if folder not in self.frameworks:
+            self.frameworks[folder] = framework_of(self.workspace, self.root, path)
+        return self.frameworks[folder]
 
     def text(self, text: str, name: str) -> Path:
         """Write a text that processes may see, and return where."""

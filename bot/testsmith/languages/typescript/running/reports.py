@@ -192,8 +192,8 @@ def late(names: Collection[str]) -> dict[str, FunctionResult]:
 def words_of(step: StepResult, report: FrameworkReport | None) -> str:
     """Return why a process did not report its tests: what could not be loaded, or what it printed last."""
     troubles = [] if report is None else [text for text in report.troubles.values() if text.strip()]
-    if troubles:
-        return shown("\n".join(troubles))
+    if text := shown("\n".join(troubles)):
+        return text
     lines = [line for line in step.output.splitlines() if line.strip()]
     telling = next((at for at, line in enumerate(lines) if _ERROR.search(line)), max(0, len(lines) - 5))
     ending = f"its process ended with exit code {step.exit_code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -104,8 +105,12 @@ class TypeScriptRunner(TestRunner):
 
     def _without_framework(self, members: Sequence[Member]) -> Mapping[str, str]:
         root = self.workspace.head.root
-        troubles = {one.id: framework_of(self.workspace, root, one.path).trouble for one in members}
-        return {member: trouble for member, trouble in troubles.items() if trouble}
+        folders = {posixpath.dirname(one.path): one.path for one in members}
+        troubles = {
+            folder: framework_of(self.workspace, root, path).trouble for folder, path in folders.items()
+        }
+        found = {one.id: troubles[posixpath.dirname(one.path)] for one in members}
+        return {member: trouble for member, trouble in found.items() if trouble}
 
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`."""

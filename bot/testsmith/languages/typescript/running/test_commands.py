@@ -127,7 +127,7 @@ def _command(text: str, folder: str) -> TestCommand | None:
 
 def _program_in(word: str) -> str:
     """Return the program that Node is asked to start, for example by `node_modules/.bin/jest`."""
-    name = PurePosixPath(word).name.rpartition("/")[2]
+    name = PurePosixPath(word).name
     name = name.removesuffix(".js").removesuffix(".mjs")
     return name if "/" in word and name in _PROGRAMS else ""
 

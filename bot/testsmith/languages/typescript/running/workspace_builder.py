@@ -205,6 +205,8 @@ async def _with_packages(
         NotInstalled: There are none, and installing them was not asked for.
     """
     own = order.repository.root
+    folders = [] if order.settings.installs else await in_thread(list, package_folders(own))
+    made: dict[str, tuple[Path | None, str]] = {}
     trees = [(order.head, workspace.head), *([(order.base, workspace.base)] if order.base else [])]
     readable: list[Path] = []
     notes: list[str] = []
@@ -213,18 +215,19 @@ async def _with_packages(
         if copy is None or not packages:
             continue
         if not order.settings.installs:
-            folders = await in_thread(lambda: list(package_folders(own)))
             if not folders:
                 raise NotInstalled("The packages of the project are not installed. Run again with --install.")
-            await in_thread(link_packages, own, copy.root, "")
+            await in_thread(link_packages, own, folders, copy.root)
             readable += folders
             continue
         for one in packages:
-            place, failed = await install_packages(downloads, workspace.toolchain, one)
+            if one.digest not in made:
+                made[one.digest] = await install_packages(downloads, workspace.toolchain, one)
+            place, failed = made[one.digest]
             if place is None:
                 notes.append(f"packages could not be installed{_of(one)}: {failed}")
                 continue
-            await in_thread(link_packages, place, copy.root, one.folder)
+            await in_thread(link_packages, place, package_folders(place), copy.root / one.folder)
             readable.append(place)
     return replace(
         workspace,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeAlias
 
+from testsmith.languages.differences import (
+    DefinitionDifference,
+    digest_of_sources,
+    with_changes_in_use,
+)
 from testsmith.languages.effects import MOST_CAUSES, ChangeInUse
 from testsmith.languages.source import (
     CannotParse,
@@ -15,9 +20,8 @@ from testsmith.languages.source import (
     ComparisonScope,
     MemberFindings,
     SourceTree,
-    source_diff,
 )
-from testsmith.languages.syntax_tree import decode, end_line_of, line_of, walk
+from testsmith.languages.syntax_tree import decode, end_line_of, line_of, text_in, walk
 from testsmith.languages.typescript.source.declarations import (
     TypeScriptDeclaration,
     declarations_of,
@@ -26,9 +30,11 @@ from testsmith.languages.typescript.source.declarations import (
 from testsmith.languages.typescript.source.packages import DeclarationKey, Modules
 from testsmith.languages.typescript.source.parsing import normalized, parse_tolerant, tokens
 from testsmith.languages.typescript.source.references import References
-from testsmith.model import Change, Member, Place, ShownChange, Skipped, SkipStage
+from testsmith.model import Change, Member, Place, Skipped, SkipStage
 
 LANGUAGE = "typescript"
+
+_Difference: TypeAlias = DefinitionDifference[TypeScriptDeclaration]
 
 _SKIP_MARK = re.compile(r"(?://|\*)\s*testsmith:\s*skip\b", re.IGNORECASE)
 _GENERATED = re.compile(
@@ -113,7 +119,7 @@ def _read(scope: ComparisonScope, skipped: list[Skipped]) -> Iterator[_File]:
         reason = text = ""
         try:
             if one.head_path is not None:
-                text = _text(scope.head, path)
+                text = text_in(scope.head, path)
                 reason = _obstacle(text)
                 after = _declared(text, path)
         except CannotParse as error:
@@ -163,7 +169,7 @@ def _before(scope: ComparisonScope, file: ChangedFile) -> Mapping[str, TypeScrip
     if file.base_path is None:
         return {}
     try:
-        return _declared(_text(scope.base, file.base_path), file.base_path)
+        return _declared(text_in(scope.base, file.base_path), file.base_path)
     except CannotParse:
         return {}
 
@@ -172,66 +178,15 @@ def _declared(text: str, path: str) -> Mapping[str, TypeScriptDeclaration]:
     return {one.name: one for one in outline(parse_tolerant(text, path)).declarations}
 
 
-def _text(tree: SourceTree, path: str) -> str:
-    data = tree.read(path)
-    if data is None:
-        raise CannotParse("it is not a regular file, or cannot be read")
-    return decode(data)
-
-
 def source_digest(source: str) -> str:
     """Return a digest of a member's behavior: of its tokens without its name, documentation and types."""
     try:
         found = declarations_of(source)
         if len(found) != 1:
-            return _digest([" ".join(tokens(parse_tolerant(source).root))], 8)
+            return digest_of_sources([" ".join(tokens(parse_tolerant(source).root))], 8)
     except CannotParse:
-        return _digest([source], 8)
-    return _digest([" ".join(found[0].nameless)], 8)
-
-
-def _digest(sources: Iterable[str], length: int = 16) -> str:
-    return hashlib.sha256("\0".join(sources).encode("utf-8", "surrogatepass")).hexdigest()[:length]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Difference:
-    """A declaration of head that is new or differs from base.
-
-    Attributes:
-        path: Its file.
-        found: The declaration.
-        old: The declaration on base; None if it is new.
-        lines: Its lines that the diff changes.
-    """
-
-    path: str
-    found: TypeScriptDeclaration
-    old: TypeScriptDeclaration | None
-    lines: frozenset[int]
-
-    @property
-    def diff(self) -> str:
-        """Its unified diff."""
-        before = "" if self.old is None else self.old.source
-        return source_diff(f"{self.found.name} in {self.path}", before, self.found.source)
-
-    @property
-    def sources(self) -> tuple[str, str]:
-        """Its normalized sources on base and head."""
-        return normalized("" if self.old is None else self.old.source), normalized(self.found.source)
-
-    @property
-    def place(self) -> Place:
-        """Where it is on head."""
-        found = self.found
-        return Place(
-            path=self.path,
-            line=found.line,
-            end_line=found.end_line,
-            name=found.name,
-            changed_lines=self.lines,
-        )
+        return digest_of_sources([source], 8)
+    return digest_of_sources([" ".join(found[0].nameless)], 8)
 
 
 @dataclass(frozen=True)
@@ -250,14 +205,13 @@ class _Comparison:
         if not private or not steps:
             return list(found.values())
         effects = self.references.effects(private, steps)
-        found = {key: self._with_causes(one, effects.get(key), private) for key, one in found.items()}
+        found = {key: with_changes_in_use(one, effects.get(key), private) for key, one in found.items()}
         old = {key for key, one in private.items() if one.old is not None}
         for key, effect in self.references.effects(old, steps).items():
             declaration = self.references.declaration(key)
             if declaration is not None and _is_affected(declaration) and key not in chosen:
-                lines = frozenset[int]()
-                one = _Difference(path=key.path, found=declaration, old=declaration, lines=lines)
-                member = self._with_causes(self._member(one, Change.AFFECTED), effect, private)
+                one = _Difference(path=key.path, found=declaration, old=declaration, normalized=normalized)
+                member = with_changes_in_use(self._member(one, Change.AFFECTED), effect, private)
                 found[key] = self._with_route(member, effect, private)
         return list(found.values())
 
@@ -284,7 +238,9 @@ class _Comparison:
                     if one.is_constructor and one.around not in file.before:
                         continue
                 if old is None or old.meaning != one.meaning:
-                    yield _Difference(path=file.path, found=one, old=old, lines=file.lines(one))
+                    yield _Difference(
+                        path=file.path, found=one, old=old, lines=file.lines(one), normalized=normalized
+                    )
 
     def _member(self, one: _Difference, change: Change | None = None) -> Member:
         found = one.found
@@ -306,32 +262,8 @@ class _Comparison:
             changed_lines=one.lines,
         )
         if change is Change.CHANGED and one.old is not None:
-            own = source_diff(found.name, one.old.source, found.source)
-            member = replace(member, shown_change=ShownChange(own=own, digest=_digest([one.sources[0]])))
+            member = replace(member, shown_change=one.shown)
         return member
-
-    def _with_causes(
-        self,
-        member: Member,
-        effect: ChangeInUse[DeclarationKey] | None,
-        private: Mapping[DeclarationKey, _Difference],
-    ) -> Member:
-        """Return a member with what it uses that changed and is not a member."""
-        if effect is None:
-            return member
-        causes = [private[key] for key in effect.causes]
-        if member.change is Change.ADDED:
-            causes = [one for one in causes if one.old is None or one.lines]
-        sources = sorted(text for one in causes for text in one.sources)
-        shown = replace(
-            member.shown_change,
-            private=tuple(one.diff for one in causes),
-            digest=_digest([member.shown_change.digest, *sources]),
-        )
-        member = replace(member, shown_change=shown)
-        if member.change is Change.ADDED:
-            return member
-        return replace(member, because_places=tuple(one.place for one in causes))
 
     def _with_route(
         self,

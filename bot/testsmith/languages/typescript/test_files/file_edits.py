@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import ParsedText, field, text_of, walk
+from testsmith.languages.syntax_tree import ParsedText, field, item_span, text_of, walk
 from testsmith.languages.tests import CannotPlace
 from testsmith.languages.typescript.source.parsing import parse, tokens
 from testsmith.languages.typescript.test_files.imports import (
@@ -323,7 +323,7 @@ def _without_rows(file: ParsedText, gone: Mapping[_Key, Sequence[Container[_Row]
     """Return a file without some rows, given for each table of a statement."""
     data = file.data
     spans = [
-        _span(file, row)
+        item_span(file, row)
         for key, part in _parts(file).items()
         if key in gone
         for table, rows in zip(_tables(part.node), gone[key], strict=False)
@@ -334,16 +334,3 @@ def _without_rows(file: ParsedText, gone: Mapping[_Key, Sequence[Container[_Row]
         head, tail = data[:start], data[end:]
         data = (head.removesuffix(b", ") if tail.startswith(b"]") else head) + tail
     return data.decode("utf-8", "replace")
-
-
-def _span(file: ParsedText, row: Node) -> tuple[int, int]:
-    """Return the byte offsets of a row with its comma, and with its lines if it shares them with no other."""
-    comma = row.next_sibling
-    start = row.start_byte
-    end = comma.end_byte if comma is not None and comma.type == "," else row.end_byte
-    rest = file.between(end, file.line_end(end))
-    if not file.between(file.line_start(start), start).strip() and (
-        not rest.strip() or rest.strip().startswith("//")
-    ):
-        return file.line_start(start), file.line_end(end)
-    return start, end + len(rest) - len(rest.lstrip(" "))

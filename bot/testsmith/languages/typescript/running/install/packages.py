@@ -11,7 +11,7 @@ import json
 import os
 import posixpath
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -146,15 +146,13 @@ async def install_packages(
     """
     place = order.scratch / f"packages-{packages.digest}"
     project = place / "project"
-    if project.is_dir():
-        return project, ""
     kept = None if order.kept is None else order.kept / f"npm-{toolchain.major}-{packages.digest}"
     if kept is not None and await in_thread(copy_kept, kept / "project", project):
         return project, ""
     npm = await in_thread(npm_program, toolchain)
     if npm is None:
         return None, f"npm was not found next to {toolchain.origin}"
-    first, *others = _commands(packages)
+    command = _command(packages)
     await in_thread(_lay_out, project, packages)
     access = index_access(order.environment)
     for name in ("home", "tmp", "files"):
@@ -185,9 +183,9 @@ async def install_packages(
             within=project,
             readable=(*toolchain.readable, npm.parent.parent),
         )
-        done = await run((str(toolchain.program), str(npm), *first))
-        for command in others if done.exit_code != 0 else ():
-            done = await run((str(toolchain.program), str(npm), *command))
+        done = await run((str(toolchain.program), str(npm), *command))
+        if done.exit_code != 0 and not packages.lock:  # as older versions of npm took them, if they disagree
+            done = await run((str(toolchain.program), str(npm), *command, "--legacy-peer-deps"))
     finally:
         await in_thread(keep_what_was_made, place, {"project"})
     if done.exit_code != 0:
@@ -210,17 +208,8 @@ def npm_program(toolchain: NodeToolchain) -> Path | None:
     return program if program is not None and program.name == "npm-cli.js" else None
 
 
-def _commands(packages: PackageOrder) -> list[tuple[str, ...]]:
-    """Return one or two lists of arguments of npm, to try in turn.
-
-    Other package managers are packages of its registry. Without a lock file, packages may ask for different
-    versions of others, as older versions of npm accepted.
-    """
-    first = _command(packages)
-    return [first] if packages.lock else [first, (*first, "--legacy-peer-deps")]
-
-
 def _command(packages: PackageOrder) -> tuple[str, ...]:
+    """Return the arguments of npm; other package managers are packages of its registry."""
     quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
     if packages.lock == "pnpm-lock.yaml":
         version = _pnpm_version(packages)
@@ -286,7 +275,7 @@ def _registry(environment: Mapping[str, str]) -> dict[str, str]:
     return {_REGISTRIES[0]: bare} if bare else {}
 
 
-def link_packages(installed: Path, copy: Path, folder: str) -> None:
+def link_packages(installed: Path, folders: Iterable[Path], copy: Path) -> None:
     """Link installed packages into a copy of the project, one by one.
 
     A link to a workspace leads to the copy's own folder, so that head and base never see each other. The
@@ -294,13 +283,13 @@ def link_packages(installed: Path, copy: Path, folder: str) -> None:
 
     Args:
         installed: Folder in which they were installed.
-        copy: Root of the copy.
-        folder: Folder of the lock file, relative to it.
+        folders: The folders of packages there; see `package_folders`.
+        copy: What corresponds to it in the copy.
     """
-    for place in package_folders(installed):
-        home = copy / folder / place.relative_to(installed).parent
+    for place in folders:
+        home = copy / place.relative_to(installed).parent
         if home.is_dir() and not home.is_symlink():
-            _link_entries(place, home / PACKAGES, installed, copy / folder)
+            _link_entries(place, home / PACKAGES, installed, copy)
 
 
 def package_folders(installed: Path) -> Iterator[Path]:

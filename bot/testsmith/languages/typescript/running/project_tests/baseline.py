@@ -24,6 +24,7 @@ from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.flags import FlaggedText, flagged
 from testsmith.languages.typescript.running.mutant_runs import changed_text
 from testsmith.languages.typescript.running.project_tests.own_files import (
+    MOST_SECONDS,
     OwnRun,
     ProjectTest,
     own_files_in,
@@ -141,9 +142,11 @@ class OwnTestFiles:
                     continue
                 placed = {modules.path: changed_text(modules, change)}
                 ended, took = await self._ended(usable, placed, min(left, limit))
+                has_failed = any(ended.get(one, PASSED) not in {PASSED, SKIPPED} for one in usable)
+                is_late = not usable <= ended.keys()
+                if has_failed or not is_late or left >= limit:
+                    killed[member][change.number] = has_failed or is_late
                 left -= took
-                is_killed = any(ended.get(one) not in {PASSED, SKIPPED} for one in usable)
-                killed[member][change.number] = is_killed
         return killed
 
     async def _ended(
@@ -251,14 +254,15 @@ class _Suite:
         run = self.run
         if run.broken:
             path, why = next(iter(run.broken.items()))
-            yield f"{path} could not be loaded: {why.splitlines()[0] if why else 'it has no tests'}"
+            yield f"{path} could not be run: {why.splitlines()[0]}"
         if failing:
             named = ", ".join(sorted(failing)[:_MOST_NAMED])
             count = "1 test" if len(failing) == 1 else f"{len(failing)} tests"
             yield f"{count} of the project did not pass in the sandbox: {named}"
         if run.left:
-            count = "1 test file was" if len(run.left) == 1 else f"{len(run.left)} test files were"
-            yield f"the project's tests took more than {seconds:.0f} s, so {count} not run"
+            count = "1 test file" if len(run.left) == 1 else f"{len(run.left)} test files"
+            limits = f"the limits are {seconds:.0f} s for all and {MOST_SECONDS:.0f} s for a file"
+            yield f"{count} of the project did not run to the end: {run.trouble or limits}"
 
     def _blamed(self, member: Member) -> frozenset[str]:
         """Return the tests because of which it is unknown what the project's tests show of a member."""

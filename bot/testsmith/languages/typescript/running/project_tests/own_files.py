@@ -19,13 +19,15 @@ from testsmith.languages.typescript.running.module_runs import noted_name, unche
 from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, run_folder
 from testsmith.languages.typescript.running.reports import shown, words_of
 from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScriptWorkspace
+from testsmith.languages.typescript.source.packages import ENDINGS
 from testsmith.tasks import gather, in_thread
 
-_SUFFIXES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _IS_TEST = re.compile(r"\b(?:it|test|describe|suite|context)\s*(?:\.\s*\w+\s*)*[(`]")
 _MOST_FILES = 3_000
 _FILES_OF_A_PROCESS = 8
-_MOST_SECONDS = 60.0
+MOST_SECONDS = 60.0
+"""Time limit of one process."""
+
 _BUDGET = "all"
 _NOT_A_TEST = "No test files found"
 """What a framework says about a file that the project does not run as a test."""
@@ -65,13 +67,15 @@ class OwnRun:
         tests: The tests that ran, by id.
         loaded: Lines that were reached while files were loaded, by the path of a flagged file.
         broken: Why test files could not be loaded, by path.
-        left: Test files that were not run.
+        left: Test files that were not run to their end.
+        trouble: Why that is so, if it was not for want of time.
     """
 
     tests: dict[str, ProjectTest] = field(default_factory=dict)
     loaded: dict[str, frozenset[int]] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
+    trouble: str = ""
 
 
 def own_files_in(copy: ProjectCopy, tests: TestFiles, *, is_run: bool = True) -> dict[str, str]:
@@ -91,7 +95,7 @@ def _paths(root: Path) -> Iterator[str]:
     for place, folders, files in os.walk(root):
         folders[:] = sorted(one for one in folders if one != PACKAGES and not one.startswith("."))
         for name in sorted(files):
-            if name.endswith(_SUFFIXES) and not name.endswith((".d.ts", "-d.ts", ".min.js")):
+            if name.endswith(ENDINGS) and not name.endswith((".d.ts", "-d.ts", ".min.js")):
                 yield os.path.relpath(Path(place, name), root)
 
 
@@ -112,7 +116,6 @@ async def run_files(  # noqa: PLR0913 - all of it makes one run
     flags: Mapping[str, FlaggedText] | None = None,
     names: Mapping[str, Collection[str]] | None = None,
     placed: Mapping[str, str] | None = None,
-    variables: Mapping[str, str] | None = None,
 ) -> OwnRun:
     """Run test files of the project, several in one process; in processes of their own what that loses.
 
@@ -124,12 +127,11 @@ async def run_files(  # noqa: PLR0913 - all of it makes one run
         flags: Source files with flags, by path.
         names: Full titles of the tests to run, by path; None for all.
         placed: Texts that are seen instead of other files of the copy.
-        variables: Further environment variables.
 
     Raises:
         CannotRun: The sandbox could not start a process.
     """
-    order = _OwnOrder(files, flags or {}, names, placed or {}, variables or {}, seconds)
+    order = _OwnOrder(files, flags or {}, names, placed or {}, seconds)
     parallel = max(1, min(workspace.parallel, len(files) // 2))
     shares = [list(files)[start::parallel] for start in range(parallel)] if files else []
     run = OwnRun()
@@ -137,6 +139,7 @@ async def run_files(  # noqa: PLR0913 - all of it makes one run
         run.tests |= part.tests
         run.broken |= part.broken
         run.left += part.left
+        run.trouble = run.trouble or part.trouble
         for path, lines in part.loaded.items():
             run.loaded[path] = run.loaded.get(path, frozenset()) | lines
     return run
@@ -148,7 +151,6 @@ class _OwnOrder:
     flags: Mapping[str, FlaggedText]
     names: Mapping[str, Collection[str]] | None
     placed: Mapping[str, str]
-    variables: Mapping[str, str]
     seconds: float
 
 
@@ -161,16 +163,16 @@ async def _run_share(
         run.broken |= {path: trouble for path, trouble in troubles.items() if trouble}
         share = [path for path in share if not troubles[path]]
         sources = await in_thread(_sources, folder, order, share)
-        run.broken |= {path: why for path in share if (why := folder.framework(path).trouble)}
-        chunks = list(_chunks(folder, [path for path in share if path not in run.broken]))
+        chunks = list(_chunks(folder, share))
         wanted = [_wanted(folder, order, sources, chunk) for chunk in chunks]
-        found, _ = await folder.take(wanted, {_BUDGET: order.seconds})
+        found, trouble = await folder.take(wanted, {_BUDGET: order.seconds})
         spent = sum(ran.step.seconds for ran in found if ran.step is not None)
         lost: list[list[str]] = []
         for chunk, ran in zip(chunks, found, strict=True):
             lost += _add(run, folder, order, chunk, ran)
         again = [_wanted(folder, order, sources, chunk) for chunk in lost]
-        found, _ = await folder.take(again, {_BUDGET: max(0.0, order.seconds - spent)})
+        found, more = await folder.take(again, {_BUDGET: max(0.0, order.seconds - spent)})
+        run.trouble = trouble or more
         for chunk, ran in zip(lost, found, strict=True):
             _add(run, folder, order, chunk, ran)
     return run
@@ -207,9 +209,8 @@ def _wanted(folder: RunFolder, order: _OwnOrder, sources: Mapping[str, Path], ch
         files=chunk,
         names=names,
         placed=sources,
-        seconds=min(order.seconds, _MOST_SECONDS),
+        seconds=min(order.seconds, MOST_SECONDS),
         budget=_BUDGET,
-        variables=order.variables,
         traced=bool(order.flags),
     )
 
@@ -263,7 +264,7 @@ def _add_trace(
     for (file, title), flags in trace.tests.items():
         path = os.path.relpath(file, root) if file.startswith("/") else file
         names = ended.get(path, ())
-        name = title if title in names else noted_name(title, names)
+        name = noted_name(title, names)
         test = run.tests.get(f"{path}::{name}")
         if test is None:
             continue

@@ -41,7 +41,7 @@ async def whole_suite(
         files={path: reach for path, one in flags.items() if (reach := _reach(run, path, one)) is not None},
         is_known=bool(run.tests) or not texts,
         failed=None if run.left else frozenset(failed),
-        notes=(f"some test files were not run in time: {named}",) if run.left else (),
+        notes=(f"some test files were not run to the end: {named}",) if run.left else (),
     )
 
 
