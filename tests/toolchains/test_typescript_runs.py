@@ -285,3 +285,10 @@ def test_run__the_environment_says_no_more_than_the_framework(node: NodeSite, tm
     code = 'it("says nothing", () => { equal(process.env.NODE_ENV, undefined); });\n'
     with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
         assert statuses(opened.run(PLAIN, job_of("node:test", code, "half"))) == {"says nothing": PASSED}
+
+
+def test_run__a_test_that_is_made_under_a_condition_has_no_result(node: NodeSite, tmp_path: Path) -> None:
+    """It is not too slow: it is not there."""
+    code = 'it("half", () => { equal(half(2), 1); });\nif (half(2) > 1) {\n  it("never", () => {});\n}\n'
+    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
+        assert statuses(opened.run(PLAIN, job_of("node:test", code, "half"))) == {"half": PASSED}

@@ -114,3 +114,18 @@ def test_open__an_index_without_it(node: NodeSite, tmp_path: Path) -> None:
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple/"}
     with pytest.raises(CannotPrepare, match=f"Node {WHEEL_VERSION} could not be installed"):
         opened(changed(order, nowhere, node=None, install=True))
+
+
+def test_open__what_could_not_be_installed_is_there_for_neither_head_nor_base(
+    node: NodeSite, tmp_path: Path
+) -> None:
+    wrong = manifest("node:test", devDependencies={"a": "no version!"})
+    order = node.order(tmp_path, {**HEAD, "package.json": wrong}, {"package.json": wrong})
+
+    async def opening() -> tuple[tuple[str, ...], tuple[Path, ...]]:
+        async with open_runner(order, TypeScriptTestFiles()) as runner:
+            return runner.workspace.notes, runner.workspace.readable
+
+    [note], readable = asyncio.run(opening())
+    assert note.startswith("packages could not be installed: package.json: ")
+    assert readable == ()
