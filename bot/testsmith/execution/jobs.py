@@ -13,6 +13,9 @@ MISSING = "missing"
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
 """Possible statuses of a test function that was run."""
 
+IANA_ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati")
+"""Time zones to run tests in, where POSIX rules are ignored."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:

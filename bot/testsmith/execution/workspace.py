@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -135,6 +135,23 @@ class CannotPrepare(Failure):
 
 class NotInstalled(CannotPrepare):
     """The project, or what its tests need, is not installed; installing it may help."""
+
+
+@contextlib.contextmanager
+def copying() -> Iterator[None]:
+    """Say what to do if the project cannot be copied.
+
+    Raises:
+        CannotPrepare: A file could not be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or "some files could not be written"
+        raise CannotPrepare(
+            f"Could not copy the project to run its tests ({reason}). Free disk space, or set TMPDIR to "
+            f"another folder."
+        ) from error
 
 
 def remove_folder(folder: Path) -> None:

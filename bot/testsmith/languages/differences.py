@@ -12,7 +12,7 @@ from testsmith.languages.source import source_diff
 from testsmith.model import Change, Member, Place, ShownChange
 
 
-class Definition(Protocol):
+class SourceDefinition(Protocol):
     """A definition in a source file."""
 
     @property
@@ -32,7 +32,7 @@ class Definition(Protocol):
         """Its source, dedented."""
 
 
-_Definition = TypeVar("_Definition", bound=Definition)
+_Definition = TypeVar("_Definition", bound=SourceDefinition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

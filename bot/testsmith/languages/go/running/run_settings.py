@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from testsmith.execution.jobs import RunSetting
+from testsmith.execution.jobs import IANA_ZONES, RunSetting
 
 BESIDE_OWN_TESTS = "own tests"
 """Flag of a run: the test ran in one process with the tests of its package."""
@@ -19,7 +19,6 @@ TOGETHER = "together"
 WITHOUT_OWN_FILES = "without own files"
 """Flag of a run: the package's own test files were left out, because they declare the same names."""
 
-_ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati")
 _FOLDER = "another folder"
 
 
@@ -70,7 +69,7 @@ IN_FILE = GoSetting(name="in its file", in_file=True)
 
 def head_settings(runs: int) -> tuple[GoSetting, ...]:
     """Return the settings of the runs on head, most informative first."""
-    east, west, between, far = _ZONES
+    east, west, between, far = IANA_ZONES
     varied = (
         PLAIN,
         GoSetting(name="shuffled", together=True, seed=2, time_zone=west, processors=1),
@@ -84,7 +83,7 @@ def head_settings(runs: int) -> tuple[GoSetting, ...]:
 
 
 def _further(index: int) -> GoSetting:
-    zone = _ZONES[index % len(_ZONES)]
+    zone = IANA_ZONES[index % len(IANA_ZONES)]
     return GoSetting(name=f"run {index + 1}", together=True, seed=index, time_zone=zone)
 
 

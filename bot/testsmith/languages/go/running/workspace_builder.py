@@ -16,7 +16,7 @@ from testsmith.execution.sandbox.interface import Command, Limits, ProcessOutcom
 from testsmith.execution.shell import OWN_PYTHON, last_words
 from testsmith.execution.steps import install_worker
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
+from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder, copying
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.go.running.install.downloads import (
     WHEEL_VERSION,
@@ -68,7 +68,8 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[GoWorkspace]:
             kept=order.environments,
         )
         toolchain = chosen or await install_toolchain(install)
-        workspace = await _laid_out(order, sandbox, scratch.path, toolchain)
+        with copying():
+            workspace = await in_thread(_lay_out, order, sandbox, scratch.path, toolchain)
         workspace = await _with_fitting_version(order, install, workspace)
         if order.settings.installs:
             workspace = await _with_modules(order, install, workspace)
@@ -86,19 +87,6 @@ def _chosen(order: WorkspaceOrder) -> GoToolchain | None:
     raise NotInstalled(
         "Go is not installed. Run again with --install, or name the folder of an installed Go with --go."
     )
-
-
-async def _laid_out(
-    order: WorkspaceOrder, sandbox: Sandbox, scratch: Path, toolchain: GoToolchain
-) -> GoWorkspace:
-    try:
-        return await in_thread(_lay_out, order, sandbox, scratch, toolchain)
-    except OSError as error:
-        reason = error.strerror or "some files could not be written"
-        raise CannotPrepare(
-            f"Could not copy the project to run its tests ({reason}). Free disk space, or set TMPDIR to "
-            f"another folder."
-        ) from error
 
 
 def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path, toolchain: GoToolchain) -> GoWorkspace:

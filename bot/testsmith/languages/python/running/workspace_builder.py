@@ -15,7 +15,7 @@ from testsmith.execution.jobs import PASSED, TestJob
 from testsmith.execution.project_copy import CopyReport, bring_ignored_files, left_out_note, write_copy
 from testsmith.execution.sandbox.interface import Limits, Sandbox
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
+from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder, copying
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.answers import Greeting
@@ -76,7 +76,8 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace
     )
     sandbox = await order.build_sandbox(choice.path)
     with ScratchFolder() as scratch:
-        workspace = await _laid_out(order, sandbox, scratch.path)
+        with copying():
+            workspace = await in_thread(_lay_out, order, sandbox, scratch.path)
         if order.settings.installs:
             python = fitting_python(choice, _wish(order))
             installed = await install_project(_install_order(order, sandbox, python, scratch.path))
@@ -138,17 +139,6 @@ def _install_order(
         seconds=order.settings.install_seconds,
         environments=order.environments,
     )
-
-
-async def _laid_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWorkspace:
-    try:
-        return await in_thread(_lay_out, order, sandbox, scratch)
-    except OSError as error:
-        reason = error.strerror or "some files could not be written"
-        raise CannotPrepare(
-            f"Could not copy the project to run its tests ({reason}). Free disk space, or set TMPDIR to "
-            f"another folder."
-        ) from error
 
 
 def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWorkspace:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from testsmith.execution.jobs import RunSetting
+from testsmith.execution.jobs import IANA_ZONES, RunSetting
 
 TOGETHER = "together"
 """Flag of a run: all tests of the module ran in one process."""
@@ -14,8 +14,6 @@ SHUFFLED = "shuffled"
 
 LONG = 400 * 86_400 + 5 * 3_600
 """Seconds by which the clock is moved: another year, another weekday, another time of day."""
-
-_ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,7 @@ IN_FILE = TypeScriptSetting(name="in its file", in_file=True)
 
 def head_settings(runs: int) -> tuple[TypeScriptSetting, ...]:
     """Return the settings of the runs on head, most informative first."""
-    east, west, between, far = _ZONES
+    east, west, between, far = IANA_ZONES
     varied = (
         PLAIN,
         TypeScriptSetting(name="apart", apart=True, time_zone=west),
@@ -68,7 +66,9 @@ def head_settings(runs: int) -> tuple[TypeScriptSetting, ...]:
 
 
 def _further(index: int) -> TypeScriptSetting:
-    return TypeScriptSetting(name=f"run {index + 1}", seed=index, time_zone=_ZONES[index % len(_ZONES)])
+    return TypeScriptSetting(
+        name=f"run {index + 1}", seed=index, time_zone=IANA_ZONES[index % len(IANA_ZONES)]
+    )
 
 
 def base_settings(runs: int) -> tuple[TypeScriptSetting, ...]:

@@ -16,7 +16,7 @@ from testsmith.execution.sandbox.interface import Command, Limits, Sandbox
 from testsmith.execution.shell import OWN_PYTHON, last_words
 from testsmith.execution.steps import install_worker
 from testsmith.execution.tempdirs import ScratchFolder, remove_abandoned
-from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder
+from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCopy, WorkspaceOrder, copying
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.typescript.running.install.node_choice import (
     ON_PATH,
@@ -72,7 +72,8 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[TypeScriptWorks
             kept=order.environments,
         )
         toolchain = chosen or await install_node(downloads)
-        workspace = await _laid_out(order, sandbox, scratch.path, toolchain)
+        with copying():
+            workspace = await in_thread(_lay_out, order, sandbox, scratch.path, toolchain)
         workspace = await _with_fitting_version(order, downloads, workspace)
         yield await _with_packages(order, downloads, workspace)
 
@@ -88,19 +89,6 @@ def _chosen(order: WorkspaceOrder) -> NodeToolchain | None:
         "Node is not installed. Run again with --install, or name the folder of an installed Node with "
         "--node."
     )
-
-
-async def _laid_out(
-    order: WorkspaceOrder, sandbox: Sandbox, scratch: Path, toolchain: NodeToolchain
-) -> TypeScriptWorkspace:
-    try:
-        return await in_thread(_lay_out, order, sandbox, scratch, toolchain)
-    except OSError as error:
-        reason = error.strerror or "some files could not be written"
-        raise CannotPrepare(
-            f"Could not copy the project to run its tests ({reason}). Free disk space, or set TMPDIR to "
-            f"another folder."
-        ) from error
 
 
 def _lay_out(

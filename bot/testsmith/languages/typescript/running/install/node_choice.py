@@ -105,7 +105,7 @@ def fits(version: str, wanted: str) -> bool | None:
 
 
 def _bounds(part: str) -> list[tuple[Version, Version | None]] | None:
-    """Return the ranges that a version must all be in: from a first one to one that is no longer in it."""
+    """Return ranges of versions that all apply, each with its first version and the first one after it."""
     if part in {"", "*", "x", "X", "latest", "node", "current"} or part.startswith("lts"):
         return []
     if hyphen := _HYPHEN.fullmatch(part):
