@@ -96,7 +96,7 @@ def with_changes_in_use(
     Args:
         member: The member.
         effect: What it uses that changed; None for nothing.
-        private: All that changed and is no member.
+        private: All that changed and is not a member.
     """
     if effect is None:
         return member
