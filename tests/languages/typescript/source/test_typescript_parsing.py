@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import text_of, walk
+from testsmith.languages.syntax_tree import line_of, text_of, walk
 from testsmith.languages.typescript.source.parsing import (
     MOST_BRACKETS,
     behavior,
@@ -52,6 +52,12 @@ def test_parse__a_module_as_a_type_argument_is_not_a_comparison(text: str) -> No
     assert any(node.type == "type_arguments" for node in walk(file.root))
     (call,) = (node for node in walk(file.root) if node.type == "call_expression")
     assert text.endswith(f"{file.between(call.start_byte, call.end_byte)};")
+
+
+def test_parse__what_follows_a_module_as_a_type_argument_keeps_its_line() -> None:
+    file = parse('vi.load<typeof import(\n  "./b"\n)>("c");\nfunction f() {}\n', "a.ts")
+    (function,) = (node for node in walk(file.root) if node.type == "function_declaration")
+    assert line_of(function) == 4
 
 
 def test_parse__names_the_line_that_is_not_valid() -> None:

@@ -29,7 +29,8 @@ _IMPORTED_TYPE = re.compile(
 )
 """A module as a type argument, as in `load<typeof import("x")>()`.
 
-The grammar takes the `<` for a comparison. Instead of the import, it gets a name of the same length.
+The grammar takes the `<` for a comparison. Instead of the import, it gets a name with the same length and
+line ends.
 """
 
 _OPENING = re.compile(r"[(\[{]")
@@ -85,14 +86,18 @@ def parse_tolerant(text: str, path: str = "") -> ParsedText:
 def _parse(text: str, is_typed: bool) -> ParsedText:
     if sum(1 for _ in _OPENING.finditer(text)) > MOST_BRACKETS:
         raise CannotParse(f"it has more than {MOST_BRACKETS:,} brackets")
-    named = _IMPORTED_TYPE.sub(
-        lambda match: f"{match[1] or ''}{'_' * len(match[2].encode('utf-8', 'replace'))}", text
-    )
+    named = _IMPORTED_TYPE.sub(lambda match: f"{match[1] or ''}{_name_like(match[2])}", text)
     file = replace(parsed(named, _grammar(is_typed)), text=text, data=text.encode("utf-8", "replace"))
     if file.root.has_error and (plain := _without_odd_types(named)) != named:
         other = parsed(plain, _grammar(is_typed))
         return file if other.root.has_error else replace(file, root=other.root)
     return file
+
+
+def _name_like(text: str) -> str:
+    """Return a name as long as a text, followed by the text's line ends: what comes after keeps its line."""
+    length, count = len(text.encode("utf-8", "replace")), text.count("\n")
+    return "_" * (length - count) + "\n" * count
 
 
 def _without_odd_types(text: str) -> str:
@@ -222,11 +227,9 @@ def string_value(node: Node | None) -> str | None:
     )
 
 
-def _unescaped(part: str) -> str:
-    """Return what a part of a literal means: an escape sequence, or text without any."""
-    if not part.startswith("\\"):
-        return part
-    rest = part[1:]
+def _unescaped(sequence: str) -> str:
+    """Return what an escape sequence means."""
+    rest = sequence[1:]
     if rest[:1] in {"u", "x"}:
         code = int(rest[1:].strip("{}"), 16)
         return chr(code) if code < 0x110000 else "\ufffd"  # noqa: PLR2004 - the last code point
