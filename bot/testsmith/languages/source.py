@@ -7,8 +7,9 @@ cannot be parsed is reported as `Skipped`, and the run continues.
 from __future__ import annotations
 
 import hashlib
+import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import unified_diff
 from typing import NamedTuple, Protocol
@@ -164,6 +165,46 @@ def source_diff(name: str, before: str, after: str) -> str:
     if len(text) <= MOST_DIFF_CHARACTERS:
         return text
     return f"{text[:MOST_DIFF_CHARACTERS].rpartition(chr(10))[0]}\n[The diff is cut here.]"
+
+
+def all_as_added(
+    changed_members: Callable[[ComparisonScope], MemberFindings],
+    tree: SourceTree,
+    paths: Sequence[str],
+    project: str,
+) -> MemberFindings:
+    """Return every member of the files as `added`, with all of its lines; see `SourceReader.all_members`.
+
+    Args:
+        changed_members: Compares base and head; see `SourceReader.changed_members`.
+        tree: All files.
+        paths: The files.
+        project: Folder of their project.
+    """
+    files = [ChangedFile(base_path=None, head_path=path) for path in paths]
+    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
+    findings = changed_members(scope)
+    members = (
+        replace(one, changed_lines=frozenset(range(one.line, one.end_line + 1))) for one in findings.members
+    )
+    return replace(findings, members=tuple(members))
+
+
+def nearest_folder(path: str, opened: str, declares: Callable[[str], bool]) -> str:
+    """Return the nearest folder above a file that declares a project, or else the opened folder.
+
+    Args:
+        path: The file.
+        opened: The opened folder; those around it are not asked.
+        declares: Returns whether a folder declares a project.
+    """
+    inside = f"{opened}/" if opened else ""
+    folder = posixpath.dirname(path)
+    while folder and folder.startswith(inside):
+        if declares(folder):
+            return folder
+        folder = posixpath.dirname(folder)
+    return opened
 
 
 class SourceReader(ABC):

@@ -26,6 +26,7 @@ from testsmith.languages.source import (
     ComparisonScope,
     MemberFindings,
     SourceTree,
+    all_as_added,
 )
 from testsmith.languages.syntax_tree import decode, text_in
 from testsmith.model import Change, Member, Place, Skipped, SkipStage
@@ -65,13 +66,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
 
 def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
     """Return every member of the files as `added`; see `SourceReader.all_members`."""
-    files = [ChangedFile(base_path=None, head_path=path) for path in paths]
-    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
-    findings = changed_members(scope)
-    members = (
-        replace(one, changed_lines=frozenset(range(one.line, one.end_line + 1))) for one in findings.members
-    )
-    return replace(findings, members=tuple(members))
+    return all_as_added(changed_members, tree, paths, project)
 
 
 def _reason_to_skip(member: Member, packages: Packages) -> str:

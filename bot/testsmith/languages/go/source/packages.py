@@ -12,7 +12,7 @@ from testsmith.languages.go.source.build_constraints import not_built
 from testsmith.languages.go.source.declarations import Declaration, declarations, package_name
 from testsmith.languages.go.source.imports import imports_in
 from testsmith.languages.go.source.parsing import parse_tolerant
-from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.source import CannotParse, SourceTree, nearest_folder
 from testsmith.languages.syntax_tree import ParsedText, decode
 
 _MODULE = re.compile(rb'^module[ \t]+"?([^\s"]+)"?', re.MULTILINE)
@@ -33,13 +33,7 @@ def is_ignored(path: str) -> bool:
 
 def module_folder(tree: SourceTree, path: str, opened: str) -> str:
     """Return the nearest folder above a file with a `go.mod`, within the opened folder, or that folder."""
-    inside = f"{opened}/" if opened else ""
-    folder = posixpath.dirname(path)
-    while folder and folder.startswith(inside):
-        if declares_module(tree, folder):
-            return folder
-        folder = posixpath.dirname(folder)
-    return opened
+    return nearest_folder(path, opened, lambda folder: declares_module(tree, folder))
 
 
 def declares_module(tree: SourceTree, folder: str) -> bool:

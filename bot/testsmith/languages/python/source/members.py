@@ -36,6 +36,7 @@ from testsmith.languages.source import (
     ComparisonScope,
     MemberFindings,
     SourceTree,
+    all_as_added,
     source_diff,
 )
 from testsmith.model import Change, Member, MemberKind, Place, ShownChange, Skipped, SkipStage
@@ -66,14 +67,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
 
 def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
     """Return every public member of the files as `added`; see `SourceReader.all_members`."""
-    files = [ChangedFile(base_path=None, head_path=path) for path in paths]
-    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
-    findings = changed_members(scope)
-    return replace(findings, members=tuple(map(_wholly_changed, findings.members)))
-
-
-def _wholly_changed(member: Member) -> Member:
-    return replace(member, changed_lines=frozenset(range(member.line, member.end_line + 1)))
+    return all_as_added(changed_members, tree, paths, project)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from testsmith.languages.source import SourceTree
+from testsmith.languages.source import SourceTree, nearest_folder
 
 _FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
@@ -26,13 +26,9 @@ _LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\
 
 def project_of(tree: SourceTree, path: str, opened: str) -> str:
     """Return the nearest folder above a file that declares a project; see `SourceReader.project_of`."""
-    inside = f"{opened}/" if opened else ""
-    folder = path.rpartition("/")[0]
-    while folder.startswith(inside) and folder:
-        if _may_hold_project(folder) and declares_project(tree, folder):
-            return folder
-        folder = folder.rpartition("/")[0]
-    return opened
+    return nearest_folder(
+        path, opened, lambda folder: _may_hold_project(folder) and declares_project(tree, folder)
+    )
 
 
 def project_folders(tree: SourceTree) -> Iterator[str]:

@@ -35,6 +35,7 @@ from testsmith.languages.typescript.running.reports import (
 )
 from testsmith.languages.typescript.running.run_settings import SHUFFLED, TOGETHER, TypeScriptSetting
 from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
+from testsmith.languages.typescript.source.packages import TYPED_ENDINGS
 from testsmith.tasks import in_thread
 
 _SECONDS_TO_START = 10.0
@@ -44,7 +45,6 @@ _ELSEWHERE = "another folder/below"
 _NOT_THERE = re.compile(
     r"does not provide an export|Cannot find (?:module|package)|_MODULE_NOT_FOUND|Failed to (?:resolve|load)"
 )
-_TYPED = (".ts", ".tsx", ".mts", ".cts")
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ def _prepared(folder: RunFolder, module: PlacedModule, setting: TypeScriptSettin
 def unchecked(text: str, path: str) -> str:
     """Return a changed text whose types are not checked, because they need not fit any more."""
     is_script = text.startswith("#!")
-    return f"// @ts-nocheck\n{text}" if path.endswith(_TYPED) and not is_script else text
+    return f"// @ts-nocheck\n{text}" if path.endswith(TYPED_ENDINGS) and not is_script else text
 
 
 def _source(place: Path) -> str | None:

@@ -103,7 +103,7 @@ class TypeScriptDeclaration:
     @property
     def end_line(self) -> int:
         """Last line."""
-        return self.file.data.count(b"\n", 0, self.end) + 1
+        return self.line + self.file.data.count(b"\n", self.whole.start_byte, self.end)
 
     @property
     def is_async(self) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
+from testsmith.languages.syntax_tree import end_line_of, line_of, text_of, walk
+from testsmith.languages.syntax_tree import field as field_of
 from testsmith.languages.typescript.running.manifest import packages_around
 from testsmith.languages.typescript.source.packages import (
     DeclarationKey,
     Modules,
     TypeScriptFile,
-    is_test,
+    is_run,
     project_folder,
 )
 from testsmith.languages.typescript.test_files.imports import is_import
@@ -45,9 +46,19 @@ _MOST_LINES = 120
 _USING = frozenset({"call_expression", "new_expression"})
 
 
-def _runs(path: str) -> bool:
-    """Return whether a module is a test that is run, not one of types (`x.test-d.ts`)."""
-    return is_test(path) and not posixpath.basename(path).rpartition(".")[0].endswith("-d")
+@dataclass(frozen=True, slots=True)
+class _Imported:
+    """What a test file has to import to call a member: the member, or the class that contains it.
+
+    Attributes:
+        key: Its declaration.
+        exported: Names by which its module exports it.
+        package: Name of the package that its module belongs to.
+    """
+
+    key: DeclarationKey
+    exported: Sequence[str]
+    package: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +72,7 @@ class TypeScriptTestFile:
     __test__ = False
 
     file: TypeScriptFile
+    _helpers: dict[TestBlock, list[Node]] = field(default_factory=dict, init=False)
 
     @cached_property
     def blocks(self) -> Sequence[TestBlock]:
@@ -78,6 +90,11 @@ class TypeScriptTestFile:
 
     def helpers_of(self, block: TestBlock) -> list[Node]:
         """Return the statements of helpers that a test uses, themselves or by others, and its hooks."""
+        if block not in self._helpers:
+            self._helpers[block] = self._helpers_of(block)
+        return self._helpers[block]
+
+    def _helpers_of(self, block: TestBlock) -> list[Node]:
         around = {id(one) for one in _around(block)}
         hooks = [one.statement for one in self._hooks if id(one.parent) in around]
         found: dict[int, Node] = {one.id: one for one in hooks}
@@ -109,7 +126,10 @@ class TypeScriptExistingTests:
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
         self._files: dict[str, TypeScriptTestFile | None] = {}
+        self._projects: dict[str, str] = {}
         self._paths: dict[str, list[str]] = {}
+        self._homes: dict[str, str] = {}
+        self._data: dict[str, bytes] = {}
 
     def file(self, path: str) -> TypeScriptTestFile | None:
         """Return a test file; None if it is missing or cannot be read."""
@@ -120,10 +140,13 @@ class TypeScriptExistingTests:
 
     def paths(self, path: str) -> list[str]:
         """Return the test files of the project that a file belongs to."""
-        project = project_folder(self.modules.tree, path, "")
+        folder = posixpath.dirname(path)
+        if folder not in self._projects:
+            self._projects[folder] = project_folder(self.modules.tree, path, "")
+        project = self._projects[folder]
         if project not in self._paths:
             inside = f"{project}/" if project else ""
-            tests = (one for one in self.modules.paths if _runs(one) and one.startswith(inside))
+            tests = (one for one in self.modules.paths if is_run(one) and one.startswith(inside))
             self._paths[project] = sorted(tests)[:_MOST_FILES]
         return self._paths[project]
 
@@ -134,13 +157,14 @@ class TypeScriptExistingTests:
 
     def of(self, member: Member) -> tuple[ExistingTest, ...]:
         """Return the tests of a member, nearest first; those that call it before those that are only near."""
-        home = test_path_of(member.path, self.paths(member.path))
+        home = self._home(member.path)
+        imported = self._imported(member)
         found = []
         for path in self._candidates(member, home):
             file = self.file(path)
             if file is None:
                 continue
-            spellings = self._spellings(file.file, member)
+            spellings = self._spellings(file.file, imported)
             for block in file.tests:
                 calls = _calls(file, block, member, spellings) if spellings else []
                 if calls or (path == home and spellings and _is_named_after(block, member)):
@@ -153,7 +177,7 @@ class TypeScriptExistingTests:
         file = self.modules.file(member.path)
         others = [] if file is None else [one for one in file.declared.values() if one.is_member]
         around = member.name.rpartition(".")[0]
-        others = [one for one in others if one.name != member.name and one.kind is not None]
+        others = [one for one in others if one.name != member.name]
         others.sort(key=lambda one: (one.around != around, abs(one.line - member.line)))
         for one in others[:_MOST_SIBLINGS]:
             sibling = replace(member, name=one.name, kind=one.kind or member.kind)
@@ -173,44 +197,53 @@ class TypeScriptExistingTests:
             siblings: Tests of a similar function, which they go below if there are none that call it.
         """
         called = [test for test in tests if test.calls] or list(siblings)
-        home = test_path_of(member.path, self.paths(member.path))
-        path = called[0].path if called else home
+        path = called[0].path if called else self._home(member.path)
         own = [test for test in called or tests if test.path == path]
         after = max(own, key=lambda test: test.line).name if own else ""
         return TestPlace(path=path, after=after)
 
+    def _home(self, path: str) -> str:
+        """Return the path of the tests of a module."""
+        if path not in self._homes:
+            self._homes[path] = test_path_of(path, self.paths(path))
+        return self._homes[path]
+
+    def _read(self, path: str) -> bytes:
+        if path not in self._data:
+            self._data[path] = self.modules.tree.read(path) or b""
+        return self._data[path]
+
     def _candidates(self, member: Member, home: str) -> list[str]:
         """Return the test files that may call a member, nearest first."""
         name = (member.plain_name if member.plain_name != "default" else "import").encode()
-        found = [
-            path
-            for path in self.paths(member.path)
-            if path == home or name in (self.modules.tree.read(path) or b"")
-        ]
+        found = [path for path in self.paths(member.path) if path == home or name in self._read(path)]
         found.sort(key=lambda path: (path != home, -_shared(path, member.path), path))
         return found[:_MOST_PARSED]
 
-    def _spellings(self, file: TypeScriptFile, member: Member) -> frozenset[str]:
-        """Return how a test file calls a member, or the class that contains it: `total`, `cart.total`."""
+    def _imported(self, member: Member) -> _Imported:
         root = member.name.partition(".")[0]
-        wanted = DeclarationKey(member.path, root)
         own = self.modules.file(member.path)
         exports = {} if own is None else own.outline.exports
-        exported = [name for name, local in exports.items() if local == root]
-        own_package = next((one.name for _, one in packages_around(self.modules.tree.read, member.path)), "")
+        packages = packages_around(self.modules.tree.read, member.path)
+        return _Imported(
+            key=DeclarationKey(member.path, root),
+            exported=[name for name, local in exports.items() if local == root],
+            package=next((one.name for _, one in packages), ""),
+        )
+
+    def _spellings(self, file: TypeScriptFile, one: _Imported) -> frozenset[str]:
+        """Return how a test file calls a member, or the class that contains it: `total`, `cart.total`."""
+        exported = self.modules.exported
         found: set[str] = set()
         for local, binding in file.imports.items():
             target = self.modules.resolved(binding.source, file.path)
-            is_own = target == member.path
-            if binding.imported != "*" and self.modules.exported(target, binding.imported) == wanted:
+            if binding.imported != "*" and exported(target, binding.imported) == one.key:
                 found.add(local)
             elif binding.imported in {"*", "default"} and target is not None:
-                if is_own and "default" in exported and binding.is_required:
+                if target == one.key.path and "default" in one.exported and binding.is_required:
                     found.add(local)
-                found |= {
-                    f"{local}.{name}" for name in exported if self.modules.exported(target, name) == wanted
-                }
-            elif binding.imported in exported and binding.source == own_package:
+                found |= {f"{local}.{name}" for name in one.exported if exported(target, name) == one.key}
+            elif binding.imported in one.exported and binding.source == one.package:
                 found.add(local)
         return frozenset(found)
 
@@ -236,12 +269,13 @@ def _calls(
         one
         for one in used
         if (one.type == "call_expression" or (is_property and one.type == "member_expression"))
-        and text_of(field(one if is_property else field(one, "function"), "property")) == member.plain_name
+        and text_of(field_of(one if is_property else field_of(one, "function"), "property"))
+        == member.plain_name
     ]
 
 
 def _called(node: Node) -> str:
-    return text_of(field(node, "function") or field(node, "constructor")).replace("?.", ".")
+    return text_of(field_of(node, "function") or field_of(node, "constructor")).replace("?.", ".")
 
 
 def _is_named_after(block: TestBlock, member: Member) -> bool:

@@ -11,6 +11,7 @@ from testsmith.languages.syntax_tree import text_of
 from testsmith.languages.typescript.source.declarations import DEFAULT
 from testsmith.languages.typescript.source.packages import (
     ENDINGS,
+    TYPED_ENDINGS,
     DeclarationKey,
     Modules,
     TypeScriptFile,
@@ -107,7 +108,7 @@ def _source(path: str, test_path: str, habit: str) -> str:
     stem, ending = posixpath.splitext(relative)
     if not habit:
         return stem.removesuffix("/index") if stem != "./index" else "."
-    is_typed = ending in {".ts", ".tsx", ".mts", ".cts"}
+    is_typed = ending in TYPED_ENDINGS
     return f"{stem}{habit}" if is_typed and habit in {".js", ".mjs", ".cjs"} else relative
 
 

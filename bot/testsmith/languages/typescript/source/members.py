@@ -20,6 +20,7 @@ from testsmith.languages.source import (
     ComparisonScope,
     MemberFindings,
     SourceTree,
+    all_as_added,
 )
 from testsmith.languages.syntax_tree import decode, end_line_of, line_of, text_in, walk
 from testsmith.languages.typescript.source.declarations import (
@@ -55,33 +56,27 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     any is a member itself. Constructors count if their class is not new. What only moved or got another name
     does not count, nor do types. A member is affected if what it uses changed and is not a member.
     """
-    modules = Modules(scope.head)
+    references = References(Modules(scope.head))
     skipped: list[Skipped] = []
-    members = _Comparison(list(_read(scope, skipped)), References(modules)).members(scope.reference_steps)
+    members = _Comparison(list(_read(scope, skipped)), references).members(scope.reference_steps)
     members.sort(key=lambda each: (each.path, each.line, each.name))
     marked = (
         Skipped(path=one.path, stage=SkipStage.CHANGES, reason=reason, member=one.id)
         for one in members
-        if (reason := _reason_to_skip(one, modules))
+        if (reason := _reason_to_skip(one, references))
     )
     return MemberFindings(members=tuple(members), skipped=(*skipped, *marked))
 
 
 def all_members(tree: SourceTree, paths: Sequence[str], project: str) -> MemberFindings:
     """Return every member of the files as `added`; see `SourceReader.all_members`."""
-    files = [ChangedFile(base_path=None, head_path=path) for path in paths]
-    scope = ComparisonScope(base=tree, head=tree, files=files, project=project, reference_steps=0)
-    findings = changed_members(scope)
-    members = (
-        replace(one, changed_lines=frozenset(range(one.line, one.end_line + 1))) for one in findings.members
-    )
-    return replace(findings, members=tuple(members))
+    return all_as_added(changed_members, tree, paths, project)
 
 
-def _reason_to_skip(member: Member, modules: Modules) -> str:
+def _reason_to_skip(member: Member, references: References) -> str:
     if _SKIP_MARK.search(member.source):
         return "it has a comment `testsmith: skip`"
-    found = References(modules).declaration(DeclarationKey(member.path, member.name))
+    found = references.declaration(DeclarationKey(member.path, member.name))
     if found is not None and any(node.has_error for node in found.nodes):
         return "it contains syntax that the bot cannot parse"
     return ""

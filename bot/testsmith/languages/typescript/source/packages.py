@@ -5,12 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from testsmith.languages.source import CannotParse, SourceTree
+from testsmith.languages.source import CannotParse, SourceTree, nearest_folder
 from testsmith.languages.syntax_tree import ParsedText, decode
+from testsmith.languages.typescript.running.manifest import MANIFEST
 from testsmith.languages.typescript.source.declarations import (
     DEFAULT,
     ModuleOutline,
@@ -20,10 +21,11 @@ from testsmith.languages.typescript.source.declarations import (
 from testsmith.languages.typescript.source.parsing import parse_tolerant
 from testsmith.languages.typescript.test_files.imports import ImportBinding, bindings_of
 
-ENDINGS = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
-"""Endings of modules."""
+TYPED_ENDINGS = (".ts", ".tsx", ".mts", ".cts")
+"""Endings of modules in TypeScript."""
 
-MANIFEST = "package.json"
+ENDINGS = (*TYPED_ENDINGS, ".js", ".jsx", ".mjs", ".cjs")
+"""Endings of modules."""
 
 _DECLARATIONS = re.compile(r"\.d\.([^./]+\.)?[cm]?ts$")
 _TEST = re.compile(r"(?:.*[._-])?(?:test|spec)\.[cm]?[jt]sx?|test-.+\.[cm]?[jt]sx?")
@@ -31,9 +33,9 @@ _TEST_FOLDERS = frozenset({"__tests__", "__mocks__", "test", "tests"})
 _FOREIGN_FOLDERS = frozenset({"node_modules", "bower_components"})
 _TYPED_ENDING = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
 _SPECIFIER = re.compile(
-    rb"""(?P<kind>\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*["'](?P<source>\.[^"'\n]*)["']"""
+    rb"""(?:\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*["'](?P<source>\.[^"'\n]*)["']"""
 )
-_RE_EXPORT = re.compile(rb"""\bexport\s[^;"'()]*?\bfrom\s*["'](?P<source>\.[^"'\n]*)["']""")
+_RE_EXPORT = re.compile(rb"""\bexport\s[^;"'()]*?\bfrom\s*["']\.[^"'\n]*["']""")
 _MOST_FILES = 5_000
 """Maximum number of modules that are searched for imports of a module."""
 
@@ -51,21 +53,22 @@ def is_module(path: str) -> bool:
 
 def is_test(path: str) -> bool:
     """Return whether a module is a test or supports tests: by its name, or by a folder of tests above it."""
-    if not is_module(path):
-        return False
-    is_named_so = _TEST.fullmatch(posixpath.basename(path)) is not None
-    return is_named_so or not _TEST_FOLDERS.isdisjoint(path.split("/")[:-1])
+    return is_module(path) and (is_named_as_test(path) or not _TEST_FOLDERS.isdisjoint(path.split("/")[:-1]))
+
+
+def is_named_as_test(path: str) -> bool:
+    """Return whether a module is a test by its name."""
+    return _TEST.fullmatch(posixpath.basename(path)) is not None
+
+
+def is_run(path: str) -> bool:
+    """Return whether a module is a test that is run, not one of types (`x.test-d.ts`)."""
+    return is_test(path) and not posixpath.basename(path).rpartition(".")[0].endswith("-d")
 
 
 def project_folder(tree: SourceTree, path: str, opened: str) -> str:
     """Return the nearest folder above a file with a `package.json`, or else the opened folder."""
-    inside = f"{opened}/" if opened else ""
-    folder = posixpath.dirname(path)
-    while folder and folder.startswith(inside):
-        if declares_package(tree, folder):
-            return folder
-        folder = posixpath.dirname(folder)
-    return opened
+    return nearest_folder(path, opened, lambda folder: declares_package(tree, folder))
 
 
 def declares_package(tree: SourceTree, folder: str) -> bool:
@@ -202,27 +205,25 @@ class Modules:
         """Return the modules, without tests, that import a module or what exports it again."""
         found: dict[str, None] = {}
         waiting = [path]
+        importers, re_exporters = self._links
         while waiting and len(found) < _MOST_IMPORTERS:
-            for one in self._importers.get(waiting.pop(0), ()):
+            for one in importers.get(waiting.pop(0), ()):
                 if one not in found:
                     found[one] = None
-                    if one in self._re_exporters:
+                    if one in re_exporters:
                         waiting.append(one)
         return list(found)[:_MOST_IMPORTERS]
 
     @cached_property
-    def _importers(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = defaultdict(list)
-        for path, data in self._sources():
+    def _links(self) -> tuple[Mapping[str, list[str]], frozenset[str]]:
+        """The modules that import each module, and those that export again what others export."""
+        importers: dict[str, list[str]] = defaultdict(list)
+        re_exporters = set()
+        for path in sorted(path for path in self.paths if not is_test(path))[:_MOST_FILES]:
+            data = self.tree.read(path) or b""
             sources = {match["source"].decode("utf-8", "replace") for match in _SPECIFIER.finditer(data)}
             for target in {self.resolved(source, path) for source in sources} - {None, path}:
-                found[str(target)].append(path)
-        return found
-
-    @cached_property
-    def _re_exporters(self) -> frozenset[str]:
-        return frozenset(path for path, data in self._sources() if _RE_EXPORT.search(data))
-
-    def _sources(self) -> Iterator[tuple[str, bytes]]:
-        paths = sorted(path for path in self.paths if not is_test(path))[:_MOST_FILES]
-        return ((path, self.tree.read(path) or b"") for path in paths)
+                importers[str(target)].append(path)
+            if _RE_EXPORT.search(data):
+                re_exporters.add(path)
+        return importers, frozenset(re_exporters)

@@ -35,7 +35,6 @@ _BINDING = {
     "catch_clause": "parameter",
     "arrow_function": "parameter",
 }
-_PROPERTIES = frozenset({"property_identifier", "private_property_identifier"})
 
 
 @dataclass(frozen=True, slots=True)

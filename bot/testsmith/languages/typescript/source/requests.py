@@ -16,7 +16,7 @@ from testsmith.languages.typescript.source.existing_tests import (
     sample,
 )
 from testsmith.languages.typescript.source.import_lines import import_line
-from testsmith.languages.typescript.source.packages import DeclarationKey, Modules
+from testsmith.languages.typescript.source.packages import TYPED_ENDINGS, DeclarationKey, Modules
 from testsmith.languages.typescript.source.parsing import normalized
 from testsmith.languages.typescript.source.references import References
 from testsmith.languages.typescript.source.signatures import signatures
@@ -50,7 +50,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             member=member,
             test_path=place.path,
             framework=framework,
-            language="TypeScript" if place.path.endswith((".ts", ".tsx", ".mts", ".cts")) else "JavaScript",
+            language="TypeScript" if place.path.endswith(TYPED_ENDINGS) else "JavaScript",
             comment="//",
             rules=prompt_rules(framework),
             names=_NAMES,

@@ -30,7 +30,7 @@ def signatures(references: References, member: Member) -> Iterator[str]:
     if own is None or file is None:
         return
     around = [DeclarationKey(member.path, own.around)] if own.around else []
-    shown = {key, *(DeclarationKey(member.path, f"{own.around}.{one}") for one in ("constructor",))}
+    shown = {key, DeclarationKey(member.path, f"{own.around}.constructor")}
     for used in dict.fromkeys((*around, *references.used_by(key))):
         declaration = references.declaration(used)
         if used in shown or declaration is None or (own.around and declaration.around == own.around):

@@ -35,7 +35,18 @@ def reachable(data: bytes) -> Reachable:
         CannotParse: `data` cannot be decoded or parsed at all.
     """
     root = parse_tolerant(decode(data)).root
-    return Reachable(statements=tuple(lines for node in walk(root) for lines in _statements(node)))
+    return Reachable(statements=tuple(lines for node in _in_functions(root) for lines in _statements(node)))
+
+
+def _in_functions(root: Node) -> Iterator[Node]:
+    """Yield the functions of a module and all that is in them, parents first, in order of the text."""
+    waiting = [(root, False)]
+    while waiting:
+        node, is_inside = waiting.pop()
+        is_inside = is_inside or node.type in FUNCTIONS
+        if is_inside:
+            yield node
+        waiting += [(one, is_inside) for one in reversed(node.children)]
 
 
 def _statements(node: Node) -> Iterator[range]:
@@ -43,20 +54,12 @@ def _statements(node: Node) -> Iterator[range]:
     body = field(node, "body") if node.type == "arrow_function" else None
     if body is not None and body.type != "statement_block":
         yield range(line_of(body), end_line_of(body) + 1)
-    if node.type in _LISTS and _is_in_function(node):
+    if node.type in _LISTS:
         value = field(node, "value")
         for one in node.named_children:
             if one.type not in _WITHOUT_CODE and one != value:
                 inner = [line_of(each) for each in one.named_children if each.type in _BODIES]
                 yield range(line_of(one), (min(inner) if inner else end_line_of(one)) + 1)
-
-
-def _is_in_function(node: Node | None) -> bool:
-    while node is not None:
-        if node.type in FUNCTIONS:
-            return True
-        node = node.parent
-    return False
 
 
 def weights(tree: SourceTree, members: Sequence[Member], _project: str) -> Mapping[str, MemberWeight]:
