@@ -61,6 +61,17 @@ Next:
     )
 
 
+@pytest.mark.parametrize(
+    ("path", "content", "is_python"),
+    [("pyproject.toml", "[project]\nname = 'shop'\n", True), ("package.json", "{}", False)],
+)
+def test_init__only_what_is_in_python_is_said_to_be(
+    command_line: CommandLine, made: GitRepository, path: str, content: str, *, is_python: bool
+) -> None:
+    made.commit({path: content})
+    assert ("language         Python, any version\n" in init(command_line, made)) is is_python
+
+
 def test_init__its_workflow_is_valid_and_its_settings_are_the_defaults(
     command_line: CommandLine, made: GitRepository
 ) -> None:

@@ -163,7 +163,7 @@ def _found(facts: RepositoryFacts) -> Iterator[str]:
         ("remote", facts.remote or "none yet; the workflow runs on GitHub"),
         ("default branch", facts.default_branch or "none yet"),
         ("package manager", project.package_manager or "none; the project is not installed"),
-        ("language", project.version or "Python, any version"),
+        ("language", project.version),
         ("tests", project.tests or "none yet"),
         ("projects", _named(project.projects)),
         ("workflows", _named(facts.workflows) or "none"),

@@ -34,6 +34,8 @@ def test_project_facts__package_manager(files: dict[str, str], expected: str) ->
     [
         ({"setup.cfg": "[options]\npython_requires = >=3.8\n"}, "Python >=3.8"),
         ({".python-version": "3.12.4\n"}, "Python 3.12.4 (.python-version)"),
+        ({"setup.py": ""}, "Python, any version"),
+        ({"tool.py": ""}, ""),
     ],
 )
 def test_project_facts__version(files: dict[str, str], expected: str) -> None:

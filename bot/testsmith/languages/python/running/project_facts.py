@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from testsmith.languages.python.running.python_version import requires_python
@@ -43,13 +44,16 @@ def project_facts(tree: SourceTree) -> ProjectFacts:
     document = pyproject(tree, "")
     paths = tree.paths()
     tests = [path for path in paths if path.endswith(".py") and is_test(path)]
-    return ProjectFacts(
+    facts = ProjectFacts(
         package_manager=_package_manager(paths, document.get("tool", {})),
         version=_python(tree),
         tests=_tests(tree, tests, document.get("tool", {})),
         projects=tuple(folder for folder in project_folders(tree) if folder),
         is_project=declares_project(tree, ""),
     )
+    if facts.version or facts == ProjectFacts():
+        return facts
+    return replace(facts, version="Python, any version")
 
 
 def _package_manager(paths: Sequence[str], tool: Any) -> str:

@@ -29,7 +29,14 @@ from testsmith.languages.typescript.running.manifest import MANIFEST, manifest_i
 from testsmith.languages.typescript.running.workspace import PACKAGES, NodeToolchain, node_variables
 from testsmith.tasks import in_thread
 
-_LOCKS = ("pnpm-lock.yaml", "yarn.lock", "npm-shrinkwrap.json", "package-lock.json")
+LOCKS = {
+    "pnpm-lock.yaml": "pnpm",
+    "yarn.lock": "Yarn",
+    "npm-shrinkwrap.json": "npm",
+    "package-lock.json": "npm",
+}
+"""Package managers by their lock files; of several in a folder, the first counts."""
+
 _SETTINGS = (".npmrc", ".yarnrc.yml", ".yarnrc", "pnpm-workspace.yaml", ".pnpmfile.cjs")
 _DECIDING = frozenset(
     {
@@ -97,7 +104,7 @@ def package_orders(tree: SourceTree, project: str) -> list[PackageOrder]:
     """
     paths = [path for path in tree.paths() if PACKAGES not in path.split("/") and is_safe_path(path)]
     known = set(paths)
-    locked = {posixpath.dirname(path) for path in paths if posixpath.basename(path) in _LOCKS}
+    locked = {posixpath.dirname(path) for path in paths if posixpath.basename(path) in LOCKS}
     around = [project, *_parents(project)] if project else [""]
     root = next((one for one in around if one in locked), None)
     if root is None:
@@ -109,7 +116,7 @@ def package_orders(tree: SourceTree, project: str) -> list[PackageOrder]:
 
 
 def _order(tree: SourceTree, paths: Sequence[str], folder: str, known: set[str]) -> PackageOrder:
-    lock = next((name for name in _LOCKS if posixpath.join(folder, name) in known), "")
+    lock = next((name for name in LOCKS if posixpath.join(folder, name) in known), "")
     names = {MANIFEST, *_SETTINGS, lock}
     manifest = manifest_in(tree.read(posixpath.join(folder, MANIFEST)))
     is_alone = not lock and (manifest is None or manifest.workspaces is None)

@@ -22,7 +22,7 @@ from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScrip
 from testsmith.languages.typescript.source.packages import ENDINGS
 from testsmith.tasks import gather, in_thread
 
-_IS_TEST = re.compile(r"\b(?:it|test|describe|suite|context)\s*(?:\.\s*\w+\s*)*[(`]")
+HAS_TESTS = re.compile(r"\b(?:it|test|describe|suite|context)\s*(?:\.\s*\w+\s*)*[(`]")
 _MOST_FILES = 3_000
 _FILES_OF_A_PROCESS = 8
 MOST_SECONDS = 60.0
@@ -84,7 +84,7 @@ def own_files_in(copy: ProjectCopy, tests: TestFiles, *, is_run: bool = True) ->
     for path in _paths(copy.root):
         if tests.is_test(path):
             text = text_at(copy.root / path)
-            if not is_run or _IS_TEST.search(text):
+            if not is_run or HAS_TESTS.search(text):
                 found[path] = text
         if len(found) == _MOST_FILES:
             break
