@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from testsmith.languages.source import CannotParse
@@ -50,6 +52,17 @@ GOOD = {
         "try { total(null); throw new Error('none'); } catch (error) { expect(error.message).toBe('x'); }",
         "",
     ),
+    "failed after what should throw": (
+        "try { total(null); } catch (error) { expect(error).toBe('x'); return; }\nthrow new Error('none');",
+        "",
+    ),
+    "failed by a call after what should throw": (
+        "try { total(null); } catch (error) { expect(error).toBe('x'); return; }\nexpect.fail('none');",
+        "",
+    ),
+    "failure given to a callback": ("await total([]).then((n) => expect(n).toBe(1)).catch(fail);", ""),
+    "changed copy": (f"const cart = Object.assign({{}}, total);\nObject.keys(total);\n{CHECK}", ""),
+    "frozen": (f"Object.freeze(total);\n{CHECK}", ""),
     "thrown again": ("try { expect(total([])).toBe(0); } catch (error) { throw error; }", ""),
     "helper": ("check(total([]), 0);", "function check(got, want) { expect(got).toBe(want); }"),
     "awaited helper": (
@@ -98,6 +111,8 @@ def test_smells__of_good_tests_of_other_frameworks() -> None:
         'it("x", (done) => { total([], (n) => { setImmediate(() => { expect(n).toBe(0); done(); }); }); });'
     )
     assert smells_of(f"{IMPORT}{done}", MEMBER) == {}
+    caught = 'it("x", (done) => { total([]).then((n) => { expect(n).toBe(0); done(); }).catch(done); });'
+    assert smells_of(f"{IMPORT}{caught}", MEMBER) == {}
 
 
 SMELLS = {
@@ -107,6 +122,7 @@ SMELLS = {
         "expect(total([])).toBe;",
         "expect.assertions(1);\ntotal([]);",
         "expectTypeOf(total).toBeFunction();",
+        "store.getSnapshot();\ntotal([]);",
     ],
     "only compares with a snapshot": [
         "expect(total([])).toMatchSnapshot();",
@@ -140,14 +156,20 @@ SMELLS = {
     "catches the failures of its assertions": [
         "try { expect(total([])).toBe(1); } catch {}",
         "await total([]).then((n) => expect(n).toBe(1)).catch(() => {});",
+        "const ignore = () => {};\nawait total([]).then((n) => expect(n).toBe(1)).catch(ignore);",
     ],
     "asserts only after an error, and passes without one": [
-        "try { total(null); } catch (error) { expect(error).toBeDefined(); }"
+        "try { total(null); } catch (error) { expect(error).toBeDefined(); }",
+        "try { total(null); } catch (error) { expect(error).toBeDefined(); }\nt();",
+        "try { total(null); } catch (error) { expect(error).toBeDefined(); }\nif (n) { throw new Error(); }",
     ],
     "waits by `setTimeout`": [f"await new Promise((done) => setTimeout(done, 10));\n{CHECK}"],
     "uses the network by `fetch`": [f"await fetch('http://localhost');\n{CHECK}"],
     "prints by `console.log`": [f"console.log('ok 1 - x');\n{CHECK}"],
     "prints by `process.stdout.write`": [f"process.stdout.write('ok');\n{CHECK}"],
+    "uses the process's streams by `process.stdin`": [f"total(process.stdin);\n{CHECK}"],
+    "uses the process's streams by `process.stdout.isTTY`": [f"total(process.stdout.isTTY);\n{CHECK}"],
+    "may write where results are read by `process.send`": [f"process.send('ok');\n{CHECK}"],
     "opens `'/dev/stdout'`": [f"open('/dev/stdout');\n{CHECK}"],
     "may end the process, or hide how it ends, by `process.exit`": [
         f"process.exit(0);\n{CHECK}",
@@ -182,7 +204,15 @@ SMELLS = {
     "depends on the time by `Date.now`": ["expect(total(Date.now())).toBe(1);"],
     "depends on the time by `new Date()`": ["expect(total(new Date())).toBe(1);"],
     "depends on chance by `Math.random`": ["expect(total(Math.random())).toBe(1);"],
-    "replaces the function that it tests": [f"vi.spyOn(cart, 'total').mockReturnValue(1);\n{CHECK}"],
+    "may replace the function that it tests": [
+        f"vi.spyOn(cart, name).mockReturnValue(1);\n{CHECK}",
+        f"vi.spyOn(cart, 'total').mockReturnValue(1);\n{CHECK}",
+    ],
+    "may change what other tests see by `Object.defineProperty`": [
+        f"Object.defineProperty(total, 'x', {{}});\n{CHECK}",
+        f"Object.assign({{}}, total);\nObject.defineProperty(total, 'x', {{}});\n{CHECK}",
+        f"Object.freeze(total);\nObject.defineProperty(total, 'x', {{}});\n{CHECK}",
+    ],
     "changes `globalThis.expect`, which other code sees": [f"globalThis.expect = () => ({{}});\n{CHECK}"],
     "changes `Array.prototype.map`, which other code sees": [f"Array.prototype.map = total;\n{CHECK}"],
     "changes `Math.max`, which other code sees": [f"Math.max = () => 1;\n{CHECK}"],
@@ -193,8 +223,11 @@ SMELLS = {
     "changes what other tests see by `vitest.vi.stubGlobal`, and does not put it back": [
         f"vi.stubGlobal('fetch', vi.fn());\n{CHECK}"
     ],
-    "changes files by `fs.writeFileSync` outside of a temporary folder": [
+    "may change files by `fs.writeFileSync` outside of a temporary folder": [
         f"require('fs').writeFileSync('x', '');\n{CHECK}"
+    ],
+    "may change files by `fs.openSync` outside of a temporary folder": [
+        f"require('fs').openSync('x');\n{CHECK}"
     ],
     "declares its own `expect`": [f"const expect = () => ({{ toBe() {{}} }});\n{CHECK}"],
     "drives the test framework by `vitest.expect.extend`": [f"expect.extend({{ toBe: total }});\n{CHECK}"],
@@ -213,8 +246,9 @@ def test_smells__of_bad_tests(reason: str, body: str) -> None:
     ("reason", "more"),
     [
         ("replaces the module of what it tests", 'vi.mock("../src/cart");'),
-        ("replaces the module of what it tests", 'vi.mock(import("../src/cart.js"), () => ({}));'),
-        ("replaces the module of what it tests", "vi.mock(path);"),
+        ("may replace the module of what it tests", 'vi.mock(import("../src/cart.js"), () => ({}));'),
+        ("may replace the module of what it tests", "vi.mock(path);"),
+        ("may replace the module of what it tests", 'vi.mock("../other/cart");'),
         (
             "may end the process, or hide how it ends, by `process.exit`",
             'import { exit } from "process";\nexit(0);',
@@ -247,13 +281,18 @@ def test_smells__of_what_acts_on_all_tests(reason: str, more: str) -> None:
         ("is skipped by `todo`", 'it.todo("x");'),
         ("is skipped by `xit`", f'xit("x", () => {{ {CHECK} }});'),
         ("is skipped by `runIf`", f'it.runIf(isFast)("x", () => {{ {CHECK} }});'),
+        (
+            "is skipped under a condition",
+            f'const run = isFast ? it : it.skip;\nrun("x", () => {{ {CHECK} }});',
+        ),
         ("is run again if it fails", f'it("x", {{ retry: 3 }}, () => {{ {CHECK} }});'),
         ("passes only if it fails", f'it.fails("x", () => {{ {CHECK} }});'),
         ("is in a module with `only`, which hides other tests", f'it.only("x", () => {{ {CHECK} }});'),
+        ("is in a module with `fit`, which hides other tests", f'fit("x", () => {{ {CHECK} }});'),
         ("asserts nothing", 'it("x");'),
         ("asserts a constant", f'{NODE}it("x", () => {{ assert(true); assert.ok(1); }});'),
         (
-            "replaces the module of what it tests",
+            "may replace the module of what it tests",
             f'{NODE}mock.module("../src/cart.js", {{}});\nit("x", () => {{ {NODE_CHECK} }});',
         ),
         (
@@ -270,6 +309,13 @@ def test_smells__of_a_mock_of_the_module_that_exports_the_member_again() -> None
     code = f'{VITEST}import {{ total }} from "../src";\nvi.mock("../src");\nit("x", () => {{ {CHECK} }});'
     assert smells_of(code, MEMBER) == {"x": "replaces the module of what it tests"}
     assert smells_of(code.replace('vi.mock("../src")', 'vi.mock("../other")'), MEMBER) == {}
+
+
+def test_smells__of_a_mock_of_a_module_that_exports_the_name_of_a_method() -> None:
+    other = 'import { total } from "lodash";\nimport { Cart } from "../src/cart";\nvi.mock("lodash");\n'
+    code = f'{VITEST}{other}it("x", () => {{ expect(new Cart().total()).toBe(1); }});'
+    method = replace(MEMBER, name="Cart.total", kind=MemberKind.METHOD)
+    assert smells_of(code, method) == {"x": "may replace the module of what it tests"}
 
 
 def test_smells__of_a_suite_are_those_of_its_tests() -> None:

@@ -13,7 +13,7 @@ from testsmith.languages.typescript.test_files.test_blocks import arguments_of
 MOCKERS = r"(?:vitest\.|@jest/globals\.|sinon\.|test\.|context\.)?(?:vi|jest|vitest|mock|sinon)"
 _CODE = re.compile(
     r"eval\(\).*|Function\(\).*|(?:vm|v8|module|inspector|repl|wasi|trace_events|async_hooks|diagnostics_channel)(?:/\w+)?\b.*"
-    r"|(?:require\.(?:cache|extensions|main)|module\.|WebAssembly\b|Reflect\.(?:set|define)\w*|import\.meta\.hot).*"
+    r"|(?:require\.(?:cache|extensions|main)|WebAssembly\b|Reflect\.(?:set|define)\w*|import\.meta\.hot).*"
 )
 _FRAMEWORK = re.compile(
     r"(?:.*\.)?expect\.(?:extend|setState|addSnapshotSerializer|addEqualityTesters)\(\).*|.+\.task\.(?:result|fails|mode|retry).*"
@@ -25,9 +25,9 @@ _ENDS = re.compile(
     r"process\.(?:exit|exitCode|abort|kill|reallyExit|emit|on|once|addListener|prependListener|off|removeAllListeners"
     r"|removeListener|listeners|disconnect|binding|dlopen|setUncaughtExceptionCaptureCallback|_\w+)\b.*"
 )
-_PRINTS = re.compile(
-    r"console\.\w+\(\).*|process\.(?:stdout|stderr|stdin|send|report|channel|openStdin|stdout)\b.*|fs(?:/promises)?\.\w*\(\)\.fd\b.*"
-)
+_PRINTS = re.compile(r"console\.\w+\(\).*|process\.(?:stdout|stderr)\.write\(\).*")
+_STREAMS = re.compile(r"process\.(?:stdout|stderr|stdin|openStdin)\b.*")
+_REPORTS = re.compile(r"process\.(?:send|report|channel)\b.*|fs(?:/promises)?\.\w*\(\)\.fd\b.*")
 _NETWORK = re.compile(
     r"fetch\(\).*|(?:XMLHttpRequest|WebSocket|EventSource|navigator\.sendBeacon)\b.*"
     r"|(?:net|http|https|http2|tls|dgram|dns|dns/promises|axios|node-fetch|undici|got|ky|superagent|supertest|request|ws"
@@ -45,7 +45,7 @@ _CHANCE = re.compile(
     r"Math\.random\(\).*|crypto\.(?:random\w+|getRandomValues|webcrypto\.\w+)\(\).*|nanoid\b.*|uuid\.v4\(\)"
 )
 _WAITS = re.compile(
-    r"(?:setTimeout|setInterval|timers\.\w+|timers/promises\..+|Atomics\.wait\w*|delay|sleep|setTimeout)(?:\(\)).*"
+    r"(?:setTimeout|setInterval|timers\.\w+|Atomics\.wait\w*|delay|sleep)(?:\(\)).*"
     r"|timers/promises\..+|Bun\.sleep\b.*"
 )
 _WRITES = re.compile(
@@ -53,7 +53,7 @@ _WRITES = re.compile(
     r"|utimes|createWriteStream|open|lchown|outputFile|ensure|remove|move|empty)\w*\(\).*|(?:rimraf|del|mkdirp|make-dir)\b.*"
 )
 FAKE_TIME = re.compile(
-    rf"{MOCKERS}\.(?:useFakeTimers|setSystemTime|timers\.enable)\(\).*|(?:.*\.)?(?:useFakeTimers|FakeTimers\.install)\(\).*|mockdate\..+"
+    rf"{MOCKERS}\.(?:setSystemTime|timers\.enable)\(\).*|(?:.*\.)?(?:useFakeTimers|FakeTimers\.install)\(\).*|mockdate\..+"
 )
 
 
@@ -84,12 +84,18 @@ def ends_the_process(test: TypeScriptTest) -> str | None:
 
 
 def prints(test: TypeScriptTest) -> str | None:
-    """Return a reason if it writes where results of tests may be read."""
+    """Return a reason if it may write where results of tests are read, or uses the process's streams."""
     device = next((one for one in test.all_nodes if _is_device(string_value(one) or "")), None)
     if device is not None:
         return f"opens `{short(text_of(device))}`"
     used = used_of(test, _PRINTS)
-    return f"prints by `{used}`" if used else None
+    if used:
+        return f"prints by `{used}`"
+    used = used_of(test, _STREAMS)
+    if used:
+        return f"uses the process's streams by `{used}`"
+    used = used_of(test, _REPORTS)
+    return f"may write where results are read by `{used}`" if used else None
 
 
 def _is_device(text: str) -> bool:
@@ -133,7 +139,7 @@ def reads_the_environment(test: TypeScriptTest) -> str | None:
 
 
 def writes_outside(test: TypeScriptTest) -> str | None:
-    """Return a reason if it changes files that may not be in a folder of its own."""
+    """Return a reason if it may change files that are not in a folder of its own."""
     used = used_of(test, _WRITES)
     if not used:
         return None
@@ -141,4 +147,4 @@ def writes_outside(test: TypeScriptTest) -> str | None:
         re.search(r"\bmkdtemp|\btmpdir\b|^(?:tmp|tmp-promise|memfs|temp|tempy|mock-fs)\b", one)
         for one in test.uses
     )
-    return None if is_temporary else f"changes files by `{used}` outside of a temporary folder"
+    return None if is_temporary else f"may change files by `{used}` outside of a temporary folder"

@@ -26,11 +26,12 @@ _AWAITING = frozenset({"await_expression", "return_statement", "yield_expression
 
 def awaits_nothing(test: TypeScriptTest) -> str | None:
     """Return a reason if an assertion is left to a promise that the test does not wait for."""
+    is_waited_for = _says_when_it_ends(test)
     for node in test.assertions:
         name = test.module.resolved(node)
         if _UNAWAITED.fullmatch(name) and not _is_awaited(node, test):
             return "does not wait for an assertion about a promise"
-        outer = None if _says_when_it_ends(test) else _outer_function(node, test)
+        outer = None if is_waited_for else _outer_function(node, test)
         while outer is not None:
             if _is_left_alone(outer, test):
                 return "has an assertion in a callback that it does not wait for"
@@ -137,7 +138,7 @@ def swallows_failures(test: TypeScriptTest) -> str | None:
             is_expected = around.type == "catch_clause" and not _fails_without_error(around, test)
             caught += is_expected
             inner, around = around, around.parent
-        if around is not None and _is_caught_later(around):
+        if around is not None and _is_caught_later(around, test):
             return "catches the failures of its assertions"
     counted = any(
         re.search(r"expect\.(?:assertions|hasAssertions)\(\)|\.plan\(\)", name) for name in test.uses
@@ -150,31 +151,48 @@ def swallows_failures(test: TypeScriptTest) -> str | None:
 def _fails_without_error(handler: Node, test: TypeScriptTest) -> bool:
     """Return whether a test fails if what a handler is for does not throw."""
     body = field(handler.parent, "body")
-    nodes = [] if body is None else list(walk(body, {"comment"}))
-    return any(
-        one.type == "throw_statement" or (is_whole(one) and _FAILS.fullmatch(test.module.resolved(one)))
-        for one in nodes
-    )
+    if body is not None and any(_fails(one, test) for one in walk(body, {"comment"})):
+        return True
+    following = None if handler.parent is None else handler.parent.next_named_sibling
+    while following is not None:
+        if _is_failure(following, test):
+            return True
+        following = following.next_named_sibling
+    return False
+
+
+def _is_failure(statement: Node, test: TypeScriptTest) -> bool:
+    """Return whether a statement always fails the test; `done()` without an error does not."""
+    if statement.type != "expression_statement":
+        return statement.type == "throw_statement"
+    call = next(iter(statement.named_children), statement)
+    is_end = re.fullmatch(r"context\(\)|done\(\)", test.module.resolved(call)) is not None
+    return _fails(call, test) and bool(not is_end or arguments_of(call))
+
+
+def _fails(node: Node, test: TypeScriptTest) -> bool:
+    """Return whether a statement or an expression fails the test, by throwing or by saying so."""
+    if node.type == "throw_statement":
+        return True
+    return is_whole(node) and _FAILS.fullmatch(test.module.resolved(node)) is not None
 
 
 def _fails_again(handler: Node, test: TypeScriptTest) -> bool:
-    nodes = list(walk(handler, {"comment"}))
-    if any(one.type == "throw_statement" for one in nodes):
-        return True
-    return any(
-        test.is_assertion(one) or _FAILS.fullmatch(test.module.resolved(one))
-        for one in nodes
-        if is_whole(one)
-    )
+    return any(_fails(one, test) or test.is_assertion(one) for one in walk(handler, {"comment"}))
 
 
-def _is_caught_later(function: Node) -> bool:
-    """Return whether a callback of a promise is followed by one that takes all errors."""
+def _is_caught_later(function: Node, test: TypeScriptTest) -> bool:
+    """Return whether a callback of a promise is followed by one that takes all errors.
+
+    What is not a function of the module, such as `done`, is taken to report them.
+    """
     call = function.parent.parent if function.parent is not None else None
     while call is not None and call.type in {"call_expression", "member_expression"}:
         name = text_of(field(call, "function", "property"))
         given = arguments_of(call)
         if name == "catch" and given and given[0].id != function.id:
-            return not any(one.type == "throw_statement" for one in walk(given[0]))
+            is_literal = given[0].type in FUNCTIONS
+            handlers = given[:1] if is_literal else test.module.helpers.get(text_of(given[0]), [])
+            return any(all(one.type != "throw_statement" for one in walk(handler)) for handler in handlers)
         call = call.parent
     return False

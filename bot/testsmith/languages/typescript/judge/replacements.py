@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.judge import short
 from testsmith.languages.syntax_tree import field, text_of
-from testsmith.languages.typescript.judge.forbidden_uses import FAKE_TIME, MOCKERS, plain, used_of
+from testsmith.languages.typescript.judge.forbidden_uses import FAKE_TIME, MOCKERS, plain
 from testsmith.languages.typescript.judge.test_function import TypeScriptTest, unwrapped
 from testsmith.languages.typescript.source.parsing import string_value
 from testsmith.languages.typescript.test_files.imports import bindings_of
@@ -33,6 +33,7 @@ _SPIES = re.compile(
     rf"(?:{MOCKERS}|context\.mock)\.(?:spyOn|method|getter|setter|stub|replace\w*|fake|property|replaceProperty)\(\)"
 )
 _STUBS = re.compile(rf"{MOCKERS}\.(?:stubGlobal|stubEnv)\(\)")
+_CHANGES_OF_OBJECTS = re.compile(r"Object\.(?:define\w+|assign|setPrototypeOf)\(\)")
 _GLOBALS = frozenset(
     {"Array", "Date", "Error", "JSON", "Map", "Math", "Number", "Object", "Promise", "Set", "String", "fetch"}
 )
@@ -41,8 +42,10 @@ _GLOBALS = frozenset(
 def replaces_the_member(test: TypeScriptTest) -> str | None:
     """Return a reason if it replaces the member, or the module that has it."""
     member = test.module.member
-    names = {member.plain_name, member.name.partition(".")[0]}
-    sources = {one.source for one in bindings_of(test.module.file) if one.imported in names}
+    exported = member.name.partition(".")[0]
+    bindings = bindings_of(test.module.file)
+    own = {one.source for one in bindings if one.imported == exported}
+    similar = {one.source for one in bindings if one.imported == member.plain_name}
     for call in (node for node in test.all_nodes if node.type == "call_expression"):
         name = test.module.resolved(call)
         given = arguments_of(call)
@@ -53,10 +56,12 @@ def replaces_the_member(test: TypeScriptTest) -> str | None:
                 else next(iter(arguments_of(given[0])), given[0])
             )
             path = string_value(written)
-            if path is None or path in sources or may_name(path, member.path):
+            if path in own:
                 return "replaces the module of what it tests"
+            if path is None or path in similar or may_name(path, member.path):
+                return "may replace the module of what it tests"
         if _SPIES.fullmatch(name) and len(given) > 1 and string_value(given[1]) in {member.plain_name, None}:
-            return "replaces the function that it tests"
+            return "may replace the function that it tests"
     return None
 
 
@@ -80,8 +85,8 @@ def changes_global_state(test: TypeScriptTest) -> str | None:
     called = {text_of(field(node, "function", "property")) for node in test.all_nodes}
     if changed and not called & _RESTORES:
         return f"changes what other tests see by `{plain(min(changed))}`, and does not put it back"
-    used = used_of(test, re.compile(r"Object\.(?:define\w+|assign|setPrototypeOf|freeze)\(\)"))
-    return f"may change what other tests see by `{used}`" if used and _changes_shared(test) else None
+    change = next(_changes_of_shared(test), None)
+    return None if change is None else f"may change what other tests see by `{plain(change)}`"
 
 
 def _assigned(test: TypeScriptTest) -> Iterator[Node]:
@@ -96,11 +101,11 @@ def _assigned(test: TypeScriptTest) -> Iterator[Node]:
             yield target
 
 
-def _changes_shared(test: TypeScriptTest) -> bool:
-    """Return whether a call of `Object` changes something that is imported or global."""
+def _changes_of_shared(test: TypeScriptTest) -> Iterator[str]:
+    """Yield the calls of `Object` that change something that is imported or global, as resolved names."""
     for node in test.all_nodes:
-        if node.type == "call_expression" and text_of(field(node, "function")).startswith("Object."):
+        name = test.module.resolved(node) if node.type == "call_expression" else ""
+        if _CHANGES_OF_OBJECTS.fullmatch(name):
             first = next(iter(arguments_of(node)), None)
             if first is not None and first.type != "object" and test.module.resolved(first):
-                return text_of(field(node, "function")) != "Object.freeze"
-    return False
+                yield name

@@ -37,7 +37,7 @@ from testsmith.languages.typescript.judge.test_function import (
     is_whole,
 )
 from testsmith.languages.typescript.source.parsing import parse, string_value
-from testsmith.languages.typescript.test_files.test_blocks import arguments_of
+from testsmith.languages.typescript.test_files.test_blocks import CONDITION, arguments_of
 from testsmith.model import Member
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
     for name in sorted((module.declared & _PROTECTED) | (module.declared_outside & _BLOCKS & makers)):
         yield f"declares its own `{name}`"
     for block in module.blocks:
-        if block.skipping == "only" or text_of(block.root) in {"fit", "fdescribe"}:
-            yield "is in a module with `only`, which hides other tests"
+        if block.skipping in {"only", "fit", "fdescribe"}:
+            yield f"is in a module with `{block.skipping}`, which hides other tests"
     for node in walk(module.file.root, {"comment"}):
         reason = _HIDDEN_MEANINGS[node.type](node) if node.type in _HIDDEN_MEANINGS else None
         if reason is not None:
@@ -146,12 +146,12 @@ _HIDDEN_MEANINGS: dict[str, Callable[[Node], str | None]] = {
 
 def skipped(test: TypeScriptTest) -> str | None:
     """Return a reason if it is skipped, in any case or some, or may fail."""
-    around = [test.block]
-    while around[-1].parent is not None:
-        around.append(around[-1].parent)
+    around = test.block.with_suites
     how = next((one.skipping for one in around if one.skipping), "")
     if how in _FAILING:
         return "passes only if it fails"
+    if how == CONDITION:
+        return "is skipped under a condition"
     if how:
         return f"is skipped by `{how}`"
     if any(name in {"retry", "retries"} for one in around for name in _option_names(one.call)):

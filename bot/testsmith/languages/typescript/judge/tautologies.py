@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.thresholds import DEFAULTS
-from testsmith.languages.typescript.judge.test_function import TypeScriptTest, chain
+from testsmith.languages.typescript.judge.test_function import SNAPSHOT, TypeScriptTest, chain
 from testsmith.languages.typescript.source.parsing import string_value, tokens
 from testsmith.languages.typescript.test_files.test_blocks import arguments_of
 
@@ -26,9 +26,7 @@ def no_assertion(test: TypeScriptTest) -> str | None:
     """Return a reason if nothing can fail the test."""
     if test.assertions:
         return None
-    has_snapshot = any(
-        "Snapshot" in text_of(field(field(call, "function"), "property")) for call in test.calls
-    )
+    has_snapshot = any(SNAPSHOT.fullmatch(test.module.resolved(call)) for call in test.calls)
     return "only compares with a snapshot" if has_snapshot else "asserts nothing"
 
 

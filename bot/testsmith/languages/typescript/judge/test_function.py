@@ -23,6 +23,7 @@ from testsmith.languages.typescript.test_files.test_blocks import (
     TestBlock,
     arguments_of,
     blocks_in,
+    tests_in,
 )
 from testsmith.languages.typescript.test_files.test_modules import declared_by, scopes_of, unit_of
 from testsmith.model import Member
@@ -103,7 +104,7 @@ _CHAI_PROPERTIES = frozenset(
 )
 """Properties that assert when they are read."""
 
-_SNAPSHOT = re.compile(r".*\.to(?:Match|ThrowErrorMatching)(?:Aria)?(?:File)?(?P<inline>Inline)?Snapshot\(\)")
+SNAPSHOT = re.compile(r".*\.to(?:Match|ThrowErrorMatching)(?:Aria)?(?:File)?(?P<inline>Inline)?Snapshot\(\)")
 _SAYS_SO = re.compile(r"(?:assert|expect|verify|check|should|must)[A-Z_]\w*")
 
 
@@ -127,7 +128,7 @@ class TypeScriptTestModule:
     @cached_property
     def tests(self) -> Sequence[TestBlock]:
         """Its tests."""
-        return [one for one in self.blocks if one.kind is BlockKind.TEST]
+        return tests_in(self.file)
 
     @cached_property
     def imports(self) -> Mapping[str, str]:
@@ -294,15 +295,9 @@ class TypeScriptTest:
     @cached_property
     def around(self) -> Sequence[Node]:
         """What else runs for it: hooks, and statements of its suites and of the module."""
-        suites = set()
-        suite = self.block.parent
-        while suite is not None:
-            suites.add(id(suite))
-            suite = suite.parent
+        around = {None, *self.block.with_suites}
         hooks = [
-            one.statement
-            for one in self.module.blocks
-            if one.kind is BlockKind.HOOK and (one.parent is None or id(one.parent) in suites)
+            one.statement for one in self.module.blocks if one.kind is BlockKind.HOOK and one.parent in around
         ]
         own = {one.id for one in self.bodies}
         return [one for one in self._with_helpers([*hooks, *self.module.shared]) if one.id not in own]
@@ -365,7 +360,7 @@ class TypeScriptTest:
         if not is_whole(node):
             return False
         name = self._asserting(node)
-        snapshot = _SNAPSHOT.fullmatch(name)
+        snapshot = SNAPSHOT.fullmatch(name)
         if snapshot is not None:
             return snapshot["inline"] is not None and any(
                 one.type in {"string", "template_string"} for one in arguments_of(node)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import ParsedText, field, text_of
+from testsmith.languages.syntax_tree import TREES_KEPT, ParsedText, field, text_of
 from testsmith.languages.typescript.source.parsing import string_value
 from testsmith.languages.typescript.test_files.imports import FRAMEWORKS, bindings_of
 
@@ -42,7 +42,13 @@ TABLES = frozenset({"each", "for"})
 """Properties of a test function that make a test for each row of a table."""
 
 FUNCTIONS = frozenset({"arrow_function", "function_expression", "generator_function"})
-_SKIPPING = frozenset({"skip", "todo", "skipIf", "runIf", "only", "fails", "failing", "expectFailure"})
+
+CONDITION = "?"
+"""Modifier of what is one function or another, by a condition: `isFast ? it : it.skip`."""
+
+_SKIPPING = frozenset(
+    {CONDITION, "skip", "todo", "skipIf", "runIf", "only", "fails", "failing", "expectFailure"}
+)
 _UNNAMED = frozenset({"member_expression", "parenthesized_expression", "ternary_expression"})
 _MOST_DEPTH = 40
 
@@ -57,7 +63,7 @@ class TestBlock:
         statement: Its statement, or its call if that is only part of one.
         call: The call with the title and the function.
         root: What is called, without modifiers: `it`.
-        modifiers: Names of its modifiers: `skip`, `each`.
+        modifiers: Names of its modifiers: `skip`, `each`; or `CONDITION`.
         parent: The suite around it.
     """
 
@@ -75,6 +81,14 @@ class TestBlock:
     def name(self) -> str:
         """Its full title."""
         return JOINT.join(self.titles)
+
+    @cached_property
+    def with_suites(self) -> tuple[TestBlock, ...]:
+        """The block and the suites around it, innermost first."""
+        found = [self]
+        while found[-1].parent is not None:
+            found.append(found[-1].parent)
+        return tuple(found)
 
     @cached_property
     def arguments(self) -> Sequence[Node]:
@@ -135,9 +149,10 @@ def arguments_of(call: Node | None) -> list[Node]:
     return [] if given is None else [one for one in given.named_children if one.type != "comment"]
 
 
-def blocks_in(file: ParsedText) -> list[TestBlock]:
+@lru_cache(maxsize=TREES_KEPT)
+def blocks_in(file: ParsedText) -> tuple[TestBlock, ...]:
     """Return all blocks of a file, in order, suites before what is in them."""
-    return list(_blocks(file.root, None, _makers(file)))
+    return tuple(_blocks(file.root, None, _makers(file)))
 
 
 def tests_in(file: ParsedText) -> list[TestBlock]:
@@ -179,7 +194,7 @@ def _maker(called: Node | None, makers: Mapping[str, _Maker]) -> _Maker | None:
         if called.type == "member_expression":
             modifiers.append(text_of(field(called, "property")))
         elif called.type == "ternary_expression":
-            modifiers.append("skipIf")
+            modifiers.append(CONDITION)
         called = field(called, "object") or field(called, "alternative") or called.named_children[0]
     known = makers.get(text_of(called)) if called is not None and called.type == "identifier" else None
     return None if known is None else _Maker(called, known.kind, (*modifiers, *known.modifiers))
