@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -222,6 +223,12 @@ class Judge:
             message: Its failure message on head. Untrusted.
         """
         return ""
+
+
+def first_words_without(place: re.Pattern[str], message: str) -> str:
+    """Return the first line of a failure message that is more than a place in a file, without the place."""
+    lines = (place.sub("", line).strip() for line in message.splitlines())
+    return short(next(filter(None, lines), ""))
 
 
 def short(text: str) -> str:

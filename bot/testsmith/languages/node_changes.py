@@ -71,16 +71,14 @@ def snippet(text: str) -> str:
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)
 
 
-def changed_node(
-    operator: Operator, node: Node, text: str, old: str | None = None, new: str | None = None
-) -> NodeChange:
-    """Return the replacement of a whole node; `old` and `new` describe it if its texts do not."""
+def changed_node(operator: Operator, node: Node, text: str, new: str | None = None) -> NodeChange:
+    """Return the replacement of a whole node; `new` describes it if its text does not."""
     return NodeChange(
         operator=operator,
         start=node.start_byte,
         end=node.end_byte,
         text=text,
-        old=snippet(text_of(node)) if old is None else old,
+        old=snippet(text_of(node)),
         new=snippet(text) if new is None else new,
         line=line_of(node),
     )

@@ -7,7 +7,7 @@ Trees are walked with an explicit stack, because their depth is up to whoever wr
 from __future__ import annotations
 
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -175,7 +175,21 @@ def field(node: Node | None, *names: str) -> Node | None:
     return node
 
 
-def item_span(file: ParsedText, item: Node) -> tuple[int, int]:
+def items_of(listed: Node) -> list[Node]:
+    """Return the items of a list, without comments."""
+    return [item for item in listed.named_children if item.type != "comment"]
+
+
+def without_items(file: ParsedText, items: Iterable[Node]) -> str:
+    """Return a text without items of lists, their commas, and their lines if they are their own."""
+    data = file.data
+    for start, end in sorted((_item_span(file, item) for item in items), reverse=True):
+        head, tail = data[:start], data[end:]
+        data = (head.removesuffix(b", ") if tail.startswith(b"]") else head) + tail
+    return data.decode("utf-8", "replace")
+
+
+def _item_span(file: ParsedText, item: Node) -> tuple[int, int]:
     """Return the byte offsets of an item of a list with its comma, and with its lines if they are its own."""
     comma = item.next_sibling
     start = item.start_byte

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator
@@ -75,10 +75,6 @@ class TypeScriptTests(TestFiles):
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)
     beside_marked = staticmethod(marking.beside_marked)
-
-    def remove(self, text: str, names: Collection[str]) -> str:
-        """Return a test file without the named tests."""
-        return test_modules.without_tests(text, names)
 
     def in_framework(self, code: str, framework: str, member: Member) -> str:  # noqa: ARG002
         """Return a test module as it is: it was asked for in the project's framework."""

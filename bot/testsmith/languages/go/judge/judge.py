@@ -10,7 +10,7 @@ from testsmith.languages.go.judge.smells import smells_of
 from testsmith.languages.go.judge.test_function import FAILING, GoTestFunction, GoTestModule
 from testsmith.languages.go.source.parsing import normalized, parse
 from testsmith.languages.go.test_files.test_modules import tests_in
-from testsmith.languages.judge import Judge, short
+from testsmith.languages.judge import Judge, first_words_without, short
 from testsmith.languages.source import CannotParse
 from testsmith.languages.syntax_tree import field, line_of, text_of
 from testsmith.model import Member
@@ -49,6 +49,7 @@ class GoJudge(Judge):
 
     temporary_folder = "t.TempDir()"
     smells = staticmethod(smells_of)
+    normalized = staticmethod(normalized)
 
     def calls_not_run(
         self,
@@ -101,14 +102,9 @@ class GoJudge(Judge):
         except CannotParse:
             return {}
 
-    def normalized(self, code: str) -> str:
-        """Return a test module without comments and formatting."""
-        return normalized(code)
-
     def first_words(self, message: str) -> str:
         """Return the first line of a failure message, without the place in a file."""
-        lines = (_PLACE.sub("", line).strip() for line in message.splitlines())
-        return short(next(filter(None, lines), ""))
+        return first_words_without(_PLACE, message)
 
     def first_line(self, text: str, test: str) -> int:
         """Return the line of a test function; 0 if it is not in the text."""

@@ -97,12 +97,12 @@ def tokens(node: Node) -> list[str]:
     return found
 
 
-def normalized(text: str) -> str:
+def normalized(code: str) -> str:
     """Return a text as its tokens: without comments and formatting. Text that is too long stays as it is."""
     try:
-        return " ".join(tokens(parse_tolerant(text).root))
+        return " ".join(tokens(parse_tolerant(code).root))
     except CannotParse:
-        return text
+        return code
 
 
 def string_value(node: Node | None) -> str | None:

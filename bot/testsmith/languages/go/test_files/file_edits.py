@@ -36,7 +36,7 @@ from testsmith.languages.go.test_files.test_modules import (
     without_declarations,
 )
 from testsmith.languages.source import SourceTree
-from testsmith.languages.syntax_tree import ParsedText, field, item_span, walk
+from testsmith.languages.syntax_tree import ParsedText, field, items_of, walk, without_items
 from testsmith.languages.tests import CannotPlace
 
 if TYPE_CHECKING:
@@ -280,8 +280,8 @@ class _Edit:
         old, new = _tables(self.old[name].node), _tables(self.new[name].node)
         if len(old) != len(new):
             return []
-        known = [list(map(_row, _rows_of(table))) for table in old]
-        added = [list(map(_row, _rows_of(table))) for table in new]
+        known = [list(map(_row, items_of(table))) for table in old]
+        added = [list(map(_row, items_of(table))) for table in new]
         return [
             (there, [row for row in rows if row not in there])
             for there, rows in zip(known, added, strict=True)
@@ -319,25 +319,18 @@ def _row(node: Node) -> _Row:
     return tuple(tokens(node))
 
 
-def _rows_of(table: Node) -> list[Node]:
-    return [row for row in table.named_children if row.type != "comment"]
-
-
 def _rows_in(test: Declaration) -> Container[_Row]:
-    return {_row(row) for table in _tables(test.node) for row in _rows_of(table)}
+    return {_row(row) for table in _tables(test.node) for row in items_of(table)}
 
 
 def _without_rows(file: ParsedText, gone: Mapping[str, Sequence[Container[_Row]]]) -> str:
     """Return a file without some rows, given for each table of a test by the test's name."""
-    data = file.data
-    spans = [
-        item_span(file, row)
+    rows_gone = (
+        row
         for one in declarations(file)
         if one.name in gone
         for table, rows in zip(_tables(one.node), gone[one.name], strict=False)
-        for row in _rows_of(table)
+        for row in items_of(table)
         if _row(row) in rows
-    ]
-    for start, end in sorted(spans, reverse=True):
-        data = data[:start] + data[end:]
-    return data.decode("utf-8", "replace")
+    )
+    return without_items(file, rows_gone)

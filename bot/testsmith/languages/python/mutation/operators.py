@@ -11,9 +11,9 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from testsmith.languages import node_changes
 from testsmith.languages.mutants import Operator
 
-_MOST_SNIPPET_CHARACTERS = 40
 _LARGEST_NUMBER = 10**15
 _OFTEN_MUTE_KEYWORDS = frozenset({"encoding", "errors"})
 _CALLS_OF_MUTE_TEXTS = frozenset({"cast", "getLogger", "TypeVar", "NewType"})
@@ -159,10 +159,7 @@ def handler_swaps(handler: ast.ExceptHandler) -> Iterator[Swap]:
 
 def snippet(node: ast.AST | str) -> str:
     """Return code as a short single line, to quote in backticks."""
-    text = node if isinstance(node, str) else ast.unparse(node)
-    line = " ".join(text.split()).replace("`", "'")
-    short = line if len(line) <= _MOST_SNIPPET_CHARACTERS else line[: _MOST_SNIPPET_CHARACTERS - 3] + "..."
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in short)
+    return node_changes.snippet(node if isinstance(node, str) else ast.unparse(node))
 
 
 def _children(node: ast.AST) -> Iterator[ast.expr]:

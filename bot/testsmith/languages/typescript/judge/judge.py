@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from testsmith.languages.judge import Judge, short
+from testsmith.languages.judge import Judge, first_words_without, short
 from testsmith.languages.source import CannotParse
 from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of
 from testsmith.languages.typescript.judge.smells import smells_of
@@ -99,6 +99,7 @@ class TypeScriptJudge(Judge):
 
     temporary_folder = '`mkdtempSync(join(tmpdir(), "test-"))`'
     smells = staticmethod(smells_of)
+    normalized = staticmethod(normalized)
 
     def calls_not_run(
         self,
@@ -148,14 +149,9 @@ class TypeScriptJudge(Judge):
             return {}
         return {one.name: end_line_of(one.statement) - line_of(one.statement) + 1 for one in tests}
 
-    def normalized(self, code: str) -> str:
-        """Return a test module without comments and formatting."""
-        return normalized(code)
-
     def first_words(self, message: str) -> str:
         """Return the first line of a failure message, without the place in a file."""
-        lines = (_PLACE.sub("", line).strip() for line in message.splitlines())
-        return short(next(filter(None, lines), ""))
+        return first_words_without(_PLACE, message)
 
     def first_line(self, text: str, test: str) -> int:
         """Return the line of a test; 0 if it is not in the text."""

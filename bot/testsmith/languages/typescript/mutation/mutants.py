@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from testsmith.languages.mutants import Edit, Mutant, Replacement, Scope
 from testsmith.languages.node_changes import NodeChange, selected
 from testsmith.languages.syntax_tree import ParsedText, end_line_of, field, line_of, text_of, walk
-from testsmith.languages.typescript.mutation.operators import FUNCTIONS, changes_of, is_left_out
+from testsmith.languages.typescript.mutation.operators import changes_of, is_left_out
+from testsmith.languages.typescript.source.declarations import CLASSES, FUNCTIONS
 from testsmith.languages.typescript.source.parsing import parse_tolerant
 from testsmith.model import Member
 
@@ -25,9 +26,8 @@ After a signal, some versions of vitest would wait for the process for ten secon
 """
 
 _STATEMENTS = frozenset({"program", "statement_block", "class_body", "switch_case", "switch_default"})
-_CLASSES = frozenset({"class_declaration", "abstract_class_declaration", "class"})
 _DEFINING = frozenset(
-    {*FUNCTIONS, *_CLASSES, "variable_declarator", "public_field_definition", "enum_declaration"}
+    {*FUNCTIONS, *CLASSES, "variable_declarator", "public_field_definition", "enum_declaration"}
 )
 
 _WRAPPERS = frozenset(
@@ -43,7 +43,7 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
     """Return the mutants of a member, most informative first; see `Mutator.mutants`.
 
     Raises:
-        CannotParse: The text is too long or its brackets do not match.
+        CannotParse: The text is too long, has too many brackets, or takes too long to parse.
     """
     file = parse_tolerant(text, member.path)
     node = _defined(file, member)
@@ -62,11 +62,11 @@ def taken_away(text: str, member: Member) -> Replacement | None:
     """Return a replacement of a function that ends the process; None if the text does not contain it.
 
     Raises:
-        CannotParse: The text is too long or its brackets do not match.
+        CannotParse: The text is too long, has too many brackets, or takes too long to parse.
     """
     file = parse_tolerant(text, member.path)
     node = _defined(file, member)
-    if node is not None and node.type in _CLASSES:
+    if node is not None and node.type in CLASSES:
         node = _constructor(node) or node
     function = None if node is None else _function_in(node)
     body = field(function, "body")
@@ -108,13 +108,13 @@ def _is_defining(node: Node) -> bool:
 
 def _function_in(node: Node) -> Node | None:
     """Return the function that a node is, or that its value is or is made of."""
-    if node.type in {*FUNCTIONS, *_CLASSES}:
+    if node.type in {*FUNCTIONS, *CLASSES}:
         return node
     value = field(node, "value")
-    while value is not None and value.type not in {*FUNCTIONS, *_CLASSES}:
+    while value is not None and value.type not in {*FUNCTIONS, *CLASSES}:
         given = field(value, "arguments") if value.type == "call_expression" else value
         inner = () if given is None or given.type in _VALUES else given.named_children
-        value = next((one for one in inner if one.type in {*FUNCTIONS, *_CLASSES, *_WRAPPERS}), None)
+        value = next((one for one in inner if one.type in {*FUNCTIONS, *CLASSES, *_WRAPPERS}), None)
     return value
 
 

@@ -13,21 +13,10 @@ from typing import TYPE_CHECKING
 from testsmith.languages.mutants import Operator
 from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, snippet
 from testsmith.languages.syntax_tree import field, text_of, walk
+from testsmith.languages.typescript.source.declarations import FUNCTIONS
 
 if TYPE_CHECKING:
     from tree_sitter import Node
-
-FUNCTIONS = frozenset(
-    {
-        "arrow_function",
-        "function_declaration",
-        "function_expression",
-        "generator_function",
-        "generator_function_declaration",
-        "method_definition",
-    }
-)
-"""Nodes that are functions with a body."""
 
 _LARGEST_NUMBER = 10**15
 _BOUNDARIES = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}

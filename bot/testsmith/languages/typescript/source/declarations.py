@@ -29,6 +29,9 @@ FUNCTIONS = frozenset(
 
 CLASSES = frozenset({"class_declaration", "abstract_class_declaration", "class"})
 
+BOUND_NAMES = frozenset({"identifier", "shorthand_property_identifier_pattern"})
+"""Nodes of a pattern that are the names it binds."""
+
 _LISTS = frozenset({"lexical_declaration", "variable_declaration"})
 _NAMESPACES = frozenset({"internal_module", "module"})
 _SIGNATURES = frozenset({"function_signature", "method_signature"})
@@ -36,7 +39,6 @@ _WHOLE_MODULE = frozenset({"module.exports", "exports"})
 _UNWRAPPED = frozenset(
     {"parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression"}
 )
-_BINDS = frozenset({"identifier", "shorthand_property_identifier_pattern"})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -343,7 +345,7 @@ def names_bound(pattern: Node | None) -> Iterator[str]:
         waiting = [pattern]
         while waiting:
             one = waiting.pop()
-            if one.type in _BINDS:
+            if one.type in BOUND_NAMES:
                 yield text_of(one)
             elif one.type in {"pair_pattern", "assignment_pattern", "object_assignment_pattern"}:
                 inner = field_of(one, "value") or field_of(one, "left")

@@ -95,8 +95,8 @@ class TypeScriptTestFile:
         return self._helpers[block]
 
     def _helpers_of(self, block: TestBlock) -> list[Node]:
-        around = {id(one) for one in _around(block)}
-        hooks = [one.statement for one in self._hooks if id(one.parent) in around]
+        around = {None, *block.with_suites}
+        hooks = [one.statement for one in self._hooks if one.parent in around]
         found: dict[int, Node] = {one.id: one for one in hooks}
         frontier = [block.statement, *hooks]
         for _ in range(_MOST_HELPERS):
@@ -105,15 +105,6 @@ class TypeScriptTestFile:
             frontier = [one for one in used if one.id not in found]
             found |= {one.id: one for one in frontier}
         return list(found.values())
-
-
-def _around(block: TestBlock) -> Iterator[TestBlock | None]:
-    """Yield the suites around a block, and None for the file."""
-    one = block.parent
-    while one is not None:
-        yield one
-        one = one.parent
-    yield None
 
 
 def _names(node: Node) -> Iterator[str]:
@@ -314,7 +305,7 @@ def lines_to_show(file: TypeScriptTestFile, tests: Sequence[ExistingTest]) -> tu
         lines = head | set(range(test.line, min(test.end_line, test.line + _MOST_LINES) + 1))
         helpers = file.helpers_of(block)
         lines |= _lines(one for one in helpers if end_line_of(one) - line_of(one) < _MOST_LINES)
-        for suite in filter(None, _around(block)):
+        for suite in block.with_suites[1:]:
             lines |= {line_of(suite.statement), end_line_of(suite.statement)}
         shown.append(frozenset(lines))
     return tuple(shown)
@@ -329,8 +320,7 @@ def sample(file: TypeScriptTestFile, name: str = "") -> str:
     first = next((one for one in file.tests if name in {"", one.name}), None)
     if first is None:
         return ""
-    suites = list(filter(None, _around(first)))
-    whole = (suites[-1] if suites else first).statement
+    whole = first.with_suites[-1].statement
     node = whole if end_line_of(whole) - line_of(whole) < _MOST_LINES else first.statement
     if end_line_of(node) - line_of(node) >= _MOST_LINES:
         return ""

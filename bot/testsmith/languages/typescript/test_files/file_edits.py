@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import ParsedText, field, item_span, text_of, walk
+from testsmith.languages.syntax_tree import ParsedText, field, items_of, text_of, walk, without_items
 from testsmith.languages.tests import CannotPlace
 from testsmith.languages.typescript.source.parsing import parse, tokens
 from testsmith.languages.typescript.test_files.imports import (
@@ -110,17 +110,12 @@ def changed_tests(before: str, after: str) -> tuple[str, ...]:
     Raises:
         CannotParse: One of the texts is not valid TypeScript.
     """
-    old, file = _parts(parse(before)) if before.strip() else {}, parse(after)
-    changed = [
-        part for key, part in _parts(file).items() if key not in old or old[key].meaning != part.meaning
-    ]
+    old, new = _parts(parse(before)) if before.strip() else {}, _parts(parse(after))
+    changed = [part for key, part in new.items() if key not in old or old[key].meaning != part.meaning]
     names = {name for part in changed for name in part.tests}
     declared = {name for part in changed if not part.tests for name in declared_by(part.node)}
     uses = {
-        name
-        for part in _parts(file).values()
-        for name in part.tests
-        if not declared.isdisjoint(used_names(part.node))
+        name for part in new.values() for name in part.tests if not declared.isdisjoint(used_names(part.node))
     }
     return tuple(name for name in test_functions(after) if name in names or name in uses)
 
@@ -227,8 +222,8 @@ class _Edit:
         old, new = _tables(self.old[key].node), _tables(self.new[key].node)
         if len(old) != len(new):
             return []
-        known = [list(map(_row, _rows_of(table))) for table in old]
-        there = [list(map(_row, _rows_of(table))) for table in new]
+        known = [list(map(_row, items_of(table))) for table in old]
+        there = [list(map(_row, items_of(table))) for table in new]
         return [
             (rows, [row for row in both if row not in rows]) for rows, both in zip(known, there, strict=True)
         ]
@@ -311,26 +306,18 @@ def _row(node: Node) -> _Row:
     return tuple(tokens(node))
 
 
-def _rows_of(table: Node) -> list[Node]:
-    return [row for row in table.named_children if row.type != "comment"]
-
-
 def _rows_in(statement: Node) -> Container[_Row]:
-    return {_row(row) for table in _tables(statement) for row in _rows_of(table)}
+    return {_row(row) for table in _tables(statement) for row in items_of(table)}
 
 
 def _without_rows(file: ParsedText, gone: Mapping[_Key, Sequence[Container[_Row]]]) -> str:
     """Return a file without some rows, given for each table of a statement."""
-    data = file.data
-    spans = [
-        item_span(file, row)
+    rows_gone = (
+        row
         for key, part in _parts(file).items()
         if key in gone
         for table, rows in zip(_tables(part.node), gone[key], strict=False)
-        for row in _rows_of(table)
+        for row in items_of(table)
         if _row(row) in rows
-    ]
-    for start, end in sorted(spans, reverse=True):
-        head, tail = data[:start], data[end:]
-        data = (head.removesuffix(b", ") if tail.startswith(b"]") else head) + tail
-    return data.decode("utf-8", "replace")
+    )
+    return without_items(file, rows_gone)

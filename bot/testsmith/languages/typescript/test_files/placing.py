@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -248,9 +248,8 @@ def _is_like(one: TestBlock, other: TestBlock) -> bool:
     title, wanted = (_DECORATION.sub("", each.titles[-1]).lower() for each in (one, other))
     if title != wanted or not title:
         return False
-    hooks = [_tokens_of(each) for each in _statements(other) if _acts(each)]
-    there = [_tokens_of(each) for each in _statements(one)]
-    return all(each in there for each in hooks)
+    hooks = {_tokens_of(each) for each in _statements(other) if _acts(each)}
+    return not hooks or hooks <= {_tokens_of(each) for each in _statements(one)}
 
 
 def _tokens_of(node: Node) -> tuple[str, ...]:
@@ -317,11 +316,11 @@ def _with_unit(text: str, module: ParsedText, statement: Node, plan: _Plan) -> s
         is_known = is_known or not (around or declared_by(statement))
         scope = None if around is None else plan.suite_for(around, file)
         return text if is_known else _with_declaration(file, module, statement, scope)
-    titles = _destination(block, plan)
+    if block.parent is not None:
+        return _inserted(file, module, statement, plan.suite_for(block.parent, file), plan)
+    titles = plan.around(block)
     suites = (one for one in blocks_in(file) if one.kind is BlockKind.SUITE and one.body is not None)
     scope = next((one for one in suites if one.titles == titles), None)
-    if block.parent is not None:
-        scope = plan.suite_for(block.parent, file)
     return _inserted(file, module, statement, scope, plan)
 
 
@@ -346,16 +345,14 @@ def _with_declaration(file: ParsedText, module: ParsedText, statement: Node, sco
 def _inserted(
     file: ParsedText, module: ParsedText, statement: Node, scope: TestBlock | None, plan: _Plan
 ) -> str:
-    body = file.root if scope is None else scope.body
-    children = [] if body is None else [one for one in body.named_children if one.type != "comment"]
+    body = None if scope is None else scope.body
+    inside = (file.root if body is None else body).named_children
+    children = [one for one in inside if one.type != "comment"]
     start, end = span_of(module, statement)
-    if scope is not None and not children:
+    if scope is not None and body is not None and not children:
         outer = _indentation(file, scope.statement)
         moved = at_indentation(module, start, end, outer + indentation_unit(file))
-        brace = scope.body.start_byte + 1 if scope.body is not None else 0
-        return edited(
-            file, [(brace, scope.body.end_byte - 1 if scope.body else brace, f"\n{moved}\n{outer}")]
-        )
+        return edited(file, [(body.start_byte + 1, body.end_byte - 1, f"\n{moved}\n{outer}")])
     if not children:
         return f"{file.text.rstrip()}\n\n{module.between(start, end).rstrip()}\n"
     near = _unit_below(file, plan, children)
@@ -373,8 +370,9 @@ def _unit_below(file: ParsedText, plan: _Plan, children: Sequence[Node]) -> Node
     """
     ids = {one.id for one in children}
     tests = [one for one in blocks_in(file) if one.kind is not BlockKind.HOOK]
-    units = [unit for one in tests for unit in _units_around(one) if unit.id in ids]
-    named = [unit for one in tests if one.name == plan.after for unit in _units_around(one) if unit.id in ids]
+    around = [(one.name, unit) for one in tests for unit in map(unit_of, one.with_suites) if unit.id in ids]
+    units = [unit for _, unit in around]
+    named = [unit for name, unit in around if name == plan.after]
     if not named:
         return units[-1] if units else children[-1]
     known = {_tokens_of(unit_of(one)) for one in blocks_in(plan.file)}
@@ -386,13 +384,6 @@ def _unit_below(file: ParsedText, plan: _Plan, children: Sequence[Node]) -> Node
     ):
         at += 1
     return children[at]
-
-
-def _units_around(block: TestBlock) -> Iterator[Node]:
-    around: TestBlock | None = block
-    while around is not None:
-        yield unit_of(around)
-        around = around.parent
 
 
 def _indentation(file: ParsedText, node: Node) -> str:

@@ -120,7 +120,7 @@ def _indented_by(unit: str, module: ParsedText) -> str:
 
 
 def rows_of_templates(root: Node) -> frozenset[int]:
-    """Return the rows, counted from 0, that begin inside of a template or a comment, where blanks count."""
+    """Return the rows, counted from 0, that begin inside of a template, where blanks count."""
     return frozenset(
         row
         for node in walk(root)

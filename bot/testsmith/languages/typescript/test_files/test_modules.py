@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import ParsedText, field, text_of, walk
+from testsmith.languages.typescript.source.declarations import BOUND_NAMES
 from testsmith.languages.typescript.source.parsing import parse, parse_tolerant
 from testsmith.languages.typescript.test_files.imports import (
     NAMES,
@@ -15,7 +16,13 @@ from testsmith.languages.typescript.test_files.imports import (
     lines_of,
     without_unused_imports,
 )
-from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, BlockKind, TestBlock, blocks_in
+from testsmith.languages.typescript.test_files.test_blocks import (
+    FUNCTIONS,
+    BlockKind,
+    TestBlock,
+    blocks_in,
+    tests_in,
+)
 
 if TYPE_CHECKING:
     from tree_sitter import Node
@@ -33,7 +40,6 @@ _ACTING = frozenset(
         *("augmented_assignment_expression", "update_expression", "yield_expression"),
     }
 )
-_PATTERN_NAMES = frozenset({"identifier", "shorthand_property_identifier_pattern"})
 _MOST_ROUNDS = 20
 
 
@@ -44,8 +50,7 @@ def test_functions(code: str) -> tuple[str, ...]:
     Raises:
         CannotParse: `code` is not valid TypeScript.
     """
-    names = (one.name for one in blocks_in(parse(code)) if one.kind is BlockKind.TEST)
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(one.name for one in tests_in(parse(code))))
 
 
 def keep_tests(code: str, names: Collection[str]) -> str:
@@ -72,10 +77,10 @@ def without_tests(text: str, names: Collection[str]) -> str:
 def _units(blocks: Sequence[TestBlock], gone: Collection[TestBlock]) -> list[Node]:
     """Return the statements to cut: of each suite or loop that has no other tests, all of it."""
     kept = [one for one in blocks if one.kind is BlockKind.TEST and one not in gone]
-    needed = {id(around) for one in kept for around in _around(one)}
+    needed = {id(around) for one in kept for around in one.with_suites}
     units: dict[int, Node] = {}
     for one in gone:
-        top = [around for around in _around(one) if id(around) not in needed][-1]
+        top = [around for around in one.with_suites if id(around) not in needed][-1]
         unit = unit_of(top)
         shares = any(unit.start_byte <= other.call.start_byte < unit.end_byte for other in kept)
         if not shares:
@@ -83,14 +88,6 @@ def _units(blocks: Sequence[TestBlock], gone: Collection[TestBlock]) -> list[Nod
         elif top.statement.type == "expression_statement":
             units[top.statement.id] = top.statement
     return list(units.values())
-
-
-def _around(block: TestBlock) -> Iterator[TestBlock]:
-    """Yield a block and the suites around it, innermost first."""
-    around: TestBlock | None = block
-    while around is not None:
-        yield around
-        around = around.parent
 
 
 def unit_of(block: TestBlock) -> Node:
@@ -151,7 +148,7 @@ def declared_by(statement: Node) -> list[str]:
 
 
 def _bound(pattern: Node) -> Iterator[Node]:
-    yield from (one for one in walk(pattern) if one.type in _PATTERN_NAMES)
+    yield from (one for one in walk(pattern) if one.type in BOUND_NAMES)
 
 
 def _without_unused(before: str, after: str) -> str:
