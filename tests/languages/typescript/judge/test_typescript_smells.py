@@ -157,6 +157,8 @@ SMELLS = {
         "try { expect(total([])).toBe(1); } catch {}",
         "await total([]).then((n) => expect(n).toBe(1)).catch(() => {});",
         "const ignore = () => {};\nawait total([]).then((n) => expect(n).toBe(1)).catch(ignore);",
+        "await total([]).then((n) => expect(n).toBe(1)).catch(vi.fn());",
+        "await total([]).then((n) => expect(n).toBe(1)).catch(noop);",
     ],
     "asserts only after an error, and passes without one": [
         "try { total(null); } catch (error) { expect(error).toBeDefined(); }",

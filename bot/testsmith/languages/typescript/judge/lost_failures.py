@@ -182,17 +182,19 @@ def _fails_again(handler: Node, test: TypeScriptTest) -> bool:
 
 
 def _is_caught_later(function: Node, test: TypeScriptTest) -> bool:
-    """Return whether a callback of a promise is followed by one that takes all errors.
-
-    What is not a function of the module, such as `done`, is taken to report them.
-    """
+    """Return whether a callback of a promise is followed by one that may take all errors."""
     call = function.parent.parent if function.parent is not None else None
     while call is not None and call.type in {"call_expression", "member_expression"}:
         name = text_of(field(call, "function", "property"))
         given = arguments_of(call)
         if name == "catch" and given and given[0].id != function.id:
+            if _FAILS.fullmatch(
+                f"{test.module.resolved(given[0])}()"
+            ):  # `done` and `fail` report the failure
+                return False
             is_literal = given[0].type in FUNCTIONS
             handlers = given[:1] if is_literal else test.module.helpers.get(text_of(given[0]), [])
-            return any(all(one.type != "throw_statement" for one in walk(handler)) for handler in handlers)
+            throws = (any(one.type == "throw_statement" for one in walk(handler)) for handler in handlers)
+            return not handlers or not all(throws)
         call = call.parent
     return False
