@@ -214,6 +214,37 @@ def test_run__one_that_hangs(node: NodeSite, tmp_path: Path) -> None:
     assert statuses(result) == {"hangs": TIMED_OUT, "good": PASSED}
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({".mocharc.json": '{"require": "./nothing.cjs"}'}, "mocha does not start: "),
+        ({"src/other.ts": 'import "nothing-there";\n'}, "nothing-there"),
+    ],
+)
+def test_run__what_the_environment_does_not_run(
+    node: NodeSite, tmp_path: Path, more: dict[str, str], reason: str
+) -> None:
+    head = {**project("mocha"), **more}
+    if "src/other.ts" in more:
+        head["src/calc.ts"] = CALC + 'import "./other.ts";\n'
+    job = job_of("mocha", 'it("half", () => { equal(half(2), 1); });\n', "half")
+    with shared_node(node.runner(tmp_path, head)) as opened:
+        result = opened.run(PLAIN, job)
+    assert result.is_fault
+    assert reason in result.problem
+    assert not result.functions
+
+
+def test_run__a_module_that_does_not_load_is_no_fault_of_the_environment(
+    node: NodeSite, tmp_path: Path
+) -> None:
+    job = job_of("mocha", 'import "./nothing.ts";\nit("half", () => { equal(half(2), 1); });\n', "half")
+    with shared_node(node.runner(tmp_path, project("mocha"))) as opened:
+        result = opened.run(PLAIN, job)
+    assert not result.is_fault
+    assert "nothing.ts" in result.problem
+
+
 @pytest.mark.parametrize("framework", ["node:test", "vitest"])
 def test_run__on_base_a_new_function_costs_only_its_tests(
     node: NodeSite, tmp_path: Path, framework: str

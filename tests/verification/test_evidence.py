@@ -6,11 +6,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
+
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.jobs import NOT_RUN, FunctionResult, JobResult, RunSetting, TestJob
+from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import FunctionProof, Proof, TestStatus
@@ -193,6 +197,56 @@ def test_gather_evidence__a_skip_on_another_interpreter_alone_does_not_count(tmp
         "test_chance": (4, 5),
         "test_never": (0, 4),
     }
+
+
+@dataclass(frozen=True, kw_only=True)
+class FaultyRunner(PythonRunner):
+    """A runner whose sandbox does not start at first, and whose environment then ends one of the tests."""
+
+    faults: int
+    asked: list[frozenset[str]] = field(default_factory=list)
+
+    async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        self.asked.extend(job.without for job in jobs)
+        if len(self.asked) <= self.faults:
+            raise CannotRun("The sandbox could not start.")
+        found = await PythonRunner.run(self, setting, jobs)
+        lost = FunctionResult(status=NOT_RUN, message="it ran out of memory")
+        return {
+            number: replace(
+                one, functions={**one.functions, **dict.fromkeys({"test_lost"} & {*one.functions}, lost)}
+            )
+            for number, one in found.items()
+        }
+
+
+@pytest.mark.parametrize(
+    ("faults", "status", "message"),
+    [
+        (0, TestStatus.PASSED, ""),
+        (1, TestStatus.PASSED, ""),
+        (2, TestStatus.NOT_RUN, "The sandbox could not start."),
+    ],
+)
+def test_gather_evidence__what_the_environment_did_not_run_is_tried_once_more(
+    tmp_path: Path, faults: int, status: TestStatus, message: str
+) -> None:
+    code = "def test_x(): assert True\ndef test_lost(): assert True\n"
+
+    async def scenario() -> tuple[Proof, list[frozenset[str]]]:
+        async with small_workspace(tmp_path, {"shop.py": HEAD}) as workspace:
+            runner = FaultyRunner(workspace=workspace, faults=faults)
+            told = CountingProgress()
+            (proof,) = await gather_evidence([subject(code)], runner, names_of_tests, SETTINGS, told)
+            return proof, runner.asked
+
+    proof, asked = asyncio.run(scenario())
+    found = by_name(proof)
+    assert {run.status for run in found["test_x"].head} == {status}
+    assert found["test_x"].fault == message
+    assert found["test_lost"].fault == (message or "it ran out of memory")
+    if not faults:
+        assert asked[:2] == [frozenset(), {"test_x"}]
 
 
 STABLE = "def test_x():\n    assert True\n"

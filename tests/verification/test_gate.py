@@ -44,13 +44,14 @@ MEMBER = Member(
     source="def total(): ...\n",
     module="shop",
 )
-P, F, S, M, T, C = (
+P, F, S, M, T, C, N = (
     TestStatus.PASSED,
     TestStatus.FAILED,
     TestStatus.SKIPPED,
     TestStatus.MISSING,
     TestStatus.TIMED_OUT,
     TestStatus.CRASHED,
+    TestStatus.NOT_RUN,
 )
 
 
@@ -99,6 +100,14 @@ def judged(one: FunctionProof, member: Member = MEMBER, smells: dict[str, str] |
             (Point.RAN, "is flaky: failed in 2 of 5 runs, the first with hash seed 3: boom"),
         ),
         (function("test_a", M, message="No module"), (Point.ANSWERED, "could not be run: No module")),
+        (
+            function("test_a", N, message="vitest is not installed"),
+            (Point.ANSWERED, "could not be run here: vitest is not installed"),
+        ),
+        (
+            function("test_a", P, P, N, message="it ran out of memory"),
+            (Point.RAN, "could not be run here: it ran out of memory"),
+        ),
         (function("test_a", T), (Point.RAN, "exceeds the time limit")),
         (function("test_a", C), (Point.RAN, "ends the test process")),
         (function("test_a", S, S, S, S, S, message="why"), (Point.RAN, "is skipped: why")),

@@ -134,6 +134,12 @@ def test_repair_of__what_an_author_can_mend(function: FunctionProof, wrong: Cut)
     assert found.code == module(function)
 
 
+@pytest.mark.parametrize("others", [(), (PASSED,)])
+def test_repair_of__what_the_environment_did_not_run_is_no_mistake(others: tuple[TestStatus, ...]) -> None:
+    wrong = cut("test_a", Point.ANSWERED, "could not be run here: vitest is not installed")
+    assert repair(verdict(ran("test_a", *others, TestStatus.NOT_RUN), cuts=[wrong])) is None
+
+
 def test_repair_of__a_smell_is_mended() -> None:
     code = "from shop import cost\n\n\ndef test_a():\n    cost(1)\n"
     smelly = verdict(ran("test_a", PASSED), cuts=[cut("test_a", Point.STABLE, "asserts nothing")], code=code)

@@ -13,6 +13,9 @@ MISSING = "missing"
 STATUSES = frozenset({PASSED, FAILED, SKIPPED, TIMED_OUT, CRASHED})
 """Possible statuses of a test function that was run."""
 
+NOT_RUN = "not run"
+"""Status of a test function that the environment did not let run, which says nothing about the test."""
+
 IANA_ZONES = ("Asia/Tokyo", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati")
 """Time zones to run tests in, where POSIX rules are ignored."""
 
@@ -30,7 +33,7 @@ class FunctionResult:
     """Result of one test function.
 
     Attributes:
-        status: One of `STATUSES`.
+        status: One of `STATUSES`, or `NOT_RUN`.
         message: Failure message, if the test did not pass. Untrusted text.
         reached: Lines and arcs of the member that the test reached.
         wants_network: Whether it failed because no network was available.
@@ -62,6 +65,7 @@ class JobResult:
     Attributes:
         functions: Results of the test functions that ran, by name.
         problem: Why the module could not be run; empty if it ran. Untrusted text.
+        is_fault: Whether that is due to the environment, so that it says nothing about the module.
         loaded: Lines and arcs of the member reached while the modules were loaded.
         changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
             not pass.
@@ -73,6 +77,7 @@ class JobResult:
 
     functions: Mapping[str, FunctionResult] = field(default_factory=dict)
     problem: str = ""
+    is_fault: bool = False
     loaded: Reached = Reached()
     changed: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     idle: tuple[Place, ...] | None = None

@@ -18,7 +18,12 @@ class TestStatus(StrEnum):
     """It was not collected, or its module did not load."""
     TIMED_OUT = "timed out"
     CRASHED = "crashed"
+    NOT_RUN = "not run"
+    """The environment did not let it run. This says nothing about the test."""
 
+
+WITHOUT_RUN = frozenset({TestStatus.MISSING, TestStatus.NOT_RUN})
+"""Statuses of a test function that was not run."""
 
 RAN_AND_FAILED = frozenset({TestStatus.FAILED, TestStatus.TIMED_OUT, TestStatus.CRASHED})
 """Statuses of a test function that was run and did not pass."""
@@ -78,6 +83,13 @@ class FunctionProof:
     def passes(self) -> int:
         """Number of runs on head that it passed."""
         return sum(run.status is TestStatus.PASSED for run in self.head)
+
+    @property
+    def fault(self) -> str:
+        """What of the environment kept it from running on head; empty if it passed or failed by itself."""
+        failed = [run for run in self.head if run.status is not TestStatus.PASSED]
+        is_fault = bool(failed) and all(run.status is TestStatus.NOT_RUN for run in failed)
+        return (failed[0].message or "its run has no result") if is_fault else ""
 
     @property
     def seconds(self) -> float | None:

@@ -1,7 +1,8 @@
 """Gather evidence: run each candidate several times on head and once on the merge base.
 
 The runs on head vary conditions that a test must not depend on; see `TestRunner.head_settings`. Tests that
-hang or crash in the first run are not run again, because they can no longer pass all runs. Tests that pass on
+hang or crash in the first run are not run again, because they can no longer pass all runs. Tests that the
+environment did not let run are tried once more, as only that could be their fault. Tests that pass on
 base and always fail on head are run on base as often as on head, to rule out chance.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from testsmith.execution.jobs import (
     CRASHED,
     FAILED,
+    NOT_RUN,
     PASSED,
     SKIPPED,
     TIMED_OUT,
@@ -135,7 +137,7 @@ def _worth_running_again(jobs: Sequence[TestJob], first: Mapping[int, JobResult]
     """Yield the jobs without the functions that hung or crashed, and without modules that did not load."""
     for job in jobs:
         functions = first[job.number].functions
-        lost = {name for name, result in functions.items() if result.status in {TIMED_OUT, CRASHED}}
+        lost = {name for name, result in functions.items() if _is_lost(result)}
         if functions.keys() - lost:
             yield replace(job, without=frozenset(lost))
 
@@ -184,12 +186,33 @@ class _Runs:
         self, slots: asyncio.Semaphore, setting: RunSetting, jobs: Sequence[TestJob]
     ) -> Mapping[int, JobResult]:
         async with slots:
-            try:
-                results = await self.runner.run(setting, jobs)
-            except CannotRun as error:
-                results = {job.number: JobResult(problem=str(error)) for job in jobs}
+            results = await self._ran(setting, jobs)
+            again = list(_jobs_without_result(jobs, results))
+            later = await self._ran(setting, again) if again else {}
         self.progress.advance(len(jobs))
-        return results
+        return {**results, **{number: _with_rest(results[number], rest) for number, rest in later.items()}}
+
+    async def _ran(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        try:
+            return await self.runner.run(setting, jobs)
+        except CannotRun as error:
+            return {job.number: JobResult(problem=str(error), is_fault=True) for job in jobs}
+
+
+def _jobs_without_result(jobs: Sequence[TestJob], results: Mapping[int, JobResult]) -> Iterator[TestJob]:
+    """Yield the jobs that the environment kept from running, reduced to the functions that did not run."""
+    for job in jobs:
+        found = results[job.number]
+        ran = {name for name, result in found.functions.items() if result.status != NOT_RUN}
+        if found.is_fault or len(ran) < len(found.functions):
+            yield replace(job, without=job.without | ran)
+
+
+def _with_rest(first: JobResult, rest: JobResult) -> JobResult:
+    """Return the results of a job whose functions without a result were run again."""
+    if first.is_fault:
+        return rest
+    return replace(first, functions={**first.functions, **rest.functions})
 
 
 def jobs_broken_on_head(
@@ -260,15 +283,17 @@ def _is_rightly_skipped(setting: RunSetting, result: JobResult, name: str) -> bo
 
 
 def _is_lost(result: FunctionResult | None) -> bool:
-    return result is not None and result.status in {TIMED_OUT, CRASHED}
+    return result is not None and result.status in {TIMED_OUT, CRASHED, NOT_RUN}
 
 
 def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
     function = result.functions.get(name)
     if function is None:
-        message = result.problem or "the test runner did not find it"
         return Run(
-            settings=settings, status=TestStatus.MISSING, message=message, import_lines=result.loaded.lines
+            settings=settings,
+            status=TestStatus.NOT_RUN if result.is_fault else TestStatus.MISSING,
+            message=result.problem or "the test runner did not find it",
+            import_lines=result.loaded.lines,
         )
     return Run(
         settings=settings,

@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 
 from testsmith.languages.judge import Conflicts, Judge, Question
 from testsmith.languages.language import Language
-from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof, TestStatus
+from testsmith.languages.results import RAN_AND_FAILED, WITHOUT_RUN, FunctionProof, Proof, TestStatus
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import (
     BaseOutcome,
@@ -304,7 +304,7 @@ def _finding(
     elif proof.member.change is not Change.ADDED and _fails_on_head_alone(function):
         kind = TestKind.CATCHES
     else:
-        ran = any(run.status is not TestStatus.MISSING for run in function.head)
+        ran = any(run.status not in WITHOUT_RUN for run in function.head)
         return replace(cut, point=Point.RAN if ran else Point.ANSWERED, reason=_failure(function, judge))
     if function.name in smells:
         return replace(cut, reason=smells[function.name])
@@ -343,6 +343,8 @@ def _failure(function: FunctionProof, judge: Judge) -> str:
     if first is None:
         return "was not run"
     words = judge.first_words(first.message)
+    if function.fault:
+        return f"could not be run here: {words}"
     if function.wants_network:
         return f"needs the network: {words}"
     if function.passes:

@@ -3,7 +3,8 @@
 The generator gets back functions that it can fix: those that do not pass every run, have a smell, pass
 whatever the member returns, or never reach the member. It gets valid ones that add nothing if no other test
 of the member is left, and if mutants of changed lines are known that no test kills. It does not get functions
-that passed on base and fail now, because the change may be wrong, or functions that a question replaces.
+that passed on base and fail now, because the change may be wrong, that the environment did not let run, or
+functions that a question replaces.
 """
 
 from __future__ import annotations
@@ -226,7 +227,7 @@ def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[
     smells = judge.smells(proof.candidate.code, proof.member)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
-        if function is None or _passed_before(function, proof.member):
+        if function is None or function.fault or _passed_before(function, proof.member):
             continue
         is_idle = cut.is_gainless or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
         is_poor = cut.function in smells or cut.is_blind or (has_goals and not verdict.entries and is_idle)

@@ -228,3 +228,89 @@ def test_source_digest__name_documentation_and_types_do_not_count() -> None:
 def test_functions_in__exported_or_not() -> None:
     found = functions_in(CART.encode(), "src/cart.ts")
     assert [one.name for one in found] == ["Cart.constructor", "Cart.add", "Cart.isFull", "total", "sum"]
+
+
+USES = "module.exports = function fits(name) {{\n  return name.length <= {0};\n}};\n"
+
+NAMESPACE = """export const fits = (name) => name <= most();
+function most() {
+  const { LIMITS } = c;
+  return LIMITS.MOST;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("constants", "module", "cause"),
+    [
+        (
+            "module.exports = { MOST: 5, other: 1 };\n",
+            "const c = require('./constants');\n" + USES.format("c.MOST"),
+            "MOST",
+        ),
+        (
+            "module.exports = { MOST: 5, other: 1 };\n",
+            "const { MOST: most } = require('./constants');\n" + USES.format("most"),
+            "MOST",
+        ),
+        (
+            "const MOST = 5;\nmodule.exports = { MOST };\n",
+            "const c = require('./constants');\nconst { MOST, other } = c;\n" + USES.format("MOST"),
+            "MOST",
+        ),
+        (
+            "const LIMITS = { MOST: 5 };\nmodule.exports = LIMITS;\n",
+            "const c = require('./constants');\n" + USES.format("c.MOST"),
+            "LIMITS",
+        ),
+        (
+            "const LIMITS = { MOST: 5 };\nmodule.exports = LIMITS;\n",
+            "const { MOST } = require('./constants');\n" + USES.format("MOST"),
+            "LIMITS",
+        ),
+        (
+            "module.exports.MOST = 5;\n",
+            "const c = require('./constants');\nconst { MOST } = c;\nconst most = () => MOST;\n"
+            + USES.format("most()"),
+            "MOST",
+        ),
+        (
+            "export default { MOST: 5 };\n",
+            "import c from './constants';\nexport const fits = (name) => name <= c.MOST;\n",
+            "default",
+        ),
+        (
+            "export const LIMITS = { MOST: 5 } as const;\n",
+            "import * as c from './constants';\n" + NAMESPACE,
+            "LIMITS",
+        ),
+    ],
+)
+def test_changed_members__a_constant_of_another_module(constants: str, module: str, cause: str) -> None:
+    is_typed = "export " in constants
+    path = "src/constants.ts" if is_typed else "src/constants.js"
+    others = {"src/fits.ts" if is_typed else "src/fits.js": module}
+    found = _found({path: constants, **others}, {path: constants.replace("5", "6"), **others})
+    assert {(one.change, one.because) for one in found.members} == {(Change.AFFECTED, (cause,))}
+    assert "fits" in {one.name for one in found.members}
+
+
+def test_changed_members__a_constant_that_is_not_selected() -> None:
+    constants = "module.exports = { MOST: 5, OTHER: 7 };\n"
+    module = "const c = require('./constants');\nconst { OTHER, MOST } = c;\n" + USES.format(
+        "OTHER + c.OTHER"
+    )
+    base = {"src/constants.js": constants, "src/fits.js": module}
+    assert _changes(base, {**base, "src/constants.js": constants.replace("5", "6")}) == {}
+
+
+def test_changed_members__a_function_that_is_the_module() -> None:
+    """A module that is required as a whole is what it exports as a whole."""
+    used = "const least = () => 1;\nmodule.exports = least;\n"
+    module = "const c = require('./least');\n" + USES.format("twice(2)") + "const twice = (x) => c() * x;\n"
+    base = {
+        "src/least.js": used.replace("module.exports = least", "const _x = least;\nmodule.exports = _x"),
+        "src/fits.js": module,
+    }
+    head = {**base, "src/least.js": base["src/least.js"].replace("1", "2")}
+    assert _changes(base, head) == {"src/fits.js::fits": Change.AFFECTED}

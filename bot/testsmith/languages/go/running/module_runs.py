@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from testsmith.execution.jobs import CRASHED, PASSED, TIMED_OUT, FunctionResult, JobResult, Reached, TestJob
+from testsmith.execution.jobs import CRASHED, NOT_RUN, PASSED, FunctionResult, JobResult, Reached, TestJob
 from testsmith.execution.steps import Plan, Step, StepResult
 from testsmith.execution.workspace import ProjectCopy, is_small, remove_folder
 from testsmith.languages.go.running.call_watch import VARIABLE as FLAGS
@@ -197,11 +197,8 @@ def _seconds(job: TestJob) -> float:
 
 def _result(copy: ProjectCopy, run: _Run, trouble: str) -> JobResult:
     for name in run.left:
-        is_late = not trouble
-        run.functions[name] = FunctionResult(
-            status=TIMED_OUT if is_late else CRASHED,
-            message="its module took too long" if is_late else trouble,
-        )
+        reason = trouble or "other tests used up the time of its module"
+        run.functions[name] = FunctionResult(status=NOT_RUN, message=reason)
     done = {TOGETHER: run.is_together, BESIDE_OWN_TESTS: run.is_next_to_own_tests}
     result = JobResult(
         functions=run.functions,

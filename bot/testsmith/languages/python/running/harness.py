@@ -176,7 +176,8 @@ async def run_jobs(
         results |= answer.results
         unfinished = [job for job in batch if job.number not in answer.results]
         if len(batch) == 1 or not answer.has_started:
-            results |= {job.number: JobResult(problem=answer.trouble) for job in unfinished}
+            fault = JobResult(problem=answer.trouble, is_fault=not answer.has_started)
+            results |= {job.number: fault for job in unfinished}
         else:
             batches += [part for part in (unfinished[1:], unfinished[:1]) if part]
     return results

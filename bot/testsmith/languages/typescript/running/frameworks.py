@@ -198,6 +198,17 @@ def hook(framework: str, file: str) -> str:
     return f"{before.get(framework, '')}{each}({noted}); "
 
 
+def passing_test(framework: str) -> str:
+    """Return the text of a test file with a test that passes wherever the framework starts."""
+    tests = {
+        NODE_TEST: 'globalThis.process.getBuiltinModule("node:test").test',
+        VITEST: 'import { test } from "vitest"; test',
+        JEST: "test",
+        MOCHA: "(globalThis.it ?? globalThis.test)",
+    }
+    return f'{tests[framework]}("starts", () => {{}});\n'
+
+
 def _quoted(text: str) -> str:
     """Return a literal of JavaScript."""
     return (

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from testsmith.execution.jobs import (
     CRASHED,
     FAILED,
+    NOT_RUN,
     PASSED,
-    TIMED_OUT,
     FunctionResult,
     JobResult,
     Reached,
@@ -23,7 +23,7 @@ from testsmith.languages.source import CannotParse
 from testsmith.languages.syntax_tree import decode
 from testsmith.languages.tests import TestFiles
 from testsmith.languages.typescript.running.flags import FlaggedText, Trace, flagged, read_trace
-from testsmith.languages.typescript.running.frameworks import Framework, hook
+from testsmith.languages.typescript.running.frameworks import Framework, hook, passing_test
 from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, left_by_tests, run_folder
 from testsmith.languages.typescript.running.reports import (
     JOINT,
@@ -45,6 +45,13 @@ _ELSEWHERE = "another folder/below"
 _NOT_THERE = re.compile(
     r"does not provide an export|Cannot find (?:module|package)|_MODULE_NOT_FOUND|Failed to (?:resolve|load)"
 )
+_LACKING = re.compile(
+    r"""(?:Cannot find (?:package|module)|Failed to resolve import|Failed to load url) ['"]?"""
+    r"""(?P<name>(?:@[\w.-]+/)?\w[\w./-]*)"""
+)
+"""Names a package that is not there, or an alias that is not known; not a file."""
+
+_NO_SUCH_TITLE = "its framework reports no test with this title"
 
 
 @dataclass(slots=True)
@@ -60,6 +67,9 @@ class PlacedModule:
         member: The member's file with flags; None if they are not asked for.
         own: The module's own text with flags.
         trouble: Why it cannot be run; empty if it can.
+        is_fault: Whether that is due to the environment.
+        has_started: Whether a process has shown that the framework starts.
+        has_other_titles: Whether its framework has reported tests under titles that are not in the module.
         functions: The results until now.
         reached: Lines of the member that each test reached.
         loaded: Lines of the member that were reached before.
@@ -75,6 +85,9 @@ class PlacedModule:
     member: FlaggedText | None = None
     own: FlaggedText | None = None
     trouble: str = ""
+    is_fault: bool = False
+    has_started: bool = False
+    has_other_titles: bool = False
     functions: dict[str, FunctionResult] = field(default_factory=dict)
     reached: dict[str, frozenset[int]] = field(default_factory=dict)
     loaded: frozenset[int] = frozenset()
@@ -125,6 +138,7 @@ async def run_modules(
                 await in_thread(_cut, folder, module, tests)
         alone = [(module, name) for module in usable for name in module.left]
         await runner.alone(alone)
+        await runner.find_faults([one for one in modules if one.names and not one.has_started])
         return {module.job.number: _result(module, setting) for module in modules}
 
 
@@ -135,6 +149,7 @@ def module_of(folder: RunFolder, job: TestJob, tests: TestFiles, setting: TypeSc
     path = asked if setting.in_file else numbered(asked, job.number)
     module = PlacedModule(job=job, path=path, framework=folder.framework(path))
     module.trouble = module.framework.trouble
+    module.is_fault = bool(module.trouble)
     try:
         module.names = tuple(name for name in tests.test_functions(job.code) if name not in job.without)
         text = _prepared(folder, module, setting)
@@ -213,12 +228,16 @@ class _Runner:
         for module, ran in zip(modules, found, strict=True):
             if ran.step is None:
                 continue
+            module.has_started = module.has_started or ran.report is not None
+            reported = () if ran.report is None else ran.report.tests
+            module.has_other_titles = any(name_of(one.name, module.names) is None for one in reported)
             results = results_of(module.left, ran.report, ran.step, is_alone=False)
             module.functions |= results
             module.is_together = bool(results)
             _add_trace(module, ran)
             if not results and is_not_loaded(ran):
                 module.trouble = words_of(ran.step, ran.report)
+                module.is_fault = not self.setting.on_base and lacks_package(module.trouble, module.job.code)
 
     async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> None:
         """Run tests in a process each, and add the results; there is none of a test that does not exist."""
@@ -232,13 +251,38 @@ class _Runner:
                 trouble = again or trouble
         for (module, name), ran in zip(waiting, found, strict=True):
             if ran.step is None:
-                module.functions[name] = FunctionResult(
-                    status=CRASHED if trouble else TIMED_OUT,
-                    message=trouble or "its module took too long",
-                )
+                reason = trouble or "other tests used up the time of its module"
+                module.functions[name] = FunctionResult(status=NOT_RUN, message=reason)
                 continue
-            module.functions |= alone_result(name, ran, is_base=self.setting.on_base)
+            module.has_started = module.has_started or ran.report is not None
+            unnamed = module.has_other_titles and is_unnamed(name, ran)
+            module.functions |= (
+                {name: FunctionResult(status=NOT_RUN, message=_NO_SUCH_TITLE)}
+                if unnamed
+                else alone_result(name, ran, is_base=self.setting.on_base)
+            )
             _add_trace(module, ran)
+
+    async def find_faults(self, modules: Sequence[PlacedModule]) -> None:
+        """Run a test that only passes next to modules without a report; if that has none either, say so."""
+        waiting = [module for module in modules if not module.is_fault]
+        wanted = [self._passing(module) for module in waiting]
+        found, _ = await self.folder.take(wanted, _budgets(waiting))
+        for module, ran in zip(waiting, found, strict=True):
+            if ran.report is not None and any(one.status == PASSED for one in ran.report.tests):
+                continue
+            reason = "it did not end in time"
+            if ran.step is not None and not ran.step.timed_out:
+                reason = words_of(ran.step, ran.report)
+            module.is_fault = True
+            module.trouble = f"{module.framework.command.framework} does not start: {reason}"
+            module.functions = {}
+
+    def _passing(self, module: PlacedModule) -> Wanted:
+        path = numbered(module.path, len(module.names))
+        text = unchecked(passing_test(module.framework.command.framework), path)
+        wanted = replace(module.wanted(self.setting, None), files=(path,), traced=False)
+        return replace(wanted, placed={**wanted.placed, path: self.folder.text(text, path)})
 
     def _alone(self, module: PlacedModule, name: str) -> Wanted:
         cut = numbered(module.path, module.names.index(name))
@@ -277,6 +321,19 @@ def alone_result(name: str, ran: Ran, *, is_base: bool = False) -> dict[str, Fun
     if report is not None and report.troubles:
         return {name: FunctionResult(status=FAILED, message=words_of(step, report))}
     return {name: FunctionResult(status=CRASHED, message=words_of(step, report))}
+
+
+def is_unnamed(name: str, ran: Ran) -> bool:
+    """Return whether a process ended well, and its framework reports no test with a title."""
+    step, report = ran.step, ran.report
+    if step is None or step.timed_out or step.exit_code != 0 or report is None:
+        return False
+    return not report.troubles and all(name_of(one.name, [name]) is None for one in report.tests)
+
+
+def lacks_package(words: str, code: str) -> bool:
+    """Return whether a module does not load because of a package that only other files import."""
+    return any(found["name"] not in code for found in _LACKING.finditer(words))
 
 
 def is_not_loaded(ran: Ran) -> bool:
@@ -321,7 +378,11 @@ def _result(module: PlacedModule, setting: TypeScriptSetting) -> JobResult:
     shuffled = {SHUFFLED} if setting.seed is not None and module.framework.shuffles else set()
     done = frozenset({TOGETHER} | shuffled if module.is_together else ())
     result = JobResult(
-        functions=functions, problem=module.trouble, loaded=Reached(lines=module.loaded), done=done
+        functions=functions,
+        problem=module.trouble,
+        is_fault=module.is_fault,
+        loaded=Reached(lines=module.loaded),
+        done=done,
     )
     if module.own is None or not module.traces:
         return result

@@ -412,6 +412,7 @@ class _Reader:
             of_class, _, method = target.partition(".prototype")
             if target in _WHOLE_MODULE and value.type == "object":
                 yield from self._properties("", value, MemberKind.FUNCTION)
+                yield from self._constants(value)
             elif target in _WHOLE_MODULE:
                 yield from self._one(_own_name(value), value, whole, start)
             elif name := _exported_name(target):
@@ -478,6 +479,14 @@ class _Reader:
                 yield self._declaration(name, own, value, (one, start))
             elif value is not None and value.type in CLASSES and not prefix:
                 yield from self._one(name, value, one, start)
+
+    def _constants(self, exported: Node) -> Iterator[TypeScriptDeclaration]:
+        """Yield the values in the object that a module exports, without functions and other names."""
+        for one, start in _documented(exported.named_children):
+            value = field_of(one, "value")
+            value = None if value is None else _unwrapped(value)
+            if value is not None and value.type not in {"identifier", *FUNCTIONS, *CLASSES}:
+                yield self._declaration(_name_of(field_of(one, "key")), None, one, (one, start))
 
     def _declaration(
         self, name: str, kind: MemberKind | None, node: Node, place: tuple[Node, int]

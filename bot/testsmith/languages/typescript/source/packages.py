@@ -199,6 +199,8 @@ class Modules:
                 if one.name == wanted or (one.name == "*" and wanted != DEFAULT):
                     imported = wanted if one.name == "*" else one.imported
                     waiting.append((self.resolved(one.source, where), imported))
+            if wanted != DEFAULT and file.is_common_js:
+                waiting.append((where, DEFAULT))
         return None
 
     def importers(self, path: str) -> Sequence[str]:

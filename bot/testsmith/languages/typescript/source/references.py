@@ -73,6 +73,9 @@ def names_in(declaration: TypeScriptDeclaration) -> CodeNames:
                 selected.add((text_of(of), name))
         elif one.type in _BINDING and one != declaration.whole:
             bound.update(names_bound(field(one, _BINDING[one.type])))
+        if one.type == "variable_declarator":
+            own_name = declaration.plain_name if one == declaration.node else ""
+            selected.update(_taken_apart(one, own_name))
     bound.discard("")
     return CodeNames(
         tuple(name for name in plain if name not in bound),
@@ -80,6 +83,17 @@ def names_in(declaration: TypeScriptDeclaration) -> CodeNames:
         frozenset(own),
         frozenset(pair for pair in selected if pair[0] not in bound),
     )
+
+
+def _taken_apart(declarator: Node, wanted: str) -> Iterator[tuple[str, str]]:
+    """Yield what `const { a, b: c } = name` selects of a name, only for one new name if it is given."""
+    pattern, value = field(declarator, "name"), field(declarator, "value")
+    if pattern is None or value is None or pattern.type != "object_pattern" or value.type != "identifier":
+        return
+    for one in pattern.named_children:
+        if not wanted or wanted in {text_of(one), *names_bound(one)}:
+            key = field(one, "key") or field(one, "left") or one
+            yield text_of(value), text_of(key)
 
 
 def _nodes(declaration: TypeScriptDeclaration) -> Iterator[Node]:
@@ -171,9 +185,10 @@ class References:
         if file is None or name in file.declared:
             return None if file is None else DeclarationKey(path, name)
         binding = file.imports.get(name)
-        if binding is None or binding.imported == "*":
+        if binding is None or (binding.imported == "*" and not binding.is_required):
             return None
-        return self.modules.exported(self.modules.resolved(binding.source, path), binding.imported)
+        imported = DEFAULT if binding.imported == "*" else binding.imported
+        return self.modules.exported(self.modules.resolved(binding.source, path), imported)
 
     def _of_namespace(self, path: str, name: str, selected: str) -> Iterator[DeclarationKey]:
         """Yield what is selected of an imported module."""
