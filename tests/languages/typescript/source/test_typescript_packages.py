@@ -104,7 +104,10 @@ def test_importers__with_those_of_re_exports_and_without_tests() -> None:
 
 
 def test_project_folder__the_nearest_manifest() -> None:
-    tree = MemoryTree({"package.json": b"{}", "packages/a/package.json": b"{}", "packages/a/src/b.ts": b""})
+    own = b'{"name": "a"}'
+    marker = b'{"type": "module", "version": "1.0.0"}'  # as Node needs it in a folder of ES modules
+    files = {"package.json": own, "packages/a/package.json": own, "packages/a/src/package.json": marker}
+    tree = MemoryTree(files)
     assert project_folder(tree, "packages/a/src/b.ts", "") == "packages/a"
     assert project_folder(tree, "packages/b/src/b.ts", "packages") == "packages"
     assert declares_package(tree, "packages/a")

@@ -31,6 +31,11 @@ class PackageManifest:
         manager: Package manager with its version, for example `pnpm@9.1.0`.
         jest: Settings of jest; None if there are none.
         mocha: Settings of mocha; None if there are none.
+        source: Module that it is built from, as some bundlers call it.
+        module: Its entry as an ES module.
+        main: Its entry.
+        exports: Its entries by subpath.
+        imports: What its own names for modules, which begin with `#`, mean.
         workspaces: Patterns of the folders of its workspaces, as they are written; None if it has none.
     """
 
@@ -44,6 +49,11 @@ class PackageManifest:
     manager: Annotated[str, at("packageManager"), OrElse("")] = ""
     jest: Any = None
     mocha: Any = None
+    source: _Text = ""
+    module: _Text = ""
+    main: _Text = ""
+    exports: Any = None
+    imports: Any = None
     workspaces: Any = None
 
     @property

@@ -97,7 +97,8 @@ def _door(
         for source in dict.fromkeys(one.source for one in file.imports.values()):
             target = modules.resolved(source, file.path)
             if target is not None and (target == key.path or modules.exported(target, name) == key):
-                return target, source if posixpath.dirname(file.path) == folder else ""
+                is_everywhere = not source.startswith(".")
+                return target, source if is_everywhere or posixpath.dirname(file.path) == folder else ""
     return key.path, ""
 
 

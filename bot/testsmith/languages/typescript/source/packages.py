@@ -11,7 +11,8 @@ from functools import cached_property
 
 from testsmith.languages.source import CannotParse, SourceTree, nearest_folder
 from testsmith.languages.syntax_tree import ParsedText, decode
-from testsmith.languages.typescript.running.manifest import MANIFEST
+from testsmith.languages.typescript.running.manifest import MANIFEST, manifest_in
+from testsmith.languages.typescript.source.aliases import Aliases
 from testsmith.languages.typescript.source.declarations import (
     DEFAULT,
     ModuleOutline,
@@ -33,9 +34,9 @@ _TEST_FOLDERS = frozenset({"__tests__", "__mocks__", "test", "tests"})
 _FOREIGN_FOLDERS = frozenset({"node_modules", "bower_components"})
 _TYPED_ENDING = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}
 _SPECIFIER = re.compile(
-    rb"""(?:\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*["'](?P<source>\.[^"'\n]*)["']"""
+    rb"""(?:\bfrom|\brequire\s*\(|\bimport\s*\(|\bimport)\s*["'](?P<source>[^"'\n]+)["']"""
 )
-_RE_EXPORT = re.compile(rb"""\bexport\s[^;"'()]*?\bfrom\s*["']\.[^"'\n]*["']""")
+_RE_EXPORT = re.compile(rb"""\bexport\s[^;"'()]*?\bfrom\s*["'][^"'\n]+["']""")
 _MOST_FILES = 5_000
 """Maximum number of modules that are searched for imports of a module."""
 
@@ -72,8 +73,9 @@ def project_folder(tree: SourceTree, path: str, opened: str) -> str:
 
 
 def declares_package(tree: SourceTree, folder: str) -> bool:
-    """Return whether a folder has a `package.json`."""
-    return tree.read(posixpath.join(folder, MANIFEST)) is not None
+    """Return whether a folder has the manifest of a package, not one that only says how files load."""
+    manifest = manifest_in(tree.read(posixpath.join(folder, MANIFEST)))
+    return manifest is not None and bool(manifest.name or manifest.scripts or manifest.needs_packages)
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +166,25 @@ class Modules:
                 self._read[path] = None
         return self._read[path]
 
-    def resolved(self, source: str, path: str) -> str | None:
-        """Return the path of a module that a file imports by a relative path; None for any other."""
-        if source not in {".", ".."} and not source.startswith(("./", "../")):
-            return None
-        joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+    @cached_property
+    def _aliases(self) -> Aliases:
+        return Aliases(self.tree.read, self.tree.paths())
+
+    def resolved(self, source: str, path: str, *, packages: bool = True) -> str | None:
+        """Return the path of a module of the tree that a file imports; None for any other.
+
+        Args:
+            source: What it imports, as it is written: a relative path, an alias, or a package.
+            path: The file.
+            packages: Whether it may be the name of a package.
+        """
+        if source in {".", ".."} or source.startswith(("./", "../")):
+            return self._at(posixpath.normpath(posixpath.join(posixpath.dirname(path), source)))
+        found = map(self._at, self._aliases.targets(source, path, packages=packages))
+        return next(filter(None, found), None)
+
+    def _at(self, joined: str) -> str | None:
+        """Return the path of the module that is meant by a path, which may lack its ending."""
         target = "" if joined == "." else joined
         stem, ending = posixpath.splitext(target)
         candidates = [
@@ -224,7 +240,8 @@ class Modules:
         for path in sorted(path for path in self.paths if not is_test(path))[:_MOST_FILES]:
             data = self.tree.read(path) or b""
             sources = {match["source"].decode("utf-8", "replace") for match in _SPECIFIER.finditer(data)}
-            for target in {self.resolved(source, path) for source in sources} - {None, path}:
+            found = {self.resolved(source, path, packages=False) for source in sources}
+            for target in found - {None, path}:
                 importers[str(target)].append(path)
             if _RE_EXPORT.search(data):
                 re_exporters.add(path)
