@@ -6,7 +6,17 @@ from tree_sitter import Language
 
 from testsmith.languages import syntax_tree
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import MOST_BYTES, decode, field, parsed, text_of, walk, without_errors
+from testsmith.languages.syntax_tree import (
+    MOST_BYTES,
+    decode,
+    field,
+    items_of,
+    parsed,
+    text_of,
+    walk,
+    without_errors,
+    without_items,
+)
 
 GRAMMAR = Language(tree_sitter_typescript.language_tsx())
 
@@ -57,3 +67,21 @@ def test_field__of_what_is_missing() -> None:
     statement = parsed("f(a)", GRAMMAR).root.children[0]
     assert text_of(field(statement.children[0], "function")) == "f"
     assert field(statement, "body", "name") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "gone", "left"),
+    [
+        ("[1, 2, 3]", (2, 3), "[1]"),
+        ("[1, 2, 3]", (1, 2, 3), "[]"),
+        ("[1, 2, 3]", (1, 3), "[2]"),
+        ("[ 1, 2 ]", (2,), "[ 1 ]"),
+        ("[1,\n 2]", (2,), "[1]"),
+        ("[\n  1,\n  2,\n]", (1,), "[\n  2,\n]"),
+    ],
+)
+def test_without_items__of_lists_in_one_line_and_several(text: str, gone: tuple[int, ...], left: str) -> None:
+    file = parsed(text, GRAMMAR)
+    listed = file.root.named_children[0].named_children[0]
+    items = [one for one in items_of(listed) if int(text_of(one)) in gone]
+    assert without_items(file, items) == left

@@ -182,21 +182,30 @@ def items_of(listed: Node) -> list[Node]:
 
 def without_items(file: ParsedText, items: Iterable[Node]) -> str:
     """Return a text without items of lists, their commas, and their lines if they are their own."""
-    data = file.data
-    for start, end in sorted((_item_span(file, item) for item in items), reverse=True):
-        head, tail = data[:start], data[end:]
-        data = (head.removesuffix(b", ") if tail.startswith(b"]") else head) + tail
+    gone = [*items]
+    ids = {item.id for item in gone}
+    data, cut_from = file.data, len(file.data)
+    for start, end in sorted((_item_span(file, item, ids) for item in gone), key=lambda one: -one[1]):
+        data = data[:start] + data[min(end, cut_from) :] if start < cut_from else data
+        cut_from = min(start, cut_from)
     return data.decode("utf-8", "replace")
 
 
-def _item_span(file: ParsedText, item: Node) -> tuple[int, int]:
+def _item_span(file: ParsedText, item: Node, gone: Container[int]) -> tuple[int, int]:
     """Return the byte offsets of an item of a list with its comma, and with its lines if they are its own."""
     comma = item.next_sibling
+    is_followed = comma is not None and comma.type == ","
     start = item.start_byte
-    end = comma.end_byte if comma is not None and comma.type == "," else item.end_byte
+    end = comma.end_byte if comma is not None and is_followed else item.end_byte
     rest = file.between(end, file.line_end(end))
     if not file.between(file.line_start(start), start).strip() and (
         not rest.strip() or rest.strip().startswith("//")
     ):
         return file.line_start(start), file.line_end(end)
-    return start, end + len(rest) - len(rest.lstrip(" "))
+    if is_followed:
+        return start, end + len(rest) - len(rest.lstrip(" "))
+    before = item.prev_sibling  # the comma after the last item that stays
+    while before is not None and (before.type == "," or before.id in gone):
+        start = before.start_byte if before.type == "," else start
+        before = before.prev_sibling
+    return start if before is not None and before.is_named else item.start_byte, end

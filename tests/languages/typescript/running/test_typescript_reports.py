@@ -166,3 +166,11 @@ def test_words_of__the_first_error_that_is_printed() -> None:
     output = "(node:1) warning\n/p/a.ts:1\n\x1b[31mSyntaxError: no\x1b[0m\n    at x (node:internal/x:1:2)\n"
     assert words_of(StepResult(number=0, exit_code=1, output=output), None) == "SyntaxError: no"
     assert words_of(StepResult(number=0, exit_code=3), None) == "its process ended with exit code 3"
+
+
+def test_name_of__the_name_with_most_of_the_title() -> None:
+    names = ["f > ${t.input}", "f > is ${t.input}", "f > is ${t.input} long"]
+    assert name_of("f > is a long", names) == names[2]
+    assert name_of("f > is a", names) == names[1]
+    assert name_of("f > a", names) == names[0]
+    assert name_of("g > a", names) is None

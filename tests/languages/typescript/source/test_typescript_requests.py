@@ -279,3 +279,44 @@ def test_requests__a_name_of_the_package_itself() -> None:
     tests = "import { it } from 'vitest';\nimport { total } from 'shop';\nit('sums', () => { total(); });\n"
     existing = _requests({**SHOP, "test/cart.test.ts": tests})["total"].existing
     assert [test.calls for test in existing] == [("total()",)]
+
+
+BY_NAME = {
+    "package.json": MANIFEST,
+    "src/index.js": (
+        "import isMail from './lib/isMail';\nimport isWord from './lib/isWord';\n"
+        "const validator = { version: 1, isMail, isWord: isWord };\nexport default validator;\n"
+    ),
+    "src/lib/isMail.js": "export default function isMail(text) { return text.includes('@'); }\n",
+    "src/lib/isWord.js": "export default function isWord(text) { return !text.includes(' '); }\n",
+    "test/check.js": (
+        "import validator from '../src/index';\n"
+        "export default function check(options) {\n"
+        "  options.valid.forEach((one) => {\n"
+        "    if (!validator[options.validator](one)) throw Error();\n  });\n"
+        "}\n"
+    ),
+    "test/validators.test.js": (
+        "import check from './check';\nimport validator from '../src';\n\ndescribe('all', () => {\n"
+        "  it('checks mail', () => {\n    check({ validator: 'isMail', valid: ['a@b'] });\n  });\n"
+        "  it('checks words', () => {\n    expect(validator.isWord('a')).toBe(true);\n  });\n"
+        "});\n"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "test"),
+    [("src/lib/isMail.js", "isMail", "mail"), ("src/lib/isWord.js", "isWord", "words")],
+)
+def test_requests__tests_that_name_a_function_in_a_string_or_as_a_member(
+    path: str, name: str, test: str
+) -> None:
+    request = _requests(BY_NAME, path)[name]
+    assert [one.name for one in request.existing if one.calls] == [f"all > checks {test}"]
+    assert request.test_path == "test/validators.test.js"
+
+
+def test_requests__a_string_is_not_a_use_if_nothing_selects_by_it() -> None:
+    files = {**BY_NAME, "test/check.js": "export default function check(options) {}\n"}
+    assert not any(one.calls for one in _requests(files, "src/lib/isMail.js")["isMail"].existing)

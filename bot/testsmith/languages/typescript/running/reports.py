@@ -244,7 +244,8 @@ def name_of(title: str, names: Collection[str]) -> str | None:
     """Return the name of the test function that a reported test belongs to; None if there is none."""
     if title in names:
         return title
-    return next((name for name in names if (found := _pattern(name)) and found.fullmatch(title)), None)
+    fitting = [name for name in names if (found := _pattern(name)) and found.fullmatch(title)]
+    return max(fitting, key=lambda name: len(_CHANGING.sub("", name)), default=None)
 
 
 @lru_cache(maxsize=1024)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -18,9 +18,10 @@ from testsmith.languages.typescript.source.packages import (
     is_run,
     project_folder,
 )
-from testsmith.languages.typescript.test_files.imports import is_import
+from testsmith.languages.typescript.source.parsing import string_value
 from testsmith.languages.typescript.test_files.test_blocks import BlockKind, TestBlock, blocks_in
 from testsmith.languages.typescript.test_files.test_paths import test_path_of
+from testsmith.languages.typescript.test_files.test_tables import tables_of
 from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
 
 if TYPE_CHECKING:
@@ -41,8 +42,6 @@ _MOST_HELPERS = 3
 """Maximum number of helpers between a test and a call."""
 
 _MOST_SIBLINGS = 8
-_MOST_SHOWN = 3
-_MOST_LINES = 120
 _USING = frozenset({"call_expression", "new_expression"})
 
 
@@ -156,8 +155,11 @@ class TypeScriptExistingTests:
             if file is None:
                 continue
             spellings = self._spellings(file.file, imported)
+            is_selecting = "." not in member.name and self._is_selecting(file.file, imported)
             for block in file.tests:
                 calls = _calls(file, block, member, spellings) if spellings else []
+                if not calls and is_selecting:
+                    calls = _named_in_strings(file, block, {*imported.exported, member.name})
                 if calls or (path == home and spellings and _is_named_after(block, member)):
                     found.append((block, calls, path))
         found.sort(key=lambda one: _distance(one, member, home))
@@ -222,6 +224,45 @@ class TypeScriptExistingTests:
             package=next((one.name for _, one in packages), ""),
         )
 
+    def _is_selecting(self, file: TypeScriptFile, one: _Imported) -> bool:
+        """Return whether a test file, or a helper that it imports, selects a function by its name."""
+        helpers = (self.modules.resolved(each.source, file.path) for each in file.imports.values())
+        files = (self.modules.file(path) for path in dict.fromkeys(helpers) if path and is_run(path))
+        return any(
+            node.type == "call_expression" and self._selects(each, field_of(node, "function"), one)
+            for each in (file, *filter(None, files))
+            if "[" in each.file.text
+            for node in walk(each.file.root, {"comment"})
+        )
+
+    def _selects(self, file: TypeScriptFile, called: Node | None, one: _Imported) -> bool:
+        """Return whether `module[name]` selects of a module that has a declaration."""
+        if called is None or called.type != "subscript_expression":
+            return False
+        binding = file.imports.get(text_of(field_of(called, "object")))
+        target = None if binding is None else self.modules.resolved(binding.source, file.path)
+        return any(self._has(target, name, one.key) for name in (*one.exported, one.key.name))
+
+    def _has(self, path: str | None, name: str, key: DeclarationKey) -> bool:
+        """Return whether a module exports a declaration by a name, or in an object that is its default."""
+        return self.modules.exported(path, name) == key or self._of_default(path, name) == key
+
+    def _of_default(self, path: str | None, name: str) -> DeclarationKey | None:
+        """Return what a name means in the object that a module exports by default."""
+        default = self.modules.exported(path, "default")
+        file = None if default is None else self.modules.file(default.path)
+        declared = None if file is None or default is None else file.declared.get(default.name)
+        value = None if declared is None else field_of(declared.node, "value") or declared.node
+        if file is None or value is None or value.type != "object":
+            return None
+        pairs = value.named_children
+        named = {text_of(field_of(one, "key") or one): field_of(one, "value") or one for one in pairs}
+        local = text_of(named.get(name))
+        binding = file.imports.get(local)
+        if binding is None:
+            return DeclarationKey(file.path, local)
+        return self.modules.exported(self.modules.resolved(binding.source, file.path), binding.imported)
+
     def _spellings(self, file: TypeScriptFile, one: _Imported) -> frozenset[str]:
         """Return how a test file calls a member, or the class that contains it: `total`, `cart.total`."""
         exported = self.modules.exported
@@ -233,7 +274,8 @@ class TypeScriptExistingTests:
             elif binding.imported in {"*", "default"} and target is not None:
                 if target == one.key.path and "default" in one.exported and binding.is_required:
                     found.add(local)
-                found |= {f"{local}.{name}" for name in one.exported if exported(target, name) == one.key}
+                names = {*one.exported, one.key.name}
+                found |= {f"{local}.{name}" for name in names if self._has(target, name, one.key)}
             elif binding.imported in one.exported and binding.source == one.package:
                 found.add(local)
         return frozenset(found)
@@ -265,6 +307,12 @@ def _calls(
     ]
 
 
+def _named_in_strings(file: TypeScriptTestFile, block: TestBlock, names: Collection[str]) -> list[Node]:
+    """Return the strings in a test and its helpers that are one of some names."""
+    nodes = (block.statement, *file.helpers_of(block))
+    return [one for each in nodes for one in walk(each, {"comment"}) if string_value(one) in names]
+
+
 def _called(node: Node) -> str:
     return text_of(field_of(node, "function") or field_of(node, "constructor")).replace("?.", ".")
 
@@ -291,38 +339,5 @@ def _existing(block: TestBlock, calls: Sequence[Node], path: str) -> ExistingTes
         end_line=end_line_of(block.statement),
         source=text_of(block.statement),
         calls=tuple(texts)[:_MOST_CALLS],
-        has_cases=block.table is not None,
+        has_cases=any(tables_of(block)),
     )
-
-
-def lines_to_show(file: TypeScriptTestFile, tests: Sequence[ExistingTest]) -> tuple[frozenset[int], ...]:
-    """Return the lines to show of a test file for its nearest tests: each with imports and helpers."""
-    head = _lines(one for one in file.file.file.root.named_children if is_import(one))
-    by_name: Mapping[str, TestBlock] = {one.name: one for one in file.tests}
-    shown = []
-    for test in [one for one in tests if one.path == file.file.path][:_MOST_SHOWN]:
-        block = by_name[test.name]
-        lines = head | set(range(test.line, min(test.end_line, test.line + _MOST_LINES) + 1))
-        helpers = file.helpers_of(block)
-        lines |= _lines(one for one in helpers if end_line_of(one) - line_of(one) < _MOST_LINES)
-        for suite in block.with_suites[1:]:
-            lines |= {line_of(suite.statement), end_line_of(suite.statement)}
-        shown.append(frozenset(lines))
-    return tuple(shown)
-
-
-def _lines(nodes: Iterator[Node]) -> set[int]:
-    return {line for one in nodes for line in range(line_of(one), end_line_of(one) + 1)}
-
-
-def sample(file: TypeScriptTestFile, name: str = "") -> str:
-    """Return a part of a test file as a sample of style: its imports and a test, the first without a name."""
-    first = next((one for one in file.tests if name in {"", one.name}), None)
-    if first is None:
-        return ""
-    whole = first.with_suites[-1].statement
-    node = whole if end_line_of(whole) - line_of(whole) < _MOST_LINES else first.statement
-    if end_line_of(node) - line_of(node) >= _MOST_LINES:
-        return ""
-    heads = [text_of(one) for one in file.file.file.root.named_children if is_import(one)]
-    return "\n".join([*heads, "", text_of(node)])

@@ -10,15 +10,12 @@ from itertools import islice
 from testsmith.languages.conventions import Conventions
 from testsmith.languages.source import SourceTree
 from testsmith.languages.typescript.running.test_commands import JEST, MOCHA, NODE_TEST, VITEST, test_command
-from testsmith.languages.typescript.source.existing_tests import (
-    TypeScriptExistingTests,
-    lines_to_show,
-    sample,
-)
+from testsmith.languages.typescript.source.existing_tests import TypeScriptExistingTests
 from testsmith.languages.typescript.source.import_lines import import_line
 from testsmith.languages.typescript.source.packages import TYPED_ENDINGS, DeclarationKey, Modules
 from testsmith.languages.typescript.source.parsing import normalized
 from testsmith.languages.typescript.source.references import References
+from testsmith.languages.typescript.source.shown_tests import lines_to_show, sample
 from testsmith.languages.typescript.source.signatures import signatures
 from testsmith.model import Context, ExistingTest, Member, Request
 
@@ -44,7 +41,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
         place = tests.place_of(member, existing, siblings)
         file = tests.file(place.path)
         near = tests.near(place.path, member.path)
-        shown = () if file is None or file.file.file.root.has_error else lines_to_show(file, existing)
+        shown = () if file is None or file.file.file.root.has_error else lines_to_show(file, existing, member)
         framework = framework_of(modules, place.path)
         yield Request(
             member=member,

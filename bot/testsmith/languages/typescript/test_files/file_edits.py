@@ -1,18 +1,19 @@
 """Edits of a whole TypeScript test file: the tests that one adds or extends, and the file with some of them.
 
-A test is extended by rows in its tables: arrays, of which the edit keeps all rows in order. A table may also
-be a constant that tests use.
+A test is extended by rows in its tables: arrays and objects, of which the edit keeps all rows in order. A
+table may also be a constant that tests use, or in a row of another table.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import ParsedText, field, items_of, text_of, walk, without_items
+from testsmith.languages.syntax_tree import ParsedText, field, walk, without_items
 from testsmith.languages.tests import CannotPlace
 from testsmith.languages.typescript.source.parsing import parse, tokens
 from testsmith.languages.typescript.test_files.imports import (
@@ -24,7 +25,7 @@ from testsmith.languages.typescript.test_files.imports import (
     used_names,
 )
 from testsmith.languages.typescript.test_files.style import at_indentation, edited
-from testsmith.languages.typescript.test_files.test_blocks import TABLES, BlockKind, TestBlock, blocks_in
+from testsmith.languages.typescript.test_files.test_blocks import BlockKind, TestBlock, blocks_in
 from testsmith.languages.typescript.test_files.test_modules import (
     declared_by,
     keep_tests,
@@ -32,13 +33,11 @@ from testsmith.languages.typescript.test_files.test_modules import (
     test_functions,
     unit_of,
 )
+from testsmith.languages.typescript.test_files.test_tables import TableGrowth, growth_of, row_of, rows_in
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_CASTS = frozenset({"as_expression", "satisfies_expression", "parenthesized_expression"})
-
-_Row = tuple[str, ...]
 _Key = tuple[str, ...]
 
 
@@ -48,13 +47,17 @@ class _Part:
 
     Attributes:
         node: The statement.
+        compared: What it is compared by: itself; of a suite, what is called, and with what, without its body.
         tests: Names of the tests that it makes; none for a suite.
-        meaning: Its tokens, of a suite without those of its body.
+        inside: Names of the tests in it, also of a suite.
+        meaning: Tokens of what it is compared by.
         acts: Whether it is run for other tests, too, and so may only be added together with its suite.
     """
 
     node: Node
+    compared: tuple[Node, ...]
     tests: tuple[str, ...]
+    inside: tuple[str, ...]
     meaning: tuple[str, ...]
     acts: bool
 
@@ -73,8 +76,8 @@ def edited_tests(before: str, after: str) -> str:
     names = [*edit.added, *edit.tests_extended]
     if not names:
         raise CannotPlace("it adds no tests")
-    known = {key: [old if new else [] for old, new in edit.rows(key)] for key in edit.extended}
-    return keep_tests(_without_rows(edit.after, known), names)
+    known = [row for key in edit.extended for table in edit.growth[key] for row in table.known]
+    return keep_tests(without_items(edit.after, known), names)
 
 
 def joined_edit(before: str, after: str, code: str) -> str:
@@ -91,11 +94,12 @@ def joined_edit(before: str, after: str, code: str) -> str:
     if not {*kept} <= {*edit.added, *edit.tests_extended}:
         raise CannotPlace("it has tests that are not in the edited file")
     there = _parts(module)
-    gone: dict[_Key, list[list[_Row]]] = {}
+    gone = []
     for key in edit.extended:
-        left = _rows_in(there[key].node) if key in there else ()
-        gone[key] = [[row for row in new if row not in left] for _, new in edit.rows(key)]
-    text = _without_rows(edit.after, gone)
+        left = rows_in(there[key].node) if key in there else ()
+        added = (row for table in edit.growth[key] for row in table.added)
+        gone += [row for row in added if row_of(row) not in left]
+    text = without_items(edit.after, gone)
     names = [name for name in test_functions(text) if name not in edit.added or name in kept]
     text = keep_tests(text, names)
     for key, part in there.items():
@@ -112,12 +116,15 @@ def changed_tests(before: str, after: str) -> tuple[str, ...]:
     """
     old, new = _parts(parse(before)) if before.strip() else {}, _parts(parse(after))
     changed = [part for key, part in new.items() if key not in old or old[key].meaning != part.meaning]
-    names = {name for part in changed for name in part.tests}
-    declared = {name for part in changed if not part.tests for name in declared_by(part.node)}
-    uses = {
-        name for part in new.values() for name in part.tests if not declared.isdisjoint(used_names(part.node))
-    }
+    names = {name for part in changed for name in part.inside}
+    uses = _tests_that_use({name for part in changed for name in declared_by(part.node)}, new.values())
     return tuple(name for name in test_functions(after) if name in names or name in uses)
+
+
+def _tests_that_use(declared: Collection[str], parts: Iterable[_Part]) -> set[str]:
+    """Return the names of the tests in statements that use one of some declarations."""
+    users = (part for part in parts if any(used_names(one) & {*declared} for one in part.compared))
+    return {name for part in users for name in part.inside}
 
 
 def with_test(text: str, code: str, name: str) -> str:
@@ -183,20 +190,24 @@ class _Edit:
         return [name for name in test_functions(self.after.text) if name not in there]
 
     @cached_property
-    def extended(self) -> list[_Key]:
-        """Keys of the tests and constants whose tables it extends, and nothing else."""
-        return [key for key in self._changed if self._is_extension(key)]
+    def growth(self) -> Mapping[_Key, Sequence[TableGrowth]]:
+        """The tables that it extends, by the statements in which nothing else is changed."""
+        found = {key: growth_of(self.old[key].compared, self.new[key].compared) for key in self._changed}
+        return {key: tables for key, tables in found.items() if tables and self._may_grow(self.new[key])}
+
+    @property
+    def extended(self) -> Sequence[_Key]:
+        """Keys of the tests, suites and constants whose tables it extends, and nothing else."""
+        return [*self.growth]
 
     @cached_property
     def tests_extended(self) -> list[str]:
         """Names of the tests whose tables it extends, also those in constants that they use."""
         declared = {name for key in self.extended for name in declared_by(self.new[key].node)}
-        return [
-            name
-            for key, part in self.new.items()
-            if key in self.old and (key in self.extended or not declared.isdisjoint(used_names(part.node)))
-            for name in part.tests
-        ]
+        found = _tests_that_use(declared, self.new.values())
+        found |= {name for key in self.extended for name in self.new[key].inside}
+        there = {*test_functions(self.before.text)}
+        return [name for name in test_functions(self.after.text) if name in found and name in there]
 
     @cached_property
     def _changed(self) -> list[_Key]:
@@ -217,25 +228,8 @@ class _Edit:
             if self.new[key].acts and suite not in added:
                 raise CannotPlace("it changes how all tests of the file are run")
 
-    def rows(self, key: _Key) -> list[tuple[list[_Row], list[_Row]]]:
-        """Return the old and the new rows of each table of a statement; none if there are more tables."""
-        old, new = _tables(self.old[key].node), _tables(self.new[key].node)
-        if len(old) != len(new):
-            return []
-        known = [list(map(_row, items_of(table))) for table in old]
-        there = [list(map(_row, items_of(table))) for table in new]
-        return [
-            (rows, [row for row in both if row not in rows]) for rows, both in zip(known, there, strict=True)
-        ]
-
-    def _is_extension(self, key: _Key) -> bool:
-        if not self.new[key].tests and not declared_by(self.new[key].node):
-            return False
-        rows = [new for _, new in self.rows(key)]
-        if not any(rows):
-            return False
-        there = _parts(parse(_without_rows(self.after, {key: rows}))).get(key)
-        return there is not None and there.meaning == self.old[key].meaning
+    def _may_grow(self, part: _Part) -> bool:
+        return bool(part.inside or declared_by(part.node))
 
 
 def _imports(file: ParsedText) -> set[tuple[str, str, str]]:
@@ -250,74 +244,38 @@ def _parts(file: ParsedText) -> dict[_Key, _Part]:
     by_unit: dict[int, list[TestBlock]] = {}
     for one in blocks:
         by_unit.setdefault(unit_of(one).id, []).append(one)
+    tests = [one for one in blocks if one.kind is BlockKind.TEST]
+    starts = [one.call.start_byte for one in tests]
     counts: Counter[_Key] = Counter()
     found = {}
     for scope in scopes_of(file, blocks):
         for node in scope.named_children:
             if node.type == "comment" or (scope.type == "program" and is_import(node)):
                 continue
-            key, part = _part(node, titles.get(scope.id, ""), by_unit.get(node.id, ()))
+            inside = tests[bisect_left(starts, node.start_byte) : bisect_left(starts, node.end_byte)]
+            key, part = _part(node, titles.get(scope.id, ""), by_unit.get(node.id, ()), inside)
             counts[key] += 1
             found[key if counts[key] == 1 else (*key, str(counts[key]))] = part
     return found
 
 
-def _part(node: Node, suite: str, blocks: Sequence[TestBlock]) -> tuple[_Key, _Part]:
+def _part(
+    node: Node, suite: str, blocks: Sequence[TestBlock], inside: Sequence[TestBlock]
+) -> tuple[_Key, _Part]:
     first = next(iter(blocks), None)
-    meaning = tuple(tokens(node))
+    names = tuple(dict.fromkeys(one.name for one in inside))
     if first is not None and first.kind is BlockKind.SUITE and first.statement.id == node.id and first.body:
         end = first.body.start_byte
+        function = first.function
+        heads = (field(first.call, "function"), *first.arguments, field(function, "parameters"))
+        compared = tuple(one for one in heads if one is not None and one != function)
         head = [one for one in walk(node) if not one.children and one.end_byte <= end]
         words = tuple(word for one in head for word in tokens(one))
-        return ("suite", first.name), _Part(node, (), words, acts=False)
-    tests = tuple(one.name for one in blocks if one.kind is BlockKind.TEST)
-    if tests:
-        return ("test", suite, tests[0]), _Part(node, tests, meaning, acts=False)
-    names = declared_by(node)
+        return ("suite", first.name), _Part(node, compared, (), names, words, acts=False)
+    meaning = tuple(tokens(node))
     if names:
-        return ("declaration", suite, *names), _Part(node, (), meaning, acts=False)
-    return ("code", suite, *meaning), _Part(node, (), meaning, acts=True)
-
-
-def _tables(statement: Node) -> list[Node]:
-    """Return the outermost arrays in a statement that tests go over: given to `each`, named, or in a loop."""
-    found: list[Node] = []
-    for node in walk(statement, {"comment"}):
-        is_inner = any(one.start_byte <= node.start_byte < one.end_byte for one in found)
-        if node.type == "array" and not is_inner and _is_table(node):
-            found.append(node)
-    return found
-
-
-def _is_table(array: Node) -> bool:
-    around = array.parent
-    while around is not None and around.type in _CASTS:
-        around = around.parent
-    if around is None or around.type != "arguments":
-        return around is not None and around.type in {
-            "variable_declarator",
-            "for_in_statement",
-            "member_expression",
-        }
-    return text_of(field(around.parent, "function", "property")) in TABLES
-
-
-def _row(node: Node) -> _Row:
-    return tuple(tokens(node))
-
-
-def _rows_in(statement: Node) -> Container[_Row]:
-    return {_row(row) for table in _tables(statement) for row in items_of(table)}
-
-
-def _without_rows(file: ParsedText, gone: Mapping[_Key, Sequence[Container[_Row]]]) -> str:
-    """Return a file without some rows, given for each table of a statement."""
-    rows_gone = (
-        row
-        for key, part in _parts(file).items()
-        if key in gone
-        for table, rows in zip(_tables(part.node), gone[key], strict=False)
-        for row in items_of(table)
-        if _row(row) in rows
-    )
-    return without_items(file, rows_gone)
+        return ("test", suite, names[0]), _Part(node, (node,), names, names, meaning, acts=False)
+    declared = declared_by(node)
+    if declared:
+        return ("declaration", suite, *declared), _Part(node, (node,), (), (), meaning, acts=False)
+    return ("code", suite, *meaning), _Part(node, (node,), (), (), meaning, acts=True)

@@ -1,8 +1,8 @@
 """Find the blocks of a test file: suites (`describe`), tests (`it`), and hooks (`beforeEach`).
 
 They are calls, so they are recognized by the names of what is called: the globals of the frameworks, or what
-is imported from them under any name. A title that is not a literal, as in a loop, is named by
-its source.
+is imported from them under any name. Of a title that is not a literal, as in a loop, the parts that
+are known only when it runs are named by their source: `${row.title}`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
-from testsmith.languages.syntax_tree import TREES_KEPT, ParsedText, field, text_of
+from testsmith.languages.syntax_tree import TREES_KEPT, ParsedText, field, text_of, walk
 from testsmith.languages.typescript.source.parsing import string_value
 from testsmith.languages.typescript.test_files.imports import FRAMEWORKS, bindings_of
 
@@ -275,10 +275,40 @@ def _statement_of(call: Node) -> Node:
 
 
 def title_of(node: Node) -> str:
-    """Return a title as the framework reports it, or as it is written if it is not a literal."""
+    """Return a title as the framework reports it, with `${...}` for parts that are not literals."""
     value = string_value(node)
     if value is not None:
         return value
+    if node.type == "template_string":
+        return "".join(map(_part_of_title, node.children[1:-1]))
+    if node.type == "binary_expression" and text_of(field(node, "operator")) == "+":
+        return "".join(title_of(one) for one in (node.named_children[0], node.named_children[-1]))
     if node.type in FUNCTIONS:
         return text_of(field(node, "name")) or "<anonymous>"
-    return text_of(node).removesuffix(".name").strip("`")
+    owner = field(node, "object") if text_of(field(node, "property")) == "name" else node
+    if owner is not None and owner.type == "identifier" and not _is_bound_around(owner):
+        return text_of(owner)  # a function or a class
+    return _substitution(text_of(node))
+
+
+def _part_of_title(node: Node) -> str:
+    if node.type == "template_substitution":
+        return _substitution(text_of(node)[2:-1])
+    return text_of(node).removeprefix("\\") if node.type == "escape_sequence" else text_of(node)
+
+
+def _substitution(text: str) -> str:
+    return f"${{{' '.join(text.replace('{', '').replace('}', '').split())}}}"
+
+
+def _is_bound_around(name: Node) -> bool:
+    """Return whether a name is that of a loop or a parameter around it, and so not of a function or class."""
+    around = name.parent
+    while around is not None:
+        bound = [field(around, "left")] if around.type == "for_in_statement" else []
+        if around.type in FUNCTIONS or around.type == "function_declaration":
+            bound = [field(around, "parameters"), field(around, "parameter")]
+        if any(text_of(one) == text_of(name) for each in bound if each for one in walk(each)):
+            return True
+        around = around.parent
+    return False
