@@ -6,7 +6,6 @@ and JSON.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -507,16 +506,6 @@ class Evidence:
     seconds: float | None = field(default=None, compare=False)
 
 
-_COMMANDS = {
-    "unittest": "python -m unittest",
-    "node:test": "node --test",
-    "vitest": "npx vitest run",
-    "jest": "npx jest",
-    "mocha": "npx mocha",
-}
-"""Commands that run a test file, where they are not the name of the framework."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """The part of a candidate that passed the gate, with its evidence.
@@ -536,7 +525,8 @@ class Suggestion:
         summary: One sentence on what the tests show, in plain text; may be empty.
         observed: Tests whose expected values were replaced by observed values, because the generator had
             expected something else.
-        framework: Framework of its code: `pytest`, `unittest` or `go test`.
+        framework: Framework of its code, for example `unittest`.
+        run: Command that runs its tests once they are in the project; empty until the report is complete.
         patch: The same tests as a unified diff of the file at `test_path` against head; None if they go into
             no file that exists.
     """
@@ -553,21 +543,9 @@ class Suggestion:
     summary: str = ""
     observed: tuple[str, ...] = ()
     framework: str = "pytest"
+    run: str = ""
     place: TestPlace | None = None
     patch: str | None = None
-
-    @property
-    def run(self) -> str:
-        """Command that runs the tests once they are in the project.
-
-        The go command runs packages, not files; `-C` makes it work in the package's folder, in any module.
-        """
-        if self.framework == "go test":
-            folder = self.test_path.rpartition("/")[0]
-            names = "|".join(self.tests)
-            return shlex.join(("go", "test", *(("-C", folder) if folder else ()), "-run", f"^({names})$"))
-        command = _COMMANDS.get(self.framework, self.framework)
-        return shlex.join((*command.split(), self.test_path))
 
     @property
     def is_green(self) -> bool:

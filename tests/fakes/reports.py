@@ -70,8 +70,8 @@ def a_suggestion(member: Member, number: int = 1, **parts: Any) -> Suggestion:
         "origin": Origin.OFFLINE,
         "evidence": Evidence(passes=5, runs=5, base=BaseOutcome.ABSENT),
         "label": Label.NEW_BEHAVIOR,
-    }
-    return Suggestion(member=member.id, number=number, **(whole | parts))
+    } | parts
+    return Suggestion(member=member.id, number=number, run=f"pytest {whole['test_path']}", **whole)
 
 
 def sample_report() -> Report:

@@ -122,6 +122,7 @@ def test_of__what_agents_are_told_is_bounded() -> None:
     assert said.endswith("carefully.")
 
 
-def test_parts_on_tests__code_in_the_languages_of_tests() -> None:
-    text = "## Testing\n\n```go\nfunc TestA(t *testing.T) {}\n```\n\n```sh\nmake test\n```\n"
-    assert parts_on_tests(text) == "## Testing\n\n```go\nfunc TestA(t *testing.T) {}\n```"
+@pytest.mark.parametrize("mark", ["go", "ts", "js", "typescript", "python"])
+def test_parts_on_tests__examples_but_no_commands(mark: str) -> None:
+    example = f"## Testing\n\n```{mark}\ncode\n```"
+    assert parts_on_tests(f"{example}\n\n```sh\nmake test\n```\n") == example

@@ -3,6 +3,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from testsmith.languages.language import language_of
 from testsmith.languages.registry import languages
 
@@ -16,6 +18,24 @@ def test_language_of__by_path() -> None:
     assert found is not None
     assert found.name == "python"
     assert language_of("src/shop/cart.rs", languages()) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "framework", "path", "command"),
+    [
+        ("python", "pytest", "tests/test_a.py", "pytest tests/test_a.py"),
+        ("python", "unittest", "tests/test_a.py", "python -m unittest tests/test_a.py"),
+        ("go", "go test", "a_test.go", "go test -run ^(TestA|TestB)$"),
+        ("go", "go test", "inner/a_test.go", "go test -C inner -run ^(TestA|TestB)$"),
+        ("typescript", "node:test", "a.test.ts", "node --test a.test.ts"),
+        ("typescript", "vitest", "a.test.ts", "npx vitest run a.test.ts"),
+        ("typescript", "jest", "a.test.ts", "npx jest a.test.ts"),
+        ("typescript", "mocha", "a.test.ts", "npx mocha a.test.ts"),
+    ],
+)
+def test_command__of_each_framework(language: str, framework: str, path: str, command: str) -> None:
+    tests = next(one.tests for one in languages() if one.name == language)
+    assert " ".join(tests.command(framework, path, ["TestA", "TestB"])) == command
 
 
 def test_languages__no_parser_is_loaded_for_a_change_in_python() -> None:

@@ -26,10 +26,15 @@ CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB are read.]\n"
 _AGENT_FILES = ("AGENTS.md", "CLAUDE.md")
 _COPILOT_FILE = ".github/copilot-instructions.md"
 _ABOUT_TESTS = re.compile(
-    r"\b(?:tests?|testing|tested|pytest|unittest|fixtures?|mock(?:s|ing)?)\b", re.IGNORECASE
+    r"\b(?:tests?|testing|tested|pytest|unittest|vitest|jest|mocha|fixtures?|mock(?:s|ing)?)\b", re.IGNORECASE
 )
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
+_NO_EXAMPLES = frozenset(
+    {"", "bash", "console", "ini", "json", "sh", "shell", "text", "toml", "yaml", "yml", "zsh"}
+)
+"""Marks of fenced code that shows commands, output or settings."""
+
 _FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(\w*)")
 
 
@@ -95,15 +100,15 @@ def parts_on_tests(text: str) -> str:
 
 
 def _blocks(text: str) -> Iterator[str]:
-    """Yield headings, paragraphs and lists; of fenced code, which mostly shows commands, Python and Go."""
+    """Yield headings, paragraphs and lists; of fenced code, all but commands, output and settings."""
     lines: list[str] = []
     fence = ""
     for line in (*text.splitlines(), ""):
         if fence:
             lines.append(line)
             if line.strip().startswith(fence):
-                is_code = lines[0].strip(" `~").lower() in {"python", "py", "go"}
-                yield "\n".join(lines) if is_code else ""
+                is_example = lines[0].strip(" `~").lower() not in _NO_EXAMPLES
+                yield "\n".join(lines) if is_example else ""
                 lines, fence = [], ""
             continue
         opening, heading = _FENCE.match(line), _HEADING.match(line)

@@ -102,6 +102,10 @@ class TestFiles(ABC):
         """Return whether a test file of this name is run on every system; in Go, `x_js_test.go` is not."""
         return True
 
+    def command(self, framework: str, test_path: str, names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the words of the command that runs these tests once they are in the project."""
+        return (framework, test_path)
+
     @abstractmethod
     def test_functions(self, code: str) -> tuple[str, ...]:
         """Return the names of a test module's test functions in order, with methods as `Class::name`."""

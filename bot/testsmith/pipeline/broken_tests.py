@@ -331,6 +331,7 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
         test_path=test.path,
         code=proof.candidate.code,
         tests=(test.name,),
+        framework=run.requests[proof.member.id].framework,
         origin=proof.candidate.origin,
         evidence=Evidence(
             passes=proven.passes,

@@ -7,6 +7,7 @@ members that the offline engine's proven tests do not fully cover.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from testsmith.generation.interface import (
 )
 from testsmith.languages.language import title_of
 from testsmith.languages.toolchain import Engine
-from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics
+from testsmith.model import Estimate, ExpectedCallsReporter, Report, SkipStage, Statistics, Suggestion
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.audit import (
     NamedTests,
@@ -248,6 +249,11 @@ def _note_of_complete(run: RunState, complete: int) -> tuple[str, ...]:
     return (f"the model was called for {every - complete} of {every} functions: for the others, {why}",)
 
 
+def _runnable(run: RunState, one: Suggestion) -> Suggestion:
+    command = run.language_of(one.member).tests.command(one.framework, one.test_path, one.tests)
+    return replace(one, run=shlex.join(command))
+
+
 def _completed(run: RunState, report: Report, seconds: float) -> Report:
     """Return a report of results completed with what all runs report."""
     search = run.search
@@ -256,7 +262,7 @@ def _completed(run: RunState, report: Report, seconds: float) -> Report:
     notes = model.notes() if isinstance(model, NotedGenerator) else ()
     return replace(
         report,
-        suggestions=numbered(search.found, report.suggestions),
+        suggestions=numbered(search.found, [_runnable(run, one) for one in report.suggestions]),
         skipped=(*search.skipped, *run.skipped, *report.skipped),
         statistics=_statistics(run, report.statistics, seconds),
         base=search.base,

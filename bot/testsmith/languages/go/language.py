@@ -73,6 +73,11 @@ class GoTests(TestFiles):
     marked_tests = staticmethod(marking.marked_tests)
     beside_marked = staticmethod(marking.beside_marked)
 
+    def command(self, framework: str, test_path: str, names: Sequence[str]) -> tuple[str, ...]:
+        """Return the words that run the tests of the file's package, in any module: `-C` names its folder."""
+        folder = test_path.rpartition("/")[0]
+        return (*framework.split(), *(("-C", folder) if folder else ()), "-run", f"^({'|'.join(names)})$")
+
     def is_run_anywhere(self, name: str) -> bool:
         """Return whether a name does not end in a system or a processor."""
         return is_for_all(name)

@@ -89,6 +89,10 @@ class PythonTests(RuffFormatter, TestFiles):
 
     support_files = staticmethod(support_files)
 
+    def command(self, framework: str, test_path: str, names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the words that run the test file."""
+        return (*(("python", "-m") if framework == "unittest" else ()), framework, test_path)
+
     def has_tests(self, path: str) -> bool:
         """Return whether a file is a test or supports tests, but for `__init__.py`."""
         return self.is_test(path) and not path.endswith("__init__.py")

@@ -59,6 +59,14 @@ class TypeScriptMutator(Mutator):
         return decode(data)
 
 
+_COMMANDS = {
+    "node:test": ("node", "--test"),
+    "vitest": ("npx", "vitest", "run"),
+    "jest": ("npx", "jest"),
+    "mocha": ("npx", "mocha"),
+}
+
+
 class TypeScriptTests(TestFiles):
     """Reads and edits test files in TypeScript and JavaScript."""
 
@@ -75,6 +83,10 @@ class TypeScriptTests(TestFiles):
     seal = staticmethod(marking.sealed)
     marked_tests = staticmethod(marking.marked_tests)
     beside_marked = staticmethod(marking.beside_marked)
+
+    def command(self, framework: str, test_path: str, names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
+        """Return the words that run the test file."""
+        return (*_COMMANDS[framework], test_path)
 
     def in_framework(self, code: str, framework: str, member: Member) -> str:  # noqa: ARG002
         """Return a test module as it is: it was asked for in the project's framework."""
