@@ -195,6 +195,30 @@ def test_run__a_table_is_one_test(calc: tuple[str, OpenedNode]) -> None:
     assert result.functions["half of %i is $1"].failed_rows == {2}
 
 
+def test_run__tests_of_a_loop_with_titles_of_its_rows(calc: tuple[str, OpenedNode]) -> None:
+    framework, opened = calc
+    tests = """
+describe("half", () => {
+  const tests = { four: [4, 2], "(two)": [2, 1], six: [6, %s] };
+
+  for (const [name, [a, b]] of Object.entries(tests)) {
+    it(name, () => {
+      equal(half(a), b);
+    });
+    it(JSON.stringify(a) + " is halved by " + (() => 2)(), () => {
+      equal(half(a), a - half(a));
+    });
+  }
+});
+"""
+    names = ("half > ${name}", "half > ${JSON.stringify(a)} is halved by ${(() => 2)()}")
+    good = opened.run(PLAIN, job_of(framework, tests % 3, "half"))
+    assert statuses(good) == dict.fromkeys(names, PASSED)
+    bad = opened.run(ON_BASE, job_of(framework, tests % 4, "half"))
+    assert statuses(bad) == {names[0]: FAILED, names[1]: PASSED}
+    assert bad.functions[names[0]].failed_rows == {2}
+
+
 def test_run__calls_that_are_not_reached(calc: tuple[str, OpenedNode]) -> None:
     framework, opened = calc
     code = (

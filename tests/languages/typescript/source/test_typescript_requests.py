@@ -139,11 +139,32 @@ def test_requests__signatures_of_what_a_function_uses() -> None:
     assert "// src/money.ts\n/** Rounds. */\nexport const round = (x: number): number" in signatures
     assert "// src/cart.ts\nconst sum = (items: Money[])" in signatures
     assert "// src/cart.ts\nexport class Cart {\n  items: Money[] = []\n  constructor(" in signatures
-    assert "Math.round" not in signatures
+    assert "add(item: Money): boolean" in signatures
+    assert "push" not in signatures
     of_method = requests["Cart.add"].context.signatures
     assert of_method.startswith("// src/cart.ts\nexport class Cart {")
     assert "// src/types.ts\ninterface Money {\n  cents: number;\n}" in of_method
     assert "type Rate = number" in requests["half"].context.signatures
+
+
+def test_requests__small_helpers_with_their_bodies_and_long_ones_without() -> None:
+    long = "".join(f"  console.log({at});\n" for at in range(40))
+    helpers = (
+        "export function encode(x) {\n  return escape(x, 1);\n}\n\n"
+        "function escape(x, n) {\n\n  return hex(x) + n;\n}\n\n"
+        "function hex(x) {\n  return x;\n}\n\n"
+        f"export function log(x) {{\n{long}}}\n"
+    )
+    files = {
+        "src/url.js": "import { encode, log } from './coding';\nexport const url = (x) => log(encode(x));\n",
+        "src/coding.js": helpers,
+    }
+    signatures = _requests(files, "src/url.js")["url"].context.signatures
+    assert signatures.split("\n\n") == [
+        "// src/coding.js\nexport function log(x)",
+        "// src/coding.js\nexport function encode(x) {\n  return escape(x, 1);\n}",
+        "// src/coding.js\nfunction escape(x, n) {\n  return hex(x) + n;\n}",
+    ]
 
 
 def test_requests__the_documentation_is_part_of_the_normalized_source() -> None:
@@ -320,3 +341,24 @@ def test_requests__tests_that_name_a_function_in_a_string_or_as_a_member(
 def test_requests__a_string_is_not_a_use_if_nothing_selects_by_it() -> None:
     files = {**BY_NAME, "test/check.js": "export default function check(options) {}\n"}
     assert not any(one.calls for one in _requests(files, "src/lib/isMail.js")["isMail"].existing)
+
+
+def test_requests__place_below_the_last_test_of_the_suite_with_most_of_them() -> None:
+    tests = "".join(f"  it('sums {at}', () => {{ expect(total(cart)).toBe({at}); }});\n" for at in range(20))
+    text = (
+        "import { total } from '../src/cart';\n"
+        f"describe('total', () => {{\n{tests}}});\n"
+        "describe('total in cents', () => {\n  it('rounds', () => { expect(total(cart)).toBe(1); });\n});\n"
+    )
+    request = _requests({**SHOP, "test/cart.test.ts": text})["total"]
+    assert request.place is not None
+    assert request.place.after == "total > sums 19"
+    assert len(request.existing) == 12
+
+
+def test_requests__tests_of_what_a_module_exports_among_many_others() -> None:
+    others = {f"src/part{at}.ts": f"export const part{at} = () => {at};\n" for at in range(20)}
+    index = "".join(f"export * from './part{at}';\n" for at in range(20)) + "export * from './cart';\n"
+    tests = TESTS.replace("../src/cart", "../src/index")
+    files = {**SHOP, **others, "src/index.ts": index, "test/cart.test.ts": tests}
+    assert [test.name for test in _requests(files)["total"].existing] == ["cart > sums"]

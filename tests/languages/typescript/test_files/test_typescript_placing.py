@@ -156,7 +156,7 @@ def test_place__with_globals_and_without() -> None:
     placed = place(
         imported, "describe('a', () => {\n  test('y', () => {\n    expect(vi.fn()()).toBe(2)\n  })\n})\n"
     )
-    assert placed.startswith("import { test, expect, describe, vi } from 'vitest'\n")
+    assert placed.startswith("import { test, expect, vi } from 'vitest'\n")
 
 
 def test_place__what_is_required() -> None:
@@ -215,3 +215,61 @@ def test_place__refuses_tests_that_a_function_makes() -> None:
         place(file, file.replace("'x'", "'y'").replace("f(n)", "g(n)"))
     code = "it('y', () => {\n  g(2);\n});\n\nrun(1);\n"
     assert place(file, code).count("run(1);") == 1
+
+
+def test_place__in_a_suite_that_also_names_what_its_function_belongs_to() -> None:
+    for title in ("date.parse", "Date#parse()", "lib::parse"):
+        existing = FILE.replace("'parse()'", f"'{title}'")
+        assert title in "".join(
+            one for one in test_modules.test_functions(place(existing, CODE)) if one.endswith("uses now")
+        )
+    other = FILE.replace("'parse()'", "'text.parse'")
+    placed = place(other, CODE.replace('describe("parse"', 'describe("date.parse"'))
+    assert "date.parse > uses now" in test_modules.test_functions(placed)
+
+
+def test_place__without_blank_lines_where_the_tests_around_have_none() -> None:
+    existing = FILE.replace("  })\n\n  it(", "  })\n  it(")
+    placed = place(existing, CODE, at=_at("parse() > fails"))
+    assert "toThrow()\n  })\n  it('parses (2)'" in placed
+    assert "toThrow()\n  })\n\n  it('parses (2)'" in place(FILE, CODE, at=_at("parse() > fails"))
+
+
+FLAT = """const { parse } = require("../src/date");
+
+test("Date#parse reads numbers", () => {
+  expect(parse("1")).toBe(1);
+});
+
+test("Date#format writes numbers", () => {});
+"""
+IN_SUITE = """const { parse } = require("../src/date");
+
+describe("Date#parse", () => {
+  it("reads 2", () => {
+    expect(parse("2")).toBe(2);
+  });
+
+  it(`reads 3`, () => {
+    expect(parse("3")).toBe(3);
+  });
+});
+"""
+
+
+def test_place__without_a_suite_in_a_file_that_has_none() -> None:
+    placed = place(FLAT, IN_SUITE, at=_at("Date#parse reads numbers"))
+    assert test_modules.test_functions(placed) == (
+        "Date#parse reads numbers",
+        "Date#parse reads 2",
+        "Date#parse reads 3",
+        "Date#format writes numbers",
+    )
+    assert '});\n\ntest("Date#parse reads 2", () => {\n  expect(parse("2")).toBe(2);\n});\n' in placed
+    placed = place(FLAT, IN_SUITE, at=_at("Date#format writes numbers"))
+    assert test_modules.test_functions(placed)[2:] == ("reads 2", "reads 3")
+
+
+def test_place__with_the_suite_if_it_has_more_than_tests() -> None:
+    hooked = IN_SUITE.replace("=> {\n  it(", "=> {\n  beforeEach(() => {});\n  it(", 1)
+    assert "Date#parse > reads 2" in test_modules.test_functions(place(FLAT, hooked))

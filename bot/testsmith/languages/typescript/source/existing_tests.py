@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,7 +20,12 @@ from testsmith.languages.typescript.source.packages import (
     project_folder,
 )
 from testsmith.languages.typescript.source.parsing import string_value
-from testsmith.languages.typescript.test_files.test_blocks import BlockKind, TestBlock, blocks_in
+from testsmith.languages.typescript.test_files.test_blocks import (
+    JOINT,
+    BlockKind,
+    TestBlock,
+    blocks_in,
+)
 from testsmith.languages.typescript.test_files.test_paths import test_path_of
 from testsmith.languages.typescript.test_files.test_tables import tables_of
 from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
@@ -163,7 +169,7 @@ class TypeScriptExistingTests:
                 if calls or (path == home and spellings and _is_named_after(block, member)):
                     found.append((block, calls, path))
         found.sort(key=lambda one: _distance(one, member, home))
-        return tuple(_existing(*one) for one in found[:MOST_TESTS])
+        return tuple(_existing(*one) for one in found)
 
     def of_sibling(self, member: Member) -> tuple[ExistingTest, ...]:
         """Return the tests of the nearest other function of a member's file that has any."""
@@ -184,6 +190,8 @@ class TypeScriptExistingTests:
     ) -> TestPlace:
         """Return where the tests of a member go: in the nearest file, below the last test that calls it.
 
+        If several suites call it, they go to the one with most such tests.
+
         Args:
             member: The member.
             tests: Its tests.
@@ -192,7 +200,9 @@ class TypeScriptExistingTests:
         called = [test for test in tests if test.calls] or list(siblings)
         path = called[0].path if called else self._home(member.path)
         own = [test for test in called or tests if test.path == path]
-        after = max(own, key=lambda test: test.line).name if own else ""
+        suites = Counter(_suite_of(test) for test in own)
+        most = [test for test in own if suites[_suite_of(test)] == max(suites.values())]
+        after = max(most, key=lambda test: test.line).name if most else ""
         return TestPlace(path=path, after=after)
 
     def _home(self, path: str) -> str:
@@ -279,6 +289,10 @@ class TypeScriptExistingTests:
             elif binding.imported in one.exported and binding.source == one.package:
                 found.add(local)
         return frozenset(found)
+
+
+def _suite_of(test: ExistingTest) -> str:
+    return test.name.rpartition(JOINT)[0]
 
 
 def _shared(one: str, other: str) -> int:

@@ -43,8 +43,8 @@ _MOST_FILES = 5_000
 _MOST_IMPORTERS = 300
 """Maximum number of modules that import a module and are read."""
 
-_MOST_HOPS = 8
-"""Maximum number of modules that an export is followed through."""
+_MOST_HOPS = 80
+"""Maximum number of modules in which an export is looked up."""
 
 
 def is_module(path: str) -> bool:

@@ -10,7 +10,7 @@ from itertools import islice
 from testsmith.languages.conventions import Conventions
 from testsmith.languages.source import SourceTree
 from testsmith.languages.typescript.running.test_commands import JEST, MOCHA, NODE_TEST, VITEST, test_command
-from testsmith.languages.typescript.source.existing_tests import TypeScriptExistingTests
+from testsmith.languages.typescript.source.existing_tests import MOST_TESTS, TypeScriptExistingTests
 from testsmith.languages.typescript.source.import_lines import import_line
 from testsmith.languages.typescript.source.packages import TYPED_ENDINGS, DeclarationKey, Modules
 from testsmith.languages.typescript.source.parsing import normalized
@@ -58,7 +58,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             normalized_source=f"{normalized(member.source)}\n{_documentation(references, member)}",
             test_text=file.file.file.text if shown and file is not None else "",
             place=place if file is not None else None,
-            existing=existing,
+            existing=existing[:MOST_TESTS],
             intent=intent,
             context=Context(
                 signatures="\n\n".join(islice(dict.fromkeys(signatures(references, member)), _MOST_BLOCKS)),

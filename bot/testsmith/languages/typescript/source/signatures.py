@@ -18,12 +18,18 @@ if TYPE_CHECKING:
 
 _MOST_LINES = 40
 _MOST_CHARACTERS = 300
+_MOST_BODY_LINES = 24
+_MOST_BODY_CHARACTERS = 900
 _TYPES = frozenset({"interface_declaration", "type_alias_declaration", "enum_declaration"})
 _BLANK = re.compile(r"\n\s*\n")
 
 
 def signatures(references: References, member: Member) -> Iterator[str]:
-    """Yield blocks without blank lines, each below the path of its file: the member's class first."""
+    """Yield blocks without blank lines, each below the path of its file: the member's class first.
+
+    Small functions are shown whole, because they decide what the member returns, and below them the small
+    ones that these use.
+    """
     key = DeclarationKey(member.path, member.name)
     own = references.declaration(key)
     file = references.modules.file(member.path)
@@ -31,12 +37,19 @@ def signatures(references: References, member: Member) -> Iterator[str]:
         return
     around = [DeclarationKey(member.path, own.around)] if own.around else []
     shown = {key, DeclarationKey(member.path, f"{own.around}.constructor")}
+    small: dict[DeclarationKey, None] = {}
     for used in dict.fromkeys((*around, *references.used_by(key))):
         declaration = references.declaration(used)
         if used in shown or declaration is None or (own.around and declaration.around == own.around):
             continue
+        shown.add(used)
+        small.update(dict.fromkeys(references.used_by(used) if _is_small(declaration) else ()))
         yield _block(used.path, signature(declaration))
     yield from _types(references, own, file)
+    for used in small:
+        declaration = references.declaration(used)
+        if used not in shown and declaration is not None and _is_small(declaration):
+            yield _block(used.path, signature(declaration))
 
 
 def _types(references: References, own: TypeScriptDeclaration, file: TypeScriptFile) -> Iterator[str]:
@@ -73,16 +86,25 @@ def _block(path: str, text: str) -> str:
 
 
 def signature(declaration: TypeScriptDeclaration) -> str:
-    """Return a declaration without bodies, below the first line of its documentation; truncated if long."""
+    """Return a declaration below the first line of its documentation; without bodies if it is long."""
     summary = next((line.strip("/* ") for line in declaration.doc.split("\n") if line.strip("/* ")), "")
     node = declaration.node
     if node.type in CLASSES:
         text = _class_head(declaration)
+    elif _is_small(declaration):
+        text = declaration.file.between(declaration.whole.start_byte, declaration.whole.end_byte)
     elif declaration.has_function:
         text = " ".join(_without_body(declaration, declaration.whole, node).split())[:_MOST_CHARACTERS]
     else:
         text = _cut(text_of(declaration.whole))
     return f"/** {summary} */\n{text}" if summary else text
+
+
+def _is_small(declaration: TypeScriptDeclaration) -> bool:
+    """Return whether a declaration is a function that is shown with its body."""
+    text = text_of(declaration.whole)
+    is_short = len(text) <= _MOST_BODY_CHARACTERS and text.count("\n") < _MOST_BODY_LINES
+    return is_short and declaration.has_function and declaration.node.type not in CLASSES
 
 
 def _without_body(declaration: TypeScriptDeclaration, whole: Node, function: Node) -> str:

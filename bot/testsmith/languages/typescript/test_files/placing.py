@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import ParsedText, end_line_of, field, line_of, text_of, walk
+from testsmith.languages.syntax_tree import ParsedText, field, text_of, walk
 from testsmith.languages.tests import CannotPlace
 from testsmith.languages.typescript.source.parsing import parse, string_value, tokens
 from testsmith.languages.typescript.test_files.import_merging import free_name, needed_imports, with_imports
@@ -52,6 +53,9 @@ _RENAMED = frozenset({*NAMES, "shorthand_property_identifier_pattern"})
 _DECORATION = re.compile(r"^[#.]|\(\)$|\s")
 """What titles of suites for the same function differ in."""
 
+_OWNER = re.compile(r"^(?:[\w$]+(?:::|[.#]))+")
+"""What the title of a suite may name before its function: `Cart.add`, `Cart#add`, `cart::add`."""
+
 
 def place(
     existing: str | None, code: str, instead_of: Collection[str] = (), at: TestPlace | None = None
@@ -89,6 +93,7 @@ def _placed(text: str, code: str, after: str, suite: str) -> str:
     module = parse(in_style_of(file, code))
     _refuse_effects(file, module)
     module = parse(_with_roots_of(file, module))
+    module = parse(_without_suites(file, module, after))
     added, names = needed_imports(file, module)
     module = parse(_renamed(module, {**names, **_free_names(file, module, names)}))
     plan = _Plan(file, after, suite)
@@ -159,6 +164,35 @@ def _with_roots_of(file: ParsedText, module: ParsedText) -> str:
         if edits and one.local == one.imported == other
     ]
     return edited(module, edits)
+
+
+def _without_suites(file: ParsedText, module: ParsedText, after: str) -> str:
+    """Return a module whose tests are in no suites if those of a file are not.
+
+    The title of a suite becomes part of those of its tests if the test above them has it, too.
+    """
+    if not tests_in(file) or any(one.kind is BlockKind.SUITE for one in blocks_in(file)):
+        return module.text
+    tests = tests_in(module)
+    units = {unit_of(one).id for one in tests}
+    suites = [one for one in blocks_in(module) if one.kind is BlockKind.SUITE and one.parent is None]
+    edits = []
+    for suite in suites:
+        inner = _statements(suite)
+        if not inner or suite.table is not None or any(one.id not in units for one in inner):
+            continue
+        start, end = span_of(module, inner[0])[0], span_of(module, inner[-1])[1]
+        text = at_indentation(module, start, end, "").strip("\n")
+        if after.startswith(f"{suite.name} "):
+            text = _with_titles(parse(text), f"{suite.name} ")
+        edits.append((suite.statement.start_byte, suite.statement.end_byte, text))
+    return edited(module, edits)
+
+
+def _with_titles(module: ParsedText, prefix: str) -> str:
+    titles = (one.title_node for one in tests_in(module))
+    starts = [one.start_byte + 1 for one in titles if one is not None and string_value(one) is not None]
+    return edited(module, [(start, start, prefix) for start in starts])
 
 
 def _renamed(module: ParsedText, names: Mapping[str, str]) -> str:
@@ -246,7 +280,8 @@ def _is_like(one: TestBlock, other: TestBlock) -> bool:
     ):
         return False
     title, wanted = (_DECORATION.sub("", each.titles[-1]).lower() for each in (one, other))
-    if title != wanted or not title:
+    bare, bare_wanted = (_OWNER.sub("", each) for each in (title, wanted))
+    if not bare or (wanted not in {title, bare} and title != bare_wanted):
         return False
     hooks = {_tokens_of(each) for each in _statements(other) if _acts(each)}
     return not hooks or hooks <= {_tokens_of(each) for each in _statements(one)}
@@ -358,7 +393,8 @@ def _inserted(
     near = _unit_below(file, plan, children)
     moved = at_indentation(module, start, end, _indentation(file, near))
     at = file.line_end(near.end_byte)
-    blank = "\n" if _is_spaced(children) or line_of(statement) != end_line_of(statement) else ""
+    is_spaced = _is_spaced(file, near, children)
+    blank = "" if is_spaced is False else "\n"
     newline = "" if file.data[:at].endswith(b"\n") else "\n"
     return edited(file, [(at, at, f"{newline}{blank}{moved}\n")])
 
@@ -392,8 +428,13 @@ def _indentation(file: ParsedText, node: Node) -> str:
     return before if not before.strip() else before[: len(before) - len(before.lstrip(" \t"))]
 
 
-def _is_spaced(children: Sequence[Node]) -> bool:
-    """Return whether a blank line is between the last two statements."""
-    if len(children) < 2:  # noqa: PLR2004
-        return True
-    return bool(children[-1].start_point.row - children[-2].end_point.row > 1)
+def _is_spaced(file: ParsedText, near: Node, children: Sequence[Node]) -> bool | None:
+    """Return whether blank lines are between a test and those next to it; None if it has none there."""
+    units = {unit_of(block).id for block in blocks_in(file)}
+    pairs = pairwise(one for one in children if one.id in units)
+    gaps = [
+        span_of(file, below)[0] > file.line_end(above.end_byte)
+        for above, below in pairs
+        if near.id in {above.id, below.id}
+    ]
+    return any(gaps) if gaps else None
