@@ -54,6 +54,10 @@ def command(files: Mapping[str, object], path: str = "test/a.test.ts") -> TestCo
             TestCommand(framework=MOCHA, flags=("-r", "ts-node/register")),
         ),
         ("node --test", TestCommand(framework=NODE_TEST)),
+        (
+            "node --conditions development test/index.js",
+            TestCommand(framework=NODE_TEST, node_flags=("--conditions", "development")),
+        ),
         ("xo && c8 ava --serial", TestCommand(framework="ava")),
         (
             "node --import tsx --test --experimental-test-coverage test/*.ts",
@@ -105,3 +109,9 @@ def test_test_command__of_the_nearest_package_that_has_one() -> None:
     }
     assert command(files, "packages/a/src/a.test.ts") == TestCommand(framework=VITEST, folder="packages/a")
     assert command(files, "packages/b/src/a.test.ts") == TestCommand(framework=JEST, folder="")
+
+
+def test_test_command__a_script_of_node_says_nothing_if_another_framework_is_needed() -> None:
+    manifest = {"scripts": {"test": "node --conditions=x test.js"}, "devDependencies": {"tape": "5"}}
+    assert command({"package.json": manifest}).framework == "tape"
+    assert command({"package.json": {"scripts": {"test": "node build.js"}}}).node_flags == ()

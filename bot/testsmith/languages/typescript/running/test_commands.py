@@ -74,19 +74,23 @@ def test_command(
     """
     folder = ""
     for folder, manifest in packages_around(read, path):
-        found = next(_in_scripts(manifest, folder), None) or _by_packages(manifest, folder, names(folder))
+        found = next(_in_scripts(manifest, folder, _command), None)
+        found = found or _by_packages(manifest, folder, names(folder))
+        found = found or next(_in_scripts(manifest, folder, _plain_node), None)
         if found is not None:
             return found
     return TestCommand(framework=NODE_TEST, folder=folder)
 
 
-def _in_scripts(manifest: PackageManifest, folder: str) -> Iterator[TestCommand]:
+def _in_scripts(
+    manifest: PackageManifest, folder: str, read: Callable[[str, str], TestCommand | None]
+) -> Iterator[TestCommand]:
     """Yield how the scripts run tests, the script `test` first."""
     order = sorted(manifest.scripts, key=lambda name: (name != "test", not name.startswith("test")))
     for name in order:
         if "bench" not in name:
             for part in _SEPARATORS.split(manifest.scripts[name][:_MOST_SCRIPT]):
-                found = _command(part, folder)
+                found = read(part, folder)
                 if found is not None:
                     yield found
 
@@ -123,6 +127,15 @@ def _command(text: str, folder: str) -> TestCommand | None:
         node_flags=node_flags,
         variables=variables,
     )
+
+
+def _plain_node(text: str, folder: str) -> TestCommand | None:
+    """Return how `node --flags test/index.js` runs tests: those of node:test, which start themselves."""
+    words = text.split()
+    at = next((n for n, word in enumerate(words) if n and "test" in word and not word.startswith("-")), 0)
+    if not at or words[0] != "node":
+        return None
+    return TestCommand(framework=NODE_TEST, folder=folder, node_flags=_kept(words[1:at], NODE_TEST))
 
 
 def _program_in(word: str) -> str:
