@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import pytest
 
-from testsmith.execution.jobs import SKIPPED
+from testsmith.execution.jobs import SKIPPED, TestJob, TracedMember
 from testsmith.execution.steps import StepResult
+from testsmith.languages.typescript.running.frameworks import Framework
 from testsmith.languages.typescript.running.module_runs import (
+    PlacedModule,
     is_unnamed,
-    lacks_package,
+    lacks_module,
     noted_name,
     numbered,
     unchecked,
@@ -17,7 +22,9 @@ from testsmith.languages.typescript.running.processes import Ran
 from testsmith.languages.typescript.running.reports import FrameworkReport, ReportedTest
 
 
-@pytest.mark.parametrize("title", ["suite > adds", "suite adds", "test/a.test.ts > suite > adds"])
+@pytest.mark.parametrize(
+    "title", ["suite > adds", "suite adds", "test/a.test.ts > suite > adds", "suite > adds > ones > late"]
+)
 def test_noted_name__however_a_framework_joins_titles(title: str) -> None:
     assert noted_name(title, ("adds", "suite > adds")) == "suite > adds"
 
@@ -36,6 +43,13 @@ def test_unchecked__only_text_with_types() -> None:
     assert unchecked("a", "a.js") == "a"
 
 
+def placed(code: str, path: str = "test/a.test.ts", member: str = "src/a.ts") -> PlacedModule:
+    """Return a test module that has not been run."""
+    traced = TracedMember(path=member, first=1, last=3)
+    job = TestJob(number=0, code=code, seconds=1.0, traced=traced)
+    return PlacedModule(job=job, path=path, framework=cast(Framework, None))
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -44,16 +58,29 @@ def test_unchecked__only_text_with_types() -> None:
         'Failed to resolve import "lodash/get" from "src/a.ts". Does the file exist?',
         "Failed to load url lodash (resolved id: lodash) in /p/src/a.ts",
         "Cannot find module '@scope/tools' from 'src/a.js'",
+        "Cannot find module '/p/src/built.js' imported from /p/src/a.ts",
     ],
 )
-def test_lacks_package__that_the_test_does_not_import(words: str) -> None:
-    assert lacks_package(words, 'import { a } from "./a";\n')
-    assert not lacks_package(words, 'import "lodash/get"; import "@scope/tools";\n')
+def test_lacks_module__that_another_file_imports(words: str) -> None:
+    module = placed('import { a } from "../src/a";\n')
+    module.placed["src/a.ts"] = Path("/texts/a.ts")  # the member's file with flags
+    assert lacks_module(words, module)
+    own = words.replace("/p/src/a.js", "/p/test/a.test.ts").replace("/p/src/a.ts", "/p/test/a.test.ts")
+    own = own.replace("src/a.js", "test/a.test.ts").replace("src/a.ts", "test/a.test.ts")
+    imports = 'import "lodash/get"; import "@scope/tools"; import "../src/built.js";\n'
+    assert not lacks_module(own, placed(imports))
 
 
-@pytest.mark.parametrize("name", ["./b", "../src/b.js", "/p/src/b.js", "node:nothing"])
-def test_lacks_package__a_file_that_is_not_there_is_the_tests_own_fault(name: str) -> None:
-    assert not lacks_package(f"Cannot find module '{name}'", f'import "{name}";\n')
+def test_lacks_module__an_unknown_importer() -> None:
+    assert lacks_module("Cannot find package 'lodash'", placed('import "./a";\n'))
+    assert not lacks_module("Cannot find package 'lodash'", placed('import "lodash";\n'))
+
+
+@pytest.mark.parametrize("name", ["../src/a.js", "/p/src/a.js"])
+def test_lacks_module__the_members_own_that_has_to_be_built(name: str) -> None:
+    words = f"Error: Cannot find module '{name}'\nRequire stack:\n- /p/test/a.test.ts"
+    assert lacks_module(words, placed('import { a } from "../src/a.js";\n'))
+    assert not lacks_module(words.replace("src/a", "src/b"), placed('import { a } from "../src/b.js";\n'))
 
 
 def test_is_unnamed__only_if_all_went_well() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -47,9 +48,12 @@ _NOT_THERE = re.compile(
 )
 _LACKING = re.compile(
     r"""(?:Cannot find (?:package|module)|Failed to resolve import|Failed to load url) ['"]?"""
-    r"""(?P<name>(?:@[\w.-]+/)?\w[\w./-]*)"""
+    r"""(?P<name>[^\s'"]+)"""
 )
-"""Names a package that is not there, or an alias that is not known; not a file."""
+_IMPORTER = re.compile(
+    r"""(?:imported from|Require stack:\s*-|\bfrom|\) in) ['"]?(?P<file>[^\s'"]+\.[cm]?[jt]sx?)\b"""
+)
+"""Names the file that imports what is not there."""
 
 _NO_SUCH_TITLE = "its framework reports no test with this title"
 
@@ -237,7 +241,7 @@ class _Runner:
             _add_trace(module, ran)
             if not results and is_not_loaded(ran):
                 module.trouble = words_of(ran.step, ran.report)
-                module.is_fault = not self.setting.on_base and lacks_package(module.trouble, module.job.code)
+                module.is_fault = not self.setting.on_base and lacks_module(module.trouble, module)
 
     async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> None:
         """Run tests in a process each, and add the results; there is none of a test that does not exist."""
@@ -331,9 +335,23 @@ def is_unnamed(name: str, ran: Ran) -> bool:
     return not report.troubles and all(name_of(one.name, [name]) is None for one in report.tests)
 
 
-def lacks_package(words: str, code: str) -> bool:
-    """Return whether a module does not load because of a package that only other files import."""
-    return any(found["name"] not in code for found in _LACKING.finditer(words))
+def lacks_module(words: str, module: PlacedModule) -> bool:
+    """Return whether a test module does not load because of an import that is not its own fault.
+
+    That is one of another file, or the member's own module, which may have to be built first.
+    """
+    found = _LACKING.search(words)
+    if found is None:
+        return False
+    importer, name = _IMPORTER.search(words), found["name"]
+    if importer is not None and PurePosixPath(importer["file"]).name != PurePosixPath(module.path).name:
+        return True
+    if not name.startswith((".", "/")):
+        return name not in module.job.code
+    traced = module.job.traced
+    own = "" if traced is None else posixpath.splitext(traced.path)[0]
+    target = posixpath.normpath(posixpath.join("/", posixpath.dirname(module.path), name))
+    return bool(own) and posixpath.splitext(target)[0].endswith(f"/{own}")
 
 
 def is_not_loaded(ran: Ran) -> bool:
@@ -362,12 +380,17 @@ def _add_trace(module: PlacedModule, ran: Ran) -> None:
 def noted_name(title: str, names: Collection[str]) -> str | None:
     """Return the test that began under a title, which is not the same everywhere.
 
-    jest joins titles by spaces, and some versions of vitest put the file before them.
+    jest joins titles by spaces, some versions of vitest put the file before them, and node:test has tests
+    inside of tests.
     """
     if found := name_of(title, names):
         return found
     spaced: Mapping[str, str] = {name.replace(JOINT, " "): name for name in names}
-    return spaced.get(name_of(title, spaced) or "") or name_of(title.partition(JOINT)[2], names)
+    found = spaced.get(name_of(title, spaced) or "") or name_of(title.partition(JOINT)[2], names)
+    if found:
+        return found
+    around = (title[:at] for at in range(len(title) - 1, 0, -1) if title.startswith(JOINT, at))
+    return next((name for one in around if (name := name_of(one, names))), None)
 
 
 def _result(module: PlacedModule, setting: TypeScriptSetting) -> JobResult:
