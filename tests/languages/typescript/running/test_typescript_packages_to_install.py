@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from fakes.trees import MemoryTree
 from testsmith.languages.typescript.running.install.packages import (
     PackageOrder,
@@ -46,6 +48,25 @@ def test_package_orders__without_a_lock_file() -> None:
     assert orders({"package.json": NEEDS, "index.js": ""}) == [("", "", ["package.json"])]
     assert orders({"package.json": "{}"}) == []
     assert orders({"index.js": ""}) == []
+
+
+@pytest.mark.parametrize(
+    ("workspaces", "is_one"),
+    [
+        (["packages/*"], True),
+        ({"packages": ["./packages/**/"]}, True),
+        (["packages/a"], True),
+        (["packages/*", "!packages/a"], False),
+        (["apps/*"], False),
+        ("packages/*", False),
+    ],
+)
+def test_package_orders__of_a_workspace_without_a_lock_file(workspaces: object, is_one: bool) -> None:
+    root = json.dumps({"devDependencies": {"mocha": "11"}, "workspaces": workspaces})
+    files = {"package.json": root, "packages/a/package.json": NEEDS, "packages/b/package.json": NEEDS}
+    every = ["package.json", "packages/a/package.json", "packages/b/package.json"]
+    alone = [("packages/a", "", ["package.json"])]
+    assert orders(files, "packages/a") == ([("", "", every)] if is_one else alone)
 
 
 def test_package_orders__packages_with_a_lock_file_of_their_own() -> None:

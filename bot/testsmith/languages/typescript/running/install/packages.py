@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import posixpath
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -108,11 +109,27 @@ def package_orders(tree: SourceTree, project: str) -> list[PackageOrder]:
     around = [project, *_parents(project)] if project else [""]
     root = next((one for one in around if one in locked), None)
     if root is None:
-        root = next((one for one in around if posixpath.join(one, MANIFEST) in known), None)
+        places = [one for one in around if posixpath.join(one, MANIFEST) in known]
+        root = next((one for one in places if _has_workspace(tree, one, project)), next(iter(places), None))
     below = sorted(one for one in locked if one != root and _is_below(one, project))
     roots = [*([] if root is None else [root]), *below[:_MOST_NESTED]]
     orders = (_order(tree, paths, one, known) for one in roots)
     return [order for order in orders if _needs_packages(order)]
+
+
+def _has_workspace(tree: SourceTree, folder: str, project: str) -> bool:
+    """Return whether the manifest of a folder says that a project below it is one of its workspaces."""
+    manifest = manifest_in(tree.read(posixpath.join(folder, MANIFEST)))
+    named = None if manifest is None else manifest.workspaces
+    listed = named.get("packages") if isinstance(named, dict) else named
+    patterns = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+    is_one = False
+    for pattern in patterns:
+        parts = re.split(r"(\*\*|\*)", pattern.removeprefix("!").removeprefix("./").rstrip("/"))
+        text = "".join({"**": ".*", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
+        if re.fullmatch(text, _within(project, folder)):
+            is_one = not pattern.startswith("!")
+    return is_one and project != folder
 
 
 def _order(tree: SourceTree, paths: Sequence[str], folder: str, known: set[str]) -> PackageOrder:

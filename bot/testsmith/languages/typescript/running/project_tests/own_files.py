@@ -29,8 +29,7 @@ MOST_SECONDS = 60.0
 """Time limit of one process."""
 
 _BUDGET = "all"
-_NOT_A_TEST = "No test files found"
-"""What a framework says about a file that the project does not run as a test."""
+_NOT_A_TEST = re.compile(r"\bNo (?:test files|tests|files) found\b")
 
 
 @dataclass(slots=True)
@@ -249,8 +248,13 @@ def _add_silent(run: OwnRun, path: str, ran: Ran) -> None:
     step, report = ran.step, ran.report
     if step is None or step.timed_out:
         run.left.append(path)
-    elif _NOT_A_TEST not in step.output and (step.exit_code != 0 or (report and report.troubles)):
+    elif not says_no_test(step.output) and (step.exit_code != 0 or (report and report.troubles)):
         run.broken[path] = words_of(step, report)
+
+
+def says_no_test(output: str) -> bool:
+    """Return whether a framework has printed that a file is none of the project's tests."""
+    return _NOT_A_TEST.search(output) is not None
 
 
 def _add_trace(
