@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,11 @@ def test_link_packages__a_workspace_leads_to_the_copy(tmp_path: Path) -> None:
     )
     assert not (copy / "packages" / "gone").exists()
     assert not (modules / ".bin").exists()
+    again = tmp_path / "runs" / "again"
+    shutil.copytree(copy, again, symlinks=True)
+    own = again / "node_modules"
+    assert (own / "w").resolve() == (own / "@s" / "w").resolve() == again / "packages" / "w"
+    assert (own / "a").resolve() == installed / "node_modules" / "a"
     assert sorted(package_folders(installed)) == sorted(
         installed / one for one in ("node_modules", "packages/w/node_modules", "packages/gone/node_modules")
     )

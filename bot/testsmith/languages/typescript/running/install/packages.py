@@ -302,8 +302,9 @@ def _registry(environment: Mapping[str, str]) -> dict[str, str]:
 def link_packages(installed: Path, folders: Iterable[Path], copy: Path) -> None:
     """Link installed packages into a copy of the project, one by one.
 
-    A link to a workspace leads to the copy's own folder, so that head and base never see each other. The
-    folders with the links are the copy's own, because frameworks keep files there.
+    A link to a workspace leads to the copy's own folder, so that head and base never see each other; it is
+    relative, so that the same is true of copies of the copy. The folders with the links are the copy's own,
+    because frameworks keep files there.
 
     Args:
         installed: Folder in which they were installed.
@@ -335,7 +336,8 @@ def _link_entries(source: Path, target: Path, installed: Path, home: Path) -> No
             continue
         real = Path(os.path.realpath(entry))
         is_workspace = real.is_relative_to(installed) and PACKAGES not in real.relative_to(installed).parts
-        place.symlink_to(home / real.relative_to(installed) if is_workspace else entry)
+        own = home / real.relative_to(installed) if is_workspace else None
+        place.symlink_to(entry if own is None else os.path.relpath(own, place.parent))
 
 
 def _within(path: str, folder: str) -> str:
