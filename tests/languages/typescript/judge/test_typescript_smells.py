@@ -115,6 +115,17 @@ def test_smells__of_good_tests_of_other_frameworks() -> None:
     assert smells_of(f"{IMPORT}{caught}", MEMBER) == {}
 
 
+def test_smells_of__a_helper_of_the_project_checks_the_function_that_it_is_given() -> None:
+    helper = 'import check from "./check";\n'
+    test = 'it("x", () => { check({ name: "total", valid: [[1]] }); });'
+    assert smells_of(f"{helper}{test}", MEMBER) == {}
+    assert smells_of(test, MEMBER) == {"x": "asserts nothing"}
+    for other in (helper.replace("./check", "lodash"), "const check = (options) => options;\n"):
+        assert smells_of(f"{other}{test}", MEMBER) == {"x": "asserts nothing"}
+    other = test.replace('"total"', '"half"')
+    assert smells_of(f"{helper}{other}", MEMBER) == {"x": "asserts nothing"}
+
+
 SMELLS = {
     "asserts nothing": [
         "total([]);",

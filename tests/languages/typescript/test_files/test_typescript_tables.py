@@ -170,3 +170,13 @@ def test_edited_tests__refuses_what_is_no_new_row(before: str, old: str, new: st
 )
 def test_tables_of__what_a_test_goes_over(text: str, tables: list[str]) -> None:
     assert [one.type for one in tables_of(test_blocks.tests_in(parse(text))[0])] == tables
+
+
+def test_edited_tests__a_table_of_the_same_name_in_another_suite() -> None:
+    before = LOOP + LOOP.replace('"f"', '"g"')
+    after = LOOP.replace("    { a: 2, b: 3 },\n", "    { a: 2, b: 3 },\n    { a: 3, b: 4 },\n")
+    after += LOOP.replace('"f"', '"g"')
+    name = "f > ${t.a} and ${JSON.stringify(t.b)}"
+    assert test_blocks.tests_in(parse(edited_tests(before, after)))[0].name == name
+    assert '"g"' not in edited_tests(before, after)
+    assert changed_tests(before, after) == (name,)

@@ -13,6 +13,7 @@ from testsmith.languages.typescript.source.parsing import string_value
 from testsmith.languages.typescript.test_files.imports import (
     NAMES,
     bindings_in,
+    bindings_of,
     bindings_of_declarator,
     is_import,
     required_by,
@@ -371,7 +372,22 @@ class TypeScriptTest:
             return False
         called = name.removesuffix("()").rpartition(".")[2]
         is_known = called in self.module.helpers or re.search(r"\bexpect\b", name) is not None
-        return bool(arguments_of(node)) and not is_known and _SAYS_SO.fullmatch(called) is not None
+        says_so = _SAYS_SO.fullmatch(called) is not None or self._is_check_by_name(node)
+        return bool(arguments_of(node)) and not is_known and says_so
+
+    def _is_check_by_name(self, call: Node) -> bool:
+        """Return whether an imported helper is asked to check the member: `check({ name: "isMail" })`."""
+        values = (field(pair, "value") for one in arguments_of(call) for pair in one.named_children)
+        is_named = any(string_value(one) == self.module.member.plain_name for one in values)
+        is_statement = call.parent is not None and call.parent.type == "expression_statement"
+        helper = text_of(field(call, "function"))
+        return (
+            is_named
+            and is_statement
+            and any(
+                one.local == helper and one.source.startswith(".") for one in bindings_of(self.module.file)
+            )
+        )
 
     def binding(self, name: str) -> Node | None:
         """Return the only value that a name is bound to; None if there are several or none."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from testsmith.languages.typescript.test_files.imports import (
     used_names,
 )
 from testsmith.languages.typescript.test_files.style import at_indentation, edited
-from testsmith.languages.typescript.test_files.test_blocks import BlockKind, TestBlock, blocks_in
+from testsmith.languages.typescript.test_files.test_blocks import JOINT, BlockKind, TestBlock, blocks_in
 from testsmith.languages.typescript.test_files.test_modules import (
     declared_by,
     keep_tests,
@@ -117,14 +117,25 @@ def changed_tests(before: str, after: str) -> tuple[str, ...]:
     old, new = _parts(parse(before)) if before.strip() else {}, _parts(parse(after))
     changed = [part for key, part in new.items() if key not in old or old[key].meaning != part.meaning]
     names = {name for part in changed for name in part.inside}
-    uses = _tests_that_use({name for part in changed for name in declared_by(part.node)}, new.values())
+    uses = _tests_that_use([part.node for part in changed], new)
     return tuple(name for name in test_functions(after) if name in names or name in uses)
 
 
-def _tests_that_use(declared: Collection[str], parts: Iterable[_Part]) -> set[str]:
-    """Return the names of the tests in statements that use one of some declarations."""
-    users = (part for part in parts if any(used_names(one) & {*declared} for one in part.compared))
-    return {name for part in users for name in part.inside}
+def _tests_that_use(changed: Sequence[Node], parts: Mapping[_Key, _Part]) -> set[str]:
+    """Return the names of the tests in statements that use what some statements declare."""
+    ids = {node.id for node in changed}
+    homes = {(key[1], name): part.node.id for key, part in parts.items() for name in declared_by(part.node)}
+    found: set[str] = set()
+    for key, part in parts.items():
+        suite = key[1].rpartition(JOINT)[0] if key[0] == "suite" else key[1]
+        around = [suite]
+        while around[-1]:
+            around.append(around[-1].rpartition(JOINT)[0])
+        used = (name for one in part.compared for name in used_names(one))
+        nearest = (next((homes[one, name] for one in around if (one, name) in homes), None) for name in used)
+        if any(home in ids for home in nearest):
+            found.update(part.inside)
+    return found
 
 
 def with_test(text: str, code: str, name: str) -> str:
@@ -203,8 +214,7 @@ class _Edit:
     @cached_property
     def tests_extended(self) -> list[str]:
         """Names of the tests whose tables it extends, also those in constants that they use."""
-        declared = {name for key in self.extended for name in declared_by(self.new[key].node)}
-        found = _tests_that_use(declared, self.new.values())
+        found = _tests_that_use([self.new[key].node for key in self.extended], self.new)
         found |= {name for key in self.extended for name in self.new[key].inside}
         there = {*test_functions(self.before.text)}
         return [name for name in test_functions(self.after.text) if name in found and name in there]
