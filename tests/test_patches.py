@@ -127,6 +127,16 @@ def test_apply_patch__of_two_places_the_one_that_its_line_number_names() -> None
     assert apply_patch(TWICE, patch) == f"{TWICE}    y = 2\n"
 
 
+def test_apply_patch__of_two_places_the_one_that_was_shown() -> None:
+    row = "@@\n     x = 1\n+    y = 2\n"
+    assert apply_patch(TWICE, row, {5, 6}) == f"{TWICE}    y = 2\n"
+    assert apply_patch(TWICE, f"@@\n+import os\n def test_a():\n{row}", {1, 5, 6}) == (
+        f"import os\n{TWICE}    y = 2\n"
+    )
+    with pytest.raises(CannotApply, match="several places"):
+        apply_patch(TWICE, row, {2, 6})
+
+
 @pytest.mark.parametrize(
     ("text", "patch", "why"),
     [

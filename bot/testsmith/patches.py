@@ -8,7 +8,7 @@ fit in several places. Libraries that apply diffs (`whatthepatch`, `git apply`, 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product, takewhile
 
@@ -67,10 +67,15 @@ class _Hunk:
         return any(line.sign != " " for line in self.lines)
 
 
-def apply_patch(text: str, patch: str) -> str:
+def apply_patch(text: str, patch: str, shown: Collection[int] = ()) -> str:
     """Return the text of a file with a unified diff applied.
 
     The paths in the diff are ignored. Line ends stay as they are in the file.
+
+    Args:
+        text: Text of the file.
+        patch: The diff.
+        shown: Lines of the file that its author saw: of several places, a hunk goes to the one there.
 
     Raises:
         CannotApply: The diff has no hunks, is about several files, does not fit, or fits in several places.
@@ -85,9 +90,10 @@ def apply_patch(text: str, patch: str) -> str:
     if len(hunks) > MAX_HUNKS:
         raise CannotApply(f"it has more than {MAX_HUNKS} hunks")
     work = _Work()
-    after = 0
+    after, length = 0, len(lines)
     for number, hunk in enumerate(hunks, start=1):
-        found = _applied(lines, hunk, after, work)
+        added = len(lines) - length
+        found = _applied(lines, hunk, after, frozenset(line + added for line in shown), work)
         if found is None:
             raise CannotApply(f"hunk {number} does not fit the file")
         lines, after = found
@@ -145,7 +151,9 @@ class _Work:
             raise CannotApply("finding its position takes too long")
 
 
-def _applied(lines: Sequence[str], hunk: _Hunk, after: int, work: _Work) -> tuple[list[str], int] | None:
+def _applied(
+    lines: Sequence[str], hunk: _Hunk, after: int, shown: Collection[int], work: _Work
+) -> tuple[list[str], int] | None:
     """Return the file with a hunk applied and the line after it, or None if it does not fit.
 
     The strictest way in which the hunk fits counts: as it is, with the signs of its context lost,
@@ -162,7 +170,7 @@ def _applied(lines: Sequence[str], hunk: _Hunk, after: int, work: _Work) -> tupl
             found = list(_places(lines, smaller, same, skipped, work))
             later = [each for each in found if each.start >= after] or found
             if later:
-                chosen = _only(later, hunk.first)
+                chosen = _only(later, hunk.first, shown)
                 return chosen.text, chosen.end
     return None
 
@@ -232,10 +240,11 @@ class _Place:
     end: int
 
 
-def _only(places: Sequence[_Place], claimed: int) -> _Place:
-    """Return the only place; of several, the one that the diff names."""
+def _only(places: Sequence[_Place], claimed: int, shown: Collection[int]) -> _Place:
+    """Return the only place; of several, the one that the diff names, or else the one that was shown."""
     named = [place for place in places if place.start + 1 == claimed]
     if len(places) == 1 or not named:
+        places = [place for place in places if place.start + 1 in shown] or places
         if len({"\n".join(place.text) for place in places}) > 1:
             raise CannotApply("a hunk fits in several places")
         return places[0]

@@ -237,7 +237,9 @@ def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, Test
             misfits += 1
             continue
         try:
-            text = tests.with_known_rows(request.test_text, apply_patch(request.test_text, patch))
+            shown = frozenset[int]().union(*request.context.test_lines)
+            text = apply_patch(request.test_text, patch, shown)
+            text = tests.with_known_rows(request.test_text, text)
             codes[member], edited[member] = tests.edited_tests(request.test_text, text), text
         except (CannotApply, CannotParse, CannotPlace):
             misfits += 1
