@@ -393,6 +393,21 @@ def ask_for_edit(
     return results, provider, generator.notes()
 
 
+def test_edit__goes_to_the_lines_that_were_shown_if_it_fits_in_several_places() -> None:
+    rows = "\n\ndef test_%s():\n    for a, b in [\n        (1, 2),\n    ]:\n        assert add(a) == b\n"
+    text = f"from shop.cart import add\n{rows % 'one'}{rows % 'two'}"
+    patch = "@@\n         (1, 2),\n+        (2, 3),\n     ]:\n"
+    provider = FakeProvider(answer=lambda _body: entry(code="", patch=patch))
+    context = Context(test_lines=(frozenset(range(11, 16)),))
+    request = replace(make_request(context=context), test_text=text)
+    generator = ModelGenerator(provider, SETTINGS, {"python": PYTHON.tests})
+    ([result], _) = asyncio.run(read_all(generator.generate_batch([request])))
+    assert isinstance(result, Candidate)
+    assert result.edited == text.removesuffix("    ]:\n        assert add(a) == b\n") + (
+        "        (2, 3),\n    ]:\n        assert add(a) == b\n"
+    )
+
+
 def entry(**parts: str) -> str:
     return json.dumps({"tests": [{"name": "src/shop/cart.py::add", **parts}]})
 
