@@ -233,7 +233,8 @@ class Builder:
         covered = ",".join(f"./{within(folder, module)}" for folder in order.covered)
         return (
             *(str(self._workspace.toolchain.program), "test", "-c", "-o", str(output)),
-            *("-overlay", str(inputs / "overlay.json"), "-gcflags=-e"),
+            # without tables for debuggers, as `go test` builds what it runs: a quarter of the time
+            *("-overlay", str(inputs / "overlay.json"), "-gcflags=-e", "-ldflags=-s -w"),
             *(() if order.vets else ("-vet=off",)),
             *(("-covermode=count", f"-coverpkg={covered}") if covered else ()),
             f"./{_in_module(order)}",
