@@ -7,6 +7,7 @@ Python that runs the bot. It only needs pytest.
 from __future__ import annotations
 
 import csv
+import email
 import re
 import sys
 from collections import defaultdict
@@ -25,6 +26,9 @@ from testsmith.model import UsageFailure
 BOT_DISTRIBUTION = "testsmith-bot"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_METADATA = ("METADATA", "PKG-INFO", "")
+"""Files with a distribution's metadata; the empty name is for an `.egg-info` that is itself the file."""
+
 _IMPORTS = re.compile(rb"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
 _MOST_SOURCE_BYTES = 1_000_000
 
@@ -174,12 +178,13 @@ def _own_environment() -> tuple[Mapping[str, list[str]], _Installed]:
     """Return the distributions that provide each module, and their requirements.
 
     `metadata.packages_distributions` takes four times as long: it reads distributions again and again, and
-    looks for each of their files.
+    looks for each of their files. A distribution's description is not parsed, which is most of its metadata.
     """
     providers: dict[str, list[str]] = defaultdict(list)
     required = {}
     for distribution in metadata.distributions():
-        fields = distribution.metadata  # parsed at each access
+        text = next(filter(None, map(distribution.read_text, _METADATA)), "")
+        fields = email.message_from_string(text.partition("\n\n")[0])
         required[normal(fields["Name"])] = _requirements(fields.get_all("Requires-Dist") or [])
         for module in _modules_of(distribution):
             providers[module].append(fields["Name"])
@@ -199,7 +204,9 @@ def _modules_of(distribution: metadata.Distribution) -> set[str]:
 
 
 def _recorded(record: str) -> list[str]:
-    return [row[0] for row in csv.reader(record.splitlines()) if row]
+    """Return the paths in a `RECORD`; those with a comma or a quote, which are quoted, are parsed as CSV."""
+    lines = [line for line in record.splitlines() if line]
+    return [next(csv.reader([one]))[0] if one[0] == '"' else one.partition(",")[0] for one in lines]
 
 
 def _requirements(required: Iterable[str]) -> tuple[str, ...]:
