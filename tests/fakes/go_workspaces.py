@@ -26,6 +26,7 @@ from testsmith.model import Change, Member, MemberKind
 from testsmith.settings import CacheSettings, VerificationSettings
 
 GO_MOD = "module example.com/calc\n\ngo 1.22\n"
+STANDARD_PACKAGES = ("errors", "fmt", "net", "os", "strings", "syscall", "testing", "time")
 
 
 def installed_go() -> Path | None:
@@ -79,18 +80,18 @@ class GoSite:
         sandbox: Sandbox | None = None,
     ) -> AsyncIterator[GoRunner]:
         """Give a runner for a project whose files are these, besides its `go.mod`."""
-        async with self.opened(self.order(folder, head, base, sandbox)) as runner:
+        async with open_runner(self.order(folder, head, base, sandbox), GO.tests) as runner:
             yield runner
 
-    @asynccontextmanager
-    async def opened(self, order: WorkspaceOrder) -> AsyncIterator[GoRunner]:
-        """Give a runner for an order; the first one of a session compiles the standard packages."""
+    def warm(self, folder: Path) -> None:
+        """Compile the standard packages that the tests use, unless a process of the session has done so."""
         self.kept.mkdir(parents=True, exist_ok=True)
+        imports = "".join(f'import _ "{name}"\n' for name in STANDARD_PACKAGES)
         with (self.cache / "go.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            async with open_runner(order, GO.tests) as runner:
-                fcntl.flock(lock, fcntl.LOCK_UN)
-                yield runner
+            if not any(self.kept.iterdir()):
+                with shared(self.runner(folder, {"calc_test.go": f"package calc\n\n{imports}"})):
+                    pass
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ def go(tmp_path_factory: pytest.TempPathFactory) -> GoSite:
     root = installed_go()
     if root is None:
         pytest.skip("NOT SHOWN: tests of Go, since its wheel is not installed (make .venv/.installed)")
-    return GoSite(root=root, cache=_shared(tmp_path_factory) / "cache")
+    site = GoSite(root=root, cache=_shared(tmp_path_factory) / "cache")
+    site.warm(tmp_path_factory.mktemp("warm"))
+    return site
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,10 @@ import pytest
 from fakes.go_workspaces import GO_MOD, GoSite, go_job, go_member, statuses
 from testsmith.execution.jobs import PASSED
 from testsmith.execution.workspace import CannotPrepare, NotInstalled, WorkspaceOrder
+from testsmith.languages.go.language import GO
 from testsmith.languages.go.running.install.downloads import WHEEL_VERSION
 from testsmith.languages.go.running.run_settings import PLAIN
+from testsmith.languages.go.running.runner import open_runner
 from testsmith.languages.go.running.workspace_builder import open_workspace
 
 CALC = "package calc\n\n// Twice doubles.\nfunc Twice(a int) int {\n\treturn 2 * a\n}\n"
@@ -105,7 +107,7 @@ def test_open__modules_are_downloaded_and_then_read_only(go: GoSite, tmp_path: P
     order = changed(order, environment, install=True)
 
     async def running() -> dict[str, str]:
-        async with go.opened(order) as runner:
+        async with open_runner(order, GO.tests) as runner:
             assert runner.workspace.notes == (NOTE,)
             member = go_member(head["calc/calc.go"], "Twice")
             assert await runner.not_loading([member]) == {}
@@ -119,7 +121,7 @@ def test_not_loading__a_module_that_was_not_downloaded(go: GoSite, tmp_path: Pat
     member = go_member(head["calc/calc.go"], "Twice")
 
     async def looking(order: WorkspaceOrder) -> Mapping[str, str]:
-        async with go.opened(order) as runner:
+        async with open_runner(order, GO.tests) as runner:
             return await runner.not_loading([member])
 
     order = go.order(tmp_path, head)
