@@ -639,7 +639,7 @@ def audited(*functions: str) -> str:
         (repository / "tests" / "test_counts.py").write_text(text, encoding="utf-8")
         sys.modules["make_repository"].commit_all(repository, "Test the counts of a cart")
         printed = subprocess.run(
-            (*PROGRAM, *command, "--include", "src/shop/cart.py"),
+            (*PROGRAM, *command, "--include", "src/shop/cart.py", "--runs", "1"),
             cwd=repository,
             capture_output=True,
             text=True,
