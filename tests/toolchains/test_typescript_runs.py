@@ -269,6 +269,15 @@ def test_run__a_module_that_does_not_load_is_no_fault_of_the_environment(
     assert "nothing.ts" in result.problem
 
 
+def test_run__the_coverage_of_the_project_is_off(node: NodeSite, tmp_path: Path) -> None:
+    """Its provider is not installed."""
+    settings = "export default { test: { coverage: { enabled: true } } };\n"
+    head = {**project("vitest"), "vitest.config.mjs": settings}
+    job = job_of("vitest", 'it("half", () => { equal(half(2), 1); });\n', "half")
+    with shared_node(node.runner(tmp_path, head)) as opened:
+        assert statuses(opened.run(PLAIN, job)) == {"half": PASSED}
+
+
 @pytest.mark.parametrize("framework", ["node:test", "vitest"])
 def test_run__on_base_a_new_function_costs_only_its_tests(
     node: NodeSite, tmp_path: Path, framework: str

@@ -126,7 +126,7 @@ class Framework:
         return (
             *(str(self._program()), "run", *self.command.flags),
             *("--pool=forks", "--reporter=json", f"--outputFile={run.report}"),
-            *("--coverage.enabled=false", "--retry=0", "--bail=0"),
+            *("--no-coverage", "--retry=0", "--bail=0"),
             *(() if run.names is None else ("--testNamePattern", selection(run.names))),
             *(
                 ()
