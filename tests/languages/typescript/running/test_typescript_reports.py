@@ -174,3 +174,13 @@ def test_name_of__the_name_with_most_of_the_title() -> None:
     assert name_of("f > is a", names) == names[1]
     assert name_of("f > a", names) == names[0]
     assert name_of("g > a", names) is None
+
+
+def test_words_of__without_warnings_of_node() -> None:
+    output = (
+        "(node:7) [DEP0180] DeprecationWarning: fs.Stats constructor is deprecated.\n"
+        "(Use `node --trace-deprecation ...` to show where the warning was created)\n"
+        " MISSING DEPENDENCY  Cannot find dependency '@vitest/coverage-v8'\n"
+    )
+    words = words_of(StepResult(number=0, exit_code=1, output=output), None)
+    assert words == "MISSING DEPENDENCY  Cannot find dependency '@vitest/coverage-v8'"

@@ -32,6 +32,7 @@ _CHANGING = re.compile(r"%[sdifjoOp#%$]|\$\{[^}]*\}|\$#?[\w.]+")
 """Parts of the title of a test with a table that are replaced by values."""
 
 _FRAME = re.compile(r"^ *at .*?(?P<file>[^\s(]+?):\d+:\d+\)?$", re.MULTILINE)
+_WARNING = re.compile(r"\(node:\d+\) |\(Use `node --trace-")
 _ERROR = re.compile(r"(?P<name>\w*Error)\b")
 
 
@@ -194,7 +195,7 @@ def words_of(step: StepResult, report: FrameworkReport | None) -> str:
     troubles = [] if report is None else [text for text in report.troubles.values() if text.strip()]
     if text := shown("\n".join(troubles)):
         return text
-    lines = [line for line in step.output.splitlines() if line.strip()]
+    lines = [line for line in step.output.splitlines() if line.strip() and not _WARNING.match(line)]
     telling = next((at for at, line in enumerate(lines) if _ERROR.search(line)), max(0, len(lines) - 5))
     ending = f"its process ended with exit code {step.exit_code}"
     return shown("\n".join([*lines[telling : telling + _MOST_LINES]])) or ending
