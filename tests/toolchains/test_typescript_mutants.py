@@ -33,7 +33,7 @@ from testsmith.settings import VerificationSettings
 CALC = """export function clamp(value: number, most: number): number {
   let left = most;
   while (left > most) {
-    left -= 1;
+    left -= Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000).length;
   }
   if (value > most) {
     return left;
@@ -41,6 +41,7 @@ CALC = """export function clamp(value: number, most: number): number {
   return value;
 }
 """
+"""A loop that a mutant makes endless, in which it waits, so that it takes no time from others."""
 TESTS = {
     "node:test": (
         'import { it } from "node:test";\nimport assert from "node:assert/strict";\n'
