@@ -30,7 +30,6 @@ NOT_QUICK = (
     "verification/test_baseline_mutants.py",
     "verification/test_planted_bugs.py",
     "verification/test_prove.py",
-    "verification/test_run_settings.py",
 )
 """Folders and files whose tests start interpreters, install packages or drive whole pull requests."""
 
