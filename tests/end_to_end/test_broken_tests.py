@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fakes.command_line import CommandLine
-from fakes.endpoint import Body, Endpoint
+from fakes.endpoint import Body, Endpoint, members_in
 from fakes.git_repository import GitRepository
 
 BEFORE = """\
@@ -99,44 +99,52 @@ def test_broken_tests__of_many_the_first_is_shown(command_line: CommandLine, tmp
     assert "this change breaks 4 project tests; the question is about the first" in notes
 
 
-LABELS = "from fees import words\n\n\ndef test_words():\n    assert 'A' in words('A b')  # kept\n"
+EDITS = {
+    "asked": "assert 'A' not in asked('A b')  # kept",
+    "wrong": "assert 'C' in wrong('A b')",
+    "vacuous": "assert vacuous('A b') or True",
+}
 
 
-def edited_by(code: str) -> Endpoint:
-    """Return an endpoint whose model writes no tests, and answers a request for repairs with this module."""
+def module_of(name: str, check: str = "assert 'A' in {name}('A b')  # kept") -> str:
+    return f"from labels import {name}\n\n\ndef test_{name}():\n    {check.format(name=name)}\n"
 
-    def answer(body: Body) -> str:
-        is_repair = "It passes without the change" in str(body["messages"][1]["content"])
-        return json.dumps({"tests": [{"name": "fees.py::words", "code": code}] if is_repair else []})
 
-    return Endpoint(answer=answer)
+def is_about_repairs(body: Body) -> bool:
+    return "It passes without the change" in str(body["messages"][1]["content"])
+
+
+def edited(body: Body) -> str:
+    """Answer with no tests, and a request for repairs with the edits."""
+    names = {one: one.partition("::")[2] for one in members_in(body) if is_about_repairs(body)}
+    tests = [{"name": one, "code": module_of(name, EDITS[name])} for one, name in names.items()]
+    return json.dumps({"tests": tests})
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("edit", "is_asked"),
-    [
-        ("assert 'A' not in words('A b')  # kept", True),
-        ("assert 'C' in words('A b')", False),
-        ("assert words('A b') or True", False),
-    ],
-)
-def test_broken_tests__the_model_edits_what_is_no_literal(
-    command_line: CommandLine, tmp_path: Path, edit: str, is_asked: bool
-) -> None:
-    repository = changed(tmp_path, LABELS)
-    with edited_by(LABELS.replace("assert 'A' in words('A b')  # kept", edit)) as endpoint:
+def test_broken_tests__the_model_edits_what_is_no_literal(command_line: CommandLine, tmp_path: Path) -> None:
+    before = "\n\n".join(f"def {name}(text):\n    return text.split()\n" for name in EDITS)
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit(
+        {"labels.py": before, **{f"tests/test_{name}.py": module_of(name) for name in EDITS}},
+    )
+    repository.write({"labels.py": before.replace("split", "lower().split")})
+    with Endpoint(answer=edited) as endpoint:
         model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "1")
-        ran = command_line.suggest(
-            repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
-        )
+        ran = command_line.suggest(repository.folder, "--base", "HEAD", *model, key="sk-test")
     assert ran.code == 0, ran.stderr
-    assert [(one["label"], one["origin"]) for one in ran.report["suggestions"]] == [
-        ("question", "model")
-    ] * is_asked
-    if is_asked:
-        patch = [line for line in ran.report["suggestions"][0]["patch"].splitlines() if line[:1] in "+-"]
-        assert [line.strip("+- ") for line in patch[2:]] == ["assert 'A' in words('A b')  # kept", edit]
+    repaired = {
+        one for call in endpoint.requests if is_about_repairs(call.body) for one in members_in(call.body)
+    }
+    assert repaired == {f"labels.py::{name}" for name in EDITS}
+    (question,) = ran.report["suggestions"]
+    assert [question[key] for key in ("member", "label", "origin")] == [
+        "labels.py::asked",
+        "question",
+        "model",
+    ]
+    patch = [line.strip("+- ") for line in question["patch"].splitlines() if line[:1] in "+-"]
+    assert patch[2:] == ["assert 'A' in asked('A b')  # kept", EDITS["asked"]]
 
 
 ROW = '        ("A b", ["A", "b"]),\n'
