@@ -56,9 +56,19 @@ def questions(command_line: CommandLine, repository: GitRepository) -> tuple[lis
     return found, ran.report["notes"]
 
 
+TOLLS = {
+    "tolls.py": (
+        "def toll(amount: int) -> int:\n    return amount\n\n\n"
+        "def total(amounts: list[int]) -> int:\n    return sum(map(toll, amounts))\n"
+    ),
+    "tests/test_tolls.py": "from tolls import total\n\n\ndef test_total():\n    assert total([3, 4]) == 7\n",
+}
+"""A test that does not name the function that breaks it."""
+
+
 def changed(folder: Path, tests: str, tests_on_head: str = "") -> GitRepository:
     made = GitRepository.create(folder / "project")
-    made.commit({"fees.py": BEFORE, "tests/test_fees.py": tests})
+    made.commit({"fees.py": BEFORE, "tests/test_fees.py": tests, **TOLLS})
     made.git("branch", "base")
     made.commit({"fees.py": AFTER, "tests/test_fees.py": tests_on_head or tests})
     return made
@@ -69,10 +79,12 @@ def test_broken_tests__are_asked_about_with_the_edit_of_one_literal(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
     repository = changed(tmp_path, TESTS)
+    repository.commit({"tolls.py": TOLLS["tolls.py"].replace("return amount\n", "return amount + 1\n")})
     found, _ = questions(command_line, repository)
     assert {one["member"]: one["tests"] for one in found} == {
         "fees.py::fee": ["TestFee::test_limit"],
         "fees.py::words": ["test_words"],
+        "tolls.py::toll": ["test_total"],
     }
     for one in found:
         assert (one["evidence"]["fail_to_pass"], one["evidence"]["passes"]) == (1, one["evidence"]["runs"])
@@ -175,17 +187,3 @@ def test_broken_tests__a_question_has_the_rows_that_the_model_adds(
     )
     text = (repository.folder / "tests/test_fees.py").read_text(encoding="utf-8")
     assert text == TESTS.replace(ROW, EDITED_ROWS)
-
-
-@pytest.mark.slow
-def test_broken_tests__that_reach_the_function_without_its_name(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    repository = GitRepository.create(tmp_path / "project")
-    total = "\n\ndef total(amounts: list[int]) -> int:\n    return sum(map(fee, amounts))\n"
-    tests = "from fees import total\n\n\ndef test_total():\n    assert total([100]) == 2\n"
-    repository.commit({"fees.py": BEFORE + total, "tests/test_fees.py": tests})
-    repository.git("branch", "base")
-    repository.commit({"fees.py": AFTER + total})
-    found, _ = questions(command_line, repository)
-    assert [(one["member"], one["tests"]) for one in found] == [("fees.py::fee", ["test_total"])]
