@@ -62,6 +62,15 @@ def test_kept_suite__what_was_late_counts_for_no_more_time(store: ResultStore) -
     assert kept_suite(store, "k", MEMBERS, 5.1) is None
 
 
+@pytest.mark.parametrize(("tests", "seconds", "is_kept"), [(0, 0.0, False), (0, 5.0, True), (3, 0.0, True)])
+def test_keep__what_failed_without_a_test_is_measured_again(
+    store: ResultStore, tests: int, seconds: float, is_kept: bool
+) -> None:
+    failed = OwnSuite(status=BaselineStatus.FAILED, tests=tests)
+    keep(store, "k", Kept(suite=failed, seconds=seconds))
+    assert (kept_suite(store, "k", [], 5.0) is not None) is is_kept
+
+
 def spoil_head(change: dict[str, Any]) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
     return lambda key, value: {**value, **change} if key == "k" else value
 

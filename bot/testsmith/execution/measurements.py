@@ -103,8 +103,13 @@ class Kept:
 
 
 def keep(store: Measurements, key: str, kept: Kept) -> None:
-    """Store a baseline: one entry per member, and one that lists them."""
+    """Store a baseline: one entry per member, and one that lists them.
+
+    One that failed without a test is not stored, unless the time was over: the environment may be the reason.
+    """
     suite = kept.suite
+    if suite.status is BaselineStatus.FAILED and not suite.tests and not kept.seconds:
+        return
     for member, baseline in {**suite.members, **suite.partly}.items():
         store.put(_member_key(key, member), _encoded(baseline))
     named = {

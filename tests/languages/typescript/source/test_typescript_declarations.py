@@ -84,6 +84,8 @@ def test_outline__a_class_without_public_methods_is_one_member() -> None:
         "export const total: Sum = ((a) => a) as Sum;",
         "function total() {}\nexport { total };",
         "const total = () => 1;\nexport { total as sum };",
+        "const total = () => 1;\nexport const sum = total as unknown as Sum;",
+        "function total() {}\nconst sum: Sum = total;\nexport { sum };",
         "export default function total() {}",
         "function total() {}\nexport default total;",
         "function total() {}\nexport = total;",

@@ -180,8 +180,29 @@ def outline(file: ParsedText) -> ModuleOutline:
         again = list(_re_exports(node))
         re_exports += again
         exports.update(_exported(node) if not again else ())
+    others = _other_names(file.root.named_children)
+    exports = {name: others.get(declared, declared) for name, declared in exports.items()}
     reader = _Reader(file, frozenset(exports.values()))
     return ModuleOutline(_united(reader.declarations(file.root.named_children)), exports, re_exports)
+
+
+def _other_names(statements: Sequence[Node]) -> dict[str, str]:
+    """Return functions and classes by constants that are only another name, or another type, for them."""
+    named: dict[str, str] = {}
+    functions: set[str] = set()
+    for statement in statements:
+        inner = field_of(statement, "declaration") or statement
+        if inner.type in FUNCTIONS or inner.type in CLASSES:
+            functions.add(_own_name(inner))
+        is_constant = text_of(field_of(inner, "kind")) == "const"
+        for one in inner.named_children if inner.type in _LISTS and is_constant else ():
+            value = field_of(one, "value")
+            value = None if value is None else _unwrapped(value)
+            if value is not None and value.type == "identifier":
+                named[text_of(field_of(one, "name"))] = text_of(value)
+            elif value is not None and (value.type in FUNCTIONS or value.type in CLASSES):
+                functions.add(text_of(field_of(one, "name")))
+    return {name: other for name, other in named.items() if other in functions}
 
 
 def declarations_of(text: str) -> Sequence[TypeScriptDeclaration]:
