@@ -210,11 +210,38 @@ def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_ga
     assert found.cuts == (Cut(function="test_b", point=Point.GAINS, reason=reason),)
 
 
-def test_weigh__of_equals_the_shorter_one_stays() -> None:
+LONGER_FIRST = "def test_a():\n    one = f\n    assert one\n\n\ndef test_b():\n    assert f() == 1\n"
+
+
+@pytest.mark.parametrize(("origin", "left"), [(Origin.OFFLINE, "test_b"), (Origin.MODEL, "test_a")])
+def test_weigh__of_equals_the_shorter_one_stays_and_the_first_of_a_model(origin: Origin, left: str) -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
-    found = weighed(EntryWeight(proof=proof(), mutation=mutation))
+    both = replace(entry(), candidate=replace(CANDIDATE, code=LONGER_FIRST, origin=origin))
+    found = weigh(both, EntryWeight(proof=proof(), mutation=mutation), PYTHON)
     assert isinstance(found, Judgment)
-    assert [draft.tests for draft in found.drafts] == [("test_a",)]
+    assert [draft.tests for draft in found.drafts] == [(left,)]
+
+
+@pytest.mark.parametrize(
+    ("origin", "message", "left"),
+    [
+        (Origin.MODEL, "assert 2 == 3", ("test_a", "test_b")),
+        (Origin.MODEL, "DID NOT RAISE", ("test_b",)),
+        (Origin.OFFLINE, "assert 2 == 3", ("test_b",)),
+    ],
+)
+def test_weigh__tests_of_a_model_that_fail_differently_on_base_show_different_things(
+    origin: Origin, message: str, left: tuple[str, ...]
+) -> None:
+    """The second one also kills a mutant, which must not cost the one that shows what the change is for."""
+    functions = [
+        replace(function(name), base=Run(status=TestStatus.FAILED, message=words))
+        for name, words in (("test_a", message), ("test_b", "DID NOT RAISE"))
+    ]
+    both = replace(entry(BaseOutcome.FAILS), candidate=replace(CANDIDATE, origin=origin))
+    weight = EntryWeight(proof=proof(*functions), mutation=a_mutation((FIRST,), {"test_b": (FIRST,)}))
+    found = weigh(both, weight, PYTHON)
+    assert (found.tests if isinstance(found, ProvenSuggestion) else found.drafts[0].tests) == left
 
 
 def test_weigh__what_was_thinned_once_is_left_as_it_is() -> None:

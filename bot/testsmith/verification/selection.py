@@ -14,7 +14,7 @@ from math import inf
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
 from testsmith.languages.thresholds import DEFAULTS, GateTable
-from testsmith.model import BaseOutcome, Change, Label
+from testsmith.model import BaseOutcome, Change, Label, Origin
 from testsmith.verification.gains import (
     Gains,
     OwnEvidence,
@@ -49,12 +49,15 @@ _MOST_TRIED = 20_000
 _MOST_NAMED = 2
 _NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant on a changed line"
 _ONLY_MISFITS = "fails without this change only because it uses new parameters"
+_NONE: Mapping[str, str] = {}
 _SHOWS_LESS = "shows less about this change than the proposed tests"
 
 _Fact = tuple[str, object]
 
 
-def redundant(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> dict[str, str]:
+def redundant(
+    gains: Mapping[str, Gains], lengths: Mapping[str, int], failures: Mapping[str, str] = _NONE
+) -> dict[str, str]:
     """Return the functions to drop, with the reason. The others together show the same.
 
     Of the smallest sets, the one with the best functions wins: first those that fail on base, then those that
@@ -63,32 +66,38 @@ def redundant(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> dict[st
     Args:
         gains: What each function shows, in the order of the file.
         lengths: Their numbers of lines. One without a length is defined elsewhere, and counts as longest.
+        failures: How they fail on base, if different failures are to count as different reasons.
     """
-    facts = {name: _facts(gains[name]) for name in _ranked(gains, lengths)}
+    facts = {name: _facts(gains[name], failures.get(name)) for name in _ranked(gains, lengths)}
     kept = {name: facts[name] for name in _fewest(facts)}
     return {name: _reason(facts[name], kept) for name in gains if name not in kept}
 
 
-def surplus(gains: Mapping[str, Gains], lengths: Mapping[str, int], most: int) -> dict[str, str]:
+def surplus(
+    gains: Mapping[str, Gains], lengths: Mapping[str, int], most: int, failures: Mapping[str, str] = _NONE
+) -> dict[str, str]:
     """Return the functions beyond a limit, with the reason. One more is kept if it takes another branch.
 
     Args:
         gains: What each function shows about the change, in the order of the file.
         lengths: Their numbers of lines.
         most: The limit.
+        failures: As of `redundant`.
     """
     shown: list[str] = []
     found = Gains()
+    seen = frozenset[_Fact]()
     while len(shown) <= most:
         left = [name for name in _ranked(gains, lengths) if name not in shown]
         if len(shown) == most:
             left = [name for name in left if gains[name].branches - found.branches]
         if not left:
             break
-        seen = _facts(found)
-        best = max(left, key=lambda name: (gains[name].fails_on_base, len(_facts(gains[name]) - seen)))
+        facts = {name: _facts(gains[name], failures.get(name)) - seen for name in left}
+        best = max(left, key=lambda name: (gains[name].fails_on_base, len(facts[name])))
         shown.append(best)
         found |= gains[best]
+        seen |= facts[best]
     return {name: _SHOWS_LESS for name in gains if name not in shown}
 
 
@@ -99,17 +108,18 @@ def _ranked(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> list[str]
     return sorted(gains, key=rank)
 
 
-def _facts(gains: Gains) -> frozenset[_Fact]:
+def _facts(gains: Gains, failure: str | None = None) -> frozenset[_Fact]:
     """Return gains as facts that several functions may share.
 
-    Failing on base is a single fact, because it is unknown whether two functions fail for the same reason.
+    Failing on base is a single fact: it is unknown whether two functions fail for the same reason. A model
+    writes each test for a reason of its own, so of these, two that fail differently show different things.
     """
     return frozenset[_Fact](
         [
             *(("mutant", mutant) for mutant in gains.killed),
             *(("line", line) for line in gains.lines),
             *(("branch", branch) for branch in gains.branches),
-            *([("base", None)] if gains.fails_on_base else []),
+            *([("base", failure)] if gains.fails_on_base else []),
         ]
     )
 
@@ -306,15 +316,20 @@ def _spare(
     draft: ReducedCandidate, gains: Mapping[str, Gains], weight: EntryWeight, language: Language
 ) -> dict[str, str]:
     """Return the redundant functions with the reason, if they can be cut from the module."""
-    lengths = language.judge.lengths(draft.candidate.code)
+    candidate, proof = draft.candidate, weight.proof
+    by_model = candidate.origin is Origin.MODEL
+    lengths = {} if by_model else language.judge.lengths(candidate.code)
+    bases = {one.name: one.base for one in proof.functions if one.base is not None}
+    failures = {name: base.message for name, base in bases.items()} if by_model else _NONE
     if weight.is_of_change:
-        member, own = weight.proof.member, weight.own
-        of_change = {name: gains_of_change(gained, member, own) for name, gained in gains.items()}
-        spare = redundant(of_change, lengths)
+        of_change = {
+            name: gains_of_change(gained, proof.member, weight.own) for name, gained in gains.items()
+        }
+        spare = redundant(of_change, lengths, failures)
         needed = {name: gained for name, gained in of_change.items() if name not in spare}
-        spare |= surplus(needed, lengths, weight.table.tests_of_change)
+        spare |= surplus(needed, lengths, weight.table.tests_of_change, failures)
     else:
-        spare = redundant(gains, lengths)
+        spare = redundant(gains, lengths, failures)
     left = [name for name in gains if name not in spare]
-    parts = bool(spare) and reduced(draft, left, language).candidate.code != draft.candidate.code
+    parts = bool(spare) and reduced(draft, left, language).candidate.code != candidate.code
     return spare if parts else {}
