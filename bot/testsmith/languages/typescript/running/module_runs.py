@@ -249,14 +249,14 @@ class _Runner:
         wanted = [self._alone(module, name) for module, name in waiting]
         found, trouble = await self.folder.take(wanted, _budgets(modules))
         late_ones = [number for number, ran in enumerate(found) if ran.step is None]
-        if trouble:  # one of them ended everything
-            for number in late_ones[:_MOST_ALONE]:
-                [found[number]], again = await self.folder.take([wanted[number]], _budgets(modules))
-                trouble = again or trouble
-        for (module, name), ran in zip(waiting, found, strict=True):
+        ended: dict[int, str] = {}
+        for number in late_ones[:_MOST_ALONE] if trouble else ():  # one of them ended everything
+            [found[number]], ended[number] = await self.folder.take([wanted[number]], _budgets(modules))
+        for number, ((module, name), ran) in enumerate(zip(waiting, found, strict=True)):
             if ran.step is None:
-                reason = trouble or "other tests used up the time of its module"
-                module.functions[name] = FunctionResult(status=NOT_RUN, message=reason)
+                reason = ended.get(number) or trouble or "other tests used up the time of its module"
+                status = CRASHED if ended.get(number) else NOT_RUN
+                module.functions[name] = FunctionResult(status=status, message=reason)
                 continue
             module.has_started = module.has_started or ran.report is not None
             unnamed = module.has_other_titles and is_unnamed(name, ran)
