@@ -40,9 +40,9 @@ it("b", () => {
 """
 
 
-def _idle(text: str) -> tuple[int, int, int, int]:
-    at = CODE.index(text)
-    line, column = CODE.count("\n", 0, at) + 1, at - CODE.rfind("\n", 0, at) - 1
+def _idle(text: str, code: str = CODE) -> tuple[int, int, int, int]:
+    at = code.index(text)
+    line, column = code.count("\n", 0, at) + 1, at - code.rfind("\n", 0, at) - 1
     return line, column, line, column + len(text)
 
 
@@ -56,6 +56,42 @@ def test_calls_not_run__only_those_that_may_do_harm() -> None:
     }
     harmless = [_idle(one) for one in ("n.toFixed(2)", 'new Error("x")', "expect(n).toBe(1)", "make()")]
     assert JUDGE.calls_not_run(CODE, MEMBER, harmless) == {}
+
+
+CALLBACK = """import { expect, it } from "vitest";
+import { App } from "../src/app";
+IMPORT
+it("a", async () => {
+  const app = new App();
+  app.get("/", (c) => c.html("Home"));
+  await new Promise((resolve) => app.skip(() => resolve(1)));
+  expect(app.seen).toEqual([]);
+});
+"""
+
+
+@pytest.mark.parametrize(
+    ("other", "is_harmless"),
+    [
+        ("", True),
+        ('import { join } from "node:path";', True),
+        ('import fs from "node:fs";', False),
+        ('import shell from "shelljs";', False),
+        ('const { exec } = require("child_process");', False),
+        ('const load = () => import("node:fs");', False),
+        ('const load = () => require("f" + "s");', False),
+        ('const load = require; load("fs");', False),
+        ('const { add } = require("../src/add");', True),
+        ("const stop = () => process.exit();", False),
+        ('const run = () => [].constructor.constructor("1")();', False),
+    ],
+)
+def test_calls_not_run__what_callbacks_are_given_is_the_projects_if_nothing_else_can_be_reached(
+    other: str, *, is_harmless: bool
+) -> None:
+    code = CALLBACK.replace("IMPORT", other)
+    for call in ('c.html("Home")', "resolve(1)"):
+        assert (JUDGE.calls_not_run(code, MEMBER, [_idle(call, code)]) == {}) is is_harmless
 
 
 def test_names_member__also_in_helpers_and_as_default_export() -> None:

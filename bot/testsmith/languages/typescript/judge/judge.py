@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.judge import Judge, first_words_without, short
 from testsmith.languages.source import CannotParse
-from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of
+from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
 from testsmith.languages.typescript.judge.smells import smells_of
 from testsmith.languages.typescript.judge.test_function import TypeScriptTest, TypeScriptTestModule
+from testsmith.languages.typescript.source.declarations import BOUND_NAMES
 from testsmith.languages.typescript.source.parsing import normalized, parse
 from testsmith.languages.typescript.test_files.imports import NAMES, bindings_of
 from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, tests_in
@@ -196,6 +197,24 @@ def _is_harmless(call: Node, test: TypeScriptTest) -> bool:
     name = test.module.resolved(call if call.type == "call_expression" else called)
     if _HARMLESS_GLOBALS.fullmatch(name):
         return True
+    if test.module.is_confined and _is_of_parameter(called):
+        return True
     if called.type == "member_expression":
         return text_of(field(called, "property")) in _READING
     return called.type != "identifier" or (not name and text_of(called) in test.module.helpers)
+
+
+def _is_of_parameter(called: Node) -> bool:
+    """Return whether what is called is a parameter of a function in the test, or a method of one."""
+    root: Node | None = called
+    while root is not None and root.type in {"member_expression", "call_expression"}:
+        root = field(root, "object") or field(root, "function")
+    around = called.parent if root is not None and root.type == "identifier" else None
+    while around is not None:
+        parameters = field(around, "parameters") or field(around, "parameter")
+        if around.type in FUNCTIONS and parameters is not None:
+            names = {text_of(one) for one in walk(parameters) if one.type in BOUND_NAMES}
+            if text_of(root) in names:
+                return True
+        around = around.parent
+    return False

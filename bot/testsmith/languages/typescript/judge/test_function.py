@@ -17,6 +17,7 @@ from testsmith.languages.typescript.test_files.imports import (
     bindings_of_declarator,
     is_import,
     required_by,
+    source_of,
 )
 from testsmith.languages.typescript.test_files.test_blocks import (
     FUNCTIONS,
@@ -66,6 +67,16 @@ _HELPERS = frozenset(
         *("type_alias_declaration", "interface_declaration", "enum_declaration"),
     }
 )
+_CONFINED = re.compile(
+    r"\.|(?:node:)?(?:assert(?:/strict)?|test|events|path|stream|url|util)$|(?:vitest|mocha|chai|@jest/globals)$"
+)
+"""Modules that give a test no access to the system: those of the project, and of frameworks."""
+
+_REACHING = GLOBAL_OBJECTS | {
+    *("process", "module", "eval", "Function", "fetch", "WebSocket", "XMLHttpRequest", "Bun", "Deno"),
+    *("constructor", "__proto__", "getBuiltinModule", "createRequire", "mainModule"),
+}
+
 _ASSERTIONS = re.compile(
     r"(?:(?:assert|chai|power-assert)(?:/strict)?(?:\.default)?(?:\.strict)?(?:\.assert)?(?:\.\w+)?\(\)"
     r"|context\.(?:deepEqual|deepStrictEqual|equal|is|match|notEqual|ok|rejects|strictEqual|throws)\(\)"
@@ -139,6 +150,22 @@ class TypeScriptTestModule:
             source = one.source.removeprefix("node:")
             found[one.local] = source if one.imported in {"*", "default"} else f"{source}.{one.imported}"
         return found
+
+    @cached_property
+    def is_confined(self) -> bool:
+        """Whether all that it can reach is the project's: no system, no other package, no code from text."""
+        for node in walk(self.file.root, {"comment"}):
+            source = source_of(node) if is_import(node) else required_by(node)
+            if source and not _CONFINED.match(source):
+                return False
+            if node.type in {"identifier", "property_identifier"} and text_of(node) in _REACHING:
+                return False
+            is_loading = node.type in {"identifier", "import"} and text_of(node) in {"require", "import"}
+            around = node.parent
+            is_statement = around is not None and around.type == "import_statement"
+            if is_loading and not is_statement and required_by(around) is None:
+                return False
+        return True
 
     @cached_property
     def _bound(self) -> frozenset[str]:

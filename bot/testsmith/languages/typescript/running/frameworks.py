@@ -28,6 +28,9 @@ _PROGRAMS = {
     JEST: ("jest/bin/jest.js", "jest-cli/bin/jest.js"),
     MOCHA: ("mocha/bin/mocha.js", "mocha/bin/mocha"),
 }
+_OLDEST_THAT_CHECKS_TYPES = (1, 0)
+"""Version of Vitest that runs the TypeScript compiler next to tests if its settings say so."""
+
 _OLDEST_THAT_SHUFFLES = {VITEST: (0, 30), JEST: (29, 5)}
 _MOCHA_NOTES = (
     "globalThis.process.testsmith.begin(this.currentTest.file, this.currentTest.titlePath().join(' > '))"
@@ -127,6 +130,7 @@ class Framework:
             *(str(self._program()), "run", *self.command.flags),
             *("--pool=forks", "--reporter=json", f"--outputFile={run.report}"),
             *("--no-coverage", "--retry=0", "--bail=0"),
+            *(("--no-typecheck",) if self._version() >= _OLDEST_THAT_CHECKS_TYPES else ()),
             *(() if run.names is None else ("--testNamePattern", selection(run.names))),
             *(
                 ()
