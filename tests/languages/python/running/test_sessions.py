@@ -18,6 +18,7 @@ from testsmith.languages.python.running.run_settings import (
     WITHOUT_ADDOPTS,
     PythonSetting,
 )
+from testsmith.languages.python.running.worker.project_session import plugin_options
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
@@ -271,3 +272,32 @@ def test_run_jobs__own_tests_that_are_slow_are_run_once_a_worker(tmp_path: Path)
     assert [statuses(result) for result in results] == [{"test_x": "passed"}] * 4
     assert BESIDE_OWN_TESTS in results[0].done
     assert results[3].done == ALONE
+
+
+def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too(tmp_path: Path) -> None:
+    code = (
+        "from shop import price\ndef test_x(worker_id):\n    assert (worker_id, price(1)) == ('master', 2)\n"
+    )
+    plain, apart = (
+        run(tmp_path / name, {}, code, GOOD, setting=PythonSetting(name=name, apart=name == "apart"))
+        for name in ("plain", "apart")
+    )
+    assert [statuses(one) for one in (*plain, *apart)] == [{"test_x": "passed"}] * 4
+
+
+@pytest.mark.parametrize(
+    ("code", "options"),
+    [
+        ("def test_a(worker_id): ...", ("-p", "xdist")),
+        ("class TestA:\n    def test_a(self, tmp_path, worker_id): ...", ("-p", "xdist")),
+        ("@pytest.fixture\ndef one(worker_id): ...\ndef test_a(one): ...", ("-p", "xdist")),
+        ("def test_a(tmp_path, monkeypatch): ...", ()),
+        ("def test_a(nobody_has_it): ...", ()),
+        ("@pytest.fixture\ndef worker_id(): ...\ndef test_a(worker_id): ...", ()),
+        ("@pytest.mark.parametrize('worker_id', [1])\ndef test_a(worker_id): ...", ()),
+        ("def helper(worker_id): ...\ndef test_a(): ...", ()),
+        ("def test_a(:", ()),
+    ],
+)
+def test_plugin_options__plugins_whose_fixtures_tests_ask_for(code: str, options: tuple[str, ...]) -> None:
+    assert plugin_options(code) == options

@@ -246,7 +246,7 @@ class _Stage:
         file = tests / TEST_FILE
         file.write_bytes(self._run.code.encode("utf-8", "replace"))
         _move_to(work)
-        arguments = pytest_arguments(file, self._run.folder, self._run.ini)
+        arguments = pytest_arguments(file, self._run.folder, self._run.ini, self._run.code)
         pytest.main(arguments, plugins=[self, self._case])
 
     @pytest.hookimpl(tryfirst=True)

@@ -7,17 +7,29 @@ next best one is used.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
 _MOST_NAMES = 10
 _MOST_CHARACTERS = 100
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_ASYNC_MARK = re.compile(r"pytest\.mark\.(asyncio|anyio|trio)\b")
+_OF_PYTEST = frozenset(
+    {
+        *("self", "request", "monkeypatch", "recwarn", "pytestconfig", "cache", "doctest_namespace"),
+        *("tmp_path", "tmp_path_factory", "tmpdir", "tmpdir_factory", "caplog"),
+        *("capsys", "capsysbinary", "capfd", "capfdbinary", "record_property"),
+    }
+)
 _OF_NO_TEST = (
     *("__pycache__", ".hypothesis", ".pytest_cache", ".coverage"),
     *("pymp-", ".cache", ".config", ".local"),
@@ -168,6 +180,42 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
         elif name == "randomly":
             options += (f"--randomly-seed={seed}", "--randomly-dont-reorganize")
     return tuple(options)
+
+
+def plugin_options(text: str) -> tuple[str, ...]:
+    """Return arguments that load the plugins whose fixtures or marks the tests of a module use.
+
+    Without them, such tests pass only in a session of the project. A plugin counts if its module names what a
+    test asks for, and pytest and the module itself do not define it.
+    """
+    try:
+        functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, _FUNCTIONS)]
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    defined = {function.name for function in functions}
+    asked = {given.arg for one in functions if one.name.startswith("test") for given in one.args.args}
+    asked |= {given.arg for one in functions if one.decorator_list for given in one.args.args}
+    asked |= set(_ASYNC_MARK.findall(text))
+    asked -= defined | _OF_PYTEST
+    wanted = {name for name in asked if not re.search(rf"parametrize\([^)]*\b{name}\b", text)}
+    if not wanted:
+        return ()
+    naming = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(wanted))) + r")\b")
+    return tuple(
+        part
+        for name, module in sorted(_plugins())
+        if naming.search(_source_of(module))
+        for part in ("-p", name)
+    )
+
+
+def _source_of(module: str) -> str:
+    """Return the text of an installed module; empty if there is none, or it is hidden."""
+    try:
+        spec = find_spec(module)
+        return "" if spec is None or spec.origin is None else Path(spec.origin).read_text("utf-8")
+    except (ImportError, OSError, ValueError, AttributeError):
+        return ""
 
 
 def _plugins() -> set[tuple[str, str]]:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .forking import Message, Send
-from .project_session import Leftovers, Session
+from .project_session import Leftovers, Session, plugin_options
 from .reached_calls import OwnCalls
 from .tracer import MemberSpan, ReachedLines, Tracer, make_tracer
 
@@ -80,7 +80,7 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     recorder = _Recorder(send, run, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
     plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
     recorder.start()
-    arguments = pytest_arguments(file, run.folder, run.ini)
+    arguments = pytest_arguments(file, run.folder, run.ini, run.code)
     own_calls, text = OwnCalls(str(file)) if run.own_calls else None, file.read_text(encoding="utf-8")
     if own_calls is not None:
         arguments.append("--assert=plain")  # otherwise pytest adds calls
@@ -91,10 +91,11 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     recorder.finish(int(exit_code))
 
 
-def pytest_arguments(file: Path, folder: Path, ini: Path) -> list[str]:
+def pytest_arguments(file: Path, folder: Path, ini: Path, code: str) -> list[str]:
     """Return pytest's command line for one test module in a folder of its own."""
     named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
-    return [str(file), *(str(part) for option in named.items() for part in option), "--noconftest", *_SHORT]
+    options = (str(part) for option in named.items() for part in option)
+    return [str(file), *options, "--noconftest", *_SHORT, *plugin_options(code)]
 
 
 def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
