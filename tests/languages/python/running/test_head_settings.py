@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from testsmith.languages.python.running.run_settings import (
@@ -11,6 +13,7 @@ from testsmith.languages.python.running.run_settings import (
     WITHOUT_ADDOPTS,
     PythonSetting,
     head_settings,
+    variable_of_zone,
     words_of,
 )
 
@@ -24,6 +27,15 @@ from testsmith.languages.python.running.run_settings import (
 )
 def test_head_settings__each_field_differs_in_some_run(field: str) -> None:
     assert len({getattr(setting, field) for setting in head_settings(5)}) > 1
+
+
+def test_variable_of_zone__by_name_where_the_system_knows_it(tmp_path: Path) -> None:
+    """Libraries that look the value up in a database refuse a rule."""
+    assert variable_of_zone("JST-9", tmp_path) == "JST-9"
+    (tmp_path / "Asia").mkdir()
+    (tmp_path / "Asia/Tokyo").touch()
+    zones = {setting.time_zone for setting in head_settings(5)}
+    assert {variable_of_zone(one, tmp_path) for one in zones} == (zones - {"JST-9"}) | {"Asia/Tokyo"}
 
 
 def test_head_settings__another_interpreter_only_where_one_is_at_hand() -> None:

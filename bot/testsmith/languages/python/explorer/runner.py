@@ -11,6 +11,7 @@ from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.cases import ExplorerAnswer, read_told
 from testsmith.languages.python.explorer.trial import Trial
 from testsmith.languages.python.running.harness import run_in_worker
+from testsmith.languages.python.running.run_settings import variable_of_zone
 from testsmith.languages.python.running.workspace import PythonWorkspace
 
 LONGEST_VALUE = 200
@@ -30,7 +31,7 @@ class ExplorerSetting:
 
     Attributes:
         hash_seed: Seed for string hashes.
-        time_zone: Time zone, in the form that needs no database.
+        time_zone: Time zone as a POSIX rule; see `variable_of_zone`.
         days: Days by which the clock is moved ahead.
         on_base: Whether to run on base instead of head.
         apart: Whether each trial runs in its own process. Sharing a process per member is ten times as fast,
@@ -116,7 +117,7 @@ class Explorer:
             "explorer.explore",
             copy=copy,
             plan=_planned(workspace, copy, job, setting),
-            variables={"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone},
+            variables={"PYTHONHASHSEED": str(setting.hash_seed), "TZ": variable_of_zone(setting.time_zone)},
             limits=limits,
         )
         return read_told(outcome.stdout)

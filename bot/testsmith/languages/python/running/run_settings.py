@@ -6,6 +6,7 @@ Each run varies several conditions that a test must not depend on, so that a few
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from testsmith.execution.jobs import RunSetting
 
@@ -36,7 +37,18 @@ _ZONES = {
 """Time zones that need no database, with their descriptions. The third one has daylight saving time."""
 
 _, _EAST, _WEST, _BETWEEN = _ZONES
+_NAMED = {_EAST: "Asia/Tokyo", _WEST: "America/New_York", _BETWEEN: "Asia/Kathmandu"}
+_DATABASE = Path("/usr/share/zoneinfo")
 _OTHER_FOLDER = "another folder/\u00e9\u00e8/below"
+
+
+def variable_of_zone(rule: str, database: Path = _DATABASE) -> str:
+    """Return the value of TZ for a time zone: its name, if the system knows it, or else the rule.
+
+    Some libraries refuse rules: `tzlocal` is one. Without a database, a name would mean UTC.
+    """
+    name = _NAMED.get(rule, "")
+    return name if name and (database / name).is_file() else rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +58,7 @@ class PythonSetting(RunSetting):
     Attributes:
         hash_seed: Value of PYTHONHASHSEED.
         order_seed: Seed for shuffling the test functions; None for file order.
-        time_zone: Value of TZ, in the POSIX form that needs no time zone database.
+        time_zone: Time zone as a POSIX rule, which needs no database; see `variable_of_zone`.
         with_ini: Whether to apply the project's strictness settings; otherwise pytest runs unconfigured.
         variables: Additional environment variables.
         locale: Value of LANG and LC_ALL. In `C`, the only text encoding is ASCII.
@@ -89,7 +101,7 @@ class PythonSetting(RunSetting):
         without_encoding = {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"} if self.locale == "C" else {}
         return {
             "PYTHONHASHSEED": str(self.hash_seed),
-            "TZ": self.time_zone,
+            "TZ": variable_of_zone(self.time_zone),
             "LANG": self.locale,
             "LC_ALL": self.locale,
             **without_encoding,

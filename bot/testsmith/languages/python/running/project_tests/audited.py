@@ -30,6 +30,7 @@ from testsmith.languages.python.running.run_settings import (
     AUDIT,
     AUDIT_AS_SUITE,
     AUDIT_VARIED,
+    variable_of_zone,
     words_of,
 )
 from testsmith.languages.python.running.workspace import PythonWorkspace
@@ -301,7 +302,10 @@ async def _tried(
     if not part.functions and not part.mutants.changes:
         return [], {}
     plan = part.mutants.plan(seconds, part.functions, files)
-    variables = {"PYTHONHASHSEED": str(AUDIT_VARIED.hash_seed), "TZ": AUDIT_VARIED.time_zone}
+    variables = {
+        "PYTHONHASHSEED": str(AUDIT_VARIED.hash_seed),
+        "TZ": variable_of_zone(AUDIT_VARIED.time_zone),
+    }
     try:
         outcome, _ = await run_worker(workspace, plan, variables=variables)
     except CannotRun:

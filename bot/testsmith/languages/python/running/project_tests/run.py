@@ -22,7 +22,7 @@ from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_c
 from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import PythonSetting, variable_of_zone
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.model import Member
@@ -232,7 +232,7 @@ def source_files(root: Path) -> list[str]:
 
 
 def _variables(setting: PythonSetting) -> dict[str, str]:
-    return {"PYTHONHASHSEED": str(setting.hash_seed), "TZ": setting.time_zone}
+    return {"PYTHONHASHSEED": str(setting.hash_seed), "TZ": variable_of_zone(setting.time_zone)}
 
 
 async def run_worker(
