@@ -124,3 +124,17 @@ def test_self_contained__a_fixture_with_relative_imports_of_a_package() -> None:
     code = self_contained(files=tree(**{"tests/conftest.py": near, "tests/__init__.py": ""}))
     assert "from tests.carts import filled\n" in code
     assert "def _cart(shop)" in code
+
+
+def test_self_contained__fixtures_of_modules_that_conftest_names_as_plugins() -> None:
+    """The name `pytest_plugins` itself stays there: in a test, it would look like tampering with pytest."""
+    plugins = 'import pytest\n\npytest_plugins = [\n    "tests.carts",\n    "not_ours",\n]\n\n'
+    code = self_contained(
+        files=tree(**{"tests/conftest.py": plugins, "tests/carts.py": NEAR.replace("shop.cart()", "7")})
+    )
+    assert "pytest_plugins" not in code
+    assert "return 7" in code
+    near = plugins + NEAR.removeprefix("import pytest\n").replace("shop.cart()", "8")
+    code = self_contained(files=tree(**{"tests/conftest.py": near}))
+    assert "pytest_plugins" not in code
+    assert "return 8" in code

@@ -23,7 +23,8 @@ _USER = "test_of_conftest_fixtures"
 def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     """Return a test module with absolute imports and the fixtures of `conftest.py` files that it uses.
 
-    Fixtures of nearer files come first. What cannot stand alone is left as it is.
+    Fixtures of nearer files come first, then those of modules that such a file names in `pytest_plugins`.
+    What cannot stand alone is left as it is.
 
     Args:
         code: The test module.
@@ -34,9 +35,10 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
         code = with_absolute_imports(code, test_path, tree)
         for folder in PurePosixPath(test_path).parents:
             path = str(folder / "conftest.py")
-            data = tree.read(path)
-            if data is not None:
-                code = _with_fixtures(code, with_absolute_imports(decode(data), path, tree))
+            for given in (path, *_plugins_of(path, tree)):
+                data = tree.read(given)
+                if data is not None:
+                    code = _with_fixtures(code, with_absolute_imports(decode(data), given, tree))
     except (CannotParse, CannotPlace):
         return code
     return code
@@ -70,8 +72,24 @@ def with_absolute_imports(code: str, path: str, tree: SourceTree) -> str:
     return "".join(lines)
 
 
+def _plugins_of(conftest: str, tree: SourceTree) -> list[str]:
+    """Return the paths of the project's modules that a `conftest.py` names as plugins."""
+    named = _plugin_statement(parse_untrusted(decode(tree.read(conftest) or b"")))
+    constants = [] if named is None else [each for each in ast.walk(named) if isinstance(each, ast.Constant)]
+    return [f"{str(each.value).replace('.', '/')}.py" for each in constants]
+
+
+def _plugin_statement(tree: ast.Module) -> ast.Assign | None:
+    named = (each for each in tree.body if isinstance(each, ast.Assign))
+    return next((each for each in named if "pytest_plugins" in map(ast.unparse, each.targets)), None)
+
+
 def _with_fixtures(code: str, conftest: str) -> str:
     """Return a test module with the fixtures of one file that it uses."""
+    plugins = _plugin_statement(parse_untrusted(conftest))
+    if plugins is not None:
+        lines = conftest.splitlines(keepends=True)
+        conftest = "".join([*lines[: plugins.lineno - 1], *lines[plugins.end_lineno :]])
     own, given = parse_untrusted(code), _fixtures(parse_untrusted(conftest))
     wanted = sorted(given & set(_requested(own)) - _fixtures(own))
     if not wanted:
