@@ -167,3 +167,56 @@ def test_calls_not_run__a_helper_that_may_do_something_else_than_in_the_test_fil
     code: str, test_text: str
 ) -> None:
     assert idle_in_helper(code, test_text) == ("has a call that was not executed: `shop.deploy()`")
+
+
+CLASS_HELPER = """\
+import shop
+
+class Till:
+    def helper(self, ready):
+        self.total = 1
+        return shop.deploy() if ready else self.total
+
+
+def helper(ready):
+    return Till().helper(ready)
+"""
+TEST_CLASS = """\
+import shop
+from bakery import Base
+
+class TestShop(Base):
+    def helper(self, ready):
+        self.total = 1
+        return shop.deploy() if ready else self.total
+
+    def cleanup(self):
+        self.total = 0
+"""
+METHOD = "\n    def test_x(self):\n        assert self.helper(False) == total(1, 1)\n"
+
+
+def test_calls_not_run__a_class_or_method_that_the_test_file_has_is_known() -> None:
+    assert idle_in_helper(CLASS_HELPER + TEST, CLASS_HELPER) is None
+    assert idle_in_helper(CLASS_HELPER + TEST, "import shop\n") is not None
+    reason = "has a call that was not executed: `shop.deploy()`"
+    for changed, is_known in (
+        (METHOD, True),
+        (METHOD.replace("assert", "self.extra = 1\n        assert"), True),
+        (METHOD.replace("assert", "self.total = 1\n        assert"), False),
+        (METHOD.replace("assert", "shop.deploy = open\n        assert"), False),
+    ):
+        found = calls_not_run_in_class(TEST_CLASS + changed, TEST_CLASS)
+        assert found == (None if is_known else reason), changed
+    assert calls_not_run_in_class(TEST_CLASS + METHOD, TEST_CLASS.replace("TestShop", "TestTill")) == reason
+    assert (
+        calls_not_run_in_class(TEST_CLASS + METHOD, TEST_CLASS.replace("if ready", "if not ready")) == reason
+    )
+
+
+def calls_not_run_in_class(code: str, test_text: str) -> str | None:
+    """Return the reason for the test of the class whose helper has a call that was not reached."""
+    calls = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    node = next(one for one in calls if ast.unparse(one) == "shop.deploy()")
+    place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+    return calls_not_run(code, MEMBER, [place], test_text).get("TestShop::test_x")

@@ -92,24 +92,46 @@ def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]
     """Yield the ids of the nodes of the helpers that a test file has, too, and that do the same there.
 
     That is not certain if a name or attribute that a helper uses is bound to something else, or might be so
-    from within a test.
+    from within what is new.
     """
     here, there = _bindings(tree), _bindings(file)
-    might_bind = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    might_bind |= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
-    might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    known = list(_known_parts(tree, file))
+    inside = {id(node) for part in known for node in ast.walk(part)}
+    new = [node for node in ast.walk(tree) if id(node) not in inside]
+    might_bind = {node.value for node in new if isinstance(node, ast.Constant)}
+    might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
+    might_bind |= {
+        one.attr for one in new if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store)
+    }
     tests = {id(node) for _, node in functions_of(tree)}
-    for helper in tree.body:
-        if isinstance(helper, FunctionNode) and id(helper) not in tests:
-            nodes = [node for node in ast.walk(helper) if isinstance(node, ast.Name)]
-            own = {node.arg for node in ast.walk(helper) if isinstance(node, ast.arg)}
-            own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-            used = ({node.id for node in nodes} - own | {helper.name}) & (here.keys() | there.keys())
-            used_attributes = {node.attr for node in ast.walk(helper) if isinstance(node, ast.Attribute)}
-            is_same = all(here.get(name) == there.get(name) for name in used)
-            if is_same and might_bind.isdisjoint(used | used_attributes):
-                yield from map(id, ast.walk(helper))
+    for helper in known:
+        if not isinstance(helper, _Definition) or any(id(node) in tests for node in ast.walk(helper)):
+            continue
+        nodes = [node for node in ast.walk(helper) if isinstance(node, ast.Name)]
+        own = {node.arg for node in ast.walk(helper) if isinstance(node, ast.arg)}
+        own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+        top = {helper.name} if helper in tree.body else set()
+        used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
+        used_attributes = {node.attr for node in ast.walk(helper) if isinstance(node, ast.Attribute)}
+        is_same = all(here.get(name) == there.get(name) for name in used)
+        if is_same and might_bind.isdisjoint({*used, *used_attributes, helper.name}):
+            yield from map(id, ast.walk(helper))
+
+
+def _known_parts(tree: ast.Module, file: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, and of its classes, that a test file has in the same place."""
+    outer = {ast.dump(statement) for statement in file.body}
+    inner = {
+        (each.name, ast.dump(statement))
+        for each in file.body
+        if isinstance(each, ast.ClassDef)
+        for statement in each.body
+    }
+    for statement in tree.body:
+        if ast.dump(statement) in outer:
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from (one for one in statement.body if (statement.name, ast.dump(one)) in inner)
 
 
 def _bindings(tree: ast.Module) -> dict[str, set[str]]:
