@@ -12,6 +12,7 @@ import pytest
 from fakes.endpoint import members_in
 from fakes.golden import check_golden
 from fakes.requests import make_member, make_repair, make_request, make_requests
+from testsmith.generation.llm.context import MOST_SOURCE
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts, shown
 from testsmith.languages.python.source.context import import_line, prompt_rules
@@ -192,6 +193,27 @@ def test_user__a_diff_that_does_not_show_the_whole_source_stands_next_to_it() ->
     assert source.strip() in prompt
     assert "What changed in it, as a unified diff from base to head:" in prompt
     assert prompt.count("x90 = 90") == 1
+
+
+def test_user__of_a_very_long_source_the_lines_around_the_change_are_shown() -> None:
+    """A class with all its methods, which a change of one constant concerns."""
+    body = "".join(f"    def method_{n}(self):\n        return {n}\n\n" for n in range(3_000))
+    source = f"class Parser:\n    LIMIT = 5\n\n{body}"
+    base = source.replace("return 2500\n", "return 2501 - 2\n")
+    whole = make_request("src/a.py::Parser", source=source)
+    change = ShownChange(own=source_diff("Parser", base, source))
+    member = replace(whole.member, change=Change.CHANGED, shown_change=change)
+    method = make_request("src/a.py::Parser.method_2900", source="def method_2900(self):\n    return 2900\n")
+    shown_method = make_request("src/a.py::Parser.method_3", source="def method_3(self):\n    return 3\n")
+    batch = replace(batch_of(method), requests=(replace(whole, member=member), method, shown_method))
+    prompt = Prompts().user(batch, BUDGET)
+    assert len(prompt) < MOST_SOURCE + 6_000
+    assert "class Parser:\n    LIMIT = 5\n" in prompt
+    for number in (2_496, 2_500, 2_504, 2_900):
+        assert f"def method_{number}(self)" in prompt
+    assert "\n[lines are left out here]\n" in prompt
+    assert prompt.count("def method_3(self)") == 1
+    assert "Source: it stands in that of src/a.py::Parser." in prompt
 
 
 def test_user__asked_again_golden() -> None:

@@ -9,10 +9,11 @@ they do not take space from tier 2.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
-from itertools import chain, takewhile, zip_longest
+from itertools import chain, groupby, takewhile, zip_longest
 
 from testsmith.model import Member, Request
 from testsmith.patches import LEFT_OUT
@@ -21,11 +22,24 @@ _LEAST_LINES = 2
 """Minimum number of matching lines; a single line may match by chance."""
 
 
+MOST_SOURCE = 24_000
+"""Maximum characters shown of a member's source. A class with all its methods can have many times as many."""
+
+_LINES_AROUND = 15
+_FEW = 3
+_LEFT_OUT = "[lines are left out here]"
+
+
 class CallSources:
-    """Sources of one call's members; lines are compared without indentation."""
+    """Sources of one call's members; lines are compared without indentation.
+
+    Attributes:
+        shown: What is shown of them, by the member's id.
+    """
 
     def __init__(self, members: Sequence[Member]) -> None:
-        self._sources = [(member, _bare(member.source)) for member in members]
+        self.shown = {member.id: excerpt(member) for member in members}
+        self._sources = [(member, _bare(self.shown[member.id])) for member in members]
         self._changes = [(member, _changed_lines(member.shown_change.own)) for member in members]
 
     def holder_of(self, member: Member) -> Member | None:
@@ -58,9 +72,31 @@ class CallSources:
         return any(
             head[0].lstrip("#/ ") == member.module
             and "." not in member.name
-            and line in member.source.split("\n")
+            and line in self.shown[member.id].split("\n")
             for member, _ in self._sources
         )
+
+
+def excerpt(member: Member) -> str:
+    """Return a member's source; of a very long one the lines around what changed, and the first ones."""
+    source = member.source.strip("\n")
+    if len(source) <= MOST_SOURCE:
+        return source
+    lines = source.split("\n")
+    added = {line[1:].strip() for line in member.shown_change.own.split("\n") if line.startswith("+")}
+    often = Counter(line.strip() for line in lines)
+    telling = {line for line in added if often[line] <= _FEW}
+    changed = (number for number, line in enumerate(lines) if line.strip() in telling)
+    near = (one + step for one in changed for step in range(-_LINES_AROUND, _LINES_AROUND + 1))
+    kept, room = set[int](), MOST_SOURCE
+    for number in (*(one for one in near if 0 <= one < len(lines)), *range(len(lines))):
+        if number not in kept:
+            room -= len(lines[number]) + 1
+            if room < 0:
+                break
+            kept.add(number)
+    runs = groupby(range(len(lines)), key=kept.__contains__)
+    return "\n".join("\n".join(lines[one] for one in run) if is_kept else _LEFT_OUT for is_kept, run in runs)
 
 
 def _changed_lines(diff: str) -> frozenset[str]:

@@ -194,7 +194,7 @@ def _block(
         tested_by=", ".join(shown(test.id) for test in request.existing[:_MOST_NAMED] if test.calls),
         reason=_reason(member),
         diff=diff,
-        source="" if _is_whole(diff, member.source) else member.source.strip("\n"),
+        source="" if _is_whole(diff, member.source) else sources.shown[member.id],
         within="" if holder is None else shown(holder.id),
         uses=context.own.get(member.id, ()),
         entry_points=request.entry_points if batch.tiers >= USES_TIER else (),

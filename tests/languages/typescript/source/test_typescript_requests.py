@@ -100,6 +100,19 @@ def test_requests__tests_that_call_a_function_under_another_name() -> None:
     assert request.place.after == "cart > sums"
 
 
+def test_requests__tests_that_name_a_function_as_it_is_exported_only() -> None:
+    tests = "import { tools } from '../src/tools';\nit('works', () => { expect(tools(1)).toBe(1) });\n"
+    files = {
+        "package.json": MANIFEST,
+        "src/tools.ts": "const impl = (a: number) => a;\nexport const tools = impl as unknown as Tools;\n",
+        "test/all.test.ts": tests,
+    }
+    request = _requests(files, "src/tools.ts")["impl"]
+    assert [test.calls for test in request.existing] == [("tools(1)",)]
+    assert request.test_path == "test/all.test.ts"
+    assert request.import_line == 'import { tools } from "../src/tools";'
+
+
 def test_requests__tests_of_types_are_not_run() -> None:
     files = {**SHOP, "test/cart.test-d.ts": TESTS}
     del files["test/cart.test.ts"]

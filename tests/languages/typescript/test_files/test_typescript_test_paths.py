@@ -31,6 +31,9 @@ def test_stem_of__without_ending_and_affix(path: str, stem: str) -> None:
         ("src/cart.ts", ["src/shop.test.ts", "src/view.test.tsx"], "src/cart.test.ts"),
         ("src/a/index.ts", ["src/b/index.test.ts"], "src/a/index.test.ts"),
         ("src/a/index.ts", ["src/a/index.test.ts", "src/b/index.test.ts"], "src/a/index.test.ts"),
+        ("src/plugin/a/index.js", ["test/plugin/a.test.js", "test/a.test.js"], "test/plugin/a.test.js"),
+        ("src/plugin/a/index.js", ["test/plugin/a/index.test.js"], "test/plugin/a/index.test.js"),
+        ("src/index.js", ["test/src.test.js"], "test/index.test.js"),
     ],
 )
 def test_test_path_of__by_the_habit_of_the_project(path: str, tests: list[str], expected: str) -> None:

@@ -218,8 +218,10 @@ class TypeScriptExistingTests:
 
     def _candidates(self, member: Member, home: str) -> list[str]:
         """Return the test files that may call a member, nearest first."""
-        name = (member.plain_name if member.plain_name != "default" else "import").encode()
-        found = [path for path in self.paths(member.path) if path == home or name in self._read(path)]
+        names = {member.plain_name, *(self._imported(member).exported if "." not in member.name else ())}
+        words = [b"import" if name == "default" else name.encode() for name in names]
+        every = self.paths(member.path)
+        found = [path for path in every if path == home or any(one in self._read(path) for one in words)]
         found.sort(key=lambda path: (path != home, -_shared(path, member.path), path))
         return found[:_MOST_PARSED]
 

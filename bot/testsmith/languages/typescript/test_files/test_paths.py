@@ -35,10 +35,18 @@ def may_name(source: str, path: str) -> bool:
 def test_path_of(path: str, tests: Sequence[str]) -> str:
     """Return the path of the tests of a module, given the test files of its project.
 
-    A test file with the name of the module is taken, the nearest one. A new one is like the nearest test
-    files: with their affix and ending, next to the module, in a folder next to it, or in a folder of tests.
+    A test file with the name of the module is taken, the nearest one, or one with the name of the folder of
+    an index. A new one is like the nearest test files: with their affix and ending, next to the module, in a
+    folder next to it, or in a folder of tests.
     """
-    parts = _plain_folders(path)
+    parts, folder = _plain_folders(path), posixpath.dirname(path)
+    if stem_of(path) == "index" and folder and posixpath.basename(folder) not in _SOURCES:
+        by_folder = f"{folder}{_ending_of(path)}"
+        above = _plain_folders(by_folder)[-1:]
+        wanted = stem_of(by_folder)
+        named = [one for one in tests if stem_of(one) == wanted and _plain_folders(one)[-1:] == above]
+        if named:
+            return min(named, key=lambda one: (-_shared(one, path), len(one), one))
     named = [one for one in tests if stem_of(one) == stem_of(path) and _plain_folders(one)[-1:] == parts[-1:]]
     if named:
         return min(named, key=lambda one: (-_shared(one, path), len(one), one))
