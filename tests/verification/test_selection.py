@@ -213,11 +213,21 @@ def test_weigh__a_function_that_shows_nothing_of_its_own_is_cut_and_counts_as_ga
 LONGER_FIRST = "def test_a():\n    one = f\n    assert one\n\n\ndef test_b():\n    assert f() == 1\n"
 
 
-@pytest.mark.parametrize(("origin", "left"), [(Origin.OFFLINE, "test_b"), (Origin.MODEL, "test_a")])
-def test_weigh__of_equals_the_shorter_one_stays_and_the_first_of_a_model(origin: Origin, left: str) -> None:
+@pytest.mark.parametrize(
+    ("origin", "base", "left"),
+    [
+        (Origin.OFFLINE, TestStatus.FAILED, "test_b"),
+        (Origin.MODEL, TestStatus.FAILED, "test_a"),
+        (Origin.MODEL, TestStatus.PASSED, "test_b"),
+    ],
+)
+def test_weigh__of_equals_the_shorter_one_stays_or_the_first_that_a_model_wrote_about_the_change(
+    origin: Origin, base: TestStatus, left: str
+) -> None:
     mutation = a_mutation((FIRST,), {"test_a": (FIRST,), "test_b": (FIRST,)})
     both = replace(entry(), candidate=replace(CANDIDATE, code=LONGER_FIRST, origin=origin))
-    found = weigh(both, EntryWeight(proof=proof(), mutation=mutation), PYTHON)
+    run = proof(function("test_a", base=base), function("test_b", base=base))
+    found = weigh(both, EntryWeight(proof=run, mutation=mutation), PYTHON)
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [(left,)]
 

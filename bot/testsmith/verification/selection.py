@@ -318,18 +318,20 @@ def _spare(
     """Return the redundant functions with the reason, if they can be cut from the module."""
     candidate, proof = draft.candidate, weight.proof
     by_model = candidate.origin is Origin.MODEL
-    lengths = {} if by_model else language.judge.lengths(candidate.code)
+    lengths = language.judge.lengths(candidate.code)
     bases = {one.name: one.base for one in proof.functions if one.base is not None}
     failures = {name: base.message for name, base in bases.items()} if by_model else _NONE
     if weight.is_of_change:
         of_change = {
             name: gains_of_change(gained, proof.member, weight.own) for name, gained in gains.items()
         }
+        if by_model and any(gained.fails_on_base for gained in of_change.values()):
+            lengths = {}  # the first one is the most important
         spare = redundant(of_change, lengths, failures)
         needed = {name: gained for name, gained in of_change.items() if name not in spare}
         spare |= surplus(needed, lengths, weight.table.tests_of_change, failures)
     else:
-        spare = redundant(gains, lengths, failures)
+        spare = redundant(gains, lengths)
     left = [name for name in gains if name not in spare]
     parts = bool(spare) and reduced(draft, left, language).candidate.code != candidate.code
     return spare if parts else {}

@@ -81,7 +81,13 @@ async def run_modules(
             trouble = await runner.take(apart)
         else:  # one of them ended everything
             for one in apart[:_MOST_ALONE]:
-                trouble = await runner.take([one]) or trouble
+                if ended := await runner.take([one]):
+                    lost = one.run.left
+                    one.run.functions |= {
+                        name: FunctionResult(status=CRASHED, message=ended)
+                        for name in one.names
+                        if name in lost
+                    }
     finally:
         await in_thread(remove_folder, folder)
     results = {job.number: JobResult(problem=module.trouble, done=module.done) for job, module in work}

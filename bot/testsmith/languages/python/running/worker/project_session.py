@@ -185,28 +185,35 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
 def plugin_options(text: str) -> tuple[str, ...]:
     """Return arguments that load the plugins whose fixtures or marks the tests of a module use.
 
-    Without them, such tests pass only in a session of the project. A plugin counts if its module names what a
-    test asks for, and pytest and the module itself do not define it.
+    Without them, such tests pass only in a session of the project. A plugin counts if its module defines or
+    imports what a test or fixture asks for, and pytest and the test module do not define it.
     """
     try:
         functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, _FUNCTIONS)]
     except (SyntaxError, ValueError, RecursionError):
         return ()
-    defined = {function.name for function in functions}
-    asked = {given.arg for one in functions if one.name.startswith("test") for given in one.args.args}
-    asked |= {given.arg for one in functions if one.decorator_list for given in one.args.args}
-    asked |= set(_ASYNC_MARK.findall(text))
-    asked -= defined | _OF_PYTEST
+    asking = [one for one in functions if one.name.startswith("test") or _is_fixture(one)]
+    asked = {given.arg for one in asking for given in one.args.args}
+    asked -= _OF_PYTEST.union(function.name for function in functions)
     wanted = {name for name in asked if not re.search(rf"parametrize\([^)]*\b{name}\b", text)}
+    wanted |= set(_ASYNC_MARK.findall(text))
     if not wanted:
         return ()
-    naming = re.compile(r"\b(?:" + "|".join(map(re.escape, sorted(wanted))) + r")\b")
+    names = "|".join(map(re.escape, sorted(wanted)))
+    giving = re.compile(
+        rf"\bdef (?:{names})\(|\bimport\b[^#\n]*\b(?:{names})\b|^ +(?:{names}),?$", re.MULTILINE
+    )
+    marking = re.compile(rf"markers[^\n]*\b(?:{names})\b|^ +[\"'](?:{names}): ", re.MULTILINE)
     return tuple(
         part
         for name, module in sorted(_plugins())
-        if naming.search(_source_of(module))
+        if giving.search(source := _source_of(module)) or marking.search(source)
         for part in ("-p", name)
     )
+
+
+def _is_fixture(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any("fixture" in ast.unparse(one) for one in function.decorator_list)
 
 
 def _source_of(module: str) -> str:
