@@ -273,8 +273,9 @@ def test_measure_own_suite__a_conftest_that_ends_the_worker(tmp_path: Path) -> N
 
 def test_measure_own_suite__a_test_about_something_else_ends_the_worker(tmp_path: Path) -> None:
     ending = (
-        "import os, signal\n\ndef test_other():\n    pass\n\n"
-        "def test_end():\n    os.kill(os.getppid(), signal.SIGKILL)\n"
+        "import os, signal, time\n\ndef test_other():\n    pass\n\n"
+        "def test_end():\n    time.sleep(1)  # the worker has passed the others' results on\n"
+        "    os.kill(os.getppid(), signal.SIGKILL)\n"
     )
     suite = measured(tmp_path, {"test_a.py": ending, "test_shop.py": TESTS})
     assert suite.status is BaselineStatus.PARTLY
