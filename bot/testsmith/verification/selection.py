@@ -319,8 +319,7 @@ def _spare(
     candidate, proof = draft.candidate, weight.proof
     by_model = candidate.origin is Origin.MODEL
     lengths = language.judge.lengths(candidate.code)
-    bases = {one.name: one.base for one in proof.functions if one.base is not None}
-    failures = {name: base.message for name, base in bases.items()} if by_model else _NONE
+    failures = {one.name: one.base.message for one in proof.functions if by_model and one.base is not None}
     if weight.is_of_change:
         of_change = {
             name: gains_of_change(gained, proof.member, weight.own) for name, gained in gains.items()

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
-from itertools import chain, groupby, takewhile, zip_longest
+from itertools import chain, takewhile, zip_longest
 
 from testsmith.model import Member, Request
 from testsmith.patches import LEFT_OUT
@@ -21,12 +21,13 @@ from testsmith.patches import LEFT_OUT
 _LEAST_LINES = 2
 """Minimum number of matching lines; a single line may match by chance."""
 
-
 MOST_SOURCE = 24_000
 """Maximum characters shown of a member's source. A class with all its methods can have many times as many."""
 
 _LINES_AROUND = 15
 _FEW = 3
+"""How often a line of a source may occur to count as the place of a change."""
+
 _LEFT_OUT = "[lines are left out here]"
 
 
@@ -86,17 +87,16 @@ def excerpt(member: Member) -> str:
     added = {line[1:].strip() for line in member.shown_change.own.split("\n") if line.startswith("+")}
     often = Counter(line.strip() for line in lines)
     telling = {line for line in added if often[line] <= _FEW}
-    changed = (number for number, line in enumerate(lines) if line.strip() in telling)
+    changed = (number for number, line in enumerate(lines, start=1) if line.strip() in telling)
     near = (one + step for one in changed for step in range(-_LINES_AROUND, _LINES_AROUND + 1))
     kept, room = set[int](), MOST_SOURCE
-    for number in (*(one for one in near if 0 <= one < len(lines)), *range(len(lines))):
+    for number in (*(one for one in near if 0 < one <= len(lines)), *range(1, len(lines) + 1)):
         if number not in kept:
-            room -= len(lines[number]) + 1
+            room -= len(lines[number - 1]) + 1
             if room < 0:
                 break
             kept.add(number)
-    runs = groupby(range(len(lines)), key=kept.__contains__)
-    return "\n".join("\n".join(lines[one] for one in run) if is_kept else _LEFT_OUT for is_kept, run in runs)
+    return "\n".join(_with_gaps(lines, kept, _LEFT_OUT))
 
 
 def _changed_lines(diff: str) -> frozenset[str]:

@@ -207,7 +207,7 @@ def _characters(requests: Iterable[Request]) -> int:
 
 
 def _shown_characters(request: Request) -> int:
-    """Return the minimum number of characters a request adds to a prompt."""
+    """Return the number of characters a request adds to a prompt at least; a long source counts whole."""
     source = len(request.member.source) + len(request.member.shown_change.own)
     source += sum(map(len, (*request.entry_points, *request.context.observations)))
     if request.repair is not None:

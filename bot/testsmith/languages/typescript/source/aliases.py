@@ -23,8 +23,8 @@ _MOST_SETTINGS = 8
 """Maximum number of files of settings that are followed from one."""
 
 _MOST_PACKAGES = 500
-_NOT_JSON = re.compile(r'(?P<kept>"(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/|,(?=\s*[}\]])')
 _COMMENT = re.compile(r'(?P<kept>"(?:[^"\\]|\\.)*")|//[^\n]*|/\*[\s\S]*?\*/')
+_LAST_COMMA = re.compile(r'(?P<kept>"(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 _BUILT = re.compile(r"^(?:dist|lib|build|es|esm|cjs|out)/(?:(?:es|esm|cjs)/)?")
 _ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
 _DEEPEST = 6
@@ -166,7 +166,7 @@ def _settings_in(data: bytes | None) -> _Settings | None:
     if data is None or len(data) > MOST_MANIFEST_BYTES:
         return None
     text = data.decode("utf-8-sig", "replace")
-    for pattern in (_COMMENT, _NOT_JSON):
+    for pattern in (_COMMENT, _LAST_COMMA):
         text = pattern.sub(lambda found: found["kept"] or "", text)
     try:
         return decode(_Settings, text)
@@ -175,7 +175,7 @@ def _settings_in(data: bytes | None) -> _Settings | None:
 
 
 def _filled(source: str, patterns: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """Yield what a source means by the pattern that fits best; `*` stands for anything."""
+    """Yield what a source means by the pattern that fits best; `*` matches anything."""
     for pattern in sorted(patterns, key=lambda one: -len(one.partition("*")[0])):
         before, star, after = pattern.partition("*")
         if source == pattern:

@@ -156,7 +156,7 @@ class TypeScriptExistingTests:
         home = self._home(member.path)
         imported = self._imported(member)
         found = []
-        for path in self._candidates(member, home):
+        for path in self._candidates(member, home, imported):
             file = self.file(path)
             if file is None:
                 continue
@@ -216,9 +216,9 @@ class TypeScriptExistingTests:
             self._data[path] = self.modules.tree.read(path) or b""
         return self._data[path]
 
-    def _candidates(self, member: Member, home: str) -> list[str]:
+    def _candidates(self, member: Member, home: str, imported: _Imported) -> list[str]:
         """Return the test files that may call a member, nearest first."""
-        names = {member.plain_name, *(self._imported(member).exported if "." not in member.name else ())}
+        names = {member.plain_name, *(imported.exported if "." not in member.name else ())}
         words = [b"import" if name == "default" else name.encode() for name in names]
         every = self.paths(member.path)
         found = [path for path in every if path == home or any(one in self._read(path) for one in words)]

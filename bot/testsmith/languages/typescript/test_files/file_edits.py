@@ -76,7 +76,7 @@ def edited_tests(before: str, after: str) -> str:
     names = [*edit.added, *edit.tests_extended]
     if not names:
         raise CannotPlace("it adds no tests")
-    known = [row for key in edit.extended for table in edit.growth[key] for row in table.known]
+    known = [row for tables in edit.growth.values() for table in tables for row in table.known]
     return keep_tests(without_items(edit.after, known), names)
 
 
@@ -95,9 +95,9 @@ def joined_edit(before: str, after: str, code: str) -> str:
         raise CannotPlace("it has tests that are not in the edited file")
     there = _parts(module)
     gone = []
-    for key in edit.extended:
+    for key, tables in edit.growth.items():
         left = rows_in(there[key].node) if key in there else ()
-        added = (row for table in edit.growth[key] for row in table.added)
+        added = (row for table in tables for row in table.added)
         gone += [row for row in added if row_of(row) not in left]
     text = without_items(edit.after, gone)
     names = [name for name in test_functions(text) if name not in edit.added or name in kept]
@@ -202,20 +202,16 @@ class _Edit:
 
     @cached_property
     def growth(self) -> Mapping[_Key, Sequence[TableGrowth]]:
-        """The tables that it extends, by the statements in which nothing else is changed."""
+        """The tables that it extends, by the tests, suites and constants in which nothing else is changed."""
         found = {key: growth_of(self.old[key].compared, self.new[key].compared) for key in self._changed}
-        return {key: tables for key, tables in found.items() if tables and self._may_grow(self.new[key])}
-
-    @property
-    def extended(self) -> Sequence[_Key]:
-        """Keys of the tests, suites and constants whose tables it extends, and nothing else."""
-        return [*self.growth]
+        grown = {key: tables for key, tables in found.items() if tables}
+        return {one: grown[one] for one in grown if self.new[one].inside or declared_by(self.new[one].node)}
 
     @cached_property
     def tests_extended(self) -> list[str]:
         """Names of the tests whose tables it extends, also those in constants that they use."""
-        found = _tests_that_use([self.new[key].node for key in self.extended], self.new)
-        found |= {name for key in self.extended for name in self.new[key].inside}
+        found = _tests_that_use([self.new[key].node for key in self.growth], self.new)
+        found |= {name for key in self.growth for name in self.new[key].inside}
         there = {*test_functions(self.before.text)}
         return [name for name in test_functions(self.after.text) if name in found and name in there]
 
@@ -228,7 +224,7 @@ class _Edit:
         """Raise `CannotPlace` if it changes more than tests, tables and imports."""
         if self.old.keys() - self.new.keys():
             raise CannotPlace("it removes something")
-        if any(key not in self.extended for key in self._changed):
+        if any(key not in self.growth for key in self._changed):
             raise CannotPlace("it changes something else than the tables of tests")
         if _imports(self.before) - _imports(self.after):
             raise CannotPlace("it removes an import")
@@ -237,9 +233,6 @@ class _Edit:
             suite = ("suite", *key[1:2]) if key[1] else None
             if self.new[key].acts and suite not in added:
                 raise CannotPlace("it changes how all tests of the file are run")
-
-    def _may_grow(self, part: _Part) -> bool:
-        return bool(part.inside or declared_by(part.node))
 
 
 def _imports(file: ParsedText) -> set[tuple[str, str, str]]:

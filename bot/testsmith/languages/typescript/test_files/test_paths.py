@@ -39,17 +39,13 @@ def test_path_of(path: str, tests: Sequence[str]) -> str:
     an index. A new one is like the nearest test files: with their affix and ending, next to the module, in a
     folder next to it, or in a folder of tests.
     """
-    parts, folder = _plain_folders(path), posixpath.dirname(path)
-    if stem_of(path) == "index" and folder and posixpath.basename(folder) not in _SOURCES:
-        by_folder = f"{folder}{_ending_of(path)}"
-        above = _plain_folders(by_folder)[-1:]
-        wanted = stem_of(by_folder)
-        named = [one for one in tests if stem_of(one) == wanted and _plain_folders(one)[-1:] == above]
+    folder = posixpath.dirname(path)
+    is_named_by_folder = stem_of(path) == "index" and posixpath.basename(folder) not in {"", *_SOURCES}
+    for own in (*([folder] if is_named_by_folder else []), path):
+        wanted = stem_of(own), _plain_folders(own)[-1:]
+        named = [one for one in tests if (stem_of(one), _plain_folders(one)[-1:]) == wanted]
         if named:
             return min(named, key=lambda one: (-_shared(one, path), len(one), one))
-    named = [one for one in tests if stem_of(one) == stem_of(path) and _plain_folders(one)[-1:] == parts[-1:]]
-    if named:
-        return min(named, key=lambda one: (-_shared(one, path), len(one), one))
     near = sorted(tests, key=lambda one: (-_shared(one, path), one))[:_MOST_NEAR]
     affixes = Counter(match[0] if (match := _AFFIX.search(one)) else "" for one in near)
     folders = Counter(_folder_of_tests(one) for one in near)

@@ -205,6 +205,7 @@ def test_calls_not_run__a_class_or_method_that_the_test_file_has_is_known() -> N
         (METHOD.replace("assert", "self.extra = 1\n        assert"), True),
         (METHOD.replace("assert", "self.total = 1\n        assert"), False),
         (METHOD.replace("assert", "shop.deploy = open\n        assert"), False),
+        (METHOD + "\n    def deploy(self):\n        pass\n", False),
     ):
         found = calls_not_run_in_class(TEST_CLASS + changed, TEST_CLASS)
         assert found == (None if is_known else reason), changed

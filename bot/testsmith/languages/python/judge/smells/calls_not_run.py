@@ -100,9 +100,9 @@ def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]
     new = [node for node in ast.walk(tree) if id(node) not in inside]
     might_bind = {node.value for node in new if isinstance(node, ast.Constant)}
     might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
-    might_bind |= {
-        one.attr for one in new if isinstance(one, ast.Attribute) and isinstance(one.ctx, ast.Store)
-    }
+    attributes = [node for node in new if isinstance(node, ast.Attribute)]
+    might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    might_bind |= {node.name for node in new if isinstance(node, _Definition)}
     tests = {id(node) for _, node in functions_of(tree)}
     for helper in known:
         if not isinstance(helper, _Definition) or any(id(node) in tests for node in ast.walk(helper)):

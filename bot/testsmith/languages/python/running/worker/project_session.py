@@ -196,20 +196,18 @@ def plugin_options(text: str) -> tuple[str, ...]:
     asked = {given.arg for one in asking for given in one.args.args}
     asked -= _OF_PYTEST.union(function.name for function in functions)
     wanted = {name for name in asked if not re.search(rf"parametrize\([^)]*\b{name}\b", text)}
-    wanted |= set(_ASYNC_MARK.findall(text))
-    if not wanted:
+    marks = set(_ASYNC_MARK.findall(text))
+    if not wanted and not marks:
         return ()
     names = "|".join(map(re.escape, sorted(wanted)))
     giving = re.compile(
         rf"\bdef (?:{names})\(|\bimport\b[^#\n]*\b(?:{names})\b|^ +(?:{names}),?$", re.MULTILINE
     )
-    marking = re.compile(rf"markers[^\n]*\b(?:{names})\b|^ +[\"'](?:{names}): ", re.MULTILINE)
-    return tuple(
-        part
-        for name, module in sorted(_plugins())
-        if giving.search(source := _source_of(module)) or marking.search(source)
-        for part in ("-p", name)
+    plugins = sorted(_plugins())
+    used = (
+        name for name, module in plugins if name in marks or (wanted and giving.search(_source_of(module)))
     )
+    return tuple(part for name in used for part in ("-p", name))
 
 
 def _is_fixture(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -34,11 +34,14 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     try:
         code = with_absolute_imports(code, test_path, tree)
         for folder in PurePosixPath(test_path).parents:
-            path = str(folder / "conftest.py")
-            for given in (path, *_plugins_of(path, tree)):
-                data = tree.read(given)
+            waiting = [str(folder / "conftest.py")]
+            while waiting:
+                path = waiting.pop(0)
+                data = tree.read(path)
                 if data is not None:
-                    code = _with_fixtures(code, with_absolute_imports(decode(data), given, tree))
+                    text, plugins = _without_plugins(decode(data))
+                    code = _with_fixtures(code, with_absolute_imports(text, path, tree))
+                    waiting += plugins if path.endswith("conftest.py") else ()
     except (CannotParse, CannotPlace):
         return code
     return code
@@ -72,24 +75,20 @@ def with_absolute_imports(code: str, path: str, tree: SourceTree) -> str:
     return "".join(lines)
 
 
-def _plugins_of(conftest: str, tree: SourceTree) -> list[str]:
-    """Return the paths of the project's modules that a `conftest.py` names as plugins."""
-    named = _plugin_statement(parse_untrusted(decode(tree.read(conftest) or b"")))
-    constants = [] if named is None else [each for each in ast.walk(named) if isinstance(each, ast.Constant)]
-    return [f"{str(each.value).replace('.', '/')}.py" for each in constants]
-
-
-def _plugin_statement(tree: ast.Module) -> ast.Assign | None:
-    named = (each for each in tree.body if isinstance(each, ast.Assign))
-    return next((each for each in named if "pytest_plugins" in map(ast.unparse, each.targets)), None)
+def _without_plugins(conftest: str) -> tuple[str, list[str]]:
+    """Return a module without its `pytest_plugins`, and the paths that these would have in the project."""
+    named = (each for each in parse_untrusted(conftest).body if isinstance(each, ast.Assign))
+    plugins = next((each for each in named if "pytest_plugins" in map(ast.unparse, each.targets)), None)
+    if plugins is None:
+        return conftest, []
+    lines = conftest.splitlines(keepends=True)
+    constants = (each for each in ast.walk(plugins.value) if isinstance(each, ast.Constant))
+    paths = [f"{str(each.value).replace('.', '/')}.py" for each in constants]
+    return "".join([*lines[: plugins.lineno - 1], *lines[plugins.end_lineno :]]), paths
 
 
 def _with_fixtures(code: str, conftest: str) -> str:
     """Return a test module with the fixtures of one file that it uses."""
-    plugins = _plugin_statement(parse_untrusted(conftest))
-    if plugins is not None:
-        lines = conftest.splitlines(keepends=True)
-        conftest = "".join([*lines[: plugins.lineno - 1], *lines[plugins.end_lineno :]])
     own, given = parse_untrusted(code), _fixtures(parse_untrusted(conftest))
     wanted = sorted(given & set(_requested(own)) - _fixtures(own))
     if not wanted:

@@ -10,14 +10,15 @@ import hashlib
 import json
 import os
 import posixpath
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from testsmith.changes.selection import compile_globs
 from testsmith.decode import Malformed, decode
 from testsmith.execution.downloads import DownloadOrder, copy_kept, keep, run_with_network
 from testsmith.execution.installation import index_variables, keep_what_was_made
@@ -28,6 +29,7 @@ from testsmith.execution.shell import last_words
 from testsmith.languages.source import SourceTree
 from testsmith.languages.typescript.running.manifest import MANIFEST, manifest_in
 from testsmith.languages.typescript.running.workspace import PACKAGES, NodeToolchain, node_variables
+from testsmith.model import UsageFailure
 from testsmith.tasks import in_thread
 
 LOCKS = {
@@ -125,10 +127,9 @@ def _has_workspace(tree: SourceTree, folder: str, project: str) -> bool:
     patterns = [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
     is_one = False
     for pattern in patterns:
-        parts = re.split(r"(\*\*|\*)", pattern.removeprefix("!").removeprefix("./").rstrip("/"))
-        text = "".join({"**": ".*", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
-        if re.fullmatch(text, _within(project, folder)):
-            is_one = not pattern.startswith("!")
+        with suppress(UsageFailure):  # not a valid glob
+            glob = compile_globs([pattern.removeprefix("!").rstrip("/")])
+            is_one = not pattern.startswith("!") if glob.fullmatch(_within(project, folder)) else is_one
     return is_one and project != folder
 
 
