@@ -246,3 +246,67 @@ def test_effects__grow_with_the_package_not_with_its_square() -> None:
     files |= {"p/base.py": "def _limit(): ...\n"}
     found = _effects(files, "p.base:_limit", *(f"p.m{n}:_a{n}" for n in range(300)))
     assert sum(len(effect.causes) for effect in found.values()) == 600
+
+
+_REGISTERED = {
+    "p/__init__.py": "",
+    "p/_odt.py": """
+        class Odt:
+            def export(self, data): return self.rows(data)
+            def rows(self, data): ...
+            def read(self): return self.rows(())
+    """,
+    "p/formats.py": """
+        _FORMATS = {}
+        def register(key, path): _FORMATS[key] = path
+        def get(key): return getattr(import_module(_FORMATS[key]), key)
+        register("odt", "p._odt.Odt")
+    """,
+    "p/core.py": """
+        from .formats import get
+        class Data:
+            def export(self, key):
+                form = get(key)
+                return form.export(self)
+            def again(self): return self.export("odt")
+            def text(self): return json.export(self), super().export()
+            def load(self, stream): return stream.read()
+    """,
+}
+
+
+def test_effects__class_that_only_a_registry_knows_is_reached_by_the_names_of_its_methods() -> None:
+    found = _effects(_REGISTERED, "p._odt:Odt.rows")
+    assert {node.name: effect.steps for node, effect in found.items()} == {
+        "Odt.export": 1,
+        "Odt.read": 1,
+        "Data.export": 2,
+        "Data.again": 3,
+    }
+    assert found[Node("p.core", "Data.export")].routes == ((Node("p._odt", "Odt.export"),),)
+
+
+def test_effects__names_of_methods_count_only_if_nothing_public_is_known_to_use_them() -> None:
+    files = {**_REGISTERED, "p/direct.py": "from ._odt import Odt\ndef f(): return Odt().export(1)\n"}
+    reached = {node.name for node in _effects(files, "p._odt:Odt.rows")}
+    assert reached == {"Odt.export", "Odt.read", "f"}
+
+
+def test_effects__names_of_methods_that_much_calls_are_not_followed() -> None:
+    callers = "".join(f"def f{n}(x): return x.export(1)\n" for n in range(30))
+    assert Node("p.core", "Data.export") not in _effects(
+        {**_REGISTERED, "p/many.py": callers}, "p._odt:Odt.rows"
+    )
+
+
+@pytest.mark.parametrize("name", ["import_module('p.data.' + name)", "import_module(f'p.data.{name}')"])
+def test_effects__modules_that_are_imported_by_a_text(name: str) -> None:
+    files = {
+        "p/__init__.py": "",
+        "p/data/__init__.py": "",
+        "p/data/ko.py": "info = {}\n",
+        "p/other/ko.py": "info = {}\n",
+        "p/load.py": f"def load(name): return {name}.info\ndef say(): print('p.', 'p.data', 'q.data.')\n",
+    }
+    assert set(_effects(files, "p.data.ko:info")) == {Node("p.load", "load")}
+    assert _effects(files, "p.other.ko:info") == {}

@@ -82,6 +82,7 @@ def test_references__own_members_of_a_method() -> None:
         Reference(Via.OWN, ("w",)),
         Reference(Via.ANY, ("_hidden",)),
         Reference(Via.ANY, ("_z",)),
+        Reference(Via.CALL, ("get",)),
         Reference(Via.BASE, ("f",)),
     }
 

@@ -33,8 +33,43 @@ class Effect:
 def effects(
     package: Package, public: PublicModules, changed: Collection[Node], limit: int
 ) -> dict[Node, Effect]:
-    """Return the definitions that use a changed one over at most `limit` references (breadth first)."""
+    """Return the definitions that use a changed one over at most `limit` references (breadth first).
+
+    If nothing public uses it that way, for example because its class is only in a registry, methods are also
+    used by what calls one of this name.
+    """
     users = users_of(package, public)
+    found = _breadth_first(users, changed, limit)
+    known = {
+        cause
+        for node, effect in found.items()
+        if _is_member(package, public, node)
+        for cause in effect.causes
+    }
+    lost = set(changed) - known
+    return found if not lost else _breadth_first(_with_callers(package, public, users), lost, limit) | found
+
+
+def _is_member(package: Package, public: PublicModules, node: Node) -> bool:
+    defined = package.defined(node)
+    return defined is not None and defined.kind is not None and public.is_public(node)
+
+
+def _with_callers(
+    package: Package, public: PublicModules, users: Mapping[Node, Sequence[Node]]
+) -> Mapping[Node, Sequence[Node]]:
+    """Return the users of each definition; those of a private class's methods with what calls its name."""
+    methods = (node for node in package.nodes() if "." in node.name and not public.is_public(node))
+    callers = {node: package.callers(node.name.rpartition(".")[2]) for node in methods}
+    return {
+        **users,
+        **{node: [*users.get(node, ()), *calling] for node, calling in callers.items() if calling},
+    }
+
+
+def _breadth_first(
+    users: Mapping[Node, Sequence[Node]], changed: Collection[Node], limit: int
+) -> dict[Node, Effect]:
     reached: dict[Node, dict[Node, Node]] = {}
     steps: dict[Node, int] = {}
     frontier = [(node, node) for node in sorted(changed)]

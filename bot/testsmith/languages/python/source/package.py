@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import io
 import keyword
+import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +113,12 @@ def _is_importable(part: str) -> bool:
 
 
 MOST_HOMONYMS = 8
-"""A private attribute of an object of unknown class is followed if at most this many classes have it."""
+"""An attribute of an object of unknown class is followed if at most this many definitions have it: classes a
+private one, callers a method."""
+
+_METHODS_OF_BUILTINS = frozenset(
+    name for kind in (bytearray, dict, io.BytesIO, list, re.Pattern, set, str) for name in dir(kind)
+)
 
 
 class Node(NamedTuple):
@@ -358,8 +365,30 @@ class Package:
                 return (*self.members(enclosing, names[0]), *self.overrides(enclosing, names[0]))
             case Via.BASE:
                 return self.inherited(enclosing, names[0])
-            case Via.ANY:
+            case Via.FOLDER:
+                return self._inside(names[0])
+            case Via.ANY | Via.CALL:
                 return self._anywhere(names[0])
+
+    def _inside(self, folder: str) -> Sequence[Node]:
+        """Return the definitions of the modules in a package."""
+        modules = [name for name in self.modules if name.rpartition(".")[0] == folder]
+        return [Node(one, name) for one in modules for name in self.modules[one].defined if "." not in name]
+
+    def callers(self, name: str) -> Sequence[Node]:
+        """Return what calls a method of this name; nothing if too much does or a builtin type has it."""
+        found = self._callers.get(name, ())
+        return found if len(found) <= MOST_HOMONYMS and name not in _METHODS_OF_BUILTINS else ()
+
+    @cached_property
+    def _callers(self) -> dict[str, list[Node]]:
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes():
+            defined = self.defined(node)
+            for via, names in defined.references if defined is not None else ():
+                if via is Via.CALL:
+                    found.setdefault(names[0], []).append(node)
+        return found
 
     def _walk(self, starts: Iterable[Node], names: Sequence[str]) -> Sequence[Node]:
         """Resolve the parts of a dotted name; attributes of unknown objects only by private name."""
@@ -385,7 +414,7 @@ class Package:
         return (self.members(node, name) or None) if self.is_class(node) else None
 
     def _anywhere(self, name: str) -> Sequence[Node]:
-        """Return the class members with a private name, or nothing if too many classes share it."""
+        """Return the class members with a private name; nothing for a public one, or if too many share it."""
         found = self._private_members.get(name, ())
         return found if len(found) <= MOST_HOMONYMS else ()
 

@@ -35,6 +35,10 @@ class Via(Enum):
     """The bases of the enclosing class: `super().total()`."""
     ANY = auto()
     """An object of unknown class: a private attribute, defined by any class."""
+    CALL = auto()
+    """An object of unknown class: a public method that is called."""
+    FOLDER = auto()
+    """A text that begins the names of modules to import: `"shop.formats."`."""
 
 
 class Reference(NamedTuple):
@@ -246,11 +250,38 @@ def _uses(node: ast.AST, scope: _Scope) -> Iterator[Reference]:
             yield from _all_uses((target, value), scope)
         case ast.If(test=test) if is_type_checking(test):
             yield from _all_uses(node.orelse, scope)
-        case ast.Call(func=ast.Name(id=name)) if scope.own and name == scope.own:
-            yield Reference(Via.OWN, ("__init__",))
-            yield from _all_uses((*node.args, *node.keywords), scope)
+        case ast.Call():
+            yield from _of_call(node, scope)
+        case ast.Constant(value=str(text)) if _is_folder(text, scope.package):
+            yield Reference(Via.FOLDER, (text.removesuffix("."),))
         case _:
             yield from _all_uses(ast.iter_child_nodes(node), scope)
+
+
+def _of_call(node: ast.Call, scope: _Scope) -> Iterator[Reference]:
+    """Yield what a call refers to, with the name of a public method of an object of unknown class."""
+    match node.func:
+        case ast.Name(id=name) if scope.own and name == scope.own:
+            yield Reference(Via.OWN, ("__init__",))
+            yield from _all_uses((*node.args, *node.keywords), scope)
+            return
+        case ast.Attribute(value=ast.Name(id=root), attr=name):
+            is_unknown = root in scope.shadowed - {scope.own} and not name.startswith("_")
+        case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
+            is_unknown = False
+        case ast.Attribute(attr=name):
+            is_unknown = not name.startswith("_")
+        case _:
+            is_unknown = False
+    if is_unknown:
+        yield Reference(Via.CALL, (name,))
+    yield from _all_uses(ast.iter_child_nodes(node), scope)
+
+
+def _is_folder(text: str, package: str) -> bool:
+    """Return whether a text is the dotted name of a package within this one, with a dot at the end."""
+    folder, _, rest = text.rpartition(".")
+    return bool(package) and not rest and folder.startswith(f"{package.partition('.')[0]}.")
 
 
 def _of_function(node: Function | ast.Lambda, scope: _Scope) -> Iterator[Reference]:
