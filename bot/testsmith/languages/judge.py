@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from testsmith.languages.results import Proof
+from testsmith.languages.source import SourceTree
 from testsmith.model import Candidate, Member
 
 _MOST_TEXT = 200
@@ -84,6 +85,10 @@ class Judge:
     """
 
     temporary_folder: str = "the temporary folder"
+
+    def of_project(self, tree: SourceTree) -> Judge:  # noqa: ARG002 - a default
+        """Return the judge of a project's tests, which may read its test files."""
+        return self
 
     def smells(self, code: str, member: Member) -> Mapping[str, str]:  # noqa: ARG002 - a default
         """Return why test functions are worthless or harmful even if they pass, by function name.

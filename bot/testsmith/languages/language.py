@@ -7,11 +7,11 @@ language cannot judge is never posted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from testsmith.languages.judge import Judge
 from testsmith.languages.mutants import Mutator
-from testsmith.languages.source import SourceReader
+from testsmith.languages.source import SourceReader, SourceTree
 from testsmith.languages.tests import TestFiles
 
 
@@ -36,6 +36,10 @@ class Language:
     mutator: Mutator = field(default_factory=Mutator)
     batches: bool = True
     title: str = ""
+
+    def of_project(self, tree: SourceTree) -> Language:
+        """Return the language with the judge of a project."""
+        return replace(self, judge=self.judge.of_project(tree))
 
 
 def title_of(name: str, languages: Sequence[Language]) -> str:

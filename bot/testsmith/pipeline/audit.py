@@ -171,9 +171,10 @@ async def audit_change(
     if named is None and not (run.members and _audits(run)):
         return None, ()
     seconds = run.deadline.at_most(run.settings.verification.suite_seconds, SHARE_OF_TIME)
+    language = run.language_of(run.members[0].id) if named is None else named.language
     context = AuditContext(
         runner=runner,
-        language=run.language_of(run.members[0].id) if named is None else named.language,
+        language=language.of_project(run.search.head_tree),
         seconds=seconds,
         progress=run.progress,
         changed_lines=_changed_lines(run.search),
@@ -248,7 +249,7 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
         async with toolchain.open(order) as runner:
             context = AuditContext(
                 runner=runner,
-                language=named.language,
+                language=named.language.of_project(search.head_tree),
                 seconds=deadline.at_most(settings.verification.suite_seconds, 1.0),
                 progress=tools.progress,
                 changed_lines=_changed_lines(search),

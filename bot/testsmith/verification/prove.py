@@ -185,7 +185,7 @@ async def prove(
         context: What they are proven with.
     """
     table = GateTable.of(context.settings)
-    prover = _Prover(language, context, table)
+    prover = _Prover(language.of_project(context.tree), context, table)
     await prover.run(subjects)
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(table.rounds):

@@ -12,6 +12,7 @@ from testsmith.languages.python.judge.documentation.conflicts import conflicts
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.judge.documentation.questions import first_words
 from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
+from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.smells.smells import smells_of
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.differences import difference
@@ -20,7 +21,7 @@ from testsmith.languages.python.judge.test_reading.failing_assertions import wat
 from testsmith.languages.python.judge.test_reading.observed import observed_tests
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.results import Proof
-from testsmith.languages.source import CannotParse
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Member
 
 _CANNOT_BIND = re.compile(
@@ -38,10 +39,13 @@ _OF_ENVIRONMENT = re.compile(
 
 
 class PythonJudge(Judge):
-    """Judges tests for pytest and unittest."""
+    """Judges tests for pytest and unittest.
+
+    Args:
+        checks: Helpers of the project's test files that assert something; None if they are not known.
+    """
 
     temporary_folder = "tmp_path"
-    smells = staticmethod(smells_of)
     calls_not_run = staticmethod(calls_not_run)
     row_counts = staticmethod(row_counts)
     without_rows = staticmethod(without_rows)
@@ -51,6 +55,17 @@ class PythonJudge(Judge):
     covers = staticmethod(covers)
     first_words = staticmethod(first_words)
     difference = staticmethod(difference)
+
+    def __init__(self, checks: KnownChecks | None = None) -> None:
+        self._checks = checks
+
+    def of_project(self, tree: SourceTree) -> PythonJudge:
+        """Return the judge for a project, which knows the helpers of its test files."""
+        return PythonJudge(KnownChecks(tree))
+
+    def smells(self, code: str, member: Member) -> dict[str, str]:
+        """Return the first smell of each test function that has one; see `smells_of`."""
+        return smells_of(code, member, self._checks)
 
     def conflicts(self, proof: Proof) -> Conflicts:
         """Return a candidate's conflicts with docstrings and annotations."""

@@ -265,16 +265,12 @@ def _of_call(node: ast.Call, scope: _Scope) -> Iterator[Reference]:
             yield Reference(Via.OWN, ("__init__",))
             yield from _all_uses((*node.args, *node.keywords), scope)
             return
-        case ast.Attribute(value=ast.Name(id=root), attr=name):
-            is_unknown = root in scope.shadowed - {scope.own} and not name.startswith("_")
+        case ast.Attribute(value=ast.Name(id=root)) if root not in scope.shadowed - {scope.own}:
+            pass
         case ast.Attribute(value=ast.Call(func=ast.Name(id="super"))):
-            is_unknown = False
-        case ast.Attribute(attr=name):
-            is_unknown = not name.startswith("_")
-        case _:
-            is_unknown = False
-    if is_unknown:
-        yield Reference(Via.CALL, (name,))
+            pass
+        case ast.Attribute(attr=name) if not name.startswith("_"):
+            yield Reference(Via.CALL, (name,))
     yield from _all_uses(ast.iter_child_nodes(node), scope)
 
 

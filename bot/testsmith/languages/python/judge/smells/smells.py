@@ -18,6 +18,7 @@ from testsmith.languages.python.judge.smells.conditions import (
     swallows_exceptions,
 )
 from testsmith.languages.python.judge.smells.global_state import changes_global_state
+from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.smells.sleep_and_network import sleeps, uses_the_network
 from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
 from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
@@ -46,15 +47,20 @@ _FEWEST_STEPS = 4
 Smell = Callable[[TestFunction], str | None]
 
 
-def smells_of(code: str, member: Member) -> dict[str, str]:
+def smells_of(code: str, member: Member, checks: KnownChecks | None = None) -> dict[str, str]:
     """Return the first smell of each test function that has one, by function name.
+
+    Args:
+        code: A test module.
+        member: The member that it tests.
+        checks: Helpers of the project's test files that assert something; None if they are not known.
 
     Raises:
         CannotParse: `code` is not valid Python.
     """
     tree = parse_untrusted(code)
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
-    module = TestModule(tree, names)
+    module = TestModule(tree, names, checks)
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
     beside = _nodes_without(tree, {function.node for function in functions.values()})
     of_all = plugged_in(tree) or tampering(beside, names)
@@ -79,7 +85,7 @@ def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
 
 def no_assertion(function: TestFunction) -> str | None:
     """Return a reason if neither the function nor a helper that it calls asserts anything."""
-    if function.assertions or function.expectations or function.mock_checks:
+    if function.assertions or function.expectations or function.mock_checks or function.known_checks:
         return None
     return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
 from testsmith.languages.python.test_files.test_modules import SETUPS, is_fixture
 
@@ -91,12 +92,14 @@ class TestModule:
     Attributes:
         tree: The module.
         names: Name resolution, including the member.
+        checks: What the project's test files have; None if it is not known.
     """
 
     __test__ = False
 
     tree: ast.Module
     names: BoundNames
+    checks: KnownChecks | None = None
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -271,6 +274,27 @@ class TestFunction:
             for call in body.calls()
             if self.last(call.func).startswith("assert_")
         ]
+
+    @cached_property
+    def known_checks(self) -> list[ast.Call]:
+        """Its calls of helpers of the project's other test files that assert something."""
+        return [
+            call
+            for body in self.bodies
+            if body.is_helper
+            for call in body.calls()
+            if self.last(call.func) != self.names.member.plain_name and self._is_known_check(call, body)
+        ]
+
+    def _is_known_check(self, call: ast.Call, body: Body) -> bool:
+        root, _, rest = dotted_name(call.func).partition(".")
+        checks = self.of.checks
+        if checks is None or not root:
+            return False
+        if root in {argument.arg for argument in body.node.args.args}:
+            return checks.is_check(rest.rpartition(".")[2] or root)
+        module, _, name = self.origin(call.func).rpartition(".")
+        return root in self.names.imported and checks.is_check(name, module.rpartition(".")[2])
 
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:

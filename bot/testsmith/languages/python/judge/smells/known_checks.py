@@ -1,0 +1,84 @@
+"""Find helpers of the project's test files that assert something."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.parsing import decode, parse_untrusted
+from testsmith.languages.python.test_files.test_modules import is_test_name
+from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.source import CannotParse, SourceTree
+
+_MOST_FILE_BYTES = 1_000_000
+_MOST_STEPS = 3
+"""Maximum number of helpers from a call to an assertion."""
+
+
+class KnownChecks:
+    """Helpers that assert something, by name.
+
+    Args:
+        tree: Files of the project.
+    """
+
+    def __init__(self, tree: SourceTree) -> None:
+        self._tree = tree
+        self._defined: dict[str, list[tuple[PurePosixPath, Function]]] = {}
+
+    def is_check(self, name: str, module: str = "", steps: int = _MOST_STEPS) -> bool:
+        """Return whether a helper of this name asserts something, itself or by helpers that it calls.
+
+        Args:
+            name: Name of a function or method.
+            module: Last part of the name of its module; empty if that is not known.
+            steps: Maximum number of helpers from a call to an assertion.
+        """
+        return any(
+            _asserts(node)
+            or (
+                steps > 1
+                and isinstance(node, ast.Call)
+                and self.is_check(last_name(node.func), "", steps - 1)
+            )
+            for path, helper in self._helpers(name)
+            if module in {"", path.stem, path.parent.name}
+            for statement in helper.body
+            for node in ast.walk(statement)
+        )
+
+    def _helpers(self, name: str) -> list[tuple[PurePosixPath, Function]]:
+        if name not in self._defined:
+            self._defined[name] = list(self._found(name)) if name and not is_test_name(name) else []
+        return self._defined[name]
+
+    def _found(self, name: str) -> Iterator[tuple[PurePosixPath, Function]]:
+        definition = re.compile(rb"\bdef[ \t]+%s\b" % re.escape(name.encode()))
+        for path in self._tree.paths():
+            data = (self._tree.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
+            if len(data) <= _MOST_FILE_BYTES and definition.search(data):
+                yield from ((PurePosixPath(path), one) for one in _functions(data, name))
+
+
+def _functions(data: bytes, name: str) -> Iterator[Function]:
+    try:
+        tree = parse_untrusted(decode(data))
+    except CannotParse:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, Function) and node.name == name:
+            yield node
+
+
+def _asserts(node: ast.AST) -> bool:
+    match node:
+        case ast.Assert(test=test):
+            return not isinstance(test, ast.Constant)
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name.startswith("assert") or name in {"raises", "fail"}
+        case ast.Raise(exc=ast.Call(func=ast.Name(id=name)) | ast.Name(id=name)):
+            return name == "AssertionError"
+    return False
