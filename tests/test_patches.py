@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from testsmith.patches import CannotApply, apply_patch
+from testsmith.patches import CannotApply, apply_patch, with_new_lines
 
 FILE = dedent(
     """\
@@ -170,3 +170,29 @@ def test_apply_patch__at_the_end_of_a_class_the_blank_lines_of_both_sides_count(
     assert apply_patch(FILE, patch) == FILE.replace(
         "== -1\n", "== -1\n\n    def test_add__nothing(self):\n        assert shop.add(0, 0) == 0\n"
     )
+
+
+OWN = "".join(f"line {number}\n" for number in range(20))
+
+
+def test_with_new_lines__only_what_was_added() -> None:
+    after = OWN.replace("line 9\n", "line 9\nadd(1,2)\nadd( 3 , 4 )\n")
+    formatted = after.replace("line 3", "LINE 3").replace("add(1,2)", "add(1, 2)")
+    formatted = formatted.replace("add( 3 , 4 )", "add(\n  3,\n  4,\n)")
+    expected = OWN.replace("line 9\n", "line 9\nadd(1, 2)\nadd(\n  3,\n  4,\n)\n")
+    assert with_new_lines(OWN, after, formatted) == expected
+
+
+def test_with_new_lines__a_new_file_as_a_whole() -> None:
+    assert with_new_lines("", "add(1,2)\n", "add(1, 2)\n") == "add(1, 2)\n"
+
+
+def test_with_new_lines__lines_next_to_them_stay() -> None:
+    after = OWN.replace("line 9\n", "line 9\nadd(1,2)\n")
+    assert with_new_lines(OWN, after, after.replace("line 9\nadd(1,2)", "LINE 9, add(1, 2)")) == after
+
+
+def test_with_new_lines__a_file_in_another_form() -> None:
+    after = OWN.replace("line 9\n", "line 9\nadd(1,2)\n")
+    formatted = after.replace("add(1,2)", "add(1, 2)").replace("line 1", "LINE 1")
+    assert with_new_lines(OWN, after, formatted) == after

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from itertools import product, takewhile
 
 MAX_FILE_CHARACTERS = 1024**2
@@ -26,6 +27,9 @@ _MOST_DROPPED = 6
 
 _MOST_STEPS = 2_000_000
 """Maximum number of lines that are compared for one diff."""
+
+_MOST_UNFORMATTED = 0.1
+"""Maximum share of a file's lines that a formatter would change if the file is in its form."""
 
 _HUNK = re.compile(r"@@ -(\d+)")
 _FENCE = re.compile(r"\s*(?:`{3,}|~{3,})[\w+-]*\s*")
@@ -98,6 +102,43 @@ def apply_patch(text: str, patch: str, shown: Collection[int] = ()) -> str:
             raise CannotApply(f"hunk {number} does not fit the file")
         lines, after = found
     return ending.join(lines)
+
+
+def with_new_lines(before: str, after: str, formatted: str) -> str:
+    """Return an edited text in which the lines that the edit added are as a formatter writes them.
+
+    All lines of a passage are taken, or none if the formatter would change lines next to it as well. A text
+    of which the formatter would change much was never formatted by it, and stays as it is.
+
+    Args:
+        before: The text before the edit.
+        after: The text after it.
+        formatted: The whole text after it, formatted.
+    """
+    old, lines, new = (text.splitlines(keepends=True) for text in (before, after, formatted))
+    passages = [(start, end) for tag, _, _, start, end in _changes(old, lines) if tag != "delete"]
+    changes = list(_changes(lines, new))
+    within = {
+        number: next((one for one in passages if one[0] <= start and end <= one[1]), None)
+        for number, (_, start, end, _, _) in enumerate(changes)
+    }
+    others = [changes[number] for number, passage in within.items() if passage is None]
+    if sum(max(end - start, 1) for _, start, end, _, _ in others) > _MOST_UNFORMATTED * len(old):
+        return after
+    blocked = {
+        (first, last)
+        for first, last in passages
+        if any(start < last and first < end for _, start, end, _, _ in others)
+    }
+    for number, (_, start, end, new_start, new_end) in reversed(list(enumerate(changes))):
+        if within[number] is not None and within[number] not in blocked:
+            lines[start:end] = new[new_start:new_end]
+    return "".join(lines)
+
+
+def _changes(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    opcodes = SequenceMatcher(None, before, after).get_opcodes()
+    return (one for one in opcodes if one[0] != "equal")
 
 
 def _hunks(lines: Sequence[str]) -> Iterator[_Hunk]:

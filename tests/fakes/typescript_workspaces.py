@@ -37,7 +37,7 @@ COMMANDS = {
 }
 """The script `test` of a project, by framework."""
 
-PACKAGES = {"vitest": "5.1.2", "jest": "30.2.0", "mocha": "11.7.4"}
+PACKAGES = {"vitest": "5.1.2", "jest": "30.2.0", "mocha": "11.7.4", "prettier": "3.7.4"}
 
 
 class TypeScriptTestFiles(TestFiles):

@@ -14,6 +14,7 @@ from testsmith.execution.baseline import OwnSuite, WholeSuite
 from testsmith.execution.jobs import ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
 from testsmith.execution.workspace import ProjectCopy, Workspace
+from testsmith.languages.tests import UnformattedModule
 from testsmith.model import Member
 from testsmith.settings import VerificationSettings
 
@@ -90,13 +91,15 @@ class TestRunner(ABC):
         """
         return {}
 
-    async def formatted(self, modules: Sequence[str]) -> Sequence[str]:
-        """Return test modules as the formatter of the toolchain formats them; by default, as they are.
+    async def formatted(self, modules: Sequence[UnformattedModule]) -> Sequence[str]:
+        """Return test files as the formatter of the toolchain or the project writes them; by default, as is.
+
+        What it returns is untrusted text: a project's formatter is code of the project.
 
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        return modules
+        return [one.code for one in modules]
 
     @abstractmethod
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:

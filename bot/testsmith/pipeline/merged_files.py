@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from difflib import unified_diff
 from functools import cache
@@ -16,8 +17,9 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace, UnfinishedFile, UnformattedModule
 from testsmith.model import Candidate, Report, Suggestion
-from testsmith.patches import CannotApply, apply_patch
+from testsmith.patches import CannotApply, apply_patch, with_new_lines
 from testsmith.pipeline.state import RunState
+from testsmith.pipeline.verify import same_tests
 from testsmith.tasks import gather
 from testsmith.test_files.plan import Marking, plan_edits
 from testsmith.verification.prove import ProofContext
@@ -116,6 +118,8 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
     as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven.
     """
+    if run.options.candidates is None:
+        report = await _formatted_in_files(run, context, report)
     jobs, merged = list[TestJob](), dict[int, Suggestion]()
     for number, suggestion in enumerate(report.suggestions):
         job = _job(run, number, suggestion) if suggestion.is_green else None
@@ -137,6 +141,28 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
         else _in_new_file(run, suggestion, paths)
         for number, suggestion in enumerate(report.suggestions)
     ]
+    return replace(report, suggestions=tuple(suggestions))
+
+
+async def _formatted_in_files(run: RunState, context: ProofContext, report: Report) -> Report:
+    """Return suggestions whose lines are as the toolchain's or the project's formatter writes them."""
+    files: dict[int, tuple[str, str]] = {}
+    for number, one in enumerate(report.suggestions):
+        before = (run.search.head_tree.read(one.test_path) or b"").decode("utf-8", "replace")
+        with suppress(CannotApply):
+            if one.patch is not None:
+                files[number] = before, apply_patch(before, one.patch)
+    suggestions = list(report.suggestions)
+    modules = [UnformattedModule(text, suggestions[number].test_path) for number, (_, text) in files.items()]
+    try:
+        formatted = await run.deadline.within(context.runner.formatted(modules)) if modules else []
+    except (CannotRun, TimeIsOver):
+        return report
+    for (number, (before, after)), text in zip(files.items(), formatted, strict=True):
+        one = suggestions[number]
+        new = same_tests(with_new_lines(before, after, text), after, run.language_of(one.member))
+        if new != after:
+            suggestions[number] = replace(one, patch=file_diff(one.test_path, before, new))
     return replace(report, suggestions=tuple(suggestions))
 
 

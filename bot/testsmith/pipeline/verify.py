@@ -26,7 +26,7 @@ async def verify(run: RunState, context: ProofContext, candidates: Sequence[Cand
     """Format and prove candidates, and return the results in the same order."""
     formatted = await formatted_candidates(run, candidates)
     if run.options.candidates is None:
-        formatted = await _formatted_by_toolchain(formatted, context.runner)
+        formatted = await _formatted_by_toolchain(run, formatted, context.runner)
     results: dict[int, Judged] = {
         number: one for number, one in enumerate(formatted) if isinstance(one, Skipped)
     }
@@ -41,11 +41,25 @@ async def verify(run: RunState, context: ProofContext, candidates: Sequence[Cand
     return [results[number] for number in range(len(formatted))]
 
 
-async def _formatted_by_toolchain(results: Sequence[Result], runner: TestRunner) -> list[Result]:
+async def _formatted_by_toolchain(
+    run: RunState, results: Sequence[Result], runner: TestRunner
+) -> list[Result]:
     """Return candidates as the formatter of their language's toolchain formats them, if there is one."""
-    codes = [one.code for one in results if isinstance(one, Candidate)]
-    formatted = iter(await runner.formatted(codes))
-    return [replace(one, code=next(formatted)) if isinstance(one, Candidate) else one for one in results]
+    candidates = [one for one in results if isinstance(one, Candidate)]
+    modules = [UnformattedModule(one.code, run.requests[one.member].test_path) for one in candidates]
+    codes = iter(await runner.formatted(modules))
+    return [
+        replace(one, code=same_tests(next(codes), one.code, run.language_of(one.member)))
+        if isinstance(one, Candidate)
+        else one
+        for one in results
+    ]
+
+
+def same_tests(formatted: str, text: str, language: Language) -> str:
+    """Return the formatted text of a test file; as it was if that differs in more than its form."""
+    normalized = language.judge.normalized
+    return formatted if formatted == text or normalized(formatted) == normalized(text) else text
 
 
 def _subject(run: RunState, candidate: Candidate) -> RunSubject:

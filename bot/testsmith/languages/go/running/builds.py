@@ -25,7 +25,6 @@ from testsmith.languages.go.running.workspace import (
     test_variables,
     within,
 )
-from testsmith.languages.go.source.parsing import normalized
 from testsmith.tasks import in_thread
 
 BUILD_SECONDS = 120.0
@@ -132,7 +131,7 @@ class Builder:
         return troubles
 
     async def formatted(self, texts: Sequence[str]) -> list[str]:
-        """Return Go files as `gofmt` formats them; as they are if it says anything but the same in its form.
+        """Return Go files as `gofmt` formats them; as they are if it fails.
 
         Raises:
             CannotRun: The sandbox could not start a process.
@@ -158,11 +157,7 @@ class Builder:
         results = (await run_steps(workspace, plan)).results
         await in_thread(remove_folder, inputs)
         return [
-            result.output
-            if (result := results.get(number)) is not None
-            and result.exit_code == 0
-            and normalized(result.output) == normalized(text)
-            else text
+            result.output if (result := results.get(number)) is not None and result.exit_code == 0 else text
             for number, text in enumerate(texts)
         ]
 

@@ -31,7 +31,7 @@ from testsmith.languages.go.running.run_settings import (
 )
 from testsmith.languages.go.running.workspace import GoWorkspace, folder_of
 from testsmith.languages.go.running.workspace_builder import open_workspace
-from testsmith.languages.tests import TestFiles
+from testsmith.languages.tests import TestFiles, UnformattedModule
 from testsmith.model import Member
 from testsmith.settings import VerificationSettings
 
@@ -128,9 +128,9 @@ class GoRunner(TestRunner):
                 reasons[member.id] = f"could not compile {place} ({trouble.splitlines()[0]})"
         return reasons
 
-    async def formatted(self, modules: Sequence[str]) -> Sequence[str]:
-        """Return test modules as `gofmt` formats them; see `TestRunner.formatted`."""
-        return await self.builder.formatted(modules)
+    async def formatted(self, modules: Sequence[UnformattedModule]) -> Sequence[str]:
+        """Return test files as `gofmt` formats them; see `TestRunner.formatted`."""
+        return await self.builder.formatted([one.code for one in modules])
 
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`."""

@@ -161,7 +161,7 @@ class Framework:
         )
 
     def _program(self) -> Path | None:
-        for place in _around(self.root, self.command.folder):
+        for place in folders_around(self.root, self.command.folder):
             for name in _PROGRAMS[self.command.framework]:
                 if (place / PACKAGES / name).is_file():
                     return place / PACKAGES / name
@@ -178,7 +178,7 @@ class Framework:
         return tuple(int(one) for one in numbers if one.isdecimal())
 
 
-def _around(root: Path, folder: str) -> list[Path]:
+def folders_around(root: Path, folder: str) -> list[Path]:
     """Return a folder of a copy and those around it, up to the root of the copy."""
     place = root / folder
     return [one for one in (place, *place.parents) if one == root or root in one.parents]

@@ -14,7 +14,8 @@ from testsmith.execution.measurements import Measurements
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
-from testsmith.languages.tests import TestFiles
+from testsmith.languages.tests import TestFiles, UnformattedModule
+from testsmith.languages.typescript.running.formatting import formatted
 from testsmith.languages.typescript.running.module_runs import run_modules
 from testsmith.languages.typescript.running.mutant_runs import run_changed_modules
 from testsmith.languages.typescript.running.processes import framework_of
@@ -111,6 +112,10 @@ class TypeScriptRunner(TestRunner):
         }
         found = {one.id: troubles[posixpath.dirname(one.path)] for one in members}
         return {member: trouble for member, trouble in found.items() if trouble}
+
+    async def formatted(self, modules: Sequence[UnformattedModule]) -> Sequence[str]:
+        """Return test files as the project's formatter writes them; see `TestRunner.formatted`."""
+        return await formatted(self.workspace, modules)
 
     async def run(self, setting: RunSetting, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run`."""
