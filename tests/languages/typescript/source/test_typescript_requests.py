@@ -375,3 +375,31 @@ def test_requests__tests_of_what_a_module_exports_among_many_others() -> None:
     tests = TESTS.replace("../src/cart", "../src/index")
     files = {**SHOP, **others, "src/index.ts": index, "test/cart.test.ts": tests}
     assert [test.name for test in _requests(files)["total"].existing] == ["cart > sums"]
+
+
+def test_requests__tests_in_a_file_that_is_named_after_a_function() -> None:
+    test = """const app = require('../');
+
+describe('.%s()', () => {
+  it('sets a header', (done) => {
+    app().use((req, res) => { res.%s('/').end(); });
+  });
+});
+"""
+    names = ("links", "location", "vary")
+    files = {
+        "package.json": json.dumps({"name": "web", "devDependencies": {"mocha": "11"}}),
+        "index.js": "module.exports = require('./lib/web');\n",
+        "lib/web.js": "exports = module.exports = () => {};\n",
+        "lib/response.js": "var res = Object.create({});\nmodule.exports = res;\n"
+        + "".join(f"res.{name} = function {name}(url) {{ return this; }};\n" for name in (*names, "new")),
+        "test/app.js": "const app = require('../');\nit('starts', () => app());\n",
+        **{f"test/res.{name}.js": test % (name, name) for name in names},
+    }
+    found = _requests(files, "lib/response.js")
+    assert {name: one.test_path for name, one in found.items()} == {
+        **{f"res.{name}": f"test/res.{name}.js" for name in names},
+        "res.new": "test/res.vary.js",
+    }
+    [location] = found["res.location"].existing
+    assert (location.name, location.calls) == (".location() > sets a header", ("res.location('/')",))

@@ -26,7 +26,7 @@ from testsmith.languages.typescript.test_files.test_blocks import (
     TestBlock,
     blocks_in,
 )
-from testsmith.languages.typescript.test_files.test_paths import test_path_of
+from testsmith.languages.typescript.test_files.test_paths import stem_of, test_path_of
 from testsmith.languages.typescript.test_files.test_tables import tables_of
 from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
 
@@ -153,7 +153,7 @@ class TypeScriptExistingTests:
 
     def of(self, member: Member) -> tuple[ExistingTest, ...]:
         """Return the tests of a member, nearest first; those that call it before those that are only near."""
-        home = self._home(member.path)
+        home = self._home(member)
         imported = self._imported(member)
         found = []
         for path in self._candidates(member, home, imported):
@@ -161,6 +161,8 @@ class TypeScriptExistingTests:
             if file is None:
                 continue
             spellings = self._spellings(file.file, imported)
+            if not spellings and _is_named(path, member):
+                spellings = frozenset({imported.key.name})  # it may reach it through something else
             is_selecting = "." not in member.name and self._is_selecting(file.file, imported)
             for block in file.tests:
                 calls = _calls(file, block, member, spellings) if spellings else []
@@ -198,18 +200,20 @@ class TypeScriptExistingTests:
             siblings: Tests of a similar function, which they go below if there are none that call it.
         """
         called = [test for test in tests if test.calls] or list(siblings)
-        path = called[0].path if called else self._home(member.path)
+        path = called[0].path if called else self._home(member)
         own = [test for test in called or tests if test.path == path]
         suites = Counter(_suite_of(test) for test in own)
         most = [test for test in own if suites[_suite_of(test)] == max(suites.values())]
         after = max(most, key=lambda test: test.line).name if most else ""
         return TestPlace(path=path, after=after)
 
-    def _home(self, path: str) -> str:
-        """Return the path of the tests of a module."""
+    def _home(self, member: Member) -> str:
+        """Return the path of the tests of a member's module, or of those that are named after the member."""
+        path = member.path
         if path not in self._homes:
             self._homes[path] = test_path_of(path, self.paths(path))
-        return self._homes[path]
+        home, named = self._homes[path], [one for one in self.paths(path) if _is_named(one, member)]
+        return home if home in self.modules.paths or not named else named[0]
 
     def _read(self, path: str) -> bytes:
         if path not in self._data:
@@ -222,7 +226,9 @@ class TypeScriptExistingTests:
         words = [b"import" if name == "default" else name.encode() for name in names]
         every = self.paths(member.path)
         found = [path for path in every if path == home or any(one in self._read(path) for one in words)]
-        found.sort(key=lambda path: (path != home, -_shared(path, member.path), path))
+        found.sort(
+            key=lambda path: (path != home, not _is_named(path, member), -_shared(path, member.path), path)
+        )
         return found[:_MOST_PARSED]
 
     def _imported(self, member: Member) -> _Imported:
@@ -291,6 +297,11 @@ class TypeScriptExistingTests:
             elif binding.imported in one.exported and binding.source == one.package:
                 found.add(local)
         return frozenset(found)
+
+
+def _is_named(path: str, member: Member) -> bool:
+    """Return whether a test file has the name of a member: `res.send.js`, `parse.test.ts`."""
+    return stem_of(path).lower() == member.name.lower()
 
 
 def _suite_of(test: ExistingTest) -> str:
