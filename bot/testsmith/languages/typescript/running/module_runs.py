@@ -35,6 +35,7 @@ from testsmith.languages.typescript.running.reports import (
     words_of,
 )
 from testsmith.languages.typescript.running.run_settings import SHUFFLED, TOGETHER, TypeScriptSetting
+from testsmith.languages.typescript.running.unbuilt import LACKING, advice_to_build
 from testsmith.languages.typescript.running.workspace import TypeScriptWorkspace
 from testsmith.languages.typescript.source.packages import TYPED_ENDINGS
 from testsmith.tasks import in_thread
@@ -45,10 +46,6 @@ _MOST_ALONE = 20
 _ELSEWHERE = "another folder/below"
 _NOT_THERE = re.compile(
     r"does not provide an export|Cannot find (?:module|package)|_MODULE_NOT_FOUND|Failed to (?:resolve|load)"
-)
-_LACKING = re.compile(
-    r"""(?:Cannot find (?:package|module)|Failed to resolve import|Failed to load url) ['"]?"""
-    r"""(?P<name>[^\s'"]+)"""
 )
 _IMPORTER = re.compile(
     r"""(?:imported from|Require stack:\s*-|\bfrom|\) in) ['"]?(?P<file>[^\s'"]+\.[cm]?[jt]sx?)\b"""
@@ -240,8 +237,10 @@ class _Runner:
             module.is_together = bool(results)
             _add_trace(module, ran)
             if not results and is_not_loaded(ran):
-                module.trouble = words_of(ran.step, ran.report)
-                module.is_fault = not self.setting.on_base and lacks_module(module.trouble, module)
+                words = words_of(ran.step, ran.report)
+                advice = "" if self.setting.on_base else advice_to_build(words, self.folder.root, module.path)
+                module.trouble = advice or words
+                module.is_fault = bool(advice) or (not self.setting.on_base and lacks_module(words, module))
 
     async def alone(self, waiting: Sequence[tuple[PlacedModule, str]]) -> None:
         """Run tests in a process each, and add the results; there is none of a test that does not exist."""
@@ -340,7 +339,7 @@ def lacks_module(words: str, module: PlacedModule) -> bool:
 
     That is one of another file, or the member's own module, which may have to be built first.
     """
-    found = _LACKING.search(words)
+    found = LACKING.search(words)
     if found is None:
         return False
     importer, name = _IMPORTER.search(words), found["name"]

@@ -18,6 +18,7 @@ from testsmith.languages.typescript.running.frameworks import hook
 from testsmith.languages.typescript.running.module_runs import noted_name, unchecked
 from testsmith.languages.typescript.running.processes import Ran, RunFolder, Wanted, run_folder
 from testsmith.languages.typescript.running.reports import shown, words_of
+from testsmith.languages.typescript.running.unbuilt import advice_to_build
 from testsmith.languages.typescript.running.workspace import PACKAGES, TypeScriptWorkspace
 from testsmith.languages.typescript.source.packages import ENDINGS
 from testsmith.tasks import gather, in_thread
@@ -239,17 +240,18 @@ def _add(run: OwnRun, folder: RunFolder, order: _OwnOrder, chunk: list[str], ran
     if len(chunk) > 1:
         return [[path] for path in silent]
     for path in silent:
-        _add_silent(run, path, ran)
+        _add_silent(run, folder.root, path, ran)
     return []
 
 
-def _add_silent(run: OwnRun, path: str, ran: Ran) -> None:
+def _add_silent(run: OwnRun, root: Path, path: str, ran: Ran) -> None:
     """Add a file without results, unless the project does not run it."""
     step, report = ran.step, ran.report
     if step is None or step.timed_out:
         run.left.append(path)
     elif not says_no_test(step.output) and (step.exit_code != 0 or (report and report.troubles)):
-        run.broken[path] = words_of(step, report)
+        words = words_of(step, report)
+        run.broken[path] = advice_to_build(words, root, path) or words
 
 
 def says_no_test(output: str) -> bool:

@@ -1,0 +1,56 @@
+"""What is said about tests that import what a build makes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from testsmith.languages.typescript.running.unbuilt import advice_to_build
+
+WORDS = (
+    "Error [ERR_MODULE_NOT_FOUND]: Cannot find module '/r/p/build/lib/index.js' imported from /r/p/test/a.mjs"
+)
+
+
+def project(root: Path, folder: str = "", **scripts: str) -> Path:
+    """Write a package with scripts."""
+    place = root / folder
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "package.json").write_text(json.dumps({"scripts": {"test": "mocha", **scripts}}))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("words", "file"),
+    [
+        (WORDS, "build/lib/index.js"),
+        ("Cannot find module '../dist' from 'test/a.test.js'", "dist"),
+        (
+            'Failed to resolve import "../../dist/index.js" from "test/a.ts". Does the file exist?',
+            "dist/index.js",
+        ),
+        ("Failed to load url ../lib/a.js (resolved id: ../lib/a.js) in /r/p/test/a.ts", "lib/a.js"),
+    ],
+)
+def test_advice_to_build__names_the_file_and_the_command(tmp_path: Path, words: str, file: str) -> None:
+    advice = advice_to_build(words, project(tmp_path, prepare="npm run compile", compile="tsc"), "test/a.mjs")
+    assert advice.startswith(
+        f"it imports {file}, which is not in git. Run `npm run compile` in the checkout "
+    )
+
+
+def test_advice_to_build__in_the_folder_of_the_package(tmp_path: Path) -> None:
+    project(project(tmp_path), "packages/one", build="tsc")
+    advice = advice_to_build(WORDS, tmp_path, "packages/one/test/a.mjs")
+    assert "`cd packages/one && npm run build`" in advice
+
+
+def test_advice_to_build__not_if_something_else_is_missing(tmp_path: Path) -> None:
+    assert advice_to_build(WORDS, project(tmp_path), "test/a.mjs") == ""
+    project(tmp_path, build="tsc")
+    for words in ("Cannot find module 'lodash/lib/a'", "Cannot find module '../src/a.js'", "SyntaxError: x"):
+        assert advice_to_build(words, tmp_path, "test/a.mjs") == ""
+    (tmp_path / "build").mkdir()
+    assert advice_to_build(WORDS, tmp_path, "test/a.mjs") == ""
