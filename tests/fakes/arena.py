@@ -135,6 +135,7 @@ class How:
     folder: Path | None = None
     working_folder: Path | None = None
     network: bool = False
+    loopback: bool = False
     variables: dict[str, str] = field(default_factory=dict)
 
 
@@ -168,6 +169,7 @@ class Arena:
                 "variables": {"PATH": "/usr/bin:/bin", **chosen.variables},
                 "limits": asdict(chosen.limits),
                 "network": chosen.network,
+                "loopback": chosen.loopback,
             }
         )
         if "error" in answer:

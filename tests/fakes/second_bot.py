@@ -159,6 +159,7 @@ async def run(sandboxes: dict[tuple[str, int | None], Sandbox], asked: dict[str,
         readable=tuple(map(Path, asked["readable"])),
         variables=asked["variables"],
         network=asked["network"],
+        loopback=asked["loopback"],
         working_folder=Path(asked["working_folder"]) if asked["working_folder"] else None,
     )
     outcome = await sandbox.run(command, Limits(**asked["limits"]))

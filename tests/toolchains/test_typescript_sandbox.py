@@ -34,6 +34,13 @@ it("asks for the state of the system", () => {
 it("listens", async () => {
   const server = net.createServer();
   await new Promise((done, fail) => server.on("error", fail).listen(0, "127.0.0.1", done));
+  const client = net.connect(server.address().port);
+  await new Promise((done, fail) => client.on("error", fail).on("connect", done));
+  client.destroy();
+  server.close();
+});
+it("connects", async () => {
+  await new Promise((done, fail) => net.connect(80, "192.0.2.1").on("error", fail).on("connect", done));
 });
 it("reads", () => {
   for (const place of ["SECRET", `/proc/${process.ppid}/mem`]) {
@@ -98,6 +105,6 @@ def test_strict_sandbox__tests_run_and_reach_nothing_else(
     assert found.pop("hoards") in {FAILED, CRASHED}
     assert found.pop("kills its parent") in {FAILED, CRASHED, PASSED}
     held = {"reads": PASSED, "writes": PASSED, "asks for the state of the system": PASSED}
-    assert found == {"good": PASSED, "listens": FAILED, "wrong": FAILED, **held}
-    assert result.functions["listens"].wants_network
+    assert found == {"good": PASSED, "listens": PASSED, "connects": FAILED, "wrong": FAILED, **held}
+    assert result.functions["connects"].wants_network
     assert result.functions["good"].reached.lines == {2}

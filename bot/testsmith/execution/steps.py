@@ -137,6 +137,7 @@ async def run_steps(workspace: Workspace, plan: Plan, limits: Limits) -> Outcome
             "LANG": "C.UTF-8",
             "LD_LIBRARY_PATH": _LIBRARIES,
         },
+        loopback=True,
         stdin=json.dumps({"steps": list(map(_planned, plan.steps)), "budgets": plan.budgets}).encode(),
     )
     limits = replace(limits, seconds=seconds, output_bytes=_MOST_OUTPUT_BYTES)

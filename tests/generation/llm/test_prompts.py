@@ -38,20 +38,16 @@ PINNED = {
     13: "c876fc964de02ffc",
     14: "40bcc1991d53923e",
     15: "1520b69acb286906",
+    16: "044b56c5fa084491",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
 
 def templates_digest() -> str:
-    own, rules = (
-        Path(str(files(package) / name))
-        for package, name in (
-            ("testsmith.generation.llm", "templates"),
-            ("testsmith.languages.python", "rules"),
-        )
-    )
+    own = Path(str(files("testsmith.generation.llm") / "templates"))
+    languages = Path(str(files("testsmith.languages")))
     digest = hashlib.sha256()
-    for path in [*sorted(own.rglob("*.j2")), *sorted(rules.rglob("*.j2"))]:
+    for path in [*sorted(own.rglob("*.j2")), *sorted(languages.glob("*/rules/*.j2"))]:
         digest.update(f"{path.name}\0{path.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()[:16]
 

@@ -25,6 +25,8 @@ class Command:
         network: Whether it may use the network, if the sandbox is able to forbid it.
         tcp_ports: Ports that it may connect to in this case, if the sandbox is able to restrict them; empty
             for all.
+        loopback: Whether its processes may connect to ports on which they listen themselves, without a
+            network, if the sandbox is able to restrict them to these.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +36,7 @@ class Command:
     stdin: bytes = b""
     network: bool = False
     tcp_ports: tuple[int, ...] = ()
+    loopback: bool = False
     working_folder: Path | None = None
 
 

@@ -146,14 +146,19 @@ class IsolatedSandbox:
         plan = basic_plan(command, limits)
         has_own_uid = identity.uid is not None
         own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
-        # With its own user id, it only makes local connections, which Landlock restricts from a later version
-        # on.
-        is_of_use = not has_own_uid or (
-            seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
-            and not command.network
+        # With its own user id, it only makes connections, of which Landlock restricts local ones from a later
+        # version on.
+        is_of_use = (
+            command.loopback
+            or not has_own_uid
+            or (
+                seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
+                and not command.network
+            )
         )
         supervised = isolation.supervised and isolation.seccomp and is_of_use
-        policy = seccomp.Policy(has_own_uid, isolation.landlock, supervised, command.network)
+        loopback = supervised and command.loopback and not command.network
+        policy = seccomp.Policy(has_own_uid, isolation.landlock, supervised, command.network, loopback)
         return plan._replace(
             rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],
             identity=identity,
@@ -161,6 +166,7 @@ class IsolatedSandbox:
             landlock=self._rules(command),
             filter=_filter(policy) if isolation.seccomp else "",
             supervised=supervised,
+            loopback=loopback,
             scoped=not has_own_uid and isolation.landlock >= seccomp.LANDLOCK_SCOPES,
         )
 

@@ -128,6 +128,20 @@ def test_rules__with_the_network_no_connecting_while_sending() -> None:
         assert decide(policy, call, *[0] * before, fast_open | 0x40) == EPERM
 
 
+@pytest.mark.parametrize("policy", [OWN, SHARED])
+def test_rules__loopback_is_tcp_that_the_supervisor_connects(policy: Policy) -> None:
+    policy = policy._replace(loopback=True)
+    for family in (INET, INET6):
+        assert decide(policy, "socket", family, STREAM | CLOEXEC, 6) == Action.ALLOW
+        for kind, protocol in ((DGRAM, 0), (DGRAM, 17), (3, 6), (STREAM, 262), (STREAM, 17)):
+            assert decide(policy, "socket", family, kind, protocol) == EPERM
+    for call in ("bind", "listen", "connect"):
+        assert decide(policy, call) == decide(policy._replace(landlock=9), call) == Action.ASK_SUPERVISOR
+    assert decide(policy, "sendto", 0, 0, 0, 0x20000000) == EPERM
+    assert decide(policy, "socket", NETLINK, STREAM) == EPERM
+    assert decide(policy, "socketpair", INET, STREAM) == EPERM
+
+
 def test_rules__the_upper_half_of_an_argument_hides_nothing() -> None:
     assert decide(OWN, "socket", 1 << 32 | INET, STREAM) == EPERM
     assert decide(OWN, "clone", 1 << 32 | 0x10000000) == EPERM

@@ -47,6 +47,28 @@ GOOD = {
         "",
     ),
     "testify": ("\trequire.Equal(t, 0, Total(nil))", "github.com/stretchr/testify/require", ""),
+    "own server": (
+        """
+	server := httptest.NewServer(Handler())
+	defer server.Close()
+	got, err := http.Get(server.URL)
+	if err != nil || got.StatusCode != Total(nil) {
+		t.Fatal(got, err)
+	}
+""",
+        "net/http net/http/httptest",
+        "",
+    ),
+    "own listener": (
+        """
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	if _, err := net.Dial("tcp", listener.Addr().String()); err != nil {
+		t.Fatal(err, Total(nil))
+	}
+""",
+        "net",
+        "",
+    ),
     "helper": (
         "\tcheck(t, Total(nil), 0)",
         "",
@@ -118,7 +140,12 @@ def test_smells__none(name: str) -> None:
         (f"\ttime.Sleep(1)\n{CHECK}", "time", "", "waits by `time.Sleep`"),
         (f"\tf := time.Sleep\n\tf(1)\n{CHECK}", "time", "", "waits by `time.Sleep`"),
         (f'\thttp.Get("http://a")\n{CHECK}', "net/http", "", "uses the network by `http.Get`"),
-        (f"\thttptest.NewServer(nil)\n{CHECK}", "net/http/httptest", "", "uses the network"),
+        (
+            f'\tnet.Listen("tcp", ":0")\n\tnet.LookupHost("a")\n{CHECK}',
+            "net",
+            "",
+            "uses the network by `net.LookupHost`",
+        ),
         (f'\tnet.Dial("tcp", "a:1")\n{CHECK}', "net", "", "uses the network by `net.Dial`"),
         (f'\texec.Command("ls").Run()\n{CHECK}', "os/exec", "", "runs programs by `exec.Command`"),
         (f"\tos.Exit(0)\n{CHECK}", "os", "", "may end the process by `os.Exit`"),

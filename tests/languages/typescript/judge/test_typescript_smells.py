@@ -87,6 +87,22 @@ GOOD = {
         f"const folder = fs.mkdtempSync(join(tmpdir(), 'x-'));\nfs.writeFileSync(folder, '');\n{CHECK}",
         'import fs from "node:fs";\nimport { tmpdir } from "node:os";\nimport { join } from "node:path";',
     ),
+    "supertest": (
+        "await request(app).get('/').expect(200, '1');",
+        'import request from "supertest";\nconst app = (_, answer) => answer.end(String(total([7])));',
+    ),
+    "own server": (
+        """const server = http.createServer((_, answer) => answer.end(String(total([7])))).listen(0);
+        const got = await fetch(`http://localhost:${server.address().port}`);
+        expect(await got.text()).toBe('1');""",
+        'import http from "node:http";',
+    ),
+    "own server of the function": (
+        """const server = total([7]).listen(0);
+        const got = await fetch(`http://localhost:${server.port}`);
+        expect(got.status).toBe(200);""",
+        "",
+    ),
     "own property": (f"const cart = {{}};\ncart.items = [];\n{CHECK}", ""),
     "function as value": ("expect(total).toEqual(expect.any(Function));\nexpect(total([])).toBe(0);", ""),
 }
@@ -107,6 +123,13 @@ def test_smells__of_good_tests_of_other_frameworks() -> None:
     assert smells_of(f"{MOCHA}{IMPORT}{chai}", MEMBER) == {}
     should = 'const should = chai.should();\nit("x", () => { total([]).should.equal(0); });'
     assert smells_of(f"{MOCHA}{IMPORT}{should}", MEMBER) == {}
+    request = 'const request = require("supertest");\n'
+    sent = 'it("x", (done) => { request(total([])).get("/").expect("A", "b").expect(200, "1", done); });'
+    assert smells_of(f"{request}{IMPORT}{sent}", MEMBER) == {}
+    unsent = 'it("x", () => { request(total([])).get("/").expect(200, "1"); });'
+    assert smells_of(f"{request}{IMPORT}{unsent}", MEMBER) == {
+        "x": "does not wait for an assertion about a promise"
+    }
     done = (
         'it("x", (done) => { total([], (n) => { setImmediate(() => { expect(n).toBe(0); done(); }); }); });'
     )
@@ -178,6 +201,9 @@ SMELLS = {
     ],
     "waits by `setTimeout`": [f"await new Promise((done) => setTimeout(done, 10));\n{CHECK}"],
     "uses the network by `fetch`": [f"await fetch('http://localhost');\n{CHECK}"],
+    "uses the network by `dns.resolve4`": [
+        f"require('node:http').createServer().listen(0);\nrequire('node:dns').resolve4('a');\n{CHECK}"
+    ],
     "prints by `console.log`": [f"console.log('ok 1 - x');\n{CHECK}"],
     "prints by `process.stdout.write`": [f"process.stdout.write('ok');\n{CHECK}"],
     "uses the process's streams by `process.stdin`": [f"total(process.stdin);\n{CHECK}"],

@@ -59,8 +59,7 @@ class ProcessSupervisor:
         self._tell(target=target)
         _let_go_of_streams()
         if post is not None:
-            ports = plan.landlock.ports if plan.landlock else ()
-            post.begin(plan.folder, plan.bounds.tasks, ports, plan.identity)
+            post.begin(plan)
         self._see_to_the_end(target, scoped=scoped)
 
     def _see_to_the_end(self, target: int, *, scoped: bool) -> None:

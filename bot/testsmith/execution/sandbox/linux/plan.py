@@ -68,6 +68,7 @@ class LaunchPlan(NamedTuple):
         landlock: File access rules; None for none.
         filter: System call filter in hexadecimal; empty for none.
         supervised: Whether the filter notifies the supervisor of some calls; see `seccomp_supervisor.py`.
+        loopback: Whether the supervisor connects sockets of the run with each other; see `loopback.py`.
         scoped: Whether the launcher's own signals are restricted to its descendants.
     """
 
@@ -83,6 +84,7 @@ class LaunchPlan(NamedTuple):
     landlock: Ruleset | None = None
     filter: str = ""
     supervised: bool = False
+    loopback: bool = False
     scoped: bool = False
 
 

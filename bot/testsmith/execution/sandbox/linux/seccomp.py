@@ -72,14 +72,16 @@ class Policy(NamedTuple):
         own_uid: Whether the target has its own user id.
         landlock: Landlock version used with the filter; 0 for none.
         supervised: Whether the supervisor decides on calls that depend on a path or a process id. If the
-            target has its own user id, this is only `connect`.
+            target has its own user id, this is only what makes connections.
         network: Whether internet sockets are allowed.
+        loopback: Whether the supervisor connects TCP sockets of the run with each other.
     """
 
     own_uid: bool
     landlock: int
     supervised: bool = False
     network: bool = False
+    loopback: bool = False
 
 
 # Arguments, flags and address families from the kernel headers.
@@ -103,6 +105,8 @@ def rules(policy: Policy) -> Iterator[Rule]:
     yield Rule(("clone3", "openat2"), Action.NOT_IMPLEMENTED)
     yield Rule(("clone",), Action.REFUSE, (_has_bits(0, _NEW_NAMESPACES),))
     yield from _socket_rules(policy)
+    if policy.loopback:
+        yield Rule(("bind", "listen", "connect"), Action.ASK_SUPERVISOR)
     yield from _privileged_file_rules()
     yield Rule(("ioctl",), Action.REFUSE, (ArgumentCondition(1, _TERMINAL_INPUT + _SIGNAL_OWNER),))
     yield Rule(("fcntl",), Action.REFUSE, (ArgumentCondition(1, (_F_SETOWN, _F_SETOWN_EX)),))
@@ -121,14 +125,19 @@ def _socket_rules(policy: Policy) -> Iterator[Rule]:
     """Refuse sockets, except socket pairs. Local sockets require protection of abstract names and paths."""
     paths_are_held = policy.supervised or policy.landlock >= LANDLOCK_UNIX_PATHS
     local = policy.landlock >= LANDLOCK_SCOPES and paths_are_held
-    families = ((_AF_UNIX,) if local else ()) + ((_AF_INET, _AF_INET6) if policy.network else ())
+    internet = (_AF_INET, _AF_INET6) if policy.network or policy.loopback else ()
+    families = ((_AF_UNIX,) if local else ()) + internet
     if families:
         yield Rule(("socket",), Action.REFUSE, (ArgumentCondition(0, families, among=False),))
     else:
         yield Rule(("socket",), Action.REFUSE)
-    if policy.network:  # Landlock only restricts TCP ports, in `connect`
-        other_kinds = ArgumentCondition(2, (0, _TCP, _UDP), among=False)
-        yield Rule(("socket",), Action.REFUSE, (ArgumentCondition(0, (_AF_INET, _AF_INET6)), other_kinds))
+    if internet:  # Landlock only restricts TCP ports, in `connect`, and the supervisor only TCP
+        of_internet = ArgumentCondition(0, internet)
+        protocols = (0, _TCP, _UDP) if policy.network else (0, _TCP)
+        yield Rule(("socket",), Action.REFUSE, (of_internet, ArgumentCondition(2, protocols, among=False)))
+        if not policy.network:
+            other_types = ArgumentCondition(1, (_SOCK_STREAM,), mask=_SOCK_TYPE_MASK, among=False)
+            yield Rule(("socket",), Action.REFUSE, (of_internet, other_types))
         yield Rule(("sendto", "sendmmsg"), Action.REFUSE, (_has_bits(3, _FAST_OPEN),))
         yield Rule(("sendmsg",), Action.REFUSE, (_has_bits(2, _FAST_OPEN),))
     yield Rule(("socketpair",), Action.REFUSE, (ArgumentCondition(0, (_AF_UNIX,), among=False),))

@@ -19,12 +19,13 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
 from testsmith.execution.sandbox.linux import credentials, kernel, processes
-from testsmith.execution.sandbox.linux.plan import Identity
+from testsmith.execution.sandbox.linux.loopback import Loopback, parse_address
+from testsmith.execution.sandbox.linux.plan import Identity, LaunchPlan
 from testsmith.execution.sandbox.linux.seccomp import ARCHITECTURES
 from testsmith.execution.sandbox.linux.syscalls import NUMBERS
 
@@ -117,17 +118,31 @@ class TracedProcess:
         Raises:
             OSError: It is not a local socket, or is already connected.
         """
-        place = os.readlink(f"fd/{descriptor}", dir_fd=self._entry)
-        inode = place.removeprefix("socket:[").removesuffix("]").encode()
+        inode = str(self.socket_inode(descriptor)).encode()
         with open("/proc/net/unix", "rb") as sockets:  # noqa: PTH123 - see launcher
             fields = next((row for row in map(bytes.split, sockets) if row[6:7] == [inode]), None)
         if fields is None:
             raise OSError(errno.EAFNOSUPPORT, "it is not a local socket")
         if int(fields[5], 16) != _UNCONNECTED:
             raise OSError(errno.EISCONN, "it is connected, or about to be")
+        return int(fields[4], 16), self.flags(descriptor)
+
+    def socket_inode(self, descriptor: int) -> int:
+        """Return the inode of one of its sockets.
+
+        Raises:
+            OSError: It is not a socket.
+        """
+        place = os.readlink(f"fd/{descriptor}", dir_fd=self._entry)
+        if not place.startswith("socket:["):
+            raise OSError(errno.ENOTSOCK, "it is not a socket")
+        return int(place.removeprefix("socket:[").removesuffix("]"))
+
+    def flags(self, descriptor: int) -> int:
+        """Return the flags of one of its file descriptors, as given to `open`."""
         with self._open(f"fdinfo/{descriptor}", os.O_RDONLY) as data:
             lines = dict(line.split(None, 1) for line in os.read(data.descriptor, 4096).splitlines())
-        return int(fields[4], 16), int(lines[b"flags:"], 8)
+        return int(lines[b"flags:"], 8)
 
     def process(self) -> int:
         """Id of the thread's process."""
@@ -167,14 +182,13 @@ class SupervisorChannel:
         """Send the listener to the supervisor; called in the new target."""
         socket.send_fds(self._targets_end, [b"."], [listener])
 
-    def begin(self, folder: str, tasks: int, ports: Collection[int], its_identity: Identity | None) -> None:
+    def begin(self, plan: LaunchPlan) -> None:
         """Start answering notifications in a thread; do nothing if the target could not be started."""
         self._targets_end.close()
         _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
         self._keepers_end.close()
         if listeners:
-            its_identity = its_identity or Identity()
-            supervisor = SeccompSupervisor(listeners[0], os.path.realpath(folder), tasks, ports, its_identity)
+            supervisor = SeccompSupervisor(listeners[0], plan)
             threading.Thread(target=supervisor.serve, daemon=True).start()
 
 
@@ -183,25 +197,22 @@ class SeccompSupervisor:
 
     Args:
         listener: File descriptor for notifications.
-        folder: The target's folder, as an absolute path without links.
-        tasks: Maximum number of processes and threads.
-        ports: TCP ports that may be connected to; empty for all. Landlock enforces this only for the target's
-            calls.
-        its_identity: User and group of the target.
+        plan: The target's plan. Landlock limits TCP ports only for the target's own calls.
     """
 
-    def __init__(
-        self, listener: int, folder: str, tasks: int, ports: Collection[int], its_identity: Identity
-    ) -> None:
+    def __init__(self, listener: int, plan: LaunchPlan) -> None:
         self._listener = listener
-        self._folder = folder
-        self._tasks = tasks
-        self._ports = frozenset(ports)
-        self._identity = its_identity
+        self._folder = os.path.realpath(plan.folder)
+        self._tasks = plan.bounds.tasks
+        self._ports = frozenset(plan.landlock.ports if plan.landlock else ())
+        self._identity = plan.identity or Identity()
+        self._loopback = Loopback() if plan.loopback else None
         self._tasks_left = 0
         self._connecting = threading.BoundedSemaphore(_MOST_CONNECTING)
         column = list(ARCHITECTURES).index(os.uname().machine)
         self._handlers = {NUMBERS[call][column]: handler for call, handler in self._by_name().items()}
+        on_sockets = {"bind": self._bind, "listen": self._listen, "connect": self._connect}
+        self._on_sockets = {NUMBERS[call][column]: handler for call, handler in on_sockets.items()}
         self._may_block = NUMBERS["connect"][column]
         self._begins_task = {NUMBERS[call][column] for call in ("clone", "fork", "vfork")}
 
@@ -227,6 +238,8 @@ class SeccompSupervisor:
             self._serve()
         finally:
             os.close(self._listener)  # later calls fail with ENOSYS
+            if self._loopback is not None:
+                self._loopback.close()
 
     def _serve(self) -> None:
         while True:
@@ -265,16 +278,16 @@ class SeccompSupervisor:
             self._send(asked[0], errno.EAGAIN)
 
     def _answer(self, number: int, thread: int, call: int, arguments: Arguments) -> None:
-        error = 0
+        error = flags = 0
         try:
             with TracedProcess(thread, lambda: self._is_waiting(number)) as caller:
-                if call == self._may_block:
-                    self._connect(caller, number, arguments)
+                if call in self._on_sockets:
+                    error, flags = self._on_sockets[call](caller, number, arguments)
                 else:
                     self._handlers[call](caller, arguments)
         except OSError as refusal:
             error = refusal.errno or errno.EPERM
-        self._send(number, error)
+        self._send(number, error, flags)
 
     def _send(self, number: int, error: int, flags: int = 0) -> None:
         try:
@@ -309,9 +322,40 @@ class SeccompSupervisor:
         with self._named(caller, folder, path, flags if path else _THE_OPEN_FILE) as file:
             kernel.utimensat(file.descriptor, wanted)
 
-    def _connect(self, caller: TracedProcess, number: int, arguments: Arguments) -> None:
-        descriptor, address, length = _signed(arguments[0]), arguments[1], arguments[2]
-        wanted = caller.read(address, min(length, _LONGEST_ADDRESS))
+    def _bind(self, caller: TracedProcess, number: int, arguments: Arguments) -> tuple[int, int]:
+        """Bind an internet socket. Landlock decides on others; what listens is decided in `_listen`."""
+        descriptor, wanted = _signed(arguments[0]), _address(caller, arguments)
+        address = parse_address(wanted)
+        if self._loopback is None or address is None:
+            return 0, _GO_ON
+        flags = _flags_of_socket(caller, descriptor)
+        with self._loopback.bind(address, flags) as ours:
+            self._replace(number, ours, descriptor, flags)
+        return 0, 0
+
+    def _listen(self, caller: TracedProcess, _: int, arguments: Arguments) -> tuple[int, int]:
+        descriptor, backlog = _signed(arguments[0]), _signed(arguments[1])
+        inode = caller.socket_inode(descriptor)
+        if self._loopback is None or not self._loopback.listen(inode, backlog):
+            with caller.duplicate(descriptor) as ours, socket.socket(fileno=os.dup(ours.descriptor)) as local:
+                if local.family != _AF_UNIX:
+                    raise PermissionError(errno.EACCES, "it would listen to other machines")
+                local.listen(backlog)
+        return 0, 0
+
+    def _connect(self, caller: TracedProcess, number: int, arguments: Arguments) -> tuple[int, int]:
+        descriptor, wanted = _signed(arguments[0]), _address(caller, arguments)
+        address = None if self._loopback is None else parse_address(wanted)
+        if self._loopback is not None and address is not None:
+            flags = _flags_of_socket(caller, descriptor)
+            ours, error = self._loopback.connect(address, flags)
+            with ours:
+                self._replace(number, ours, descriptor, flags)
+            return error, 0
+        self._connect_others(caller, number, descriptor, wanted)
+        return 0, 0
+
+    def _connect_others(self, caller: TracedProcess, number: int, descriptor: int, wanted: bytes) -> None:
         family, path = int.from_bytes(wanted[:2], "little"), wanted[2:].partition(b"\0")[0]
         if family == _AF_UNIX and path:
             self._connect_by_path(caller, number, descriptor, path)
@@ -330,8 +374,12 @@ class SeccompSupervisor:
             socket.socket(socket.AF_UNIX, kind | flags & os.O_NONBLOCK) as ours,
         ):
             kernel.connect(ours.fileno(), struct.pack("=H", _AF_UNIX) + file.path.encode() + b"\0")
-            added = _ADDED.pack(number, _IN_PLACE_OF, ours.fileno(), descriptor, flags & os.O_CLOEXEC)
-            fcntl.ioctl(self._listener, _ADD_FILE, added)
+            self._replace(number, ours, descriptor, flags)
+
+    def _replace(self, number: int, ours: socket.socket, descriptor: int, flags: int) -> None:
+        """Replace a descriptor of the target by a socket."""
+        added = _ADDED.pack(number, _IN_PLACE_OF, ours.fileno(), descriptor, flags & os.O_CLOEXEC)
+        fcntl.ioctl(self._listener, _ADD_FILE, added)
 
     def _refuse_port(self, descriptor: int, family: int, address: bytes) -> None:
         port = int.from_bytes(address[2:4])
@@ -382,6 +430,16 @@ def _require_own(process: int) -> None:
     if not processes.descends(process, os.getpid()):
         os.kill(process, 0)  # raises if there is no such process
         raise PermissionError(errno.EPERM, "it is not one of the target's processes")
+
+
+def _flags_of_socket(caller: TracedProcess, descriptor: int) -> int:
+    caller.socket_inode(descriptor)
+    return caller.flags(descriptor)
+
+
+def _address(caller: TracedProcess, arguments: Arguments) -> bytes:
+    """Return the address of a call whose second and third argument are its place and length."""
+    return caller.read(arguments[1], min(arguments[2] & 0xFFFFFFFF, _LONGEST_ADDRESS))
 
 
 def _signed(value: int) -> int:

@@ -43,6 +43,11 @@ _NETWORK = re.compile(
     r"|net/http\.(?:Get|Post|PostForm|Head|ListenAndServe\w*|Serve\w*|DefaultClient|DefaultTransport)"
     r"|net/http/httptest\.New(?:Unstarted|TLS)?Server|net/(?:smtp|rpc)\.\w+|crypto/tls\.(?:Dial|Listen)\w*"
 )
+_SERVERS = re.compile(r"net/http/httptest\.New(?:Unstarted|TLS)?Server|net\.Listen")
+_TALKS_TO_SERVERS = re.compile(
+    rf"{_SERVERS.pattern}|net\.(?:Dial\w*|Dialer|FileConn)"
+    r"|net/http\.(?:Get|Post|PostForm|Head|Serve|DefaultClient|DefaultTransport)|crypto/tls\.(?:Dial\w*|Listen)"
+)
 _PROGRAMS = re.compile(r"os/exec\.\w+|os\.(?:StartProcess|FindProcess)|os/signal\.\w+")
 _ENDS = re.compile(r"os\.Exit|runtime\.(?:Goexit|Breakpoint)|log\.(?:Fatal|Panic)\w*|log\.\w*Output")
 _PRINTS = re.compile(r"os\.(?:Stdout|Stderr|NewFile)|fmt\.Print\w*|log\.(?:Print|Default|Writer)\w*")
@@ -207,8 +212,12 @@ def waits(function: GoTestFunction) -> str | None:
 
 
 def uses_the_network(function: GoTestFunction) -> str | None:
-    """Return a reason if it opens a connection or listens."""
-    used = _used(function, _NETWORK)
+    """Return a reason if it opens a connection or listens, other than to a server that it starts itself.
+
+    The sandbox only connects to ports on which the test itself listens.
+    """
+    allowed = _TALKS_TO_SERVERS if any(map(_SERVERS.fullmatch, function.uses)) else None
+    used = _used(function, _NETWORK, allowed)
     return f"uses the network by `{used}`" if used else None
 
 
@@ -298,9 +307,10 @@ def whole_output(function: GoTestFunction) -> str | None:
     return None
 
 
-def _used(function: GoTestFunction, pattern: re.Pattern[str]) -> str:
-    """Return what is used of imported packages and is forbidden; empty for nothing."""
-    found = sorted(name for name in function.uses if pattern.fullmatch(_plain(name)))
+def _used(function: GoTestFunction, pattern: re.Pattern[str], allowed: re.Pattern[str] | None = None) -> str:
+    """Return what is used of imported packages and is forbidden, and not allowed; empty for nothing."""
+    names = (name for name in function.uses if allowed is None or not allowed.fullmatch(name))
+    found = sorted(name for name in names if pattern.fullmatch(_plain(name)))
     return found[0].rpartition("/")[2] if found else ""
 
 

@@ -21,7 +21,9 @@ _MARK = re.compile(
     r"^(?:=== (?:RUN|PAUSE|CONT|NAME)\b.*|PASS|FAIL|-test\.shuffle \d+|coverage: .*|exit status \d+)$"
 )
 _FRAME = re.compile(r"^\t(?P<file>\S+\.go):\d+", re.MULTILINE)
-_NO_NETWORK = re.compile(r"(?:socket|dial|listen|lookup).*operation not permitted|httptest: failed to listen")
+_NO_NETWORK = re.compile(
+    r"(?:socket|dial|listen|lookup).*(?:operation not permitted|permission denied)|httptest: failed to listen"
+)
 _MOST_MESSAGE = 4_000
 _MARKERS = {0x0E: None, 0x0F: None, 0x16: "\n"}
 """Characters by which Go marks errors and its own lines, which may begin within a line of a test."""

@@ -33,6 +33,11 @@ _NETWORK = re.compile(
     r"|(?:net|http|https|http2|tls|dgram|dns|dns/promises|axios|node-fetch|undici|got|ky|superagent|supertest|request|ws"
     r"|socket\.io(?:-client)?|puppeteer|playwright|nodemailer)(?=[.(]|$)(?!\.(?:STATUS_CODES|METHODS|isIP\w*)\b).*"
 )
+_SERVERS = re.compile(r"(?:https?|http2|net|tls)\.create\w*Server\(\).*|supertest\b.*")
+_TALKS_TO_SERVERS = re.compile(
+    r"(?:fetch\(\)|WebSocket\b|EventSource\b|(?:net|http|https|http2|tls|axios|node-fetch|undici|got|ky|superagent|supertest"
+    r"|request|ws)(?=[.(]|$)).*"
+)
 _PROGRAMS = re.compile(
     r"(?:child_process|cluster|worker_threads|execa|shelljs|cross-spawn|zx)(?=[.(]|$).*|Worker\b.*"
 )
@@ -57,9 +62,10 @@ FAKE_TIME = re.compile(
 )
 
 
-def used_of(test: TypeScriptTest, pattern: re.Pattern[str]) -> str:
-    """Return what is used that is imported or global and is forbidden; empty for nothing."""
-    found = sorted(name for name in test.uses if pattern.fullmatch(name))
+def used_of(test: TypeScriptTest, pattern: re.Pattern[str], allowed: re.Pattern[str] | None = None) -> str:
+    """Return what is used that is imported or global and is forbidden, and not allowed; empty for nothing."""
+    names = (name for name in test.uses if allowed is None or not allowed.fullmatch(name))
+    found = sorted(name for name in names if pattern.fullmatch(name))
     return plain(found[0]) if found else ""
 
 
@@ -109,8 +115,14 @@ def waits(test: TypeScriptTest) -> str | None:
 
 
 def uses_the_network(test: TypeScriptTest) -> str | None:
-    """Return a reason if it opens a connection or listens."""
-    used = used_of(test, _NETWORK)
+    """Return a reason if it opens a connection or listens, other than to a server that it starts itself.
+
+    The sandbox only connects to ports on which the test itself listens.
+    """
+    starts_server = any(map(_SERVERS.fullmatch, test.uses)) or any(
+        text_of(field(field(call, "function"), "property")) == "listen" for call in test.calls
+    )
+    used = used_of(test, _NETWORK, _TALKS_TO_SERVERS if starts_server else None)
     return f"uses the network by `{used}`" if used else None
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
-from testsmith.languages.typescript.judge.test_function import TypeScriptTest, chain, is_whole
+from testsmith.languages.typescript.judge.test_function import OF_REQUEST, TypeScriptTest, chain, is_whole
 from testsmith.languages.typescript.test_files.imports import NAMES
 from testsmith.languages.typescript.test_files.test_blocks import FUNCTIONS, arguments_of
 
@@ -29,7 +29,8 @@ def awaits_nothing(test: TypeScriptTest) -> str | None:
     is_waited_for = _says_when_it_ends(test)
     for node in test.assertions:
         name = test.module.resolved(node)
-        if _UNAWAITED.fullmatch(name) and not _is_awaited(node, test):
+        is_promise = _UNAWAITED.fullmatch(name) or (OF_REQUEST.fullmatch(name) and not is_waited_for)
+        if is_promise and not _is_awaited(node, test):
             return "does not wait for an assertion about a promise"
         outer = None if is_waited_for else _outer_function(node, test)
         while outer is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.thresholds import DEFAULTS
-from testsmith.languages.typescript.judge.test_function import SNAPSHOT, TypeScriptTest, chain
+from testsmith.languages.typescript.judge.test_function import OF_REQUEST, SNAPSHOT, TypeScriptTest, chain
 from testsmith.languages.typescript.source.parsing import string_value, tokens
 from testsmith.languages.typescript.test_files.test_blocks import arguments_of
 
@@ -37,6 +37,8 @@ def unreachable_assertion(test: TypeScriptTest) -> str | None:
 
 
 def _tautology(test: TypeScriptTest, assertion: Node) -> str | None:
+    if OF_REQUEST.fullmatch(test.module.resolved(assertion)):
+        return None
     subject, matcher, given = _parts(assertion)
     if subject is None or not test.is_of_framework(assertion):
         return None

@@ -86,6 +86,9 @@ _ASSERTIONS = re.compile(
 )
 """What fails a test if it does not hold, as resolved names: `vitest.expect().toBe()`."""
 
+OF_REQUEST = re.compile(r"supertest\b.*\.expect\(\).*")
+"""Assertions about the answer to a request, which is a promise unless it is given what to call in the end."""
+
 _CHAI_PROPERTIES = frozenset(
     {
         *(
@@ -393,7 +396,7 @@ class TypeScriptTest:
             return snapshot["inline"] is not None and any(
                 one.type in {"string", "template_string"} for one in arguments_of(node)
             )
-        if _ASSERTIONS.fullmatch(name):
+        if _ASSERTIONS.fullmatch(name) or OF_REQUEST.fullmatch(name):
             return _is_complete(name, node)
         if node.type != "call_expression" or not name.endswith("()"):
             return False
