@@ -14,7 +14,9 @@ import pytest
 from fakes.git_repository import GitRepository
 from fakes.trees import MemoryTree
 from fakes.workspaces import always, small_workspace
-from testsmith.execution.jobs import JobResult, TestJob
+from testsmith.execution.jobs import PASSED, JobResult, TestJob
+from testsmith.execution.sandbox.isolated import build_sandbox
+from testsmith.execution.sandbox.linux.plan import Layer
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
@@ -22,7 +24,7 @@ from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.settings import VerificationSettings
+from testsmith.settings import SandboxChoice, VerificationSettings
 
 
 async def look(folder: Path, head: dict[str, str], base: dict[str, str] | None = None) -> PythonWorkspace:
@@ -66,6 +68,31 @@ def test_open_workspace__removes_everything_when_what_it_serves_fails(tmp_path: 
 def test_open_workspace__knows_the_modules_of_both_sides(tmp_path: Path) -> None:
     workspace = asyncio.run(look(tmp_path, {"shop/__init__.py": "", "new.py": ""}, {"old.py": ""}))
     assert workspace.owned_modules == {"shop", "new", "old"}
+
+
+@pytest.mark.parametrize("loopback", [False, True])
+def test_open_workspace__a_setting_lets_tests_talk_to_their_own_server(
+    tmp_path: Path, *, loopback: bool
+) -> None:
+    code = """
+import socket
+
+def test_x():
+    with socket.create_server(("localhost", 0)) as server:
+        with socket.create_connection(server.getsockname(), timeout=20):
+            server.accept()[0].close()
+"""
+
+    async def scenario() -> JobResult:
+        settings = VerificationSettings(loopback=loopback)
+        async with small_workspace(tmp_path, {"a.py": ""}, settings=settings) as opened:
+            sandbox = await build_sandbox(SandboxChoice.BEST_EFFORT, opened.interpreter.path)
+            if Layer.SECCOMP not in sandbox.layers():
+                pytest.skip("NOT SHOWN: what the sandbox refuses, since it does not filter system calls")
+            return await run_one(replace(opened, sandbox=sandbox), code)
+
+    function = asyncio.run(scenario()).functions["test_x"]
+    assert (function.status == PASSED, function.wants_network) == (loopback, not loopback), function
 
 
 def test_open_workspace__a_module_new_on_head_is_absent_on_base(tmp_path: Path) -> None:
