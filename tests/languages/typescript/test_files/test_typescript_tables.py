@@ -71,6 +71,9 @@ describe.each([[1, 2]])("add %i", (a, b) => {
   });
 });
 """
+ASSERTIONS = (
+    'it("adds", async () => {\n  expect(f(1)).toBe(1);\n  await expect(g(1)).resolves.toBe(1);\n});\n'
+)
 INNER = """const names = ["a", "b"];
 
 names.forEach((name) => {
@@ -116,6 +119,20 @@ names.forEach((name) => {
             'CASES = [\n  { path: "/b" },\n];',
             ("parse $path > parses",),
         ),
+        (
+            OPTIONS,
+            '["d@b.c"] });\n',
+            '["d@b.c"] });\n    check({ validator: "isMail", args: [{}], invalid: ["e"] });\n',
+            '() => {\n    check({ validator: "isMail", args: [{}], invalid: ["e"] });\n  });\n});\n',
+            ("f > checks mail",),
+        ),
+        (
+            ASSERTIONS,
+            "  expect(f(1)).toBe(1);\n",
+            "  expect(f(1)).toBe(1);\n  expect(f(2)).toBe(2);\n",
+            "() => {\n  expect(f(2)).toBe(2);\n});\n",
+            ("adds",),
+        ),
         (SUITES, "[[1, 2]]", "[[1, 2], [2, 3]]", "describe.each([[2, 3]])", ("add %i > adds",)),
         (INNER, '["a", "b"]', '["a", "b", "c"]', 'names = ["c"];', ("${name} > is short",)),
     ],
@@ -148,6 +165,15 @@ def test_joined_edit__with_one_of_the_rows_in_a_row() -> None:
         (OPTIONS, "[{ strict: true }]", "[{ strict: true }, 1]"),
         (OBJECT.replace("Object.entries(tests)", "list"), '"b" }', '"b", "/c": "c" }'),
         (SUITES, "[[1, 2]])", "[[1, 2], [2, 3]].map(g))"),
+        (ASSERTIONS, "  expect", "  return;\n  expect"),
+        (ASSERTIONS, "  expect", "  vi.useFakeTimers();\n  expect"),
+        (ASSERTIONS, "  expect", "  const a = 1;\n  expect"),
+        (
+            ASSERTIONS.replace("  expect", "  const a = 1;\n  expect"),
+            "toBe(1);",
+            "toBe(1);\n  expect(a).toBe(1);",
+        ),
+        (INNER, "    });\n  });", '    });\n    it("is", () => { expect(f(name)).toBe(1); });\n  });'),
     ],
 )
 def test_edited_tests__refuses_what_is_no_new_row(before: str, old: str, new: str) -> None:

@@ -74,7 +74,7 @@ def _shortened(node: Node, words: Collection[str]) -> set[int]:
     gone: set[int] = set()
     kept: set[int] = set()
     for table in walk(node, {"comment"}):
-        if table.type not in {"array", "object"} or line_of(table) in gone or not is_table(table):
+        if line_of(table) in gone or not is_table(table):
             continue
         rows = items_of(table)
         shown = {row.id for row in _rows_to_show(rows, words)}

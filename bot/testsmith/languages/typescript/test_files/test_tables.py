@@ -1,4 +1,4 @@
-"""Tables of cases in test files: what `each` is given, what a loop goes over, and lists of a helper."""
+"""Tables of cases in test files: what `each` is given or a loop goes over, and lists and calls of helpers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,17 @@ _LISTS = frozenset(
 """Properties whose lists a helper or an inner loop goes over: `check({ valid: [...], invalid: [...] })`."""
 
 _LOOPS = frozenset({"forEach", "map"})
+_CALLBACKS = frozenset({"arrow_function", "function_expression"})
+_TESTS = frozenset({"it", "test", "specify", "describe", "context", "suite"})
 _MOST_DEPTH = 200
 
 
 def is_table(node: Node) -> bool:
-    """Return whether an array or an object has cases that tests go over."""
+    """Return whether an array, an object, or the calls in a test are cases that tests go over."""
+    if node.type == "statement_block":
+        return _is_list_of_checks(node)
+    if node.type not in {"array", "object"}:
+        return False
     around = node.parent
     while around is not None and around.type in _CASTS:
         around = around.parent
@@ -43,8 +49,6 @@ def is_table(node: Node) -> bool:
     if node.type == "array":
         is_listed = around.type == "pair" and text_of(field(around, "key")) in _LISTS
         return is_listed or around.type in _GONE_OVER or text_of(field(called, "property")) in TABLES
-    if node.type != "object":
-        return False
     return text_of(called) in _OF_OBJECT or (
         around.type == "variable_declarator" and _is_gone_over(around, text_of(field(around, "name")))
     )
@@ -57,6 +61,29 @@ def _is_gone_over(node: Node, name: str) -> bool:
     return bool(name) and re.search(uses, text_of(node)) is not None
 
 
+def _is_list_of_checks(body: Node) -> bool:
+    """Return whether the body of a callback only has calls of one helper or kind of assertion.
+
+    As it declares nothing, no call depends on those above it.
+    """
+    is_callback = body.parent is not None and body.parent.type in _CALLBACKS
+    checks = {_check_in(one) for one in items_of(body)} if is_callback else set()
+    return len(checks) == 1 and "" not in checks
+
+
+def _check_in(statement: Node) -> str:
+    """Return what a statement checks by, `check` in `check({ valid: [] })`; empty if it does more."""
+    node = statement.named_children[0] if statement.type == "expression_statement" else None
+    while node is not None and node.type in {"await_expression", "call_expression", "member_expression"}:
+        called = field(node, "function")
+        if called is not None and called.type == "identifier":
+            given = items_of(arguments) if (arguments := field(node, "arguments")) else []
+            is_test = text_of(called) in _TESTS and any(one.type in _CALLBACKS for one in given)
+            return "" if is_test else text_of(called)
+        node = called or field(node, "object") or node.named_children[0]
+    return text_of(node) if text_of(node) == "assert" else ""
+
+
 def row_of(node: Node) -> Row:
     """Return the tokens of a row."""
     return tuple(tokens(node))
@@ -64,7 +91,7 @@ def row_of(node: Node) -> Row:
 
 def rows_in(node: Node) -> frozenset[Row]:
     """Return the rows of all tables in a node."""
-    tables = (one for one in walk(node, {"comment"}) if one.type in {"array", "object"} and is_table(one))
+    tables = (one for one in walk(node, {"comment"}) if is_table(one))
     return frozenset(row_of(row) for table in tables for row in items_of(table))
 
 
@@ -93,7 +120,7 @@ def _growth(old: Node, new: Node, depth: int) -> list[TableGrowth] | None:
         return []
     if old.type != new.type or depth > _MOST_DEPTH:
         return None
-    if old.type in {"array", "object"} and is_table(old) and is_table(new):
+    if is_table(old) and is_table(new):
         return _table_growth(old, new, depth)
     ours, theirs = ([one for one in node.children if one.type != "comment"] for node in (old, new))
     if not ours or len(ours) != len(theirs):
