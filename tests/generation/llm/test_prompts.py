@@ -39,6 +39,7 @@ PINNED = {
     14: "40bcc1991d53923e",
     15: "1520b69acb286906",
     16: "044b56c5fa084491",
+    17: "e7a1c8ef445f234f",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -157,10 +158,15 @@ def test_user__existing_tests_golden() -> None:
         source="",
         calls=("shop.add(1, 2)",),
     )
+    tables = [
+        replace(test, name="test_more", has_cases=True),
+        replace(test, name="test_near", has_cases=True, calls=()),
+        replace(test, name="test_elsewhere", has_cases=True, path="tests/test_b.py"),
+    ]
     request = replace(
         make_request(context=Context(test_lines=(frozenset({1, 4, 5}),))),
         test_text=text,
-        existing=(test,),
+        existing=(test, *tables),
         entry_points=("shop.Cart().total()",),
     )
     check_golden(GOLDEN / "user-tests.txt", user_prompt(request))

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from testsmith.generation.llm.context import (
@@ -22,13 +23,13 @@ from testsmith.generation.llm.context import (
     fit_observations,
 )
 from testsmith.generation.llm.packing import Batch, task_of
-from testsmith.model import Change, Member, Request
+from testsmith.model import Change, ExistingTest, Member, Request
 from testsmith.patches import LEFT_OUT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 16
+PROMPT_VERSION = 17
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -60,6 +61,7 @@ class _MemberBlock:
     import_line: str
     test_file: str
     tested_by: str
+    tables: str
     reason: str
     diff: str
     source: str
@@ -191,7 +193,8 @@ def _block(
         kind=kind,
         import_line=shown(request.import_line),
         test_file=shown(request.test_path) if is_editable else "",
-        tested_by=", ".join(shown(test.id) for test in request.existing[:_MOST_NAMED] if test.calls),
+        tested_by=_named(test for test in request.existing[:_MOST_NAMED] if test.calls),
+        tables=_named(test for test in request.existing if is_editable and _takes_rows(test, request)),
         reason=_reason(member),
         diff=diff,
         source="" if _is_whole(diff, member.source) else sources.shown[member.id],
@@ -205,6 +208,14 @@ def _block(
         failures="" if repair is None else "\n\n".join(_failure(*failure) for failure in repair.failures),
         evidence=() if review is None else tuple(map(shown, review.evidence)),
     )
+
+
+def _named(tests: Iterable[ExistingTest]) -> str:
+    return ", ".join(shown(test.id) for test in islice(tests, _MOST_NAMED))
+
+
+def _takes_rows(test: ExistingTest, request: Request) -> bool:
+    return bool(test.has_cases and test.calls) and test.path == request.test_path
 
 
 def _is_whole(diff: str, source: str) -> bool:

@@ -6,7 +6,7 @@ from testsmith.languages.tests import CannotPlace
 from testsmith.languages.typescript.source.parsing import parse
 from testsmith.languages.typescript.test_files import test_blocks
 from testsmith.languages.typescript.test_files.file_edits import changed_tests, edited_tests, joined_edit
-from testsmith.languages.typescript.test_files.test_tables import tables_of
+from testsmith.languages.typescript.test_files.test_tables import tables_of, takes_rows
 
 LOOP = """describe("f", () => {
   const tests = [
@@ -196,6 +196,19 @@ def test_edited_tests__refuses_what_is_no_new_row(before: str, old: str, new: st
 )
 def test_tables_of__what_a_test_goes_over(text: str, tables: list[str]) -> None:
     assert [one.type for one in tables_of(test_blocks.tests_in(parse(text))[0])] == tables
+
+
+@pytest.mark.parametrize(
+    ("text", "takes"),
+    [
+        *((text, True) for text in (LOOP, OBJECT, OPTIONS, NESTED, SUITES, INNER)),
+        (ASSERTIONS, False),
+        ('import { CASES } from "./cases";\nit.each(CASES)("a $b", f);', False),
+        ('it("a", () => { const list = [1, 2]; check(list, { order: [1] }); });', False),
+    ],
+)
+def test_takes_rows__of_tables_in_the_file(text: str, takes: bool) -> None:
+    assert takes_rows(test_blocks.tests_in(parse(text))[0]) is takes
 
 
 def test_edited_tests__a_table_of_the_same_name_in_another_suite() -> None:

@@ -27,7 +27,7 @@ from testsmith.languages.typescript.test_files.test_blocks import (
     blocks_in,
 )
 from testsmith.languages.typescript.test_files.test_paths import stem_of, test_path_of
-from testsmith.languages.typescript.test_files.test_tables import tables_of
+from testsmith.languages.typescript.test_files.test_tables import takes_rows
 from testsmith.model import ExistingTest, Member, MemberKind, TestPlace
 
 if TYPE_CHECKING:
@@ -366,5 +366,5 @@ def _existing(block: TestBlock, calls: Sequence[Node], path: str) -> ExistingTes
         end_line=end_line_of(block.statement),
         source=text_of(block.statement),
         calls=tuple(texts)[:_MOST_CALLS],
-        has_cases=any(tables_of(block)),
+        has_cases=takes_rows(block),
     )

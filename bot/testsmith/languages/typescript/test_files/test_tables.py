@@ -28,6 +28,7 @@ _LISTS = frozenset(
 )
 """Properties whose lists a helper or an inner loop goes over: `check({ valid: [...], invalid: [...] })`."""
 
+_WITH_ROWS = frozenset({"array", "object"})
 _LOOPS = frozenset({"forEach", "map"})
 _CALLBACKS = frozenset({"arrow_function", "function_expression"})
 _TESTS = frozenset({"it", "test", "specify", "describe", "context", "suite"})
@@ -38,7 +39,7 @@ def is_table(node: Node) -> bool:
     """Return whether an array, an object, or the calls in a test are cases that tests go over."""
     if node.type == "statement_block":
         return _is_list_of_checks(node)
-    if node.type not in {"array", "object"}:
+    if node.type not in _WITH_ROWS:
         return False
     around = node.parent
     while around is not None and around.type in _CASTS:
@@ -172,6 +173,14 @@ def tables_of(block: TestBlock) -> Iterator[Node]:
         if over is not None:
             yield _meant(over)
         node = node.parent
+
+
+def takes_rows(block: TestBlock) -> bool:
+    """Return whether rows can be added to a test: to a table in its file, or to a list in a helper's call."""
+    inside = [*walk(block.statement, {"comment"})]
+    over = [*tables_of(block), *(_meant(one) for one in map(over_of, inside) if one is not None)]
+    listed = (one for one in inside if one.parent is not None and one.parent.type == "pair" and is_table(one))
+    return any(one.type in _WITH_ROWS for one in over) or any(listed)
 
 
 def over_of(node: Node) -> Node | None:
