@@ -313,3 +313,35 @@ def test_changed_members__a_function_that_is_the_module() -> None:
     }
     head = {**base, "src/least.js": base["src/least.js"].replace("1", "2")}
     assert _changes(base, head) == {"src/fits.js::fits": Change.AFFECTED}
+
+
+def test_changed_members__a_list_of_a_package_becomes_one_of_the_project() -> None:
+    app = """var methods = require('methods');
+var app = module.exports = {};
+
+methods.forEach(function (method) {
+  app[method] = function (path) { return method + path; };
+});
+
+app.all = function all(path) {
+  return methods.map(function (one) { return app[one](path); });
+};
+
+app.use = function use() {};
+"""
+    base = {"lib/app.js": app, "lib/utils.js": "exports.etag = (a) => a;\n"}
+    head = {
+        "lib/app.js": app.replace("require('methods')", "require('./utils').methods"),
+        "lib/utils.js": base["lib/utils.js"] + "exports.methods = METHODS.map((one) => one.toLowerCase());\n",
+    }
+    member = _only(_found(base, head))
+    assert (member.id, member.change) == ("lib/app.js::app.all", Change.AFFECTED)
+    assert member.because == ("methods",)
+
+
+def test_changed_members__a_new_declaration_that_only_changed_code_uses() -> None:
+    text = _edited("reduce((a, b) => a + b, 0)", "reduce(plus, START)")
+    text += "\nconst START = 0;\nfunction plus(a: number, b: number) { return a + b; }\n"
+    member = _only(_found({}, {"src/cart.ts": text}))
+    assert (member.id, member.change) == ("src/cart.ts::total", Change.AFFECTED)
+    assert "sum" in member.because

@@ -202,7 +202,10 @@ class _Comparison:
         effects = self.references.effects(private, steps)
         found = {key: with_changes_in_use(one, effects.get(key), private) for key, one in found.items()}
         old = {key for key, one in private.items() if one.old is not None}
-        for key, effect in self.references.effects(old, steps).items():
+        new = {key for key in private.keys() - old if "." not in key.name}
+        # What uses a new declaration in its old text has used something else by that name, as from a package.
+        renewed = {key: one for key, one in self.references.effects(new, 1).items() if key not in differences}
+        for key, effect in {**renewed, **self.references.effects(old, steps)}.items():
             declaration = self.references.declaration(key)
             if declaration is not None and _is_affected(declaration) and key not in chosen:
                 one = _Difference(path=key.path, found=declaration, old=declaration, normalized=normalized)
