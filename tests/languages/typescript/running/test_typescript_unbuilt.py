@@ -36,15 +36,24 @@ def project(root: Path, folder: str = "", **scripts: str) -> Path:
 )
 def test_advice_to_build__names_the_file_and_the_command(tmp_path: Path, words: str, file: str) -> None:
     advice = advice_to_build(words, project(tmp_path, prepare="npm run compile", compile="tsc"), "test/a.mjs")
-    assert advice.startswith(
-        f"it imports {file}, which is not in git. Run `npm run compile` in the checkout "
-    )
+    assert advice.startswith(f"it imports {file}, which is not in git, and nothing is built here.")
+    assert "Run `npm run compile` in the checkout first." in advice
 
 
 def test_advice_to_build__in_the_folder_of_the_package(tmp_path: Path) -> None:
     project(project(tmp_path), "packages/one", build="tsc")
     advice = advice_to_build(WORDS, tmp_path, "packages/one/test/a.mjs")
     assert "`cd packages/one && npm run build`" in advice
+
+
+@pytest.mark.parametrize("name", ["/r/p/lib/a.js", "../lib/a.js"])
+def test_advice_to_build__of_a_source_that_is_compiled(tmp_path: Path, name: str) -> None:
+    (project(tmp_path) / "lib").mkdir()
+    (tmp_path / "lib" / "a.ts").write_text("")
+    words = f"Cannot find module '{name}' imported from /r/p/test/a.mjs"
+    advice = advice_to_build(words, tmp_path, "test/a.mjs")
+    assert advice.startswith("it imports lib/a.js, which a compiler makes of lib/a.ts, and nothing is built")
+    assert advice_to_build("Cannot find module '../lib/b.js'", tmp_path, "test/a.mjs") == ""
 
 
 def test_advice_to_build__not_if_something_else_is_missing(tmp_path: Path) -> None:

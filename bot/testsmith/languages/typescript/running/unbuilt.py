@@ -1,10 +1,10 @@
-"""What to do if tests import a file that a build makes: nothing is built here."""
+"""What to do if tests import a file that a build makes, because nothing is built here."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from testsmith.languages.typescript.running.manifest import packages_around, read_file
 
@@ -17,6 +17,7 @@ LACKING = re.compile(
 _MADE = frozenset({"build", "cjs", "compiled", "dist", "es", "esm", "lib", "out", "umd"})
 """Folders that builds make."""
 
+_SOURCES = {".js": ".ts", ".mjs": ".mts", ".cjs": ".cts", ".jsx": ".tsx"}
 _SCRIPTS = ("build", "compile", "prepare", "pretest", "prepublish", "prepublishOnly")
 """Scripts that build, the likeliest first."""
 
@@ -30,9 +31,19 @@ def advice_to_build(words: str, root: Path, test_path: str) -> str:
         test_path: The test file, relative to the root.
     """
     found = LACKING.search(words)
-    parts = () if found is None else PurePosixPath(found["name"]).parts
+    if found is None or not found["name"].startswith((".", "/")):
+        return ""
+    parts = posixpath.normpath(posixpath.join("/", test_path, "..", found["name"])).split("/")
+    for place in (posixpath.join(*parts[at:]) for at in range(1, len(parts))):
+        stem, ending = posixpath.splitext(place)
+        source = f"{stem}{_SOURCES.get(ending, '')}"
+        if ending in _SOURCES and (root / source).is_file():
+            return (
+                f"it imports {place}, which a compiler makes of {source}, and nothing is built here. Tests "
+                f"of such sources need a loader in the script `test`, for example `--import tsx`"
+            )
     at = next((at for at, part in enumerate(parts) if part in _MADE), None)
-    if at is None or parts[0] not in {"/", ".", ".."}:
+    if at is None:
         return ""
     file = posixpath.join(*parts[at:])
     for folder, manifest in packages_around(read_file(root), test_path):
@@ -42,7 +53,8 @@ def advice_to_build(words: str, root: Path, test_path: str) -> str:
         if script is not None:
             command = f"cd {folder} && npm run {script}" if folder else f"npm run {script}"
             return (
-                f"it imports {file}, which is not in git. Run `{command}` in the checkout before TestSmith, "
-                f"which builds nothing but uses what is built there"
+                f"it imports {file}, which is not in git, and nothing is built here. Run `{command}` in the "
+                f"checkout first. That is the same for head and base: only tests that import sources see the "
+                f"change"
             )
     return ""
