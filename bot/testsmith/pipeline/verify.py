@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -17,6 +18,9 @@ from testsmith.verification.batches import prove_in_time
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import Judged
+
+_FORM = re.compile(r"[\s\"'\\();,]")
+"""What formatters add, remove and exchange: also quotes, brackets around an operand, and final commas."""
 
 _MOST_AT_ONCE = 1000
 """Maximum number of candidates formatted by one thread, which cannot be interrupted."""
@@ -58,8 +62,13 @@ async def _formatted_by_toolchain(
 
 def same_tests(formatted: str, text: str, language: Language) -> str:
     """Return the formatted text of a test file; as it was if that differs in more than its form."""
-    normalized = language.judge.normalized
-    return formatted if formatted == text or normalized(formatted) == normalized(text) else text
+    if formatted == text or _FORM.sub("", formatted) != _FORM.sub("", text):
+        return text
+    try:
+        names = language.tests.test_functions(formatted), language.tests.test_functions(text)
+    except CannotParse:
+        return text
+    return formatted if names[0] == names[1] else text
 
 
 def _subject(run: RunState, candidate: Candidate) -> RunSubject:
