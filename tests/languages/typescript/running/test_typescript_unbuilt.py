@@ -40,6 +40,16 @@ def test_advice_to_build__names_the_file_and_the_command(tmp_path: Path, words: 
     assert "Run `npm run compile` in the checkout first." in advice
 
 
+def test_advice_to_build__what_git_ignores(tmp_path: Path) -> None:
+    project(tmp_path, build="rollup")
+    words = "Error: Cannot find module '../tools.js'\nRequire stack:\n- /r/p/test/a.js"
+    assert advice_to_build(words, tmp_path, "test/a.js") == ""
+    (tmp_path / ".gitignore").write_text("coverage\n/tools.js\n")
+    assert advice_to_build(words, tmp_path, "test/a.js").startswith(
+        "it imports tools.js, which is not in git"
+    )
+
+
 def test_advice_to_build__in_the_folder_of_the_package(tmp_path: Path) -> None:
     project(project(tmp_path), "packages/one", build="tsc")
     advice = advice_to_build(WORDS, tmp_path, "packages/one/test/a.mjs")

@@ -42,7 +42,9 @@ def advice_to_build(words: str, root: Path, test_path: str) -> str:
                 f"it imports {place}, which a compiler makes of {source}, and nothing is built here. Tests "
                 f"of such sources need a loader in the script `test`, for example `--import tsx`"
             )
-    at = next((at for at, part in enumerate(parts) if part in _MADE), None)
+    ignored = (read_file(root)(".gitignore") or b"").decode("utf-8", "replace").split()
+    made = _MADE.union(line.strip("/") for line in ignored) - {""}
+    at = next((at for at, part in enumerate(parts) if part in made), None)
     if at is None:
         return ""
     file = posixpath.join(*parts[at:])
