@@ -64,6 +64,11 @@ def test_advice_to_build__of_a_source_that_is_compiled(tmp_path: Path, name: str
     advice = advice_to_build(words, tmp_path, "test/a.mjs")
     assert advice.startswith("it imports lib/a.js, which a compiler makes of lib/a.ts, and nothing is built")
     assert advice_to_build("Cannot find module '../lib/b.js'", tmp_path, "test/a.mjs") == ""
+    project(tmp_path, build="tsc")
+    words = words.replace("lib/a.js", "build/lib/a.js")
+    assert advice_to_build(words, tmp_path, "test/a.mjs").startswith(
+        "it imports build/lib/a.js, which is not"
+    )
 
 
 def test_advice_to_build__not_if_something_else_is_missing(tmp_path: Path) -> None:
