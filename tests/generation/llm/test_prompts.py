@@ -161,6 +161,7 @@ def test_user__existing_tests_golden() -> None:
     tables = [
         replace(test, name="test_more", has_cases=True),
         replace(test, name="test_near", has_cases=True, calls=()),
+        replace(test, name="test_not_shown", has_cases=True, line=8),
         replace(test, name="test_elsewhere", has_cases=True, path="tests/test_b.py"),
     ]
     request = replace(

@@ -215,7 +215,8 @@ def _named(tests: Iterable[ExistingTest]) -> str:
 
 
 def _takes_rows(test: ExistingTest, request: Request) -> bool:
-    return bool(test.has_cases and test.calls) and test.path == request.test_path
+    is_shown = any(test.line in lines for lines in request.context.test_lines)
+    return is_shown and test.has_cases and bool(test.calls) and test.path == request.test_path
 
 
 def _is_whole(diff: str, source: str) -> bool:
