@@ -40,8 +40,8 @@ def advice_to_build(words: str, root: Path, test_path: str) -> str:
 
 def _by_build(parts: Sequence[str], root: Path, test_path: str) -> str:
     ignored = (read_file(root)(".gitignore") or b"").decode("utf-8", "replace").split()
-    made = _MADE.union(line.strip("/") for line in ignored) - {""}
-    at = next((at for at, part in enumerate(parts) if part in made), None)
+    made = _MADE.union(line.strip("/").removesuffix(".js") for line in ignored) - {""}
+    at = next((at for at, part in enumerate(parts) if part.removesuffix(".js") in made), None)
     if at is None:
         return ""
     packages = list(packages_around(read_file(root), test_path))
