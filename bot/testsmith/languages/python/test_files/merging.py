@@ -29,7 +29,6 @@ from testsmith.languages.python.test_files.equivalence import (
     module_bindings,
     without_fallbacks,
 )
-from testsmith.languages.python.test_files.insertion import Parts, indentation, inserted
 from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, test_functions
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace
@@ -37,6 +36,7 @@ from testsmith.model import TestPlace
 
 if TYPE_CHECKING:
     from testsmith.languages.python.test_files.existing.placing import Suite
+    from testsmith.languages.python.test_files.insertion import Parts
 
 _ENCODING = re.compile(r"(?:[ \t]*#.*\r?\n)?[ \t]*#.*?coding[:=][ \t]*(?!utf-?8\b)[-\w.]+", re.IGNORECASE)
 """PEP 263 declaration of another encoding, in one of the first two lines."""
@@ -112,6 +112,8 @@ def _placed(
         raise CannotPlace("the existing file declares an encoding other than UTF-8")
     _refuse_acting_on_others(addition)
     _refuse_acted_upon(file, addition)
+    from testsmith.languages.python.test_files.insertion import inserted
+
     parts = _parts_to_add(file, addition, there, suite)
     return inserted(file.text, parts, after, 0 if suite is None else suite.line_after(test))
 
@@ -251,7 +253,7 @@ def _decorator_arguments(statement: ast.stmt, keyword: str) -> Iterator[object]:
 
 
 def _parts_to_add(file: _Side, addition: _Side, there: Mapping[str, str], suite: Suite | None) -> Parts:
-    from testsmith.languages.python.test_files.insertion import parts_of
+    from testsmith.languages.python.test_files.insertion import indentation, parts_of
     from testsmith.languages.python.test_files.renaming import rename
 
     new_names = {**_names_for_clashes(file, addition, there), **there}

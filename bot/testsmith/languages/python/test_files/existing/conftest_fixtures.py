@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
-from testsmith.languages.python.test_files.cutting import without_tests
 from testsmith.languages.python.test_files.test_modules import is_fixture, is_test_name, keep_tests
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace
@@ -94,6 +93,8 @@ def _with_fixtures(code: str, conftest: str) -> str:
     if not wanted:
         return code
     user = f"\n\n\ndef {_USER}({', '.join(wanted)}):\n    pass\n"
+    from testsmith.languages.python.test_files.cutting import without_tests
+
     needed = without_tests(keep_tests(conftest.rstrip("\n") + user, [_USER]), [_USER]).text
     theirs = parse_untrusted(needed)
     if any(isinstance(each, ast.ImportFrom) and each.level for each in ast.walk(theirs)):
