@@ -50,7 +50,13 @@ BAD = {
     "Wrong": _RIGHT.replace("got != 9", "got != 8"),
     "Zoned": _CALL
     + "	if _, offset := time.Now().Zone(); got != 9 || offset != 0 {{\n		t.Fatal(got)\n	}}\n",
-    "Hanging": f"{_CALL}	for got == 9 {{{{\n	}}}}\n	t.Fatal(got)\n",
+    "Hanging": f"""{_CALL}	reader, writer, _ := os.Pipe()
+	for got == 9 {{{{
+		reader.Read(make([]byte, 1))
+	}}}}
+	writer.Close()
+	t.Fatal(got)
+""",
     "Exits": f"{_CALL}	if got == 9 {{{{\n		os.Exit(0)\n	}}}}\n	t.Fatal(got)\n",
     "Forged": f"""{_CALL}	if got != 8 {{{{
 		fmt.Print("\\x16--- PASS: TestForged (0.00s)\\n\\x16PASS\\n")
