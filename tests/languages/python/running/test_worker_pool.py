@@ -18,6 +18,7 @@ from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.sandbox.interface import Command, Limits
 from testsmith.execution.sandbox.process import LaunchedProcess, ProcessSandbox
 from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.import_check import modules_that_do_not_load
 from testsmith.languages.python.running.run_settings import ON_BASE, PLAIN, WATCHED, PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 
@@ -134,6 +135,21 @@ def test_run_jobs__a_worker_takes_the_plans_of_equal_processes(tmp_path: Path) -
         return counts
 
     assert in_workspace(tmp_path, body) == [1, 1, 1, 2, 3, 3]
+
+
+def test_run_jobs__the_worker_that_tried_the_interpreter_loads_the_project_and_runs_tests(
+    tmp_path: Path,
+) -> None:
+    async def workers() -> int:
+        async with small_workspace(tmp_path, SHOP) as workspace:
+            assert await modules_that_do_not_load(workspace, ["shop"]) == {}
+            (result,) = (
+                await run_jobs(workspace, PLAIN, [TestJob(number=0, code=GOOD, seconds=10.0)])
+            ).values()
+            assert statuses(result) == {"test_fee": "passed"}
+            return len(worker_folders(workspace))
+
+    assert asyncio.run(workers()) == 1
 
 
 def test_run_jobs__plans_at_the_same_time_have_workers_of_their_own(tmp_path: Path) -> None:

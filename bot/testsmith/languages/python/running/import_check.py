@@ -10,14 +10,13 @@ from testsmith.execution.jobs import FAILED, TestJob, batches_of
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import NotInstalled
 from testsmith.languages.python.running.harness import run_jobs
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import PLAIN
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.source.coverable import is_conditional
 from testsmith.model import Member
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import gather, in_thread
 
-_SETTING = PythonSetting(name="loading")
 _SECONDS = 20.0
 _WITHOUT_METADATA = re.compile(r"(?:importlib\.metadata\.)?PackageNotFoundError: .*", re.DOTALL)
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\w+)[\w.]*)'.*", re.DOTALL)
@@ -112,7 +111,7 @@ async def modules_that_do_not_load(workspace: PythonWorkspace, modules: Iterable
     async def reasons(batch: Sequence[TestJob]) -> dict[str, str]:
         async with slots:
             try:
-                results = await run_jobs(workspace, _SETTING, batch)
+                results = await run_jobs(workspace, PLAIN, batch)
             except CannotRun as error:
                 return {job.code: str(error) for job in batch}
         return {names[at]: result.problem for at, result in results.items() if result.problem}
@@ -135,7 +134,7 @@ async def members_that_do_not_exist(workspace: PythonWorkspace, members: Sequenc
         TestJob(number=number, code=_lookup(member), seconds=_SECONDS)
         for number, member in enumerate(members)
     ]
-    results = await run_jobs(workspace, _SETTING, jobs)
+    results = await run_jobs(workspace, PLAIN, jobs)
     return frozenset(
         members[number].id
         for number, result in results.items()

@@ -45,7 +45,7 @@ from testsmith.languages.python.running.python_version import (
     requires_python,
     version_of_program,
 )
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import PLAIN
 from testsmith.languages.python.running.source_roots import ignored_imports, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
 from testsmith.settings import VerificationSettings
@@ -237,7 +237,7 @@ async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:
     Raises:
         CannotPrepare: It cannot run tests.
     """
-    answer = await run_plan(workspace, PythonSetting(name="trial"), [_TRIAL])
+    answer = await run_plan(workspace, PLAIN, [_TRIAL])
     path = workspace.interpreter.path
     if answer.greeting is None:
         raise CannotPrepare(
