@@ -149,6 +149,44 @@ def test_run_jobs__tells_how_each_function_ends(workspace: PythonWorkspace) -> N
     assert result.problem == ""
 
 
+def test_run_jobs__functions_that_a_decorator_makes_are_cases_of_the_one_they_copy(
+    workspace: PythonWorkspace,
+) -> None:
+    code = """
+        import functools, sys, unittest
+        from shop import clamp
+
+        def expand(rows):
+            def made_from(function):
+                place = sys._getframe(1).f_locals
+                for number, row in enumerate(rows):
+                    @functools.wraps(function)
+                    def one(self, row=row):
+                        return function(self, *row)
+                    one.__name__ = f"{function.__name__}_{number}_{row[0]}"
+                    place[one.__name__] = one
+            return made_from
+
+        class TestClamp(unittest.TestCase):
+            @expand([(1, 1), (9, 3)])
+            def test_clamp(self, value, expected):
+                self.assertEqual(clamp(value, 1, 3), expected)
+
+            @expand([(1, 1), (9, 9)])
+            def test_wrong(self, value, expected):
+                self.assertEqual(clamp(value, 1, 3), expected)
+
+            def test_clamp_of_none(self):
+                self.assertRaises(TypeError, clamp, None, 1, 3)
+    """
+    (result,) = run(workspace, code)
+    assert statuses(result) == {
+        "TestClamp::test_clamp": "passed",
+        "TestClamp::test_clamp_of_none": "passed",
+        "TestClamp::test_wrong": "failed",
+    }
+
+
 def test_run_jobs__tells_how_long_each_function_takes(workspace: PythonWorkspace) -> None:
     code = """
         import time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -296,8 +297,27 @@ def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too
         ("@pytest.fixture\ndef worker_id(): ...\ndef test_a(worker_id): ...", ()),
         ("@pytest.mark.parametrize('worker_id', [1])\ndef test_a(worker_id): ...", ()),
         ("def helper(worker_id): ...\ndef test_a(): ...", ()),
+        ("async def test_a(): ...", ("-p", "anyio")),
+        ("@coroutine_test\ndef test_a(): ...", ("-p", "anyio")),
+        ("async def helper(): ...\n@pytest.mark.slow\ndef test_a(): ...", ()),
         ("def test_a(:", ()),
     ],
 )
 def test_plugin_options__plugins_whose_fixtures_tests_ask_for(code: str, options: tuple[str, ...]) -> None:
     assert plugin_options(code) == options
+
+
+def test_run__a_coroutine_is_run_outside_of_a_session_as_the_project_says(tmp_path: Path) -> None:
+    code = "async def test_x():\n    assert True\n"
+    marking = "import pytest\ncoroutine_test = pytest.mark.anyio\n"
+    decorated = f"from tests.marks import coroutine_test\n@coroutine_test\n{code}"
+    automatic = {"pytest.ini": "[pytest]\nanyio_mode = auto\nfilterwarnings = error\n"}
+    (by_setting,) = run(tmp_path / "setting", automatic, code, setting=replace(PLAIN, with_ini=False))
+    in_tests = {"tests/__init__.py": "", "tests/marks.py": marking}
+    (by_decorator,) = run(tmp_path / "decorator", in_tests, decorated, setting=PLAIN)
+    (by_nothing,) = run(tmp_path / "nothing", {}, code, setting=PLAIN)
+    assert [statuses(one)["test_x"] for one in (by_setting, by_decorator, by_nothing)] == [
+        "passed",
+        "passed",
+        "failed",
+    ]

@@ -27,7 +27,7 @@ from testsmith.execution.workspace import (
     writable_copy,
 )
 from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
-from testsmith.languages.python.running.pytest_settings import PLAIN_INI
+from testsmith.languages.python.running.pytest_settings import without_strictness
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.tasks import in_thread
@@ -246,13 +246,14 @@ def _seconds(jobs: Sequence[TestJob]) -> float:
 def _plan(
     workspace: PythonWorkspace, copy: ProjectCopy, setting: PythonSetting, jobs: Sequence[TestJob]
 ) -> dict[str, object]:
+    ini = workspace.pytest_ini
     return {
         "roots": [str(root) for root in copy.source_roots],
         "hidden": list(workspace.interpreter.hidden_modules),
         "owned": sorted(workspace.owned_modules),
         "refused": [str(folder.resolve()) for folder in workspace.refused_folders],
         "borrowed": [str(folder) for folder in workspace.interpreter.borrowed_folders],
-        "ini": workspace.pytest_ini if setting.with_ini else PLAIN_INI,
+        "ini": ini if setting.with_ini else without_strictness(ini),
         "place": setting.place,
         "instant": setting.instant,
         "grounds": None,

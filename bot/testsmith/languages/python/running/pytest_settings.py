@@ -27,6 +27,17 @@ KEPT_KEYS = (
 )
 """Settings taken from the project."""
 
+KEYS_OF_PLUGINS = (
+    "anyio_mode",
+    "asyncio_default_fixture_loop_scope",
+    "asyncio_default_test_loop_scope",
+    "asyncio_mode",
+)
+"""Settings taken from the project for runs that load the plugin, which alone knows them."""
+
+_PLUGINS = "[plugins]\n"
+"""Head of the section of the ini file with them, which pytest does not read."""
+
 PLAIN_INI = "[pytest]\n"
 """A configuration without settings."""
 
@@ -74,6 +85,12 @@ def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
         if table is not None:
             return PytestIni(text=_ini_text(table))
     return PytestIni()
+
+
+def without_strictness(ini: str) -> str:
+    """Return a configuration with the settings of plugins alone."""
+    _, head, settings = ini.partition(_PLUGINS)
+    return PLAIN_INI + head + settings
 
 
 def _places(project: str) -> Iterator[str]:
@@ -126,7 +143,9 @@ def _as_table(value: Any) -> _Table:
 
 def _ini_text(table: _Table) -> str:
     kept = [(key, _lines(table[key])) for key in KEPT_KEYS if key in table]
-    return PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept if lines)
+    text = PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept if lines)
+    others = [f"{key} = {' '.join(_lines(table[key]))}\n" for key in KEYS_OF_PLUGINS if key in table]
+    return "".join((text, _PLUGINS, *others)) if others else text
 
 
 def _lines(value: Any) -> list[str]:

@@ -36,7 +36,7 @@ from testsmith.languages.python.running.project_tests.command import (
     TestCommand,
     read_test_command,
 )
-from testsmith.languages.python.running.pytest_settings import PLAIN_INI, pytest_ini
+from testsmith.languages.python.running.pytest_settings import pytest_ini, without_strictness
 from testsmith.languages.python.running.python_version import (
     FittingPython,
     PythonWish,
@@ -225,10 +225,11 @@ async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:
         )
     interpreter = replace(interpreter, version=greeting.version, locale=next(iter(greeting.locales), ""))
     workspace = replace(workspace, interpreter=interpreter)
-    if passed or workspace.pytest_ini == PLAIN_INI:
+    plain = without_strictness(workspace.pytest_ini)
+    if passed or workspace.pytest_ini == plain:
         return workspace
     note = f"{interpreter.path} cannot use the project's pytest settings: the tests ran without them"
-    return replace(workspace, pytest_ini=PLAIN_INI, notes=(*workspace.notes, note))
+    return replace(workspace, pytest_ini=plain, notes=(*workspace.notes, note))
 
 
 async def _trial(workspace: PythonWorkspace) -> tuple[Greeting, bool]:

@@ -221,3 +221,21 @@ def calls_not_run_in_class(code: str, test_text: str) -> str | None:
     node = next(one for one in calls if ast.unparse(one) == "shop.deploy()")
     place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
     return calls_not_run(code, MEMBER, [place], test_text).get("TestShop::test_x")
+
+
+@pytest.mark.parametrize(
+    ("reached", "reason"),
+    [
+        ("", "is a coroutine that nothing awaits"),
+        ("shop.load()", "has a call that was not executed: `self.assertEqual(total(1, 1), 1)`"),
+    ],
+)
+def test_calls_not_run__a_coroutine_that_nothing_awaits(reached: str, reason: str) -> None:
+    code = f"{HEAD}\nclass TestX(TestCase):\n    async def test_x(self):\n        {reached or '1'}\n"
+    code += "        self.assertEqual(total(1, 1), 1)\n"
+    idle = [
+        (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Call) and ast.unparse(node) not in {"shop.deploy()", reached}
+    ]
+    assert calls_not_run(code, MEMBER, idle) == {"TestX::test_x": reason}

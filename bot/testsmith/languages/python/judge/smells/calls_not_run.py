@@ -85,7 +85,18 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text:
         name: _first_dormant(_Reading(TestFunction(node, module), rebound), waiting)
         for name, node in functions_of(tree)
     }
-    return {name: _reason(node) for name, node in found.items() if node is not None}
+    never = {name for name, node in functions_of(tree) if _is_never_awaited(node, waiting)}
+    return {
+        name: "is a coroutine that nothing awaits" if name in never else _reason(node)
+        for name, node in found.items()
+        if node is not None
+    }
+
+
+def _is_never_awaited(test: FunctionNode, waiting: Collection[int]) -> bool:
+    """Return whether a test is a coroutine function of whose calls none was reached."""
+    calls = [node for part in test.body for node in ast.walk(part) if isinstance(node, ast.Call)]
+    return isinstance(test, ast.AsyncFunctionDef) and all(id(call) in waiting for call in calls)
 
 
 def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]:

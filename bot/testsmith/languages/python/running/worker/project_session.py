@@ -8,6 +8,7 @@ next best one is used.
 from __future__ import annotations
 
 import ast
+import configparser
 import contextlib
 import os
 import re
@@ -23,6 +24,7 @@ _MOST_NAMES = 10
 _MOST_CHARACTERS = 100
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASYNC_MARK = re.compile(r"pytest\.mark\.(asyncio|anyio|trio)\b")
+_OF_COROUTINES = {"asyncio", "anyio", "trio"}
 _OF_PYTEST = frozenset(
     {
         *("self", "request", "monkeypatch", "recwarn", "pytestconfig", "cache", "doctest_namespace"),
@@ -182,11 +184,16 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
     return tuple(options)
 
 
-def plugin_options(text: str) -> tuple[str, ...]:
+def plugin_options(text: str, ini: Path | None = None) -> tuple[str, ...]:
     """Return arguments that load the plugins whose fixtures or marks the tests of a module use.
 
     Without them, such tests pass only in a session of the project. A plugin counts if its module defines or
-    imports what a test or fixture asks for, and pytest and the test module do not define it.
+    imports what a test or fixture asks for, and pytest and the test module do not define it. Those for
+    coroutines count if a test is one, or has a decorator of the project, which may make or mark one.
+
+    Args:
+        text: The test module.
+        ini: pytest's configuration file, with the settings of plugins in a section of its own.
     """
     try:
         functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, _FUNCTIONS)]
@@ -196,7 +203,9 @@ def plugin_options(text: str) -> tuple[str, ...]:
     asked = {given.arg for one in asking for given in one.args.args}
     asked -= _OF_PYTEST.union(function.name for function in functions)
     wanted = {name for name in asked if not re.search(rf"parametrize\([^)]*\b{name}\b", text)}
-    marks = set(_ASYNC_MARK.findall(text))
+    marks = set(_ASYNC_MARK.findall(text)) or (
+        _OF_COROUTINES if any(map(_may_be_async, functions)) else set()
+    )
     if not wanted and not marks:
         return ()
     names = "|".join(map(re.escape, sorted(wanted)))
@@ -204,10 +213,22 @@ def plugin_options(text: str) -> tuple[str, ...]:
         rf"\bdef (?:{names})\(|\bimport\b[^#\n]*\b(?:{names})\b|^ +(?:{names}),?$", re.MULTILINE
     )
     plugins = sorted(_plugins())
-    used = (
+    used = [
         name for name, module in plugins if name in marks or (wanted and giving.search(_source_of(module)))
-    )
-    return tuple(part for name in used for part in ("-p", name))
+    ]
+    options = [part for name in used for part in ("-p", name)]
+    settings = configparser.RawConfigParser()
+    settings.read(ini or ())
+    own = settings.items("plugins") if settings.has_section("plugins") else ()
+    for key, value in own:
+        options += ("-o", f"{key}={value}") if key.partition("_")[0] in used else ()
+    return tuple(options)
+
+
+def _may_be_async(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    is_async = isinstance(function, ast.AsyncFunctionDef)
+    is_decorated = any(isinstance(one, ast.Name) for one in function.decorator_list)
+    return function.name.startswith("test") and (is_async or is_decorated)
 
 
 def _is_fixture(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

@@ -95,7 +95,7 @@ def pytest_arguments(file: Path, folder: Path, ini: Path, code: str) -> list[str
     """Return pytest's command line for one test module in a folder of its own."""
     named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
     options = (str(part) for option in named.items() for part in option)
-    return [str(file), *options, "--noconftest", *_SHORT, *plugin_options(code)]
+    return [str(file), *options, "--noconftest", *_SHORT, *plugin_options(code, ini)]
 
 
 def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
@@ -415,7 +415,18 @@ def _is_of_network(error: BaseException) -> bool:
 def function_name(item: pytest.Item) -> str:
     """Return the name of the function a case belongs to, `Class::name` for a method."""
     classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-    return "::".join([*classes, getattr(item, "originalname", None) or item.name])
+    return "::".join([*classes, plain_name(item)])
+
+
+def plain_name(item: pytest.Item) -> str:
+    """Return the name of the function that a case is made from.
+
+    Decorators such as `parameterized.expand` make functions such as `test_x_0`, still qualified as `test_x`.
+    """
+    name = str(getattr(item, "originalname", None) or item.name)
+    function = getattr(getattr(item, "cls", None) or getattr(item, "module", None), name, None)
+    written = str(getattr(function, "__qualname__", "")).rpartition(".")[2]
+    return written if written.startswith("test") and name.startswith(f"{written}_") else name
 
 
 def shuffled(items: Iterable[pytest.Item], seed: int) -> list[pytest.Item]:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from ..test_run import plain_name
+
 _OF_TESTS = frozenset({"pytest", "_pytest", "mock", "pytest_mock", "builtins"})
 _PLUGINS = _OF_TESTS | {"pytest_asyncio", "anyio"}
 """Plugins whose fixtures know nothing of a project."""
@@ -200,7 +202,7 @@ def foreign_fixture(item: pytest.Item, modules: Collection[str]) -> str:
 def names_of(item: pytest.Item) -> frozenset[str]:
     """Return the names of a test function and of the classes that contain it."""
     classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
-    return frozenset([*classes, str(getattr(item, "originalname", None) or item.name)])
+    return frozenset([*classes, plain_name(item)])
 
 
 def _run_at_import(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> Iterable[ast.expr]:
