@@ -24,7 +24,7 @@ _MOST_NAMES = 10
 _MOST_CHARACTERS = 100
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _ASYNC_MARK = re.compile(r"pytest\.mark\.(asyncio|anyio|trio)\b")
-_OF_COROUTINES = {"asyncio", "anyio", "trio"}
+_OF_COROUTINES = {"asyncio", "anyio", "trio", "twisted"}
 _OF_PYTEST = frozenset(
     {
         *("self", "request", "monkeypatch", "recwarn", "pytestconfig", "cache", "doctest_namespace"),
