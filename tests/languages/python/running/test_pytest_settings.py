@@ -42,7 +42,7 @@ def test_pytest_ini__keeps_strictness_and_lists() -> None:
         "filterwarnings =\n    error\n    ignore:old:DeprecationWarning\n"
         "markers = slow: takes long\n"
         "xfail_strict = true\n"
-        "[plugins]\n"
+        "[finding]\n"
         "asyncio_mode = auto\n"
     )
 

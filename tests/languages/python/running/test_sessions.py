@@ -19,7 +19,7 @@ from testsmith.languages.python.running.run_settings import (
     WITHOUT_ADDOPTS,
     PythonSetting,
 )
-from testsmith.languages.python.running.worker.project_session import plugin_options
+from testsmith.languages.python.running.worker.project_session import plugins_used
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
@@ -287,24 +287,24 @@ def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too
 
 
 @pytest.mark.parametrize(
-    ("code", "options"),
+    ("code", "plugins"),
     [
-        ("def test_a(worker_id): ...", ("-p", "xdist")),
-        ("class TestA:\n    def test_a(self, tmp_path, worker_id): ...", ("-p", "xdist")),
-        ("@pytest.fixture\ndef one(worker_id): ...\ndef test_a(one): ...", ("-p", "xdist")),
+        ("def test_a(worker_id): ...", ("xdist",)),
+        ("class TestA:\n    def test_a(self, tmp_path, worker_id): ...", ("xdist",)),
+        ("@pytest.fixture\ndef one(worker_id): ...\ndef test_a(one): ...", ("xdist",)),
         ("def test_a(tmp_path, monkeypatch): ...", ()),
         ("def test_a(nobody_has_it): ...", ()),
         ("@pytest.fixture\ndef worker_id(): ...\ndef test_a(worker_id): ...", ()),
         ("@pytest.mark.parametrize('worker_id', [1])\ndef test_a(worker_id): ...", ()),
         ("def helper(worker_id): ...\ndef test_a(): ...", ()),
-        ("async def test_a(): ...", ("-p", "anyio")),
-        ("@coroutine_test\ndef test_a(): ...", ("-p", "anyio")),
+        ("async def test_a(): ...", ("anyio",)),
+        ("@coroutine_test\ndef test_a(): ...", ("anyio",)),
         ("async def helper(): ...\n@pytest.mark.slow\ndef test_a(): ...", ()),
         ("def test_a(:", ()),
     ],
 )
-def test_plugin_options__plugins_whose_fixtures_tests_ask_for(code: str, options: tuple[str, ...]) -> None:
-    assert plugin_options(code) == options
+def test_plugins_used__plugins_whose_fixtures_tests_ask_for(code: str, plugins: tuple[str, ...]) -> None:
+    assert plugins_used(code) == plugins
 
 
 def test_run__a_coroutine_is_run_outside_of_a_session_as_the_project_says(tmp_path: Path) -> None:
@@ -321,3 +321,10 @@ def test_run__a_coroutine_is_run_outside_of_a_session_as_the_project_says(tmp_pa
         "passed",
         "failed",
     ]
+
+
+def test_run__classes_are_those_that_the_project_names_outside_of_a_session_too(tmp_path: Path) -> None:
+    code = "class test_Shop:\n    def test_x(self):\n        assert True\n"
+    files = {"pytest.ini": "[pytest]\npython_classes = test_*\n"}
+    (result,) = run(tmp_path, files, code, setting=replace(PLAIN, with_ini=False))
+    assert statuses(result) == {"test_Shop::test_x": "passed"}

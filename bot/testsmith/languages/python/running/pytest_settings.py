@@ -27,15 +27,16 @@ KEPT_KEYS = (
 )
 """Settings taken from the project."""
 
-KEYS_OF_PLUGINS = (
+KEYS_OF_FINDING = (
     "anyio_mode",
     "asyncio_default_fixture_loop_scope",
     "asyncio_default_test_loop_scope",
     "asyncio_mode",
+    "python_classes",
 )
-"""Settings taken from the project for runs that load the plugin, which alone knows them."""
+"""Settings taken from the project for each run, or for each that loads the plugin which alone knows them."""
 
-_PLUGINS = "[plugins]\n"
+_FINDING = "[finding]\n"
 """Head of the section of the ini file with them, which pytest does not read."""
 
 PLAIN_INI = "[pytest]\n"
@@ -88,8 +89,8 @@ def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
 
 
 def without_strictness(ini: str) -> str:
-    """Return a configuration with the settings of plugins alone."""
-    _, head, settings = ini.partition(_PLUGINS)
+    """Return a configuration with nothing but what says which tests there are."""
+    _, head, settings = ini.partition(_FINDING)
     return PLAIN_INI + head + settings
 
 
@@ -144,8 +145,8 @@ def _as_table(value: Any) -> _Table:
 def _ini_text(table: _Table) -> str:
     kept = [(key, _lines(table[key])) for key in KEPT_KEYS if key in table]
     text = PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept if lines)
-    others = [f"{key} = {' '.join(_lines(table[key]))}\n" for key in KEYS_OF_PLUGINS if key in table]
-    return "".join((text, _PLUGINS, *others)) if others else text
+    others = [f"{key} = {' '.join(_lines(table[key]))}\n" for key in KEYS_OF_FINDING if key in table]
+    return "".join((text, _FINDING, *others)) if others else text
 
 
 def _lines(value: Any) -> list[str]:

@@ -72,8 +72,11 @@ def keep_tests(code: str, names: Collection[str]) -> str:
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:
-    """Return whether pytest looks for tests in a class with this name and these base names."""
-    return name.startswith("Test") or any(base.endswith("TestCase") for base in bases)
+    """Return whether pytest looks for tests in a class with this name and these base names.
+
+    Names such as `test_Cart` count because some projects set `python_classes = test_*`.
+    """
+    return name.startswith(("Test", "test_")) or any(base.endswith("TestCase") for base in bases)
 
 
 def is_test_name(name: str) -> bool:

@@ -64,6 +64,7 @@ def test_place_of__the_file_that_tests_it_rather_than_the_one_that_is_named_afte
     [
         ("ChunkedTests", "ParsePriceTests"),
         ("TestChunked", "TestParsePrice"),
+        ("test_Chunked", "test_ParsePrice"),
         ("TestEverything", ""),
     ],
 )

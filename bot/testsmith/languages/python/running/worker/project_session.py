@@ -184,16 +184,29 @@ def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
     return tuple(options)
 
 
-def plugin_options(text: str, ini: Path | None = None) -> tuple[str, ...]:
-    """Return arguments that load the plugins whose fixtures or marks the tests of a module use.
+def plain_options(text: str, ini: Path) -> tuple[str, ...]:
+    """Return arguments for a run outside of a session: needed plugins, and the settings for finding tests.
+
+    Args:
+        text: The test module.
+        ini: pytest's configuration file, with a section of settings that say which tests there are.
+    """
+    plugins = plugins_used(text)
+    settings = configparser.RawConfigParser()
+    settings.read(ini)
+    found = settings.items("finding") if settings.has_section("finding") else ()
+    named = [f"{key}={value}" for key, value in found if key.partition("_")[0] in {"python", *plugins}]
+    return tuple(part for name in plugins for part in ("-p", name)) + tuple(
+        part for setting in named for part in ("-o", setting)
+    )
+
+
+def plugins_used(text: str) -> tuple[str, ...]:
+    """Return the plugins whose fixtures or marks the tests of a module use.
 
     Without them, such tests pass only in a session of the project. A plugin counts if its module defines or
     imports what a test or fixture asks for, and pytest and the test module do not define it. Those for
     coroutines count if a test is one, or has a decorator of the project, which may make or mark one.
-
-    Args:
-        text: The test module.
-        ini: pytest's configuration file, with the settings of plugins in a section of its own.
     """
     try:
         functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, _FUNCTIONS)]
@@ -212,17 +225,11 @@ def plugin_options(text: str, ini: Path | None = None) -> tuple[str, ...]:
     giving = re.compile(
         rf"\bdef (?:{names})\(|\bimport\b[^#\n]*\b(?:{names})\b|^ +(?:{names}),?$", re.MULTILINE
     )
-    plugins = sorted(_plugins())
-    used = [
-        name for name, module in plugins if name in marks or (wanted and giving.search(_source_of(module)))
-    ]
-    options = [part for name in used for part in ("-p", name)]
-    settings = configparser.RawConfigParser()
-    settings.read(ini or ())
-    own = settings.items("plugins") if settings.has_section("plugins") else ()
-    for key, value in own:
-        options += ("-o", f"{key}={value}") if key.partition("_")[0] in used else ()
-    return tuple(options)
+    return tuple(
+        name
+        for name, module in sorted(_plugins())
+        if name in marks or (wanted and giving.search(_source_of(module)))
+    )
 
 
 def _may_be_async(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:

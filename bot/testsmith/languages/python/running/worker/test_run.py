@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from .forking import Message, Send
-from .project_session import Leftovers, Session, plugin_options
+from .project_session import Leftovers, Session, plain_options
 from .reached_calls import OwnCalls
 from .tracer import MemberSpan, ReachedLines, Tracer, make_tracer
 
@@ -95,7 +95,7 @@ def pytest_arguments(file: Path, folder: Path, ini: Path, code: str) -> list[str
     """Return pytest's command line for one test module in a folder of its own."""
     named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
     options = (str(part) for option in named.items() for part in option)
-    return [str(file), *options, "--noconftest", *_SHORT, *plugin_options(code, ini)]
+    return [str(file), *options, "--noconftest", *_SHORT, *plain_options(code, ini)]
 
 
 def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:

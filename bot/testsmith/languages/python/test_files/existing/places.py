@@ -250,7 +250,8 @@ def _suite_name(alike: str, member: Member) -> str:
     """Return the name of a class for the tests of a member, in the style of another's."""
     parts = re.split(r"_+", member.name.rpartition(".")[0] or member.name)
     subject = "".join(part[:1].upper() + part[1:] for part in parts)
-    if alike.startswith("Test"):
-        return f"Test{subject}"
+    beginning = re.match(r"Test|test_", alike)
+    if beginning:
+        return f"{beginning[0]}{subject}"
     ending = re.search(r"(?:Tests?|TestCase)$", alike)
     return f"{subject}{ending[0] if ending else 'Tests'}"
