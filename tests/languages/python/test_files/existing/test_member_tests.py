@@ -97,6 +97,19 @@ def test_existing_tests__an_uncommon_method_name_is_enough() -> None:
     assert calls("Cart.merged", text) == ["found.merged(1)"]
 
 
+def test_existing_tests__a_method_of_an_unknown_object_elsewhere_does_not_count_if_a_sure_call_is_known() -> (
+    None
+):
+    files = {
+        "test_stock": "from shop import Cart\n\ndef test_merging():\n    Cart().merged(1)\n",
+        "test_queue": "def test_queue(queue):\n    queue.merged(2)\n",
+        "test_cart": "def test_merged(cart):\n    cart.merged(3)\n",
+        "test_both": "from shop import Cart\n\ndef test_all():\n    one = [Cart()][0]\n    one.merged(4)\n",
+    }
+    found = [call for each in found_tests("Cart.merged", **files) for call in each.calls]
+    assert sorted(found) == ["Cart().merged(1)", "cart.merged(3)", "one.merged(4)"]
+
+
 def test_existing_tests__a_method_of_a_base_is_found_on_the_derived_class() -> None:
     text = "from shop.cart import Cart\n\ndef test_it():\n    assert Cart().total() == 0\n"
     assert calls("Stock.total", text) == ["Cart().total()"]

@@ -106,8 +106,23 @@ class MemberTests:
         return self._by_key.get(key, ())
 
     def direct(self, member: Member) -> Sequence[FoundTest]:
-        """Return the tests that call or name a member."""
-        return list(dict.fromkeys(found for key in _keys(member) for found in self._by_key.get(key, ())))
+        """Return the tests that call or name a member.
+
+        If some surely do, a method of that name of an unknown object counts only where those are, in the file
+        named after the member's module, and in tests that use the member's class themselves.
+        """
+        found = dict.fromkeys(test for key in _keys(member) for test in self._by_key.get(key, ()))
+        sure = [test for test in found if any(key.path for key in test.uses if key in _keys(member))]
+        owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
+        files = {test.file.path for test in sure}
+        return [
+            test
+            for test in found
+            if not sure
+            or test.file.path in files
+            or is_named_after_module(test.file.path, member.path)
+            or any(use.key == owner for use in test.function.uses)
+        ]
 
     def of_module(self, member: Member) -> Sequence[FoundTest]:
         """Return the tests that use a definition of a member's file."""
