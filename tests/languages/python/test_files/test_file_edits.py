@@ -182,6 +182,12 @@ def test_joined_edit__a_test_that_was_changed_since_is_as_in_its_module() -> Non
     assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == AFTER.replace("math.pi", "math.e")
 
 
+def test_joined_edit__a_test_that_a_formatter_has_annotated_is_as_it_was_written() -> None:
+    after = AFTER.replace("math.pi", "math.tau")
+    code = "from typing import NoReturn\n" + MODULE.replace("math.pi", "math.tau + len([NoReturn])")
+    assert PYTHON.tests.joined_edit(BEFORE, after, code) == after
+
+
 def test_joined_edit__absolute_imports_of_the_module_are_relative_ones_of_the_file() -> None:
     before, after, code = (
         text.replace("import shop\n", f"import shop\nfrom {module} import tax\n").replace(

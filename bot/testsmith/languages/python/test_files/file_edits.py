@@ -44,7 +44,8 @@ def edited_tests(before: str, after: str) -> str:
 def joined_edit(before: str, after: str, code: str) -> str:
     """Return an edited test file with its added and extended tests as in a module that was made of them.
 
-    Tests that the module no longer has, and rows that it no longer has, are put back as they were.
+    Tests that the module no longer has, and rows that it no longer has, are put back as they were. A test for
+    which a formatter has added an import to the module stays as it was written into the file.
 
     Raises:
         CannotParse: One of the texts is not valid Python.
@@ -55,6 +56,7 @@ def joined_edit(before: str, after: str, code: str) -> str:
         edit = _Edit(old, new)
         if not kept.tests.keys() <= set(edit.changed):
             raise CannotPlace("it has tests that are not in the edited file")
+        typing = {local for module, _, local in kept.imports if module == "typing"} - _names_in(new.tree)
         pieces = [
             (new.span(name), old.lines(name) if name in old.tests else [])
             for name in edit.changed
@@ -64,6 +66,7 @@ def joined_edit(before: str, after: str, code: str) -> str:
             (new.span(name), kept.lines(name))
             for name in kept.tests
             if name not in old.tests or (not edit.known_rows(name) and not kept.is_same(name, new))
+            if not typing & _names_in(kept.tests[name])
         ]
         text = _with_pieces(new, [*pieces, *_emptied_suites(edit, kept), *_unread_tables(edit, kept)])
         text = without_rows(text, {name: rows for name in kept.tests if (rows := edit.cut_rows(name, kept))})
@@ -391,7 +394,8 @@ def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> st
     of_file = {key for key in kept.imports if new.is_imported(*key)}
     # A copied fixture may import the same name from elsewhere; the file's own import comes after it.
     own = {local for _, _, local in kept.imports - of_file} - {local for _, _, local in of_file}
-    if any(own & _names_in(test) for test in kept.tests.values()):
+    used_by = (new.tests[name] for name in kept.tests)
+    if any(own & _names_in(test) for test in used_by):
         raise CannotPlace("a test uses imports that are not in the edited file")
     used = _names_in(new.tree)
     idle: list[_Piece] = [
