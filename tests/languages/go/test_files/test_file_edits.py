@@ -83,6 +83,15 @@ def test_edited_tests__only_the_new_rows_of_a_table() -> None:
     assert joined_edit(FILE, EXTENDED, module) == EXTENDED
 
 
+def test_edited_tests__imports_of_rows_that_are_left_out_go_with_them() -> None:
+    file = FILE.replace('import "testing"', 'import (\n\t"bytes"\n\t"testing"\n)').replace(
+        '{"none", nil, 0}', '{"none", bytes.Runes(nil), 0}'
+    )
+    module = edited_tests(file, file.replace("// the usual\n", f"// the usual\n{ROW}"))
+    assert '"bytes"' not in module
+    assert '"testing"' in module
+
+
 def test_edited_tests__an_added_test_uses_what_the_file_has() -> None:
     module = edited_tests(FILE, ADDED)
     assert module == f'package cart\n\nimport "testing"\n{ADDED_TEST}'

@@ -65,7 +65,8 @@ def edited_tests(before: str, after: str) -> str:
         raise CannotPlace("it adds no tests")
     known = {name: [old if new else [] for old, new in edit.rows(name)] for name in edit.extended}
     module = keep_tests(_without_rows(edit.after, known), names)
-    return without_declarations(module, _RUN_FOR_ALL if edit.extended else edit.shared | _RUN_FOR_ALL)
+    module = without_declarations(module, _RUN_FOR_ALL if edit.extended else edit.shared | _RUN_FOR_ALL)
+    return without_unused_imports(after, module)
 
 
 def joined_edit(before: str, after: str, code: str) -> str:
