@@ -441,13 +441,24 @@ def test_edit__is_applied_and_its_tests_are_the_candidate(answer: str) -> None:
     ],
     ids=["does not fit", "adds no tests", "breaks the file"],
 )
-def test_edit__that_is_of_no_use_is_asked_again_for_code(patch: str) -> None:
-    results, provider, notes = ask_for_edit(entry(code="", patch=patch), entry(code=MODULE, patch=""))
+def test_edit__that_is_of_no_use_is_asked_again_and_at_last_for_code(patch: str) -> None:
+    answers = [entry(code="", patch=patch)] * 2
+    results, provider, notes = ask_for_edit(*answers, entry(code=MODULE, patch=""))
     assert results == [Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL)]
-    again = provider.requests[1].user_prompt
-    assert "- test file:" not in again
-    assert "a complete module in `code` and no `patch`" in again
-    assert notes == ("ignored entries of the model's answers: 1 with a diff that does not fit",)
+    again, last = (request.user_prompt for request in provider.requests[1:])
+    assert "- test file: tests/test_cart.py\n" in again
+    assert "until they stand there only once" in again
+    assert "- test file:" not in last
+    assert "a complete module in `code` and no `patch`" in last
+    assert notes == ("ignored entries of the model's answers: 2 with a diff that does not fit",)
+
+
+def test_edit__that_fits_when_asked_again_is_the_candidate() -> None:
+    wrong = entry(code="", patch=ROOMY.replace("== 3", "== 4"))
+    results, _, _ = ask_for_edit(wrong, entry(code="", patch=ROOMY))
+    assert results == [
+        Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL, edited=EDITED)
+    ]
 
 
 def test_edit__that_does_not_fit_leaves_the_code_of_the_same_entry() -> None:

@@ -40,6 +40,7 @@ PINNED = {
     15: "1520b69acb286906",
     16: "044b56c5fa084491",
     17: "e7a1c8ef445f234f",
+    18: "26a68bef90a017cb",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

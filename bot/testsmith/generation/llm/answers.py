@@ -17,7 +17,7 @@ from typing import Any
 from testsmith.faults import skipped_by_fault
 from testsmith.generation.interface import skipped
 from testsmith.generation.llm.context import lower_tier
-from testsmith.generation.llm.packing import Batch, BatchLimits, split
+from testsmith.generation.llm.packing import MAX_ASKED_AGAIN, Batch, BatchLimits, split
 from testsmith.generation.llm.prompts import shown
 from testsmith.llm.interface import (
     CallTooLarge,
@@ -291,9 +291,6 @@ def _without_fence(code: str) -> str:
 #
 # Every follow-up call has fewer members, counts toward a limit, shows less context or has more room once, so
 # the rounds terminate. Members that were answered are not requested again.
-
-MAX_ASKED_AGAIN = 2
-"""Maximum number of times a member is requested again after an answer without a test for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

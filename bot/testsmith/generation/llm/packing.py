@@ -27,6 +27,9 @@ ENVELOPE_TOKENS = 1024
 ROOM_FACTOR = 4
 """Factor for the output limit after an answer was truncated during reasoning."""
 
+MAX_ASKED_AGAIN = 2
+"""Maximum number of times a member is requested again after an answer without a test for it."""
+
 MAX_SOURCE_CHARACTERS = 60_000
 """Maximum number of characters of sources, diffs, observations and modules to repair in one call.
 

@@ -22,14 +22,14 @@ from testsmith.generation.llm.context import (
     fit_goals,
     fit_observations,
 )
-from testsmith.generation.llm.packing import Batch, task_of
+from testsmith.generation.llm.packing import MAX_ASKED_AGAIN, Batch, task_of
 from testsmith.model import Change, ExistingTest, Member, Request
 from testsmith.patches import LEFT_OUT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 17
+PROMPT_VERSION = 18
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -147,6 +147,7 @@ class Prompts:
             runtime=shown(first.runtime),
             fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
             asked_again=batch.asked_again,
+            may_patch=any(one.test_file for one in members),
         )
 
 
@@ -186,7 +187,8 @@ def _block(
         diff = ""
     holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)
-    is_editable = request.test_path in context.tests and not batch.asked_again and repair is None
+    is_last = batch.asked_again == MAX_ASKED_AGAIN  # a module always fits
+    is_editable = request.test_path in context.tests and not is_last and repair is None
     return _MemberBlock(
         id=shown(member.id),
         plain_name=shown(member.plain_name),
