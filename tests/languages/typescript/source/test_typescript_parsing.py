@@ -175,6 +175,19 @@ def test_parse_tolerant__types_that_the_grammar_does_not_know(types: str) -> Non
     assert file.text == text
 
 
+def test_parse_tolerant__escapes_that_only_tagged_templates_may_have() -> None:
+    text = "f(String.raw`.\\undefined \\` \\x`, tag`${a}\\1`);\nexport const b = (c) => d;\n"
+    file = parse(text, "a.ts")
+    assert file.text == text
+    (arrow,) = [one for one in walk(file.root) if one.type == "arrow_function"]
+    assert file.between(arrow.start_byte, arrow.end_byte) == "(c) => d"
+
+
+def test_parse_tolerant__escapes_of_other_templates_are_errors() -> None:
+    with pytest.raises(CannotParse, match="line 1"):
+        parse("f(`\\undefined`);\n", "a.ts")
+
+
 def test_parse_tolerant__errors_elsewhere_stay() -> None:
     with pytest.raises(CannotParse, match="line 4"):
         parse("interface A {\n  a: string\n}\nlet b = ;\n", "a.ts")

@@ -40,6 +40,8 @@ _TYPE_BODY = re.compile(
     re.MULTILINE,
 )
 _BRACES = re.compile(r"[{}]")
+_TAGGED = re.compile(r"(?<=[\w$])`(?:[^`\\]|\\.){0,5000}`", re.ASCII | re.DOTALL)
+_ESCAPE = re.compile(r"\\.", re.DOTALL)
 
 _WHOLE = frozenset({"template_string", "regex"})
 """Nodes that are one token although they have children."""
@@ -88,7 +90,7 @@ def _parse(text: str, is_typed: bool) -> ParsedText:
         raise CannotParse(f"it has more than {MOST_BRACKETS:,} brackets")
     named = _IMPORTED_TYPE.sub(lambda match: f"{match[1] or ''}{_name_like(match[2])}", text)
     file = replace(parsed(named, _grammar(is_typed)), text=text, data=text.encode("utf-8", "replace"))
-    if file.root.has_error and (plain := _without_odd_types(named)) != named:
+    if file.root.has_error and (plain := _without_odd_types(_without_odd_escapes(named))) != named:
         other = parsed(plain, _grammar(is_typed))
         return file if other.root.has_error else replace(file, root=other.root)
     return file
@@ -98,6 +100,15 @@ def _name_like(text: str) -> str:
     """Return a name as long as a text, followed by the text's line ends: what comes after keeps its line."""
     length, count = len(text.encode("utf-8", "replace")), text.count("\n")
     return "_" * (length - count) + "\n" * count
+
+
+def _without_odd_escapes(text: str) -> str:
+    """Return a text whose tagged templates have no escapes that only those may have, as in `String.raw`."""
+    return _TAGGED.sub(lambda match: _ESCAPE.sub(lambda one: _plain_escape(one[0]), match[0]), text)
+
+
+def _plain_escape(sequence: str) -> str:
+    return f"_{sequence[1]}" if sequence[1] in "ux0123456789" else sequence
 
 
 def _without_odd_types(text: str) -> str:
