@@ -92,6 +92,17 @@ def test_edited_tests__imports_of_rows_that_are_left_out_go_with_them() -> None:
     assert '"testing"' in module
 
 
+def test_edited_tests__variables_of_rows_that_are_left_out_go_with_them() -> None:
+    file = FILE.replace(
+        "\ttests := ", "\tone := 7\n\tmany := func() []int {\n\t\treturn []int{one}\n\t}\n\ttests := "
+    )
+    file = file.replace('{"one", []int{7}, 7}', '{"one", many(), 7}')
+    module = edited_tests(file, file.replace("// the usual\n", f"// the usual\n{ROW}"))
+    assert "many" not in module
+    assert "one := 7" not in module
+    assert module == edited_tests(FILE, EXTENDED)
+
+
 def test_edited_tests__an_added_test_uses_what_the_file_has() -> None:
     module = edited_tests(FILE, ADDED)
     assert module == f'package cart\n\nimport "testing"\n{ADDED_TEST}'

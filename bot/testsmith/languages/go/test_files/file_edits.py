@@ -36,7 +36,7 @@ from testsmith.languages.go.test_files.test_modules import (
     without_declarations,
 )
 from testsmith.languages.source import SourceTree
-from testsmith.languages.syntax_tree import ParsedText, field, items_of, walk, without_items
+from testsmith.languages.syntax_tree import ParsedText, field, items_of, text_of, walk, without_items
 from testsmith.languages.tests import CannotPlace
 
 if TYPE_CHECKING:
@@ -64,9 +64,43 @@ def edited_tests(before: str, after: str) -> str:
     if not names:
         raise CannotPlace("it adds no tests")
     known = {name: [old if new else [] for old, new in edit.rows(name)] for name in edit.extended}
-    module = keep_tests(_without_rows(edit.after, known), names)
+    module = keep_tests(_without_idle_variables(_without_rows(edit.after, known), known), names)
     module = without_declarations(module, _RUN_FOR_ALL if edit.extended else edit.shared | _RUN_FOR_ALL)
     return without_unused_imports(after, module)
+
+
+def _without_idle_variables(text: str, names: Container[str]) -> str:
+    """Return a file whose tests of some names have no variables that nothing uses, as Go refuses them."""
+    while True:
+        file = parse(text)
+        idle = next(
+            (
+                node
+                for one in declarations(file)
+                if one.name in names
+                for node in walk(one.node, {"comment"})
+                if node.type == "short_var_declaration" and _is_idle(node, one.node)
+            ),
+            None,
+        )
+        if idle is None:
+            return text
+        start, end = file.line_start(idle.start_byte), file.line_end(idle.end_byte - 1)
+        text = f"{file.between(0, start)}{file.between(end, len(file.data))}"
+
+
+def _is_idle(declaration: Node, function: Node) -> bool:
+    """Return whether nothing but a declaration itself names its variables."""
+    around = declaration.parent
+    if around is None or around.type not in {"block", "statement_list"}:
+        return False
+    own = [*walk(declaration, {"comment"})]
+    bound = field(declaration, "left")
+    names = set() if bound is None else {text_of(one) for one in bound.named_children}
+    used = (
+        text_of(one) for one in walk(function, {"comment"}) if one.type == "identifier" and one not in own
+    )
+    return names.isdisjoint(used)
 
 
 def joined_edit(before: str, after: str, code: str) -> str:
