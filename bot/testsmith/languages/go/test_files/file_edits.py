@@ -94,13 +94,11 @@ def _is_idle(declaration: Node, function: Node) -> bool:
     around = declaration.parent
     if around is None or around.type not in {"block", "statement_list"}:
         return False
-    own = [*walk(declaration, {"comment"})]
     bound = field(declaration, "left")
     names = set() if bound is None else {text_of(one) for one in bound.named_children}
-    used = (
-        text_of(one) for one in walk(function, {"comment"}) if one.type == "identifier" and one not in own
-    )
-    return names.isdisjoint(used)
+    inside = range(declaration.start_byte, declaration.end_byte)
+    used = (one for one in walk(function, {"comment"}) if one.type == "identifier")
+    return names.isdisjoint(text_of(one) for one in used if one.start_byte not in inside)
 
 
 def joined_edit(before: str, after: str, code: str) -> str:
