@@ -33,7 +33,7 @@ EVERY_PAGE = (*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md
 OTHER_PROGRAMS = frozenset(
     {"bash", "cd", "code", "export", "gh", "git", "pip", "pytest", "python", "uv", "uvx"}
 )
-OTHER_FLAGS = frozenset({"--from", "--cov", "--unshallow"})
+OTHER_FLAGS = frozenset({"--from", "--cov", "--unshallow", "--import"})
 """Flags of other programs that the docs mention."""
 
 OTHER_VARIABLES = frozenset(
