@@ -8,7 +8,7 @@ import pytest
 from fakes.trees import MemoryTree
 from testsmith.languages.go.language import GO
 from testsmith.model import Origin, Suggestion
-from testsmith.pipeline.merged_files import _in_new_file, new_test_file
+from testsmith.pipeline.merged_files import _has_place, _in_new_file, new_test_file
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,24 @@ def test_new_test_file__has_a_number_if_the_name_is_taken() -> None:
 def test_new_test_file__its_name_fits_the_language() -> None:
     path = new_test_file("a/x_test.go", "a/x.go::ParseWindows", [], GO.tests.is_run_anywhere)
     assert path == "a/parse_windows_2_test.go"
+
+
+@pytest.mark.parametrize(
+    ("file", "has_place"),
+    [(None, True), ("package a\n", True), ("package a\n\nfunc TestB(t *testing.T) { if }\n", False)],
+    ids=["new", "readable", "not readable"],
+)
+def test_has_place__in_a_file_that_can_be_read(file: str | None, *, has_place: bool) -> None:
+    tree = MemoryTree({"go.mod": "module a\n", **({} if file is None else {"x_test.go": file})})
+    run: Any = SimpleNamespace(language_of=lambda _: GO, search=SimpleNamespace(head_tree=tree))
+    suggestion: Any = SimpleNamespace(
+        member="x.go::Rate",
+        test_path="x_test.go",
+        code='package a\n\nimport "testing"\n\nfunc TestRate(t *testing.T) {}\n',
+        patch=None,
+        is_green=True,
+    )
+    assert _has_place(run, suggestion) is has_place
 
 
 def test_in_new_file__names_of_a_package_are_unique() -> None:

@@ -137,7 +137,7 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     paths = set(run.search.head_tree.paths())
     suggestions = [
         suggestion
-        if number not in merged or _holds(number, suggestion, results)
+        if (_holds(number, suggestion, results) if number in merged else _has_place(run, suggestion))
         else _in_new_file(run, suggestion, paths)
         for number, suggestion in enumerate(report.suggestions)
     ]
@@ -204,6 +204,18 @@ def _holds(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, J
         return False
     failing = None if suggestion.evidence is None else suggestion.evidence.fail_to_pass
     return failing is None or all(sum(status != PASSED for status in base) == failing for base in on_base)
+
+
+def _has_place(run: RunState, suggestion: Suggestion) -> bool:
+    """Return whether a suggestion without a patch can be added to its file, or the file is new."""
+    before = (run.search.head_tree.read(suggestion.test_path) or b"").decode("utf-8", "replace")
+    if suggestion.patch is not None or not suggestion.is_green or not before.strip():
+        return True
+    try:
+        run.language_of(suggestion.member).tests.place(before, suggestion.code)
+    except (CannotPlace, CannotParse):
+        return False
+    return True
 
 
 def _in_new_file(run: RunState, suggestion: Suggestion, paths: Collection[str]) -> Suggestion:
