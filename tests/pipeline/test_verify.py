@@ -31,3 +31,9 @@ def test_same_tests__another_form() -> None:
 )
 def test_same_tests__other_tests_or_none(other: str) -> None:
     assert same_tests(other, TEXT, TYPESCRIPT) == TEXT
+
+
+def test_same_tests__an_assertion_that_became_part_of_a_comment() -> None:
+    text = "it('adds', () => {\n  // small ones\n  expect(add(1, 2)).toBe(3);\n});\n"
+    joined = text.replace("ones\n", "ones ")
+    assert same_tests(joined, text, TYPESCRIPT) == text

@@ -148,8 +148,9 @@ class IsolatedSandbox:
         own_limits = [(resource.RLIMIT_NPROC, limits.tasks)] if has_own_uid else []
         # With its own user id, it only makes connections, of which Landlock restricts local ones from a later
         # version on.
+        loopback = command.loopback and not command.network
         is_of_use = (
-            command.loopback
+            loopback
             or not has_own_uid
             or (
                 seccomp.LANDLOCK_SCOPES <= isolation.landlock < seccomp.LANDLOCK_UNIX_PATHS
@@ -157,7 +158,7 @@ class IsolatedSandbox:
             )
         )
         supervised = isolation.supervised and isolation.seccomp and is_of_use
-        loopback = supervised and command.loopback and not command.network
+        loopback = loopback and supervised
         policy = seccomp.Policy(has_own_uid, isolation.landlock, supervised, command.network, loopback)
         return plan._replace(
             rlimits=[*plan.rlimits, *own_limits] if isolation.rlimits else [],

@@ -5,7 +5,8 @@ writable for everyone, for example Docker's. If the target runs with the bot's u
 restrict changes of mode and times either, nor signals in older versions. The kernel stops the target at such
 a call and notifies the supervisor. It never answers "continue", because the target could change the path in
 memory in the meantime: it works on its own copy and makes the call itself. Only new processes and threads are
-created by the kernel; these are counted.
+created by the kernel, which are counted, and local sockets get their addresses from it, which lets nothing
+listen.
 
 If the target has its own user id, the supervisor's thread takes it on, too, so that it cannot do more than
 the target although the rest of the process is privileged.

@@ -37,16 +37,16 @@ _HARMLESS_WHEN_LOADED = re.compile(
 )
 _SKIPS = frozenset({"Skip", "Skipf", "SkipNow"})
 _WAITS = re.compile(r"time\.(?:Sleep|After|AfterFunc|Tick|NewTimer|NewTicker)")
-_NETWORK = re.compile(
-    r"net\.(?:Dial\w*|Listen\w*|Lookup\w*|Resolve\w*|FileConn|FileListener|Dialer|ListenConfig|Resolver"
-    r"|DefaultResolver|Interfaces|InterfaceAddrs)"
-    r"|net/http\.(?:Get|Post|PostForm|Head|ListenAndServe\w*|Serve\w*|DefaultClient|DefaultTransport)"
-    r"|net/http/httptest\.New(?:Unstarted|TLS)?Server|net/(?:smtp|rpc)\.\w+|crypto/tls\.(?:Dial|Listen)\w*"
+_OTHER_NETWORK = re.compile(
+    r"net\.(?:Listen\w+|Lookup\w*|Resolve\w*|FileListener|DefaultResolver|Interfaces|InterfaceAddrs)"
+    r"|net/http\.(?:ListenAndServe\w*|Serve\w+)|net/(?:smtp|rpc)\.\w+|crypto/tls\.Listen\w+"
 )
+"""What talks to more than a server that the test starts, or not only to it."""
+
 _SERVERS = re.compile(r"net/http/httptest\.New(?:Unstarted|TLS)?Server|net\.Listen")
-_TALKS_TO_SERVERS = re.compile(
-    rf"{_SERVERS.pattern}|net\.(?:Dial\w*|Dialer|FileConn)"
-    r"|net/http\.(?:Get|Post|PostForm|Head|Serve|DefaultClient|DefaultTransport)|crypto/tls\.(?:Dial\w*|Listen)"
+_NETWORK = re.compile(
+    rf"{_SERVERS.pattern}|{_OTHER_NETWORK.pattern}|net\.(?:Dial\w*|FileConn)|crypto/tls\.(?:Dial\w*|Listen)"
+    r"|net/http\.(?:Get|Post|PostForm|Head|Serve|DefaultClient|DefaultTransport)"
 )
 _PROGRAMS = re.compile(r"os/exec\.\w+|os\.(?:StartProcess|FindProcess)|os/signal\.\w+")
 _ENDS = re.compile(r"os\.Exit|runtime\.(?:Goexit|Breakpoint)|log\.(?:Fatal|Panic)\w*|log\.\w*Output")
@@ -216,8 +216,8 @@ def uses_the_network(function: GoTestFunction) -> str | None:
 
     The sandbox only connects to ports on which the test itself listens.
     """
-    allowed = _TALKS_TO_SERVERS if any(map(_SERVERS.fullmatch, function.uses)) else None
-    used = _used(function, _NETWORK, allowed)
+    starts_server = any(map(_SERVERS.fullmatch, function.uses))
+    used = _used(function, _OTHER_NETWORK if starts_server else _NETWORK)
     return f"uses the network by `{used}`" if used else None
 
 
@@ -307,10 +307,9 @@ def whole_output(function: GoTestFunction) -> str | None:
     return None
 
 
-def _used(function: GoTestFunction, pattern: re.Pattern[str], allowed: re.Pattern[str] | None = None) -> str:
-    """Return what is used of imported packages and is forbidden, and not allowed; empty for nothing."""
-    names = (name for name in function.uses if allowed is None or not allowed.fullmatch(name))
-    found = sorted(name for name in names if pattern.fullmatch(_plain(name)))
+def _used(function: GoTestFunction, pattern: re.Pattern[str]) -> str:
+    """Return what is used of imported packages and is forbidden; empty for nothing."""
+    found = sorted(name for name in function.uses if pattern.fullmatch(_plain(name)))
     return found[0].rpartition("/")[2] if found else ""
 
 

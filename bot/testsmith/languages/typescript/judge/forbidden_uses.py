@@ -28,16 +28,18 @@ _ENDS = re.compile(
 _PRINTS = re.compile(r"console\.\w+\(\).*|process\.(?:stdout|stderr)\.write\(\).*")
 _STREAMS = re.compile(r"process\.(?:stdout|stderr|stdin|openStdin)\b.*")
 _REPORTS = re.compile(r"process\.(?:send|report|channel)\b.*|fs(?:/promises)?\.\w*\(\)\.fd\b.*")
+_OTHER_NETWORK = re.compile(
+    r"(?:XMLHttpRequest|navigator\.sendBeacon)\b.*"
+    r"|(?:dgram|dns|dns/promises|socket\.io(?:-client)?|puppeteer|playwright|nodemailer)(?=[.(]|$).*"
+)
+"""What talks to more than a server that the test starts."""
+
 _NETWORK = re.compile(
-    r"fetch\(\).*|(?:XMLHttpRequest|WebSocket|EventSource|navigator\.sendBeacon)\b.*"
-    r"|(?:net|http|https|http2|tls|dgram|dns|dns/promises|axios|node-fetch|undici|got|ky|superagent|supertest|request|ws"
-    r"|socket\.io(?:-client)?|puppeteer|playwright|nodemailer)(?=[.(]|$)(?!\.(?:STATUS_CODES|METHODS|isIP\w*)\b).*"
+    r"fetch\(\).*|(?:WebSocket|EventSource)\b.*"
+    r"|(?:net|http|https|http2|tls|axios|node-fetch|undici|got|ky|superagent|supertest|request|ws)(?=[.(]|$)"
+    rf"(?!\.(?:STATUS_CODES|METHODS|isIP\w*)\b).*|{_OTHER_NETWORK.pattern}"
 )
 _SERVERS = re.compile(r"(?:https?|http2|net|tls)\.create\w*Server\(\).*|supertest\b.*")
-_TALKS_TO_SERVERS = re.compile(
-    r"(?:fetch\(\)|WebSocket\b|EventSource\b|(?:net|http|https|http2|tls|axios|node-fetch|undici|got|ky|superagent|supertest"
-    r"|request|ws)(?=[.(]|$)).*"
-)
 _PROGRAMS = re.compile(
     r"(?:child_process|cluster|worker_threads|execa|shelljs|cross-spawn|zx)(?=[.(]|$).*|Worker\b.*"
 )
@@ -62,10 +64,9 @@ FAKE_TIME = re.compile(
 )
 
 
-def used_of(test: TypeScriptTest, pattern: re.Pattern[str], allowed: re.Pattern[str] | None = None) -> str:
-    """Return what is used that is imported or global and is forbidden, and not allowed; empty for nothing."""
-    names = (name for name in test.uses if allowed is None or not allowed.fullmatch(name))
-    found = sorted(name for name in names if pattern.fullmatch(name))
+def used_of(test: TypeScriptTest, pattern: re.Pattern[str]) -> str:
+    """Return what is used that is imported or global and is forbidden; empty for nothing."""
+    found = sorted(name for name in test.uses if pattern.fullmatch(name))
     return plain(found[0]) if found else ""
 
 
@@ -122,7 +123,7 @@ def uses_the_network(test: TypeScriptTest) -> str | None:
     starts_server = any(map(_SERVERS.fullmatch, test.uses)) or any(
         text_of(field(field(call, "function"), "property")) == "listen" for call in test.calls
     )
-    used = used_of(test, _NETWORK, _TALKS_TO_SERVERS if starts_server else None)
+    used = used_of(test, _OTHER_NETWORK if starts_server else _NETWORK)
     return f"uses the network by `{used}`" if used else None
 
 

@@ -53,8 +53,10 @@ async def formatted(workspace: TypeScriptWorkspace, modules: Sequence[Unformatte
     )
     limits = node_limits(workspace.limits)
     limits = replace(limits, seconds=_SECONDS, output_bytes=_MOST_OUTPUT_BYTES)
-    done = await workspace.sandbox.run(command, limits)
-    await in_thread(remove_folder, folder)
+    try:
+        done = await workspace.sandbox.run(command, limits)
+    finally:
+        await in_thread(remove_folder, folder)
     for one in decode_lines(_Formatted, done.stdout)[0]:
         if one.number in range(len(texts)):
             texts[one.number] = one.text

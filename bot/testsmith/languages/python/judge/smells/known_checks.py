@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -14,6 +15,7 @@ from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import CannotParse, SourceTree
 
 _MOST_FILE_BYTES = 1_000_000
+_DEFINITION = re.compile(rb"\bdef[ \t]+([^\s(\[]+)")
 _MOST_STEPS = 3
 """Maximum number of helpers from a call to an assertion."""
 
@@ -56,11 +58,20 @@ class KnownChecks:
         return self._defined[name]
 
     def _found(self, name: str) -> Iterator[tuple[PurePosixPath, Function]]:
-        definition = re.compile(rb"\bdef[ \t]+%s\b" % re.escape(name.encode()))
+        for path in self._places.get(name.encode(), ()):
+            data = self._tree.read(path) or b""
+            yield from ((PurePosixPath(path), one) for one in _functions(data, name))
+
+    @cached_property
+    def _places(self) -> Mapping[bytes, Sequence[str]]:
+        """The test files that may define a function, by its name; each file is read once for all names."""
+        found: dict[bytes, list[str]] = {}
         for path in self._tree.paths():
             data = (self._tree.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
-            if len(data) <= _MOST_FILE_BYTES and definition.search(data):
-                yield from ((PurePosixPath(path), one) for one in _functions(data, name))
+            if len(data) <= _MOST_FILE_BYTES:
+                for name in set(_DEFINITION.findall(data)):
+                    found.setdefault(name, []).append(path)
+        return found
 
 
 def _functions(data: bytes, name: str) -> Iterator[Function]:
