@@ -323,8 +323,10 @@ def test_change_words__name_what_affects(because: tuple[str, ...], words: str) -
     ("seconds", "words"),
     [
         ([], ""),
-        ([0.001], "The proposed tests add 0.01 s to your test suite."),
-        ([0.5, 0.5], "The proposed tests add 1.00 s to your test suite."),
+        ([0.001], "The proposed tests add less than 0.1 s to your test suite."),
+        ([0.099], "The proposed tests add less than 0.1 s to your test suite."),
+        ([0.1], "The proposed tests add 0.1 s to your test suite."),
+        ([0.5, 0.5], "The proposed tests add 1.0 s to your test suite."),
         ([0.5, 0.75], "The proposed tests are slow: they add 1.2 seconds to each run of your test suite."),
         ([0.5, None], ""),
     ],

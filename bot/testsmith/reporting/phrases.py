@@ -44,6 +44,7 @@ ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline en
 """The generator of a suggestion, in words."""
 
 SLOW_SECONDS = 1.0
+LEAST_SECONDS = 0.1
 """Tests that take longer are said to be slow."""
 
 _CHANGED_TO = re.compile("` to `")
@@ -382,7 +383,8 @@ def added_time_words(report: Report) -> str:
     if seconds is None:
         return ""
     if seconds <= SLOW_SECONDS:
-        return f"The proposed tests add {max(seconds, 0.01):.2f} s to your test suite."
+        shown = f"{seconds:.1f}" if seconds >= LEAST_SECONDS else f"less than {LEAST_SECONDS}"
+        return f"The proposed tests add {shown} s to your test suite."
     return f"The proposed tests are slow: they add {seconds:.1f} seconds to each run of your test suite."
 
 

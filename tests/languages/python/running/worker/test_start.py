@@ -17,6 +17,15 @@ START = Path(testsmith.languages.python.running.worker.__file__).parent / "start
 
 THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n"
 _NAMES = ("supports_effective_ids", "supports_dir_fd", "supports_follow_symlinks")
+# Shared memory is the user's, so other tests use it at the same time, and a worker counts what is left there.
+WITH_OWN_SHARED_MEMORY = """
+import os, runpy, sys
+file, folder = sys.argv[1:]
+real = os.scandir
+os.scandir = lambda path=".": real(folder if path == "/dev/shm" else path)
+sys.argv[1:] = ["explorer.explore"]
+runpy.run_path(file, run_name="__main__")
+"""
 AT_EXIT = "import atexit, time\natexit.register(time.sleep, 600)\n"
 
 
@@ -40,7 +49,7 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
     }
     done = subprocess.run(
-        (sys.executable, str(START), "explorer.explore"),
+        (sys.executable, "-c", WITH_OWN_SHARED_MEMORY, str(START), str(tmp_path)),
         input=json.dumps(job).encode(),
         capture_output=True,
         cwd=tmp_path,
