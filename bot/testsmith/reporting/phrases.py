@@ -44,8 +44,10 @@ ORIGIN_WORDS = {Origin.MODEL: "by the model", Origin.OFFLINE: "by the offline en
 """The generator of a suggestion, in words."""
 
 SLOW_SECONDS = 1.0
-LEAST_SECONDS = 0.1
 """Tests that take longer are said to be slow."""
+
+LEAST_SECONDS = 0.1
+"""What tests add to a run of the test suite is not said more precisely."""
 
 _CHANGED_TO = re.compile("` to `")
 _SEPARATOR = " · "
