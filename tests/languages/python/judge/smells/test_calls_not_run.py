@@ -169,6 +169,31 @@ def test_calls_not_run__a_helper_that_may_do_something_else_than_in_the_test_fil
     assert idle_in_helper(code, test_text) == ("has a call that was not executed: `shop.deploy()`")
 
 
+OPTIONAL = """\
+import shop
+
+try:
+    import numpy
+except ImportError:
+    shop.deploy()
+
+def helper(ready):
+    return 1
+"""
+
+
+def test_calls_not_run__a_branch_that_the_test_file_has_is_known() -> None:
+    reason = "has a call that was not executed: `shop.deploy()`"
+    assert idle_in_helper(OPTIONAL + TEST, OPTIONAL) is None
+    assert idle_in_helper(OPTIONAL + TEST, "import shop\n") == reason
+    rebound = OPTIONAL.replace("import shop\n", "import bakery as shop\n")
+    assert idle_in_helper(rebound + TEST, OPTIONAL) == reason
+    assert (
+        idle_in_helper(OPTIONAL + TEST.replace("    assert", "    shop.deploy = 1\n    assert"), OPTIONAL)
+        == reason
+    )
+
+
 CLASS_HELPER = """\
 import shop
 

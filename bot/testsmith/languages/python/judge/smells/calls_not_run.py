@@ -55,13 +55,14 @@ _OF_CONTAINERS = frozenset(
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Called = ast.Call | ast.Import | ast.ImportFrom
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 _Parents = Mapping[int, ast.AST | None]
 
 
 def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text: str = "") -> dict[str, str]:
     """Return, by test function, why it is cut: a call or import that may run for it was not reached.
 
-    What helpers do that the test file has already counts as known.
+    What helpers and module-level branches do that the test file has already counts as known.
 
     Args:
         code: The test module.
@@ -76,8 +77,8 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text:
     if tree is None:
         return {}
     waiting = {id(node) for node in _nodes_at(tree, idle)}
-    with suppress(CannotParse):  # of a file that cannot be read, no helper is known
-        waiting -= set(_nodes_of_known_helpers(tree, parse_untrusted(test_text)))
+    with suppress(CannotParse):  # of a file that cannot be read, nothing is known
+        waiting -= set(_known_nodes(tree, parse_untrusted(test_text)))
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)
@@ -99,11 +100,11 @@ def _is_never_awaited(test: FunctionNode, waiting: Collection[int]) -> bool:
     return isinstance(test, ast.AsyncFunctionDef) and all(id(call) in waiting for call in calls)
 
 
-def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]:
-    """Yield the ids of the nodes of the helpers that a test file has, too, and that do the same there.
+def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
+    """Yield the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
 
-    That is not certain if a name or attribute that a helper uses is bound to something else, or might be so
-    from within what is new.
+    That is not certain if a name or attribute that they use is bound to something else, or might be so from
+    within what is new.
     """
     here, there = _bindings(tree), _bindings(file)
     known = list(_known_parts(tree, file))
@@ -115,18 +116,21 @@ def _nodes_of_known_helpers(tree: ast.Module, file: ast.Module) -> Iterator[int]
     might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
     might_bind |= {node.name for node in new if isinstance(node, _Definition)}
     tests = {id(node) for _, node in functions_of(tree)}
-    for helper in known:
-        if not isinstance(helper, _Definition) or any(id(node) in tests for node in ast.walk(helper)):
+    for part in known:
+        if not isinstance(part, _KNOWN) or any(id(node) in tests for node in ast.walk(part)):
             continue
-        nodes = [node for node in ast.walk(helper) if isinstance(node, ast.Name)]
-        own = {node.arg for node in ast.walk(helper) if isinstance(node, ast.arg)}
-        own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-        top = {helper.name} if helper in tree.body else set()
+        nodes = [node for node in ast.walk(part) if isinstance(node, ast.Name)]
+        own, name = set(), set()
+        if isinstance(part, _Definition):
+            own = {node.arg for node in ast.walk(part) if isinstance(node, ast.arg)}
+            own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+            name = {part.name}
+        top = name if part in tree.body else set()
         used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
-        used_attributes = {node.attr for node in ast.walk(helper) if isinstance(node, ast.Attribute)}
+        used_attributes = {node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute)}
         is_same = all(here.get(name) == there.get(name) for name in used)
-        if is_same and might_bind.isdisjoint({*used, *used_attributes, helper.name}):
-            yield from map(id, ast.walk(helper))
+        if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
+            yield from map(id, ast.walk(part))
 
 
 def _known_parts(tree: ast.Module, file: ast.Module) -> Iterator[ast.stmt]:
