@@ -177,7 +177,9 @@ class SelectionSettings:
         input_of=InputOf.BOTH,
     )
     max_file_bytes: int = option(1_000_000, "maximum bytes of a file; larger files are skipped", least=1)
-    reference_steps: int = option(3, "maximum references between an affected function and the changed code")
+    reference_steps: int = option(
+        3, "maximum references between an affected function and the changed code, if one is so near"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Generic, TypeVar
 
 MOST_CAUSES = 8
@@ -30,20 +31,29 @@ class ChangeInUse(Generic[Key]):
 
 
 def effects(
-    changed: Collection[Key], users: Callable[[Key, int], Iterable[Key]], limit: int
+    changed: Collection[Key],
+    users: Callable[[Key, int], Iterable[Key]],
+    limit: int,
+    is_member: Callable[[Key], bool],
 ) -> dict[Key, ChangeInUse[Key]]:
     """Return the definitions that use a changed one over at most `limit` references, breadth first.
+
+    A changed definition that no member uses over so few is followed to the nearest members.
 
     Args:
         changed: What changed, in order.
         users: Returns what uses a definition, given the number of references from what changed.
-        limit: Maximum number of references.
+        limit: Maximum number of references, if there is a member.
+        is_member: Returns whether a definition can be tested by its name.
     """
     reached: dict[Key, dict[Key, Key]] = {}
     steps: dict[Key, int] = {}
     frontier = [(key, key) for key in changed]
-    for step in range(1, limit + 1):
+    shown: set[Key] = set()
+    for step in count(1):
         following = []
+        if step > limit:
+            frontier = [(key, cause) for key, cause in frontier if cause not in shown]
         for key, cause in frontier:
             for user in users(key, step):
                 causes = reached.setdefault(user, {})
@@ -51,7 +61,10 @@ def effects(
                     causes[cause] = key
                     steps.setdefault(user, step)
                     following.append((user, cause))
+        shown |= {cause for user, cause in following if is_member(user)}
         frontier = following
+        if not frontier:
+            break
     return {key: _change_in_use(key, reached, steps[key]) for key, causes in reached.items() if causes}
 
 

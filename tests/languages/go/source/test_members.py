@@ -103,7 +103,8 @@ def test_changed_members__through_a_private_method_and_a_constant() -> None:
     assert add.shown_change.route == ("Cart.bound",)
     assert "func (c *Cart) bound()" in add.shown_change.route_sources[0]
     one_step = {"cart/cart.go": base.replace("most = 3", "most = 4")}
-    assert _changes({"cart/cart.go": base}, one_step, steps=1) == {}
+    assert _changes({"cart/cart.go": base}, one_step, steps=1) == {"Cart.Add": Change.AFFECTED}
+    assert _changes({"cart/cart.go": base}, one_step, steps=0) == {}
 
 
 def test_changed_members__of_a_struct_only_uses_of_the_changed_field_count() -> None:

@@ -36,6 +36,21 @@ def test_effects__nearest_first_to_the_limit() -> None:
     assert _reached(text, "_a", limit=0) == {}
 
 
+def test_effects__what_nothing_public_uses_over_so_few_references() -> None:
+    text = """
+        def _a(): ...
+        def _b(): return _a()
+        def _c(): return _b()
+        def near(): return _c()
+        def _d(): return _c()
+        def as_near(): return _c()
+        def far(): return _d(), near()
+        def _x(): ...
+        def other(): return _x()
+    """
+    assert _reached(text, "_a", limit=1) == {"_b": 1, "_c": 2, "near": 3, "_d": 3, "as_near": 3}
+
+
 def test_effects__constants_and_what_they_are_made_of() -> None:
     text = """
         _RATES = {}

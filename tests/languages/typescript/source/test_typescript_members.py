@@ -116,7 +116,8 @@ def test_changed_members__a_private_method_and_a_constant() -> None:
     assert (member.name, member.because, member.steps) == ("Cart.add", ("LIMIT",), 2)
     assert member.shown_change.route == ("Cart.isFull",)
     assert "private isFull()" in member.shown_change.route_sources[0]
-    assert _changes({}, {"src/cart.ts": head}, steps=1) == {}
+    assert _changes({}, {"src/cart.ts": head}, steps=1) == {"src/cart.ts::Cart.add": Change.AFFECTED}
+    assert _changes({}, {"src/cart.ts": head}, steps=0) == {}
 
 
 def test_changed_members__through_imports_of_other_files() -> None:

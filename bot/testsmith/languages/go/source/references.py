@@ -163,7 +163,7 @@ class PackageNames:
     def effects(
         self, changed: Mapping[str, Collection[str] | None], limit: int
     ) -> dict[str, ChangeInUse[str]]:
-        """Return the declarations that use a changed one over at most `limit` references.
+        """Return the declarations that use a changed one over few references; see `languages.effects`.
 
         Args:
             changed: Names of what changed. Of a struct, those of its fields that changed: only what uses one
@@ -177,7 +177,7 @@ class PackageNames:
                 if fields is None or not self.fields_of(user).isdisjoint(fields):
                     yield user
 
-        return effects(sorted(changed), users, limit)
+        return effects(sorted(changed), users, limit, lambda name: self.declared[name][1].is_member)
 
 
 def changed_fields(before: Declaration, after: Declaration) -> Collection[str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from testsmith.languages.python.source.package import Node, Package, PublicModules
 from testsmith.languages.python.source.references import Via
@@ -36,18 +37,17 @@ def effects(
     """Return the definitions that use a changed one over at most `limit` references (breadth first).
 
     If nothing public uses it that way, for example because its class is only in a registry, methods are also
-    used by what calls one of this name.
+    used by what calls one of this name, and it is followed to the nearest members, however far they are.
     """
+    if not limit:
+        return {}
     users = users_of(package, public)
-    found = _breadth_first(users, changed, limit)
-    known = {
-        cause
-        for node, effect in found.items()
-        if _is_member(package, public, node)
-        for cause in effect.causes
-    }
-    lost = set(changed) - known
-    return found if not lost else _breadth_first(_with_callers(package, public, users), lost, limit) | found
+    found = _breadth_first(users, changed, limit, set())
+    members = {node for node in package.nodes() if _is_member(package, public, node)}
+    lost = set(changed) - {cause for node in found.keys() & members for cause in found[node].causes}
+    if not lost:
+        return found
+    return _breadth_first(_with_callers(package, public, users), lost, limit, members) | found
 
 
 def _is_member(package: Package, public: PublicModules, node: Node) -> bool:
@@ -68,14 +68,21 @@ def _with_callers(
 
 
 def _breadth_first(
-    users: Mapping[Node, Sequence[Node]], changed: Collection[Node], limit: int
+    users: Mapping[Node, Sequence[Node]], changed: Collection[Node], limit: int, wanted: Collection[Node]
 ) -> dict[Node, Effect]:
+    """Return what uses a changed definition over at most `limit` references, or else the nearest wanted."""
     reached: dict[Node, dict[Node, Node]] = {}
     steps: dict[Node, int] = {}
     frontier = [(node, node) for node in sorted(changed)]
-    for step in range(1, limit + 1):
+    lost = set(changed) if wanted else set()
+    for step in count(1):
+        if step > limit:
+            frontier = [(node, cause) for node, cause in frontier if cause in lost]
+        if not frontier:
+            break
         frontier = list(_next_frontier(frontier, users, reached))
         steps = {node: step for node, _ in frontier} | steps
+        lost -= {cause for node, cause in frontier if node in wanted}
     return {
         node: Effect(
             causes=tuple(causes),

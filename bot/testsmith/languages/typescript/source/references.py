@@ -136,8 +136,13 @@ class References:
     def effects(
         self, changed: Collection[DeclarationKey], limit: int
     ) -> dict[DeclarationKey, ChangeInUse[DeclarationKey]]:
-        """Return the declarations that use a changed one over at most `limit` references."""
-        return effects(sorted(changed), lambda key, _: self.users(key), limit)
+        """Return the declarations that use a changed one over few references; see `languages.effects`."""
+
+        def is_member(key: DeclarationKey) -> bool:
+            declaration = self.declaration(key)
+            return declaration is not None and declaration.is_member and not declaration.is_constructor
+
+        return effects(sorted(changed), lambda key, _: self.users(key), limit, is_member)
 
     def _users_in(self, path: str) -> Mapping[DeclarationKey, list[str]]:
         if path not in self._users:
