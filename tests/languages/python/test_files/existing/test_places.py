@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from textwrap import dedent
+from types import FrameType
 
 import pytest
 from languages.python.test_files.existing.test_member_tests import SHOP
 
 from fakes.trees import MemoryTree
+from testsmith.languages.python.source.context import requests
 from testsmith.languages.python.source.members import all_members
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests
@@ -265,3 +268,36 @@ def test_place_of__a_class_of_its_own_in_the_only_file_if_all_tests_are_in_class
         after="ReserveTests::test_one",
         is_of_unittest=True,
     )
+
+
+def test_requests__effort_grows_with_the_members_and_not_with_members_times_tests() -> None:
+    few, many = _calls_for(modules=15), _calls_for(modules=60)
+    assert many < 6 * few  # four times as much work; quadratic would be 16 times
+
+
+def _calls_for(modules: int) -> int:
+    """Return how many functions are called to build the requests for a project of small tested modules."""
+    names = [f"part{number}" for number in range(modules)]
+    sources = {f"src/shop/{name}.py": f"def {name}_price(value):\n    return value\n" for name in names}
+    tests = {
+        f"tests/test_{name}.py": (
+            f"from shop.{name} import {name}_price\n\ndef test_{name}():\n    assert {name}_price(1) == 1\n"
+        )
+        for name in names
+    }
+    tree = MemoryTree({"src/shop/__init__.py": "", **sources, **tests})
+    members = all_members(tree, list(sources), "").members
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        found = list(requests(tree, members, "", "Round the prices of part1"))
+    finally:
+        sys.setprofile(before)
+    assert len(found) == modules
+    return calls

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -57,30 +57,40 @@ class FileSubjects:
         change = _text_of_change(member)
         if not change and not self._said:
             return usual
-        of_module = set(self._tests.of_module(member))
+        files = self._tests.by_file
+        of_module = Counter(each.file.path for each in self._tests.of_module(member))
         changed = self._best(Counter(_words(change or member.source)))
         scores = {
-            path: _USUAL * (path == usual)
-            + _NAMED * self._share_said(path)
-            + _ANNOUNCED * self._announced[path]
-            + _CHANGED * changed[path]
-            + _OF_MODULE * sum(each in of_module for each in tests) / len(tests)
+            path: self._scores_for_all[path]
+            + _USUAL * (path == usual)
+            + _CHANGED * changed.get(path, 0.0)
+            + _OF_MODULE * of_module[path] / len(files[path])
             + _OF_MODULE_BY_NAME * (path == named)
-            + _DEEPER * path.count("/")
-            for path, tests in self._files.items()
+            for path in dict.fromkeys((*self._best_for_all, usual, named, *changed, *of_module))
+            if path in files
         }
-        return max(scores, key=lambda path: (scores[path], path == usual), default=usual)
+        return max(scores, key=lambda path: (scores[path], path == usual, -self._order[path]), default=usual)
 
     @cached_property
-    def _files(self) -> Mapping[str, list[FoundTest]]:
-        files: dict[str, list[FoundTest]] = {}
-        for each in self._tests.all:
-            files.setdefault(each.file.path, []).append(each)
-        return files
+    def _order(self) -> Mapping[str, int]:
+        return {path: number for number, path in enumerate(self._tests.by_file)}
 
     @cached_property
-    def _announced(self) -> Mapping[str, float]:
-        return self._best(self._title)
+    def _scores_for_all(self) -> Mapping[str, float]:
+        """The part of each file's score that is the same for all members; the other part is not negative."""
+        announced = self._best(self._title)
+        return {
+            path: _NAMED * self._share_said(path)
+            + _ANNOUNCED * announced.get(path, 0.0)
+            + _DEEPER * path.count("/")
+            for path in self._tests.by_file
+        }
+
+    @cached_property
+    def _best_for_all(self) -> Sequence[str]:
+        """The file that is chosen if nothing else about a member speaks for another; empty without files."""
+        scores = self._scores_for_all
+        return sorted(scores, key=lambda path: -scores[path])[:1]
 
     @cached_property
     def _uses(self) -> Mapping[str, Mapping[FoundTest, float]]:
@@ -98,12 +108,15 @@ class FileSubjects:
         }
 
     def _best(self, sought: Counter[str]) -> Mapping[str, float]:
-        """Return for each file how well its best test matches the words, relative to the best of all."""
+        """Return how well the best test of each file matches the words, relative to the best of all.
+
+        Files without any of the words are left out.
+        """
         by_test = defaultdict[FoundTest, float](float)
         for word, count in sought.items():
             for each, weight in self._uses.get(word, {}).items():
                 by_test[each] += weight * min(count, _MOST_REPEATS)
-        best, most = dict.fromkeys(self._files, 0.0), max(by_test.values(), default=0.0) or 1.0
+        best, most = defaultdict[str, float](float), max(by_test.values(), default=0.0) or 1.0
         for each, score in by_test.items():
             best[each.file.path] = max(best[each.file.path], score / most)
         return best
@@ -111,7 +124,7 @@ class FileSubjects:
     @cached_property
     def _stems(self) -> Mapping[str, Collection[str]]:
         """Words of the names of all test files."""
-        return {path: set(_words(PurePosixPath(path).stem)) - FILLERS for path in self._files}
+        return {path: set(_words(PurePosixPath(path).stem)) - FILLERS for path in self._tests.by_file}
 
     @cached_property
     def _common_stems(self) -> Counter[str]:

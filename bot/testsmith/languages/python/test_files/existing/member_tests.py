@@ -14,6 +14,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath, PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -74,8 +75,11 @@ class MemberTests:
         self._names = names
         self._by_key: dict[DefinitionKey, list[FoundTest]] = defaultdict(list)
         self._by_path: dict[str, dict[FoundTest, None]] = defaultdict(dict)
+        self._by_module_name: dict[str, list[FoundTest]] = defaultdict(list)
         self.all: list[FoundTest] = []
         """All tests of the files that were read."""
+        self.by_file: dict[str, list[FoundTest]] = {}
+        """The same, by path of their file."""
         files = _files_read(tree, members, names, {} if readings is None else readings)
         for file, uses in files:
             for function, its_uses in uses.tests():
@@ -84,6 +88,8 @@ class MemberTests:
                     nodes[use.key].append(use.node)
                 found = FoundTest.of(file, function, nodes)
                 self.all.append(found)
+                self.by_file.setdefault(file.path, []).append(found)
+                self._by_module_name[_tested_module(file.path)].append(found)
                 for key in nodes:
                     self._by_key[key].append(found)
                     self._by_path[key.path][found] = None
@@ -133,7 +139,7 @@ class MemberTests:
         of_module = self._by_path.get(member.path, {})
         owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
         of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
-        named = (found for found in self.all if is_named_after_module(found.file.path, member.path))
+        named = self._by_module_name.get(_module_name(member.path), ())
         return of_class or list(dict.fromkeys((*of_module, *named)))
 
 
@@ -353,6 +359,7 @@ def is_named_after(found: FoundTest, member: Member) -> bool:
     return any(words[at : at + len(sought)] == sought for at in range(len(words)))
 
 
+@lru_cache(maxsize=4096)  # the same few names are compared with many tests
 def name_words(name: str) -> tuple[str, ...]:
     """Return the words of a name in lower case."""
     return tuple(part.lower() for part in _NAME_PART.findall(name))
@@ -360,9 +367,18 @@ def name_words(name: str) -> tuple[str, ...]:
 
 def is_named_after_module(test_path: str, path: str) -> bool:
     """Return whether a test file has the name of a module."""
+    return _tested_module(test_path) == _module_name(path)
+
+
+def _tested_module(test_path: str) -> str:
+    """Return the name of the module that a test file is named after."""
+    return PurePosixPath(test_path).stem.removeprefix("test_").removesuffix("_test")
+
+
+def _module_name(path: str) -> str:
+    """Return a module's name as test files have it; for an `__init__.py`, that of its package."""
     module = PurePosixPath(path)
-    name = (module.parent.name if module.name == "__init__.py" else module.stem).strip("_")
-    return PurePosixPath(test_path).stem.removeprefix("test_").removesuffix("_test") == name
+    return (module.parent.name if module.name == "__init__.py" else module.stem).strip("_")
 
 
 def _has_cases(node: Function) -> bool:

@@ -80,10 +80,11 @@ class Places:
             return self._in_only_file(member)
         usual = ranked(pool, member)[0].file.path
         path = self._subjects.file_of(member, usual, named)
-        in_file = (
-            _in(path, tests) for tests in (*pools, self._alike(self._tests.all, member), self._tests.all)
-        )
-        return self._beside(next(filter(None, in_file)), member, direct)
+        in_file = next(filter(None, (_in(path, tests) for tests in pools)), None)
+        if in_file is None:
+            its_tests = self._tests.by_file[path]
+            in_file = self._alike(its_tests, member) or its_tests
+        return self._beside(in_file, member, direct)
 
     def _beside(self, pool: Sequence[FoundTest], member: Member, direct: Sequence[FoundTest]) -> TestPlace:
         """Return the place next to the tests of a pool that are most like a member.
@@ -185,10 +186,8 @@ class Places:
     @cached_property
     def _files(self) -> list[tuple[str, set[str], list[FoundTest]]]:
         """Each test file with the words of its name, and its tests."""
-        tests: dict[str, list[FoundTest]] = {}
-        for each in self._tests.all:
-            tests.setdefault(each.file.path, []).append(each)
-        return [(path, set(name_words(its[0].file.stem)) - FILLERS, its) for path, its in tests.items()]
+        files = self._tests.by_file.items()
+        return [(path, set(name_words(its[0].file.stem)) - FILLERS, its) for path, its in files]
 
     def _in_main_file(self, near: Sequence[FoundTest], member: Member) -> Sequence[FoundTest]:
         """Return the tests near a member that are in the file with most tests of its module."""
