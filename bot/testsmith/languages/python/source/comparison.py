@@ -12,6 +12,7 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 
 from testsmith.languages.python.source.definitions import (
@@ -25,7 +26,7 @@ from testsmith.languages.python.source.definitions import (
     last_name,
     statements,
 )
-from testsmith.languages.python.source.parsing import LineSpan, SourceFile, comments, parse, span_of
+from testsmith.languages.python.source.parsing import LineSpan, SourceFile, bodies, comments, parse, span_of
 from testsmith.languages.source import CannotParse
 from testsmith.model import Change, MemberKind
 
@@ -54,13 +55,9 @@ def meaning(definition: Definition) -> str:
     return _written([(part.guards, list(_suite([part.statement]))) for part in definition.parts])
 
 
-def meaning_of_source(source: str) -> str:
-    """Return the meaning of a definition's source; for a class, including its methods and nested classes.
-
-    Raises:
-        CannotParse: `source` is not valid Python.
-    """
-    return _written(parse(source))
+def meaning_of_tree(tree: ast.Module) -> str:
+    """Return the meaning of a module; classes include their methods and nested classes."""
+    return _written(tree)
 
 
 def normalized_source(source: str) -> str:
@@ -71,19 +68,20 @@ def normalized_source(source: str) -> str:
     """
     try:
         tree = parse(source)
-        for node in ast.walk(tree):
-            _even_out_docstring(node)
+        _even_out_docstrings(tree)
         return ast.unparse(tree)
     except (CannotParse, RecursionError):
         return source
 
 
-def _even_out_docstring(node: ast.AST) -> None:
-    if not isinstance(node, Function | ast.ClassDef):
-        return
-    match node.body[0]:
-        case ast.Expr(value=ast.Constant(value=str(text)) as docstring):
-            docstring.value = inspect.cleandoc(text)
+def _even_out_docstrings(tree: ast.Module) -> None:
+    found = list(tree.body)
+    for statement in found:
+        if isinstance(statement, Function | ast.ClassDef):
+            match statement.body[0]:
+                case ast.Expr(value=ast.Constant(value=str(text)) as docstring):
+                    docstring.value = inspect.cleandoc(text)
+        found += chain.from_iterable(bodies(statement))
 
 
 def _class_head(part: Placed) -> object:
@@ -333,7 +331,7 @@ def _marks(text: str) -> frozenset[int]:
 def whole_meaning(source: str) -> str:
     """Return the meaning of a definition's source, including everything in a class."""
     try:
-        return meaning_of_source(source)
+        return meaning_of_tree(parse(source))
     except (CannotParse, RecursionError):
         return source
 

@@ -301,17 +301,24 @@ class _Style:
         self.settings = cache(partial(ruff_settings, tree))
         self.lowest_python = cache(partial(_lowest_python, tree))
         self.is_annotated = cache(self._is_annotated)
+        self._black_line_length = cache(self._read_black_line_length)
         self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
 
     def line_length(self, test_path: str) -> int | None:
         """Return the limit of black's settings, or of PEP 8 if the test file keeps it; None if unknown."""
-        for parent in _upwards(str(PurePosixPath(test_path).parent)):
-            length = black_line_length(_read(self._tree, str(PurePosixPath(parent) / "pyproject.toml")))
-            if length is not None:
-                return length
+        length = self._black_line_length(str(PurePosixPath(test_path).parent))
+        if length is not None:
+            return length
         lines = (_read(self._tree, test_path) or "").splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW
         return _NARROW if is_narrow and len(lines) >= _ENOUGH_LINES else None
+
+    def _read_black_line_length(self, folder: str) -> int | None:
+        for parent in _upwards(folder):
+            length = black_line_length(_read(self._tree, str(PurePosixPath(parent) / "pyproject.toml")))
+            if length is not None:
+                return length
+        return None
 
     def _is_annotated(self, test_path: str) -> bool:
         """Return whether the tests of a file, or of the nearest ones if it is new, are annotated."""

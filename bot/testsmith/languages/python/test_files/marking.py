@@ -14,7 +14,7 @@ import re
 import tokenize
 from collections.abc import Collection, Iterator, Sequence
 
-from testsmith.languages.python.source.comparison import meaning_of_source, normalized_source
+from testsmith.languages.python.source.comparison import meaning_of_tree, normalized_source
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import lines_of, parse, parse_untrusted, span_of, text_of
 from testsmith.languages.python.test_files.test_modules import test_functions
@@ -37,16 +37,13 @@ def source_digest(source: str) -> str:
     too deeply, is used verbatim.
     """
     try:
-        return _digest(meaning_of_source(_nameless(parse(source))))
+        tree = parse(source)
+        for node in tree.body[:1]:
+            if isinstance(node, _Definition):
+                _rename(tree, node.name)
+        return _digest(meaning_of_tree(tree))
     except (CannotParse, RecursionError):
         return _digest(source)
-
-
-def _nameless(tree: ast.Module) -> str:
-    for node in tree.body[:1]:
-        if isinstance(node, _Definition):
-            _rename(tree, node.name)
-    return ast.unparse(tree)
 
 
 def _rename(tree: ast.Module, name: str) -> None:

@@ -196,8 +196,11 @@ def _write_inside(folder: Path, path: str, content: bytes) -> None:
     if not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise ValueError(f"{path!r} is not a path inside the project")
     target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
+    try:
+        target.write_bytes(content)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
 
 def read_settings(tree: SourceTree, path: str) -> bytes | None:
