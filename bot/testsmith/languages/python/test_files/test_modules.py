@@ -39,7 +39,7 @@ SETUPS = frozenset(
 """Names of functions that run before the tests of a class or module."""
 
 
-@lru_cache(maxsize=2048)  # asked before and after formatting, for proof and for the report
+@lru_cache(maxsize=16_384)  # asked before and after formatting, for proof and for the report
 def test_functions(code: str) -> tuple[str, ...]:
     """Return the names of the test functions pytest collects, in order, with methods as `Class::name`.
 

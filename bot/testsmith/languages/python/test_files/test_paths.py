@@ -258,9 +258,15 @@ class TestPaths:
         )
         self._tests_by_name = _grouped((_tested_name(path), path) for path in self._tests)
         self._imports: dict[str, _Imports] = {}
+        self._found: dict[str, str] = {}
 
     def of(self, path: str) -> str:
         """Return the path of a source file's tests: the existing file or the path of a new one."""
+        if path not in self._found:
+            self._found[path] = self._of(path)
+        return self._found[path]
+
+    def _of(self, path: str) -> str:
         source = self._sources.get(path) or self._source(path)
         return self._existing(source) or self._new(source)
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
+
+import pytest
 
 from fakes.requests import make_member
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.context import requests
 from testsmith.languages.python.source.members import all_members
+from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.python.test_files.existing import excerpts
 from testsmith.languages.python.test_files.existing.excerpts import (
     lines_to_show,
     most_alike,
@@ -166,3 +171,21 @@ def test_most_alike__of_an_affected_member_by_the_private_change() -> None:
     source = "def f(comma):\n    return _quoted(comma)\n"
     member = replace(make_member("a.py::f", source), because=("_PythonForm.quote",), shown_change=change)
     assert most_alike(tests, member)[0].name == "test_python"
+
+
+def test_requests__parse_a_test_file_once_for_all_members(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str) -> ast.Module:
+        parsed.append(text)
+        return parse_untrusted(text)
+
+    monkeypatch.setattr(excerpts, "parse_untrusted", parse)
+    tests = (
+        "from shop import add, double\n\ndef test_add_once(): assert add(1, 1) == 2\n\n"
+        "def test_double_once(): assert double(1) == 2\n"
+    )
+    tree = MemoryTree({"shop.py": SOURCE, "tests/test_shop.py": tests})
+    found = list(requests(tree, all_members(tree, ["shop.py"], "").members, "", ""))
+    assert [bool(one.context.test_lines) for one in found] == [True, True]
+    assert parsed == [tests]

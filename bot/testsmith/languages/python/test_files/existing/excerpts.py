@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted, span_of
@@ -65,18 +66,25 @@ def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -
     return shown if table is None or table in shown else [*shown[:-1], table]
 
 
-def lines_to_show(text: str, tests: Iterable[ExistingTest]) -> tuple[frozenset[int], ...]:
+def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[int], ...]:
     """Return the lines to show for each test of a file, counted from 1; none if it cannot be parsed.
 
     They are those of the test and the next few, of the head and `setUp` of its class, of the constants,
     fixtures and helpers that it uses, and all imports. The middle of a long test, and names of a very long
     import that it does not use, are left out.
     """
+    if not tests:
+        return ()
     try:
-        file, length = _File(parse_untrusted(text)), text.count("\n")
+        file, length = _file(text), text.count("\n")
         return tuple(frozenset(line for line in file.lines(test) if line <= length) for test in tests)
     except CannotParse:
         return ()
+
+
+@lru_cache(maxsize=16)  # members arrive file by file, and those of a file share their test files
+def _file(text: str) -> _File:
+    return _File(parse_untrusted(text))
 
 
 class _File:
