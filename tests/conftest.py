@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakes.command_line import CommandLine
+from fakes.plain_python import plain_environment, remove_plain_environment
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -80,11 +81,16 @@ def pytest_configure() -> None:
             signal.signal(number, lambda *_: None)
 
 
+def pytest_unconfigure() -> None:
+    """Leave nothing in the temporary folder of the machine."""
+    remove_plain_environment()
+
+
 @pytest.fixture(name="command_line")
 def _command_line(tmp_path: Path) -> CommandLine:
     home = tmp_path / "home"
     home.mkdir()
-    return CommandLine(home)
+    return CommandLine(home, plain_environment())
 
 
 @pytest.fixture(name="shop")

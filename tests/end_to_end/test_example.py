@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 import testsmith
+from fakes.plain_python import plain_environment
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA = json.loads(
@@ -25,6 +26,7 @@ SCHEMA = json.loads(
 @pytest.fixture(name="picture")
 def _picture(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(DOCS)
+    monkeypatch.setenv("VIRTUAL_ENV", str(plain_environment()))
     return importlib.import_module("picture")
 
 

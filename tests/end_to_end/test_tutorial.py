@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from fakes.plain_python import plain_environment
+
 ROOT = Path(__file__).parents[2]
 QUICKLY = {"TESTSMITH_RUNS": "1", "TESTSMITH_SUITE_SECONDS": "0"}
 
@@ -19,7 +21,8 @@ def commands(section: str) -> list[str]:
 
 
 def test_tutorial__from_the_example_to_the_answered_question(tmp_path: Path) -> None:
-    environment = {**os.environ, **QUICKLY, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    own = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "VIRTUAL_ENV": str(plain_environment())}
+    environment = {**os.environ, **QUICKLY, **own}
 
     def typed(line: str) -> str:
         programs = {"python": sys.executable, "testsmith": f"{sys.executable} -m testsmith"}

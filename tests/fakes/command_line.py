@@ -32,9 +32,15 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """Runs `testsmith` with a home of its own, so that no key and no cache of the machine reaches it."""
+    """Runs `testsmith` with a home of its own, so that no key and no cache of the machine reaches it.
+
+    Attributes:
+        home: The home.
+        active: The environment that is active; None for none.
+    """
 
     home: Path
+    active: Path | None = None
 
     def run(self, *arguments: str, key: str | None = None, seconds: float = 120.0) -> Ran:
         """Run a command line to its end."""
@@ -64,7 +70,9 @@ class CommandLine:
             running.close()
 
     def environment(self, key: str | None = None) -> dict[str, str]:
-        """The environment of a run: a path, a home, and the key where there is one."""
+        """The variables of a run: a path, a home, the active environment, and the key where there is one."""
         inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
         keys = {} if key is None else {"TESTSMITH_API_KEY": key}
-        return {**inherited, "HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache"), **keys}
+        active = {} if self.active is None else {"VIRTUAL_ENV": str(self.active)}
+        own = {"HOME": str(self.home), "XDG_CACHE_HOME": str(self.home / "cache")}
+        return {**inherited, **own, **active, **keys}

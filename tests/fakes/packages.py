@@ -26,22 +26,27 @@ _LEXERS = re.compile(r"pygments/(lexers|styles)/(?!__init__|_mapping|python|diff
 
 def files_of(name: str) -> dict[str, Path]:
     """Return the files of an installed distribution by their place in an environment's packages."""
+    return {file: place for file, place in _all_files_of(name).items() if "__pycache__" not in file}
+
+
+def _all_files_of(name: str) -> dict[str, Path]:
+    """Return them together with what was compiled."""
     found = metadata.distribution(name)
     listed = [str(file) for file in found.files or ()]
-    kept = [file for file in listed if not file.startswith("..") and "__pycache__" not in file]
-    return {file: Path(str(found.locate_file(file))) for file in kept}
+    return {file: Path(str(found.locate_file(file))) for file in listed if not file.startswith("..")}
 
 
 def copy_pytest(packages: Path) -> None:
     """Copy pytest and what it needs into an environment's packages."""
     for name in PYTEST:
-        for file, place in files_of(name).items():
+        for file, place in _all_files_of(name).items():
+            if not place.is_file() or _LEXERS.search(file):
+                continue
             target = packages / file
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(place, target)
-    # Nothing can be kept beside them inside, so each process would compile them again.
-    for compiled in ("pytest", "_pytest", "pluggy", "iniconfig"):
-        compileall.compile_dir(packages / compiled, quiet=2)
+            shutil.copy2(place, target)  # with its time, by which what was compiled is known to be current
+    # Nothing can be kept next to them in the sandbox, so each process would compile again what is left.
+    compileall.compile_dir(packages, quiet=2)
 
 
 def wheel(files: Mapping[str, bytes]) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
+from fakes.plain_python import plain_environment
 from fakes.trees import MemoryTree
 from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.sandbox.interface import Sandbox
@@ -43,7 +44,8 @@ async def small_workspace(
 ) -> AsyncIterator[PythonWorkspace]:
     """Give a workspace of a project whose files are these on head and, where given, those on base.
 
-    The git root is opened, whichever folder is the project.
+    The git root is opened, whichever folder is the project. The interpreter has pytest alone, unless the
+    settings name another.
     """
     made = GitRepository.create(folder / "project")
     first = None if base is None else made.commit(dict(base))
@@ -57,6 +59,7 @@ async def small_workspace(
         base=None if first is None else repository.commit_tree(first),
         settings=settings or VerificationSettings(),
         build_sandbox=always(ProcessSandbox()),
+        environment={"VIRTUAL_ENV": str(plain_environment())},
         opened="",
     )
     async with open_workspace(order) as workspace:

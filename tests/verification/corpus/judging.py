@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from fakes.git_repository import GitRepository
+from fakes.plain_python import plain_environment
 from fakes.workspaces import proof_context
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.sandbox.isolated import build_sandbox
@@ -112,7 +113,8 @@ async def _judged(folder: Path, candidates: Sequence[Labeled]) -> Judged:
 @asynccontextmanager
 async def _runner(repository: Repository, search: MemberSearch) -> AsyncIterator[PythonRunner]:
     """Give a runner as the program opens one."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath)}  # where other interpreters are found
+    path = os.environ.get("PATH", os.defpath)  # where other interpreters are found
+    environment = {"PATH": path, "VIRTUAL_ENV": str(plain_environment())}
     order = WorkspaceOrder(
         repository=repository,
         head=search.head_tree,

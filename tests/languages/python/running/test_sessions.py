@@ -6,12 +6,14 @@ import asyncio
 import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fakes.workspaces import small_workspace
 from testsmith.execution.jobs import JobResult, TestJob
+from testsmith.execution.shell import OWN_PYTHON
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.run_settings import (
     BESIDE_OWN_TESTS,
@@ -20,6 +22,7 @@ from testsmith.languages.python.running.run_settings import (
     PythonSetting,
 )
 from testsmith.languages.python.running.worker.project_session import plugins_used
+from testsmith.settings import VerificationSettings
 
 SHOP = "def price(amount):\n    return amount * 2\n"
 OWN = "import shop\n\ndef test_own():\n    assert shop.price(1) == 2\n"
@@ -35,11 +38,13 @@ def run(
     *codes: str,
     setting: PythonSetting = SESSION,
     seconds: float = 20.0,
+    interpreter: Path | None = None,
 ) -> list[JobResult]:
     """Run candidates for `tests/test_shop.py` of a project, in one worker."""
 
     async def scenario() -> list[JobResult]:
-        async with small_workspace(folder, {"shop.py": SHOP, **files}) as workspace:
+        head, settings = {"shop.py": SHOP, **files}, VerificationSettings(python=interpreter)
+        async with small_workspace(folder, head, settings=settings) as workspace:
             jobs = [
                 TestJob(
                     number=number, code=textwrap.dedent(code), seconds=seconds, test_path="tests/test_shop.py"
@@ -280,7 +285,11 @@ def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too
         "from shop import price\ndef test_x(worker_id):\n    assert (worker_id, price(1)) == ('master', 2)\n"
     )
     plain, apart = (
-        run(tmp_path / name, {}, code, GOOD, setting=PythonSetting(name=name, apart=name == "apart"))
+        run(
+            *(tmp_path / name, {}, code, GOOD),
+            setting=PythonSetting(name=name, apart=name == "apart"),
+            interpreter=OWN_PYTHON,
+        )
         for name in ("plain", "apart")
     )
     assert [statuses(one) for one in (*plain, *apart)] == [{"test_x": "passed"}] * 4
@@ -312,10 +321,11 @@ def test_run__a_coroutine_is_run_outside_of_a_session_as_the_project_says(tmp_pa
     marking = "import pytest\ncoroutine_test = pytest.mark.anyio\n"
     decorated = f"from tests.marks import coroutine_test\n@coroutine_test\n{code}"
     automatic = {"pytest.ini": "[pytest]\nanyio_mode = auto\nfilterwarnings = error\n"}
-    (by_setting,) = run(tmp_path / "setting", automatic, code, setting=replace(PLAIN, with_ini=False))
+    with_anyio = partial(run, interpreter=OWN_PYTHON)
+    (by_setting,) = with_anyio(tmp_path / "setting", automatic, code, setting=replace(PLAIN, with_ini=False))
     in_tests = {"tests/__init__.py": "", "tests/marks.py": marking}
-    (by_decorator,) = run(tmp_path / "decorator", in_tests, decorated, setting=PLAIN)
-    (by_nothing,) = run(tmp_path / "nothing", {}, code, setting=PLAIN)
+    (by_decorator,) = with_anyio(tmp_path / "decorator", in_tests, decorated, setting=PLAIN)
+    (by_nothing,) = with_anyio(tmp_path / "nothing", {}, code, setting=PLAIN)
     assert [statuses(one)["test_x"] for one in (by_setting, by_decorator, by_nothing)] == [
         "passed",
         "passed",

@@ -18,6 +18,7 @@ from testsmith.execution.jobs import PASSED, JobResult, TestJob
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.sandbox.linux.plan import Layer
 from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.shell import OWN_PYTHON
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.harness import run_jobs
@@ -39,7 +40,9 @@ async def run_one(workspace: PythonWorkspace, code: str, *, on_base: bool = Fals
 
 def test_open_workspace__copies_head_and_base_and_removes_them(tmp_path: Path) -> None:
     async def scenario() -> Path:
-        async with small_workspace(tmp_path, {"src/a.py": "new"}, {"src/a.py": "old"}) as workspace:
+        files = {"src/a.py": "new"}, {"src/a.py": "old"}
+        own = VerificationSettings(python=OWN_PYTHON)
+        async with small_workspace(tmp_path, *files, settings=own) as workspace:
             assert workspace.base is not None
             assert [root.name for root in workspace.head.source_roots] == ["head", "src"]
             assert (workspace.head.root / "src/a.py").read_text() == "new"
