@@ -89,17 +89,6 @@ def test_suggest__judges_the_tests_of_a_change_of_nothing_but_tests(
     assert ran.report["audit"]["changed_lines_survived"] is None
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("without", [("--audit", "off"), ("--only", "fees.py::fee"), ("--no-verify",)])
-def test_suggest__without_an_audit_there_is_no_word_on_them(
-    command_line: CommandLine, tmp_path: Path, without: tuple[str, ...]
-) -> None:
-    ran = command_line.suggest(a_change(tmp_path), *ARGUMENTS, *without)
-    assert ran.code == 0, ran.stderr
-    assert ran.report["audit"] is None
-    assert "auditing" not in ran.stderr
-
-
 OVER_A_HELPER = "from shop._rules import _bound\n\n\ndef fee(amount):\n    return _bound(amount)\n"
 
 

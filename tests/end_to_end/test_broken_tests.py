@@ -49,8 +49,12 @@ def test_words(text, expected):
 """
 
 
-def questions(command_line: CommandLine, repository: GitRepository) -> tuple[list[dict[str, Any]], list[str]]:
-    ran = command_line.suggest(repository.folder, "--base", "base", "--provider", "offline", "--runs", "1")
+def questions(
+    command_line: CommandLine, repository: GitRepository, *engine: str
+) -> tuple[list[dict[str, Any]], list[str]]:
+    ran = command_line.suggest(
+        repository.folder, "--base", "base", "--runs", "1", *(engine or ("--provider", "offline"))
+    )
     assert ran.code == 0, ran.stderr
     found = [one for one in ran.report["suggestions"] if one["label"] == "question"]
     return found, ran.report["notes"]
@@ -103,7 +107,10 @@ def test_broken_tests__of_many_that_the_change_does_not_edit_itself_the_first_is
     edited = TESTS.replace("fee(99)", "fee(98)").replace('("a b", ["a", "b"])', '("c b", ["c", "b"])')
     many = "".join(f"\n\ndef test_{letter}():\n    assert fee(100) == 2\n" for letter in "abcd")
     repository = changed(tmp_path, edited, test_more_fees=f"from fees import fee\n{many}")
-    found, notes = questions(command_line, repository)
+    with Endpoint(answer=lambda _body: '{"tests": []}') as endpoint:  # writes nothing that has to be proven
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--repairs", "0")
+        lean = ("--observation-token-budget", "0")
+        found, notes = questions(command_line, repository, *model, *lean)
     assert [one["tests"] for one in found] == [["test_a"]]
     assert "this change breaks 4 project tests; the question is about the first" in notes
 

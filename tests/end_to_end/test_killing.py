@@ -239,7 +239,8 @@ def test_killing__the_next_run_removes_what_a_kill_has_left(place: Place) -> Non
         running.wait()
     left = list(place.scratch.iterdir())
 
-    with place.started("--provider", "offline", "--only", "src/shop/prices.py::label") as running:
+    short = ("--runs", "1", "--suite-seconds", "0", "--max-mutants", "1")
+    with place.started("--provider", "offline", "--only", "src/shop/prices.py::label", *short) as running:
         assert running.wait() == 0, running.stderr
 
     assert left

@@ -48,36 +48,29 @@ def test_fee():
 """
 
 
-def of_fees(folder: Path, own_tests: str) -> Path:
-    """Return a project whose working tree has changed `fee`, with these tests of its authors."""
-    project = GitRepository.create(folder / "project")
-    project.commit({"fees.py": OLD, "tests/test_fees.py": "def test_nothing():\n    pass\n"})
-    project.write({"fees.py": NEW, "tests/test_fees.py": own_tests})
-    return project.folder
+LESS = OWN_TESTS.replace("(99, 100, 101, 200)", "(99, 101, 200)").replace("[2, 1, 1, 1]", "[2, 1, 1]")
 
 
 @pytest.mark.slow
-def test_suggest__what_own_tests_show_of_the_change_is_not_shown_again(
+def test_suggest__only_what_own_tests_do_not_show_of_the_change_is_shown(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    ran = command_line.suggest(of_fees(tmp_path, OWN_TESTS), "--base", "HEAD", *OFFLINE)
-    assert ran.code == 0, ran.stderr
-    assert ran.report["suggestions"] == []
-    assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 1, "known": 1}
+    """The tests of `fee` show its change; those of `toll` do not."""
 
+    def tolls(text: str) -> str:
+        return text.replace("fee", "toll")
 
-@pytest.mark.slow
-def test_suggest__what_own_tests_do_not_show_of_the_change_is_shown(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    own_tests = OWN_TESTS.replace("(99, 100, 101, 200)", "(99, 101, 200)").replace(
-        "[2, 1, 1, 1]", "[2, 1, 1]"
+    project = GitRepository.create(tmp_path / "project")
+    project.commit(
+        {"fees.py": OLD, "tolls.py": tolls(OLD), "tests/test_fees.py": "def test_no():\n    pass\n"}
     )
-    ran = command_line.suggest(of_fees(tmp_path, own_tests), "--base", "HEAD", *OFFLINE)
+    own_tests = {"tests/test_fees.py": OWN_TESTS, "tests/test_tolls.py": tolls(LESS)}
+    project.write({"fees.py": NEW, "tolls.py": tolls(NEW), **own_tests})
+    ran = command_line.suggest(project.folder, "--base", "HEAD", *OFFLINE)
     assert ran.code == 0, ran.stderr
     (suggestion,) = ran.report["suggestions"]
-    assert suggestion["evidence"]["fail_to_pass"] == 1
-    assert ran.report["baseline"] == {"status": "measured", "tests": 1, "fail_on_base": 0, "known": 1}
+    assert (suggestion["member"], suggestion["evidence"]["fail_to_pass"]) == ("tolls.py::toll", 1)
+    assert ran.report["baseline"] == {"status": "measured", "tests": 2, "fail_on_base": 1, "known": 2}
 
 
 WORDS = """\

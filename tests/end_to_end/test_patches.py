@@ -76,11 +76,12 @@ def suggested(command_line: CommandLine, folder: Path, *options: str) -> dict[st
     return {one["member"].partition("::")[2]: one for one in report["suggestions"]}
 
 
-def test_patch__goes_into_the_class_that_tests_the_function(
+def test_patch__goes_into_the_class_that_tests_the_function_or_a_new_file_where_it_does_not_hold(
     command_line: CommandLine, repository: GitRepository
 ) -> None:
-    found = suggested(command_line, repository.folder, "--only", "prices.py::shipping")["shipping"]
+    both = suggested(command_line, repository.folder)
 
+    found = both["shipping"]
     assert found["test_path"] == "tests/test_shipping.py"
     subprocess.run(("git", "apply", "-"), input=found["patch"], text=True, check=True, cwd=repository.folder)
     text = (repository.folder / "tests/test_shipping.py").read_text(encoding="utf-8")
@@ -90,15 +91,9 @@ def test_patch__goes_into_the_class_that_tests_the_function(
     assert "from prices import" not in text
     assert others == TEST_SHIPPING.split("class TestOthers")[1]
 
-
-def test_patch__what_does_not_hold_in_its_test_file_goes_to_a_new_one(
-    command_line: CommandLine, repository: GitRepository
-) -> None:
-    found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
-
-    assert found["patch"] is None
-    assert found["test_path"] == "tests/test_label_2.py"
-    assert found["evidence"]["fail_to_pass"]
+    assert both["label"]["patch"] is None
+    assert both["label"]["test_path"] == "tests/test_label_2.py"
+    assert both["label"]["evidence"]["fail_to_pass"]
 
 
 OUTDATED = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from fakes import faults
 from fakes.command_line import CommandLine
 from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository
+from testsmith import cli
+from testsmith.app import App
 
 OFFLINE = ("--base", "main", "--head", "change", "--provider", "offline")
 
@@ -172,14 +175,14 @@ def test_suggest__nothing_unproven_is_written(command_line: CommandLine, shop: P
     ],
 )
 def test_suggest__what_was_typed_cannot_be_used(
-    command_line: CommandLine, shop: Path, arguments: tuple[str, ...], message: str
+    tmp_path: Path, shop: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    ran = command_line.suggest(shop, *arguments)
+    printed, told = StringIO(), StringIO()
+    app = App(environment={"XDG_CACHE_HOME": str(tmp_path)}, stdout=printed, stderr=told)
 
-    assert ran.code == 2, ran.stderr
-    assert message in ran.stderr
-    assert "Traceback" not in ran.stderr
-    assert ran.stdout == ""
+    assert cli.run(["suggest", "--repo", str(shop), *arguments], app) == 2, told.getvalue()
+    assert message in told.getvalue()
+    assert printed.getvalue() == ""
 
 
 def test_suggest__a_folder_that_the_change_does_not_touch_is_no_mistake(
