@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -82,6 +82,30 @@ def changed_node(operator: Operator, node: Node, text: str, new: str | None = No
         new=snippet(text) if new is None else new,
         line=line_of(node),
     )
+
+
+def is_dull_arithmetic(sign: str, left: Node, right: Node, texts: Collection[str]) -> bool:
+    """Return whether another arithmetic operator makes no difference, or cannot join texts.
+
+    Args:
+        sign: The operator.
+        left: The operand before it.
+        right: The operand after it.
+        texts: Node types of string literals.
+    """
+    if any(one.type in texts for side in (left, right) for one in _operands(side)):
+        return True
+    neutral = "0" if sign in {"+", "-", "<<", ">>", ">>>", "|", "^"} else "1"
+    return text_of(right) == neutral
+
+
+def _operands(node: Node) -> Iterator[Node]:
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        yield one
+        if one.type in {"binary_expression", "parenthesized_expression"}:
+            waiting += one.named_children
 
 
 def selected(found: Iterable[Mutant], member: Member, most: int, per_line: int) -> tuple[Mutant, ...]:

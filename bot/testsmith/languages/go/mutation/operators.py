@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from testsmith.languages.go.source.parsing import tokens
 from testsmith.languages.mutants import Operator
-from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, snippet
+from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, is_dull_arithmetic, snippet
 from testsmith.languages.syntax_tree import field, text_of, walk
 
 if TYPE_CHECKING:
@@ -100,28 +100,11 @@ def _binary(node: Node) -> Iterator[NodeChange]:
         (Operator.ARITHMETIC, _ARITHMETIC),
     )
     for kind, table in tables:
-        is_dull = (kind is Operator.ARITHMETIC and _is_dull(sign, left, right)) or (
+        is_dull = (kind is Operator.ARITHMETIC and is_dull_arithmetic(sign, left, right, _TEXTS)) or (
             kind is Operator.BOUNDARY and _is_mute_boundary(node)
         )
         if sign in table and not is_dull:
             yield changed_node(kind, operator, table[sign])
-
-
-def _is_dull(sign: str, left: Node, right: Node) -> bool:
-    """Return whether another operator makes no difference, or does not compile because it joins strings."""
-    if any(one.type in _TEXTS for side in (left, right) for one in _operands(side)):
-        return True
-    neutral = "0" if sign in {"+", "-", "<<", ">>", "|", "^"} else "1"
-    return text_of(right) == neutral
-
-
-def _operands(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        if one.type in {"binary_expression", "parenthesized_expression"}:
-            waiting += one.named_children
 
 
 def _is_mute_boundary(node: Node) -> bool:
@@ -287,7 +270,7 @@ def _assignment(node: Node) -> Iterator[NodeChange]:
     operator = field(node, "operator")
     if sign != "=" and operator is not None:
         after = _ARITHMETIC.get(sign[:-1])
-        if after is not None and not _is_dull(sign[:-1], left, right):
+        if after is not None and not is_dull_arithmetic(sign[:-1], left, right, _TEXTS):
             yield changed_node(Operator.ARITHMETIC, operator, f"{after}=")
         yield changed_node(Operator.STATEMENT, operator, "=")
     elif len(left.named_children) == 1 and left.named_children[0].type in {

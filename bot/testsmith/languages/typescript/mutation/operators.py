@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from testsmith.languages.mutants import Operator
-from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, snippet
+from testsmith.languages.node_changes import NOTHING, NodeChange, changed_node, is_dull_arithmetic, snippet
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.typescript.source.declarations import FUNCTIONS
 
@@ -121,7 +121,7 @@ def _binary(node: Node) -> Iterator[NodeChange]:
         (Operator.ARITHMETIC, _ARITHMETIC),
     )
     for kind, table in tables:
-        is_dull = (kind is Operator.ARITHMETIC and _is_dull(sign, left, right)) or (
+        is_dull = (kind is Operator.ARITHMETIC and is_dull_arithmetic(sign, left, right, _TEXTS)) or (
             kind is Operator.BOUNDARY and _is_mute_boundary(node)
         )
         if sign in table and not is_dull:
@@ -142,23 +142,6 @@ def _begins_statement(node: Node) -> bool:
             return True
         around = around.parent
     return False
-
-
-def _is_dull(sign: str, left: Node, right: Node) -> bool:
-    """Return whether another operator makes no difference, or a join of texts becomes nonsense."""
-    if any(one.type in _TEXTS for side in (left, right) for one in _operands(side)):
-        return True
-    neutral = "0" if sign in {"+", "-", "<<", ">>", ">>>", "|", "^"} else "1"
-    return text_of(right) == neutral
-
-
-def _operands(node: Node) -> Iterator[Node]:
-    waiting = [node]
-    while waiting:
-        one = waiting.pop()
-        yield one
-        if one.type in {"binary_expression", "parenthesized_expression"}:
-            waiting += one.named_children
 
 
 def _is_mute_boundary(node: Node) -> bool:
@@ -351,7 +334,7 @@ def _augmented(node: Node) -> Iterator[NodeChange]:
     sign = text_of(operator)[:-1]
     if sign in _BOOLEANS:
         yield changed_node(Operator.BOOLEAN, operator, f"{_BOOLEANS[sign]}=")
-    elif sign in _ARITHMETIC and not _is_dull(sign, left, right):
+    elif sign in _ARITHMETIC and not is_dull_arithmetic(sign, left, right, _TEXTS):
         yield changed_node(Operator.ARITHMETIC, operator, f"{_ARITHMETIC[sign]}=")
     yield changed_node(Operator.STATEMENT, operator, "=")
 
