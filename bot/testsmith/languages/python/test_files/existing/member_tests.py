@@ -147,15 +147,16 @@ def _files_read(
     tree: SourceTree, members: Sequence[Member], names: ProjectNames, readings: Readings
 ) -> Iterator[tuple[TestFile, TestFileUses]]:
     """Yield the test files that may be about the members, each parsed once, `conftest.py` files first."""
-    wanted = _wanted_words(members, names)
+    paths = tree.paths() if members else ()
+    tests = [path for path in paths if path.endswith(".py") and is_test(path) and is_about_behavior(path)]
+    wanted = _wanted_words(members, names) if tests else frozenset()
     found: list[tuple[bool, int, str, bytes]] = []
-    for path in tree.paths() if members else ():
-        if path.endswith(".py") and is_test(path) and is_about_behavior(path):
-            data = tree.read(path) or b""
-            words = wanted.intersection(_WORD.findall(data)) if len(data) <= _MOST_FILE_BYTES else ()
-            is_shared = PurePosixPath(path).name == "conftest.py"
-            if words or is_shared:
-                found.append((not is_shared, -len(words), path, data))
+    for path in tests:
+        data = tree.read(path) or b""
+        words = wanted.intersection(_WORD.findall(data)) if len(data) <= _MOST_FILE_BYTES else ()
+        is_shared = PurePosixPath(path).name == "conftest.py"
+        if words or is_shared:
+            found.append((not is_shared, -len(words), path, data))
     room = _MOST_BYTES
     fixtures: dict[str, dict[str, DefinitionKey]] = {}
     for _, _, path, data in sorted(found):
