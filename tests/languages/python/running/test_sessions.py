@@ -304,6 +304,7 @@ def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too
         ("def test_a(tmp_path, monkeypatch): ...", ()),
         ("def test_a(nobody_has_it): ...", ()),
         ("@pytest.fixture\ndef worker_id(): ...\ndef test_a(worker_id): ...", ()),
+        ("@pytest.fixture\ndef worker_id(worker_id): ...\ndef test_a(worker_id): ...", ("xdist",)),
         ("@pytest.mark.parametrize('worker_id', [1])\ndef test_a(worker_id): ...", ()),
         ("def helper(worker_id): ...\ndef test_a(): ...", ()),
         ("async def test_a(): ...", ("anyio",)),

@@ -205,8 +205,9 @@ def plugins_used(text: str) -> tuple[str, ...]:
     """Return the plugins whose fixtures or marks the tests of a module use.
 
     Without them, such tests pass only in a session of the project. A plugin counts if its module defines or
-    imports what a test or fixture asks for, and pytest and the test module do not define it. Those for
-    coroutines count if a test is one, or has a decorator of the project, which may make or mark one.
+    imports what a test or fixture asks for, and pytest and the test module do not define it, or only as a
+    fixture that asks for the plugin's. Those for coroutines count if a test is one, or has a decorator of the
+    project, which may make or mark one.
     """
     try:
         functions = [node for node in ast.walk(ast.parse(text)) if isinstance(node, _FUNCTIONS)]
@@ -214,7 +215,8 @@ def plugins_used(text: str) -> tuple[str, ...]:
         return ()
     asking = [one for one in functions if one.name.startswith("test") or _is_fixture(one)]
     asked = {given.arg for one in asking for given in one.args.args}
-    asked -= _OF_PYTEST.union(function.name for function in functions)
+    extended = {one.name for one in asking if one.name in {given.arg for given in one.args.args}}
+    asked -= _OF_PYTEST.union({function.name for function in functions} - extended)
     wanted = {name for name in asked if not re.search(rf"parametrize\([^)]*\b{name}\b", text)}
     marks = set(_ASYNC_MARK.findall(text)) or (
         _OF_COROUTINES if any(map(_may_be_async, functions)) else set()
