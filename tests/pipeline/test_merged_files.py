@@ -7,8 +7,10 @@ import pytest
 
 from fakes.trees import MemoryTree
 from testsmith.languages.go.language import GO
-from testsmith.model import Origin, Suggestion
-from testsmith.pipeline.merged_files import _has_place, _in_new_file, new_test_file
+from testsmith.languages.python.language import PYTHON
+from testsmith.model import Candidate, Origin, Suggestion
+from testsmith.pipeline.merged_files import _has_place, _in_new_file, new_test_file, patch_of_head
+from testsmith.test_files.plan import Marking
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,24 @@ def test_in_new_file__names_of_a_package_are_unique() -> None:
     moved = _in_new_file(run, suggestion, tree.paths())
     assert (moved.test_path, moved.patch, moved.tests) == ("rate_test.go", None, ("TestRate2",))
     assert moved.code == file.replace("TestRate", "TestRate2")
+
+
+def test_patch_of_head__what_repairs_an_edit_may_have_other_tests() -> None:
+    file = "import shop\n\n\nclass TestShop:\n    def test_a(self):\n        assert shop.a() == 1\n"
+    edited = f"{file}\n    def test_b(self):\n        assert shop.a() == 2\n"
+    repaired = "from shop import a\n\n\ndef test_c():\n    assert a() == 1\n"
+    tree = MemoryTree({"shop.py": "def a(): return 1\n", "tests/test_shop.py": file})
+    request = SimpleNamespace(
+        test_path="tests/test_shop.py", place=None, test_text=file, existing=(), member=None
+    )
+    run: Any = SimpleNamespace(
+        language_of=lambda _: PYTHON,
+        search=SimpleNamespace(head_tree=tree),
+        requests={"shop.py::a": request},
+        clients=SimpleNamespace(languages=(PYTHON,)),
+    )
+    candidate = Candidate(member="shop.py::a", code=repaired, origin=Origin.MODEL, edited=edited)
+    patch = patch_of_head(run, candidate, Marking)
+    assert patch is not None
+    assert "+def test_c():" in patch
+    assert "test_b" not in patch

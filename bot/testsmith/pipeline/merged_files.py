@@ -52,8 +52,8 @@ def patches_of_head(
 ) -> list[str | None]:
     """Return each candidate as a diff of its test file on head; None if there is no file that can hold it.
 
-    What a generator wrote as an edit of the file stays one. Other tests go to the place of their request, and
-    replace those of the bot that are outdated.
+    What a generator wrote as an edit of the file stays one, unless it was repaired by other tests. Those go
+    to the place of their request, and replace those of the bot that are outdated.
 
     Args:
         run: The run's state.
@@ -96,12 +96,13 @@ def _unfinished(run: RunState, candidate: Candidate, marking: Callable[[], Marki
         evidence=None,
         label=None,
     )
-    try:
-        if candidate.edited:
-            before = request.test_text
+    if candidate.edited:
+        before = request.test_text
+        with suppress(CannotPlace, CannotParse):  # it has been repaired by other tests
             text = tests.joined_edit(before, candidate.edited, candidate.code)
             own = {test.id for test in request.existing if test.path == path and test.calls}
             return UnfinishedFile(tests.beside_subject(before, text, request.member, own), before, path)
+    try:
         before = (tree.read(path) or b"").decode()
         if not before.strip():
             return None
