@@ -104,7 +104,7 @@ class Judge:
         code: str,  # noqa: ARG002 - a default
         member: Member,  # noqa: ARG002
         idle: Collection[tuple[int, int, int, int]],  # noqa: ARG002
-        test_text: str = "",  # noqa: ARG002
+        test_path: str | None = None,  # noqa: ARG002
     ) -> Mapping[str, str]:
         """Return why test functions are cut whose calls may have unknown effects, because they did not run.
 
@@ -112,7 +112,8 @@ class Judge:
             code: The test module.
             member: The member that it tests.
             idle: Positions of calls and imports that were not reached; see `Proof.idle`.
-            test_text: The project's test file that the module was made for; empty for none.
+            test_path: Path of the test file that the module was made for, relative to the git root; None if
+                unknown. What its helpers do is known.
         """
         return {}
 

@@ -81,7 +81,6 @@ def _subject(run: RunState, candidate: Candidate) -> RunSubject:
         candidate=candidate,
         test_path=request.test_path,
         framework=request.framework,
-        test_text=request.test_text,
     )
 
 

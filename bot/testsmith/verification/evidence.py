@@ -50,14 +50,12 @@ class RunSubject:
         candidate: The candidate.
         test_path: Path of its tests, relative to the git root; None if unknown.
         framework: Framework of the form that would be posted; None for the form that its generator wrote.
-        test_text: Text on head of the test file that its generator was shown; empty for none.
     """
 
     member: Member
     candidate: Candidate
     test_path: str | None = None
     framework: str | None = None
-    test_text: str = ""
 
 
 async def gather_evidence(

@@ -65,7 +65,6 @@ class _Case:
     """
 
     proof: Proof
-    test_text: str = ""
     open: list[ReducedCandidate] = field(default_factory=list)
     entries: list[ProvenSuggestion] = field(default_factory=list)
     cuts: list[Cut] = field(default_factory=list)
@@ -106,9 +105,9 @@ class _Prover:
     def begin(self, subject: RunSubject) -> _Case:
         """Judge a candidate in its original form."""
         proof = replace(self.known[_key(subject)], candidate=subject.candidate)
-        case = _Case(proof, subject.test_text)
+        case = _Case(proof)
         conflicts = self.language.judge.conflicts(proof)
-        case.take(judge(proof, conflicts, self._smells(case, proof), self.language))
+        case.take(judge(proof, conflicts, self._smells(proof), self.language))
         return case
 
     def advance(self, case: _Case) -> None:
@@ -120,7 +119,7 @@ class _Prover:
                 continue  # doctest, which runs all lines before the example, agrees with the test
             subject = RunSubject(member=case.proof.member, candidate=draft.candidate)
             proof = self.known[_key(subject)]
-            judged = settle(draft, proof, self._smells(case, proof), self.language)
+            judged = settle(draft, proof, self._smells(proof), self.language)
             if isinstance(judged, ProvenSuggestion):
                 own = self.context.own_tests.of(subject.member)
                 judged = replace(judged, evidence=with_reach(judged.evidence, proof, own))
@@ -151,7 +150,7 @@ class _Prover:
                 case.is_thinned = True
                 case.take(judged)
 
-    def _smells(self, case: _Case, proof: Proof) -> dict[str, str]:
+    def _smells(self, proof: Proof) -> dict[str, str]:
         """Return smells, and calls that were not run, of passing functions; failing ones may stop early.
 
         If the tests cannot be judged, this is the smell of all of them: what is not understood is not posted.
@@ -163,7 +162,7 @@ class _Prover:
             if proof.idle is None:
                 idle = dict.fromkeys(passing, "could not be traced")
             else:
-                not_run = self.language.judge.calls_not_run(code, member, proof.idle, case.test_text)
+                not_run = self.language.judge.calls_not_run(code, member, proof.idle, proof.test_path)
                 idle = {name: why for name, why in not_run.items() if name in passing}
         except (CannotJudge, CannotParse) as error:
             return dict.fromkeys(proof.names, f"could not be judged: {error}")

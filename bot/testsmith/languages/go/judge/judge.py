@@ -56,7 +56,7 @@ class GoJudge(Judge):
         code: str,
         member: Member,
         idle: Collection[tuple[int, int, int, int]],
-        test_text: str = "",  # noqa: ARG002 - helpers of the test file are not in the module
+        test_path: str | None = None,  # noqa: ARG002 - helpers of the test file are not in the module
     ) -> Mapping[str, str]:
         """Return why test functions are cut: a call that may run for them did not, and may do harm.
 

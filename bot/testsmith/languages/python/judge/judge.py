@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from testsmith.execution.jobs import Place
 from testsmith.languages.judge import Conflicts, Judge
 from testsmith.languages.python.judge.covered import covers
 from testsmith.languages.python.judge.documentation.conflicts import conflicts
@@ -19,7 +20,8 @@ from testsmith.languages.python.judge.test_reading.differences import difference
 from testsmith.languages.python.judge.test_reading.edits import row_counts, without_rows
 from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.judge.test_reading.observed import observed_tests
-from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.python.source.parsing import decode, parse_untrusted
+from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_modules
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Member
@@ -42,11 +44,10 @@ class PythonJudge(Judge):
     """Judges tests for pytest and unittest.
 
     Args:
-        checks: Helpers of the project's test files that assert something; None if they are not known.
+        tree: Files of the project; None if they are not known.
     """
 
     temporary_folder = "tmp_path"
-    calls_not_run = staticmethod(calls_not_run)
     row_counts = staticmethod(row_counts)
     without_rows = staticmethod(without_rows)
     observed_tests = staticmethod(observed_tests)
@@ -56,16 +57,31 @@ class PythonJudge(Judge):
     first_words = staticmethod(first_words)
     difference = staticmethod(difference)
 
-    def __init__(self, checks: KnownChecks | None = None) -> None:
-        self._checks = checks
+    def __init__(self, tree: SourceTree | None = None) -> None:
+        self._tree = tree
+        self._checks = None if tree is None else KnownChecks(tree)
 
     def of_project(self, tree: SourceTree) -> PythonJudge:
-        """Return the judge for a project, which knows the helpers of its test files."""
-        return PythonJudge(KnownChecks(tree))
+        """Return the judge for a project, which knows its test files."""
+        return PythonJudge(tree)
 
     def smells(self, code: str, member: Member) -> dict[str, str]:
         """Return the first smell of each test function that has one; see `smells_of`."""
         return smells_of(code, member, self._checks)
+
+    def calls_not_run(
+        self, code: str, member: Member, idle: Collection[Place], test_path: str | None = None
+    ) -> dict[str, str]:
+        """Return why test functions are cut whose calls may have unknown effects; see `calls_not_run`."""
+        return calls_not_run(code, member, idle, self._known(test_path))
+
+    def _known(self, test_path: str | None) -> Iterator[str]:
+        """Yield a test file, and the modules of its fixtures."""
+        if self._tree is not None and test_path is not None:
+            data = self._tree.read(test_path)
+            if data is not None:
+                yield decode(data)
+            yield from fixture_modules(test_path, self._tree)
 
     def conflicts(self, proof: Proof) -> Conflicts:
         """Return a candidate's conflicts with docstrings and annotations."""

@@ -107,7 +107,7 @@ class TypeScriptJudge(Judge):
         code: str,
         member: Member,
         idle: Collection[tuple[int, int, int, int]],
-        test_text: str = "",  # noqa: ARG002 - the module has all that its tests use
+        test_path: str | None = None,  # noqa: ARG002 - the module has all that its tests use
     ) -> Mapping[str, str]:
         """Return why tests are cut: a call that may run for them did not, and may do harm.
 

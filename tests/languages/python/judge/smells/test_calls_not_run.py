@@ -6,6 +6,8 @@ import textwrap
 import pytest
 from languages.python.judge.smells.test_smells import MEMBER
 
+from fakes.trees import MemoryTree
+from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
 
 HEAD = """\
@@ -135,7 +137,7 @@ def idle_in_helper(code: str, test_text: str) -> str | None:
         if isinstance(node, ast.Call) and ast.unparse(node) == "shop.deploy()"
     ]
     place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-    return calls_not_run(code, MEMBER, [place], test_text).get("test_x")
+    return calls_not_run(code, MEMBER, [place], [test_text]).get("test_x")
 
 
 def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
@@ -194,6 +196,35 @@ def test_calls_not_run__a_branch_that_the_test_file_has_is_known() -> None:
     )
 
 
+FIXTURE = """\
+import pytest
+from .shops import shop
+
+@pytest.fixture
+def ready(request):
+    return shop.deploy() if request.cls else 0
+"""
+USING = (
+    FIXTURE.replace("from .shops", "from tests.shops")
+    + "\ndef test_x(ready):\n    assert total(1, 1) == ready\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "is_known"),
+    [("tests/conftest.py", True), ("tests/shop/conftest.py", False), ("tests/test_shop.py", True)],
+)
+def test_calls_not_run__what_the_test_file_and_its_conftest_files_have_is_known(
+    path: str, is_known: bool
+) -> None:
+    call = next(one for one in ast.walk(ast.parse(USING)) if isinstance(one, ast.Call) and not one.args)
+    place = (call.lineno, call.col_offset, call.end_lineno or 0, call.end_col_offset or 0)
+    judge = PythonJudge().of_project(MemoryTree({path: FIXTURE, "tests/__init__.py": ""}))
+    found = judge.calls_not_run(USING, MEMBER, [place], "tests/test_shop.py")
+    assert found == ({} if is_known else {"test_x": "has a call that was not executed: `shop.deploy()`"})
+    assert judge.calls_not_run(USING, MEMBER, [place]) != {}
+
+
 CLASS_HELPER = """\
 import shop
 
@@ -245,7 +276,7 @@ def calls_not_run_in_class(code: str, test_text: str) -> str | None:
     calls = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
     node = next(one for one in calls if ast.unparse(one) == "shop.deploy()")
     place = (node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)
-    return calls_not_run(code, MEMBER, [place], test_text).get("TestShop::test_x")
+    return calls_not_run(code, MEMBER, [place], [test_text]).get("TestShop::test_x")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,16 +59,18 @@ _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 _Parents = Mapping[int, ast.AST | None]
 
 
-def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text: str = "") -> dict[str, str]:
+def calls_not_run(
+    code: str, member: Member, idle: Collection[Place], known: Iterable[str] = ()
+) -> dict[str, str]:
     """Return, by test function, why it is cut: a call or import that may run for it was not reached.
 
-    What helpers and module-level branches do that the test file has already counts as known.
+    What helpers and module-level branches do that the project's tests have already counts as known.
 
     Args:
         code: The test module.
         member: The member that it tests.
         idle: Positions of calls and imports that were not reached.
-        test_text: The project's test file that the module was made for; empty for none.
+        known: The project's test file that the module was made for, and the modules of its fixtures.
     """
     try:
         tree = parse_untrusted(code) if idle else None
@@ -78,7 +80,8 @@ def calls_not_run(code: str, member: Member, idle: Collection[Place], test_text:
         return {}
     waiting = {id(node) for node in _nodes_at(tree, idle)}
     with suppress(CannotParse):  # of a file that cannot be read, nothing is known
-        waiting -= set(_known_nodes(tree, parse_untrusted(test_text)))
+        for text in known:
+            waiting -= set(_known_nodes(tree, parse_untrusted(text)))
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)

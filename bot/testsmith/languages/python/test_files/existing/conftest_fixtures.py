@@ -32,18 +32,32 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     """
     try:
         code = with_absolute_imports(code, test_path, tree)
-        for folder in PurePosixPath(test_path).parents:
-            waiting = [str(folder / "conftest.py")]
-            while waiting:
-                path = waiting.pop(0)
-                data = tree.read(path)
-                if data is not None:
-                    text, plugins = _without_plugins(decode(data))
-                    code = _with_fixtures(code, with_absolute_imports(text, path, tree))
-                    waiting += plugins if path.endswith("conftest.py") else ()
+        for text in fixture_modules(test_path, tree):
+            code = _with_fixtures(code, text)
     except (CannotParse, CannotPlace):
         return code
     return code
+
+
+def fixture_modules(test_path: str, tree: SourceTree) -> Iterator[str]:
+    """Yield the modules that give fixtures to a test file, nearest first, with absolute imports.
+
+    Args:
+        test_path: Path of the test file, relative to the git root.
+        tree: Files of head.
+
+    Raises:
+        CannotParse: A module is not valid Python.
+    """
+    for folder in PurePosixPath(test_path).parents:
+        waiting = [str(folder / "conftest.py")]
+        while waiting:
+            path = waiting.pop(0)
+            data = tree.read(path)
+            if data is not None:
+                text, plugins = _without_plugins(decode(data))
+                yield with_absolute_imports(text, path, tree)
+                waiting += plugins if path.endswith("conftest.py") else ()
 
 
 def with_absolute_imports(code: str, path: str, tree: SourceTree) -> str:
