@@ -280,6 +280,16 @@ def test_run_jobs__own_tests_that_are_slow_are_run_once_a_worker(tmp_path: Path)
     assert results[3].done == ALONE
 
 
+def test_run_jobs__what_pytest_deprecates_is_no_error_in_a_session(tmp_path: Path) -> None:
+    code = "import warnings\nimport pytest\nfrom shop import price\n\ndef test_x():\n    warnings.warn({})\n"
+    deprecated, other = run(
+        tmp_path,
+        {"pytest.ini": "[pytest]\nfilterwarnings = error\n"},
+        *(code.format(warning) for warning in ("pytest.PytestDeprecationWarning('x')", "UserWarning('x')")),
+    )
+    assert [statuses(one) for one in (deprecated, other)] == [{"test_x": "passed"}, {"test_x": "failed"}]
+
+
 def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too(tmp_path: Path) -> None:
     code = (
         "from shop import price\ndef test_x(worker_id):\n    assert (worker_id, price(1)) == ('master', 2)\n"
