@@ -151,6 +151,26 @@ def test_of__relative_imports_count() -> None:
     assert where("src/shop/cart.py", texts=texts) != "src/shop/tests/test_cart.py"
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("from shop.inner.en import Cart", "tests/test_inner.py"),
+        ("from shop.inner.en.names import Cart", "tests/test_inner.py"),
+        ("from shop.inner import Cart", "tests/test_fr.py"),
+        ("from shop.cart import Cart", "tests/test_fr.py"),
+    ],
+)
+def test_of__a_file_about_several_modules_of_a_package_takes_tests_of_others(
+    line: str, expected: str
+) -> None:
+    packages = ("shop", "shop/inner", "shop/inner/en", "shop/inner/fr")
+    texts = {f"src/{folder}/__init__.py": "" for folder in packages}
+    texts |= {"src/shop/inner/en/names.py": "", "tests/test_inner.py": f"{line}\n", "tests/test_cart.py": ""}
+    assert where("src/shop/inner/fr/__init__.py", texts=texts) == expected
+    texts["tests/test_shop.py"] = "from shop.cart import Cart\n"
+    assert where("src/shop/other.py", texts=texts) == "tests/test_other.py"
+
+
 def test_of__a_file_about_this_module_alone_may_be_named_a_little_differently() -> None:
     texts = {"tests/test_cart_totals.py": "from shop.cart import Cart\n", "tests/test_x.py": "import re\n"}
     assert where("src/shop/cart.py", texts=texts) == "tests/test_cart_totals.py"

@@ -268,7 +268,7 @@ class TestPaths:
 
     def _of(self, path: str) -> str:
         source = self._sources.get(path) or self._source(path)
-        return self._existing(source) or self._new(source)
+        return self._existing(source) or self._of_package(source) or self._new(source)
 
     def neighbor(self, test_path: str) -> str | None:
         """Return the test file at a path, the nearest other one, or None if there are no test files."""
@@ -318,6 +318,22 @@ class TestPaths:
         return max(found, key=lambda path: self._fitness(path, source), default=None) or self._named_alike(
             source
         )
+
+    def _of_package(self, source: Source) -> str | None:
+        """Return the test file of the nearest inner package around a source, if it imports modules of it."""
+        folder = folder_of(source.path.removesuffix("/__init__.py"))
+        while folder in self._packages:
+            package = self._source(joined(folder, "__init__.py"))
+            path = self._existing(package) if package.package else None
+            if path is not None and self._imports_of(path).include_some(package, self._modules):
+                return path
+            folder = folder_of(folder)
+        return None
+
+    @cached_property
+    def _modules(self) -> frozenset[str]:
+        """Names of the modules."""
+        return frozenset(source.module for source in self._sources.values())
 
     def _tests_another(self, test_path: str, source: Source, rivals: Sequence[Source]) -> bool:
         """Return whether a test file with a matching name tests another source of the same name."""
@@ -456,6 +472,12 @@ class _Imports:
     def include(self, source: Source) -> bool:
         """Return whether the source is imported."""
         return source.module in self.modules or source.path.removesuffix(".py") in self.paths
+
+    def include_some(self, package: Source, modules: Collection[str]) -> bool:
+        """Return whether some of the modules, in a package, are imported."""
+        module, folder = f"{package.module}.", f"{folder_of(package.path)}/"
+        inside = (name for name in self.modules if name.startswith(module) and name in modules)
+        return any(inside) or any(path.startswith(folder) for path in self.paths)
 
 
 def _relative(test_path: str, origin: str, names: Sequence[str]) -> Iterator[str]:
