@@ -49,7 +49,7 @@ def test_start__a_module_that_leaves_something_running(tmp_path: Path, leaves: s
         "limits": {"seconds": 1, "cpu_seconds": 1, "memory": 1 << 30, "longest": 200, "failures": 1},
     }
     done = subprocess.run(
-        (sys.executable, "-c", WITH_OWN_SHARED_MEMORY, str(START), str(tmp_path)),
+        (sys.executable, "-B", "-c", WITH_OWN_SHARED_MEMORY, str(START), str(tmp_path)),
         input=json.dumps(job).encode(),
         capture_output=True,
         cwd=tmp_path,
