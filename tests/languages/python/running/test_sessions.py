@@ -280,12 +280,14 @@ def test_run_jobs__own_tests_that_are_slow_are_run_once_a_worker(tmp_path: Path)
     assert results[3].done == ALONE
 
 
-def test_run_jobs__what_pytest_deprecates_is_no_error_in_a_session(tmp_path: Path) -> None:
+@pytest.mark.parametrize("setting", [SESSION, PLAIN], ids=["session", "alone"])
+def test_run_jobs__what_pytest_deprecates_is_no_error(tmp_path: Path, setting: PythonSetting) -> None:
     code = "import warnings\nimport pytest\nfrom shop import price\n\ndef test_x():\n    warnings.warn({})\n"
     deprecated, other = run(
         tmp_path,
         {"pytest.ini": "[pytest]\nfilterwarnings = error\n"},
         *(code.format(warning) for warning in ("pytest.PytestDeprecationWarning('x')", "UserWarning('x')")),
+        setting=setting,
     )
     assert [statuses(one) for one in (deprecated, other)] == [{"test_x": "passed"}, {"test_x": "failed"}]
 

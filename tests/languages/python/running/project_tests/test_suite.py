@@ -349,6 +349,16 @@ def test_measure_own_suite__pytest_cannot_be_started(tmp_path: Path) -> None:
     assert "No module named 'no_such_plugin'" in suite.notes[0]
 
 
+def test_measure_own_suite__a_plugin_ends_the_collection(tmp_path: Path) -> None:
+    ending = (
+        "import sys\nprint('a warning', file=sys.stderr)\n"
+        "def pytest_collection():\n    raise AttributeError('of another pytest')\n"
+    )
+    suite = measured(tmp_path, {"conftest.py": ending, "test_shop.py": TESTS})
+    assert suite.members == {}
+    assert "pytest could not run them: of another pytest" in suite.notes[0]
+
+
 def test_measure_own_suite__not_wanted(tmp_path: Path) -> None:
     suite = measured(tmp_path, {"test_shop.py": TESTS}, settings=VerificationSettings(suite_seconds=0))
     assert suite == OwnSuite(notes=("the project's tests were not run: suite-seconds is 0",))

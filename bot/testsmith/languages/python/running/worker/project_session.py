@@ -172,11 +172,8 @@ class ProjectFolder:
 
 
 def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return arguments that disable hidden plugins and keep others to one process and the given order.
-
-    What pytest deprecates fails no test, because the project may be pinned to an older version.
-    """
-    options = ["-W", "ignore::pytest.PytestDeprecationWarning"]
+    """Return arguments that disable hidden plugins and keep others to one process and the given order."""
+    options: list[str] = []
     for name, module in sorted(_plugins()):
         if module.partition(".")[0] in hidden:
             options += ("-p", f"no:{name}")

@@ -31,6 +31,7 @@ _MESSAGE_CHARACTERS = 2_000
 _MOST_OWN_TESTS = 20
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAFNOSUPPORT})
 _SHORT = (
+    *("-W", "ignore::pytest.PytestDeprecationWarning"),  # the project may be pinned to an older version
     "-q",
     "--tb=short",
     "--show-capture=no",

@@ -13,6 +13,7 @@ import contextlib
 import importlib.metadata
 import os
 import re
+import sys
 import time
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
@@ -255,6 +256,7 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     files = list(run.files) if run.only is None else files_of(run.place, run.only)
     plugins = [InOneProcess(), *([OnlyTheseFiles(run.place, files)] if files else []), recorder]
     exit_code = pytest.main([*arguments, *files], plugins=plugins)
+    sys.stdout.flush()  # for `last_words`
     recorder.finish(int(exit_code))
 
 
