@@ -70,7 +70,7 @@ MODULE = dedent('''\
         size = os.path.sep
 
         def helper(self):
-            return replace
+            return replace(self.size)
 
         def test_add(self):
             assert self.helper()
@@ -190,6 +190,43 @@ def test_keep_tests__a_method_keeps_its_class_and_what_the_class_needs() -> None
     assert "TestInner" not in kept
     assert "import re" not in kept
     assert test_modules.test_functions(kept) == ("TestCart::test_add",)
+
+
+SUITE = """\
+class TestCart({base}):
+    prices = {{"tea": 2}}
+    names = ["tea"]
+    limit: int
+    maxDiff = None
+
+    def setUp(self):
+        self.limit = len(self.names)
+
+    def tear_down_class(self):
+        pass
+
+    def helper(self):
+        return self.prices
+
+    def of_helper(self):
+        return self.helper()
+
+    def test_limit(self):
+        assert self.limit
+"""
+UNUSED = ("prices = ", "def helper", "def of_helper")
+
+
+@pytest.mark.parametrize("base", ["", "TestCase", "unittest.TestCase", "Base"])
+def test_keep_tests__what_nothing_names_in_a_test_class_goes(base: str) -> None:
+    kept = test_modules.keep_tests(SUITE.format(base=base), ["TestCart::test_limit"])
+    assert [each in kept for each in UNUSED] == [base == "Base"] * 3
+    for each in ("names = ", "limit: int", "maxDiff", "def setUp", "def tear_down_class", "def test_limit"):
+        assert each in kept
+    user = "\n\ndef test_other():\n    assert TestCart().of_helper()\n"
+    names = ["TestCart::test_limit", "test_other"]
+    kept = test_modules.keep_tests(SUITE.format(base=base) + user, names)
+    assert all(each in kept for each in UNUSED)
 
 
 def test_keep_tests__an_inner_class_alone() -> None:

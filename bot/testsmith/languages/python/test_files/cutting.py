@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from keyword import iskeyword
 
 import libcst as cst
 
 from testsmith.languages.python.source.parsing import parse_concrete, refusing_depth
-from testsmith.languages.python.test_files.test_modules import ACT_ON_THE_WHOLE_FILE, is_suite, is_test_name
+from testsmith.languages.python.test_files.test_modules import (
+    ACT_ON_THE_WHOLE_FILE,
+    SETUPS,
+    is_suite,
+    is_test_name,
+)
+
+_PLAIN_BASES = frozenset({"IsolatedAsyncioTestCase", "TestCase", "object"})
+_READ_BY_RUNNERS = SETUPS | {"failureException", "longMessage", "maxDiff"}
+_OF_RUNNERS = re.compile(r"__|pytest|(async)?[tT]ear_?[dD]own")
+"""Starts of the names of what pytest and unittest read in a class, besides those."""
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
@@ -189,11 +199,45 @@ def without_other_tests(module: cst.Module, names: frozenset[str]) -> cst.Module
 
 
 def without_unused(module: cst.Module) -> cst.Module:
-    """Return the module without unused definitions and imports."""
+    """Return the module without unused definitions and imports, at the top level and in test classes."""
+    module = module.with_changes(body=[_without_unused_parts(one, module) for one in module.body])
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
     reached = _reached(pieces)
     body = _kept_body(module.body, reached)
     return module.with_changes(body=_without_leading_blanks(module, body))
+
+
+def _without_unused_parts(statement: _Statement, module: cst.Module) -> _Statement:
+    """Return a test class without attributes and methods that nothing in the module names; others unchanged.
+
+    What bases use is unknown, but for those of `TestCase`.
+    """
+    if not isinstance(statement, cst.ClassDef) or not has_tests(statement):
+        return statement
+    if not {dotted(base.value).rpartition(".")[2] for base in statement.bases} <= _PLAIN_BASES:
+        return statement
+    others = [one for one in module.body if one is not statement]
+    around = _Piece(bound=frozenset(), uses=_words(others), must_stay=True)
+    body = [one for one in statement.body.body if isinstance(one, _Statement)]
+    pieces = [piece for one in body for piece in _parts(one)]
+    kept = _kept_body(body, _reached([around, *pieces]))
+    return statement.with_changes(body=statement.body.with_changes(body=kept)) if kept else statement
+
+
+def _parts(statement: cst.CSTNode) -> Iterator[_Piece]:
+    """Yield the pieces of a statement in a test class, with all words in it as what it uses."""
+    for piece in _pieces(statement):
+        is_read = any(name in _READ_BY_RUNNERS or _OF_RUNNERS.match(name) for name in piece.bound)
+        uses = _words([statement]) - piece.bound
+        yield replace(
+            piece, uses=uses | piece.bound if is_read else uses, must_stay=piece.must_stay or is_read
+        )
+
+
+def _words(statements: Iterable[cst.CSTNode]) -> frozenset[str]:
+    """Return all words in the code of some statements."""
+    code = cst.Module([]).code_for_node
+    return frozenset(word for one in statements for word in _IDENTIFIER.findall(code(one)))
 
 
 class _TestRemover(cst.CSTTransformer):
