@@ -10,10 +10,12 @@ from pathlib import Path
 
 from fakes.trees import MemoryTree
 from fakes.workspaces import small_workspace
+from testsmith.execution.shell import OWN_PYTHON
 from testsmith.generation.interface import BatchTestGenerator
 from testsmith.languages.python.explorer.generator import OfflineGenerator
 from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Change, Member, Request, Result, Skipped
+from testsmith.settings import VerificationSettings
 
 
 def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[Member]:
@@ -31,7 +33,8 @@ async def answers(
     """Return what the engine says of every member of a project, by the member's name."""
     members = members_of(head, Change.ADDED if base is None else Change.CHANGED)
     requests = [Request(member=member, test_path="tests/test_x.py") for member in members]
-    async with small_workspace(folder, head, base) as workspace:
+    # The interpreter that has the packages which some of the projects use.
+    async with small_workspace(folder, head, base, VerificationSettings(python=OWN_PYTHON)) as workspace:
         generator = OfflineGenerator(workspace)
         assert isinstance(generator, BatchTestGenerator)
         results = [result async for result in generator.generate_batch(requests)]

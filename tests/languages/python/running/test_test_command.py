@@ -9,6 +9,7 @@ import pytest
 from fakes.workspaces import function_member, small_workspace
 from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules
+from testsmith.execution.shell import OWN_PYTHON
 from testsmith.languages.python.running.project_tests.suite import changes_noticed, measure_project_tests
 from testsmith.settings import VerificationSettings
 
@@ -38,7 +39,7 @@ LOW, HIGH = "tests/test_shop.py::test_low", "tests/test_shop.py::test_high"
 
 
 def measured(folder: Path, command: str, files: Mapping[str, str] = FILES, seconds: float = 60.0) -> OwnSuite:
-    settings = VerificationSettings(test_command=command, suite_seconds=seconds)
+    settings = VerificationSettings(python=OWN_PYTHON, test_command=command, suite_seconds=seconds)
 
     async def scenario() -> OwnSuite:
         async with small_workspace(folder, files, settings=settings) as workspace:
@@ -102,7 +103,7 @@ def test_test_command__of_one_project_of_several(command: str, tests: set[str], 
         **{f"libs/shop/{name}": text for name, text in FILES.items()},
     }
     member = function_member(SHOP, "clamp", path="libs/shop/shop.py")
-    settings = VerificationSettings(test_command=command, suite_seconds=60.0)
+    settings = VerificationSettings(python=OWN_PYTHON, test_command=command, suite_seconds=60.0)
 
     async def scenario() -> OwnSuite:
         async with small_workspace(tmp_path, files, settings=settings, project="libs/shop") as workspace:
@@ -124,7 +125,7 @@ def test_test_command__holds_for_the_run_with_changes(tmp_path: Path) -> None:
     )
     changed = ChangedModules(path="shop.py", source=SHOP, names=frozenset({LOW}), changes=(change,))
     trap = "import os\nos._exit(3)\n"  # of files that no change needs none is loaded
-    settings = VerificationSettings(test_command="LOW=1 pytest . -m quick")
+    settings = VerificationSettings(python=OWN_PYTHON, test_command="LOW=1 pytest . -m quick")
 
     async def scenario() -> dict[str, dict[int, bool]]:
         async with small_workspace(tmp_path, {**FILES, "test_trap.py": trap}, settings=settings) as workspace:
