@@ -21,7 +21,10 @@ from testsmith.languages.python.judge.test_reading.edits import row_counts, with
 from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.judge.test_reading.observed import observed_tests
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
-from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_modules
+from testsmith.languages.python.test_files.existing.conftest_fixtures import (
+    fixture_modules,
+    with_absolute_imports,
+)
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Member
@@ -80,7 +83,7 @@ class PythonJudge(Judge):
         if self._tree is not None and test_path is not None:
             data = self._tree.read(test_path)
             if data is not None:
-                yield decode(data)
+                yield with_absolute_imports(decode(data), test_path, self._tree)
             yield from fixture_modules(test_path, self._tree)
 
     def conflicts(self, proof: Proof) -> Conflicts:
