@@ -227,6 +227,12 @@ def test_repair_of__what_a_test_said_is_data() -> None:
     assert len(text) == MOST_SAID_CHARACTERS + len(" ...")
 
 
+def test_repair_of__is_the_same_in_each_run() -> None:
+    said = "NotARepository: /tmp/testsmith-bmc_yasw/run-xl_erzj6/project, /tmp/testsmith-mine/a"
+    found = repair(verdict(ran("test_a", FAILED, message=said), cuts=[cut("test_a")]))
+    assert "NotARepository: /tmp/testsmith/run/project, /tmp/testsmith-mine/a" in failures(found)["test_a"]
+
+
 def test_repair_of__says_a_short_message_once() -> None:
     found = repair(verdict(ran("test_a", FAILED), cuts=[cut("test_a")]))
     assert failures(found) == {"test_a": "fails on head: assert 2 == 3"}
