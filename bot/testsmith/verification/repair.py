@@ -40,7 +40,7 @@ MOST_SAID_CHARACTERS = 1_500
 
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)")
 
-_TEMPORARY_FOLDER = re.compile(r"(/(?:testsmith|run|own))-[a-z0-9_]{8}/")
+_TEMPORARY_FOLDER = re.compile(r"(/(?:testsmith|run|own))-[a-z0-9_]{8}(?=/)")
 
 Judged = Verdict | Skipped
 """Result for one candidate: a verdict, or why it could not be read."""
@@ -260,6 +260,6 @@ def _plain(text: str) -> str:
     Temporary folders lose the random part of their names, because an answer is kept by its request.
     """
     shown = _TERMINAL_SEQUENCE.sub("", text[: 4 * MOST_SAID_CHARACTERS])
-    shown = _TEMPORARY_FOLDER.sub(r"\1/", shown)
+    shown = _TEMPORARY_FOLDER.sub(r"\1", shown)
     plain = "".join(char for char in shown if char.isprintable() or char in "\n\t")
     return plain if len(plain) <= MOST_SAID_CHARACTERS else plain[:MOST_SAID_CHARACTERS] + " ..."
