@@ -123,6 +123,28 @@ def test_place_of__nowhere_without_tests_of_the_package() -> None:
     assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None
 
 
+@pytest.mark.parametrize("suite", ["TestCart", "TestPrices"])
+def test_place_of__the_class_named_after_the_module_in_the_file_of_its_package(suite: str) -> None:
+    text = f"""
+        import shop
+
+        class TestOthers:
+            def test_nothing(self):
+                assert shop
+
+        class {suite}:
+            def setup_method(self):
+                self.cart = shop.make("cart")
+
+            def test_size(self):
+                assert self.cart.size == 0
+    """
+    place = place_of("parse_price", named="tests/test_shop.py", test_shop=text)
+    assert (place is not None and (place.path, place.suite)) == (
+        suite == "TestCart" and ("tests/test_shop.py", suite)
+    )
+
+
 def test_place_of__the_end_of_a_file_that_tests_other_subjects() -> None:
     text = """
         from shop.cart import Cart, chunked

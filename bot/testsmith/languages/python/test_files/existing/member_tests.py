@@ -140,7 +140,15 @@ class MemberTests:
         owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
         of_class = [found for found in of_module if owner.name and _uses_class(found, owner)]
         named = self._by_module_name.get(_module_name(member.path), ())
-        return of_class or list(dict.fromkeys((*of_module, *named)))
+        return of_class or list(dict.fromkeys((*of_module, *named, *self._in_suites_of_module(member))))
+
+    def _in_suites_of_module(self, member: Member) -> Iterator[FoundTest]:
+        """Yield tests of classes named after a member's module, in a file named after one of its packages."""
+        words = name_words(_module_name(member.path))
+        for package in PurePosixPath(member.path).parents:
+            for found in self._by_module_name.get(package.name.strip("_"), ()):
+                if tuple(word for word in name_words(found.function.suite) if word not in FILLERS) == words:
+                    yield found
 
 
 def _files_read(
