@@ -177,6 +177,8 @@ class TestJob:
         changed: Mutants to run the test module against, sharing one time limit; None to run it unchanged.
         test_path: Test file of the project that would hold the test module (it may not exist), relative to
             the git root; None if unknown.
+        alone: Text to run instead if the project's own session cannot be set up, in which `code` would find
+            what it takes from other files; empty for the same.
     """
 
     number: int
@@ -187,6 +189,7 @@ class TestJob:
     without: frozenset[str] = frozenset()
     changed: ChangedModules | None = None
     test_path: str | None = None
+    alone: str = ""
 
 
 _JOBS_WORTH_A_START = 8

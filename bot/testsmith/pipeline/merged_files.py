@@ -175,6 +175,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
     try:
         after = apply_patch(before, suggestion.patch)
         changed = tests.changed_tests(before, after)
+        alone = tests.self_contained(after, path, run.search.head_tree)
     except (CannotApply, CannotParse):
         return None
     return TestJob(
@@ -183,6 +184,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
         seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
         without=frozenset(tests.test_functions(after)).difference(changed),
         test_path=path,
+        alone=alone,
     )
 
 

@@ -292,6 +292,27 @@ def test_run_jobs__what_pytest_deprecates_is_no_error(tmp_path: Path, setting: P
     assert [statuses(one) for one in (deprecated, other)] == [{"test_x": "passed"}, {"test_x": "failed"}]
 
 
+@pytest.mark.parametrize("conftest", ["", OUT_OF_ORDER], ids=["session", "none"])
+def test_run_jobs__what_runs_alone_may_be_complete_by_itself(tmp_path: Path, conftest: str) -> None:
+    head = {
+        "shop.py": SHOP,
+        "tests/__init__.py": "",
+        "tests/helpers.py": "ONE = 1\n",
+        "tests/conftest.py": conftest,
+    }
+    code = "from shop import price\nfrom .helpers import ONE\ndef test_x():\n    assert price(ONE) == 2\n"
+    alone = code.replace("from .helpers import ONE", "ONE = 1")
+    complete = TestJob(number=0, code=code, seconds=20.0, test_path="tests/test_shop.py", alone=alone)
+
+    async def scenario() -> Mapping[int, JobResult]:
+        async with small_workspace(tmp_path, head) as workspace:
+            return await run_jobs(workspace, SESSION, [complete, replace(complete, number=1, alone="")])
+
+    results = asyncio.run(scenario())
+    assert statuses(results[0]) == {"test_x": "passed"}
+    assert statuses(results[1]) == ({} if conftest else {"test_x": "passed"})
+
+
 def test_run__a_fixture_of_an_installed_plugin_is_there_outside_of_a_session_too(tmp_path: Path) -> None:
     code = (
         "from shop import price\ndef test_x(worker_id):\n    assert (worker_id, price(1)) == ('master', 2)\n"
