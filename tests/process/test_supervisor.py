@@ -146,6 +146,19 @@ def test_supervised__what_is_kept_may_lie_in_a_folder_of_any_name(tmp_path: Path
         assert ending(running)["used"] == ["key /a\udcff"]
 
 
+def test_supervised__the_bot_does_not_wait_for_a_supervisor_that_sleeps(tmp_path: Path) -> None:
+    work = (
+        "os.kill(os.getppid(), signal.SIGSTOP)",
+        "signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getppid(), signal.SIGCONT) or sys.exit(3))",
+        "signal.alarm(10)",
+        "for number in range(6000): LINK.use(f'{number:064}')",
+        "os.kill(os.getppid(), signal.SIGCONT)",
+    )
+    with supervised(tmp_path, *work) as running:
+        found = ending(running)
+    assert (found["code"], len(found["used"])) == (0, 6000)
+
+
 def _wait_for(happens: Callable[[], bool], seconds: float = 30.0) -> None:
     limit = time.monotonic() + seconds
     while not happens():

@@ -8,6 +8,7 @@ what a killed bot leaves behind, and ends the bot when it is killed itself.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import time
@@ -25,6 +26,7 @@ SECONDS_TO_REACT = 20.0
 
 _SECONDS_TO_CLEAN_UP = 10.0
 _LONGEST_SLEEP = 0.5
+_PIPE_BYTES = 1 << 20  # what Linux allows every user
 _PASSED_ON = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -117,6 +119,7 @@ def supervised(
     """
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
+    _widen(writing)
     supervisor = os.getpid()
     stops = {signal.SIGTSTP} if signal.getsignal(signal.SIGTSTP) is signal.SIG_DFL else set()
     waited = {*signals, *stops, signal.SIGCHLD}
@@ -134,6 +137,12 @@ def supervised(
     finally:
         os.close(reading)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold what the bot says of thousands of cached items while the supervisor sleeps."""
+    with suppress(AttributeError, OSError):  # another system, or all pipes of this user are too large
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _become_bot(supervisor: int) -> None:
