@@ -273,7 +273,7 @@ def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[st
         "seconds": job.seconds,
         "order": setting.order_seed,
         "without": sorted(job.without),
-        "alone": job.alone or job.code,
+        "alone": job.alone,
         "test_path": job.test_path,
         "apart": setting.apart,
         "twice": setting.twice,

@@ -43,10 +43,16 @@ def effects(
         return {}
     users = users_of(package, public)
     found = _breadth_first(users, changed, limit, set())
-    members = {node for node in package.nodes() if _is_member(package, public, node)}
-    lost = set(changed) - {cause for node in found.keys() & members for cause in found[node].causes}
+    known = {
+        cause
+        for node, effect in found.items()
+        if _is_member(package, public, node)
+        for cause in effect.causes
+    }
+    lost = set(changed) - known
     if not lost:
         return found
+    members = {node for node in package.nodes() if _is_member(package, public, node)}
     return _breadth_first(_with_callers(package, public, users), lost, limit, members) | found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from keyword import iskeyword
@@ -200,24 +201,34 @@ def without_other_tests(module: cst.Module, names: frozenset[str]) -> cst.Module
 
 def without_unused(module: cst.Module) -> cst.Module:
     """Return the module without unused definitions and imports, at the top level and in test classes."""
-    module = module.with_changes(body=[_without_unused_parts(one, module) for one in module.body])
+    if any(map(_is_plain_suite, module.body)):
+        said = Counter(word for one in module.body for word in _words(one))
+        module = module.with_changes(body=[_without_unused_parts(one, said) for one in module.body])
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
     reached = _reached(pieces)
     body = _kept_body(module.body, reached)
     return module.with_changes(body=_without_leading_blanks(module, body))
 
 
-def _without_unused_parts(statement: _Statement, module: cst.Module) -> _Statement:
+def _is_plain_suite(statement: _Statement) -> bool:
+    """Return whether a statement is a test class whose bases use nothing of it but what runners read."""
+    if not isinstance(statement, cst.ClassDef) or not has_tests(statement):
+        return False
+    return {dotted(base.value).rpartition(".")[2] for base in statement.bases} <= _PLAIN_BASES
+
+
+def _without_unused_parts(statement: _Statement, said: Counter[str]) -> _Statement:
     """Return a test class without attributes and methods that nothing in the module names; others unchanged.
 
-    What bases use is unknown, but for those of `TestCase`.
+    Args:
+        statement: A statement of the module's top level.
+        said: In how many of these statements each word is.
     """
-    if not isinstance(statement, cst.ClassDef) or not has_tests(statement):
+    if not isinstance(statement, cst.ClassDef) or not _is_plain_suite(statement):
         return statement
-    if not {dotted(base.value).rpartition(".")[2] for base in statement.bases} <= _PLAIN_BASES:
-        return statement
-    others = [one for one in module.body if one is not statement]
-    around = _Piece(bound=frozenset(), uses=_words(others), must_stay=True)
+    own = _words(statement)
+    elsewhere = frozenset(word for word, number in said.items() if number > (word in own))
+    around = _Piece(bound=frozenset(), uses=elsewhere, must_stay=True)
     body = [one for one in statement.body.body if isinstance(one, _Statement)]
     pieces = [piece for one in body for piece in _parts(one)]
     kept = _kept_body(body, _reached([around, *pieces]))
@@ -228,16 +239,15 @@ def _parts(statement: cst.CSTNode) -> Iterator[_Piece]:
     """Yield the pieces of a statement in a test class, with all words in it as what it uses."""
     for piece in _pieces(statement):
         is_read = any(name in _READ_BY_RUNNERS or _OF_RUNNERS.match(name) for name in piece.bound)
-        uses = _words([statement]) - piece.bound
+        uses = _words(statement) - piece.bound
         yield replace(
             piece, uses=uses | piece.bound if is_read else uses, must_stay=piece.must_stay or is_read
         )
 
 
-def _words(statements: Iterable[cst.CSTNode]) -> frozenset[str]:
-    """Return all words in the code of some statements."""
-    code = cst.Module([]).code_for_node
-    return frozenset(word for one in statements for word in _IDENTIFIER.findall(code(one)))
+def _words(statement: cst.CSTNode) -> frozenset[str]:
+    """Return all words in the code of a statement."""
+    return frozenset(_IDENTIFIER.findall(cst.Module([]).code_for_node(statement)))
 
 
 class _TestRemover(cst.CSTTransformer):

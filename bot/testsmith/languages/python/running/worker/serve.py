@@ -19,7 +19,7 @@ Because of the children, a job only uses up its own limits, whatever its code do
         kind      `test` for a test module, `import` to import a module of the project, `mutants` to run a
                   test module against mutants of a module
         code      text of the test module, or the dotted name of the module
-    alone     text of the test module if it is run alone; only for `test`
+        alone     text of the test module if it is run alone; empty for `code`; only for `test`
         seconds   time limit for one attempt
         order     seed for shuffling the test functions; null for file order
         without   names of test functions to leave out
@@ -240,7 +240,7 @@ class _Tests:
         return None
 
     def _alone(self, job: dict[str, Any]) -> JobResults:
-        job = {**job, "code": job["alone"]}
+        job = {**job, "code": job["alone"] or job["code"]}
         account, is_done = self._attempts(job, _MOST_TIME_LIMITS * job["seconds"], None, keep=job["twice"])
         folder = self._folder(job)
         if job["twice"] and is_done and account.functions and _holds_files(folder / self._place):
