@@ -161,9 +161,10 @@ class OwnSuite:
             not be loaded; None if not all tests ran.
         passed: Ids of passing tests that reach a member, without doctests.
         passing: Number of passing tests in each file that contains one of those.
-        blamed: By member id, the tests that are the only reason why a member is not in `members`: tests that
-            name it and fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in
-            it.
+        blamed: By member id, the tests because of which a member is not in `members`: tests that name it and
+            fail, `FILE::` for files that name it and cannot be loaded, and tests that ended in it.
+        is_cut_short: Whether the run ended before all tests that name a member had run, so that its tests in
+            `blamed` are not the only reason why it is not in `members`.
         on_base: Results of these tests on base's source; None if they did not run there.
         showing: Other tests that show the change: they are in test files that it adds or edits, pass on head
             and fail on base. By id, the members that they reach if they run without the others.
@@ -183,6 +184,7 @@ class OwnSuite:
     passed: frozenset[str] = frozenset()
     passing: Mapping[str, int] = field(default_factory=dict)
     blamed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    is_cut_short: bool = False
     on_base: OnBase | None = None
     showing: Mapping[str, frozenset[str]] = field(default_factory=dict)
     broken: frozenset[str] = frozenset()
@@ -234,7 +236,8 @@ class OwnSuite:
 
         Such tests kill no mutants, but the lines they reach still count as reached.
         """
-        known = [member for member, tests in self.blamed.items() if tests <= set(failing)]
+        explained = [member for member, tests in self.blamed.items() if tests <= set(failing)]
+        known = [] if self.is_cut_short else explained
         nothing = MemberBaseline(is_whole=self.failed is not None)
         found = {member: self.partly.get(member, nothing).without(failing) for member in known}
         is_measured = self.failed is not None and len(known) == len(self.blamed)
@@ -243,7 +246,9 @@ class OwnSuite:
             status=BaselineStatus.MEASURED if is_measured else self.status,
             broken=frozenset(failing),
             members={**self.members, **found},
-            partly={member: one for member, one in self.partly.items() if member not in found},
+            partly={
+                member: one.without(failing) for member, one in self.partly.items() if member not in found
+            },
         )
 
     def reported(self, members: Collection[str]) -> Baseline:

@@ -50,6 +50,7 @@ class _Suite:
     not_passed: frozenset[_Id]
     passing: dict[str, _Count]
     blamed: dict[str, frozenset[_Id]]
+    is_cut_short: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ def keep(store: Measurements, key: str, kept: Kept) -> None:
         "not_passed": sorted(suite.reaching - suite.passed),
         "passing": dict(suite.passing),
         "blamed": {member: sorted(tests) for member, tests in suite.blamed.items()},
+        "is_cut_short": suite.is_cut_short,
     }
     head = {"schema": MEASUREMENT_SCHEMA, "kind": "own-suite", "seconds": kept.seconds}
     store.put(key, {**head, **named})
@@ -150,6 +152,7 @@ def kept_suite(store: Measurements, key: str, members: Iterable[Member], seconds
             failed=head.failed,
             passing=head.passing,
             blamed={asked[member].id: tests for member, tests in head.blamed.items()},
+            is_cut_short=head.is_cut_short,
         )
     except (Malformed, KeyError, IndexError):
         return None

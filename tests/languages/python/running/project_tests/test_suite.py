@@ -599,6 +599,25 @@ def test_with_base__a_new_test_counts_although_the_suite_did_not_get_to_it(tmp_p
     assert suite.showing == {"test_c.py::test_c": frozenset()}
 
 
+def test_with_base__a_test_that_the_change_breaks_is_known_although_the_time_was_over(tmp_path: Path) -> None:
+    head = {
+        "test_a.py": "import shop\n\ndef test_old():\n    assert shop.clamp(0, 1, 2) == 0\n",
+        "test_b.py": "import shop, time\n\ndef test_waits():\n    time.sleep(100)\n    shop.clamp(3, 1, 2)\n",
+    }
+
+    async def scenario() -> OwnSuite:
+        files = {"shop.py": SHOP, **head}, {"shop.py": OLD_SHOP, **head}
+        async with small_workspace(tmp_path, *files) as workspace:
+            settings = VerificationSettings(suite_seconds=3.0)
+            suite = await measure_project_tests(workspace, MEMBERS, settings)
+            return await with_base(workspace, suite, MEMBERS, 60.0)
+
+    suite = asyncio.run(scenario())
+    assert suite.broken == {"test_a.py::test_old"}
+    assert suite.is_about("test_a.py::test_old", MEMBERS[0].id)
+    assert (suite.status, dict(suite.members)) == (BaselineStatus.PARTLY, {})
+
+
 def test_with_base__no_base_no_tests_or_no_time(tmp_path: Path) -> None:
     without_base, _ = on_base(tmp_path / "a", {"test_shop.py": TESTS}, None)
     assert without_base.on_base is None

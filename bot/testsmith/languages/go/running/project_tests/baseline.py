@@ -365,7 +365,8 @@ def _concluded(copy: ProjectCopy, members: Sequence[Member], suite: _Suite, seco
         partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
         notes=tuple(_notes(suite, failing, seconds)),
         failed=frozenset(failing | broken) if whole else None,
-        blamed={one: tests for one, tests in blamed.items() if tests and not is_late},
+        blamed={one: tests for one, tests in blamed.items() if tests},
+        is_cut_short=is_late,
     )
     passed = result.reaching & passing
     files = {test.partition("::")[0] for test in passed}

@@ -253,7 +253,8 @@ def _concluded(
         partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
         notes=notes,
         failed=_failed(answer),
-        blamed=_kept_blame(blamed) if answer.likely_ended else {},
+        blamed=_kept_blame(blamed),
+        is_cut_short=not answer.likely_ended,
     )
     passed = suite.reaching & passing
     files = {test.partition("::")[0] for test in passed}

@@ -237,7 +237,8 @@ class _Suite:
             partly={one: baseline for one, baseline in found.items() if one in unknown and baseline.tests},
             notes=tuple(self._notes(failing, seconds)),
             failed=frozenset(failing | run.broken.keys()) if self.is_whole else None,
-            blamed={one: tests for one, tests in blamed.items() if tests and not is_late},
+            blamed={one: tests for one, tests in blamed.items() if tests},
+            is_cut_short=is_late,
         )
         passed = result.reaching & passing
         files = {test.partition("::")[0] for test in passed}
