@@ -104,6 +104,12 @@ def test_fit_context__existing_tests_of_one_file_are_shown_together() -> None:
     assert lower_tier(requests[0], 3) == 2
 
 
+def test_fit_context__a_mark_below_a_signature_is_indented_as_the_body_that_it_stands_for() -> None:
+    shown = "import a\n\n\ndef test_f():\n    # [...]\n\ndef test_g():\n    pass\n\n# [...]"
+    request = with_tests("g", frozenset({1, 4, 8, 9}))
+    assert fit_context([request], ENOUGH).tests == {"tests/test_a.py": shown}
+
+
 def test_fit_context__a_member_without_tests_beside_one_with_tests_in_the_same_file() -> None:
     bare = replace(make_request("src/a.py::h"), test_path="tests/test_a.py")
     requests = [with_tests("f", frozenset({1, 4, 5})), bare]

@@ -215,7 +215,7 @@ def test_user__of_a_very_long_source_the_lines_around_the_change_are_shown() -> 
     assert "class Parser:\n    LIMIT = 5\n" in prompt
     for number in (2_496, 2_500, 2_504, 2_900):
         assert f"def method_{number}(self)" in prompt
-    assert "\n[lines are left out here]\n" in prompt
+    assert "\n    [lines are left out here]\n" in prompt
     assert prompt.count("def method_3(self)") == 1
     assert "Source: it stands in that of src/a.py::Parser." in prompt
 

@@ -203,7 +203,10 @@ def _fitting_tests(requests: Sequence[Request], room: int) -> dict[str, str]:
 
 
 def _with_gaps(lines: Sequence[str], shown: Collection[int], mark: str) -> Iterator[str]:
-    """Yield the shown lines of a file, with a mark for each gap that is not blank."""
+    """Yield the shown lines of a file, with a mark for each gap that is not blank.
+
+    A mark is indented like the first line that it stands for, so that below a signature it reads as the body.
+    """
     gap = False
     for number, line in enumerate(lines, start=1):
         if number in shown:
@@ -212,7 +215,7 @@ def _with_gaps(lines: Sequence[str], shown: Collection[int], mark: str) -> Itera
         elif not line.strip():
             yield from [""] * (number - 1 in shown or number + 1 in shown)
         elif not gap:
-            yield mark
+            yield f"{line[: len(line) - len(line.lstrip())]}{mark}"
             gap = True
 
 

@@ -99,6 +99,15 @@ def test_requests__tests_that_call_it_and_their_place() -> None:
     assert "the test file says `package cart`" in add.import_line
 
 
+def test_requests__of_a_long_test_the_end_is_shown_too() -> None:
+    body = "".join(f"\tcart.Add({number})\n" for number in range(200))
+    tests = f'package cart\n\nimport "testing"\n\nfunc TestAdd(t *testing.T) {{\n\tcart := New(1)\n{body}}}\n'
+    add = _requests({**FILES, "cart/cart_test.go": tests})["Cart.Add"]
+    lines = tests.split("\n")
+    shown = [lines[line - 1] for line in sorted(add.context.test_lines[0])]
+    assert shown[-4:] == ["\tcart.Add(118)", "\tcart.Add(198)", "\tcart.Add(199)", "}"]
+
+
 def test_requests__what_it_uses_and_its_examples() -> None:
     blocks = _requests(FILES)["Cart.Add"].context.signatures.split("\n\n")
     assert blocks == [

@@ -30,6 +30,7 @@ _MOST_HELPERS = 3
 _MOST_SIBLINGS = 8
 _MOST_SHOWN = 3
 _MOST_LINES = 120
+_LAST_LINES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,6 +269,7 @@ def lines_to_show(file: GoFile, tests: tuple[ExistingTest, ...]) -> tuple[frozen
     for test in own:
         declaration = by_name[test.name]
         lines = set(head) | set(range(test.line, min(test.end_line, test.line + _MOST_LINES) + 1))
+        lines |= set(range(max(test.line, test.end_line - _LAST_LINES + 1), test.end_line + 1))
         for name in names_in(declaration.node).plain:
             used = by_name.get(name)
             if used is not None and not is_test(used) and used.end_line - used.line < _MOST_LINES:

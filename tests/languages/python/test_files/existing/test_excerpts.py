@@ -75,6 +75,7 @@ def test_double():
         "",
         "",
         "def test_double():",
+        "    assert double(2) == 4 + B",
     ]
     assert request.context.style_sample == ""
 
@@ -129,6 +130,39 @@ def test_requests__a_project_without_tests_has_nothing_to_edit() -> None:
     for request in requests(tree, all_members(tree, ["shop.py"], "").members, "", ""):
         assert (request.test_text, request.context.test_lines) == ("", ())
         assert request.test_path == "tests/test_shop.py"
+
+
+LONG_BODY = "        pass\n" * 10
+
+
+def shown_after(text: str, last: str) -> list[str]:
+    """Return the shown lines below the last line of a test."""
+    lines = shown(request_for("add", f"from shop import add\n\n\n{text}"))
+    return [line for line in lines[lines.index(last) + 1 :] if line]
+
+
+@pytest.mark.parametrize(
+    ("following", "expected"),
+    [
+        (f"def test_later(\n    tmp_path,\n):\n{LONG_BODY}", ["def test_later(", "    tmp_path,", "):"]),
+        ("# Later.\n\n\ndef test_it():\n    pass\n", ["# Later.", "def test_it():", "    pass"]),
+        (f"class TestLater:\n    def test_it(self):\n{LONG_BODY}", ["class TestLater:"]),
+        ("@skip(\n" + "    1,\n" * 10 + ")\ndef test_later():\n    pass\n", []),
+        ("TABLE = [\n" + "    1,\n" * 10 + "]\n", []),
+        ("", []),
+    ],
+)
+def test_requests__what_follows_a_test_is_shown_whole_or_to_the_end_of_its_signature(
+    following: str, expected: list[str]
+) -> None:
+    text = f"def test_add():\n    assert add(1, 1) == 2\n\n\n{following}"
+    assert shown_after(text, "    assert add(1, 1) == 2") == expected
+
+
+def test_requests__what_follows_the_last_test_of_a_class_shows_its_end() -> None:
+    test = "    def test_add(self):\n        assert add(1, 1) == 2\n"
+    text = f"class TestAdd:\n{test}\n\ndef test_it():\n{LONG_BODY}"
+    assert shown_after(text, "        assert add(1, 1) == 2") == ["def test_it():"]
 
 
 def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:

@@ -22,7 +22,7 @@ _MOST_LINES_OF_A_TEST = 60
 _LAST_LINES = 20
 _MOST_LINES_OF_A_HELPER = 25
 _MOST_LINES_OF_AN_IMPORT = 30
-_LINES_AFTER_A_TEST = 3
+_MOST_LINES_AFTER_A_TEST = 8
 _MOST_HELPERS = 12
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -69,9 +69,10 @@ def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -
 def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[int], ...]:
     """Return the lines to show for each test of a file, counted from 1; none if it cannot be parsed.
 
-    They are those of the test and the next few, of the head and `setUp` of its class, of the constants,
-    fixtures and helpers that it uses, and all imports. The middle of a long test, and names of a very long
-    import that it does not use, are left out.
+    They are those of the test, of the head and `setUp` of its class, of the constants, fixtures and helpers
+    that it uses, and all imports. What follows the test is shown if it is short, otherwise its signature:
+    it marks where the test, or its class, ends. The middle of a long test, and names of a very long import
+    that it does not use, are left out.
     """
     if not tests:
         return ()
@@ -105,12 +106,15 @@ class _File:
                 yield from span_of(statement).lines()
         used: list[ast.AST] = []
         body: Sequence[ast.stmt] = self._body
+        following = [_next_statement(body, test)]
         for suite in filter(None, test.suite.split("::")):
             classes = (each for each in body if isinstance(each, ast.ClassDef))
             for node in (each for each in classes if each.name == suite):
                 yield from range(span_of(node).first, max(node.lineno + 1, span_of(node.body[0]).first))
                 used += [*node.bases, *node.decorator_list]
                 body = node.body
+                following.append(_next_statement(body, test))
+        yield from _until(next(filter(None, reversed(following)), None), test)
         functions = [each for each in body if isinstance(each, Function)]
         tests = [each for each in functions if span_of(each).first == test.line]
         of_self = {each.attr for node in tests for each in ast.walk(node) if isinstance(each, ast.Attribute)}
@@ -137,12 +141,26 @@ class _File:
 
 def _of_test(test: ExistingTest) -> Iterator[int]:
     length = test.end_line - test.line + 1
-    yield from range(test.end_line + 1, test.end_line + 1 + _LINES_AFTER_A_TEST)
     if length <= _MOST_LINES_OF_A_TEST:
         yield from range(test.line, test.end_line + 1)
         return
     yield from range(test.line, test.line + _MOST_LINES_OF_A_TEST - _LAST_LINES)
     yield from range(test.end_line - _LAST_LINES + 1, test.end_line + 1)
+
+
+def _next_statement(body: Sequence[ast.stmt], test: ExistingTest) -> ast.stmt | None:
+    return next((each for each in body if span_of(each).first > test.end_line), None)
+
+
+def _until(following: ast.stmt | None, test: ExistingTest) -> range:
+    """Return the lines after a test to the end of the next statement, or of its signature if it is long."""
+    if following is None:
+        return range(0)
+    ends = [span_of(following).last]
+    if isinstance(following, Function | ast.ClassDef):
+        ends.append(max(following.lineno, span_of(following.body[0]).first - 1))
+    fitting = (end for end in ends if end - test.end_line <= _MOST_LINES_AFTER_A_TEST)
+    return range(test.end_line + 1, next(fitting, test.end_line) + 1)
 
 
 def _of_import(statement: ast.Import | ast.ImportFrom, name: str) -> Iterator[int]:
