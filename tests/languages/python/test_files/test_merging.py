@@ -327,6 +327,36 @@ def test_place__where_the_imports_go(existing: str, expected: str) -> None:
     assert text == expected + "\n\ndef test_a():\n    assert re\n"
 
 
+@pytest.mark.parametrize(
+    ("added", "existing", "expected"),
+    [
+        (
+            "from shop.b import b",
+            "import shop.a\nfrom shop.A import a\nfrom shop.c import c\nfrom shop_z import z\n",
+            (
+                "import shop.a\nfrom shop.A import a\nfrom shop.b import b\n"
+                "from shop.c import c\nfrom shop_z import z\n"
+            ),
+        ),
+        (
+            "from shop.a import a",
+            "import os\nfrom shop.b import b\nfrom shop.c import c\n",
+            "import os\nfrom shop.a import a\nfrom shop.b import b\nfrom shop.c import c\n",
+        ),
+        (
+            "from shop.b import b",
+            "from shop.c import c\nfrom shop.a import a\nimport z\n",
+            "from shop.c import c\nfrom shop.a import a\nfrom shop.b import b\nimport z\n",
+        ),
+    ],
+)
+def test_place__imports_keep_the_order_of_those_that_are_sorted(
+    added: str, existing: str, expected: str
+) -> None:
+    code = f"{added}\n\n\ndef test_a():\n    assert {added[-1]}\n"
+    assert placed(existing, code) == f"{expected}\n\ndef test_a():\n    assert {added[-1]}\n"
+
+
 def test_place__line_ends_a_byte_order_mark_and_tabs_are_the_files_own() -> None:
     existing = "\ufeffimport re\r\n\r\n\r\ndef test_here():\r\n\tassert re"
     text = placed(existing, 'import os\n\n\ndef test_a():\n    if os:\n        assert """a\nb"""\n')

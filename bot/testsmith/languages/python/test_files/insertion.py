@@ -103,20 +103,44 @@ def _place_of_imports(body: Sequence[ast.stmt], lines: Sequence[str]) -> int:
 def _placed_imports(
     imports: str, body: Sequence[ast.stmt], lines: Sequence[str], end: int
 ) -> Iterator[tuple[int, list[str]]]:
-    """Yield the added imports with their places: after the last one of the same kind, if there is any."""
+    """Yield the added imports with their places: among those of the same kind, if there are any.
+
+    They are put where they belong by name if those are sorted by name, otherwise after the last of them.
+    """
     plain = [each for each in _before_definitions(body) if isinstance(each, ast.Import | ast.ImportFrom)]
     if not plain:
         yield end, _import_lines(imports, body, lines, end)
         return
-    ends = {kind: _end_of_line(body, each.end_lineno or 0) for each in plain for kind in _kinds(each)}
     found: dict[int, list[str]] = {}
     own = lines_of(imports) if imports else []
     for statement in parse_untrusted(imports).body:
-        place = next((ends[kind] for kind in _kinds(statement) if kind in ends), end)
+        kinds = ([each for each in plain if kind in _kinds(each)] for kind in _kinds(statement))
+        same_kind = next(filter(None, kinds), [])
+        place = _end_of_line(body, _line_before(statement, same_kind)) if same_kind else end
         span = span_of(statement)
         found.setdefault(place, []).extend(own[span.first - 1 : span.last])
     for place, new in found.items():
         yield place, _import_lines("".join(new), body, lines, place)
+
+
+def _line_before(statement: ast.stmt, same_kind: Sequence[ast.stmt]) -> int:
+    """Return the line after which an import is added to those of the same kind, of which there is one."""
+    same_form = [each for each in same_kind if type(each) is type(statement)]
+    names = [_imported_module(each) for each in same_form]
+    before = [each for each in same_form if _imported_module(each) <= _imported_module(statement)]
+    if len(names) > 1 and names == sorted(names):
+        return (before[-1].end_lineno or 0) if before else span_of(same_form[0]).first - 1
+    return same_kind[-1].end_lineno or 0
+
+
+def _imported_module(statement: ast.stmt) -> str:
+    match statement:
+        case ast.ImportFrom(module=module, level=level):
+            return "." * level + (module or "").lower()
+        case ast.Import(names=[alias, *_]):
+            return alias.name.lower()
+        case _:
+            return ""
 
 
 def _kinds(statement: ast.stmt) -> list[str]:
