@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -237,6 +238,47 @@ def test_versions():
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result) == {"test_versions": "passed"}, result
     assert not [note for note in workspace.notes if "uv.lock" in note]
+
+
+@pytest.mark.slow
+def test_install__the_locked_versions_of_all_packages_that_can_be_had(index: PackageIndex) -> None:
+    code = """
+from importlib.metadata import version
+import shop
+def test_versions():
+    assert version("needed") == "1.0"
+"""
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    with everybodys_folder() as folder:
+        private = GitRepository.create(folder / "private")
+        private.commit({"pyproject.toml": "[project]\nname = 'private'\nversion = '1'\n", "private.py": ""})
+        project_file = f"""
+[project]
+name = "shop"
+version = "1"
+requires-python = ">=3.9"
+dependencies = ["needed"]
+[dependency-groups]
+test = ["private @ git+file://{private.folder}"]
+"""
+        files: dict[str, str | bytes | None] = {
+            "pyproject.toml": project_file,
+            "setup.py": None,
+            "shop/_version.py": "version = '1'\n",
+        }
+        project = repository(folder / "project", files)
+        host = f"http://{index.host}/simple/"
+        command = ("lock", "--quiet", "--default-index", host, "--project", str(folder / "project"))
+        subprocess.run((uv_program(), *command), check=True)
+        shutil.rmtree(private.folder)
+        index.add({"needed-2.0-py3-none-any.whl": made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})})
+        workspace, result = asyncio.run(scenario(order(project, index)))
+    assert statuses(result) == {"test_versions": "passed"}, result
+    assert [note for note in workspace.notes if "versions in uv.lock" in note]
 
 
 @pytest.mark.slow

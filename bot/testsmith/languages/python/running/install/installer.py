@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -39,6 +40,7 @@ from testsmith.tasks import in_thread
 _RELEASE = re.compile(r"\d+(?:\.\d+)*")
 _UV, _FETCHED = "tools/uv", "python"
 _PROGRAM = re.compile(r"python3\.\d+")
+_EXPORT = ("export", "--frozen", "--no-hashes", "--no-emit-workspace", "--no-annotate", "--no-header")
 _SYNC = ("sync", "--frozen", "--no-editable", "--inexact", "--no-python-downloads")
 # Resolve the interpreter inside the sandbox, where another one may be used instead.
 _UV_VENV = """
@@ -47,7 +49,7 @@ os.execv(sys.argv[1], [sys.argv[1], "venv", "--no-project", "--python", sys.exec
 """
 _WITH_PROJECT, _WITHOUT_PROJECT, _SETS = "with.txt", "without.txt", "sets.txt"
 _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
-_PYTEST, _CONSTRAINTS = "pytest.txt", "constraints.txt"
+_PYTEST, _CONSTRAINTS, _LOCKED = "pytest.txt", "constraints.txt", "locked.txt"
 _SIBLINGS, _NAMED_SIBLINGS = "siblings.txt", "named-siblings.txt"
 _TRIAL_FILE = "test_trial.py"
 _REUSED = "installed by an earlier run (`testsmith cache clear` removes it)"
@@ -277,6 +279,7 @@ class _Installation:
         self._base = order.interpreter
         self._failed = ""
         self._with_siblings = False
+        self._knows_locked = False
         self.python = _python_in(place)
 
     async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
@@ -300,6 +303,7 @@ class _Installation:
                 return data
             failing = "Could not install the versions in uv.lock, so others may be installed"
             notes.append(f"{failing}: {self._failed or _said(done)}")
+            self._knows_locked = await self._export(needs)
         if needs.is_package:
             data = await self._siblings_first(needs, _WITH_PROJECT, _PROJECT)
             if data is not None:
@@ -447,18 +451,30 @@ class _Installation:
     async def _sync(self, needs: TestDependencies) -> ProcessOutcome:
         """Install from uv's lock file."""
         self.check_place()
-        extras = (part for extra in needs.extras for part in ("--extra", extra))
-        groups = (part for group in needs.groups for part in ("--group", group))
-        return await self._run_in_project((str(self._place / _UV), *_SYNC, *extras, *groups))
+        return await self._run_in_project((str(self._place / _UV), *_SYNC, *_chosen(needs)))
+
+    async def _export(self, needs: TestDependencies) -> bool:
+        """Write the versions of uv's lock file, without packages that are not from an index, to a file."""
+        export = shlex.join((str(self._place / _UV), *_EXPORT, *_chosen(needs)))
+        locked = shlex.quote(str(self._place / "files" / _LOCKED))
+        done = await self._run_in_project((*shell_command(), f"{export} | grep '^[^ ]*==' > {locked}"))
+        return done.exit_code == 0
 
     async def _pip(self, name: str) -> ProcessOutcome:
-        """Install one requirements file."""
+        """Install one requirements file, in the locked versions if they are known and can be installed."""
+        if self._knows_locked:
+            done = await self._pip_with(name, "-c", str(self._place / "files" / _LOCKED))
+            if done.exit_code == 0:
+                return done
+        return await self._pip_with(name)
+
+    async def _pip_with(self, name: str, *options: str) -> ProcessOutcome:
         self.check_place()
         files = self._place / "files"
         named = ["-r", str(files / name), "-c", str(files / _CONSTRAINTS)]
         if self._with_siblings:
             named += ["-r", str(files / _NAMED_SIBLINGS), "--override", str(files / _SIBLINGS)]
-        return await self._run_in_project((*self._uv_pip, *named))
+        return await self._run_in_project((*self._uv_pip, *named, *options))
 
     async def _run_in_project(self, argv: tuple[str, ...]) -> ProcessOutcome:
         project = self._place / "project" / self._order.project
@@ -474,6 +490,13 @@ class _Installation:
             tcp_ports=self._tcp_ports,
         )
         return await self._order.sandbox.run(command, replace(INSTALL_LIMITS, seconds=left))
+
+
+def _chosen(needs: TestDependencies) -> tuple[str, ...]:
+    """Return uv's options for the extras and dependency groups that the tests need."""
+    extras = [part for extra in needs.extras for part in ("--extra", extra)]
+    groups = [part for group in needs.groups for part in ("--group", group)]
+    return (*extras, *groups)
 
 
 def _said(done: ProcessOutcome) -> str:
