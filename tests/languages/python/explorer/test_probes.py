@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from fakes.cases import call, case, gives
 from fakes.requests import make_member
 from testsmith.languages.python.explorer.module_source import read_module
-from testsmith.languages.python.explorer.probes import StatedNames, stated_inputs
+from testsmith.languages.python.explorer.probes import StatedNames, probe_facts, stated_inputs
 
 MODULE = """
 from datetime import date
@@ -94,3 +95,16 @@ def test_fenced_block__is_one_script() -> None:
 def test_many__are_cut_and_none_is_repeated() -> None:
     text = " ".join(f"`price({weight})` `price(1)`" for weight in range(40))
     assert len(set(stated(text))) == len(stated(text)) == 6
+
+
+def test_probe_facts__of_inputs_that_run_the_member_or_show_a_difference() -> None:
+    member = make_member("m.py::f", "def f(a):\n    return a\n")
+    cases = [
+        case(call("1"), gives("False"), lines={8}, base=gives("False")),
+        case(call("2"), gives("2"), lines={2, 8}, base=gives("2")),
+        case(call("3"), gives("True"), lines={8}, base=gives("False")),
+    ]
+    assert probe_facts(cases, member) == (
+        "`f(3)` gave `False` before this change and gives `True` now.",
+        "`f(2)` gives `2`, as before this change",
+    )

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from fakes.cases import call, case, fact, gives, on_object, raises
 from testsmith.languages.python.explorer.cases import CallResult, Case, Observation
+from testsmith.languages.python.explorer.render.call_text import Argument
+from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.summaries import Test, facts, sayings
 from testsmith.languages.python.explorer.subjects import Home
+from testsmith.languages.python.explorer.trial import Trial
 from testsmith.model import Candidate, Origin
 
 
@@ -140,6 +144,52 @@ def test_facts__none_that_the_documentation_contradicts_or_that_is_long() -> Non
     nothing = case(call("0"), CallResult(kind="none", agrees=True))
     on_files = replace(case(call("3"), gives("4")), seen=Observation(outcome=gives("4"), writes=True))
     assert facts([contradicted, long, nothing, on_files]) == ()
+
+
+def with_layer(layer: InputSource, text: str) -> Trial:
+    return replace(call(), arguments=(Argument("a", Expression(text, layer=layer)),))
+
+
+INVENTED, USED = (partial(with_layer, layer) for layer in (InputSource.ORDINARY, InputSource.USED))
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        case(INVENTED('"pear"'), gives('"pear"'), base=gives('"pear"')),
+        case(INVENTED('{"a": "pear"}'), ORDER, base=ORDER),
+        case(with_layer(InputSource.SEARCHED, '"A.TXT"'), ORDER, base=ORDER),
+        case(USED('"a.txt"'), gives("{}"), base=gives("{}")),
+        case(USED('"a.txt"'), gives("None"), base=gives("None")),
+        case(USED('"a.txt"'), raises(None), base=raises(None)),
+        case(USED('"a.txt"'), raises(None, "TypeError")),
+        case(USED('"a.txt"'), raises(None, "AttributeError")),
+        case(call('""'), gives('"0"')),
+        case(call("None", "[]"), gives("[]")),
+    ],
+)
+def test_facts__none_that_say_nothing_of_a_change(made: Case) -> None:
+    assert facts([made]) == ()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        case(INVENTED('"pear"'), gives('"pear"'), base=gives('"apple"')),
+        case(INVENTED('"pear"'), gives('"pear"')),
+        case(USED('"a.txt"'), gives("[]")),
+        case(USED('"a.txt"'), gives("True"), base=gives("True")),
+        case(USED('"a.txt"'), gives("[]", agrees=True), base=gives("[]")),
+        case(USED('"a.txt"'), gives("None"), base=gives("None"), state=[fact("a.size", "2", "0")]),
+        case(USED('"a.txt"'), raises(None)),
+        case(USED('"a.txt"'), raises("not a file"), base=raises("not a file")),
+        case(USED('"a.txt"'), raises("a text", "TypeError")),
+        case(call('""'), gives('"0"'), base=gives("None")),
+        case(call('""'), raises("empty")),
+    ],
+)
+def test_facts__of_a_difference_or_of_a_value_of_the_project(made: Case) -> None:
+    assert len(facts([made])) == 1
 
 
 def test_facts__few() -> None:

@@ -26,6 +26,7 @@ _MOST_COMPARED = 100
 _LONGEST_EMPTY = 3
 
 _INVENTED = frozenset({InputSource.ORDINARY, InputSource.TYPED})
+_MADE_UP = _INVENTED | {InputSource.SEARCHED}
 _OF_PROJECT = frozenset({InputSource.DOCUMENTED, InputSource.USED, InputSource.REPEATED})
 
 Arc = tuple[int, int]
@@ -236,6 +237,7 @@ MOST_FACTS = 3
 """Maximum number of facts about a returned object that one test asserts."""
 
 _EMPTY = frozenset({"None", "[]", "()", "{}", "set()", "frozenset()", "''", '""', "b''", 'b""'})
+_OF_WRONG_CALLS = frozenset({"TypeError", "AttributeError"})
 _NEW_ARGUMENT = re.compile(r"unexpected keyword argument|takes .* positional arguments? but")
 _STATABLE = frozenset({"value", "object", "raised", "printed"})
 _ABSENT = "its setup raises"
@@ -352,6 +354,34 @@ class Case:
         return changed or not is_same(self.base.outcome, self.outcome)
 
     @property
+    def is_uninformative(self) -> bool:
+        """Whether it says nothing about the member that helps to test a change of it.
+
+        That is so of empty arguments and, if base does the same, of invented ones and of an empty result. A
+        call is wrong if it raises a `TypeError` or `AttributeError` of the interpreter, and probably wrong if
+        it raises another exception of the interpreter on base as well.
+        """
+        if self.is_witness or self.is_documented or self.changes:
+            return False
+        is_on_base = self.base is not None
+        if self.outcome.kind == "raised":
+            name = self.outcome.home.path if self.outcome.home else ""
+            is_wrong = self.outcome.message is None and (is_on_base or name in _OF_WRONG_CALLS)
+        else:
+            given = [argument.value.text for argument in self.trial.arguments]
+            is_wrong = bool(given) and _EMPTY.issuperset(given)
+        return is_wrong or (is_on_base and (self._has_made_up_values or self._is_empty))
+
+    @property
+    def _has_made_up_values(self) -> bool:
+        values = [argument.value for argument in self.trial.arguments]
+        return any(each.layer in _MADE_UP and _has_content(each.text) for each in values)
+
+    @property
+    def _is_empty(self) -> bool:
+        return self.outcome.value is not None and self.outcome.value.text in _EMPTY
+
+    @property
     def has_new_arguments(self) -> bool:
         """Whether base does not accept the arguments, which says nothing of what it does."""
         reason = self.base.outcome.reason if self.base else ""
@@ -374,9 +404,8 @@ class Case:
         given = any(_has_content(argument.value.text) for argument in self.trial.arguments)
         if not self.base_failed or not given or self.changes:
             return False
-        value = self.outcome.value
-        if self.outcome.kind == "value" and value is not None:
-            return value.text in _EMPTY
+        if self.outcome.kind == "value" and self.outcome.value is not None:
+            return self._is_empty
         return self.has_unrelated_facts
 
     @property

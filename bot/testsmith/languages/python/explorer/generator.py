@@ -141,9 +141,12 @@ class OfflineGenerator:
                 if isinstance(explored, Skipped):
                     continue
                 work, findings = explored
-                data = (*probe_facts(findings.cases, work.probes), *facts(_chosen(work, findings.cases)))
+                member = work.subject.member
+                probed = [case for case in findings.cases if case.trial in work.probes]
+                others = [case for case in findings.cases if case.trial not in work.probes]
+                data = (*probe_facts(probed, member), *facts(_chosen(work, others)))
                 if data:
-                    yield work.subject.member.id, tuple(dict.fromkeys(data))
+                    yield member.id, tuple(dict.fromkeys(data))
 
     async def _explored(self, requests: Sequence[Request]) -> AsyncIterator[_Explored]:
         """Yield each request's exploration, grouped by module, with modules running concurrently."""

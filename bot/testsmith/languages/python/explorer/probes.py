@@ -71,10 +71,21 @@ def _bound(setup: Sequence[ast.stmt]) -> Iterator[str]:
             yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
 
 
-def probe_facts(cases: Sequence[Case], trials: Collection[Trial]) -> tuple[str, ...]:
-    """Return what came of inputs on base and head, those with a difference first."""
-    found = [case for case in cases if case.trial in trials and not case.contradicts]
-    return tuple(map(in_words, sorted(found, key=lambda case: not case.is_witness)))
+def probe_facts(cases: Sequence[Case], member: Member) -> tuple[str, ...]:
+    """Return what came of inputs on base and head, those with a difference first.
+
+    What base does as well is left out if no line of the member ran.
+
+    Args:
+        cases: The cases of the inputs.
+        member: The member.
+    """
+    lines = range(member.line + 1, member.end_line + 1)
+    found = [case for case in cases if not case.contradicts]
+    telling = [
+        case for case in found if case.is_witness or not lines or not case.seen.lines.isdisjoint(lines)
+    ]
+    return tuple(map(in_words, sorted(telling, key=lambda case: not case.is_witness)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

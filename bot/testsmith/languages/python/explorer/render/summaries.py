@@ -132,10 +132,12 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[T
 def facts(cases: Sequence[Case]) -> tuple[str, ...]:
     """Return the results of cases that can be described briefly, those on which base differs first.
 
-    Results that contradict the documentation are unreliable and left out, as are cases that work on files.
+    Results that contradict the documentation are unreliable and left out, as are cases that work on files
+    and those that say nothing.
     """
     data = [case for case in cases if not (case.contradicts or case.in_folder or case.outcome.kind == "none")]
-    ordered = sorted(data, key=lambda case: not case.is_witness)
+    informative = (case for case in data if not case.is_uninformative)
+    ordered = sorted(informative, key=lambda case: not case.is_witness)
     return tuple(dict.fromkeys(text for text in map(_fact, ordered) if text))[:_MOST_FACTS]
 
 
