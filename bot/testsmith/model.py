@@ -246,6 +246,7 @@ class Context:
             lines, beginning with the enclosing class's head and constructor.
         test_lines: Tier 3: lines of `Request.test_text` to show for each existing test of the member, nearest
             first, with what it uses of the file. Lines are counted from 1.
+        fixtures: Tier 3: fixtures and helpers of other files that the shown tests use, each as source text.
         style_sample: Tier 3: excerpt of a nearby test file as a style sample, if no existing test is shown.
         observations: Results of running the member, one clause or sentence each, with code in backticks, most
             informative first. Untrusted text.
@@ -255,6 +256,7 @@ class Context:
 
     signatures: str = ""
     test_lines: tuple[frozenset[int], ...] = ()
+    fixtures: tuple[str, ...] = ()
     style_sample: str = ""
     observations: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()

@@ -110,6 +110,18 @@ def test_fit_context__a_mark_below_a_signature_is_indented_as_the_body_that_it_s
     assert fit_context([request], ENOUGH).tests == {"tests/test_a.py": shown}
 
 
+def test_fit_context__fixtures_of_shown_tests_once() -> None:
+    fixtures = ("class Till: ...", "def till(): ...")
+    requests = [with_fixtures(with_tests(name, frozenset({1, 4, 5})), fixtures) for name in "fg"]
+    assert fit_context(requests, ENOUGH).fixtures == fixtures
+    assert fit_context(requests, ENOUGH, 2).fixtures == ()
+    assert fit_context([with_fixtures(make_request("src/a.py::h"), fixtures)], ENOUGH).fixtures == ()
+
+
+def with_fixtures(request: Request, fixtures: tuple[str, ...]) -> Request:
+    return replace(request, context=replace(request.context, fixtures=fixtures))
+
+
 def test_fit_context__a_member_without_tests_beside_one_with_tests_in_the_same_file() -> None:
     bare = replace(make_request("src/a.py::h"), test_path="tests/test_a.py")
     requests = [with_tests("f", frozenset({1, 4, 5})), bare]

@@ -41,6 +41,7 @@ PINNED = {
     16: "044b56c5fa084491",
     17: "e7a1c8ef445f234f",
     18: "26a68bef90a017cb",
+    19: "c84548883f144dd0",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -429,6 +430,15 @@ def test_system__is_the_same_whatever_was_observed() -> None:
 def test_user__repairs_are_told_what_was_observed() -> None:
     request = replace(make_repair(), context=Context(observations=("`add(1, 2)` gives `3`",)))
     assert "`add(1, 2)` gives `3`" in Prompts().user(batch_of(request), BUDGET, BUDGET)
+
+
+def test_user__fixtures_of_other_files_are_shown_below_the_tests_that_use_them() -> None:
+    fixtures = ("class Till:\n    pass", f"def till():\n    {INJECTION}")
+    request = make_request(context=Context(test_lines=(frozenset({1, 2}),), fixtures=fixtures))
+    prompt = user_prompt(replace(request, test_text="def test_a(till):\n    pass\n"))
+    tests, _, after = prompt.partition("Fixtures of other files that these tests use:\n\n```````python\n")
+    assert "def test_a(till):" in tests
+    assert after.startswith("class Till:\n    pass\n\ndef till():\n")
 
 
 def test_user__what_was_observed_cannot_leave_its_fence() -> None:

@@ -143,6 +143,7 @@ class SharedContext:
         shared: Blocks that several members use, in the order of first use.
         own: Blocks that only one member uses, by member id.
         tests: Shown lines of each test file, with a line for what is left out, by path.
+        fixtures: Fixtures of other files that these tests use.
         style_sample: Part of a test file; empty if there is none or it does not fit.
     """
 
@@ -150,6 +151,7 @@ class SharedContext:
     shared: tuple[str, ...] = ()
     own: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tests: Mapping[str, str] = field(default_factory=dict)
+    fixtures: tuple[str, ...] = ()
     style_sample: str = ""
 
 
@@ -173,6 +175,8 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     room -= sum(map(len, changes))
     tests = _fitting_tests(requests, round(room * _TESTS_SHARE)) if tiers >= STYLE_TIER else {}
     room -= sum(map(len, tests.values()))
+    fixtures = _fitting(_in_turns([request.context.fixtures for request in requests]), room) if tests else ()
+    room -= sum(map(len, fixtures))
     users = _users(requests)
     kept = _fitting(users, room)
     room -= sum(map(len, kept))
@@ -182,6 +186,7 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
         shared=tuple(block for block in kept if len(users[block]) > 1),
         own=_own(kept, users),
         tests=tests,
+        fixtures=fixtures,
         style_sample=sample,
     )
 

@@ -29,7 +29,7 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 18
+PROMPT_VERSION = 19
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -141,6 +141,7 @@ class Prompts:
             changes=context.changes,
             shared=context.shared,
             test_files=[(shown(path), text) for path, text in context.tests.items()],
+            fixtures=context.fixtures,
             style_sample=context.style_sample,
             intent=first.intent if batch.tiers >= USES_TIER else "",
             hint=first.hint,
@@ -247,6 +248,7 @@ def _fenced_texts(members: Iterable[_MemberBlock], context: SharedContext) -> It
     yield from context.changes
     yield from context.shared
     yield from context.tests.values()
+    yield from context.fixtures
     yield context.style_sample
     for member in members:
         yield member.diff

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from itertools import islice
 
@@ -27,8 +27,13 @@ from testsmith.languages.python.source.references import (
     is_private,
     references,
 )
+from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_modules
 from testsmith.languages.python.test_files.existing.entry_points import entry_points
-from testsmith.languages.python.test_files.existing.excerpts import lines_to_show, nearest_tests
+from testsmith.languages.python.test_files.existing.excerpts import (
+    fixtures_to_show,
+    lines_to_show,
+    nearest_tests,
+)
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
 from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
@@ -153,6 +158,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
     usual_framework = framework_of(tree, project)
     samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
     texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
+    fixtures = lru_cache(maxsize=None)(lambda path: tuple(fixture_modules(path, tree)))
     for member in members:
         its_tests = existing[member.id]
         entry = entries.get(member.id)
@@ -179,6 +185,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             context=Context(
                 signatures=used.of(member),
                 test_lines=test_lines,
+                fixtures=fixtures_to_show(texts(test_path), shown, partial(fixtures, test_path)),
                 style_sample=samples(neighbor) if neighbor is not None else "",
             ),
         )

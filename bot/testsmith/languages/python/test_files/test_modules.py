@@ -89,6 +89,12 @@ def is_fixture(function: Function) -> bool:
     return any(last_name(decorator) == "fixture" for decorator in function.decorator_list)
 
 
+def is_autouse(function: Function) -> bool:
+    """Return whether a function is a fixture that every test of its file or class uses."""
+    calls = [each for each in function.decorator_list if isinstance(each, ast.Call)]
+    return is_fixture(function) and any(word.arg == "autouse" for call in calls for word in call.keywords)
+
+
 def inner_statements(statement: ast.stmt) -> Sequence[ast.stmt]:
     """Return the statements of all branches of a compound statement, in order."""
     inner: list[ast.stmt] = []

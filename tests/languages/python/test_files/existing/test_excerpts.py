@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -163,6 +164,110 @@ def test_requests__what_follows_the_last_test_of_a_class_shows_its_end() -> None
     test = "    def test_add(self):\n        assert add(1, 1) == 2\n"
     text = f"class TestAdd:\n{test}\n\ndef test_it():\n{LONG_BODY}"
     assert shown_after(text, "        assert add(1, 1) == 2") == ["def test_it():"]
+
+
+CONFTEST = """\
+import pytest
+from shop import add
+from ._bags import BAG
+
+SIZE = 3
+
+
+class Till:
+    def put(self, price):
+        self.total = add(price, SIZE)
+
+
+@pytest.fixture(name="till")
+def make_till(open_till):
+    return open_till
+
+
+@pytest.fixture
+def open_till():
+    return Till()
+
+
+@pytest.fixture
+def coin():
+    return 1
+"""
+
+
+def fixtures_of(tests: str, conftests: Mapping[str, str]) -> list[str]:
+    """Return the heads of the statements that are shown of other files."""
+    files = {f"{folder}/conftest.py": text for folder, text in conftests.items()}
+    tree = MemoryTree({"shop.py": SOURCE, "tests/till/test_shop.py": tests, **files})
+    members = all_members(tree, ["shop.py"], "").members
+    found = next(one for one in requests(tree, members, "", "") if one.member.name == "add")
+    return [next(line for line in text.split("\n") if line[:1] != "@") for text in found.context.fixtures]
+
+
+def test_requests__show_the_fixtures_of_conftest_files_that_tests_use_with_their_helpers() -> None:
+    tests = "from shop import add\n\n\ndef test_add(till, tmp_path):\n    assert add(1, 1) == 2\n"
+    assert fixtures_of(tests, {"tests": CONFTEST}) == [
+        "SIZE = 3",
+        "class Till:",
+        "def make_till(open_till):",
+        "def open_till():",
+    ]
+    nearer = "import pytest\n\n\n@pytest.fixture\ndef till(coin):\n    return coin\n"
+    assert fixtures_of(tests, {"tests": CONFTEST, "tests/till": nearer}) == ["def till(coin):"]
+    assert fixtures_of(tests, {"tests": "def ("}) == []
+
+
+def test_requests__a_fixture_that_the_file_defines_itself_is_not_that_of_a_conftest_file() -> None:
+    tests = """\
+import pytest
+from shop import add
+
+
+@pytest.fixture
+def till(coin):
+    return coin
+
+
+@pytest.mark.usefixtures("open_till")
+def test_add(till):
+    assert add(1, 1) == 2
+"""
+    assert fixtures_of(tests, {"tests": CONFTEST}) == [
+        "SIZE = 3",
+        "class Till:",
+        "def open_till():",
+        "def coin():",
+    ]
+
+
+def test_requests__show_the_fixtures_of_a_test_class() -> None:
+    tests = """\
+import pytest
+import shop
+
+
+class TestAdd:
+    @pytest.fixture
+    def one(self):
+        return 1
+
+    @pytest.fixture(autouse=True)
+    def opened(self):
+        self.is_open = True
+
+    @pytest.fixture
+    def unused(self):
+        return 2
+
+    def test_add(self, one):
+        assert shop.add(one, 1) == 2
+"""
+    lines = shown(request_for("add", tests))
+    assert [line for line in lines if "def " in line] == [
+        "    def one(self):",
+        "    def opened(self):",
+        "    def test_add(self, one):",
+    ]
 
 
 def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
-from testsmith.languages.python.test_files.test_modules import SETUPS, is_fixture
+from testsmith.languages.python.test_files.test_modules import SETUPS, is_autouse, is_fixture
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTING = frozenset(
@@ -348,7 +348,7 @@ class TestFunction:
     def _setups(self) -> Iterator[FunctionNode]:
         for place in self._places:
             for node in self.of.functions_of(place).values():
-                if node.name in SETUPS or _is_automatic(node):
+                if node.name in SETUPS or is_autouse(node):
                     yield node
 
     def _run_by(self, body: Body) -> Iterator[Body]:
@@ -397,7 +397,7 @@ def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:
     if isinstance(statement, ast.ClassDef):
         return False
     is_setup = statement.name in SETUPS or statement.name.lower().startswith("teardown")
-    return is_setup or _is_automatic(statement)
+    return is_setup or is_autouse(statement)
 
 
 def _holds_tests(statement: FunctionNode | ast.ClassDef) -> bool:
@@ -411,11 +411,6 @@ def _names_in(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name) | ast.arg(arg=name) | ast.Constant(value=str(name)):
             yield name
-
-
-def _is_automatic(node: FunctionNode) -> bool:
-    calls = [one for one in node.decorator_list if isinstance(one, ast.Call)]
-    return is_fixture(node) and any(keyword.arg == "autouse" for call in calls for keyword in call.keywords)
 
 
 def is_testcase_call(call: ast.expr) -> bool:

@@ -17,6 +17,7 @@ from functools import cached_property, lru_cache
 
 from testsmith.languages.python.running.project_tests.answers import OwnTest, SuiteAnswer
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.python.test_files.test_modules import is_autouse
 from testsmith.languages.source import CannotParse
 from testsmith.model import Member
 
@@ -95,7 +96,7 @@ class _Module:
             statement
             for statement in self._tree.body
             if isinstance(statement, ast.Expr)
-            or _is_autouse(statement)
+            or (isinstance(statement, _Function) and is_autouse(statement))
             or not _FOR_ALL.isdisjoint(_defined(statement))
         ]
 
@@ -166,12 +167,6 @@ def _definition(tree: ast.Module, path: Sequence[str]) -> _Definition | None:
             return None
         nodes = found.body
     return found
-
-
-def _is_autouse(statement: ast.stmt) -> bool:
-    decorators = statement.decorator_list if isinstance(statement, _Function) else []
-    keywords = [word for one in decorators if isinstance(one, ast.Call) for word in one.keywords]
-    return any(word.arg == "autouse" for word in keywords)
 
 
 def _is_no_test(statement: ast.stmt) -> bool:

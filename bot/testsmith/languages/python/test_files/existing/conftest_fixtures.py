@@ -103,7 +103,7 @@ def _without_plugins(conftest: str) -> tuple[str, list[str]]:
 def _with_fixtures(code: str, conftest: str) -> str:
     """Return a test module with the fixtures of one file that it uses."""
     own, given = parse_untrusted(code), _fixtures(parse_untrusted(conftest))
-    wanted = sorted(given & set(_requested(own)) - _fixtures(own))
+    wanted = sorted(given & set(requested_fixtures(own)) - _fixtures(own))
     if not wanted:
         return code
     user = f"\n\n\ndef {_USER}({', '.join(wanted)}):\n    pass\n"
@@ -131,10 +131,11 @@ def _defined(tree: ast.Module) -> Iterator[str]:
 
 def _fixtures(tree: ast.Module) -> set[str]:
     """Return the names of the fixtures of a module's top level."""
-    return {_fixture_name(each) for each in tree.body if isinstance(each, Function) and is_fixture(each)}
+    return {fixture_name(each) for each in tree.body if isinstance(each, Function) and is_fixture(each)}
 
 
-def _fixture_name(function: Function) -> str:
+def fixture_name(function: Function) -> str:
+    """Return the name by which tests ask for a fixture."""
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and last_name(decorator) == "fixture":
             for keyword in decorator.keywords:
@@ -143,7 +144,7 @@ def _fixture_name(function: Function) -> str:
     return function.name
 
 
-def _requested(tree: ast.Module) -> Iterator[str]:
+def requested_fixtures(tree: ast.AST) -> Iterator[str]:
     """Yield the names of what tests and fixtures take, and of fixtures that are named by `usefixtures`."""
     for node in ast.walk(tree):
         if isinstance(node, Function) and (is_test_name(node.name) or is_fixture(node)):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted, span_of
-from testsmith.languages.python.test_files.test_modules import SETUPS
+from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_name, requested_fixtures
+from testsmith.languages.python.test_files.test_modules import SETUPS, is_autouse, is_fixture
 from testsmith.languages.source import CannotParse
 from testsmith.model import ExistingTest, Member
 
@@ -24,6 +25,7 @@ _MOST_LINES_OF_A_HELPER = 25
 _MOST_LINES_OF_AN_IMPORT = 30
 _MOST_LINES_AFTER_A_TEST = 8
 _MOST_HELPERS = 12
+_MOST_FIXTURES = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Between the words of a name such as `OutputPHPFilter`."""
@@ -83,18 +85,43 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
         return ()
 
 
+def fixtures_to_show(
+    text: str, tests: Sequence[ExistingTest], modules: Callable[[], Iterable[str]]
+) -> tuple[str, ...]:
+    """Return the short fixtures of other files that tests use, after the helpers that these use.
+
+    Args:
+        text: Text of the test file.
+        tests: The tests of it that are shown.
+        modules: Returns the modules that give fixtures to the file, nearest first.
+    """
+    found: dict[str, None] = {}
+    try:
+        wanted = {name for test in tests for name in _file(text).fixtures_of_others(test)}
+        for module in modules() if wanted else ():
+            file = _file(module)
+            fixtures = file.fixtures(wanted)
+            wanted -= fixtures.keys()
+            texts = (one for fixture in fixtures.values() for one in file.with_helpers(fixture))
+            found |= dict.fromkeys(texts)
+    except CannotParse:
+        return ()
+    return tuple(found)[:_MOST_FIXTURES]
+
+
 @lru_cache(maxsize=16)  # members arrive file by file, and those of a file share their test files
 def _file(text: str) -> _File:
-    return _File(parse_untrusted(text))
+    return _File(text)
 
 
 class _File:
     """The top-level statements of a test file by the names that they bind."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._body = tree.body
+    def __init__(self, text: str) -> None:
+        self._text = text.split("\n")
+        self._body = parse_untrusted(text).body
         self._binding: dict[str, list[ast.stmt]] = {}
-        for statement in tree.body:
+        for statement in self._body:
             for name in _bound(statement):
                 self._binding.setdefault(name, []).append(statement)
 
@@ -104,38 +131,76 @@ class _File:
         for statement in self._body:
             if isinstance(statement, ast.Import | ast.ImportFrom) and _is_short(statement):
                 yield from span_of(statement).lines()
-        used: list[ast.AST] = []
-        body: Sequence[ast.stmt] = self._body
-        following = [_next_statement(body, test)]
-        for suite in filter(None, test.suite.split("::")):
-            classes = (each for each in body if isinstance(each, ast.ClassDef))
-            for node in (each for each in classes if each.name == suite):
-                yield from range(span_of(node).first, max(node.lineno + 1, span_of(node.body[0]).first))
-                used += [*node.bases, *node.decorator_list]
-                body = node.body
-                following.append(_next_statement(body, test))
-        yield from _until(next(filter(None, reversed(following)), None), test)
-        functions = [each for each in body if isinstance(each, Function)]
-        tests = [each for each in functions if span_of(each).first == test.line]
-        of_self = {each.attr for node in tests for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-        for helper in functions if test.suite else ():
-            is_used = helper.name in SETUPS or helper.name in of_self
-            if is_used and helper not in tests and _length(helper) <= _MOST_LINES_OF_A_HELPER:
+        suites = self._suites(test)
+        for suite in suites:
+            yield from range(span_of(suite).first, max(suite.lineno + 1, span_of(suite.body[0]).first))
+        yield from _until_next(test, [self._body, *(suite.body for suite in suites)])
+        nodes = self._nodes(test)
+        for helper in nodes[1:] if suites else ():
+            if isinstance(helper, Function):
                 yield from span_of(helper).lines()
-                used.append(helper)
-        yield from self._used_lines([*tests, *used])
+        for statement, name in self._used(nodes):
+            if isinstance(statement, ast.Import | ast.ImportFrom):
+                yield from _of_import(statement, name)
+            else:
+                yield from span_of(statement).lines()
 
-    def _used_lines(self, nodes: Sequence[ast.AST]) -> Iterator[int]:
-        """Yield the lines of the top-level statements that bind what nodes use, directly or indirectly."""
+    def fixtures_of_others(self, test: ExistingTest) -> Iterator[str]:
+        """Yield the names of the fixtures that a test asks for and that are not in this file."""
+        nodes = self._nodes(test)
+        own = {node.name for node in nodes if isinstance(node, Function)}
+        helpers = (statement for statement, _ in self._used(nodes))
+        asked = (name for node in (*nodes, *helpers) for name in requested_fixtures(node))
+        yield from (name for name in asked if name not in own and name not in self._binding)
+
+    def fixtures(self, names: Collection[str]) -> dict[str, Function]:
+        """Return the short fixtures of this file with one of these names."""
+        functions = (each for each in self._body if isinstance(each, Function) and is_fixture(each))
+        named = {fixture_name(each): each for each in functions if _is_helper(each)}
+        return {name: each for name, each in named.items() if name in names}
+
+    def with_helpers(self, fixture: Function) -> list[str]:
+        """Return the texts of a fixture, and of the short statements of this file that it uses, in order."""
+        used = (statement for statement, _ in self._used([fixture]))
+        helpers = {each.lineno: each for each in used if not isinstance(each, ast.Import | ast.ImportFrom)}
+        spans = [span_of(each) for _, each in sorted({**helpers, fixture.lineno: fixture}.items())]
+        return ["\n".join(self._text[span.first - 1 : span.last]) for span in spans]
+
+    def _suites(self, test: ExistingTest) -> list[ast.ClassDef]:
+        """Return the classes that contain a test, outermost first."""
+        suites: list[ast.ClassDef] = []
+        for name in filter(None, test.suite.split("::")):
+            body = suites[-1].body if suites else self._body
+            suites += [each for each in body if isinstance(each, ast.ClassDef) and each.name == name][-1:]
+        return suites
+
+    def _nodes(self, test: ExistingTest) -> list[ast.AST]:
+        """Return a test, what it uses of its class, and the bases and decorators of the classes around it."""
+        suites = self._suites(test)
+        functions = [
+            each for each in (suites[-1].body if suites else self._body) if isinstance(each, Function)
+        ]
+        nodes: list[ast.AST] = [each for each in functions if span_of(each).first == test.line]
+        named = {each.attr for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+        asked = {name for node in nodes for name in requested_fixtures(node)}
+        for helper in functions if suites else ():
+            is_fixture_of = is_fixture(helper) and (fixture_name(helper) in asked or is_autouse(helper))
+            is_used = helper.name in SETUPS or helper.name in named or is_fixture_of
+            if is_used and helper not in nodes and _length(helper) <= _MOST_LINES_OF_A_HELPER:
+                nodes.append(helper)
+        return [*nodes, *(each for suite in suites for each in (*suite.bases, *suite.decorator_list))]
+
+    def _used(self, nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.stmt, str]]:
+        """Yield the top-level statements that bind what nodes use, directly or indirectly, with the name."""
         names = [name for node in nodes for name in _names(node)]
         seen: set[int] = set()
         for name in names:
             for statement in self._binding.get(name, ()):
                 if isinstance(statement, ast.Import | ast.ImportFrom):
-                    yield from _of_import(statement, name)
+                    yield statement, name
                 elif id(statement) not in seen and len(seen) < _MOST_HELPERS and _is_helper(statement):
                     seen.add(id(statement))
-                    yield from span_of(statement).lines()
+                    yield statement, name
                     names.extend(_names(statement))
 
 
@@ -148,14 +213,17 @@ def _of_test(test: ExistingTest) -> Iterator[int]:
     yield from range(test.end_line - _LAST_LINES + 1, test.end_line + 1)
 
 
-def _next_statement(body: Sequence[ast.stmt], test: ExistingTest) -> ast.stmt | None:
-    return next((each for each in body if span_of(each).first > test.end_line), None)
+def _until_next(test: ExistingTest, bodies: Iterable[Sequence[ast.stmt]]) -> range:
+    """Return the lines after a test to the end of the next statement, or of its signature if it is long.
 
-
-def _until(following: ast.stmt | None, test: ExistingTest) -> range:
-    """Return the lines after a test to the end of the next statement, or of its signature if it is long."""
-    if following is None:
+    Args:
+        test: The test.
+        bodies: The statements of its file, and of each class around it.
+    """
+    later = [each for body in bodies for each in body if span_of(each).first > test.end_line]
+    if not later:
         return range(0)
+    following = min(later, key=lambda each: span_of(each).first)
     ends = [span_of(following).last]
     if isinstance(following, Function | ast.ClassDef):
         ends.append(max(following.lineno, span_of(following.body[0]).first - 1))
@@ -179,8 +247,9 @@ def _is_short(statement: ast.Import | ast.ImportFrom) -> bool:
 
 def _is_helper(statement: ast.stmt) -> bool:
     """Return whether a statement is short, and neither a test nor a class of tests."""
-    name = getattr(statement, "name", "")
-    return _length(statement) <= _MOST_LINES_OF_A_HELPER and not name.lower().startswith("test")
+    is_named_like_test = getattr(statement, "name", "").lower().startswith("test")
+    is_test = is_named_like_test and not (isinstance(statement, Function) and is_fixture(statement))
+    return _length(statement) <= _MOST_LINES_OF_A_HELPER and not is_test
 
 
 def _length(statement: ast.stmt) -> int:
