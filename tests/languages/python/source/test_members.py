@@ -185,6 +185,26 @@ def test_changed_members__re_exported_from_a_private_module() -> None:
     assert (member.id, member.module) == ("p/_cart.py::Cart.f", "p")
 
 
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"p/__init__.py": "", "p/__main__.py": "from p._main import main\nmain()\n"}, ["p._main"]),
+        ({"p/__init__.py": "VERSION = '1'\n"}, ["p._main"]),
+        ({"p/__init__.py": "def other(): 1\n"}, []),
+        ({"p/__init__.py": "", "p/api.py": "from p._main import helper\n"}, []),
+    ],
+    ids=["a program", "a constant", "a public function", "a re-export"],
+)
+def test_changed_members__of_a_package_without_a_public_name(
+    files: dict[str, str], expected: list[str]
+) -> None:
+    base = {**files, "p/_main.py": "def main(): 1\ndef helper(): 1\ndef _own(): 1\n"}
+    head = {**files, "p/_main.py": "def main(): return 2\ndef helper(): 1\ndef _own(): return 2\n"}
+    found = _found(base, head).members
+    assert [each.module for each in found if each.id == "p/_main.py::main"] == expected
+    assert not [each for each in found if each.name == "_own"]
+
+
 def test_changed_members__changed_member_names_the_private_changes_that_it_uses() -> None:
     base = {"m.py": "def f(x):\n    return x\ndef g(x):\n    return 1\n"}
     head = {

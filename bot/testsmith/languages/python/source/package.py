@@ -465,7 +465,7 @@ class PublicModules:
         """Return the public module of a definition, or None if the definition is private."""
         if not has_public_name(name):
             return None
-        if module.is_public:
+        if module.is_public or (not self._has_public and not module.name.startswith("_")):
             return module.name
         offers = self._offers.get(Node(module.name, name.partition(".")[0]), ())
         return min(offers, key=lambda offer: (offer.count("."), offer), default=None)
@@ -474,6 +474,17 @@ class PublicModules:
         """Return whether a node of the package is public."""
         contents = self._package.modules.get(node.module)
         return contents is not None and self.module_for(contents.module, node.name) is not None
+
+    @cached_property
+    def _has_public(self) -> bool:
+        """Whether a public module defines or re-exports a public name.
+
+        A program may have none: its command imports a private module, and its tests do, too.
+        """
+        public = (each for each in self._package.modules.values() if each.module.is_public)
+        defined = (item for each in public for item in each.defined.items())
+        is_any = any(found.kind is not None and has_public_name(name) for name, found in defined)
+        return is_any or bool(self._offers)
 
     @cached_property
     def _offers(self) -> dict[Node, list[str]]:
