@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from fakes.requests import make_request
+from fakes.requests import make_repair, make_request
 from testsmith.generation.llm.context import (
     MOST_OBSERVED_CHARACTERS,
     SharedContext,
@@ -108,6 +108,14 @@ def test_fit_context__a_mark_below_a_signature_is_indented_as_the_body_that_it_s
     shown = "import a\n\n\ndef test_f():\n    # [...]\n\ndef test_g():\n    pass\n\n# [...]"
     request = with_tests("g", frozenset({1, 4, 8, 9}))
     assert fit_context([request], ENOUGH).tests == {"tests/test_a.py": shown}
+
+
+def test_fit_context__a_repair_has_less_of_what_its_member_uses() -> None:
+    blocks = [f"class {name}:\n    {'x' * 1000}" for name in "abcdefgh"]
+    context = Context(signatures="\n\n".join(blocks))
+    repair = replace(make_repair("src/a.py::f"), context=context)
+    assert fit_context([replace(repair, repair=None)], 6000).own == {"src/a.py::f": tuple(blocks)}
+    assert fit_context([repair], 6000, 2).own == {"src/a.py::f": tuple(blocks[:3])}
 
 
 def test_fit_context__fixtures_of_shown_tests_once() -> None:

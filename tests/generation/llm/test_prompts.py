@@ -42,6 +42,7 @@ PINNED = {
     17: "e7a1c8ef445f234f",
     18: "26a68bef90a017cb",
     19: "c84548883f144dd0",
+    20: "6241ac383f28c706",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -367,6 +368,19 @@ def test_user__every_repair_has_its_line() -> None:
     requests = repair_requests()
     body = {"messages": [{"role": "user", "content": user_prompt(*requests)}]}
     assert members_in(body) == [request.member.id for request in requests]
+
+
+def test_user__a_repair_says_which_file_the_tests_are_for_and_asks_for_no_patch() -> None:
+    existing = ExistingTest(
+        path="t.py", suite="", name="test_total", line=1, end_line=2, source="", calls=("add()",)
+    )
+    request = replace(make_repair(), test_path="tests/test_cart.py", existing=(existing,))
+    batch = batch_of(replace(request, test_text="def test_total():\n    add()\n"))
+    prompt = Prompts().user(replace(batch, asked_again=1), BUDGET)
+    assert "\n- test file: tests/test_cart.py\n" in prompt
+    assert "test_total" not in prompt
+    assert "a patch, copy lines" not in prompt
+    assert "- test file:" not in user_prompt(request)
 
 
 def test_user__repairs_asked_again_say_so() -> None:

@@ -122,6 +122,9 @@ MOST_PROBED_CHARACTERS = 2400
 GOAL_TOKEN_BUDGET = 800
 """Maximum number of tokens of all mutants in one call that no test kills."""
 
+REPAIR_TOKEN_BUDGET = 1_000
+"""Maximum number of tokens of what members use, if tests are repaired: they use some of it already."""
+
 USES_TIER = 2
 STYLE_TIER = 3
 
@@ -177,6 +180,8 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     room -= sum(map(len, tests.values()))
     fixtures = _fitting(_in_turns([request.context.fixtures for request in requests]), room) if tests else ()
     room -= sum(map(len, fixtures))
+    if requests[0].repair is not None:
+        room = min(room, REPAIR_TOKEN_BUDGET * CHARACTERS_PER_TOKEN)
     users = _users(requests)
     kept = _fitting(users, room)
     room -= sum(map(len, kept))

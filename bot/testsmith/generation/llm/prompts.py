@@ -29,7 +29,7 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 19
+PROMPT_VERSION = 20
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -148,7 +148,7 @@ class Prompts:
             runtime=shown(first.runtime),
             fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
             asked_again=batch.asked_again,
-            may_patch=any(one.test_file for one in members),
+            may_patch=batch.task != "repair" and any(one.test_file for one in members),
         )
 
 
@@ -195,8 +195,8 @@ def _block(
         plain_name=shown(member.plain_name),
         kind=kind,
         import_line=shown(request.import_line),
-        test_file=shown(request.test_path) if is_editable else "",
-        tested_by=_named(test for test in request.existing[:_MOST_NAMED] if test.calls),
+        test_file=shown(request.test_path) if is_editable or (repair and request.test_text) else "",
+        tested_by="" if repair else _named(one for one in request.existing[:_MOST_NAMED] if one.calls),
         tables=_named(test for test in request.existing if is_editable and _takes_rows(test, request)),
         reason=_reason(member),
         diff=diff,

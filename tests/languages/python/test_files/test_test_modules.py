@@ -229,6 +229,15 @@ def test_keep_tests__what_nothing_names_in_a_test_class_goes(base: str) -> None:
     assert all(each in kept for each in UNUSED)
 
 
+def test_keep_tests__a_long_method_that_nothing_names_goes_even_if_bases_are_unknown() -> None:
+    checks = "    def _check_all(self):\n" + "        assert self.prices\n" * 30
+    suite = SUITE.format(base="Base")
+    kept = test_modules.keep_tests(f"{suite}\n{checks}", ["TestCart::test_limit"])
+    assert kept == suite
+    calling = f"{suite}        self._check_all()\n\n{checks}"
+    assert test_modules.keep_tests(calling, ["TestCart::test_limit"]) == calling
+
+
 def test_keep_tests__an_inner_class_alone() -> None:
     kept = test_modules.keep_tests(MODULE, ["TestCart::TestInner::test_deep"])
     assert test_modules.test_functions(kept) == ("TestCart::TestInner::test_deep",)

@@ -23,6 +23,8 @@ _READ_BY_RUNNERS = SETUPS | {"failureException", "longMessage", "maxDiff"}
 _OF_RUNNERS = re.compile(r"__|pytest|(async)?[tT]ear_?[dD]own")
 """Starts of the names of what pytest and unittest read in a class, besides those."""
 
+_MOST_LINES_OF_A_HOOK = 25
+
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 
 
@@ -201,7 +203,7 @@ def without_other_tests(module: cst.Module, names: frozenset[str]) -> cst.Module
 
 def without_unused(module: cst.Module) -> cst.Module:
     """Return the module without unused definitions and imports, at the top level and in test classes."""
-    if any(map(_is_plain_suite, module.body)):
+    if any(map(_may_lose_parts, module.body)):
         said = Counter(word for one in module.body for word in _words(one))
         module = module.with_changes(body=[_without_unused_parts(one, said) for one in module.body])
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
@@ -210,39 +212,55 @@ def without_unused(module: cst.Module) -> cst.Module:
     return module.with_changes(body=_without_leading_blanks(module, body))
 
 
-def _is_plain_suite(statement: _Statement) -> bool:
-    """Return whether a statement is a test class whose bases use nothing of it but what runners read."""
+def _may_lose_parts(statement: _Statement) -> bool:
+    """Return whether a statement is a test class with parts that its bases do not use."""
     if not isinstance(statement, cst.ClassDef) or not has_tests(statement):
         return False
-    return {dotted(base.value).rpartition(".")[2] for base in statement.bases} <= _PLAIN_BASES
+    return _has_plain_bases(statement) or any(map(_is_long_function, statement.body.body))
+
+
+def _has_plain_bases(suite: cst.ClassDef) -> bool:
+    """Return whether the bases of a test class use nothing of it but what runners read."""
+    return {dotted(base.value).rpartition(".")[2] for base in suite.bases} <= _PLAIN_BASES
+
+
+def _is_long_function(statement: cst.CSTNode) -> bool:
+    """Return whether a method is too long to be a hook that a base class calls."""
+    if not isinstance(statement, cst.FunctionDef):
+        return False
+    return cst.Module([]).code_for_node(statement).strip().count("\n") >= _MOST_LINES_OF_A_HOOK
 
 
 def _without_unused_parts(statement: _Statement, said: Counter[str]) -> _Statement:
     """Return a test class without attributes and methods that nothing in the module names; others unchanged.
 
+    What bases use is unknown, but for those of `TestCase`: of a class with others, only long methods go.
+
     Args:
         statement: A statement of the module's top level.
         said: In how many of these statements each word is.
     """
-    if not isinstance(statement, cst.ClassDef) or not _is_plain_suite(statement):
+    if not isinstance(statement, cst.ClassDef) or not _may_lose_parts(statement):
         return statement
     own = _words(statement)
     elsewhere = frozenset(word for word, number in said.items() if number > (word in own))
     around = _Piece(bound=frozenset(), uses=elsewhere, must_stay=True)
     body = [one for one in statement.body.body if isinstance(one, _Statement)]
-    pieces = [piece for one in body for piece in _parts(one)]
+    is_plain = _has_plain_bases(statement)
+    pieces = [
+        piece for one in body for piece in _parts(one, must_stay=not (is_plain or _is_long_function(one)))
+    ]
     kept = _kept_body(body, _reached([around, *pieces]))
     return statement.with_changes(body=statement.body.with_changes(body=kept)) if kept else statement
 
 
-def _parts(statement: cst.CSTNode) -> Iterator[_Piece]:
+def _parts(statement: cst.CSTNode, *, must_stay: bool) -> Iterator[_Piece]:
     """Yield the pieces of a statement in a test class, with all words in it as what it uses."""
     for piece in _pieces(statement):
         is_read = any(name in _READ_BY_RUNNERS or _OF_RUNNERS.match(name) for name in piece.bound)
         uses = _words(statement) - piece.bound
-        yield replace(
-            piece, uses=uses | piece.bound if is_read else uses, must_stay=piece.must_stay or is_read
-        )
+        stays = must_stay or is_read
+        yield replace(piece, uses=uses | piece.bound if stays else uses, must_stay=piece.must_stay or stays)
 
 
 def _words(statement: cst.CSTNode) -> frozenset[str]:
