@@ -158,6 +158,12 @@ def test_fit_context__one_style_sample_a_call() -> None:
     assert fit_context(requests, ENOUGH).style_sample == "def test_a(): ..."
 
 
+def test_fit_context__no_style_sample_next_to_existing_tests() -> None:
+    sampled = make_request("src/b.py::f", context=Context(style_sample="def test_b(): ..."))
+    fitted = fit_context([sampled, with_tests("f", frozenset({1, 4, 5}))], ENOUGH)
+    assert (fitted.style_sample, [*fitted.tests]) == ("", ["tests/test_a.py"])
+
+
 def test_fit_context__a_style_sample_that_is_too_long_gives_way_to_one_that_fits() -> None:
     requests = [
         make_request("src/a.py::f", context=Context(style_sample="t" * 100)),

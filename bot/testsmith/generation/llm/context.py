@@ -162,7 +162,8 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     """Select the context of a prompt.
 
     Diffs come first. The first block of every member comes before the second of any, so that a small budget
-    is shared fairly; languages order blocks by usefulness. One style sample per call is enough.
+    is shared fairly; languages order blocks by usefulness. One style sample per call is enough, and none if
+    existing tests are shown.
 
     Args:
         requests: Requests of one call.
@@ -185,7 +186,7 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     users = _users(requests)
     kept = _fitting(users, room)
     room -= sum(map(len, kept))
-    sample = _style_sample(requests, room) if tiers >= STYLE_TIER else ""
+    sample = _style_sample(requests, room) if tiers >= STYLE_TIER and not tests else ""
     return SharedContext(
         changes=changes,
         shared=tuple(block for block in kept if len(users[block]) > 1),

@@ -82,24 +82,32 @@ def test_are_annotated__by_most_test_functions() -> None:
     assert not are_annotated([])
 
 
-def test_sample__whole_statements_up_to_eighty_lines() -> None:
+def test_sample__the_imports_and_first_three_tests_that_are_short() -> None:
+    long = "def test_long():\n" + "    assert 1\n" * 100
     tests = "".join(f"# Number {n}.\ndef test_{n}():\n    assert {n}\n\n\n" for n in range(40))
-    text = f'"""Tests."""\n\nimport re\n\n\n{tests}'
-    shown = sample(text.encode())
-    assert len(shown.splitlines()) <= 80
-    assert shown.startswith('"""Tests."""\n\nimport re\n\n\n# Number 0.\ndef test_0():\n    assert 0\n')
-    assert shown.endswith("# Number 14.\ndef test_14():\n    assert 14")
+    text = f'"""Tests."""\n\nimport re\nfrom shop import (\n    Cart,\n)\n\nX = 1\n\n\n{long}\n\n{tests}'
+    assert sample(text.encode()).split("\n\n") == [
+        "import re\nfrom shop import (\n    Cart,\n)",
+        *(f"def test_{n}():\n    assert {n}" for n in range(3)),
+    ]
 
 
-def test_sample__a_statement_that_is_too_long_is_left_out() -> None:
-    table = "TABLE = [\n" + "    1,\n" * 100 + "]\n"
-    assert sample(f"import re\n{table}\n\ndef test_a(): ...\n".encode()) == "import re\n\n\ndef test_a(): ..."
+def test_sample__of_a_class_its_head_and_tests() -> None:
+    suite = (
+        "@final\nclass TestCart(\n    TestCase\n):\n    def helper(self): ...\n\n    @staticmethod\n"
+        "    def test_a(): ...\n\n    def test_b(self): ...\n"
+    )
+    assert sample(suite.encode()) == (
+        "@final\nclass TestCart(\n    TestCase\n):\n    @staticmethod\n    def test_a(): ...\n\n"
+        "    def test_b(self): ..."
+    )
 
 
 def test_sample__a_form_feed_is_no_line_end() -> None:
-    assert sample("X = 1\n\x0c\ny = '\u2028'\n".encode()) == "X = 1\n\x0c\ny = '\u2028'"
+    text = "def test_a():\n    x = 1\n\x0c\n    y = '\u2028'"
+    assert sample(f"{text}\n".encode()) == text
 
 
-@pytest.mark.parametrize("data", [b"", b"def (:", b"\0", b"x = '\xff'"])
-def test_sample__none_where_nothing_can_be_read(data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"def (:", b"\0", b"x = '\xff'", b"import re\n\nX = 1\n"])
+def test_sample__none_without_a_test_that_can_be_read(data: bytes) -> None:
     assert sample(data) == ""

@@ -6,7 +6,7 @@ import ast
 import configparser
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import PurePosixPath
@@ -87,17 +87,14 @@ def _kinds_of_tests(data: bytes) -> Iterator[str]:
                 yield PYTEST
             case ast.ClassDef(bases=bases) if any(last_name(base).endswith("TestCase") for base in bases):
                 yield UNITTEST
-            case ast.ClassDef(name=name) if is_suite(name, ()) and _has_tests(statement):
+            case ast.ClassDef(name=name) if is_suite(name, ()) and _tests_in(statement):
                 yield PYTEST if not statement.bases else UNITTEST
             case ast.FunctionDef() | ast.AsyncFunctionDef() if is_test_name(statement.name):
                 yield PYTEST
 
 
-def _has_tests(statement: ast.ClassDef) -> bool:
-    return any(isinstance(one, Function) and is_test_name(one.name) for one in statement.body)
-
-
 _MOST_SAMPLED_LINES = 80
+_MOST_SAMPLED_TESTS = 3
 _SHORTEST, _LONGEST = 40, 320
 _ENOUGH_TEXTS = 10
 _MOST_OF_ALL = 0.8
@@ -189,10 +186,10 @@ def are_annotated(test_files: Iterable[str]) -> bool:
 
 
 def sample(data: bytes) -> str:
-    """Return the imports and first complete statements of a test file, as an example of its style.
+    """Return the imports and first short tests of a test file, as an example of its style.
 
     Args:
-        data: Content of the file. If it is not valid Python, the sample is empty.
+        data: Content of the file. If it is not valid Python or has no short test, the sample is empty.
     """
     try:
         text = decode(data)
@@ -200,15 +197,33 @@ def sample(data: bytes) -> str:
     except CannotParse:
         return ""
     lines = lines_of(text)
-    chosen: list[str] = []
-    end = 0
+    imports = [span_of(each).lines() for each in body if isinstance(each, ast.Import | ast.ImportFrom)]
+    room = _MOST_SAMPLED_LINES - sum(map(len, imports))
+    tests: list[str] = []
+    for test in _sampled_tests(body):
+        if len(tests) < _MOST_SAMPLED_TESTS and len(test) <= room:
+            tests.append("".join(lines[number - 1] for number in test).rstrip())
+            room -= len(test)
+    head = "".join(lines[number - 1] for numbers in imports for number in numbers).rstrip()
+    return "\n\n".join(filter(None, [head, *tests])) if tests else ""
+
+
+def _sampled_tests(body: Sequence[ast.stmt]) -> Iterator[list[int]]:
+    """Yield the lines of each test; those of the first one in a class begin with the class's."""
     for statement in body:
-        span = span_of(statement)
-        block = lines[end : span.last]
-        end = span.last
-        if len(chosen) + len(block) <= _MOST_SAMPLED_LINES:
-            chosen.extend(block)
-    return "".join(chosen).strip("\n")
+        if isinstance(statement, Function) and is_test_name(statement.name):
+            yield [*span_of(statement).lines()]
+        elif isinstance(statement, ast.ClassDef):
+            tests = [[*span.lines()] for span in map(span_of, _tests_in(statement))]
+            head = range(
+                span_of(statement).first, max(statement.lineno + 1, span_of(statement.body[0]).first)
+            )
+            yield from [[*head, *test] for test in tests[:1]]
+            yield from tests[1:]
+
+
+def _tests_in(suite: ast.ClassDef) -> list[Function]:
+    return [each for each in suite.body if isinstance(each, Function) and is_test_name(each.name)]
 
 
 def _test_functions(text: str) -> Iterator[Function]:
