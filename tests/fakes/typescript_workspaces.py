@@ -37,7 +37,9 @@ COMMANDS = {
 }
 """The script `test` of a project, by framework."""
 
-PACKAGES = {"vitest": "5.1.2", "jest": "30.2.0", "mocha": "11.7.4", "prettier": "3.7.4"}
+PACKAGES = {"vitest": "5.1.2", "mocha": "11.7.4", "prettier": "3.7.4"}
+JEST = {"jest": "30.2.0"}
+"""Apart, because most files are of it, and each workspace copies what is installed."""
 
 
 class TypeScriptTestFiles(TestFiles):
@@ -57,8 +59,9 @@ def installed_node() -> Path | None:
 
 
 def manifest(framework: str, **more: object) -> str:
-    """Return the `package.json` of a project; all but those of node:test have the same packages."""
-    needed = {} if framework == "node:test" else {"devDependencies": PACKAGES}
+    """Return the `package.json` of a project; those of vitest and mocha have the same packages."""
+    installed = JEST if framework == "jest" else PACKAGES
+    needed = {} if framework == "node:test" else {"devDependencies": installed}
     kind = "commonjs" if framework == "jest" else "module"
     return json.dumps(
         {"name": "calc", "type": kind, "scripts": {"test": COMMANDS[framework]}, **needed, **more}
