@@ -30,9 +30,7 @@ _MEMBERS = {
     "clamp": "number: int, low: int, high: int) -> int:\n    if number < low:\n        return low\n"
     "    return min(number, high)\n",
     "cups": 'count: int) -> str:\n    return "1 cup" if count == 1 else f"{count} cups"\n',
-    "double": "number: int) -> int:\n    return number * 2\n",
     "initials": 'name: str) -> str:\n    return "".join(word[0].upper() for word in name.split())\n',
-    "is_even": "number: int) -> bool:\n    return number % 2 == 0\n",
     "longest": "one: str, other: str) -> str:\n    return other if len(other) > len(one) else one\n",
 }
 FILES = {
