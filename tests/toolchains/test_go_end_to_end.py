@@ -232,7 +232,7 @@ def _suggest(folder: Path, go: GoSite, *, has_model: bool = True) -> Report:
         selection=SelectionSettings(base=base, head=head),
         model=ModelSettings(),
         cache=CacheSettings(folder=folder / "cache"),
-        verification=VerificationSettings(go=go.root, repairs=0),
+        verification=VerificationSettings(go=go.root, repairs=0, max_mutants=3),
     )
     return asyncio.run(suggest(settings, tools))
 

@@ -63,7 +63,7 @@ def test_planted_bugs__there_are_enough_of_them() -> None:
 
 def proven(folder: Path, *cases: GuardCase) -> tuple[Verdict, ...]:
     """Run cases for real, all in one workspace."""
-    settings = VerificationSettings(test_seconds=5.0, runs=2)
+    settings = VerificationSettings(test_seconds=5.0, runs=1)
     subjects = [RunSubject(member=proof.member, candidate=proof.candidate) for proof in map(passing, cases)]
 
     async def scenario() -> tuple[Verdict, ...]:
