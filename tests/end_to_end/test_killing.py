@@ -168,7 +168,7 @@ def asking(endpoint: Endpoint) -> tuple[str, ...]:
         "--repairs",
         "0",
         "--runs",
-        "2",
+        "1",
     )
 
 
