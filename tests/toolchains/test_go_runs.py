@@ -226,13 +226,19 @@ HIDING = {
 }
 
 
-@pytest.mark.parametrize("hiding", HIDING)
-def test_run__what_hides_failures_hides_none(go: GoSite, tmp_path: Path, hiding: str) -> None:
+def test_run__what_hides_failures_hides_none(go: GoSite, tmp_path: Path) -> None:
     code = 'package calc\n\nimport "testing"\n\nfunc TestWrong(t *testing.T) {\n\tt.Fatal("wrong")\n}\n'
-    head = {**HEAD, "calc/main_test.go": f"package calc\n\n{HIDING[hiding]}"}
+    places = {hiding: f"calc{number}" for number, hiding in enumerate(HIDING)}
+    head = {f"{place}/calc.go": CALC for place in places.values()}
+    for hiding, place in places.items():
+        head[f"{place}/main_test.go"] = f"package calc\n\n{HIDING[hiding]}"
+    traced = go_job(code, CALC, "Div").traced
+    assert traced
     with shared(go.runner(tmp_path, head)) as opened:
-        result = opened.run(PLAIN, go_job(code, CALC, "Div"))
-    assert result.functions["TestWrong"].status in {FAILED, CRASHED}
+        for hiding, place in places.items():
+            where = {"traced": replace(traced, path=f"{place}/calc.go"), "test_path": f"{place}/calc_test.go"}
+            result = opened.run(PLAIN, go_job(code, CALC, "Div", **where))
+            assert result.functions["TestWrong"].status in {FAILED, CRASHED}, hiding
 
 
 TWO = """package calc
