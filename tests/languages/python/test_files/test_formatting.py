@@ -177,6 +177,16 @@ def test_format__syntax_that_only_the_linter_knows_to_be_newer_is_refused(projec
         formatted(project, """x = f"{'a' + f"{1}"}"\n""")
 
 
+def test_format__a_rule_that_has_only_a_name_refuses_nothing(project: Path) -> None:
+    settings = '[tool.ruff.lint]\npreview = true\nselect = ["pytest-fixture-autouse"]\n'
+    (project / "pyproject.toml").write_text(settings)
+    code = "import pytest\n\n\n@pytest.fixture(autouse=True)\ndef cart():\n    return 1\n\n\n"
+    code += "def test_add(cart):\n    assert cart == 1\n"
+    assert formatted(project, code) == code
+    assert finished(project, code) == code
+    assert "Avoid using `autouse=True`" in complaints(project, code)
+
+
 def test_format__no_python_is_refused(project: Path) -> None:
     with pytest.raises(CannotParse, match="line 1"):
         formatted(project, "def (:\n")

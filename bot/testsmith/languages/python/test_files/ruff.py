@@ -120,7 +120,10 @@ class Ruff:
         self._run(("check", "--fix-only", *rules), paths, allowed=_COMPLAINED)
 
     def complaints(self, paths: Collection[str], *options: str) -> Mapping[str, Sequence[Complaint]]:
-        """Return the linter's violations in each file; none in files that the settings exclude."""
+        """Return the linter's violations in each file; none in files that the settings exclude.
+
+        Violations of rules that have only a name are left out, because no `noqa` comment can name them.
+        """
         command = (
             "check",
             "--no-fix",
@@ -134,7 +137,8 @@ class Ruff:
         for entry in json.loads(self._run(command, paths, allowed=_COMPLAINED) or "[]"):
             if entry["filename"] not in found:
                 raise RuffFailed(f"it reports on another file: {entry['filename']}")
-            found[entry["filename"]].append(_complaint(entry))
+            if _is_coded(entry):
+                found[entry["filename"]].append(_complaint(entry))
         return dict(zip(paths, found.values(), strict=True))
 
     def _run(self, command: Sequence[str], paths: Collection[str], *, allowed: int) -> str:
@@ -306,6 +310,10 @@ def isolated(version: tuple[int, int] | None, line_length: int | None = None) ->
         major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
         options += ["--target-version", f"py{major}{minor}"]
     return tuple(options)
+
+
+def _is_coded(entry: dict[str, object]) -> bool:
+    return entry.get("code") is not None or entry.get("name") in {None, "invalid-syntax"}
 
 
 def _complaint(entry: dict[str, object]) -> Complaint:
