@@ -85,7 +85,7 @@ def _claims(code: str) -> dict[str, str]:
 
 
 class _Judge(Judge):
-    def smells(self, code: str, _member: Member) -> Mapping[str, str]:
+    def smells(self, code: str, _member: Member, _test_path: str | None = None) -> Mapping[str, str]:
         return {name: "asserts nothing" for name, claim in _claims(code).items() if "==" not in claim}
 
 

@@ -90,8 +90,18 @@ class Judge:
         """Return the judge of a project's tests, which may read its test files."""
         return self
 
-    def smells(self, code: str, member: Member) -> Mapping[str, str]:  # noqa: ARG002 - a default
+    def smells(
+        self,
+        code: str,  # noqa: ARG002 - a default
+        member: Member,  # noqa: ARG002
+        test_path: str | None = None,  # noqa: ARG002
+    ) -> Mapping[str, str]:
         """Return why test functions are worthless or harmful even if they pass, by function name.
+
+        Args:
+            code: The test module.
+            member: The member that it tests.
+            test_path: The project's test file that it was made for; what is in there already does no harm.
 
         Raises:
             CannotParse: `code` is not valid source in this language.

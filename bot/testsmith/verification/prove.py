@@ -158,7 +158,7 @@ class _Prover:
         code, member = proof.candidate.code, proof.member
         passing = {one.name for one in proof.functions if one.passes == len(one.head)}
         try:
-            smells = self.language.judge.smells(code, member)
+            smells = self.language.judge.smells(code, member, proof.test_path)
             if proof.idle is None:
                 idle = dict.fromkeys(passing, "could not be traced")
             else:

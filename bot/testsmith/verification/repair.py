@@ -225,7 +225,7 @@ def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
     functions = {function.name: function for function in proof.functions if function.name not in asked}
-    smells = judge.smells(proof.candidate.code, proof.member)
+    smells = judge.smells(proof.candidate.code, proof.member, proof.test_path)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
         if function is None or function.fault or _passed_before(function, proof.member):

@@ -68,9 +68,9 @@ class PythonJudge(Judge):
         """Return the judge for a project, which knows its test files."""
         return PythonJudge(tree)
 
-    def smells(self, code: str, member: Member) -> dict[str, str]:
+    def smells(self, code: str, member: Member, test_path: str | None = None) -> dict[str, str]:
         """Return the first smell of each test function that has one; see `smells_of`."""
-        return smells_of(code, member, self._checks)
+        return smells_of(code, member, self._checks, self._known(test_path))
 
     def calls_not_run(
         self, code: str, member: Member, idle: Collection[Place], test_path: str | None = None

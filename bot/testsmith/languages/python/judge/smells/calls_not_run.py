@@ -10,12 +10,12 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.execution.jobs import Place
 from testsmith.languages.judge import short
+from testsmith.languages.python.judge.smells.known_parts import known_nodes
 from testsmith.languages.python.judge.smells.test_function import (
     EXPECTING,
     FunctionNode,
@@ -55,7 +55,6 @@ _OF_CONTAINERS = frozenset(
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _Called = ast.Call | ast.Import | ast.ImportFrom
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-_KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 _Parents = Mapping[int, ast.AST | None]
 
 
@@ -78,10 +77,7 @@ def calls_not_run(
         tree = None
     if tree is None:
         return {}
-    waiting = {id(node) for node in _nodes_at(tree, idle)}
-    with suppress(CannotParse):  # of a file that cannot be read, nothing is known
-        for text in known:
-            waiting -= set(_known_nodes(tree, parse_untrusted(text)))
+    waiting = {id(node) for node in _nodes_at(tree, idle)} - known_nodes(tree, known)
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)
@@ -101,76 +97,6 @@ def _is_never_awaited(test: FunctionNode, waiting: Collection[int]) -> bool:
     """Return whether a test is a coroutine function of whose calls none was reached."""
     calls = [node for part in test.body for node in ast.walk(part) if isinstance(node, ast.Call)]
     return isinstance(test, ast.AsyncFunctionDef) and all(id(call) in waiting for call in calls)
-
-
-def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
-    """Yield the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
-
-    That is not certain if a name or attribute that they use is bound to something else, or might be so from
-    within what is new.
-    """
-    here, there = _bindings(tree), _bindings(file)
-    known = list(_known_parts(tree, file))
-    inside = {id(node) for part in known for node in ast.walk(part)}
-    new = [node for node in ast.walk(tree) if id(node) not in inside]
-    might_bind = {node.value for node in new if isinstance(node, ast.Constant)}
-    might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
-    attributes = [node for node in new if isinstance(node, ast.Attribute)]
-    might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
-    might_bind |= {node.name for node in new if isinstance(node, _Definition)}
-    tests = {id(node) for _, node in functions_of(tree)}
-    for part in known:
-        if not isinstance(part, _KNOWN) or any(id(node) in tests for node in ast.walk(part)):
-            continue
-        nodes = [node for node in ast.walk(part) if isinstance(node, ast.Name)]
-        own, name = set(), set()
-        if isinstance(part, _Definition):
-            own = {node.arg for node in ast.walk(part) if isinstance(node, ast.arg)}
-            own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
-            name = {part.name}
-        top = name if part in tree.body else set()
-        used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
-        used_attributes = {node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute)}
-        is_same = all(here.get(name) == there.get(name) for name in used)
-        if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
-            yield from map(id, ast.walk(part))
-
-
-def _known_parts(tree: ast.Module, file: ast.Module) -> Iterator[ast.stmt]:
-    """Yield the statements of a module, and of its classes, that a test file has in the same place."""
-    outer = {ast.dump(statement) for statement in file.body}
-    inner = {
-        (each.name, ast.dump(statement))
-        for each in file.body
-        if isinstance(each, ast.ClassDef)
-        for statement in each.body
-    }
-    for statement in tree.body:
-        if ast.dump(statement) in outer:
-            yield statement
-        elif isinstance(statement, ast.ClassDef):
-            yield from (one for one in statement.body if (statement.name, ast.dump(one)) in inner)
-
-
-def _bindings(tree: ast.Module) -> dict[str, set[str]]:
-    """Return what binds each name on the top level of a module."""
-    found: dict[str, set[str]] = {}
-    for statement in tree.body:
-        bound: list[tuple[str, str]] = []
-        if isinstance(statement, _Definition):
-            bound.append((statement.name, ast.dump(statement)))
-        else:
-            for node in ast.walk(statement):
-                match node:
-                    case ast.Import(names=names):
-                        bound += [(one.asname or one.name.partition(".")[0], ast.dump(one)) for one in names]
-                    case ast.ImportFrom(module=module, level=level, names=names):
-                        bound += [(one.asname or one.name, f"{level} {module} {one.name}") for one in names]
-                    case ast.Name(id=name, ctx=ast.Store()):
-                        bound.append((name, ast.dump(statement)))
-        for name, how in bound:
-            found.setdefault(name, set()).add(how)
-    return found
 
 
 def _nodes_at(tree: ast.Module, idle: Collection[Place]) -> Iterator[ast.AST]:

@@ -55,7 +55,8 @@ _PUTS_BACK = frozenset({"addCleanup", "addfinalizer", "enter_context", "enterCon
 def changes_global_state(function: TestFunction) -> str | None:
     """Return a reason if it changes state that other tests see, without `monkeypatch`.
 
-    State that is restored in a `finally`, after a fixture's `yield` or in a cleanup is allowed.
+    State that is restored in a `finally`, after a fixture's `yield` or in a cleanup is allowed. So is what
+    the helpers and fixtures of the project's own tests change.
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
         return None
@@ -63,7 +64,7 @@ def changes_global_state(function: TestFunction) -> str | None:
     state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
     changes = any(state.changed_by(node, own) for node in loaded) or any(
-        state.changed_in(body) for body in function.bodies
+        state.changed_in(body) for body in function.new_bodies
     )
     return "changes global state" if changes else None
 

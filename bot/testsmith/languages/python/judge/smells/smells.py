@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from testsmith.languages.python.judge.smells.conditions import (
     asserts_under_a_condition,
@@ -19,6 +19,7 @@ from testsmith.languages.python.judge.smells.conditions import (
 )
 from testsmith.languages.python.judge.smells.global_state import changes_global_state
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
+from testsmith.languages.python.judge.smells.known_parts import known_nodes
 from testsmith.languages.python.judge.smells.sleep_and_network import sleeps, uses_the_network
 from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
 from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
@@ -47,20 +48,23 @@ _FEWEST_STEPS = 4
 Smell = Callable[[TestFunction], str | None]
 
 
-def smells_of(code: str, member: Member, checks: KnownChecks | None = None) -> dict[str, str]:
+def smells_of(
+    code: str, member: Member, checks: KnownChecks | None = None, known: Iterable[str] = ()
+) -> dict[str, str]:
     """Return the first smell of each test function that has one, by function name.
 
     Args:
         code: A test module.
         member: The member that it tests.
         checks: Helpers of the project's test files that assert something; None if they are not known.
+        known: The project's test file that the module was made for, and the modules of its fixtures.
 
     Raises:
         CannotParse: `code` is not valid Python.
     """
     tree = parse_untrusted(code)
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
-    module = TestModule(tree, names, checks)
+    module = TestModule(tree, names, checks, known_nodes(tree, known))
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
     beside = _nodes_without(tree, {function.node for function in functions.values()})
     of_all = plugged_in(tree) or tampering(beside, names)

@@ -93,6 +93,7 @@ class TestModule:
         tree: The module.
         names: Name resolution, including the member.
         checks: What the project's test files have; None if it is not known.
+        known: Ids of the nodes of helpers and fixtures that the project's own tests have.
     """
 
     __test__ = False
@@ -100,6 +101,7 @@ class TestModule:
     tree: ast.Module
     names: BoundNames
     checks: KnownChecks | None = None
+    known: frozenset[int] = frozenset()
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -187,6 +189,11 @@ class TestFunction:
             found[body.node] = body
             waiting += [one for one in self._run_by(body) if one.node not in found]
         return list(found.values())
+
+    @property
+    def new_bodies(self) -> Sequence[Body]:
+        """Those that the project's own tests do not have."""
+        return [body for body in self.bodies if id(body.node) not in self.of.known]
 
     @cached_property
     def reached(self) -> Sequence[Placed]:

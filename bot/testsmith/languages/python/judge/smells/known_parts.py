@@ -1,0 +1,99 @@
+"""Find what a test module has in common with the project's own test files."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.source import CannotParse
+
+_Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
+
+
+def known_nodes(tree: ast.Module, files: Iterable[str]) -> frozenset[int]:
+    """Return the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
+
+    Args:
+        tree: A test module.
+        files: The project's test files that it may have them from. Of one that cannot be read, nothing is
+            known, and of those after it.
+    """
+    found: set[int] = set()
+    with suppress(CannotParse):
+        for text in files:
+            found.update(_known_nodes(tree, parse_untrusted(text)))
+    return frozenset(found)
+
+
+def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
+    """Yield the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
+
+    That is not certain if a name or attribute that they use is bound to something else, or might be so from
+    within what is new.
+    """
+    here, there = _bindings(tree), _bindings(file)
+    known = list(_known_parts(tree, file))
+    inside = {id(node) for part in known for node in ast.walk(part)}
+    new = [node for node in ast.walk(tree) if id(node) not in inside]
+    might_bind = {node.value for node in new if isinstance(node, ast.Constant)}
+    might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
+    attributes = [node for node in new if isinstance(node, ast.Attribute)]
+    might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    might_bind |= {node.name for node in new if isinstance(node, _Definition)}
+    tests = {id(node) for _, node in functions_of(tree)}
+    for part in known:
+        if not isinstance(part, _KNOWN) or any(id(node) in tests for node in ast.walk(part)):
+            continue
+        nodes = [node for node in ast.walk(part) if isinstance(node, ast.Name)]
+        own, name = set(), set()
+        if isinstance(part, _Definition):
+            own = {node.arg for node in ast.walk(part) if isinstance(node, ast.arg)}
+            own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
+            name = {part.name}
+        top = name if part in tree.body else set()
+        used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
+        used_attributes = {node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute)}
+        is_same = all(here.get(name) == there.get(name) for name in used)
+        if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
+            yield from map(id, ast.walk(part))
+
+
+def _known_parts(tree: ast.Module, file: ast.Module) -> Iterator[ast.stmt]:
+    """Yield the statements of a module, and of its classes, that a test file has in the same place."""
+    outer = {ast.dump(statement) for statement in file.body}
+    inner = {
+        (each.name, ast.dump(statement))
+        for each in file.body
+        if isinstance(each, ast.ClassDef)
+        for statement in each.body
+    }
+    for statement in tree.body:
+        if ast.dump(statement) in outer:
+            yield statement
+        elif isinstance(statement, ast.ClassDef):
+            yield from (one for one in statement.body if (statement.name, ast.dump(one)) in inner)
+
+
+def _bindings(tree: ast.Module) -> dict[str, set[str]]:
+    """Return what binds each name on the top level of a module."""
+    found: dict[str, set[str]] = {}
+    for statement in tree.body:
+        bound: list[tuple[str, str]] = []
+        if isinstance(statement, _Definition):
+            bound.append((statement.name, ast.dump(statement)))
+        else:
+            for node in ast.walk(statement):
+                match node:
+                    case ast.Import(names=names):
+                        bound += [(one.asname or one.name.partition(".")[0], ast.dump(one)) for one in names]
+                    case ast.ImportFrom(module=module, level=level, names=names):
+                        bound += [(one.asname or one.name, f"{level} {module} {one.name}") for one in names]
+                    case ast.Name(id=name, ctx=ast.Store()):
+                        bound.append((name, ast.dump(statement)))
+        for name, how in bound:
+            found.setdefault(name, set()).add(how)
+    return found

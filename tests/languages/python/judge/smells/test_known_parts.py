@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import pytest
+
+from fakes.requests import make_member
+from fakes.trees import MemoryTree
+from testsmith.languages.python.judge.judge import PythonJudge
+
+_MEMBER = make_member("shop.py::total", "def total(x): return x")
+_GRANTS = """
+import unittest
+from shop import total
+
+
+class GrantTests(unittest.TestCase):
+    base = {"a": 1}
+    grant = {}
+
+    def setUp(self):
+        self.grant.update(self.base)
+        open("setup.log", "w").close()
+
+    def test_total(self):
+        self.assertEqual(total(1), 1)
+"""
+_NEW = """
+    def test_total_of_two(self):
+        self.assertEqual(total(2), 2)
+"""
+
+
+def _smells(code: str, test_path: str | None) -> dict[str, str]:
+    judge = PythonJudge(MemoryTree({"tests/test_grants.py": _GRANTS}))
+    return judge.smells(code, _MEMBER, test_path)
+
+
+def test_smells__what_the_files_own_setup_does_is_known() -> None:
+    code = _GRANTS + _NEW
+    assert _smells(code, "tests/test_grants.py") == {}
+    assert _smells(code, "tests/test_other.py") == dict.fromkeys(
+        ("GrantTests::test_total", "GrantTests::test_total_of_two"), "writes outside `tmp_path`"
+    )
+    harmless = code.replace('        open("setup.log", "w").close()\n', "")
+    assert set(_smells(harmless, None).values()) == {"changes global state"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("total(2), 2)", "total(2), 2)\n        self.grant.update(b=2)", "changes global state"),
+        ("total(2), 2)", "total(2), 2)\n        open('new.log', 'w')", "writes outside `tmp_path`"),
+        ("setup.log", "other.log", "writes outside `tmp_path`"),
+        ("self.grant.update(self.base)", "self.base.update(self.grant)", "writes outside `tmp_path`"),
+    ],
+)
+def test_smells__what_is_new_is_not_known(old: str, new: str, reason: str) -> None:
+    code = (_GRANTS + _NEW).replace(old, new)
+    assert _smells(code, "tests/test_grants.py")["GrantTests::test_total_of_two"] == reason
