@@ -19,6 +19,12 @@ TEST = "\ndef test_x(n):\n    assert n\n"
             '@pytest.mark.parametrize("n", [2], ids=["b"])',
         ),
         (
+            '@pytest.mark.parametrize("n", [\n    1,\n    2,  # two\n    3,\n    4,\n])',
+            {0, 2, 3},
+            '@pytest.mark.parametrize("n", [\n    2,\n])',
+        ),
+        ('@pytest.mark.parametrize("n", [1, 2, 3])', {0, 1, 2}, '@pytest.mark.parametrize("n", [])'),
+        (
             'CASES = [1, 2]\n\n@pytest.mark.parametrize("n", CASES)',
             {1},
             'CASES = [1]\n\n@pytest.mark.parametrize("n", CASES)',

@@ -80,12 +80,9 @@ def without_rows(code: str, rows: Mapping[str, frozenset[int]]) -> str:
 
 
 def _cuts(text: Text, elements: Sequence[ast.expr], taken: frozenset[int]) -> Iterator[Piece]:
-    """Yield the ranges of the removed elements and the commas after them."""
+    """Yield the ranges of the removed elements and the commas after them, or before them at the end."""
     places = list(map(text.place, elements))
-    for index in taken:
-        start, end = places[index]
-        if index + 1 < len(places):
-            yield start, places[index + 1][0], ""
-        else:
-            earlier = [place for at, place in enumerate(places[:index]) if at not in taken]
-            yield (earlier[-1][1] if earlier and index - 1 not in taken else start), end, ""
+    last_kept = max((index for index in range(len(places)) if index not in taken), default=-1)
+    yield from ((places[index][0], places[index + 1][0], "") for index in taken if index < last_kept)
+    if last_kept + 1 < len(places):
+        yield (places[last_kept][1] if last_kept >= 0 else places[0][0]), places[-1][1], ""
