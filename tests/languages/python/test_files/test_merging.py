@@ -382,6 +382,23 @@ def test_place__before_a_closing_main_guard() -> None:
     assert text == existing.replace("# Run me.\n", "def test_a():\n    assert 1\n\n\n# Run me.\n")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "import typing\n\nif typing.TYPE_CHECKING:\n    from shop.stock import Shelf, Stock\n",
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from shop.stock import Stock\n",
+    ],
+)
+def test_place__types_that_the_file_imports_under_a_condition_are_not_imported_again(head: str) -> None:
+    future = "from __future__ import annotations\n\n"
+    own = "import typing\n\nif typing.TYPE_CHECKING:\n    from shop.stock import Shelf, Stock\n"
+    test = "def test_a(stock: Stock) -> None:\n    assert stock\n"
+    added = test.replace("test_a", "test_b").replace("assert stock", "assert stock.size")
+    assert placed(f"{future}{own}\n\n{test}", f"{future}{head}\n\n{added}") == (
+        f"{future}{own}\n\n{test}\n\n{added}"
+    )
+
+
 def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
     existing = dedent("""\
         from typing import TYPE_CHECKING

@@ -20,7 +20,7 @@ from testsmith.languages.python.test_files.cutting import (
     used_names,
     without_unused,
 )
-from testsmith.languages.python.test_files.equivalence import Bindings, BoundName, Condition
+from testsmith.languages.python.test_files.equivalence import Bindings, Condition
 from testsmith.languages.python.test_files.existing.placing import Suite, as_class, methods_for
 
 _BLANKS_BETWEEN_DEFINITIONS = (1, 2)
@@ -249,7 +249,8 @@ def parts_of(
     if _postpones_annotations(module) and "annotations" not in bindings:
         quoting = _QuotedAnnotations(_conditional_names(module))
         module = cst.ensure_type(module.visit(quoting), cst.Module)
-    wanted = [each for each in module.body if not (_is_left_out(each) or _binds_only(each, without))]
+    kept = (each for each in module.body if not (_is_left_out(each) or _binds_only(each, without)))
+    wanted = [new for each in kept if (new := _without_known_types(each, bindings)) is not None]
     methods: list[cst.FunctionDef] = []
     if suite is not None:
         wanted, methods = methods_for(wanted, suite)
@@ -300,42 +301,61 @@ def _is_import(statement: cst.CSTNode) -> bool:
     return any(_is_import(inner) for inner in branch_statements(statement))
 
 
-def _missing(statement: _Statement, bindings: Bindings) -> _Statement | None:
+def _without_known_types(statement: _Statement, bindings: Bindings) -> _Statement | None:
+    """Return an `if TYPE_CHECKING` without names that the file imports under any condition; None if empty."""
+    if (
+        not isinstance(statement, cst.If)
+        or dotted(statement.test).rpartition(".")[2] != "TYPE_CHECKING"
+        or statement.orelse is not None
+    ):
+        return statement
+    own = (each for each in statement.body.body if isinstance(each, cst.SimpleStatementLine))
+    left = [new for each in own if (new := _missing(each, bindings, is_type=True)) is not None]
+    return statement.with_deep_changes(statement.body, body=left) if left else None
+
+
+def _missing(statement: _Statement, bindings: Bindings, *, is_type: bool = False) -> _Statement | None:
     """Return an import without names that the file already imports, or None if nothing remains."""
     if not isinstance(statement, cst.SimpleStatementLine):
         return statement
-    parts = [new for part in statement.body if (new := _missing_names(part, bindings)) is not None]
+    parts = [new for part in statement.body if (new := _missing_names(part, bindings, is_type)) is not None]
     if not parts:
         return None
     parts[-1] = parts[-1].with_changes(semicolon=cst.MaybeSentinel.DEFAULT)
     return statement.with_changes(body=parts)
 
 
-def _missing_names(part: cst.BaseSmallStatement, bindings: Bindings) -> cst.BaseSmallStatement | None:
+def _missing_names(
+    part: cst.BaseSmallStatement, bindings: Bindings, is_type: bool
+) -> cst.BaseSmallStatement | None:
     if not isinstance(part, cst.Import | cst.ImportFrom) or isinstance(part.names, cst.ImportStar):
         return part
-    names = [alias for alias in part.names if not _is_there(part, alias, bindings)]
+    names = [alias for alias in part.names if not _is_there(part, alias, bindings, is_type)]
     if not names:
         return None
     names[-1] = names[-1].with_changes(comma=part.names[-1].comma)
     return part.with_changes(names=names)
 
 
-def _is_there(part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, bindings: Bindings) -> bool:
-    """Return whether the file runs this exact import unconditionally, so that its tests can rely on it."""
+def _is_there(
+    part: cst.Import | cst.ImportFrom, alias: cst.ImportAlias, bindings: Bindings, is_type: bool
+) -> bool:
+    """Return whether the file runs this exact import so that its tests can rely on it.
+
+    It runs it unconditionally, or under any condition if only type checkers need it.
+    """
     if isinstance(part, cst.ImportFrom):
         name, wanted = imported_name(alias, from_module=True), f"{_origin(part)}:{dotted(alias.name)}"
     else:
         name, wanted = imported_name(alias, from_module=False), f"{dotted(alias.name)}:"
-    return any(_runs_import(place, wanted) for place in bindings.get(name, ()))
+    return any(
+        wanted in place.runs and (is_type or place.condition is not Condition.OTHER)
+        for place in bindings.get(name, ())
+    )
 
 
 def _origin(part: cst.ImportFrom) -> str:
     return "." * len(part.relative) + dotted(part.module)
-
-
-def _runs_import(place: BoundName, wanted: str) -> bool:
-    return place.condition is not Condition.OTHER and wanted in place.runs
 
 
 def _postpones_annotations(module: cst.Module) -> bool:
