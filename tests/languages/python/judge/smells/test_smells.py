@@ -152,6 +152,10 @@ SMELLY = {
         "time.sleep(0.1)\nassert total(1, 1) == 1",
         "asyncio.run(asyncio.sleep(1))\nassert total(1, 1) == 1",
     ],
+    "asserts how long something takes": [
+        "start = time.perf_counter()\ntotal(1, 1)\nassert time.perf_counter() - start < 1",
+        "start = time.time()\nassert total(1, 1) == 1\nelapsed = time.time() - start\nassert elapsed < 2",
+    ],
     "uses the network": [
         "assert requests.get('http://x').ok",
         "urllib.request.urlopen('http://x')\nassert total(1, 1) == 1",
@@ -484,6 +488,16 @@ TWINS = {
                 "    except Exception as error:\n        raise AssertionError from error\n"
                 "def test_x():\n    assert loudly(1) == 1"
             ),
+        ),
+    ],
+    "asserts how long something takes": [
+        (
+            "before = time.time()\nafter = time.time()\nassert after - before < 1",
+            "before = time.time()\nafter = time.time()\nassert before <= shop.made_at() <= after",
+        ),
+        (
+            "start = time.monotonic()\nassert time.monotonic() - start < shop.limit()",
+            "assert shop.total(3, 1) - shop.total(1, 1) == 2",
         ),
     ],
     "sleeps": [

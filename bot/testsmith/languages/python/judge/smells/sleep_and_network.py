@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from testsmith.languages.python.judge.smells.test_function import Body, TestFunction
 
 _SLEEPS = frozenset(
     {"anyio.sleep", "asyncio.sleep", "eventlet.sleep", "gevent.sleep", "time.sleep", "trio.sleep"}
 )
-_CLOCKS = frozenset({"time.monotonic", "time.perf_counter", "time.time", "datetime.datetime.now"})
+_STOPWATCHES = frozenset(
+    {"time.perf_counter", "time.process_time", "time.thread_time", "timeit.default_timer"}
+)
+_CLOCKS = frozenset({"time.monotonic", "time.time", "datetime.datetime.now", *_STOPWATCHES})
 _NEVER_SET = frozenset({"threading.Condition", "threading.Event"})
 _VERBS = ("delete", "get", "head", "options", "patch", "post", "put", "request", "stream")
 _REQUESTS = frozenset(
@@ -59,6 +63,36 @@ def sleeps(function: TestFunction) -> str | None:
     loops = [node for body in function.bodies for node in body.nodes if isinstance(node, ast.While)]
     waits = any(origin in _CLOCKS for loop in loops for origin, _ in function.calls(loop.test))
     return "sleeps" if waits else None
+
+
+def measures_time(function: TestFunction) -> str | None:
+    """Return a reason if it asserts how long something takes, unless a helper of the project's tests does."""
+    takes = any(
+        _is_duration(function, body, node)
+        for body in function.new_bodies
+        for node in _claimed(function, body)
+    )
+    return "asserts how long something takes" if takes else None
+
+
+def _claimed(function: TestFunction, body: Body) -> Iterator[ast.AST]:
+    """Yield the nodes of what a body asserts, with those of the variables in it."""
+    claims = [node for one in body.nodes for claim in function.claimed(one) for node in ast.walk(claim)]
+    names = {node.id for node in claims if isinstance(node, ast.Name)}
+    yield from claims
+    yield from (node for name in names for value in body.bindings.get(name, ()) for node in ast.walk(value))
+
+
+def _is_duration(function: TestFunction, body: Body, node: ast.AST) -> bool:
+    """Return whether a node is the difference of two times that were read from a clock."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
+        return False
+    sides = ([side, *body.bindings.get(getattr(side, "id", ""), ())] for side in (node.left, node.right))
+    return all(any(_reads_clock(function, value) for value in values) for values in sides)
+
+
+def _reads_clock(function: TestFunction, node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and function.origin(node.func) in _CLOCKS
 
 
 def _is_zero(call: ast.Call) -> bool:

@@ -20,7 +20,7 @@ from testsmith.languages.python.judge.smells.conditions import (
 from testsmith.languages.python.judge.smells.global_state import changes_global_state
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.smells.known_parts import known_nodes
-from testsmith.languages.python.judge.smells.sleep_and_network import sleeps, uses_the_network
+from testsmith.languages.python.judge.smells.sleep_and_network import measures_time, sleeps, uses_the_network
 from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
 from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
 from testsmith.languages.python.judge.smells.unsafe_calls import (
@@ -184,6 +184,7 @@ SMELLS: Sequence[Smell] = (
     asserts_under_a_condition,
     swallows_exceptions,
     sleeps,
+    measures_time,
     uses_the_network,
     writes_outside,
     whole_output,
