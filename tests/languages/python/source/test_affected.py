@@ -99,6 +99,23 @@ def test_effects__through_bases_and_overrides() -> None:
     assert _reached(text, "Job._step") == {"_Base.run": 1, "Job.start": 2, "Middle": 2, "Job": 3}
 
 
+def test_effects__what_a_public_base_calls_is_of_the_subclass_that_overrides_it() -> None:
+    text = """
+        class Base:
+            def __init__(self): self._prepare()
+            def _prepare(self): self._use()
+            def _use(self): ...
+        class Job(Base):
+            def _use(self): ...
+        class _Hidden(Base):
+            def _use(self): ...
+        def make(): return Job()
+    """
+    assert _reached(text, "Job._use") == {"Job": 1, "make": 2}
+    assert "Base.__init__" in _reached(text, "_Hidden._use")
+    assert "Base.__init__" in _reached(text, "Base._use")
+
+
 def test_effects__a_base_that_is_an_attribute_of_a_class() -> None:
     text = """
         class Unit:

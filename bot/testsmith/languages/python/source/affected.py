@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from testsmith.languages.python.source.package import Node, Package, PublicModules
-from testsmith.languages.python.source.references import Via
+from testsmith.languages.python.source.references import Reference, Via
 
 MOST_CAUSES = 8
 """Maximum number of causes reported per affected definition, nearest first."""
@@ -142,12 +142,31 @@ def _references(package: Package, public: PublicModules, node: Node) -> Iterator
         used_by_it = (used for used in package.follow(node, reference) if not public.is_public(used))
         yield from ((node, each) for used in used_by_it for each in _used_with(package, public, used))
     for reference in defined.references:
-        for used in package.follow(node, reference):
-            yield from ((node, each) for each in _used_with(package, public, used))
+        for user, used in _followed(package, public, node, reference):
+            yield from ((user, each) for each in _used_with(package, public, used))
         if reference.via is Via.NAME and reference.names[-1] == "register":
             for generic in package.find(node.module, reference.names[0]):
                 if package.is_function(generic):
                     yield generic, node
+
+
+def _followed(
+    package: Package, public: PublicModules, node: Node, reference: Reference
+) -> Iterator[tuple[Node, Node]]:
+    """Yield `(user, used)` pairs for one reference.
+
+    Of what a method of a public class calls on itself, the user of an override is the public subclass that
+    has it: no other subclass runs it.
+    """
+    if reference.via is not Via.OWN:
+        yield from ((node, used) for used in package.follow(node, reference))
+        return
+    enclosing = Node(node.module, node.name.rpartition(".")[0])
+    yield from ((node, used) for used in package.members(enclosing, reference.names[0]))
+    for used in package.overrides(enclosing, reference.names[0]):
+        subclass = Node(used.module, used.name.rpartition(".")[0])
+        is_of_subclass = public.is_public(subclass) and public.is_public(enclosing)
+        yield subclass if is_of_subclass else node, used
 
 
 def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterator[tuple[Node, Node]]:
