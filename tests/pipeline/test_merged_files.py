@@ -40,8 +40,13 @@ def test_new_test_file__its_name_fits_the_language() -> None:
 
 @pytest.mark.parametrize(
     ("file", "has_place"),
-    [(None, True), ("package a\n", True), ("package a\n\nfunc TestB(t *testing.T) { if }\n", False)],
-    ids=["new", "readable", "not readable"],
+    [
+        (None, True),
+        ("package a\n", True),
+        ("package a\n\nfunc TestB(t *testing.T) { if }\n", False),
+        ('package a\n\nimport "testing"\n\nfunc TestRate(t *testing.T) {}\n', False),
+    ],
+    ids=["new", "readable", "not readable", "nothing would be added"],
 )
 def test_has_place__in_a_file_that_can_be_read(file: str | None, *, has_place: bool) -> None:
     tree = MemoryTree({"go.mod": "module a\n", **({} if file is None else {"x_test.go": file})})

@@ -215,10 +215,9 @@ def _has_place(run: RunState, suggestion: Suggestion) -> bool:
     if suggestion.patch is not None or not suggestion.is_green or not before.strip():
         return True
     try:
-        run.language_of(suggestion.member).tests.place(before, suggestion.code)
+        return run.language_of(suggestion.member).tests.place(before, suggestion.code) != before
     except (CannotPlace, CannotParse):
         return False
-    return True
 
 
 def _in_new_file(run: RunState, suggestion: Suggestion, paths: Collection[str]) -> Suggestion:

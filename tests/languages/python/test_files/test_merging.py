@@ -279,6 +279,30 @@ def test_place__class_based_suites() -> None:
     assert text == existing + "\n\n" + code.partition("\n\n\n")[2].replace("TestCart", "TestCart2")
 
 
+@pytest.mark.parametrize("imported", ["from unittest import TestCase", "from unittest import TestCase, mock"])
+def test_place__the_files_own_test_case_is_used(imported: str) -> None:
+    existing = dedent("""\
+        from tests.base import TestCase
+
+
+        class CartTests(TestCase):
+            def test_old(self):
+                self.assertEqual(1, 1)
+    """)
+    code = dedent(f"""\
+        {imported}
+
+
+        class StockTests(TestCase):
+            def test_new(self):
+                self.assertEqual(2, 2){"; mock.Mock()" if "mock" in imported else ""}
+    """)
+    text = placed(existing, code)
+    assert "class StockTests(TestCase):\n    def test_new(self):" in text
+    assert text.count("TestCase") == 3
+    assert ("from unittest import mock\n" in text) == ("mock" in imported)
+
+
 def test_place__async_tests_and_decorators() -> None:
     code = dedent("""\
         import asyncio

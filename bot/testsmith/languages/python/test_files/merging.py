@@ -58,7 +58,7 @@ def place(
         CannotPlace: The module would affect the existing tests, or they would affect it.
     """
     mark = (existing or "")[: (existing or "").startswith("\ufeff")]
-    addition = _Side(code.replace("\r\n", "\n"))
+    addition = _Side(_with_own_test_case(code.replace("\r\n", "\n"), existing or ""))
     text, after = _remainder((existing or "").removeprefix(mark), instead_of, addition)
     if not text.strip():
         return code if code.endswith("\n") else f"{code}\n"
@@ -66,6 +66,16 @@ def place(
         if at is None:
             return mark + _placed(_Side(text), addition, after)
         return mark + _placed_at(_Side(text), addition.text, after, at)
+
+
+def _with_own_test_case(code: str, existing: str) -> str:
+    """Return a module with the `TestCase` that a file imports, such as one of the project, for unittest's."""
+    if "from unittest import" not in code or "TestCase" not in existing:
+        return code
+    from testsmith.languages.python.test_files.existing.placing import respelled
+
+    with refusing_depth():
+        return respelled(code, TestPlace(path="", spelling="TestCase"), existing.removeprefix("\ufeff"))
 
 
 def _placed_at(file: _Side, code: str, after: int | None, at: TestPlace) -> str:
