@@ -17,12 +17,14 @@ from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.model import Change, ExistingTest, Place, TestPlace
 
 
-def place_of(
+def place_of(  # noqa: PLR0913 - each of them is a reason for a place
     name: str,
     change: Change = Change.CHANGED,
     because: tuple[str, ...] = (),
     through: tuple[ExistingTest, ...] = (),
     named: str = "tests/test_cart.py",
+    *,
+    intent: str = "",
     **files: str,
 ) -> TestPlace | None:
     """Return the place of a member's tests, given the texts of `tests/<name>.py`."""
@@ -33,7 +35,7 @@ def place_of(
     member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
     member = replace(member, change=change, because_places=places)
     names = ProjectNames(tree, "")
-    return Places(MemberTests(tree, [member], names), names).of(member, named, through)
+    return Places(MemberTests(tree, [member], names), names, intent).of(member, named, through)
 
 
 def test_place_of__after_the_last_test_that_is_named_after_the_member() -> None:
@@ -117,6 +119,15 @@ def test_place_of__no_file_that_measures_speed_or_is_an_example(folder: str) -> 
     tests = MemberTests(tree, [member], names)
     assert not tests.of(member)
     assert Places(tests, names).of(member, "tests/test_cart.py") is None
+
+
+def test_place_of__the_file_with_the_words_of_the_change_if_nothing_uses_its_module() -> None:
+    by_command = "def test_pounds(run):\n    assert run('shop', 'price', '1')\n"
+    other = "def test_other(run):\n    assert run('shop', 'add')\n"
+    title = "Commit: Read prices in pounds"
+    found = place_of("parse_price", intent=title, test_prices=by_command, test_other=other)
+    assert found == TestPlace(path="tests/test_prices.py")
+    assert place_of("parse_price", intent="Commit: Fix", test_prices=by_command, test_other=other) is None
 
 
 def test_place_of__nowhere_without_tests_of_the_package() -> None:

@@ -33,6 +33,12 @@ Left out of it one project at a time, 71 % of the files chosen were the authors'
 """
 
 
+_SURELY = 1.5
+"""Score of a file that is chosen by words alone: 20 of 45 such files were the authors', of 77 commits of 25
+projects that had no other sign. A new file named after the module was theirs in at most 10 of all 77.
+"""
+
+
 class FileSubjects:
     """The subjects of a project's test files.
 
@@ -70,6 +76,16 @@ class FileSubjects:
             if path in files
         }
         return max(scores, key=lambda path: (scores[path], path == usual, -self._order[path]), default=usual)
+
+    def file_by_words(self, member: Member) -> str | None:
+        """Return the test file that has the words of a change; None if none of them surely has."""
+        changed = self._best(Counter(_words(_text_of_change(member) or member.source)))
+        scores = {
+            path: self._scores_for_all[path] + _CHANGED * changed.get(path, 0.0)
+            for path in self._tests.by_file
+        }
+        best = max(scores, key=lambda path: (scores[path], -self._order[path]), default=None)
+        return best if best is not None and scores[best] >= _SURELY else None
 
     @cached_property
     def _order(self) -> Mapping[str, int]:

@@ -77,7 +77,7 @@ class Places:
         )
         pool = next(filter(None, pools), None)
         if pool is None:
-            return self._in_only_file(member)
+            return self._in_only_file(member) or self._in_file_of_words(member)
         usual = ranked(pool, member)[0].file.path
         path = self._subjects.file_of(member, usual, named)
         in_file = next(filter(None, (_in(path, tests) for tests in pools)), None)
@@ -215,6 +215,14 @@ class Places:
     @cached_property
     def _counts(self) -> Counter[str]:
         return Counter(word for found in self._tests.all for word in set(found.words))
+
+    def _in_file_of_words(self, member: Member) -> TestPlace | None:
+        """Return the file whose tests have the words of the change, if nothing but these says where to go."""
+        path = self._subjects.file_by_words(member)
+        if path is None:
+            return None
+        its_tests = self._tests.by_file[path]
+        return self._beside(self._alike(its_tests, member) or its_tests, member, ())
 
     def _in_only_file(self, member: Member) -> TestPlace | None:
         """Return the only file with tests of the package, if it is not about another module alone."""
