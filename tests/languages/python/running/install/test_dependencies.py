@@ -136,7 +136,8 @@ features = ["speed", "docs"]
         ".github/workflows/ci.yml": "jobs: {a: {steps: [{run: pip install pytz pytest}, {run: pytest}]}}\n",
     }
     found = needs(files)
-    assert required(found) == ("idna", "idna", "hypothesis", "pretend", "six", "pytz", "pytest")
+    of_hatch = ("pytest-mock", "pytest-rerunfailures", "pytest-xdist")
+    assert required(found) == ("idna", "idna", "hypothesis", "pretend", *of_hatch, "six", "pytz", "pytest")
     assert found.extras == ("tests", "speed")
     assert [one.source for one in found.sets] == [
         "the extra tests",
@@ -146,6 +147,14 @@ features = ["speed", "docs"]
         "the hatch environment hatch-test",
         "the workflows in .github",
     ]
+
+
+def test_needs__the_plugins_of_hatch_unless_the_project_lists_its_own() -> None:
+    assert required(needs({"hatch.toml": "[envs.hatch-test]\nextra-args = ['-v']\n"})) == (
+        *("pytest-mock", "pytest-rerunfailures", "pytest-xdist"),
+    )
+    own = "[envs.hatch-test]\ndependencies = ['pytest']\n"
+    assert required(needs({"hatch.toml": own})) == ("pytest",)
 
 
 def test_needs__groups_of_several_words_only_where_there_is_none_of_one() -> None:

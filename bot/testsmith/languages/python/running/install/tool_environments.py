@@ -23,6 +23,12 @@ from testsmith.languages.python.running.install.requirements import (
     short_lines,
 )
 
+_OF_HATCH_TEST = ("pytest-mock", "pytest-rerunfailures", "pytest-xdist")
+"""Plugins in the environment of `hatch test`, unless the project lists other dependencies for it.
+
+`pytest-randomly` is left out, because hatch disables it. See https://hatch.pypa.io/latest/config/internal/testing/.
+"""
+
 
 def read_hatch(envs: Mapping[str, Any], toml: Mapping[str, Any], read: Read) -> Declared:
     """Return what hatch's test environments declare, or the default one if none is named after tests.
@@ -38,6 +44,8 @@ def read_hatch(envs: Mapping[str, Any], toml: Mapping[str, Any], read: Read) -> 
     collector = Collector(f"the hatch environment{'s' * (len(names) > 1)} {', '.join(names)}", read)
     for name in names:
         table = every.get(name)
+        if name == "hatch-test" and isinstance(table, dict) and "dependencies" not in table:
+            collector.items(_OF_HATCH_TEST)
         for key, take in (
             ("dependencies", collector.items),
             ("extra-dependencies", collector.items),
