@@ -43,6 +43,7 @@ PINNED = {
     18: "26a68bef90a017cb",
     19: "c84548883f144dd0",
     20: "6241ac383f28c706",
+    21: "226ef4d46c2161e4",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
