@@ -365,6 +365,7 @@ class Request:
         member: The member to test.
         test_path: Path for its tests, relative to the git root.
         framework: The test framework's name, for example `pytest`.
+        is_run_by_framework: Whether the project runs its tests by it; pytest may run methods of a `TestCase`.
         language: Name of the language in prompts; empty for its identifier.
         comment: What begins a comment in the language.
         rules: The prompt's rules for this framework.
@@ -389,6 +390,7 @@ class Request:
     member: Member
     test_path: str
     framework: str = "pytest"
+    is_run_by_framework: bool = True
     language: str = ""
     comment: str = "#"
     rules: str = ""
@@ -517,8 +519,8 @@ class Suggestion:
         number: Position in the report, counted from 1.
         test_path: Path for the tests, relative to the git root.
         code: A complete test module that runs with plain `pytest FILE` and the source roots on PYTHONPATH,
-            and also with `python -m unittest FILE` if that is its framework. In Go, a file of the package in
-            the folder of `test_path`.
+            and also with `python -m unittest FILE` if the project runs its tests so. In Go, a file of the
+            package in the folder of `test_path`.
         tests: Names of its test functions, in order.
         origin: Kind of generator that produced it.
         evidence: Results of running it; None with `--no-verify`.

@@ -81,6 +81,7 @@ def _subject(run: RunState, candidate: Candidate) -> RunSubject:
         candidate=candidate,
         test_path=request.test_path,
         framework=request.framework,
+        is_run_by_framework=request.is_run_by_framework,
     )
 
 

@@ -50,12 +50,14 @@ class RunSubject:
         candidate: The candidate.
         test_path: Path of its tests, relative to the git root; None if unknown.
         framework: Framework of the form that would be posted; None for the form that its generator wrote.
+        is_run_by_framework: Whether the project runs its tests by it.
     """
 
     member: Member
     candidate: Candidate
     test_path: str | None = None
     framework: str | None = None
+    is_run_by_framework: bool = True
 
 
 async def gather_evidence(

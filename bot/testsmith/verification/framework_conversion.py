@@ -21,7 +21,7 @@ async def prove_in_framework(
     """Return the candidates' verdicts, with green tests converted to the form that would be posted.
 
     Candidates are first proven in the form that their generator wrote, because the checks support it best.
-    Green tests are then converted, proven again, and run by the framework itself.
+    Green tests are then converted, proven again, and run by the framework itself if the project does so.
 
     Args:
         subjects: The candidates, all of one language.
@@ -45,8 +45,9 @@ async def prove_in_framework(
         proven = await prove(list(again.values()), language, context)
         for at, second in zip(again, proven, strict=True):
             verdicts[at] = _joined(verdicts[at], second)
-    troubles = await gather(*(_trouble(verdicts[at], context) for at in wanted))
-    for at, trouble in zip(wanted, troubles, strict=True):
+    run = [at for at in wanted if subjects[at].is_run_by_framework]
+    troubles = await gather(*(_trouble(verdicts[at], context) for at in run))
+    for at, trouble in zip(run, troubles, strict=True):
         verdicts[at] = _without_green(verdicts[at], trouble) if trouble else verdicts[at]
     return verdicts
 

@@ -178,7 +178,7 @@ def test_requests__a_member_that_uses_nothing_and_one_that_uses_itself() -> None
 def test_requests__all_that_a_generator_is_told() -> None:
     request = requests()["Cart.add"]
     assert request.test_path == "tests/test_cart.py"
-    assert request.framework == "pytest"
+    assert (request.framework, request.is_run_by_framework) == ("pytest", True)
     assert request.conventions == "Be brief."
     assert request.normalized_source.startswith("def add(self, item: str, by: Customer) -> Money:")
     assert request.context.style_sample == "def test_style():\n    assert 1"

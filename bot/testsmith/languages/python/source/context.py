@@ -174,6 +174,7 @@ def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: 
             member=member,
             test_path=test_path,
             framework=framework,
+            is_run_by_framework=framework == usual_framework,
             rules=prompt_rules(framework),
             import_line=import_line(member),
             conventions=conventions.of(member.path, test_path),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from testsmith.languages.python.judge.smells.conditions import (
     asserts_under_a_condition,
@@ -33,7 +33,7 @@ from testsmith.languages.python.judge.smells.unsafe_calls import (
 )
 from testsmith.languages.python.judge.smells.writes_outside import writes_outside
 from testsmith.languages.python.judge.test_reading.claims import functions_of
-from testsmith.languages.python.judge.test_reading.situations import BoundNames, is_literal
+from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name, is_literal
 from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
 from testsmith.languages.thresholds import DEFAULTS
@@ -66,7 +66,9 @@ def smells_of(
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names, checks, known_nodes(tree, known))
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
-    beside = _nodes_without(tree, {function.node for function in functions.values()})
+    beside = _nodes_without(
+        tree, {*(one.node for one in functions.values()), *_for_type_checkers(tree, names)}
+    )
     of_all = plugged_in(tree) or tampering(beside, names)
     found = {
         name: of_all or tampering(list(ast.walk(function.node)), names) or _first(SMELLS, function)
@@ -81,6 +83,23 @@ def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST
     for node in nodes:
         nodes += [child for child in ast.iter_child_nodes(node) if child not in tests]
     return nodes
+
+
+def _for_type_checkers(tree: ast.Module, names: BoundNames) -> Iterator[ast.stmt]:
+    """Yield the imports that only type checkers need, which never run."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute | ast.Constant)]
+    bound = {getattr(node, "attr", getattr(node, "id", "")) for node in nodes if _is_bound(node)}
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    for statement in tree.body:
+        if isinstance(statement, ast.If) and not statement.orelse:
+            root, dot, rest = dotted_name(statement.test).partition(".")
+            origin = names.imported.get(root, root) + dot + rest
+            if origin == "typing.TYPE_CHECKING" and not {root, "TYPE_CHECKING"} & (bound | texts):
+                yield from statement.body
+
+
+def _is_bound(node: ast.AST) -> bool:
+    return not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
 def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
