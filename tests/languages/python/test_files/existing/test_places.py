@@ -278,6 +278,20 @@ def test_place_of__beside_the_tests_through_which_it_is_reached_and_that_share_w
     assert (found.path, found.after) == ("tests/test_all.py", "test_cart_total")
 
 
+def test_place_of__the_file_with_the_words_of_the_change_rather_than_tests_that_only_reach_it() -> None:
+    reaching = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
+    by_command = "def test_pounds(run):\n    assert run('shop', 'price', '1')\n"
+    test = ExistingTest(
+        path="tests/test_all.py", suite="", name="test_reserve", line=3, end_line=4, source=""
+    )
+    texts = {"test_all": reaching, "test_money": by_command}
+    places = [
+        place_of("parse_price", through=(test,), intent=title, **texts)  # type: ignore[arg-type]
+        for title in ("Commit: Read money in pounds", "Commit: Fix")
+    ]
+    assert [place and place.path for place in places] == ["tests/test_money.py", "tests/test_all.py"]
+
+
 def test_place_of__a_class_of_its_own_in_the_only_file_if_all_tests_are_in_classes() -> None:
     text = """
         from unittest import TestCase
