@@ -280,7 +280,7 @@ def test_place_of__beside_the_tests_through_which_it_is_reached_and_that_share_w
 
 def test_place_of__the_file_with_the_words_of_the_change_rather_than_tests_that_only_reach_it() -> None:
     reaching = "from shop.stock import reserve\n\ndef test_reserve():\n    assert reserve(1)\n"
-    by_command = "def test_pounds(run):\n    assert run('shop', 'price', '1')\n"
+    by_command = "def test_pounds(run):\n    assert run('shop', 'money')\n"
     test = ExistingTest(
         path="tests/test_all.py", suite="", name="test_reserve", line=3, end_line=4, source=""
     )
