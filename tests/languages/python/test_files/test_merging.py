@@ -303,6 +303,33 @@ def test_place__the_files_own_test_case_is_used(imported: str) -> None:
     assert ("from unittest import mock\n" in text) == ("mock" in imported)
 
 
+@pytest.mark.parametrize(
+    ("here", "there", "is_shared"),
+    [
+        ("NAME = 'tea'", "NAME = 'tea'", True),
+        ("NAME = 'tea'", "NAME = 'pot'", False),
+        ("NAME = ['tea']", "NAME = ['tea']", False),
+        ("NAME = 'tea'\nNAME = 'tea'", "NAME = 'tea'", False),
+        ("NAME = 'tea'\n\n\ndef rename():\n    global NAME\n    NAME = 'pot'", "NAME = 'tea'", False),
+    ],
+)
+def test_place__equal_constants_are_shared(here: str, there: str, *, is_shared: bool) -> None:
+    text = placed(
+        f"{here}\n\n\ndef test_old():\n    assert NAME\n",
+        f"{there}\n\n\ndef test_new():\n    assert NAME != 1\n",
+    )
+    assert ("NAME_2" not in text) == is_shared
+
+
+def test_place__what_the_file_imports_from_its_own_package() -> None:
+    test = "class {}(Framework.TestCase):\n    def test_{}(self):\n        assert shop.{}\n"
+    existing = f"import shop\n\nfrom . import Framework\n\n\n{test.format('OldTests', 'old', 'old')}"
+    code = f"import shop\nfrom tests import Framework\n\n\n{test.format('NewTests', 'new', 'new')}"
+    assert placed(existing, code) == f"{existing}\n\n{test.format('NewTests', 'new', 'new')}"
+    other = code.replace("from tests import", "from shop.testing import")
+    assert "Framework2.TestCase" in placed(existing.replace("from . import", "from .tools import"), other)
+
+
 def test_place__async_tests_and_decorators() -> None:
     code = dedent("""\
         import asyncio

@@ -58,7 +58,7 @@ def place(
         CannotPlace: The module would affect the existing tests, or they would affect it.
     """
     mark = (existing or "")[: (existing or "").startswith("\ufeff")]
-    addition = _Side(_with_own_test_case(code.replace("\r\n", "\n"), existing or ""))
+    addition = _Side(_imported_as_in(existing or "", code.replace("\r\n", "\n")))
     text, after = _remainder((existing or "").removeprefix(mark), instead_of, addition)
     if not text.strip():
         return code if code.endswith("\n") else f"{code}\n"
@@ -68,14 +68,25 @@ def place(
         return mark + _placed_at(_Side(text), addition.text, after, at)
 
 
-def _with_own_test_case(code: str, existing: str) -> str:
-    """Return a module with the `TestCase` that a file imports, such as one of the project, for unittest's."""
-    if "from unittest import" not in code or "TestCase" not in existing:
+def _imported_as_in(existing: str, code: str) -> str:
+    """Return a module that imports what a file imports by the same statements.
+
+    These are imports of a `TestCase` other than that of unittest, such as one of the project, and relative
+    imports from the package of the tests.
+    """
+    if not re.search(r"^from \.|TestCase", existing, re.MULTILINE):
         return code
+    from testsmith.languages.python.test_files.existing.file_imports import imports_of
     from testsmith.languages.python.test_files.existing.placing import respelled
 
     with refusing_depth():
-        return respelled(code, TestPlace(path="", spelling="TestCase"), existing.removeprefix("\ufeff"))
+        text = existing.removeprefix("\ufeff")
+        theirs = {each.local: each for each in imports_of(parse_untrusted(text))}
+        for own in list(imports_of(parse_untrusted(code))):
+            other = theirs.get(own.local)
+            if other is not None and (own.is_also(other) or own.full_name == "unittest.TestCase"):
+                code = respelled(code, TestPlace(path="", spelling=own.local), text)
+    return code
 
 
 def _placed_at(file: _Side, code: str, after: int | None, at: TestPlace) -> str:
@@ -153,9 +164,11 @@ class _Side:
     def may_be_shared(self, name: str) -> bool:
         """Return whether a definition may be replaced by an equal one on the other side.
 
-        Variables have state, and so does code that uses them. Only tests may then be shared, because nothing
-        else uses a test.
+        Variables have state, and so does code that uses them, unless they are constants. Otherwise only
+        tests may be shared, because nothing else uses a test.
         """
+        if self._is_constant(name):
+            return True
         if not all(isinstance(each.statement, Function | ast.ClassDef) for each in self.bindings[name]):
             return False
         return name.lower().startswith("test") or self._variables.isdisjoint(self._reached(name))
@@ -173,7 +186,20 @@ class _Side:
 
     @cached_property
     def _variables(self) -> frozenset[str]:
-        return frozenset(name for name, places in self.bindings.items() if any(map(_is_variable, places)))
+        bound = ((name, places) for name, places in self.bindings.items() if any(map(_is_variable, places)))
+        return frozenset(name for name, _ in bound if not self._is_constant(name))
+
+    def _is_constant(self, name: str) -> bool:
+        """Return whether a name is bound once, to a text, a number, or another value that cannot change."""
+        match self.bindings[name]:
+            case [BoundName(statement=ast.Assign(value=ast.Constant()))]:
+                return name not in self._rebound
+        return False
+
+    @cached_property
+    def _rebound(self) -> frozenset[str]:
+        nodes = (node for node in ast.walk(self.tree) if isinstance(node, ast.Global))
+        return frozenset(name for node in nodes for name in node.names)
 
     @cached_property
     def loose_names(self) -> frozenset[str]:

@@ -40,8 +40,19 @@ class _Bound:
         """The imported module, or what is imported from one, as a dotted name."""
         return f"{self.module}.{self.name}" if self.name else self.module
 
+    def is_also(self, other: _Bound) -> bool:
+        """Return whether another import may be a relative one of the same thing."""
+        below = other.module.lstrip(".")
+        is_relative = other.module != below
+        return (
+            is_relative
+            and self.name == other.name
+            and f".{self.module}".endswith(f".{below}" if below else "")
+        )
 
-def _imports(tree: ast.Module) -> Iterator[_Bound]:
+
+def imports_of(tree: ast.Module) -> Iterator[_Bound]:
+    """Yield the imports of the top level of a test file."""
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom):
             module = f"{'.' * statement.level}{statement.module or ''}"
@@ -65,10 +76,10 @@ def with_own_imports(text: str, existing: str) -> str:
     Raises:
         CannotParse: One of the texts is not valid Python.
     """
-    known = list(_imports(parse_untrusted(existing)))
+    known = list(imports_of(parse_untrusted(existing)))
     for _ in range(_MOST_STEPS):
         tree = parse_untrusted(text)
-        new = [each for each in _imports(tree) if each.key not in {one.key for one in known}]
+        new = [each for each in imports_of(tree) if each.key not in {one.key for one in known}]
         steps = (_step(text, tree, each, known) for each in new)
         changed = next((step for step in steps if step is not None), None)
         if changed is None:
@@ -156,7 +167,7 @@ def _with_spellings(text: str, spelled: _Spellings) -> str:
 def _without_import(text: str, new: _Bound) -> str:
     """Return the text without one name of an import, or without the statement and a blank line next to it."""
     lines = lines_of(text)
-    statement = next(each.statement for each in _imports(parse_untrusted(text)) if each.key == new.key)
+    statement = next(each.statement for each in imports_of(parse_untrusted(text)) if each.key == new.key)
     first, last = statement.lineno - 1, statement.end_lineno or statement.lineno
     kept = [alias for alias in statement.names if (alias.asname or alias.name) != new.local]
     if kept:
@@ -174,10 +185,10 @@ def _line_end(line: str) -> str:
 
 def _joined(text: str, tree: ast.Module, new: _Bound, sibling: _Bound) -> str | None:
     """Return the text with a name in the file's import from its module; None if it is there."""
-    if any(each.key == sibling.key and each.statement is new.statement for each in _imports(tree)):
+    if any(each.key == sibling.key and each.statement is new.statement for each in imports_of(tree)):
         return None
     text = _without_import(text, new)
-    statement = next(each.statement for each in _imports(parse_untrusted(text)) if each.key == sibling.key)
+    statement = next(each.statement for each in imports_of(parse_untrusted(text)) if each.key == sibling.key)
     if not isinstance(statement, ast.ImportFrom) or statement.names[0].name == "*":
         return None
     names = [_written(alias) for alias in statement.names]
