@@ -170,6 +170,35 @@ def test_place__a_member_without_tests_gets_a_class_like_its_neighbors() -> None
     assert got.index("class ChunkedTests") < got.index("class SplitTests") < got.index("class OtherTests")
 
 
+SETUP = """\
+class ChunkedTests(TestCase):
+    size = 9
+
+    def setUp(self):
+        self.text = "12"
+"""
+
+
+@pytest.mark.parametrize(
+    ("head", "is_joined"),
+    [
+        (SETUP, True),
+        (SETUP.replace("    size = 9\n\n", ""), True),
+        (SETUP.replace("12", "13"), False),
+        (SETUP.replace("size = 9", "size = 8"), False),
+    ],
+)
+def test_place__methods_join_a_class_that_has_all_else_of_theirs(head: str, *, is_joined: bool) -> None:
+    begin = "from unittest import TestCase\n\nfrom shop.cart import chunked\n\n\n"
+    existing = f"{begin}{SETUP}\n    def test_even(self):\n        self.assertTrue(chunked(self.text, 1))\n"
+    code = f"{begin}{head}\n    def test_odd(self):\n        self.assertTrue(chunked(self.text, 3))\n"
+    at = TestPlace(path="tests/test_cart.py", suite="ChunkedTests", after="ChunkedTests::test_even")
+    got = placed(existing, at, code)
+    joined = f"{existing}\n    def test_odd(self):\n        self.assertTrue(chunked(self.text, 3))\n"
+    assert (got == joined) == is_joined
+    assert ("class ChunkedTests2" in got) == (not is_joined)
+
+
 @pytest.mark.parametrize(
     "code",
     [

@@ -160,7 +160,8 @@ def methods_for(
 ) -> tuple[list[_Statement], list[cst.FunctionDef]]:
     """Return the statements that cannot be methods of a class, and the methods, renamed if they collide.
 
-    Methods that the class has already, under any name, are left out.
+    Methods that the class has already, under any name, are left out. The methods of a class can be methods of
+    another if that has everything else of it, such as its `setUp`.
     """
     others = [each for each in statements if not _has_form(each, suite)]
     there = {_nameless(each) for each in suite.node.body if isinstance(each, Function)}
@@ -202,9 +203,20 @@ def _has_form(statement: _Statement, suite: Suite) -> bool:
         return is_test(statement) and not suite.is_test_case
     if not isinstance(statement, cst.ClassDef) or not is_suite_class(statement) or statement.decorators:
         return False
-    is_plain = all(isinstance(each, cst.FunctionDef) and is_test(each) for each in statement.body.body)
+    there = {ast.dump(each) for each in suite.node.body}
+    is_plain = all(
+        (isinstance(each, cst.FunctionDef) and is_test(each)) or _dump(each) in there
+        for each in statement.body.body
+    )
     is_test_case = any(dotted(base.value).endswith("TestCase") for base in statement.bases)
     return is_plain and is_test_case == suite.is_test_case
+
+
+def _dump(statement: cst.BaseStatement | cst.BaseSmallStatement) -> str:
+    """Return the syntax tree of a statement of a class as text; empty if it is not on a line of its own."""
+    if not isinstance(statement, cst.SimpleStatementLine | cst.BaseCompoundStatement):
+        return ""
+    return ast.dump(parse_untrusted(cst.Module(body=[statement]).code).body[0])
 
 
 def _methods(statement: _Statement) -> Iterator[cst.FunctionDef]:
