@@ -55,8 +55,12 @@ def test_module_for__public_module_is_its_own() -> None:
     assert _public_module(files, "_f", "p/api.py") is None
 
 
-def test_module_for__private_module_is_private() -> None:
-    assert _public_module({}, "f") is None
+def test_module_for__private_module_is_private_if_the_package_has_anything_public() -> None:
+    assert _public_module({"p/api.py": "def other(): ...\n"}, "f") is None
+    assert (
+        _public_module({"p/api.py": "def _other(): ...\n", "p/__init__.py": "import os\n"}, "f") == "p._impl"
+    )
+    assert _public_module({}, "_f") is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def test_module_for__re_exported_by_the_package(text: str) -> None:
     ],
 )
 def test_module_for__not_re_exported_under_its_name(text: str) -> None:
-    assert _public_module({"p/__init__.py": text}, "f") is None
+    assert _public_module({"p/__init__.py": text, "p/api.py": "def other(): ...\n"}, "f") is None
 
 
 def test_module_for__star_import_heeds_the_private_modules_list() -> None:

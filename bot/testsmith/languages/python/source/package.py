@@ -477,14 +477,16 @@ class PublicModules:
 
     @cached_property
     def _has_public(self) -> bool:
-        """Whether a public module defines or re-exports a public name.
+        """Whether a public module defines a public name, or imports anything of the package.
 
         A program may have none: its command imports a private module, and its tests do, too.
         """
-        public = (each for each in self._package.modules.values() if each.module.is_public)
+        public = [each for each in self._package.modules.values() if each.module.is_public]
         defined = (item for each in public for item in each.defined.items())
+        imported = (target.module for each in public for its in each.imports.names.values() for target in its)
+        sources = (*imported, *(star for each in public for star in each.imports.stars))
         is_any = any(found.kind is not None and has_public_name(name) for name, found in defined)
-        return is_any or bool(self._offers)
+        return is_any or any(source in self._package.modules for source in sources)
 
     @cached_property
     def _offers(self) -> dict[Node, list[str]]:

@@ -130,6 +130,27 @@ def test_place_of__the_file_with_the_words_of_the_change_if_nothing_uses_its_mod
     assert place_of("parse_price", intent="Commit: Fix", test_prices=by_command, test_other=other) is None
 
 
+@pytest.mark.parametrize(
+    ("change", "path"), [(Change.ADDED, None), (Change.CHANGED, "tests/test_cart.py")], ids=["new", "changed"]
+)
+def test_place_of__nothing_new_in_a_file_that_is_named_after_another_module(
+    change: Change, path: str | None
+) -> None:
+    files = {
+        "src/shop/__init__.py": "",
+        "src/shop/cart.py": "def total(): ...\n",
+        "src/shop/stock.py": "def reserve(n): ...\n",
+    }
+    tests = (f"def test_{name}():\n    assert total()\n" for name in ("reserve_stock", "empty", "two", "sum"))
+    tree = MemoryTree({**files, "tests/test_cart.py": "\n".join(["from shop.cart import total\n", *tests])})
+    [found] = all_members(tree, ["src/shop/stock.py"], "").members
+    member = replace(found, change=change)
+    names = ProjectNames(tree, "")
+    places = Places(MemberTests(tree, [member], names), names, "Commit: Reserve stock of a cart")
+    place = places.of(member, "tests/test_stock.py")
+    assert (None if place is None else place.path) == path
+
+
 def test_place_of__nowhere_without_tests_of_the_package() -> None:
     assert place_of("parse_price", test_all="def test_other():\n    assert 1\n") is None
 

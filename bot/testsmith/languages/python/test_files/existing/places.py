@@ -219,11 +219,17 @@ class Places:
         return Counter(word for found in self._tests.all for word in set(found.words))
 
     def _in_file_of_words(self, member: Member) -> TestPlace | None:
-        """Return the file whose tests have the words of the change, if nothing but these says where to go."""
+        """Return the file whose tests have the words of the change, if nothing but these says where to go.
+
+        What is new does not go to a file that is named after another module.
+        """
         path = self._subjects.file_by_words(member)
         if path is None:
             return None
         its_tests = self._tests.by_file[path]
+        modules = {key.path for each in its_tests for key in each.uses if key.path}
+        if member.change is Change.ADDED and any(is_named_after_module(path, one) for one in modules):
+            return None
         return self._beside(self._alike(its_tests, member) or its_tests, member, ())
 
     def _in_only_file(self, member: Member) -> TestPlace | None:
