@@ -216,7 +216,7 @@ def _fitting_tests(requests: Sequence[Request], room: int) -> dict[str, str]:
 def _with_gaps(lines: Sequence[str], shown: Collection[int], mark: str) -> Iterator[str]:
     """Yield the shown lines of a file, with a mark for each gap that is not blank.
 
-    A mark is indented like the first line that it stands for, so that below a signature it reads as the body.
+    A mark has the indentation of the first line that is left out: below a signature, it reads as the body.
     """
     gap = False
     for number, line in enumerate(lines, start=1):

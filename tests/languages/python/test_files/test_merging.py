@@ -450,6 +450,20 @@ def test_place__types_that_the_file_imports_under_a_condition_are_not_imported_a
     )
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING: from shop.stock import Stock\n",
+        "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    class Stock: ...\n",
+    ],
+)
+def test_place__types_that_the_file_does_not_have_stay(head: str) -> None:
+    existing = "from __future__ import annotations\n\n\ndef test_a() -> None:\n    assert 1\n"
+    test = "def test_b(stock: Stock) -> None:\n    assert stock\n"
+    code = f"from __future__ import annotations\n\n{head}\n\n{test}"
+    assert head.partition("TYPE_CHECKING:")[2].strip() in placed(existing, code)
+
+
 def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
     existing = dedent("""\
         from typing import TYPE_CHECKING

@@ -186,6 +186,7 @@ class ChunkedTests(TestCase):
         (SETUP.replace("    size = 9\n\n", ""), True),
         (SETUP.replace("12", "13"), False),
         (SETUP.replace("size = 9", "size = 8"), False),
+        (SETUP.replace("size = 9", "size = 9; other = 1"), False),
     ],
 )
 def test_place__methods_join_a_class_that_has_all_else_of_theirs(head: str, *, is_joined: bool) -> None:

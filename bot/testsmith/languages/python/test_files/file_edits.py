@@ -15,6 +15,7 @@ from testsmith.languages.python.judge.test_reading.edits import Text, without_ro
 from testsmith.languages.python.judge.test_reading.situations import Rows, Shared
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
+from testsmith.languages.python.test_files.existing.file_imports import is_relative_form
 from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
 from testsmith.languages.tests import CannotPlace
 
@@ -159,7 +160,7 @@ class _TestFile:
     def is_imported(self, module: str, name: str, local: str) -> bool:
         """Return whether the file has an import, also as a relative one of the same module."""
         return any(
-            (name, local) == (its_name, its_local) and (module == its or _is_relative_form(its, module))
+            (name, local) == (its_name, its_local) and (module == its or is_relative_form(its, module))
             for its, its_name, its_local in self.imports
         )
 
@@ -246,12 +247,6 @@ def _imported(statement: _Import) -> Iterator[tuple[str, str, str]]:
     )
     for alias in statement.names:
         yield module, alias.name, alias.asname or alias.name
-
-
-def _is_relative_form(relative: str, module: str) -> bool:
-    """Return whether a relative import, such as `.utils`, may be one of an absolute module."""
-    below = relative.lstrip(".")
-    return relative.startswith(".") and (not below or f".{module}".endswith(f".{below}"))
 
 
 def _variables(tree: ast.Module) -> dict[str, ast.Assign]:

@@ -307,9 +307,10 @@ def _without_known_types(statement: _Statement, bindings: Bindings) -> _Statemen
         not isinstance(statement, cst.If)
         or dotted(statement.test).rpartition(".")[2] != "TYPE_CHECKING"
         or statement.orelse is not None
+        or not isinstance(statement.body, cst.IndentedBlock)
     ):
         return statement
-    own = (each for each in statement.body.body if isinstance(each, cst.SimpleStatementLine))
+    own = (each for each in statement.body.body if isinstance(each, _Statement))
     left = [new for each in own if (new := _missing(each, bindings, is_type=True)) is not None]
     return statement.with_deep_changes(statement.body, body=left) if left else None
 

@@ -74,7 +74,8 @@ def _imported_as_in(existing: str, code: str) -> str:
     These are imports of a `TestCase` other than that of unittest, such as one of the project, and relative
     imports from the package of the tests.
     """
-    if not re.search(r"^from \.|TestCase", existing, re.MULTILINE):
+    has_test_case = "TestCase" in existing and "from unittest import" in code
+    if not has_test_case and not re.search(r"^from \.", existing, re.MULTILINE):
         return code
     from testsmith.languages.python.test_files.existing.file_imports import imports_of
     from testsmith.languages.python.test_files.existing.placing import respelled

@@ -201,41 +201,53 @@ def test_install__a_setup_command_that_leaves_a_pytest_which_cannot_be_imported(
     assert "Run again with --install" not in str(refused.value)
 
 
-@pytest.mark.slow
-def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
-    project_file = """
+def locked_project(folder: Path, index: PackageIndex, for_tests: str) -> Repository:
+    """Return a project that needs `needed`, and something for its tests, with uv's lock file."""
+    project_file = f"""
 [project]
 name = "shop"
 version = "1"
 requires-python = ">=3.9"
 dependencies = ["needed"]
 [dependency-groups]
-test = ["for-tests"]
+test = ["{for_tests}"]
 """
+    files: dict[str, str | bytes | None] = {
+        "pyproject.toml": project_file,
+        "setup.py": None,
+        "shop/_version.py": "version = '1'\n",
+    }
+    project = repository(folder, files)
+    host = f"http://{index.host}/simple/"
+    command = ("lock", "--quiet", "--default-index", host, "--project", str(folder))
+    subprocess.run((uv_program(), *command), check=True)
+    return project
+
+
+def with_newer_packages(
+    project: Repository, index: PackageIndex, code: str
+) -> tuple[PythonWorkspace, JobResult]:
+    """Install a project when there is a newer `needed`; return the workspace and the result of a test."""
+    index.add({"needed-2.0-py3-none-any.whl": made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})})
+
+    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
+        async with open_workspace(whole) as workspace:
+            return workspace, (await run_on_both(workspace, code))[0]
+
+    return asyncio.run(scenario(order(project, index)))
+
+
+@pytest.mark.slow
+def test_install__the_versions_that_uv_has_locked(index: PackageIndex) -> None:
     code = """
 from importlib.metadata import version
 import shop
 def test_versions():
     assert (version("needed"), version("for-tests")) == ("1.0", "1.0")
 """
-
-    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
-        async with open_workspace(whole) as workspace:
-            return workspace, (await run_on_both(workspace, code))[0]
-
     with everybodys_folder() as folder:
-        files: dict[str, str | bytes | None] = {
-            "pyproject.toml": project_file,
-            "setup.py": None,
-            "shop/_version.py": "version = '1'\n",
-        }
-        project = repository(folder / "project", files)
-        host = f"http://{index.host}/simple/"
-        command = ("lock", "--quiet", "--default-index", host, "--project", str(folder / "project"))
-        subprocess.run((uv_program(), *command), check=True)
-        newer = made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})
-        index.add({"needed-2.0-py3-none-any.whl": newer})
-        workspace, result = asyncio.run(scenario(order(project, index)))
+        project = locked_project(folder / "project", index, "for-tests")
+        workspace, result = with_newer_packages(project, index, code)
     assert statuses(result) == {"test_versions": "passed"}, result
     assert not [note for note in workspace.notes if "uv.lock" in note]
 
@@ -248,35 +260,12 @@ import shop
 def test_versions():
     assert version("needed") == "1.0"
 """
-
-    async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
-        async with open_workspace(whole) as workspace:
-            return workspace, (await run_on_both(workspace, code))[0]
-
     with everybodys_folder() as folder:
         private = GitRepository.create(folder / "private")
         private.commit({"pyproject.toml": "[project]\nname = 'private'\nversion = '1'\n", "private.py": ""})
-        project_file = f"""
-[project]
-name = "shop"
-version = "1"
-requires-python = ">=3.9"
-dependencies = ["needed"]
-[dependency-groups]
-test = ["private @ git+file://{private.folder}"]
-"""
-        files: dict[str, str | bytes | None] = {
-            "pyproject.toml": project_file,
-            "setup.py": None,
-            "shop/_version.py": "version = '1'\n",
-        }
-        project = repository(folder / "project", files)
-        host = f"http://{index.host}/simple/"
-        command = ("lock", "--quiet", "--default-index", host, "--project", str(folder / "project"))
-        subprocess.run((uv_program(), *command), check=True)
+        project = locked_project(folder / "project", index, f"private @ git+file://{private.folder}")
         shutil.rmtree(private.folder)
-        index.add({"needed-2.0-py3-none-any.whl": made_wheel("needed", "2.0", {"needed.py": "VALUE = 6\n"})})
-        workspace, result = asyncio.run(scenario(order(project, index)))
+        workspace, result = with_newer_packages(project, index, code)
     assert statuses(result) == {"test_versions": "passed"}, result
     assert [note for note in workspace.notes if "versions in uv.lock" in note]
 

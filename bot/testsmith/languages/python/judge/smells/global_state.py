@@ -64,7 +64,7 @@ def changes_global_state(function: TestFunction) -> str | None:
     state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
     changes = any(state.changed_by(node, own) for node in loaded) or any(
-        state.changed_in(body) for body in function.new_bodies
+        state.changed_in(body) and function.is_new(body) for body in function.bodies
     )
     return "changes global state" if changes else None
 

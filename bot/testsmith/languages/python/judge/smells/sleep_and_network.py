@@ -10,10 +10,17 @@ from testsmith.languages.python.judge.smells.test_function import Body, TestFunc
 _SLEEPS = frozenset(
     {"anyio.sleep", "asyncio.sleep", "eventlet.sleep", "gevent.sleep", "time.sleep", "trio.sleep"}
 )
-_STOPWATCHES = frozenset(
-    {"time.perf_counter", "time.process_time", "time.thread_time", "timeit.default_timer"}
+_CLOCKS = frozenset(
+    {
+        "datetime.datetime.now",
+        "time.monotonic",
+        "time.perf_counter",
+        "time.process_time",
+        "time.thread_time",
+        "time.time",
+        "timeit.default_timer",
+    }
 )
-_CLOCKS = frozenset({"time.monotonic", "time.time", "datetime.datetime.now", *_STOPWATCHES})
 _NEVER_SET = frozenset({"threading.Condition", "threading.Event"})
 _VERBS = ("delete", "get", "head", "options", "patch", "post", "put", "request", "stream")
 _REQUESTS = frozenset(
@@ -68,8 +75,8 @@ def sleeps(function: TestFunction) -> str | None:
 def measures_time(function: TestFunction) -> str | None:
     """Return a reason if it asserts how long something takes, unless a helper of the project's tests does."""
     takes = any(
-        _is_duration(function, body, node)
-        for body in function.new_bodies
+        _is_duration(function, body, node) and function.is_new(body)
+        for body in function.bodies
         for node in _claimed(function, body)
     )
     return "asserts how long something takes" if takes else None

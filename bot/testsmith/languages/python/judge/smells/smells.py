@@ -19,7 +19,6 @@ from testsmith.languages.python.judge.smells.conditions import (
 )
 from testsmith.languages.python.judge.smells.global_state import changes_global_state
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
-from testsmith.languages.python.judge.smells.known_parts import known_nodes
 from testsmith.languages.python.judge.smells.sleep_and_network import measures_time, sleeps, uses_the_network
 from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
 from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
@@ -64,7 +63,7 @@ def smells_of(
     """
     tree = parse_untrusted(code)
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
-    module = TestModule(tree, names, checks, known_nodes(tree, known))
+    module = TestModule(tree, names, checks, known)
     functions = {name: TestFunction(node, module) for name, node in functions_of(tree)}
     beside = _nodes_without(
         tree, {*(one.node for one in functions.values()), *_for_type_checkers(tree, names)}
@@ -86,7 +85,7 @@ def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST
 
 
 def _for_type_checkers(tree: ast.Module, names: BoundNames) -> Iterator[ast.stmt]:
-    """Yield the imports that only type checkers need, which never run."""
+    """Yield what is there for type checkers alone, which never runs."""
     nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Name | ast.Attribute | ast.Constant)]
     bound = {getattr(node, "attr", getattr(node, "id", "")) for node in nodes if _is_bound(node)}
     texts = {node.value for node in nodes if isinstance(node, ast.Constant)}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
+from testsmith.languages.python.judge.smells.known_parts import known_nodes
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
 from testsmith.languages.python.test_files.test_modules import SETUPS, is_autouse, is_fixture
 
@@ -93,7 +94,7 @@ class TestModule:
         tree: The module.
         names: Name resolution, including the member.
         checks: What the project's test files have; None if it is not known.
-        known: Ids of the nodes of helpers and fixtures that the project's own tests have.
+        files: The project's test files that it may have helpers and fixtures from; read once, if at all.
     """
 
     __test__ = False
@@ -101,7 +102,12 @@ class TestModule:
     tree: ast.Module
     names: BoundNames
     checks: KnownChecks | None = None
-    known: frozenset[int] = frozenset()
+    files: Iterable[str] = ()
+
+    @cached_property
+    def known(self) -> frozenset[int]:
+        """Ids of the nodes of helpers and fixtures that the project's own tests have."""
+        return known_nodes(self.tree, self.files)
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
@@ -190,10 +196,9 @@ class TestFunction:
             waiting += [one for one in self._run_by(body) if one.node not in found]
         return list(found.values())
 
-    @property
-    def new_bodies(self) -> Sequence[Body]:
-        """Those that the project's own tests do not have."""
-        return [body for body in self.bodies if id(body.node) not in self.of.known]
+    def is_new(self, body: Body) -> bool:
+        """Return whether the project's own tests do not have one of its bodies."""
+        return id(body.node) not in self.of.known
 
     @cached_property
     def reached(self) -> Sequence[Placed]:

@@ -83,8 +83,10 @@ def writes_outside(function: TestFunction) -> str | None:
         return None
     removes = any(function.last(call.func) in _REMOVES for _, call, _ in function.all_calls())
     leaves = any(origin in _LEAVES for origin, _, _ in function.all_calls())
-    places = [(_Places(function, body), body) for body in function.new_bodies]
-    writes = any(place.writes(call) for place, body in places for call in body.calls())
+    places = [(_Places(function, body), body) for body in function.bodies]
+    writes = any(
+        place.writes(call) and function.is_new(body) for place, body in places for call in body.calls()
+    )
     return "writes outside `tmp_path`" if writes or (leaves and not removes) else None
 
 

@@ -42,13 +42,13 @@ class _Bound:
 
     def is_also(self, other: _Bound) -> bool:
         """Return whether another import may be a relative one of the same thing."""
-        below = other.module.lstrip(".")
-        is_relative = other.module != below
-        return (
-            is_relative
-            and self.name == other.name
-            and f".{self.module}".endswith(f".{below}" if below else "")
-        )
+        return self.name == other.name and is_relative_form(other.module, self.module)
+
+
+def is_relative_form(relative: str, module: str) -> bool:
+    """Return whether a relative import, such as `.utils`, may be one of an absolute module."""
+    below = relative.lstrip(".")
+    return relative.startswith(".") and (not below or f".{module}".endswith(f".{below}"))
 
 
 def imports_of(tree: ast.Module) -> Iterator[_Bound]:

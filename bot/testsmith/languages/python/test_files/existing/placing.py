@@ -203,20 +203,18 @@ def _has_form(statement: _Statement, suite: Suite) -> bool:
         return is_test(statement) and not suite.is_test_case
     if not isinstance(statement, cst.ClassDef) or not is_suite_class(statement) or statement.decorators:
         return False
-    there = {ast.dump(each) for each in suite.node.body}
-    is_plain = all(
-        (isinstance(each, cst.FunctionDef) and is_test(each)) or _dump(each) in there
-        for each in statement.body.body
-    )
+    others = [
+        each for each in statement.body.body if not (isinstance(each, cst.FunctionDef) and is_test(each))
+    ]
+    there = {ast.dump(each) for each in suite.node.body} if others else set[str]()
+    is_plain = all(isinstance(each, _Statement) and _dumps(each) <= there for each in others)
     is_test_case = any(dotted(base.value).endswith("TestCase") for base in statement.bases)
     return is_plain and is_test_case == suite.is_test_case
 
 
-def _dump(statement: cst.BaseStatement | cst.BaseSmallStatement) -> str:
-    """Return the syntax tree of a statement of a class as text; empty if it is not on a line of its own."""
-    if not isinstance(statement, cst.SimpleStatementLine | cst.BaseCompoundStatement):
-        return ""
-    return ast.dump(parse_untrusted(cst.Module(body=[statement]).code).body[0])
+def _dumps(line: _Statement) -> set[str]:
+    """Return the syntax trees of the statements on a line of a class, as texts."""
+    return set(map(ast.dump, parse_untrusted(cst.Module(body=[line]).code).body))
 
 
 def _methods(statement: _Statement) -> Iterator[cst.FunctionDef]:
