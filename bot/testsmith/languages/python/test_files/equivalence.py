@@ -15,7 +15,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from testsmith.languages.python.source.definitions import Function, last_name
-from testsmith.languages.python.test_files.test_modules import inner_statements, is_fixture, is_test_name
+from testsmith.languages.python.test_files.test_modules import (
+    inner_statements,
+    is_fixture,
+    is_test_name,
+    parametrized_arguments,
+)
 
 NAMING_FIXTURES = frozenset({"usefixtures", "getfixturevalue"})
 """pytest functions whose string arguments name fixtures."""
@@ -91,8 +96,8 @@ def fixture_parameters(function: Function) -> set[str]:
     """Return the parameters of a test or fixture that pytest fills; empty for other functions."""
     if not (is_test_name(function.name) or is_fixture(function)):
         return set()
-    given = {name for decorator in function.decorator_list for name in _parametrized(decorator)}
-    return {argument.arg for argument in _parameters(function)} - given
+    given = parametrized_arguments(function.decorator_list)
+    return {argument.arg for argument in _parameters(function)}.difference(given)
 
 
 def without_fallbacks(places: Sequence[BoundName]) -> Sequence[BoundName]:
@@ -284,11 +289,3 @@ def _parameters(function: Function | ast.Lambda) -> Sequence[ast.arg]:
     given = function.args
     rest = [each for each in (given.vararg, given.kwarg) if each is not None]
     return [*given.posonlyargs, *given.args, *given.kwonlyargs, *rest]
-
-
-def _parametrized(decorator: ast.expr) -> Iterator[str]:
-    """Yield the parameters that a `parametrize` decorator fills."""
-    if isinstance(decorator, ast.Call) and last_name(decorator) == "parametrize" and decorator.args:
-        for node in ast.walk(decorator.args[0]):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                yield from (part.strip() for part in node.value.split(","))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -93,6 +93,26 @@ def is_autouse(function: Function) -> bool:
     """Return whether a function is a fixture that every test of its file or class uses."""
     calls = [each for each in function.decorator_list if isinstance(each, ast.Call)]
     return is_fixture(function) and any(word.arg == "autouse" for call in calls for word in call.keywords)
+
+
+def parametrized_arguments(decorators: Iterable[ast.expr]) -> Iterator[str]:
+    """Yield the arguments that `parametrize` marks give values to themselves, without fixtures."""
+    for mark in decorators:
+        if not isinstance(mark, ast.Call) or last_name(mark) != "parametrize":
+            continue
+        named = {keyword.arg: keyword.value for keyword in mark.keywords}
+        argnames, _, indirect, *_ = (*mark.args, None, None, None)
+        names = {part.strip() for text in _texts(named.get("argnames", argnames)) for part in text.split(",")}
+        match named.get("indirect", indirect):
+            case None | ast.Constant(value=False):
+                yield from names
+            case ast.List() | ast.Tuple() as fixtures:
+                yield from names.difference(_texts(fixtures))
+
+
+def _texts(node: ast.expr | None) -> Iterator[str]:
+    constants = (each for each in ast.walk(node or ast.Tuple([])) if isinstance(each, ast.Constant))
+    yield from (each.value for each in constants if isinstance(each.value, str))
 
 
 def inner_statements(statement: ast.stmt) -> Sequence[ast.stmt]:

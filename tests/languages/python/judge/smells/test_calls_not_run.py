@@ -225,6 +225,29 @@ def test_calls_not_run__what_the_test_file_and_its_conftest_files_have_is_known(
     assert judge.calls_not_run(USING, MEMBER, [place]) != {}
 
 
+@pytest.mark.parametrize(
+    ("mark", "is_run"),
+    [
+        ("pytest.mark.parametrize('ready', [1])", False),
+        ("pytest.mark.parametrize(argnames=('ready',), argvalues=[(1,)], indirect=False)", False),
+        ("pytest.mark.parametrize('ready, request', [(1, 1)], indirect=['request'])", False),
+        ("pytest.mark.parametrize('ready', [1], indirect=True)", True),
+        ("pytest.mark.parametrize('ready', [1], True)", True),
+        ("pytest.mark.parametrize('ready, request', [(1, 1)], indirect=['ready'])", True),
+        ("pytest.mark.parametrize('ready', [1], indirect=shop.how())", True),
+        ("shop.parametrize('ready', [1])", True),
+        ("pytest.mark.parametrize('request', [1])", True),
+    ],
+)
+def test_calls_not_run__a_fixture_with_the_name_of_a_parametrized_argument_does_not_run(
+    mark: str, is_run: bool
+) -> None:
+    code = USING.replace("def test_x", f"@{mark}\ndef test_x")
+    call = next(one for one in ast.walk(ast.parse(code)) if ast.unparse(one) == "shop.deploy()")
+    assert isinstance(call, ast.Call)
+    assert bool(calls_not_run(code, MEMBER, [(call.lineno, -1, -1, -1)])) is is_run
+
+
 CLASS_HELPER = """\
 import shop
 

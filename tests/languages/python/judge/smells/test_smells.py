@@ -702,6 +702,17 @@ TWINS = {
             ),
         ),
         (
+            (
+                '@pytest.fixture\ndef rate():\n    os.environ["RATE"] = "3"\n'
+                '@pytest.mark.parametrize("rate", [3], indirect=True)\ndef test_x(rate):\n'
+                "    assert shop.rate() == rate"
+            ),
+            (
+                '@pytest.fixture\ndef rate():\n    os.environ["RATE"] = "3"\n'
+                '@pytest.mark.parametrize("rate", [3])\ndef test_x(rate):\n    assert shop.rate() == rate'
+            ),
+        ),
+        (
             'os.environ["RATE"] = "3"\ndef test_x():\n    assert shop.rate() == 3',
             'RATES = {}\nRATES["a"] = 3\ndef test_x():\n    assert shop.rate(RATES) == 3',
         ),

@@ -80,6 +80,12 @@ def test_self_contained__leaves_others_as_they_are(code: str, files: MemoryTree)
     assert self_contained(code, files) == code
 
 
+def test_self_contained__a_parametrized_argument_overrides_a_fixture() -> None:
+    code = CODE.replace("def test", "@pytest.mark.parametrize('cart', [1])\ndef test")
+    assert self_contained(code) == code
+    assert "def _cart(shop):" in self_contained(code.replace("[1]", "[1], indirect=True"))
+
+
 def test_self_contained__fixtures_that_are_named_by_a_mark() -> None:
     code = CODE.replace("def test", "@pytest.mark.usefixtures('shop')\ndef test").replace("cart, ", "")
     assert "def shop():" in self_contained(f"import pytest\n{code.replace('(cart)', '()')}")

@@ -10,7 +10,13 @@ from functools import cached_property
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.smells.known_parts import known_nodes
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
-from testsmith.languages.python.test_files.test_modules import SETUPS, is_autouse, is_fixture
+from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_name
+from testsmith.languages.python.test_files.test_modules import (
+    SETUPS,
+    is_autouse,
+    is_fixture,
+    parametrized_arguments,
+)
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 EXPECTING = frozenset(
@@ -212,7 +218,8 @@ class TestFunction:
                 if name not in known:
                     known.add(name)
                     named = (one for piece in pieces for one in piece.named.get(name, ()))
-                    found += [one for definition in named for one in placed(definition)]
+                    run = [one for one in named if not self._is_overridden(one)]
+                    found += [one for definition in run for one in placed(definition)]
         return found
 
     @property
@@ -357,6 +364,20 @@ class TestFunction:
     def _places(self) -> Sequence[ast.Module | ast.ClassDef]:
         return (self.module, *self.suites)
 
+    def _is_overridden(self, definition: ast.AST) -> bool:
+        """Return whether it is a fixture that a parametrized argument of its name replaces."""
+        return (
+            isinstance(definition, FunctionNode)
+            and is_fixture(definition)
+            and fixture_name(definition) in self._parametrized
+        )
+
+    @cached_property
+    def _parametrized(self) -> frozenset[str]:
+        marks = [one for one in self.decorators if isinstance(one, ast.Call)]
+        own = [one for one in marks if self.origin(one.func) == "pytest.mark.parametrize"]
+        return frozenset(parametrized_arguments(own))
+
     def _setups(self) -> Iterator[FunctionNode]:
         for place in self._places:
             for node in self.of.functions_of(place).values():
@@ -369,6 +390,8 @@ class TestFunction:
         for place in self._places:
             functions = self.of.functions_of(place)
             for node in (functions[name] for name in sorted((parameters | called) & functions.keys())):
+                if self._is_overridden(node):
+                    continue
                 if is_fixture(node) and node.name in parameters:
                     yield Body(node, is_helper=False)
                 elif node.name in called:

@@ -9,7 +9,12 @@ from pathlib import PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
-from testsmith.languages.python.test_files.test_modules import is_fixture, is_test_name, keep_tests
+from testsmith.languages.python.test_files.test_modules import (
+    is_fixture,
+    is_test_name,
+    keep_tests,
+    parametrized_arguments,
+)
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace
 
@@ -148,6 +153,8 @@ def requested_fixtures(tree: ast.AST) -> Iterator[str]:
     """Yield the names of what tests and fixtures take, and of fixtures that are named by `usefixtures`."""
     for node in ast.walk(tree):
         if isinstance(node, Function) and (is_test_name(node.name) or is_fixture(node)):
-            yield from (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+            given = set(parametrized_arguments(node.decorator_list))
+            arguments = (each.arg for each in (*node.args.args, *node.args.kwonlyargs))
+            yield from (name for name in arguments if name not in given)
         elif isinstance(node, ast.Call) and last_name(node) == "usefixtures":
             yield from (str(each.value) for each in node.args if isinstance(each, ast.Constant))
