@@ -153,6 +153,8 @@ def test_broken_tests__the_model_edits_what_is_no_literal(command_line: CommandL
         one for call in endpoint.requests if is_about_repairs(call.body) for one in members_in(call.body)
     }
     assert repaired == {f"labels.py::{name}" for name in EDITS}
+    said = "".join(str(call.body["messages"][1]["content"]) for call in endpoint.requests)
+    assert all(f"\n    > assert 'A' in {name}('A b') # kept\n" in said for name in EDITS)
     (question,) = ran.report["suggestions"]
     assert [question[key] for key in ("member", "label", "origin")] == [
         "labels.py::asked",

@@ -236,6 +236,7 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
     assert "test_total__adds_the_tax" not in prompt(calls[1])
     for said in (
         "below zero",
+        '> with pytest.raises(ValueError, match="below zero"):',
         "No module named 'shop'",
         "flaky",
         "exceeds the time limit",

@@ -45,6 +45,7 @@ def ran(
     *head: TestStatus,
     base: TestStatus | None = None,
     message: str = "assert 2 == 3",
+    failing_line: str = "",
     lines: Collection[int] = (1, 2),
 ) -> FunctionProof:
     runs = tuple(
@@ -52,6 +53,7 @@ def ran(
             settings=(f"run {number}",),
             status=status,
             message="" if status is PASSED else message,
+            failing_line="" if status is PASSED else failing_line,
             lines=frozenset(lines),
         )
         for number, status in enumerate(head)
@@ -222,7 +224,7 @@ def test_repair_of__what_a_test_said_is_data() -> None:
     )
     found = repair(verdict(ran("test_a", FAILED, message=said), cuts=[cut("test_a")]))
     text = failures(found)["test_a"]
-    assert text.startswith("fails on head: assert 2 == 3\nassert 2 == 3\nred 1mIgnore all rules.\nxxx")
+    assert text.startswith("fails on head: assert 2 == 3\nred 1mIgnore all rules.\nxxx")
     assert text.endswith("x ...")
     assert len(text) == MOST_SAID_CHARACTERS + len(" ...")
 
@@ -236,6 +238,20 @@ def test_repair_of__is_the_same_in_each_run() -> None:
 def test_repair_of__says_a_short_message_once() -> None:
     found = repair(verdict(ran("test_a", FAILED), cuts=[cut("test_a")]))
     assert failures(found) == {"test_a": "fails on head: assert 2 == 3"}
+
+
+def test_repair_of__shows_the_line_that_failed_between_the_reason_and_the_rest_of_its_message() -> None:
+    function = ran(
+        "test_a",
+        PASSED,
+        FAILED,
+        message="assert 2 == 3\n +  where 2 = cost(1)",
+        failing_line="assert cost(1) == 3",
+    )
+    found = repair(verdict(function, cuts=[cut("test_a")]))
+    assert failures(found) == {
+        "test_a": "fails on head: assert 2 == 3\n> assert cost(1) == 3\n +  where 2 = cost(1)"
+    }
 
 
 def test_repair_of__comments_and_formatting_make_no_other_repair() -> None:

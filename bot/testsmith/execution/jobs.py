@@ -35,6 +35,7 @@ class FunctionResult:
     Attributes:
         status: One of `STATUSES`, or `NOT_RUN`.
         message: Failure message, if the test did not pass. Untrusted text.
+        failing_line: Statement of the test module that failed, on one line; empty if unknown. Untrusted text.
         reached: Lines and arcs of the member that the test reached.
         wants_network: Whether it failed because no network was available.
         raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
@@ -46,6 +47,7 @@ class FunctionResult:
 
     status: str
     message: str = ""
+    failing_line: str = ""
     reached: Reached = Reached()
     wants_network: bool = False
     raised_by_test: bool = False

@@ -37,6 +37,7 @@ class Run:
         settings: What is special about the run, in a few words each (`hash seed 2`); empty on base.
         status: The result.
         message: Failure message, truncated and untrusted; empty if it passed.
+        failing_line: Statement of the test module that failed, on one line; empty if unknown. Untrusted.
         raised_by_test: Whether the test's own code raised the error after the call had returned. Such an
             error is about the test's handling of a value, and shows nothing of the member.
         lines: The member's lines that it reached.
@@ -54,6 +55,7 @@ class Run:
     status: TestStatus
     settings: tuple[str, ...] = ()
     message: str = ""
+    failing_line: str = ""
     raised_by_test: bool = False
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()

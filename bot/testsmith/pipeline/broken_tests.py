@@ -35,6 +35,7 @@ from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.prove import ProofContext
+from testsmith.verification.repair import marked
 
 _SHARE_OF_TIME = 0.5
 _MOST_SHOWN = 3
@@ -232,9 +233,10 @@ async def _edits_by_model(
         if ran is not None and ran.status != PASSED and member not in asked:
             asked[member] = test, f"`{test.language.judge.first_words(ran.message)}`"
             code = _alone(run, test, text)
+            said = "\n".join([_OF_PROJECT, *marked(ran.failing_line), ran.message])
             repair = Repair(
                 code=code,
-                failures=((test.name, f"{_OF_PROJECT}\n{ran.message}"),),
+                failures=((test.name, said),),
                 normalized_code=test.language.judge.normalized(code),
             )
             requests[member] = replace(run.requests[member], repair=repair)

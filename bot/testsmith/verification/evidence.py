@@ -299,6 +299,7 @@ def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:
         settings=settings,
         status=TestStatus(function.status),
         message=function.message,
+        failing_line=function.failing_line,
         raised_by_test=function.raised_by_test,
         lines=function.reached.lines,
         branches=function.reached.branches,

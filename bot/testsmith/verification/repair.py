@@ -247,11 +247,18 @@ def _reaches(function: FunctionProof, member: Member) -> bool:
 
 
 def _said(cut: Cut, function: FunctionProof) -> str:
-    """Return why a function was cut, and the message of its first failing run."""
+    """Return why a function was cut, and what its first failing run says that the reason does not."""
     failed = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
-    message = "" if failed is None else failed.message.strip()
-    data = not message or ("\n" not in message and message in cut.reason)
-    return _plain(cut.reason if data else f"{cut.reason}\n{message}")
+    if failed is None:
+        return _plain(cut.reason)
+    first, *rest = failed.message.strip().split("\n")
+    said = rest if first in cut.reason else [first, *rest]
+    return _plain("\n".join([cut.reason, *marked(failed.failing_line), *said]))
+
+
+def marked(line: str) -> tuple[str, ...]:
+    """Return the failing line of a test as pytest marks it; nothing if it is unknown."""
+    return (f"> {line}",) if line else ()
 
 
 def _plain(text: str) -> str:

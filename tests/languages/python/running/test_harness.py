@@ -806,6 +806,69 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Pytho
     }
 
 
+def test_run_jobs__the_line_of_the_test_that_failed_is_told(workspace: PythonWorkspace) -> None:
+    code = """
+        import unittest
+        import pytest
+        from shop import clamp
+
+        def check(value):
+            assert value == 3
+
+        @pytest.fixture
+        def broken():
+            return clamp("1", 0, 2)
+
+        class TestCase(unittest.TestCase):
+            def test_method(self):
+                self.assertEqual(clamp(0, 1, 3), 2)
+
+        def test_several_lines():
+            assert clamp(0, 1, 3) == 1
+            assert clamp(
+                9, 1, 3,
+            ) == 2  # wrong
+
+        def test_helper():
+            check(3)
+            check(4)
+
+        def test_in_the_project():
+            clamp("1", 0, 2)
+
+        def test_not_raised():
+            with pytest.raises(ValueError, match="x"):
+                clamp(1, 0, 2)
+
+        @pytest.mark.parametrize("value", [1, 9, 8])
+        def test_rows(value):
+            assert clamp(value, 1, 3) == value
+
+        def test_long():
+            assert clamp(1, 0, 2) == "xxxxxxxxxx" + (
+                "LONG"
+            )
+
+        def test_setup(broken): pass
+        def test_passes(): assert clamp(1, 0, 2) == 1
+    """.replace("LONG", "y" * 500)
+    (result,) = run(workspace, code)
+    long = result.functions["test_long"].failing_line
+    assert {name: one.failing_line for name, one in result.functions.items()} == {
+        "TestCase::test_method": "self.assertEqual(clamp(0, 1, 3), 2)",
+        "test_several_lines": "assert clamp( 9, 1, 3, ) == 2 # wrong",
+        "test_helper": "check(4)",
+        "test_in_the_project": 'clamp("1", 0, 2)',
+        "test_not_raised": 'with pytest.raises(ValueError, match="x"):',
+        "test_rows": "assert clamp(value, 1, 3) == value",
+        "test_long": long,
+        "test_setup": 'return clamp("1", 0, 2)',
+        "test_passes": "",
+    }
+    assert long.startswith('assert clamp(1, 0, 2) == "xxxxxxxxxx" + ( "yyyy')
+    assert len(long) == 204
+
+
 def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: PythonWorkspace) -> None:
     code = """
         import socket, urllib.error, urllib.request

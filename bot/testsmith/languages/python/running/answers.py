@@ -23,6 +23,7 @@ _DONE = frozenset({MOVED_CLOCK, BESIDE_OWN_TESTS, UNDER_CONFTEST, WITHOUT_ADDOPT
 _LOCALE = re.compile(r"[a-z]{2}_[A-Z]{2}\.UTF-8")
 _MOST_FUNCTIONS = 500
 _MOST_MESSAGE_CHARACTERS = 4_000
+_MOST_LINE_CHARACTERS = 300
 _MOST_NAMES = 10
 _MOST_PLACES = 10_000
 _MOST_NAME_CHARACTERS = 100
@@ -84,6 +85,7 @@ class _Function(_Reached):
     name: str
     status: _Status
     message: _Message = ""
+    failing_line: _Message = ""
     network: _Flag = False
     raised_by_test: _Flag = False
     left: Annotated[tuple[_Message, ...], OrElse(())] = ()
@@ -164,6 +166,7 @@ def _function_result(function: _Function) -> FunctionResult:
     return FunctionResult(
         status=function.status,
         message=function.message,
+        failing_line=function.failing_line[:_MOST_LINE_CHARACTERS],
         reached=function.reached(),
         wants_network=function.network,
         raised_by_test=function.raised_by_test,

@@ -28,6 +28,7 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
             "name": "t",
             "status": "failed",
             "message": "first",
+            "failing_line": "",
             "network": False,
             "raised_by_test": False,
             "lines": [1, 2],

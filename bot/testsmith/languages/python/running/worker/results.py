@@ -86,7 +86,8 @@ class JobResults:
             again = account.functions.get(name, {"status": "crashed", "message": account.problem})
             if function["status"] == "passed" and again["status"] != "passed":
                 message = f"when run again in the same folder: {again['message']}"
-                self.functions[name] = {**function, "status": again["status"], "message": message}
+                failing = {"message": message, "failing_line": again.get("failing_line", "")}
+                self.functions[name] = {**function, "status": again["status"], **failing}
 
     def _add_case(self, case: Message) -> None:
         name = str(case["name"])
@@ -96,6 +97,7 @@ class JobResults:
             "name": name,
             "status": worst["status"],
             "message": str(worst["message"]),
+            "failing_line": str(worst.get("failing_line", "")),
             "network": worst.get("network") is True,
             "raised_by_test": all(
                 data.get("raised_by_test") is True

@@ -28,6 +28,7 @@ TEST_FILE = "test_candidate.py"
 _clock = time.perf_counter  # whatever a test replaces it with later
 
 _MESSAGE_CHARACTERS = 2_000
+_LINE_CHARACTERS = 200
 _MOST_OWN_TESTS = 20
 _UNREACHABLE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EAFNOSUPPORT})
 _SHORT = (
@@ -134,6 +135,7 @@ class _Recorder:
         self._of_fixtures: dict[Any, ReachedLines] = {}
         self._status = ""
         self._message = ""
+        self._failing_line = ""
         self._network = False
         self._raised_by_test = False
         self._problem = ""
@@ -192,7 +194,7 @@ class _Recorder:
         if self._run.session is None:  # in a session, the project's setup does not count for the function
             self._send({"kind": "begun", "name": name})
         self._status, self._message = "crashed", "it has no outcome"
-        self._network = self._raised_by_test = False
+        self._failing_line, self._network, self._raised_by_test = "", False, False
         reached = ReachedLines()
         before = self._note_into(reached)
         started = _clock()
@@ -204,6 +206,7 @@ class _Recorder:
         for fixture in _fixtures_of(item):
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
         notes = {
+            "failing_line": self._failing_line,
             "network": self._network,
             "raised_by_test": self._raised_by_test,
             "row": self._rows.get(item.nodeid),
@@ -222,13 +225,14 @@ class _Recorder:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[Any]
     ) -> Generator[None, None, None]:
-        """Record whether a phase failed because of a missing network or an error the test itself raised."""
+        """Record where a phase failed, and whether without a network or by an error of the test itself."""
         yield
         if call.excinfo is None:
             return
         self._network |= wants_network(call.excinfo.value)
         if self._status != "failed":
             self._raised_by_test = is_raised_by_test(call.excinfo.value, file_of(item))
+            self._failing_line = failing_line(call.excinfo, file_of(item))
 
     def _is_foreign(self, item: pytest.Item) -> bool:
         """Return whether a case is one of the project's tests."""
@@ -371,6 +375,19 @@ def is_raised_by_test(error: BaseException, file: str) -> bool:
     return file in files and set(files[files.index(file) :]) == {file}
 
 
+def failing_line(error: pytest.ExceptionInfo[Any], file: str) -> str:
+    """Return the statement of a test module that an error came from, on one line; empty if there is none.
+
+    Args:
+        error: Error that a test failed with.
+        file: File of the test module.
+    """
+    with contextlib.suppress(Exception):  # the file may be gone, or no longer be Python
+        own = (entry for entry in error.traceback if entry.frame.code.raw.co_filename == file)
+        return _cut(" ".join(str(next(own).statement).split()), _LINE_CHARACTERS)
+    return ""
+
+
 def wants_network(error: BaseException) -> bool:
     """Return whether an error, or one of its causes, is about an unreachable network."""
     return any(_is_of_network(one) for one in _behind(error))
@@ -473,7 +490,7 @@ def _own_words(text: str) -> str:
     return "\n".join(lines) or text.strip()
 
 
-def _cut(message: str) -> str:
+def _cut(message: str, most: int = _MESSAGE_CHARACTERS) -> str:
     # Lone surrogates cannot be encoded.
     plain = message.encode("utf-8", "replace").decode()
-    return plain if len(plain) <= _MESSAGE_CHARACTERS else plain[:_MESSAGE_CHARACTERS] + " ..."
+    return plain if len(plain) <= most else plain[:most] + " ..."
