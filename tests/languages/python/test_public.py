@@ -34,7 +34,8 @@ def _public_module(files: dict[str, str], name: str, path: str = "p/_impl.py") -
         ("A.__init__", True),
         ("_A.__init__", False),
         ("A.__m", False),
-        ("__getattr__", False),
+        ("__getattr__", True),
+        ("__dir__", False),
         ("A.__", False),
     ],
 )
@@ -60,6 +61,8 @@ def test_module_for__private_module_is_private_if_the_package_has_anything_publi
     assert (
         _public_module({"p/api.py": "def _other(): ...\n", "p/__init__.py": "import os\n"}, "f") == "p._impl"
     )
+    lazy = "def __getattr__(name):\n from ._impl import f\n return f\n"
+    assert _public_module({"p/__init__.py": lazy}, "f") == "p._impl"
     assert _public_module({}, "_f") is None
 
 

@@ -470,6 +470,25 @@ def test_option__is_not_given_if_the_change_shows_without_it(tmp_path: Path) -> 
     assert "1024, digits" not in made
 
 
+LAZY = """def __getattr__(name: str) -> int:
+    if name == "RATE":
+        return {}
+    raise AttributeError(name)
+
+
+def rate() -> int:
+    return 3
+"""
+
+
+def test_getattr_of_a_module__is_called_by_no_test(tmp_path: Path) -> None:
+    of_module: dict[str, Any] = {"name": "__getattr__", "line": 1, "end_line": 4}
+
+    answer = _answer(tmp_path, LAZY.format(3), LAZY.format(2), **of_module)
+
+    assert reason(answer) == "no operation that calls `__getattr__` is known"
+
+
 NOTES = """class Notes:
     def __init__(self, texts: list[str]) -> None:
         self.texts = texts

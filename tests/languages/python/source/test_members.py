@@ -4,6 +4,7 @@ import pytest
 
 from fakes.scopes import Files, scope
 from fakes.trees import MemoryTree
+from testsmith.languages.python.source.context import import_line
 from testsmith.languages.python.source.members import all_members, changed_members
 from testsmith.languages.source import MOST_DIFF_CHARACTERS, MemberFindings
 from testsmith.model import Change, Member, MemberKind, Place, ShownChange, Skipped, SkipStage
@@ -89,11 +90,21 @@ def test_changed_members__what_is_no_change(base: str, head: str) -> None:
         ("class A:\n class B:\n  def f(self): 1\n", ["A", "A.B.f"]),
         ("class A:\n @property\n def x(self): 1\n @x.setter\n def x(self, y): 1\n", ["A.x"]),
         ("class _A:\n def f(self): 1\n", []),
-        ("def __getattr__(name): 1\n", []),
     ],
 )
 def test_changed_members__added_class_by_its_public_methods(head: str, expected: list[str]) -> None:
     assert _in_module("", head) == dict.fromkeys(expected, "added")
+
+
+def test_changed_members__getattr_of_a_module_that_was_there() -> None:
+    base = "def __getattr__(name): return _rate(name)\ndef _rate(name): return 1\n"
+    assert _in_module(base, base.replace("_rate(name)\n", "_rate(name) + 1\n")) == {"__getattr__": "changed"}
+    assert _in_module(base, base.replace("1", "2")) == {"__getattr__": "affected"}
+    assert _in_module("X = 1\n", base) == {"__getattr__": "added"}
+    assert _changes({}, {"m.py": base}) == {}
+    assert _in_module(base, base + "def __dir__(): return []\n") == {}
+    (member,) = _found({"p/__init__.py": "X = 1\n"}, {"p/__init__.py": base}).members
+    assert import_line(member) == "import p"
 
 
 def test_changed_members__class_that_was_there() -> None:

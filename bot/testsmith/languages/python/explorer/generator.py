@@ -7,6 +7,7 @@ results do not depend on the speed of the machine.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
@@ -394,7 +395,7 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
         return _skip(member, SkipStage.GENERATION, "its tests do not fit into one module")
     code, tests = written
     name = member.plain_name
-    if is_dunder(name) and f".{name}(" in code:
+    if is_dunder(name) and re.search(rf"(?<!def ){name}\(", code):
         return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
     return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
 

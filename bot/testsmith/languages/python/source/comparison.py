@@ -203,11 +203,13 @@ class Comparison:
         differences: New and changed definitions, in the order of head.
         gone: Source text of definitions that exist only on base, by dotted name.
         classes_with_methods: Names of the classes of head that have a public method or property.
+        is_added: Whether there is no readable file on base.
     """
 
     differences: tuple[Difference, ...] = ()
     gone: Mapping[str, str]
     classes_with_methods: frozenset[str] = frozenset()
+    is_added: bool = False
 
     @property
     def added_classes(self) -> frozenset[str]:
@@ -294,6 +296,7 @@ def compare(base: SourceFile | None, head: SourceFile | None) -> Comparison:
         ),
         gone={name: before.source(name) for name in before.by_name if name not in after.by_name},
         classes_with_methods=frozenset(_classes_with_methods(after.by_name)),
+        is_added=base is None,
     )
 
 

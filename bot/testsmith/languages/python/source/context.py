@@ -18,6 +18,7 @@ from testsmith.languages.python.source.definitions import (
     last_name,
     statements,
 )
+from testsmith.languages.python.source.package import is_dunder
 from testsmith.languages.python.source.parsing import decode
 from testsmith.languages.python.source.project_names import ProjectNames, SourceNames
 from testsmith.languages.python.source.references import (
@@ -207,7 +208,9 @@ def prompt_rules(framework: str) -> str:
 
 
 def import_line(member: Member) -> str:
-    """Return the statement that imports a member, or the class that contains it."""
+    """Return the statement that imports a member, its class, or the module of a `__getattr__`."""
+    if is_dunder(member.name) and "." not in member.name:
+        return f"import {member.module}"
     return f"from {member.module} import {member.name.partition('.')[0]}"
 
 

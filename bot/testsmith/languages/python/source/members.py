@@ -300,7 +300,8 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
     if found.kind is None or not has_public_name(found.name):
         return False
     if is_dunder(found.name):
-        return found.name.rpartition(".")[0] not in comparison.added_classes
+        around = found.name.rpartition(".")[0]
+        return around not in comparison.added_classes if around else not comparison.is_added
     if found.kind is MemberKind.CLASS and difference.change is Change.ADDED:
         return found.name not in comparison.classes_with_methods
     return True

@@ -448,10 +448,13 @@ def is_dunder(name: str) -> bool:
 
 
 def has_public_name(name: str) -> bool:
-    """Return whether a dotted name is public judging by underscores; dunder methods of a class are."""
+    """Return whether a dotted name is public judging by underscores.
+
+    Dunder methods of a public class are, and `__getattr__` of a module, which gives it further names.
+    """
     around, _, plain = name.rpartition(".")
     if is_dunder(name):
-        return bool(around) and has_public_name(around)
+        return has_public_name(around) if around else plain == "__getattr__"
     return not plain.startswith("_") and (not around or has_public_name(around))
 
 
@@ -485,7 +488,8 @@ class PublicModules:
         defined = (item for each in public for item in each.defined.items())
         imported = (target.module for each in public for its in each.imports.names.values() for target in its)
         sources = (*imported, *(star for each in public for star in each.imports.stars))
-        is_any = any(found.kind is not None and has_public_name(name) for name, found in defined)
+        public_names = (name for name, found in defined if found.kind is not None and has_public_name(name))
+        is_any = not all(map(is_dunder, public_names))
         return is_any or any(source in self._package.modules for source in sources)
 
     @cached_property
