@@ -14,6 +14,9 @@ from testsmith.model import ExistingTest, Member
 CART = """
 class Stock:
     def total(self) -> int: ...
+    def __enter__(self): ...
+    async def __aexit__(self, *raised): ...
+    def __await__(self): ...
 
 class Cart(Stock):
     def __init__(self, items=()): ...
@@ -119,6 +122,25 @@ def test_existing_tests__properties_and_constructors_count_as_calls() -> None:
     text = "from shop.cart import Cart\n\ndef test_it():\n    assert Cart([1]).size == 1\n"
     assert calls("Cart.size", text) == ["Cart([1]).size"]
     assert calls("Cart.__init__", text) == ["Cart([1])"]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "call"),
+    [
+        ("__enter__", "with Cart() as cart:\n        cart.add(1)", "Cart()"),
+        ("__aexit__", "async with Cart.of(1), Other():\n        ...", "Cart.of(1)"),
+        ("__aexit__", "cart = Cart()\n    async with cart:\n        ...", "cart"),
+        ("__await__", "cart = await Cart()", "await Cart()"),
+        ("__enter__", "async with Cart():\n        ...", None),
+        ("__enter__", "with opened():\n        Cart()", None),
+        ("__await__", "await parse_price('1')", None),
+    ],
+)
+def test_existing_tests__with_and_await_call_special_methods(
+    method: str, body: str, call: str | None
+) -> None:
+    text = f"from shop import *\n\nasync def test_it():\n    {body}\n"
+    assert calls(f"Stock.{method}", text) == ([call] if call else [])
 
 
 def test_existing_tests__fixtures_setup_and_helpers_of_the_file_count() -> None:

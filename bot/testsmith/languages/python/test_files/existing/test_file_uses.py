@@ -319,6 +319,27 @@ class _FunctionReader(ast.NodeVisitor):
         if node.optional_vars is not None:
             self._bind(node.optional_vars, self._type(node.context_expr))
 
+    def visit_With(self, node: ast.With) -> None:
+        self._enter(node, "__enter__", "__exit__")
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> None:
+        self._enter(node, "__aenter__", "__aexit__")
+
+    def _enter(self, node: ast.With | ast.AsyncWith, *methods: str) -> None:
+        for item in node.items:
+            self._operate(item.context_expr, item.context_expr, *methods)
+        self.generic_visit(node)
+
+    def visit_Await(self, node: ast.Await) -> None:
+        self._operate(node.value, node, "__await__")
+        self.generic_visit(node)
+
+    def _operate(self, operand: ast.expr, whole: ast.expr, *methods: str) -> None:
+        """Note the special methods that an operation calls on an object of a known class."""
+        owner = self._type(operand)
+        found = (self._meanings.method(owner, name) for name in methods) if owner is not None else ()
+        self.uses += [Use(key, whole) for key in found if key is not None]
+
     def visit_Return(self, node: ast.Return) -> None:
         self.generic_visit(node)
         self.given = self._type(node.value) if node.value else self.given
