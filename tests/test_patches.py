@@ -140,9 +140,13 @@ def test_apply_patch__of_two_places_the_one_that_was_shown() -> None:
 @pytest.mark.parametrize(
     ("text", "patch", "why"),
     [
-        (TWICE, "@@ -60 +60,2 @@\n     x = 1\n+    y = 2\n", "several places"),
-        (FILE, "@@\n     def test_multiply(self):\n+        pass\n", "hunk 1 does not fit"),
-        (FILE, f"@@\n{ROW}@@\n-    nothing\n", "hunk 2 does not fit"),
+        (TWICE, "@@ -60 +60,2 @@\n     x = 1\n+    y = 2\n", "several places: at each `x = 1`$"),
+        (
+            FILE,
+            "@@\n     def test_multiply(self):\n+        pass\n",
+            "file: it has no line `def test_multiply",
+        ),
+        (FILE, f"@@\n{ROW}@@\n-    nothing\n", "hunk 2 does not fit the file: it has no line `nothing`$"),
         (FILE, "@@\n+    assert shop\n", "no context lines"),
         (FILE, "def test_it():\n    assert True\n", r"no lines that begin with \+ or -"),
         (FILE, "", r"no lines that begin with \+ or -"),

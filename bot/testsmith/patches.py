@@ -28,6 +28,9 @@ _MOST_DROPPED = 6
 _MOST_STEPS = 2_000_000
 """Maximum number of lines that are compared for one diff."""
 
+_MOST_QUOTED = 80
+"""Maximum number of characters of a line that an error quotes."""
+
 _MOST_UNFORMATTED = 0.1
 """Maximum share of a file's lines that a formatter would change if the file is in its form."""
 
@@ -99,7 +102,7 @@ def apply_patch(text: str, patch: str, shown: Collection[int] = ()) -> str:
         added = len(lines) - length
         found = _applied(lines, hunk, after, frozenset(line + added for line in shown), work)
         if found is None:
-            raise CannotApply(f"hunk {number} does not fit the file")
+            raise CannotApply(f"hunk {number} does not fit the file{_missing(lines, hunk)}")
         lines, after = found
     return ending.join(lines)
 
@@ -211,9 +214,20 @@ def _applied(
             found = list(_places(lines, smaller, same, skipped, work))
             later = [each for each in found if each.start >= after] or found
             if later:
-                chosen = _only(later, hunk.first, shown)
+                chosen = _only(lines, later, hunk.first, shown)
                 return chosen.text, chosen.end
     return None
+
+
+def _missing(lines: Sequence[str], hunk: _Hunk) -> str:
+    """Return which line of a hunk is nowhere in the file, in words; empty if each is."""
+    known = {line.strip() for line in lines}
+    missing = (line.text for line in hunk.lines if line.is_anchor and line.text.strip() not in known)
+    return next((f": it has no line {_quoted(line)}" for line in missing), "")
+
+
+def _quoted(line: str) -> str:
+    return f"`{line.strip()[:_MOST_QUOTED]}`"
 
 
 def _appended(lines: Sequence[str], hunk: _Hunk) -> tuple[list[str], int]:
@@ -281,13 +295,13 @@ class _Place:
     end: int
 
 
-def _only(places: Sequence[_Place], claimed: int, shown: Collection[int]) -> _Place:
+def _only(lines: Sequence[str], places: Sequence[_Place], claimed: int, shown: Collection[int]) -> _Place:
     """Return the only place; of several, the one that the diff names, or else the one that was shown."""
     named = [place for place in places if place.start + 1 == claimed]
     if len(places) == 1 or not named:
         places = [place for place in places if place.start + 1 in shown] or places
         if len({"\n".join(place.text) for place in places}) > 1:
-            raise CannotApply("a hunk fits in several places")
+            raise CannotApply(f"a hunk fits in several places: at each {_quoted(lines[places[0].start])}")
         return places[0]
     return named[0]
 

@@ -433,21 +433,26 @@ def test_edit__is_applied_and_its_tests_are_the_candidate(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "patch",
+    ("patch", "why"),
     [
-        ROOMY.replace("== 3", "== 4"),
-        "@@\n-    assert add(1, 2) == 3\n+    assert add(1, 2) == 4\n",
-        "@@\n     assert add(1, 2) == 3\n+    assert (\n",
+        (
+            ROOMY.replace("== 3", "== 4"),
+            "hunk 1 does not fit the file: it has no line `assert add(1, 2) == 4`",
+        ),
+        ("@@\n-    assert add(1, 2) == 3\n+    assert add(1, 2) == 4\n", "it adds no tests"),
+        ("@@\n     assert add(1, 2) == 3\n+    assert (\n", "it cannot be parsed as Python"),
     ],
     ids=["does not fit", "adds no tests", "breaks the file"],
 )
-def test_edit__that_is_of_no_use_is_asked_again_and_at_last_for_code(patch: str) -> None:
+def test_edit__that_is_of_no_use_is_asked_again_and_at_last_for_code(patch: str, why: str) -> None:
     answers = [entry(code="", patch=patch)] * 2
     results, provider, notes = ask_for_edit(*answers, entry(code=MODULE, patch=""))
     assert results == [Candidate(member="src/shop/cart.py::add", code=MODULE, origin=Origin.MODEL)]
     again, last = (request.user_prompt for request in provider.requests[1:])
     assert "- test file: tests/test_cart.py\n" in again
     assert "until they stand there only once" in again
+    assert f"\nsrc/shop/cart.py::add: {why}" in again
+    assert f"\nsrc/shop/cart.py::add: {why}" in last
     assert "- test file:" not in last
     assert "a complete module in `code` and no `patch`" in last
     assert notes == ("ignored entries of the model's answers: 2 with a diff that does not fit",)

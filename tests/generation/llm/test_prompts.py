@@ -44,6 +44,7 @@ PINNED = {
     19: "c84548883f144dd0",
     20: "6241ac383f28c706",
     21: "226ef4d46c2161e4",
+    22: "3d23d832e28dff2f",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -226,6 +227,21 @@ def test_user__of_a_very_long_source_the_lines_around_the_change_are_shown() -> 
 def test_user__asked_again_golden() -> None:
     batch = replace(batch_of(*make_requests(1, 2)), asked_again=2)
     check_golden(GOLDEN / "user-asked-again.txt", Prompts().user(batch, BUDGET))
+
+
+def test_user__asked_again_says_why_each_patch_could_not_be_used() -> None:
+    first, second, third = requests = make_requests(1, 3)
+    why = {first.member.id: "hunk 1 fits\n```\nnowhere", third.member.id: "x" * 9_999}
+    batch = replace(batch_of(*requests), asked_again=1, misfits=why)
+    said = Prompts().user(batch, BUDGET).partition("An earlier answer")[2]
+    assert said.splitlines()[1:6] == [
+        "Why its patches could not be used:",
+        "",
+        "````text",
+        f"{first.member.id}: hunk 1 fits\\n```\\nnowhere",
+        f"{third.member.id}: {'x' * 200}",
+    ]
+    assert second.member.id not in said
 
 
 def test_user__goals_golden() -> None:

@@ -77,7 +77,7 @@ class ParsedAnswer:
         without_tests: Members for which the answer says that there is nothing to test: their entry has empty
             code and an empty diff. A member without an entry may only have been forgotten.
         unusable: Entries whose code and diff are empty, too long or not text.
-        misfits: Diffs that could not be applied.
+        misfits: Why the diffs of members could not be used, by member id.
         readable: Whether the answer is in a supported format, even if it contains no tests.
     """
 
@@ -88,7 +88,7 @@ class ParsedAnswer:
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
-    misfits: int = 0
+    misfits: Mapping[str, str] = field(default_factory=dict)
     readable: bool = True
 
 
@@ -340,7 +340,7 @@ def after_answer(
     elif response.finish_reason == "content_filter":
         outcome = _apart(batch, rest, limits, "the endpoint filtered the answer for this member alone")
     else:
-        outcome = _after_silence(batch, rest, limits, readable=answer.readable)
+        outcome = _after_silence(batch, rest, limits, answer)
     return replace(outcome, results=results + outcome.results)
 
 
@@ -424,15 +424,15 @@ def _apart(
 
 
 def _after_silence(
-    batch: Batch, rest: Sequence[Request], limits: BatchLimits, *, readable: bool
+    batch: Batch, rest: Sequence[Request], limits: BatchLimits, answer: ParsedAnswer
 ) -> CallOutcome:
     """Members without a test: request only them; if no tests came at all, all again, then halves."""
     if batch.asked_again == MAX_ASKED_AGAIN:
-        lack = "held no usable test for it" if readable else "were no tests"
+        lack = "held no usable test for it" if answer.readable else "were no tests"
         reason = f"the model's answers {lack}, asked {MAX_ASKED_AGAIN + 1} times"
         # An unreadable answer may be a temporary problem of the endpoint.
-        return CallOutcome(results=skipped(rest, reason, permanent=readable))
-    counted = replace(batch, asked_again=batch.asked_again + 1)
+        return CallOutcome(results=skipped(rest, reason, permanent=answer.readable))
+    counted = replace(batch, asked_again=batch.asked_again + 1, misfits=answer.misfits)
     if len(rest) < len(batch.requests):
         return CallOutcome(again=_smaller(counted, rest, len(rest), limits))
     if batch.asked_again == 0:

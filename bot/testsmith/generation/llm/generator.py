@@ -79,7 +79,7 @@ class IgnoredEntries:
             repeated=self.repeated + answer.repeated,
             unknown=self.unknown + answer.unknown,
             unusable=self.unusable + answer.unusable,
-            misfits=self.misfits + answer.misfits,
+            misfits=self.misfits + len(answer.misfits),
         )
 
     def note(self) -> str:
@@ -227,22 +227,22 @@ class ModelGenerator:
 
 def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, TestFiles]) -> ParsedAnswer:
     """Return an answer with the tests of its edits; a member whose edit does not fit keeps its other code."""
-    codes, edited, misfits = dict(answer.codes), dict[str, str](), 0
+    codes, edited, misfits = dict(answer.codes), dict[str, str](), dict[str, str]()
     for request in batch.requests:
         member, tests = request.member.id, languages.get(request.member.language)
         patch = answer.patches.get(member)
         if patch is None:
             continue
         if tests is None or not request.test_text:
-            misfits += 1
+            misfits[member] = "no test file was shown for it"
             continue
         try:
             shown = frozenset[int]().union(*request.context.test_lines)
             text = apply_patch(request.test_text, patch, shown)
             text = tests.with_known_rows(request.test_text, text)
             codes[member], edited[member] = tests.edited_tests(request.test_text, text), text
-        except (CannotApply, CannotParse, CannotPlace):
-            misfits += 1
+        except (CannotApply, CannotParse, CannotPlace) as error:
+            misfits[member] = str(error)
     return replace(answer, codes=codes, edited=edited, misfits=misfits)
 
 

@@ -29,11 +29,14 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 21
+PROMPT_VERSION = 22
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
 """Maximum number of existing tests that are named."""
+
+_MOST_REASON = 200
+"""Maximum number of characters that say why a patch could not be used."""
 
 _BACKTICKS = re.compile("`{3,}")
 
@@ -133,6 +136,11 @@ class Prompts:
             )
             for request in batch.requests
         ]
+        misfits = [
+            shown(f"{member.id}: {batch.misfits[member.id][:_MOST_REASON]}")
+            for member in (request.member for request in batch.requests)
+            if member.id in batch.misfits
+        ]
         name = _template("user.j2", batch.task if folder is None else folder)
         return self._environment.get_template(name).render(
             language=first.member.language,
@@ -146,8 +154,9 @@ class Prompts:
             intent=first.intent if batch.tiers >= USES_TIER else "",
             hint=first.hint,
             runtime=shown(first.runtime),
-            fence=_fence((*_fenced_texts(members, context), first.intent, first.hint)),
+            fence=_fence((*_fenced_texts(members, context), first.intent, first.hint, *misfits)),
             asked_again=batch.asked_again,
+            misfits=misfits,
             may_patch=batch.task != "repair" and any(one.test_file for one in members),
         )
 
