@@ -252,6 +252,7 @@ class Context:
             informative first. Untrusted text.
         probes: Source texts of inputs to run before others. Untrusted text.
         goals: Mutants of changed lines that none of the project's tests kills, in words. Untrusted text.
+        broken: Names of the tests of `Request.test_text` that the change breaks. Untrusted text.
     """
 
     signatures: str = ""
@@ -261,6 +262,7 @@ class Context:
     observations: tuple[str, ...] = ()
     probes: tuple[str, ...] = ()
     goals: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

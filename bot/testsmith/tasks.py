@@ -26,6 +26,10 @@ async def in_thread(function: Callable[P, T], /, *arguments: P.args, **named: P.
 
 
 @overload
+async def gather(first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U], /) -> tuple[T, U]: ...
+
+
+@overload
 async def gather(
     first: Coroutine[Any, Any, T], second: Coroutine[Any, Any, U], third: Coroutine[Any, Any, V], /
 ) -> tuple[T, U, V]: ...

@@ -186,6 +186,7 @@ def test_broken_tests__a_question_has_the_rows_that_the_model_adds(
             repository.folder, "--base", "base", *model, "--only", "fees.py::words", key="sk-test"
         )
     assert ran.code == 0, ran.stderr
+    assert "The change makes these fail: test_words." in str(endpoint.requests[0].body["messages"])
     (question,) = ran.report["suggestions"]
     assert (question["label"], question["tests"], question["origin"]) == ("question", ["test_words"], "model")
     subprocess.run(

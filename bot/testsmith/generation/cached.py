@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
 from testsmith.generation.fan_out import closing, results
 from testsmith.generation.interface import (
-    Goals,
+    FactsSource,
     NotedGenerator,
     Observer,
     ObservingGenerator,
@@ -88,10 +88,10 @@ class CachedGenerator:
         """
         return CacheStats(hits=self._hits, misses=self._misses, entries=self._store.stats().entries)
 
-    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
+    def observe_with(self, observer: Observer, facts: FactsSource | None = None) -> None:
         """Pass them to the inner generator; members with cached results are not observed."""
         if isinstance(self._inner, ObservingGenerator):
-            self._inner.observe_with(observer, goals)
+            self._inner.observe_with(observer, facts)
 
     def notes(self) -> tuple[str, ...]:
         """Return the inner generator's notes."""

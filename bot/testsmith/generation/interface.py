@@ -8,6 +8,7 @@ the stream after the available results.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from testsmith.model import Request, Result, Skipped, SkipStage
@@ -61,16 +62,29 @@ class NothingObserved:
             yield one
 
 
-Goals = Callable[[], Awaitable[Mapping[str, tuple[str, ...]]]]
-"""Returns mutants that new tests should kill, by member id, in the format of `Context.goals`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTestFacts:
+    """What the project's own tests show that is of use for new ones.
+
+    Attributes:
+        goals: Mutants that new tests should kill, by member id, in the format of `Context.goals`.
+        broken: Ids of the tests that the change breaks: the test's file, `::`, and its name in its language.
+    """
+
+    goals: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    broken: frozenset[str] = frozenset()
+
+
+FactsSource = Callable[[], Awaitable[OwnTestFacts]]
+"""Returns what is known of the project's own tests when a model is asked for tests."""
 
 
 @runtime_checkable
 class ObservingGenerator(Protocol):
-    """Includes observed results, and mutants to kill, in its prompts."""
+    """Includes observed results, and what the project's own tests show, in its prompts."""
 
-    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
-        """Set the observer and the goals for the members that are requested from now on."""
+    def observe_with(self, observer: Observer, facts: FactsSource | None = None) -> None:
+        """Set the observer and the facts for the members that are requested from now on."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -15,6 +15,7 @@ from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.faults import fault_in_words
+from testsmith.generation.interface import OwnTestFacts
 from testsmith.git.repository import Repository
 from testsmith.languages.thresholds import GateTable
 from testsmith.model import BaselineStatus, Skipped, SkipStage
@@ -89,8 +90,8 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
     return replace(suite, notes=(*suite.notes, both)) if isinstance(both, str) else both
 
 
-class Goals:
-    """Mutants of changed lines that no test of the project kills, for a model's prompts.
+class PendingFacts:
+    """What the project's own tests show, for a model's prompts, as it becomes known.
 
     Args:
         deadline: Deadline of the whole run.
@@ -98,23 +99,29 @@ class Goals:
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
-        self._known = asyncio.get_running_loop().create_future()
+        self._facts = OwnTestFacts()
+        self._is_complete = asyncio.Event()
 
-    def set(self, goals: Mapping[str, tuple[str, ...]]) -> None:
-        """Set them, by member id."""
-        self._known.set_result(goals)
+    def set_broken(self, tests: frozenset[str]) -> None:
+        """Set the tests that the change breaks."""
+        self._facts = replace(self._facts, broken=tests)
 
-    async def known(self) -> Mapping[str, tuple[str, ...]]:
-        """Return them, by member id; none if finding them takes too long for the first request to wait."""
-        try:
-            return await self._deadline.within(asyncio.shield(self._known), time_budget.GOALS)
-        except TimeIsOver:
-            return {}
+    def set_goals(self, goals: Mapping[str, tuple[str, ...]]) -> None:
+        """Set the mutants that no test kills, by member id. They are known last."""
+        self._facts = replace(self._facts, goals=goals)
+        self._is_complete.set()
+
+    async def known(self) -> OwnTestFacts:
+        """Return all, or what is known if the rest takes too long for the first request to wait."""
+        with suppress(TimeIsOver):
+            await self._deadline.within(self._is_complete.wait(), time_budget.GOALS)
+        return self._facts
 
 
-async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> OwnTests:
+async def measure_own_tests(run: RunState, runner: TestRunner, facts: PendingFacts) -> OwnTests:
     """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive."""
     suite = await measure_own_suite(run, runner)
+    facts.set_broken(suite.broken)
     own_tests = OwnTests(
         suite,
         {language.name: language.mutator for language in run.clients.languages},
@@ -127,7 +134,7 @@ async def measure_own_tests(run: RunState, runner: TestRunner, goals: Goals) -> 
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
         trying = own_tests.try_changed((*run.members, *own_tests.elsewhere), seconds)
         await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
-    goals.set({member.id: own_tests.goals(member) for member in run.members})
+    facts.set_goals({member.id: own_tests.goals(member) for member in run.members})
     return own_tests
 
 

@@ -40,7 +40,7 @@ from testsmith.pipeline.edit import Edits, edit
 from testsmith.pipeline.generate import Answers, ask, ask_for_hard, generate, generate_unproven, joined
 from testsmith.pipeline.merged_files import prove_in_files
 from testsmith.pipeline.prepare import (
-    Goals,
+    PendingFacts,
     broaden,
     measure_own_tests,
     members_not_loading,
@@ -181,10 +181,10 @@ async def _suggestions_by(
     """Generate tests, prove and repair them, judge those of the change, and return a report."""
     if not run.settings.verification.enabled:
         return await conclude_unproven(run, await generate_unproven(run, engine))
-    goals = Goals(run.deadline)
-    observer = _observe(run, engine or NothingObserved(), goals)
+    facts = PendingFacts(run.deadline)
+    observer = _observe(run, engine or NothingObserved(), facts)
     answers, own_tests, runner = await gather(
-        generate(run, engine), measure_own_tests(run, runner, goals), broaden(run, runner)
+        generate(run, engine), measure_own_tests(run, runner, facts), broaden(run, runner)
     )
     context = ProofContext(
         runner=runner,
@@ -229,14 +229,14 @@ async def _suggestions_by(
     )
 
 
-def _observe(run: RunState, engine: Observer, goals: Goals) -> TimedObserver:
-    """Have the model's generator use goals and the engine's observations, and return the source of these."""
+def _observe(run: RunState, engine: Observer, facts: PendingFacts) -> TimedObserver:
+    """Have the model's generator use the engine's observations and the facts, and return their observer."""
     runs_for_model = run.settings.provider is ProviderChoice.OPENAI or run.settings.model.strategy.probes
     share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS
     observer = TimedObserver(engine, run.deadline, share)
     model: object = run.clients.model
     if isinstance(model, ObservingGenerator):
-        model.observe_with(observer, goals.known)
+        model.observe_with(observer, facts.known)
     return observer
 
 

@@ -14,11 +14,11 @@ from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider
 from fakes.requests import make_member, make_repair, make_requests
 from fakes.streams import read_all
-from testsmith.generation.interface import Goals
+from testsmith.generation.interface import FactsSource, OwnTestFacts
 from testsmith.generation.llm.generator import ModelGenerator, model_identity
 from testsmith.generation.llm.probing import MAX_INPUTS, parse_inputs
 from testsmith.llm.interface import QuotaEmpty, ServerFailed
-from testsmith.model import Candidate, Request, Result
+from testsmith.model import Candidate, Context, Request, Result
 from testsmith.settings import ModelSettings, Strategy
 
 ADD, DROP = "src/shop/cart.py::Cart.add", "src/shop/cart.py::Cart.drop"
@@ -84,10 +84,10 @@ def run(
     provider: FakeProvider,
     requests: Sequence[Request],
     settings: ModelSettings = PROBING,
-    goals: Goals | None = None,
+    facts: FactsSource | None = None,
 ) -> tuple[list[Result], NotingObserver, ModelGenerator]:
     generator, observer = ModelGenerator(provider, settings), NotingObserver()
-    generator.observe_with(observer, goals)
+    generator.observe_with(observer, facts)
     results, _ = asyncio.run(read_all(generator.generate_batch(requests)))
     return results, observer, generator
 
@@ -159,9 +159,9 @@ def test_identity__depends_on_whether_inputs_are_asked_for() -> None:
 GOAL = "line 2: `return n + 1` becomes `return n - 1`"
 
 
-def goals_of(requests: Sequence[Request]) -> Goals:
-    async def known() -> Mapping[str, tuple[str, ...]]:
-        return {requests[0].member.id: (GOAL,)}
+def facts_of(requests: Sequence[Request], *broken: str) -> FactsSource:
+    async def known() -> OwnTestFacts:
+        return OwnTestFacts(goals={requests[0].member.id: (GOAL,)}, broken=frozenset(broken))
 
     return known
 
@@ -169,17 +169,52 @@ def goals_of(requests: Sequence[Request]) -> Goals:
 @pytest.mark.parametrize("strategy", [Strategy.PROBE, Strategy.WRITE])
 def test_goals__are_in_every_prompt_for_new_tests(strategy: Strategy) -> None:
     provider, requests = FakeProvider(answer=answer), make_requests(1, 2)
-    run(provider, requests, replace(PROBING, strategy=strategy), goals_of(requests))
+    run(provider, requests, replace(PROBING, strategy=strategy), facts_of(requests))
     prompts = [request.user_prompt for request in provider.requests]
     assert len(prompts) == (2 if strategy.probes else 1)
     assert [prompt.count(GOAL) for prompt in prompts] == [1] * len(prompts)
     assert all("Mutants of its changed lines that no test of the project kills" in each for each in prompts)
 
 
+def test_facts__name_the_shown_tests_that_the_change_breaks() -> None:
+    tests = "".join(f"def test_{name}():\n    pass\n" for name in ("add", "add_more", "sub", "hidden"))
+    shown = Context(test_lines=(frozenset(range(1, 7)),))
+    requests = [
+        replace(make_requests(1, 1)[0], context=shown, test_text=f"{tests}# of another file: test_b\n")
+    ]
+    path = requests[0].test_path
+    rows = (f"{path}::test_add[1-2]", f"{path}::test_add[3-4]")
+    not_shown = (f"{path}::test_hidden", "tests/other.py::test_sub")
+    for broken, said in [
+        ((*rows, *not_shown), ["The change makes these fail: test_add."]),
+        ((*rows, f"{path}::A::test_sub"), ["The change makes these fail: A::test_sub, test_add."]),
+        (not_shown, []),
+        ((), []),
+    ]:
+        provider = FakeProvider(answer=answer)
+        run(provider, requests, replace(PROBING, strategy=Strategy.WRITE), facts_of(requests, *broken))
+        (prompt,) = (one.user_prompt for one in provider.requests)
+        lines = [line for line in prompt.splitlines() if line.startswith("The change makes these fail")]
+        assert [line.partition(" That is")[0] for line in lines] == said
+
+
+def test_facts__name_a_few_of_many_broken_tests() -> None:
+    names = [f"test_{letter}" for letter in "abcdefgh"]
+    request = replace(
+        make_requests(1, 1)[0],
+        context=Context(test_lines=(frozenset(range(1, 17)),)),
+        test_text="".join(f"def {name}():\n    pass\n" for name in names),
+    )
+    provider = FakeProvider(answer=answer)
+    broken = (f"{request.test_path}::{name}" for name in names)
+    run(provider, [request], replace(PROBING, strategy=Strategy.WRITE), facts_of([request], *broken))
+    assert f"fail: {', '.join(names[:6])}, and 2 more. That is" in provider.requests[0].user_prompt
+
+
 def test_goals__of_a_repair_are_its_own() -> None:
     provider, request = FakeProvider(answer=answer), make_repair()
     own = "line 9: `x` becomes `y`"
     narrowed = replace(request, context=replace(request.context, goals=(own,)))
-    run(provider, [narrowed], goals=goals_of([request]))
+    run(provider, [narrowed], facts=facts_of([request]))
     (prompt,) = (one.user_prompt for one in provider.requests)
     assert (prompt.count(own), prompt.count(GOAL)) == (1, 0)

@@ -45,6 +45,7 @@ PINNED = {
     20: "6241ac383f28c706",
     21: "226ef4d46c2161e4",
     22: "3d23d832e28dff2f",
+    23: "929c3d736b702afd",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -170,7 +171,9 @@ def test_user__existing_tests_golden() -> None:
         replace(test, name="test_elsewhere", has_cases=True, path="tests/test_b.py"),
     ]
     request = replace(
-        make_request(context=Context(test_lines=(frozenset({1, 4, 5}),))),
+        make_request(
+            context=Context(test_lines=(frozenset({1, 4, 5}),), broken=("test_total", "test_other"))
+        ),
         test_text=text,
         existing=(test, *tables),
         entry_points=("shop.Cart().total()",),

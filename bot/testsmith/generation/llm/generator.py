@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from testsmith.faults import fault_in_words
 from testsmith.generation.fan_out import SideBySide, closing
-from testsmith.generation.interface import Goals, Observer, skipped
+from testsmith.generation.interface import FactsSource, Observer, OwnTestFacts, skipped
 from testsmith.generation.llm.answers import (
     ANSWER_SCHEMA,
     CallOutcome,
@@ -120,11 +120,11 @@ class ModelGenerator:
         self._ignored = IgnoredEntries()
         self._faults: dict[str, None] = {}
         self._observer: Observer | None = None
-        self._goals: Goals | None = None
+        self._facts: FactsSource | None = None
 
-    def observe_with(self, observer: Observer, goals: Goals | None = None) -> None:
-        """Include observations of the members, and mutants to kill, in prompts from now on."""
-        self._observer, self._goals = observer, goals
+    def observe_with(self, observer: Observer, facts: FactsSource | None = None) -> None:
+        """Include observations of the members, and facts of the project's tests, in prompts from now on."""
+        self._observer, self._facts = observer, facts
 
     async def generate(self, request: Request) -> Result:
         """Return a candidate, or the member skipped with the reason.
@@ -163,29 +163,20 @@ class ModelGenerator:
         return (*notes, *data)
 
     async def _with_facts(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return the requests with mutants to kill, and with observations of their members.
+        """Return the requests with facts of the project's tests, and with observations of their members.
 
         A model that chooses inputs needs the mutants for that; otherwise nothing waits for them alone.
         """
         if self._settings.strategy.probes:
-            return await self._observed(await self._aimed(requests))
-        aimed, observed = await gather(self._aimed(requests), self._observed(requests))
-        return [
-            replace(one, context=replace(one.context, goals=other.context.goals))
-            for one, other in zip(observed, aimed, strict=True)
-        ]
+            return await self._observed(_with_own_tests(requests, await self._of_own_tests(requests)))
+        facts, observed = await gather(self._of_own_tests(requests), self._observed(requests))
+        return _with_own_tests(observed, facts)
 
-    async def _aimed(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return requests for new tests with the mutants that these should kill."""
-        if self._goals is None or not any(task_of(one) == "write" for one in requests):
-            return requests
-        goals = await self._goals()
-        return [
-            replace(one, context=replace(one.context, goals=goals.get(one.member.id, ())))
-            if task_of(one) == "write"
-            else one
-            for one in requests
-        ]
+    async def _of_own_tests(self, requests: Sequence[Request]) -> OwnTestFacts | None:
+        """Return what the project's tests show, if new tests are requested."""
+        if self._facts is None or not any(task_of(one) == "write" for one in requests):
+            return None
+        return await self._facts()
 
     async def _observed(self, requests: Sequence[Request]) -> Sequence[Request]:
         """Return the requests with observations of their members."""
@@ -223,6 +214,29 @@ class ModelGenerator:
             return self._after_fault(batch, error)
         self._ignored = self._ignored.with_answer(answer)
         return after_answer(batch, answer, response, self._limits)
+
+
+def _with_own_tests(requests: Sequence[Request], facts: OwnTestFacts | None) -> Sequence[Request]:
+    """Return requests for new tests with the mutants that these should kill, and the tests that now fail."""
+    if facts is None:
+        return requests
+    broken: dict[str, dict[str, None]] = {}
+    for test in sorted(facts.broken):
+        path, _, name = test.partition("::")
+        broken.setdefault(path, {})[name.partition("[")[0]] = None
+    return [
+        replace(
+            one,
+            context=replace(
+                one.context,
+                goals=facts.goals.get(one.member.id, ()),
+                broken=tuple(broken.get(one.test_path, ())),
+            ),
+        )
+        if task_of(one) == "write"
+        else one
+        for one in requests
+    ]
 
 
 def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, TestFiles]) -> ParsedAnswer:

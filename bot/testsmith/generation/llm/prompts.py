@@ -29,7 +29,7 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 22
+PROMPT_VERSION = 23
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -37,6 +37,8 @@ _MOST_NAMED = 6
 
 _MOST_REASON = 200
 """Maximum number of characters that say why a patch could not be used."""
+
+_WITHIN = re.compile("::| > ")
 
 _BACKTICKS = re.compile("`{3,}")
 
@@ -148,7 +150,9 @@ class Prompts:
             members=members,
             changes=context.changes,
             shared=context.shared,
-            test_files=[(shown(path), text) for path, text in context.tests.items()],
+            test_files=[
+                (shown(path), text, _broken(batch, path, text)) for path, text in context.tests.items()
+            ],
             fixtures=context.fixtures,
             style_sample=context.style_sample,
             intent=first.intent if batch.tiers >= USES_TIER else "",
@@ -224,6 +228,19 @@ def _block(
 
 def _named(tests: Iterable[ExistingTest]) -> str:
     return ", ".join(shown(test.id) for test in islice(tests, _MOST_NAMED))
+
+
+def _broken(batch: Batch, path: str, text: str) -> str:
+    """Return the tests in what is shown of a file that the change breaks; empty if there are none."""
+    names = next(one.context.broken for one in batch.requests if one.test_path == path)
+    there = [shown(name) for name in names if re.search(rf"(?<!\w){re.escape(_last(name))}(?!\w)", text)]
+    more = len(there) - _MOST_NAMED
+    return ", ".join([*there[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _last(name: str) -> str:
+    """Return the name of a test without the classes or blocks that it is in."""
+    return _WITHIN.split(name)[-1]
 
 
 def _takes_rows(test: ExistingTest, request: Request) -> bool:
