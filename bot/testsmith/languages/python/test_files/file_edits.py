@@ -15,7 +15,7 @@ from testsmith.languages.python.judge.test_reading.edits import Text, without_ro
 from testsmith.languages.python.judge.test_reading.situations import Rows, Shared
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
-from testsmith.languages.python.test_files.existing.file_imports import is_relative_form
+from testsmith.languages.python.test_files.existing.file_imports import imports_of, is_relative_form
 from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
 from testsmith.languages.tests import CannotPlace
 
@@ -154,8 +154,7 @@ class _TestFile:
     @cached_property
     def imports(self) -> frozenset[tuple[str, str, str]]:
         """Module, name and local name of each import of the top level."""
-        found = (each for each in self.tree.body if isinstance(each, _Import))
-        return frozenset(key for each in found for key in _imported(each))
+        return frozenset(each.key for each in imports_of(self.tree))
 
     def is_imported(self, module: str, name: str, local: str) -> bool:
         """Return whether the file has an import, also as a relative one of the same module."""
@@ -239,14 +238,6 @@ class _Edit:
         if not known or after is None or left is None:
             return frozenset()
         return frozenset(index for index, row in enumerate(after) if index not in known and row not in left)
-
-
-def _imported(statement: _Import) -> Iterator[tuple[str, str, str]]:
-    module = (
-        f"{'.' * statement.level}{statement.module or ''}" if isinstance(statement, ast.ImportFrom) else ""
-    )
-    for alias in statement.names:
-        yield module, alias.name, alias.asname or alias.name
 
 
 def _variables(tree: ast.Module) -> dict[str, ast.Assign]:
@@ -393,11 +384,13 @@ def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> st
     if any(own & _names_in(test) for test in used_by):
         raise CannotPlace("a test uses imports that are not in the edited file")
     used = _names_in(new.tree)
+    found = list(imports_of(new.tree))
+    needed = {
+        each.statement for each in found if each.key in old.imports or each.local.partition(".")[0] in used
+    }
     idle: list[_Piece] = [
         ((each.lineno - 1, each.end_lineno or each.lineno), [])
-        for each in new.tree.body
-        if isinstance(each, _Import)
-        and all(key not in old.imports for key in _imported(each))
-        and not any(local.partition(".")[0] in used for _, _, local in _imported(each))
+        for each in dict.fromkeys(one.statement for one in found)
+        if each not in needed
     ]
     return _with_pieces(new, idle) if idle else new.text
