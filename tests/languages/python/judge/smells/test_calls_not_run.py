@@ -239,13 +239,32 @@ def test_calls_not_run__what_the_test_file_and_its_conftest_files_have_is_known(
         ("pytest.mark.parametrize('request', [1])", True),
     ],
 )
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "@pytest.fixture\ndef ready",
+        "@pytest.fixture(name=None)\ndef ready",
+        '@pytest.fixture(name="ready")\ndef _ready',
+        '@pytest.fixture(name="ready")\ndef test_ready',
+    ],
+)
 def test_calls_not_run__a_fixture_with_the_name_of_a_parametrized_argument_does_not_run(
-    mark: str, is_run: bool
+    definition: str, mark: str, is_run: bool
 ) -> None:
-    code = USING.replace("def test_x", f"@{mark}\ndef test_x")
+    code = USING.replace("@pytest.fixture\ndef ready", definition)
+    code = code.replace("def test_x", f"@{mark}\ndef test_x")
     call = next(one for one in ast.walk(ast.parse(code)) if ast.unparse(one) == "shop.deploy()")
     assert isinstance(call, ast.Call)
     assert bool(calls_not_run(code, MEMBER, [(call.lineno, -1, -1, -1)])) is is_run
+
+
+@pytest.mark.parametrize("name", ['"rea" + "dy"', "NAME", '*{"name": NAME}'])
+def test_calls_not_run__a_fixture_whose_name_is_not_a_literal_runs_for_every_test(name: str) -> None:
+    arguments = f"*{name}" if name.startswith("*") else f"name={name}"
+    code = USING.replace("@pytest.fixture\ndef ready", f"@pytest.fixture({arguments})\ndef _ready")
+    call = next(one for one in ast.walk(ast.parse(code)) if ast.unparse(one) == "shop.deploy()")
+    assert isinstance(call, ast.Call)
+    assert calls_not_run(code, MEMBER, [(call.lineno, -1, -1, -1)]).keys() == {"test_x"}
 
 
 CLASS_HELPER = """\

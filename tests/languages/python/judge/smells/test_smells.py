@@ -693,6 +693,16 @@ TWINS = {
         ),
         (
             (
+                '@pytest.fixture(name="rate")\ndef _rate():\n    os.environ["RATE"] = "3"\n'
+                "def test_x(rate):\n    assert shop.rate() == 3"
+            ),
+            (
+                '@pytest.fixture(name="rate")\ndef _rate():\n    os.environ["RATE"] = "3"\n'
+                "def test_x():\n    assert shop.rate() == 3"
+            ),
+        ),
+        (
+            (
                 '@pytest.fixture\ndef rate():\n    os.environ["RATE"] = "3"\ndef test_x(rate):\n'
                 "    assert shop.rate() == 3"
             ),

@@ -87,7 +87,8 @@ class Pieces:
             if not isinstance(statement, FunctionNode | ast.ClassDef) or _is_run_unnamed(statement):
                 loaded += placed(statement)
             elif not _holds_tests(statement):
-                named.setdefault(statement.name, []).append(statement)
+                name = statement.name if isinstance(statement, ast.ClassDef) else fixture_name(statement)
+                named.setdefault(name, []).append(statement)
                 loaded += [one for part in _run_with(statement) for one in placed(part)]
         return cls(loaded, named)
 
@@ -143,7 +144,7 @@ class TestModule:
             self._functions[place] = {
                 node.name: node
                 for node in place.body
-                if isinstance(node, FunctionNode) and not node.name.startswith("test")
+                if isinstance(node, FunctionNode) and not _holds_tests(node)
             }
         return self._functions[place]
 
@@ -381,20 +382,18 @@ class TestFunction:
     def _setups(self) -> Iterator[FunctionNode]:
         for place in self._places:
             for node in self.of.functions_of(place).values():
-                if node.name in SETUPS or is_autouse(node):
+                if node.name in SETUPS or is_autouse(node) or not fixture_name(node):
                     yield node
 
     def _run_by(self, body: Body) -> Iterator[Body]:
         parameters = {argument.arg for argument in body.node.args.args}
         called = {dotted_name(call.func).removeprefix("self.") for call in body.calls()}
         for place in self._places:
-            functions = self.of.functions_of(place)
-            for node in (functions[name] for name in sorted((parameters | called) & functions.keys())):
-                if self._is_overridden(node):
-                    continue
-                if is_fixture(node) and node.name in parameters:
-                    yield Body(node, is_helper=False)
-                elif node.name in called:
+            for name, node in sorted(self.of.functions_of(place).items()):
+                if is_fixture(node) and fixture_name(node) in parameters:
+                    if not self._is_overridden(node):
+                        yield Body(node, is_helper=False)
+                elif name in called:
                     yield Body(node, is_helper=body.is_helper)
 
 
@@ -432,12 +431,12 @@ def _is_run_unnamed(statement: FunctionNode | ast.ClassDef) -> bool:
     if isinstance(statement, ast.ClassDef):
         return False
     is_setup = statement.name in SETUPS or statement.name.lower().startswith("teardown")
-    return is_setup or is_autouse(statement)
+    return is_setup or is_autouse(statement) or not fixture_name(statement)
 
 
 def _holds_tests(statement: FunctionNode | ast.ClassDef) -> bool:
     if not isinstance(statement, ast.ClassDef):
-        return statement.name.startswith("test")
+        return statement.name.startswith("test") and not is_fixture(statement)
     return any(isinstance(one, FunctionNode) and one.name.startswith("test") for one in statement.body)
 
 

@@ -140,12 +140,13 @@ def _fixtures(tree: ast.Module) -> set[str]:
 
 
 def fixture_name(function: Function) -> str:
-    """Return the name by which tests ask for a fixture."""
+    """Return the name by which tests ask for a fixture; empty if it is not a literal."""
     for decorator in function.decorator_list:
         if isinstance(decorator, ast.Call) and last_name(decorator) == "fixture":
             for keyword in decorator.keywords:
-                if keyword.arg == "name" and isinstance(keyword.value, ast.Constant):
-                    return str(keyword.value.value)
+                if keyword.arg in {"name", None}:
+                    name = keyword.value
+                    return str(name.value or function.name) if isinstance(name, ast.Constant) else ""
     return function.name
 
 
