@@ -6,7 +6,7 @@ and JSON.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
@@ -360,6 +360,28 @@ TEST_NAMES = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestFileChoice:
+    """Test files that may fit a member's tests, if it is not clear which one does.
+
+    Attributes:
+        paths: Their paths, the most likely first, and `new`.
+        new: Path of the file that is made if none of them fits; empty if there is none.
+        digest: Digest of their texts.
+        tests: Returns the ids of a file's tests, those that call the member first, then those most like the
+            change, and how many call it.
+        request: Returns the request for tests in a file.
+    """
+
+    __test__ = False
+
+    paths: tuple[str, ...]
+    new: str = ""
+    digest: str
+    tests: Callable[[str], tuple[Sequence[str], int]]
+    request: Callable[[str], Request]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """Request to a generator for tests of one member.
 
@@ -379,6 +401,7 @@ class Request:
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
         place: Where in the file at `test_path` they go; None if it has no tests that are near the member.
+        files: Test files that may fit as well; None if there is no doubt.
         existing: The project's tests of the member, nearest first; those that call it before others.
         entry_points: Calls by which the project's tests reach the member through another public function, if
             no test calls it.
@@ -403,6 +426,7 @@ class Request:
     context: Context = field(default_factory=Context)
     test_text: str = ""
     place: TestPlace | None = None
+    files: TestFileChoice | None = field(default=None, compare=False)
     existing: tuple[ExistingTest, ...] = ()
     entry_points: tuple[str, ...] = ()
     intent: str = ""
@@ -410,6 +434,30 @@ class Request:
     runtime: str = ""
     repair: Repair | None = None
     review: ReviewRequest | None = None
+
+    def in_file(self, path: str) -> Request:
+        """Return the request for tests in another of the files that may fit; the same for any other path."""
+        if self.files is None or path not in self.files.paths or path == self.test_path:
+            return self
+        there = self.files.request(path)
+        shown = replace(
+            self.context,
+            test_lines=there.context.test_lines,
+            fixtures=there.context.fixtures,
+            style_sample=there.context.style_sample,
+        )
+        return replace(
+            self,
+            test_path=path,
+            framework=there.framework,
+            is_run_by_framework=there.is_run_by_framework,
+            rules=there.rules,
+            conventions=there.conventions,
+            test_text=there.test_text,
+            place=there.place,
+            files=None,
+            context=shown,
+        )
 
     @property
     def given_code(self) -> str:
@@ -445,6 +493,7 @@ class Candidate:
         sayings: Descriptions of its test functions, most informative first; may be empty.
         edited: Text of the whole test file if the generator edited `Request.test_text`; `code` then has the
             tests that it added or extended. Empty if it did not.
+        test_path: The file that the generator chose among `Request.files`; empty for that of the request.
     """
 
     member: str
@@ -452,6 +501,7 @@ class Candidate:
     origin: Origin
     sayings: tuple[TestDescription, ...] = ()
     edited: str = ""
+    test_path: str = ""
 
     def summary(self, tests: Collection[str]) -> str:
         """Return one sentence on what these test functions show, or an empty string."""

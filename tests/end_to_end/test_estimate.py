@@ -53,8 +53,8 @@ def test_estimate__is_what_the_endpoint_counts(command_line: CommandLine, shop: 
     assert estimate["stats"]["api_calls"] == counted["api_calls"] == len(endpoint.requests)
     calls = [call["members"] for call in estimate["calls"]]
     assert sorted(calls) == sorted(one.members for one in endpoint.requests)  # they arrive as they come
-    prefix = len(endpoint.requests[0].body["messages"][0]["content"]) / CHARACTERS_A_TOKEN
-    assert counted["prefix_tokens"] == pytest.approx(prefix * len(endpoint.requests), rel=0.01)
+    prefixes = sum(len(one.body["messages"][0]["content"]) for one in endpoint.requests)
+    assert counted["prefix_tokens"] == pytest.approx(prefixes / CHARACTERS_A_TOKEN, rel=0.01)
     for figure in ("prompt_tokens", "prefix_tokens", "completion_tokens", "cost"):
         assert estimate["stats"][figure] == pytest.approx(counted[figure], rel=0.2), figure
     assert members_of(estimate) == sorted(member["id"] for member in came["members"])

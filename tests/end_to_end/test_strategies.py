@@ -162,6 +162,64 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     assert "review: the model reviewed the tests of 4 functions and changed 1" in ran.report["notes"]
 
 
+ZONE_TESTS = """\
+from prices import fare
+
+
+def test_zero_zones():
+    assert fare(0) == 2
+
+
+def test_one_zone():
+    assert fare(1) == 3
+"""
+ONE_MORE = """\
+@@
+ def test_one_zone():
+     assert fare(1) == 3
++
++
++def test_negative_zones():
++    with pytest.raises(ValueError):
++        fare(-1)
+"""
+
+
+def test_choice__of_the_test_file_decides_where_the_test_goes(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": f"import pytest\n{ZONE_TESTS}"}
+    others = {f"tests/test_{name}.py": OWN.replace("test_fare", "test_one") for name in ("children", "dogs")}
+    project.commit({"prices.py": FARE_BEFORE, **tests, **others})
+    project.git("switch", "-qc", "change")
+    project.write({"prices.py": FARE})
+    project.git("commit", "-qam", "Refuse a negative number")
+    chosen = {"name": "prices.py::fare", "file": "tests/test_zones.py"}
+
+    def answer(body: Body) -> str:
+        if "Choose the test file" in str(body):
+            return json.dumps({"files": [chosen]})
+        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": ONE_MORE}]})
+
+    with Endpoint(answer=answer) as endpoint:
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
+        model = ("--base-url", endpoint.url, "--model", "a-model")
+        ran, warm = (
+            command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+            for _ in range(2)
+        )
+        choice, write = prompts(endpoint)
+    assert "tests/test_tickets.py, which calls a member in 2 tests: test_fare" in choice
+    assert "Existing tests, in tests/test_zones.py" in write
+    [found] = ran.report["suggestions"]
+    assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", ["test_negative_zones"])
+    assert found["patch"].startswith("--- a/tests/test_zones.py\n")
+    assert found["evidence"]["fail_to_pass"] == 1
+    assert warm.report["suggestions"] == ran.report["suggestions"]
+    assert warm.report["stats"]["api_calls"] == 0
+
+
 CAPPED = "def fare(zones):\n    if zones > 8:\n        return 9\n    return 2 + zones\n"
 OWN = "from prices import fare\n\n\ndef test_fare():\n    assert fare(0) == 2\n"
 OWN_AFTER = f"{OWN}\n\ndef test_fare__far():\n    assert fare(20) == 9\n"

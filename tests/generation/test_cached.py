@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.endpoint import Body, answer_all
 from fakes.faults import extra_members, half_the_members, plain_text, truncated
 from fakes.observer import FakeObserver
 from fakes.provider import FakeProvider, Step
@@ -34,6 +36,7 @@ from testsmith.model import (
     Result,
     ShownChange,
     Skipped,
+    TestFileChoice,
 )
 from testsmith.settings import CacheSettings, ModelSettings
 from testsmith.storage.keys import KeyParts, result_key
@@ -269,14 +272,17 @@ def test_stream__closing_it_cancels_the_calls(store: ResultStore) -> None:
         requests = make_requests(2, 20)
         await collect(cached(FakeProvider(), store).generate_batch(requests[:1]))
 
+        asked = asyncio.Semaphore(0)
+
         async def hold(_request: CompletionRequest) -> None:
+            asked.release()
             await asyncio.Event().wait()
 
         provider = FakeProvider(wait=hold)
         async with aclosing(cached(provider, store).generate_batch(requests)) as stream:
             await anext(stream)
-            for _ in range(5):
-                await asyncio.sleep(0)
+            for _ in range(2):
+                await asked.acquire()
         return provider
 
     assert asyncio.run(run()).cancelled == 2
@@ -417,3 +423,32 @@ def test_observe_with__what_is_observed_makes_no_other_key() -> None:
     request = make_request()
     told = replace(request, context=Context(observations=("`add(1, 2)` gives `3`",)))
     assert key_for(told) == key_for(request)
+
+
+def test_chosen_file__is_kept_and_counts_only_as_long_as_the_file_may_be_chosen(store: ResultStore) -> None:
+    request = make_request()
+
+    def choice_of(*paths: str) -> Request:
+        files = TestFileChoice(
+            paths=paths,
+            digest="",
+            tests=lambda _: ((), 0),
+            request=lambda path: replace(request, test_path=path),
+        )
+        return replace(request, files=files)
+
+    def answer(body: Body) -> str:
+        named = {"name": request.member.id, "file": "tests/test_prices.py"}
+        is_choice = "Choose the test file" in str(body)
+        return json.dumps({"files": [named]}) if is_choice else answer_all(body)
+
+    both = choice_of(request.test_path, "tests/test_prices.py")
+    first = answers(cached(FakeProvider(answer=answer), store), [both])[request.member.id]
+    assert isinstance(first, Candidate)
+    assert first.test_path == "tests/test_prices.py"
+    assert answers(cached(FakeProvider(QuotaEmpty("not asked")), store), [both]) == {request.member.id: first}
+    provider = FakeProvider()
+    [again] = answers(cached(provider, store), [choice_of(request.test_path)]).values()
+    assert isinstance(again, Candidate)
+    assert again.test_path == ""
+    assert len(provider.requests) == 2

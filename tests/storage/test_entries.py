@@ -36,6 +36,7 @@ SKIPPED = {"schema": 1, "kind": "skipped", "stage": "generation", "reason": "Too
     [
         Candidate(member=MEMBER.id, code="def test_ä(): ...\n", origin=Origin.MODEL),
         Candidate(member=MEMBER.id, code="def test_a(): ...\n", origin=Origin.MODEL, edited="import shop\n"),
+        Candidate(member=MEMBER.id, code="a = 1\n", origin=Origin.MODEL, test_path="tests/test_a.py"),
         Skipped(
             path=MEMBER.path,
             member=MEMBER.id,

@@ -13,7 +13,7 @@ from testsmith.generation.interface import (
     ObservingGenerator,
     TestGenerator,
 )
-from testsmith.model import CacheStats, Request, Result, Skipped
+from testsmith.model import CacheStats, Candidate, Request, Result, Skipped
 from testsmith.storage.store import ResultStore, decode_result, encode_result
 
 
@@ -101,11 +101,15 @@ class CachedGenerator:
         """Return cached results by member id; invalid values are ignored."""
         values = self._store.get_many(list(keys.values()))
         decoded = (
-            (request.member.id, decode_result(values[key], request.member))
+            (request, decode_result(values[key], request.member))
             for request in requests
             if (key := keys[request.member.id]) in values
         )
-        return {member: result for member, result in decoded if result is not None}
+        return {
+            request.member.id: result
+            for request, result in decoded
+            if result is not None and _is_in_its_file(result, request)
+        }
 
     async def _ask(
         self, requests: Sequence[Request], keys: Mapping[str, str], arriving: asyncio.Queue[Result | None]
@@ -125,3 +129,9 @@ class CachedGenerator:
         if key is not None and not (isinstance(result, Skipped) and not result.permanent):
             self._store.put(key, encode_result(result))
             self._used(key)
+
+
+def _is_in_its_file(result: Result, request: Request) -> bool:
+    """Return whether a stored result is for one of the files of its request; what is stored is untrusted."""
+    path = result.test_path if isinstance(result, Candidate) else ""
+    return not path or (request.files is not None and path in request.files.paths)

@@ -126,7 +126,8 @@ async def estimate(
 async def _suggestions(run: RunState, audited: Sequence[NamedTests]) -> Report:
     """Return a report with the results for all members, one project after the other if code is run."""
     if not runs_code(run.settings):
-        return await conclude_unproven(run, await generate_unproven(run))
+        answers = await generate_unproven(run)
+        return await conclude_unproven(run.in_chosen_files(answers.candidates), answers)
     reports: list[Report] = []
     left = run
     tests = {(one.language.name, one.project): one for one in audited}
@@ -180,7 +181,8 @@ async def _suggestions_by(
 ) -> Report:
     """Generate tests, prove and repair them, judge those of the change, and return a report."""
     if not run.settings.verification.enabled:
-        return await conclude_unproven(run, await generate_unproven(run, engine))
+        answers = await generate_unproven(run, engine)
+        return await conclude_unproven(run.in_chosen_files(answers.candidates), answers)
     facts = PendingFacts(run.deadline)
     observer = _observe(run, engine or NothingObserved(), facts)
     answers, own_tests, runner = await gather(
@@ -193,6 +195,7 @@ async def _suggestions_by(
         progress=run.progress,
         tree=run.search.head_tree,
     )
+    run = run.in_chosen_files(answers.candidates)
     results = await verify(run, context, answers.candidates)
     complete: set[str] = set()
     if asks_for_hard_alone(run.settings):
@@ -204,6 +207,8 @@ async def _suggestions_by(
         hard = run.without(complete)
         if hard.requests and hard.clients.model is not None:
             of_model = await ask_for_hard(hard, hard.clients.model)
+            run = run.in_chosen_files(of_model.candidates)
+            hard = hard.in_chosen_files(of_model.candidates)
             results = [*await verify(hard, context, of_model.candidates), *results]
             answers = joined([of_model, answers])
     proven = list(zip(answers.candidates, results, strict=True))

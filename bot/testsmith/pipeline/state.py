@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -142,6 +142,15 @@ class RunState:
         """Return the run without some of the members, given by id."""
         left = {member: request for member, request in self.requests.items() if member not in members}
         return replace(self, requests=left)
+
+    def in_chosen_files(self, candidates: Iterable[Candidate]) -> RunState:
+        """Return the run with requests for tests in the files that the generator of candidates chose."""
+        chosen = {one.member: one.test_path for one in candidates if one.test_path}
+        requests = {
+            member: request.in_file(chosen.get(member, request.test_path))
+            for member, request in self.requests.items()
+        }
+        return replace(self, requests=requests)
 
     def on(self, runtime: str) -> RunState:
         """Return the run with requests that say what runs the tests."""

@@ -50,7 +50,7 @@ def estimate_keys(estimate: Estimate, model: str) -> dict[str, object]:
 
 
 def _lines(estimate: Estimate, model: str) -> Iterator[str]:
-    asked = sum(len(call.members) for call in estimate.calls)
+    asked = len({member for call in estimate.calls for member in call.members})
     of_all = f"{asked:,} of {count_members(len(estimate.members), estimate.members)}"
     yield one_line(f"{model} would be called for {of_all}; {len(estimate.cached):,} already in the cache.")
     yield ""

@@ -68,7 +68,8 @@ class KeyParts:
         identity: The model settings.
         repair: Digest of the repair request, see `repair_digest`; empty for a first request.
         review: Digest of the code to review; empty for another request.
-        test_file: Digest of the test file that may be edited, which is part of the answer; empty for none.
+        test_file: Digest of the test file that may be edited, which is part of the answer, and of those among
+            which one is chosen; empty for none.
         intent: Digest of what the authors of the change say about it; empty for nothing.
         hint: What a person asks the tests to look at; empty for nothing.
     """
@@ -103,10 +104,17 @@ class KeyParts:
             identity=identity,
             repair="" if request.repair is None else repair_digest(request.repair),
             review="" if request.review is None else canonical_digest(request.review.normalized_code),
-            test_file=canonical_digest(request.test_text) if request.test_text else "",
+            test_file=_test_file_digest(request),
             intent=canonical_digest(request.intent) if request.intent else "",
             hint=request.hint,
         )
+
+
+def _test_file_digest(request: Request) -> str:
+    text = request.test_text
+    if request.files is None:
+        return canonical_digest(text) if text else ""
+    return canonical_digest([text, request.files.digest])
 
 
 def repair_digest(repair: Repair) -> str:

@@ -44,6 +44,7 @@ class _StoredCandidate:
     kind: Literal["candidate"]
     code: _Text
     edited: Annotated[str, Matches(re.compile(r"[^\0]*"))] = ""
+    test_path: Annotated[str, Matches(re.compile(r"[^\0]*"))] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,9 @@ def encode_result(result: Result) -> dict[str, object]:
     A `Skipped` is only worth storing if it is permanent, and is read back as such.
     """
     if isinstance(result, Candidate):
-        edited = {"edited": result.edited} if result.edited else {}
-        return {"schema": VALUE_SCHEMA, "kind": "candidate", "code": result.code, **edited}
+        parts = {"code": result.code, "edited": result.edited, "test_path": result.test_path}
+        given = {name: text for name, text in parts.items() if text or name == "code"}
+        return {"schema": VALUE_SCHEMA, "kind": "candidate", **given}
     reason = result.reason[:MAX_REASON_CHARACTERS]
     return {"schema": VALUE_SCHEMA, "kind": "skipped", "stage": result.stage.value, "reason": reason}
 
@@ -87,7 +89,13 @@ def decode_result(value: Mapping[str, object], member: Member) -> Result | None:
     except Malformed:
         return None
     if isinstance(stored, _StoredCandidate):
-        return Candidate(member=member.id, code=stored.code, origin=Origin.MODEL, edited=stored.edited)
+        return Candidate(
+            member=member.id,
+            code=stored.code,
+            origin=Origin.MODEL,
+            edited=stored.edited,
+            test_path=stored.test_path,
+        )
     return Skipped(
         path=member.path,
         member=member.id,

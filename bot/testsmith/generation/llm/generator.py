@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -19,6 +20,7 @@ from testsmith.generation.llm.answers import (
     after_fault,
     parse_answer,
 )
+from testsmith.generation.llm.choosing import FileChoices, calls_for_files, choice_request
 from testsmith.generation.llm.context import with_observations
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack, task_of
 from testsmith.generation.llm.probing import InputProbes, probe_request
@@ -37,7 +39,7 @@ from testsmith.llm.interface import (
     TokenUsage,
 )
 from testsmith.llm.profiles import profile_of
-from testsmith.model import ExpectedCall, Request, Result
+from testsmith.model import Candidate, ExpectedCall, Request, Result
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.settings import ModelSettings
 from testsmith.storage.keys import ModelIdentity
@@ -116,6 +118,7 @@ class ModelGenerator:
         self._settings = settings
         self._limits = limits_of(settings)
         self._prompts = Prompts()
+        self._files = FileChoices(provider, settings, self._limits, self._prompts)
         self._inputs = InputProbes(provider, settings, self._limits, self._prompts)
         self._ignored = IgnoredEntries()
         self._faults: dict[str, None] = {}
@@ -143,34 +146,43 @@ class ModelGenerator:
                 members are skipped with the reason.
         """
         ended: SpendingEnded | None = None
+        asked = await self._with_facts(requests)
+        chosen = {
+            one.member.id: one.test_path
+            for one, before in zip(asked, requests, strict=True)
+            if one.test_path != before.test_path
+        }
         async with SideBySide[CallOutcome]() as calls:
-            for batch in pack(await self._with_facts(requests), self._limits):
+            for batch in pack(asked, self._limits):
                 calls.start(self._ask(batch))
             async for outcome in calls:
                 ended = ended or outcome.ended
                 for batch in outcome.again:
                     calls.start(self._ask(batch) if ended is None else _not_asked(batch, ended))
                 for result in outcome.results:
-                    yield result
+                    yield _in_file(result, chosen)
         if ended is not None:
             raise ended
 
     def notes(self) -> tuple[str, ...]:
         """Return notes about the answers so far: unusable entries, and the provider's notes."""
         faults = [f"members were asked for one by one: {fault}" for fault in self._faults]
-        notes = filter(None, (self._ignored.note(), self._inputs.note(), *faults))
+        notes = filter(None, (self._ignored.note(), self._files.note(), self._inputs.note(), *faults))
         data = self._provider.notes() if isinstance(self._provider, NotedProvider) else ()
         return (*notes, *data)
 
     async def _with_facts(self, requests: Sequence[Request]) -> Sequence[Request]:
-        """Return the requests with facts of the project's tests, and with observations of their members.
+        """Return the requests in their files, with facts of the project's tests and observations.
 
         A model that chooses inputs needs the mutants for that; otherwise nothing waits for them alone.
         """
         if self._settings.strategy.probes:
-            return await self._observed(_with_own_tests(requests, await self._of_own_tests(requests)))
-        facts, observed = await gather(self._of_own_tests(requests), self._observed(requests))
-        return _with_own_tests(observed, facts)
+            facts, paths = await gather(self._of_own_tests(requests), self._files.asked_for(requests))
+            return await self._observed(_with_own_tests(self._files.applied(requests, paths), facts))
+        facts, observed, paths = await gather(
+            self._of_own_tests(requests), self._observed(requests), self._files.asked_for(requests)
+        )
+        return _with_own_tests(self._files.applied(observed, paths), facts)
 
     async def _of_own_tests(self, requests: Sequence[Request]) -> OwnTestFacts | None:
         """Return what the project's tests show, if new tests are requested."""
@@ -237,6 +249,13 @@ def _with_own_tests(requests: Sequence[Request], facts: OwnTestFacts | None) -> 
         else one
         for one in requests
     ]
+
+
+def _in_file(result: Result, paths: Mapping[str, str]) -> Result:
+    """Return a result with the file that was chosen for its member."""
+    if isinstance(result, Candidate) and result.member in paths:
+        return replace(result, test_path=paths[result.member])
+    return result
 
 
 def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, TestFiles]) -> ParsedAnswer:
@@ -319,6 +338,7 @@ class EstimatingGenerator:
 
     async def generate_batch(self, requests: Sequence[Request]) -> AsyncGenerator[Result, None]:
         """Yield each request's member as skipped, under `budget` if it exceeds the limits."""
+        await self._reckon_choices(requests)
         waiting = deque(pack(requests, self._limits))
         while waiting:
             outcome = await self._reckoned(waiting.popleft())
@@ -326,31 +346,46 @@ class EstimatingGenerator:
             for result in outcome.results:
                 yield result
 
+    async def _reckon_choices(self, requests: Sequence[Request]) -> None:
+        """Add the calls that ask for test files; those beyond the budget are not made."""
+        for part in calls_for_files(requests):
+            request = choice_request(part, self._prompts, self._limits, self._settings)
+            with suppress(OverBudget):
+                await self._reckon(part, request, 1)
+
     async def _reckoned(self, batch: Batch) -> CallOutcome:
         requests = [completion_request(batch, self._prompts, self._settings)]
         if self._settings.strategy.probes:
             requests.insert(0, probe_request(batch, self._prompts, self._settings))
         for request in requests:
-            prompt = (request.system_prompt, request.user_prompt)
             try:
-                hold = await self._budget.hold(request.model, prompt, request.max_tokens)
+                await self._reckon(batch.requests, request, self._limits.shares_of(batch.requests))
             except OverBudget as error:
                 return after_error(batch, error, self._limits)
-            usage = self._usage(batch, request)
-            self._budget.meter.count_call()
-            hold.settle(usage)
-            self._calls.append(
-                ExpectedCall(
-                    members=tuple(one.member.id for one in batch.requests),
-                    prompt_tokens=usage.prompt_tokens,
-                    completion_tokens=usage.completion_tokens,
-                )
-            )
         return CallOutcome(results=skipped(batch.requests, "its call is only estimated"))
 
-    def _usage(self, batch: Batch, request: CompletionRequest) -> TokenUsage:
+    async def _reckon(self, requests: Sequence[Request], request: CompletionRequest, shares: int) -> None:
+        """Count one call, whose answer is as long as that many shares.
+
+        Raises:
+            OverBudget: The budget does not allow it.
+        """
+        prompt = (request.system_prompt, request.user_prompt)
+        hold = await self._budget.hold(request.model, prompt, request.max_tokens)
+        usage = self._usage(request, shares)
+        self._budget.meter.count_call()
+        hold.settle(usage)
+        self._calls.append(
+            ExpectedCall(
+                members=tuple(one.member.id for one in requests),
+                prompt_tokens=usage.prompt_tokens,
+                completion_tokens=usage.completion_tokens,
+            )
+        )
+
+    def _usage(self, request: CompletionRequest, shares: int) -> TokenUsage:
         characters = len(request.system_prompt) + len(request.user_prompt)
-        answer = self._limits.shares_of(batch.requests) * self._settings.tokens_per_member
+        answer = shares * self._settings.tokens_per_member
         return TokenUsage(
             prompt_tokens=round(characters / CHARACTERS_A_TOKEN),
             completion_tokens=min(answer, request.max_tokens),

@@ -8,7 +8,7 @@ is in the user prompt. Generation and repair use separate pairs of prompts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -29,7 +29,7 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 23
+PROMPT_VERSION = 24
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6
@@ -111,6 +111,27 @@ class Prompts:
     def probe_system(self, request: Request) -> str:
         """Return the system prompt that asks for inputs of members in a request's language."""
         return self._environment.get_template("probe/system.j2").render(language=_language(request))
+
+    def choice(
+        self, request: Request, members: Sequence[object], files: Sequence[object], changes: Sequence[str]
+    ) -> tuple[str, str]:
+        """Return the system and the user prompt that ask for the test files of members.
+
+        Args:
+            request: The first of the requests; what the authors say is the same for all.
+            members: What `choose/user.j2` shows of the members.
+            files: What it shows of the test files.
+            changes: Diffs of what changed.
+        """
+        user = self._environment.get_template("choose/user.j2").render(
+            members=members,
+            files=files,
+            changes=changes,
+            intent=request.intent,
+            hint=request.hint,
+            fence=_fence((*changes, *map(str, members), *map(str, files), request.intent, request.hint)),
+        )
+        return self._environment.get_template("choose/system.j2").render(), user
 
     def user(
         self, batch: Batch, context_budget: int, observation_budget: int = 0, folder: str | None = None
@@ -211,7 +232,7 @@ def _block(
         test_file=shown(request.test_path) if is_editable or (repair and request.test_text) else "",
         tested_by="" if repair else _named(one for one in request.existing[:_MOST_NAMED] if one.calls),
         tables=_named(test for test in request.existing if is_editable and _takes_rows(test, request)),
-        reason=_reason(member),
+        reason=reason_of(member),
         diff=diff,
         source="" if _is_whole(diff, member.source) else sources.shown[member.id],
         within="" if holder is None else shown(holder.id),
@@ -260,7 +281,7 @@ def _failure(function: str, text: str) -> str:
     return "\n".join([f"{shown(function) or 'the module as a whole'}:", *lines])
 
 
-def _reason(member: Member) -> str:
+def reason_of(member: Member) -> str:
     """Describe why the member was selected."""
     if member.change is not Change.AFFECTED:
         return "it is new" if member.change is Change.ADDED else "it changed"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib.resources import files
 from itertools import islice
@@ -33,14 +34,15 @@ from testsmith.languages.python.test_files.existing.entry_points import entry_po
 from testsmith.languages.python.test_files.existing.excerpts import (
     fixtures_to_show,
     lines_to_show,
+    most_alike,
     nearest_tests,
 )
-from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings, keys_of
 from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Context, Member, MemberKind, Request
+from testsmith.model import Context, ExistingTest, Member, MemberKind, Request, TestFileChoice, TestPlace
 
 _MOST_CHARACTERS = 300
 _MOST_LINES = 40
@@ -140,57 +142,117 @@ def _cut_lines(lines: Sequence[str]) -> Sequence[str]:
 
 
 _FILES_KEPT = 64
+_MOST_FILES = 40
+"""Maximum number of test files among which one is chosen."""
+
+_MOST_ALIKE = 2
+"""Maximum number of tests shown of a file that has none near the member."""
+
 _MOST_BLOCKS = 30
 
 
 def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> Iterator[Request]:
     """Yield one request per member, in order; see `SourceReader.requests`."""
-    test_paths = TestPaths(tree, project)
-    conventions = Conventions(tree)
-    names = ProjectNames(tree, project)
-    used = _Signatures(names)
-    readings: Readings = {}
-    tests = MemberTests(tree, members, names, readings)
-    places = Places(tests, names, intent)
-    existing = {member.id: tests.of(member) for member in members}
-    uncalled = [one for one in members if not any(test.calls for test in existing[one.id])]
-    homes = {one.id: test_paths.of(one.path) for one in uncalled}
-    entries = entry_points(tree, uncalled, names, homes, readings)
-    usual_framework = framework_of(tree, project)
-    samples = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
-    texts = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
-    fixtures = lru_cache(maxsize=None)(lambda path: tuple(fixture_modules(path, tree)))
-    for member in members:
-        its_tests = existing[member.id]
-        entry = entries.get(member.id)
-        named = test_paths.of(member.path)
-        place = places.of(member, named, () if entry is None else entry.tests)
-        test_path = named if place is None else place.path
-        framework = UNITTEST if place is not None and place.is_of_unittest else usual_framework
-        shown = nearest_tests(entry.tests if entry is not None else its_tests, test_path, member)
-        shown = shown or nearest_tests(its_tests, test_path, member)
-        test_lines = lines_to_show(texts(test_path), shown)
-        neighbor = None if test_lines else test_paths.neighbor(test_path)
-        yield Request(
+    context = _Context(tree, members, project, intent)
+    return map(context.request, members)
+
+
+class _Context:
+    """What requests show of a project."""
+
+    def __init__(self, tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> None:
+        names = ProjectNames(tree, project)
+        readings: Readings = {}
+        self._tree = tree
+        self._test_paths = TestPaths(tree, project)
+        self._conventions = Conventions(tree)
+        self._used = _Signatures(names)
+        self._tests = MemberTests(tree, members, names, readings)
+        self._places = Places(self._tests, names, intent)
+        self._existing = {member.id: self._tests.of(member) for member in members}
+        uncalled = [one for one in members if not any(test.calls for test in self._existing[one.id])]
+        homes = {one.id: self._test_paths.of(one.path) for one in uncalled}
+        self._entries = entry_points(tree, uncalled, names, homes, readings)
+        self._framework = framework_of(tree, project)
+        self._sample = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
+        self._text = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
+        self._digest = lru_cache(maxsize=None)(lambda path: _digest(self._text(path)))
+        self._fixtures = lru_cache(maxsize=None)(lambda path: tuple(fixture_modules(path, tree)))
+
+    def request(self, member: Member) -> Request:
+        """Return the request for a member's tests in the most likely file."""
+        named, entry = self._test_paths.of(member.path), self._entries.get(member.id)
+        found = self._places.of(member, named, () if entry is None else entry.tests)
+        files = self._choice(member, found.others, named) if found.others else None
+        path = named if found.place is None else found.place.path
+        return replace(self._in_file(member, path, found.place), files=files)
+
+    def _choice(self, member: Member, paths: Sequence[str], named: str) -> TestFileChoice:
+        paths, new = tuple(paths[:_MOST_FILES]), "" if self._tree.read(named) is not None else named
+        return TestFileChoice(
+            paths=(*paths, new) if new else paths,
+            new=new,
+            digest=_digest("\n".join(map(self._digest, paths))),
+            tests=partial(self._tests_of_file, member),
+            request=partial(self._in_chosen_file, member),
+        )
+
+    def _tests_of_file(self, member: Member, path: str) -> tuple[Sequence[str], int]:
+        direct = self._tests.direct(member)
+        calling = sum(each in direct for each in self._tests.by_file[path])
+        return [test.id for test in self._alike(member, path)], calling
+
+    def _alike(self, member: Member, path: str) -> list[ExistingTest]:
+        """Return a file's tests, those that call the member first, then by how like the change they are."""
+        direct = self._tests.direct(member)
+        keys = keys_of(member)
+        tests = [each.existing(keys if each in direct else ()) for each in self._tests.by_file[path]]
+        return sorted(most_alike(tests, member), key=lambda test: not test.calls)
+
+    def _in_chosen_file(self, member: Member, path: str) -> Request:
+        """Return the request for a member's tests in one of the files that may fit."""
+        named, entry = self._test_paths.of(member.path), self._entries.get(member.id)
+        is_new = path == named and not self._tests.by_file.get(path)
+        place = (
+            None
+            if is_new
+            else self._places.in_file(path, member, named, () if entry is None else entry.tests)
+        )
+        return self._in_file(member, path, place)
+
+    def _in_file(self, member: Member, path: str, place: TestPlace | None) -> Request:
+        its_tests, entry = self._existing[member.id], self._entries.get(member.id)
+        framework = UNITTEST if place is not None and place.is_of_unittest else self._framework
+        shown = nearest_tests(entry.tests if entry is not None else its_tests, path, member)
+        shown = shown or nearest_tests(its_tests, path, member)
+        if not shown and place is not None:
+            shown = self._alike(member, path)[:_MOST_ALIKE]
+        test_lines = lines_to_show(self._text(path), shown)
+        neighbor = None if test_lines else self._test_paths.neighbor(path)
+        return Request(
             member=member,
-            test_path=test_path,
+            test_path=path,
             framework=framework,
-            is_run_by_framework=framework == usual_framework,
+            is_run_by_framework=framework == self._framework,
             rules=prompt_rules(framework),
             import_line=import_line(member),
-            conventions=conventions.of(member.path, test_path),
+            conventions=self._conventions.of(member.path, path),
             normalized_source=normalized_source(member.source),
-            test_text=texts(test_path) if test_lines else "",
+            test_text=self._text(path) if test_lines else "",
             place=place,
             existing=its_tests,
             entry_points=() if entry is None else entry.calls,
             context=Context(
-                signatures=used.of(member),
+                signatures=self._used.of(member),
                 test_lines=test_lines,
-                fixtures=fixtures_to_show(texts(test_path), shown, partial(fixtures, test_path)),
-                style_sample=samples(neighbor) if neighbor is not None else "",
+                fixtures=fixtures_to_show(self._text(path), shown, partial(self._fixtures, path)),
+                style_sample=self._sample(neighbor) if neighbor is not None else "",
             ),
         )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(data: bytes | None) -> str:

@@ -35,7 +35,7 @@ def place_of(  # noqa: PLR0913 - each of them is a reason for a place
     member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
     member = replace(member, change=change, because_places=places)
     names = ProjectNames(tree, "")
-    return Places(MemberTests(tree, [member], names), names, intent).of(member, named, through)
+    return Places(MemberTests(tree, [member], names), names, intent).of(member, named, through).place
 
 
 def test_place_of__after_the_last_test_that_is_named_after_the_member() -> None:
@@ -97,7 +97,7 @@ def test_place_of__the_only_file_with_tests_of_the_package() -> None:
     tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_all.py": text})
     member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
     names = ProjectNames(tree, "")
-    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py")
+    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py").place
     assert found == TestPlace(path="tests/test_all.py")
 
 
@@ -106,7 +106,7 @@ def test_place_of__nowhere_if_the_only_file_is_named_after_another_module() -> N
     tree = MemoryTree(SHOP | {"src/shop/stock.py": "def reserve(n): ...\n", "tests/test_stock.py": text})
     member = all_members(tree, ["src/shop/cart.py"], "").members[-1]
     names = ProjectNames(tree, "")
-    assert Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py") is None
+    assert Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py").place is None
 
 
 @pytest.mark.parametrize("folder", ["tests/benchmarks", "docs_src/testing"])
@@ -118,7 +118,7 @@ def test_place_of__no_file_that_measures_speed_or_is_an_example(folder: str) -> 
     names = ProjectNames(tree, "")
     tests = MemberTests(tree, [member], names)
     assert not tests.of(member)
-    assert Places(tests, names).of(member, "tests/test_cart.py") is None
+    assert Places(tests, names).of(member, "tests/test_cart.py").place is None
 
 
 def test_place_of__the_file_with_the_words_of_the_change_if_nothing_uses_its_module() -> None:
@@ -147,7 +147,7 @@ def test_place_of__nothing_new_in_a_file_that_is_named_after_another_module(
     member = replace(found, change=change)
     names = ProjectNames(tree, "")
     places = Places(MemberTests(tree, [member], names), names, "Commit: Reserve stock of a cart")
-    place = places.of(member, "tests/test_stock.py")
+    place = places.of(member, "tests/test_stock.py").place
     assert (None if place is None else place.path) == path
 
 
@@ -328,7 +328,7 @@ def test_place_of__a_class_of_its_own_in_the_only_file_if_all_tests_are_in_class
         each for each in all_members(tree, ["src/shop/cart.py"], "").members if each.name == "chunked"
     ]
     names = ProjectNames(tree, "")
-    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py")
+    found = Places(MemberTests(tree, [member], names), names).of(member, "tests/test_cart.py").place
     assert found == TestPlace(
         path="tests/test_all.py",
         suite="ReserveTests",

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -42,6 +43,27 @@ _SURELY = 2.5
 25 of these were the authors'. A new file named after the module was theirs in at most 8 of all 72.
 """
 
+_SURE_LEAD = 2.5
+"""Lead over the second file that leaves no doubt. Half of 615 commits had such a lead, and 90 % of their
+files were the authors'; of the files of 72 others 47 % were, and 75 % of those that a model chose.
+"""
+
+_FEW = 3
+"""Of so few files, the first is chosen: in 40 commits of projects without more, 37 were the authors'."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedFiles:
+    """Test files for the tests of a change.
+
+    Attributes:
+        paths: Their paths, the most likely first.
+        is_sure: Whether the first leaves no doubt.
+    """
+
+    paths: tuple[str, ...]
+    is_sure: bool
+
 
 class FileSubjects:
     """The subjects of a project's test files.
@@ -56,18 +78,24 @@ class FileSubjects:
         self._title = Counter(_words(intent.partition("\n")[0].removeprefix("Commit: ")))
         self._said = frozenset(_words(intent))
 
-    def file_of(self, member: Member, usual: str, named: str) -> str:
-        """Return the test file that is most likely to get the tests of a change.
+    def leave_choice(self, member: Member) -> bool:
+        """Return whether there are many files, and anything is known of the change to choose one by."""
+        return len(self._tests.by_file) > _FEW and self._is_known(member)
+
+    def _is_known(self, member: Member) -> bool:
+        return bool(self._said or _text_of_change(member))
+
+    def ranked(self, member: Member, usual: str, named: str) -> RankedFiles:
+        """Return the test files that may get the tests of a change.
 
         Args:
             member: What the change is about.
             usual: The test file that has tests of the member, or of what is near it.
             named: The test file that is named after the member's module; it may not exist.
         """
-        change = _text_of_change(member)
-        if not change and not self._said:
-            return usual
-        files = self._tests.by_file
+        if not self._is_known(member):
+            return RankedFiles((usual,), is_sure=True)
+        change, files = _text_of_change(member), self._tests.by_file
         of_module = Counter(each.file.path for each in self._tests.of_module(member))
         changed = self._best(Counter(_words(change or member.source)))
         compared = dict.fromkeys((*self._best_for_all, usual, named, *changed, *of_module))
@@ -79,14 +107,17 @@ class FileSubjects:
             + _OF_MODULE_BY_NAME * (path == named)
             for path, score in by_words.items()
         }
-        return max(scores, key=lambda path: (scores[path], path == usual, -self._order[path]), default=usual)
+        paths = sorted(scores, key=lambda path: (-scores[path], path != usual, self._order[path]))
+        leads = len(paths) == 1 or scores[paths[0]] - scores[paths[1]] >= _SURE_LEAD
+        is_sure = leads or not self.leave_choice(member)
+        return RankedFiles(tuple(dict.fromkeys((*paths, *files))), is_sure=is_sure)
 
-    def file_by_words(self, member: Member) -> str | None:
-        """Return the test file that has the words of a change; None if none of them surely has."""
+    def ranked_by_words(self, member: Member) -> RankedFiles:
+        """Return the test files by nothing but the words of a change; it is sure if one of them has these."""
         changed = self._best(Counter(_words(_text_of_change(member) or member.source)))
         scores = self._scores(member, changed, self._tests.by_file)
-        best = max(scores, key=lambda path: (scores[path], -self._order[path]), default=None)
-        return best if best is not None and scores[best] >= _SURELY else None
+        paths = sorted(scores, key=lambda path: (-scores[path], self._order[path]))
+        return RankedFiles(tuple(paths), is_sure=bool(paths) and scores[paths[0]] >= _SURELY)
 
     def _scores(self, member: Member, changed: Mapping[str, float], paths: Iterable[str]) -> dict[str, float]:
         """Return the scores of files by words, and by the names of their folders."""

@@ -103,7 +103,7 @@ class MemberTests:
         direct = self.direct(member)
         near = [found for found in self.near(member) if found not in direct]
         return (
-            *(found.existing(_keys(member)) for found in ranked(direct, member)),
+            *(found.existing(keys_of(member)) for found in ranked(direct, member)),
             *(found.existing(()) for found in ranked(near, member)[:_MOST_NEAR]),
         )
 
@@ -117,8 +117,8 @@ class MemberTests:
         If some surely do, a method of that name of an unknown object counts only where those are, in the file
         named after the member's module, and in tests that use the member's class themselves.
         """
-        found = dict.fromkeys(test for key in _keys(member) for test in self._by_key.get(key, ()))
-        sure = [test for test in found if any(key.path for key in test.uses if key in _keys(member))]
+        found = dict.fromkeys(test for key in keys_of(member) for test in self._by_key.get(key, ()))
+        sure = [test for test in found if any(key.path for key in test.uses if key in keys_of(member))]
         owner = DefinitionKey(member.path, member.name.rpartition(".")[0])
         files = {test.file.path for test in sure}
         return [
@@ -319,7 +319,7 @@ def _uses_class(found: FoundTest, owner: DefinitionKey) -> bool:
     )
 
 
-def _keys(member: Member) -> list[DefinitionKey]:
+def keys_of(member: Member) -> list[DefinitionKey]:
     """Return the definitions whose uses are uses of a member."""
     owner, _, name = member.name.rpartition(".")
     keys = [DefinitionKey(member.path, member.name)]

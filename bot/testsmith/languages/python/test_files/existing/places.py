@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from testsmith.languages.python.source.package import is_dunder
@@ -36,6 +36,19 @@ _ALIKE = 0.5
 _SOMEWHAT_ALIKE = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class FoundPlace:
+    """The place of a member's tests.
+
+    Attributes:
+        place: Where the project has them, or would add the first; None if unknown.
+        others: Paths of all files that may fit, the most likely first; empty if there is no doubt.
+    """
+
+    place: TestPlace | None
+    others: tuple[str, ...] = ()
+
+
 class Places:
     """The places of members' tests in a project's test files.
 
@@ -50,20 +63,53 @@ class Places:
         self._names = names
         self._subjects = FileSubjects(tests, intent)
 
-    def of(self, member: Member, named: str, through: Sequence[ExistingTest] = ()) -> TestPlace | None:
-        """Return where the project has its tests of a member, or would add the first; None if unknown.
+    def of(self, member: Member, named: str, through: Sequence[ExistingTest] = ()) -> FoundPlace:
+        """Return where the project has its tests of a member, or would add the first.
 
         Args:
             member: The member.
             named: The test file that is named after the member's module; it may not exist.
             through: Tests that reach the member through a public function that uses it.
         """
+        pools = self._pools(member, named, through)
+        pool = next(filter(None, pools), None)
+        if pool is None and (only := self._in_only_file(member)) is not None:
+            return FoundPlace(only)
+        if pool is None or pool is pools[-1]:  # tests that only reach it may be about anything
+            ranked_files = self._subjects.ranked_by_words(member)
+            if ranked_files.is_sure and not self._is_new_of_another_module(member, ranked_files.paths[0]):
+                return FoundPlace(self._in_file(ranked_files.paths[0], member, ()))
+            if pool is None:
+                return FoundPlace(None, ranked_files.paths if self._subjects.leave_choice(member) else ())
+        usual = ranked(pool, member)[0].file.path
+        files = self._subjects.ranked(member, usual, named)
+        place = self._in_file(files.paths[0], member, pools)
+        return FoundPlace(place, () if files.is_sure else files.paths)
+
+    def in_file(
+        self, path: str, member: Member, named: str, through: Sequence[ExistingTest] = ()
+    ) -> TestPlace:
+        """Return the place of a member's tests in one of the files that may fit; see `of`."""
+        return self._in_file(path, member, self._pools(member, named, through))
+
+    def _in_file(self, path: str, member: Member, pools: Sequence[Sequence[FoundTest]]) -> TestPlace:
+        """Return the place next to the tests of the first pool that has any in a file."""
+        in_file = next(filter(None, (_in(path, tests) for tests in pools)), None)
+        if in_file is None:
+            its_tests = self._tests.by_file[path]
+            in_file = self._alike(its_tests, member) or its_tests
+        return self._beside(in_file, member, self._tests.direct(member))
+
+    def _pools(
+        self, member: Member, named: str, through: Sequence[ExistingTest]
+    ) -> Sequence[Sequence[FoundTest]]:
+        """Return tests that are near a member, by reason; the last are those that only reach it."""
         direct, near = self._tests.direct(member), self._tests.near(member)
         called = {(test.path, test.line) for test in through}
         reaching = [each for each in self._tests.all if called and (each.file.path, each.line) in called]
         has_own = any(is_named_after(each, member) for each in direct)
         near_in_named = _in(named, near)
-        pools = (
+        return (
             self._of_what_changed(member, direct, has_own=has_own),
             direct if has_own else [],
             _in(named, direct),
@@ -75,18 +121,6 @@ class Places:
             self._in_main_file(near, member),
             reaching,
         )
-        pool = next(filter(None, pools), None)
-        if pool is None:
-            return self._in_only_file(member) or self._in_file_of_words(member)
-        if pool is reaching and (by_words := self._in_file_of_words(member)) is not None:
-            return by_words  # tests that only reach it may be about anything
-        usual = ranked(pool, member)[0].file.path
-        path = self._subjects.file_of(member, usual, named)
-        in_file = next(filter(None, (_in(path, tests) for tests in pools)), None)
-        if in_file is None:
-            its_tests = self._tests.by_file[path]
-            in_file = self._alike(its_tests, member) or its_tests
-        return self._beside(in_file, member, direct)
 
     def _beside(self, pool: Sequence[FoundTest], member: Member, direct: Sequence[FoundTest]) -> TestPlace:
         """Return the place next to the tests of a pool that are most like a member.
@@ -218,19 +252,10 @@ class Places:
     def _counts(self) -> Counter[str]:
         return Counter(word for found in self._tests.all for word in set(found.words))
 
-    def _in_file_of_words(self, member: Member) -> TestPlace | None:
-        """Return the file whose tests have the words of the change, if nothing but these says where to go.
-
-        What is new does not go to a file that is named after another module.
-        """
-        path = self._subjects.file_by_words(member)
-        if path is None:
-            return None
-        its_tests = self._tests.by_file[path]
-        modules = {key.path for each in its_tests for key in each.uses if key.path}
-        if member.change is Change.ADDED and any(is_named_after_module(path, one) for one in modules):
-            return None
-        return self._beside(self._alike(its_tests, member) or its_tests, member, ())
+    def _is_new_of_another_module(self, member: Member, path: str) -> bool:
+        """Return whether a member is new, and a test file is named after another module that it tests."""
+        modules = {key.path for each in self._tests.by_file[path] for key in each.uses if key.path}
+        return member.change is Change.ADDED and any(is_named_after_module(path, one) for one in modules)
 
     def _in_only_file(self, member: Member) -> TestPlace | None:
         """Return the only file with tests of the package, if it is not about another module alone."""
