@@ -3,7 +3,7 @@ from __future__ import annotations
 import importlib
 import os
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 import pytest
 from _pytest.config import default_plugins
@@ -22,14 +22,20 @@ def test_list_less__hooks_and_fixtures_stay(name: str) -> None:
     list_less(copy)
 
     used = {one for one in dir(plugin) if one.startswith("pytest_") or isinstance(vars(plugin)[one], FIXTURE)}
-    assert used <= {*dir(copy)} < {*dir(plugin)}
+    helpers = {
+        one for one, value in vars(plugin).items() if isinstance(value, FunctionType) and not vars(value)
+    } - used
+    assert used <= {*dir(copy)} < {*dir(plugin)} - helpers
 
 
 def test_list_less__fixtures_of_an_older_pytest_are_marked_functions() -> None:
+    def tmp_thing() -> None: ...
+
+    tmp_thing._pytestfixturefunction = object()  # type: ignore[attr-defined]
     plugin = ModuleType("plugin", "A plugin.")
-    functions = {"tmp_thing": lambda: None, "pytest_thing": lambda: None}
-    vars(plugin).update(functions, os=os, Path=Path, NUMBER=1, NAMES=("a",))
+    functions = {"tmp_thing": tmp_thing, "pytest_thing": lambda: None}
+    vars(plugin).update(functions, os=os, Path=Path, NUMBER=1, NAMES=("a",), helper=lambda: None)
 
     list_less(plugin)
 
-    assert {one for one in dir(plugin) if not one.startswith("__")} == functions.keys()
+    assert {*dir(plugin)} == functions.keys()

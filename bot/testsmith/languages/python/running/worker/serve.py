@@ -56,7 +56,7 @@ import sys
 import time
 from importlib.machinery import PathFinder
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from .clock import set_clock
@@ -136,9 +136,16 @@ def list_less(plugin: ModuleType) -> None:
     listed = [
         name
         for name, value in vars(plugin).items()
-        if name.startswith("pytest_") or not isinstance(value, _NO_FIXTURES)
+        if name.startswith("pytest_") or _may_be_fixture(name, value)
     ]
     vars(plugin)["__dir__"] = lambda: listed
+
+
+def _may_be_fixture(name: str, value: object) -> bool:
+    """Return whether a value of one of pytest's plugins may be a fixture."""
+    if name.startswith("__") or isinstance(value, _NO_FIXTURES):
+        return False
+    return not isinstance(value, FunctionType) or bool(vars(value))  # old versions mark functions
 
 
 def _greeting(problem: str | None) -> Message:

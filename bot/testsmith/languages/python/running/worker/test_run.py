@@ -95,7 +95,7 @@ def run_tests(run: ModuleRun, send: Send) -> None:
 
 def pytest_arguments(file: Path, folder: Path, ini: Path, code: str) -> list[str]:
     """Return pytest's command line for one test module in a folder of its own."""
-    named = {"-c": ini, "--rootdir": file.parent, "--basetemp": folder / "tmp"}
+    named = {"-c": ini, "--rootdir": file.parent, "--confcutdir": file.parent, "--basetemp": folder / "tmp"}
     options = (str(part) for option in named.items() for part in option)
     return [str(file), *options, "--noconftest", *_SHORT, *plain_options(code, ini)]
 
