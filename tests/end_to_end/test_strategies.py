@@ -162,8 +162,13 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     assert "review: the model reviewed the tests of 4 functions and changed 1" in ran.report["notes"]
 
 
+REGISTRY = "\n\nnames = set()\n\n\ndef register(name):\n    assert name not in names\n    names.add(name)\n"
 ZONE_TESTS = """\
-from prices import fare
+import pytest
+
+from prices import fare, register
+
+register("zones")
 
 
 def test_zero_zones():
@@ -189,11 +194,11 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     tmp_path: Path, command_line: CommandLine
 ) -> None:
     project = GitRepository.create(tmp_path / "project")
-    tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": f"import pytest\n{ZONE_TESTS}"}
+    tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": ZONE_TESTS}
     others = {f"tests/test_{name}.py": OWN.replace("test_fare", "test_one") for name in ("children", "dogs")}
-    project.commit({"prices.py": FARE_BEFORE, **tests, **others})
+    project.commit({"prices.py": FARE_BEFORE + REGISTRY, **tests, **others})
     project.git("switch", "-qc", "change")
-    project.write({"prices.py": FARE})
+    project.write({"prices.py": FARE + REGISTRY})
     project.git("commit", "-qam", "Refuse a negative number")
     chosen = {"name": "prices.py::fare", "file": "tests/test_zones.py"}
 

@@ -181,6 +181,8 @@ class TestJob:
             the git root; None if unknown.
         alone: Text to run instead if the project's own session cannot be set up, in which `code` would find
             what it takes from other files; empty for the same.
+        is_of_file: Whether the module is made of parts of the file at `test_path`: what both do while they
+            are loaded, such as registering a name, may not be possible twice.
     """
 
     number: int
@@ -192,6 +194,7 @@ class TestJob:
     changed: ChangedModules | None = None
     test_path: str | None = None
     alone: str = ""
+    is_of_file: bool = False
 
 
 _JOBS_WORTH_A_START = 8

@@ -266,7 +266,7 @@ async def _questions(
             return []
     except (CannotJudge, CannotParse):
         return []
-    candidate = Candidate(member=test.members[0].id, code=code, origin=edit.origin)
+    candidate = Candidate(member=test.members[0].id, code=code, origin=edit.origin, edited=edit.text)
     proofs = await gather_evidence(
         [
             RunSubject(member=member, candidate=replace(candidate, member=member.id), test_path=test.path)
@@ -305,6 +305,7 @@ async def _result(
         seconds=TIMES_AS_LONG * context.settings.test_seconds,
         without=frozenset(test.language.tests.test_functions(text)) - {test.name},
         test_path=test.path,
+        is_of_file=True,
     )
     return (await context.runner.run(setting, [job]))[0].functions.get(test.name)
 

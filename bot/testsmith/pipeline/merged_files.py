@@ -185,6 +185,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
         without=frozenset(tests.test_functions(after)).difference(changed),
         test_path=path,
         alone=alone,
+        is_of_file=True,
     )
 
 

@@ -130,6 +130,7 @@ def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> Te
         seconds=settings.test_seconds,
         traced=traced,
         test_path=subject.test_path,
+        is_of_file=bool(subject.candidate.edited),
     )
 
 

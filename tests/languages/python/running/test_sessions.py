@@ -32,13 +32,14 @@ OUT_OF_ORDER = "raise RuntimeError('no database')\n"
 SESSION, PLAIN = PythonSetting(name="session", in_project_session=True), PythonSetting(name="plain")
 
 
-def run(
+def run(  # noqa: PLR0913 - each of them changes how candidates run
     folder: Path,
     files: Mapping[str, str],
     *codes: str,
     setting: PythonSetting = SESSION,
     seconds: float = 20.0,
     interpreter: Path | None = None,
+    is_of_file: bool = False,
 ) -> list[JobResult]:
     """Run candidates for `tests/test_shop.py` of a project, in one worker."""
 
@@ -47,7 +48,11 @@ def run(
         async with small_workspace(folder, head, settings=settings) as workspace:
             jobs = [
                 TestJob(
-                    number=number, code=textwrap.dedent(code), seconds=seconds, test_path="tests/test_shop.py"
+                    number=number,
+                    code=textwrap.dedent(code),
+                    seconds=seconds,
+                    test_path="tests/test_shop.py",
+                    is_of_file=is_of_file,
                 )
                 for number, code in enumerate(codes)
             ]
@@ -372,3 +377,23 @@ def test_run__classes_are_those_that_the_project_names_outside_of_a_session_too(
     files = {"pytest.ini": "[pytest]\npython_classes = test_*\n"}
     (result,) = run(tmp_path, files, code, setting=replace(PLAIN, with_ini=False))
     assert statuses(result) == {"test_Shop::test_x": "passed"}
+
+
+REGISTERS = "import shop\nshop.register('euro')\n"
+REGISTERING = (
+    f"{SHOP}\nnames = set()\ndef register(name):\n    assert name not in names\n    names.add(name)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("is_of_file", "done", "problem"),
+    [(True, ALONE, None), (False, BOTH, "AssertionError")],
+    ids=["of the file", "beside it"],
+)
+def test_run_jobs__what_a_file_does_once_while_it_is_loaded_is_not_done_twice(
+    is_of_file: bool, done: frozenset[str], problem: str | None, tmp_path: Path
+) -> None:
+    files = {"shop.py": REGISTERING, "tests/test_shop.py": REGISTERS + OWN}
+    (result,) = run(tmp_path, files, REGISTERS + GOOD, is_of_file=is_of_file)
+    assert (result.done, (result.problem or "").partition(":")[0] or None) == (done, problem)
+    assert statuses(result) == ({} if problem else {"test_x": "passed"})

@@ -274,6 +274,7 @@ def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[st
         "order": setting.order_seed,
         "without": sorted(job.without),
         "alone": job.alone,
+        "is_of_file": job.is_of_file,
         "test_path": job.test_path,
         "apart": setting.apart,
         "twice": setting.twice,

@@ -238,6 +238,8 @@ class _Tests:
             left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # leave some for the next session
             account, is_done = self._attempts(job, left, session)
             grounds.restore()
+            if job["is_of_file"] and session.own is not None and account.problem:
+                continue
             if account.is_whole and is_done:
                 if started.is_long_ago():
                     grounds.give_up(path, session)
