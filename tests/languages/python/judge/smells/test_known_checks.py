@@ -54,7 +54,8 @@ _MEMBER = make_member("src/shop.py::total", "def total(x): return x")
 
 def _smell(test: str) -> str | None:
     judge = PythonJudge().of_project(MemoryTree({path: textwrap.dedent(t) for path, t in _FILES.items()}))
-    code = "import shop\nfrom shop import check_price, total\nfrom . import helpers\n"
+    code = "import functools\nfrom functools import partial\nimport shop\n"
+    code += "from shop import check_price, total\nfrom . import helpers\n"
     code += "from .base import Validator\nfrom tests.helpers import load, refuses, roundtrip\n\n"
     return next(iter(judge.smells(code + test, _MEMBER).values()), None)
 
@@ -68,6 +69,9 @@ def _smell(test: str) -> str | None:
         "def test_total(): helpers.refuses(total(1))\n",
         "def test_total(same): same(total(1), 1)\n",
         "def test_total():\n    _check(total(1))\n\ndef _check(value): roundtrip(value)\n",
+        "check = partial(helpers.refuses)\n\ndef test_total(): check(total(1))\n",
+        "check = functools.partial(refuses)\n\ndef test_total(): check(total(1))\n",
+        "def test_total(): _check(total(1))\n\n_check = partial(_same, 1)\ndef _same(x, y): roundtrip(y)\n",
     ],
 )
 def test_smells_of__helpers_of_other_test_files_assert(test: str) -> None:
@@ -80,6 +84,8 @@ def test_smells_of__helpers_of_other_test_files_assert(test: str) -> None:
     [
         "class TestTotal(Validator):\n    def test_total(self): self.show(total(1))\n",
         "def test_total(): load(total(1))\n",
+        "check = partial(load)\n\ndef test_total(): check(total(1))\n",
+        "check = other(roundtrip)\n\ndef test_total(): check(total(1))\n",
         "def test_total(): check_price(total(1))\n",
         "def test_total(): shop.check_price(total(1))\n",
         "def test_total():\n    result = total(1)\n    result.validate('x')\n",

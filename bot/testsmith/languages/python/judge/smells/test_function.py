@@ -307,14 +307,23 @@ class TestFunction:
         ]
 
     def _is_known_check(self, call: ast.Call, body: Body) -> bool:
-        root, _, rest = dotted_name(call.func).partition(".")
+        called = self._called(call)
+        root, _, rest = dotted_name(called).partition(".")
         checks = self.of.checks
         if checks is None or not root:
             return False
         if root in {argument.arg for argument in body.node.args.args}:
             return checks.is_check(rest.rpartition(".")[2] or root)
-        module, _, name = self.origin(call.func).rpartition(".")
+        module, _, name = self.origin(called).rpartition(".")
         return root in self.names.imported and checks.is_check(name, module.rpartition(".")[2])
+
+    def _called(self, call: ast.Call) -> ast.expr:
+        """Return what a call calls; if that is a variable of a `functools.partial`, the function in it."""
+        name = call.func.id if isinstance(call.func, ast.Name) else ""
+        value = self.values_in_sight.get(name)
+        if isinstance(value, ast.Call) and value.args and self.origin(value.func) == "functools.partial":
+            return value.args[0]
+        return call.func
 
     @cached_property
     def values_in_sight(self) -> dict[str, ast.expr]:
@@ -387,7 +396,7 @@ class TestFunction:
 
     def _run_by(self, body: Body) -> Iterator[Body]:
         parameters = {argument.arg for argument in body.node.args.args}
-        called = {dotted_name(call.func).removeprefix("self.") for call in body.calls()}
+        called = {dotted_name(self._called(call)).removeprefix("self.") for call in body.calls()}
         for place in self._places:
             for name, node in sorted(self.of.functions_of(place).items()):
                 if is_fixture(node) and fixture_name(node) in parameters:
