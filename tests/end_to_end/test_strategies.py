@@ -190,8 +190,22 @@ ONE_MORE = """\
 """
 
 
+ONE_ASSERTION_MORE = """\
+@@
+ def test_one_zone():
+     assert fare(1) == 3
++    with pytest.raises(ValueError):
++        fare(-1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("patch", "test"),
+    [(ONE_MORE, "test_negative_zones"), (ONE_ASSERTION_MORE, "test_one_zone")],
+    ids=["another test", "another assertion"],
+)
 def test_choice__of_the_test_file_decides_where_the_test_goes(
-    tmp_path: Path, command_line: CommandLine
+    patch: str, test: str, tmp_path: Path, command_line: CommandLine
 ) -> None:
     project = GitRepository.create(tmp_path / "project")
     tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": ZONE_TESTS}
@@ -205,7 +219,7 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     def answer(body: Body) -> str:
         if "Choose the test file" in str(body):
             return json.dumps({"files": [chosen]})
-        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": ONE_MORE}]})
+        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": patch}]})
 
     with Endpoint(answer=answer) as endpoint:
         limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
@@ -218,7 +232,7 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     assert "tests/test_tickets.py, which calls a member in 2 tests: test_fare" in choice
     assert "Existing tests, in tests/test_zones.py" in write
     [found] = ran.report["suggestions"]
-    assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", ["test_negative_zones"])
+    assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", [test])
     assert found["patch"].startswith("--- a/tests/test_zones.py\n")
     assert found["evidence"]["fail_to_pass"] == 1
     assert warm.report["suggestions"] == ran.report["suggestions"]

@@ -47,6 +47,7 @@ PINNED = {
     22: "3d23d832e28dff2f",
     23: "929c3d736b702afd",
     24: "96076fee69bebb04",
+    25: "aac36cba45538cfc",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
