@@ -8,6 +8,7 @@ from testsmith.languages.python.judge.judge import PythonJudge
 
 _MEMBER = make_member("shop.py::total", "def total(x): return x")
 _GRANTS = """
+import tempfile
 import unittest
 from shop import total
 
@@ -18,6 +19,7 @@ class GrantTests(unittest.TestCase):
 
     def setUp(self):
         self.grant.update(self.base)
+        self.folder = tempfile.mkdtemp()
         open("setup.log", "w").close()
 
     def test_total(self):
@@ -40,7 +42,7 @@ def test_smells__what_the_files_own_setup_does_is_known() -> None:
     assert _smells(code, "tests/test_other.py") == dict.fromkeys(
         ("GrantTests::test_total", "GrantTests::test_total_of_two"), "writes outside `tmp_path`"
     )
-    harmless = code.replace('        open("setup.log", "w").close()\n', "")
+    harmless = code.replace('        open("setup.log", "w").close()\n', "").replace("tempfile.mkdtemp()", "1")
     assert set(_smells(harmless, None).values()) == {"changes global state"}
 
 

@@ -82,7 +82,7 @@ def writes_outside(function: TestFunction) -> str | None:
     if _is_elsewhere(function):
         return None
     removes = any(function.last(call.func) in _REMOVES for _, call, _ in function.all_calls())
-    leaves = any(origin in _LEAVES for origin, _, _ in function.all_calls())
+    leaves = any(origin in _LEAVES and function.is_new(body) for origin, _, body in function.all_calls())
     places = [(_Places(function, body), body) for body in function.bodies]
     writes = any(
         place.writes(call) and function.is_new(body) for place, body in places for call in body.calls()
