@@ -130,7 +130,7 @@ def _install_order(
         python_version=python.fetched,
         tree=order.head,
         project=order.repository.project,
-        workflows=order.base,
+        base=order.base,
         version=version_of(order.repository),
         scratch=scratch,
         environment=order.environment,

@@ -31,11 +31,11 @@ def test_it():
 """
 
 
-def imported(files: dict[str, str]) -> tuple[str, ...]:
-    found = read_test_dependencies(MemoryTree({"pyproject.toml": PROJECT, **files}), "")
-    return tuple(
-        text for one in found.sets if one.source == "what test files import" for text in one.requirements
-    )
+def imported(files: dict[str, str], base: dict[str, str] | None = None) -> tuple[str, ...]:
+    before = None if base is None else MemoryTree(base)
+    found = read_test_dependencies(MemoryTree({"pyproject.toml": PROJECT, **files}), "", before)
+    source = "what the tests and changed files import"
+    return tuple(text for one in found.sets if one.source == source for text in one.requirements)
 
 
 def test_imports__of_test_files_are_had_from_wherever_they_are_declared() -> None:
@@ -54,3 +54,15 @@ def test_imports__of_other_files_do_not_count() -> None:
 def test_imports__that_a_test_skips_without() -> None:
     found = imported({"shop/test_io.py": "ujson = pytest.importorskip('ujson')\n"})
     assert found == ('ujson; python_version > "3.9"',)
+
+
+def test_imports__of_files_that_changed() -> None:
+    files = {
+        "src/shop/rates.py": "import yaml\n",
+        "src/shop/db.py": "import bson\n",
+        "src/shop/new.py": "import ujson\n",
+    }
+    assert imported(files) == ()
+    base = {**files, "src/shop/rates.py": "import json\n"}
+    base.pop("src/shop/new.py")
+    assert imported(files, base) == ("PyYAML>=6", 'ujson; python_version > "3.9"')

@@ -5,8 +5,9 @@ Sources are the `[project]` table, its extras, dependency groups (PEP 735) and t
 tests. Extras, groups and files named after tests are used; those named after development, which often contain
 far more, only if there is nothing for tests.
 
-From all other extras, groups and files, only requirements that test files import are added. An imported name
-that is not declared anywhere is never installed, because the package of that name may be a different one.
+From all other extras, groups and files, only requirements that test files or changed files import are added.
+An imported name that is not declared anywhere is never installed, because the package of that name may be a
+different one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import posixpath
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
 from typing import Any
@@ -52,15 +53,15 @@ _MOST_FILES = 500
 def declared_and_imported(
     names: Iterable[str], read: Read, offered: Mapping[str, Sequence[str]], known: Iterable[str]
 ) -> Declared:
-    """Return the requirements that test files import and that are not installed otherwise.
+    """Return the requirements that files import and that are not installed otherwise.
 
     Args:
-        names: The project's files.
+        names: The test files, and the files that changed.
         read: Reads a file.
         offered: Requirements by extra, group or file that is not installed as a whole.
         known: Requirements that are installed anyway.
     """
-    imported = _imported(names, read)
+    imported = _imported(names, read) if any(offered.values()) else set()
     there = {normal(Requirement(text).name) for text in known}
     found: dict[str, None] = {}
     for label, requirements in offered.items():
@@ -70,12 +71,11 @@ def declared_and_imported(
             if name not in there and imported & _modules({name, *also}):
                 found[text] = None
                 there.add(name)
-    return Declared(source="what test files import", requirements=tuple(found))
+    return Declared(source="what the tests and changed files import", requirements=tuple(found))
 
 
 def _imported(names: Iterable[str], read: Read) -> set[str]:
-    tests = islice((name for name in names if _TEST_FILE.fullmatch(name)), _MOST_FILES)
-    texts = [read(name) or "" for name in tests]
+    texts = [read(name) or "" for name in islice(names, _MOST_FILES)]
     return {module.lower() for text in texts for how in (_IMPORT, _IMPORTED) for module in how.findall(text)}
 
 
@@ -155,28 +155,31 @@ class TestDependencies:
 
 
 def read_test_dependencies(
-    tree: SourceTree, project: str, workflows: SourceTree | None = None, python: str = _THIS_PYTHON
+    tree: SourceTree, project: str, base: SourceTree | None = None, python: str = _THIS_PYTHON
 ) -> TestDependencies:
     """Return what a project's tests need.
 
     Args:
         tree: Files of head.
         project: The project's folder, relative to the git root; empty for the root.
-        workflows: Tree to read workflows from: the files of base, if there is one.
+        base: Files of base, of which workflows are read, if there is one.
         python: Python version that the tests run on, for example `313`.
     """
     prefix = f"{project}/" if project else ""
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
     folders = ("", *(f"{parent}/" for parent in accumulate(project.split("/"), "{}/{}".format) if parent))
     is_locked = any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders)
-    places = _Places(names=names, read=_reader(tree, project), is_locked=is_locked, python=python)
-    by_workflows = read_workflows((workflows or tree).paths(), _reader(workflows or tree, ""))
+    read = _reader(tree, project)
+    before = read if base is None else _reader(base, project)
+    places = _Places(names=names, read=read, before=before, is_locked=is_locked, python=python)
+    by_workflows = read_workflows((base or tree).paths(), _reader(base or tree, ""))
     needs = places.needs(by_workflows)
     required = [*needs.dependencies, *needs.plain, *places.optional(needs.extras)]
     required += [text for one in needs.sets for text in one.requirements]
     others = [one for one in project_folders(tree) if one != project]
     for folder in others:
-        sibling = _Places(names=(), read=_reader(tree, folder), is_locked=False, python=python)
+        read = _reader(tree, folder)
+        sibling = _Places(names=(), read=read, before=read, is_locked=False, python=python)
         required += sibling.dependencies()
     siblings = _siblings(tree, project, others, needs, required)
     return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
@@ -238,9 +241,12 @@ def _without_paths(
 class _Places:
     """All sources of one project."""
 
-    def __init__(self, *, names: Sequence[str], read: Read, is_locked: bool, python: str) -> None:
+    def __init__(
+        self, *, names: Sequence[str], read: Read, before: Read, is_locked: bool, python: str
+    ) -> None:
         self._names = names
         self._read = read
+        self._before = before
         self._is_locked = is_locked
         self._python = python
         self._document = _toml(read("pyproject.toml"))
@@ -292,7 +298,7 @@ class _Places:
         )
 
     def _imported(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> Declared:
-        """Return what test files import from extras, groups and files that are not installed as a whole."""
+        """Return what is imported from extras, groups and files that are not installed as a whole."""
         chosen = {extra for one in sets for extra in one.extras}
         optional = _table(self._table, "optional-dependencies")
         offered: dict[str, Sequence[str]] = {}
@@ -308,7 +314,13 @@ class _Places:
             if _purpose(name):
                 offered[name] = self._file(name).requirements
         known = (*whole, *dependencies, *(text for one in sets for text in one.requirements))
-        return declared_and_imported(self._names, self._read, offered, known)
+        tests = [name for name in self._names if _TEST_FILE.fullmatch(name)]
+        return declared_and_imported(chain(self._changed(), tests), self._read, offered, known)
+
+    def _changed(self) -> Iterator[str]:
+        """Yield the modules outside of the tests that are not as they were on base."""
+        modules = (name for name in self._names if name.endswith(".py") and not _TEST_FILE.fullmatch(name))
+        yield from (name for name in modules if self._read(name) != self._before(name))
 
     def _checked(self, texts: Sequence[str]) -> tuple[str, ...]:
         collector = Collector("", self._read)

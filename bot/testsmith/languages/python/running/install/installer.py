@@ -69,7 +69,7 @@ class InstallOrder:
         environment: Environment variables of the bot, used to find the package index.
         setup_command: Shell command to run instead of installing according to metadata, if any.
         setup_folder: Folder to run it in, relative to the git root.
-        workflows: Tree to read workflows from (base); None to use head's.
+        base: Files of base, of which workflows are read; None to use head's.
         python_version: Python version to download for the environment, for example `3.12`; None to use
             `interpreter`.
         seconds: Time limit for everything.
@@ -83,7 +83,7 @@ class InstallOrder:
     version: str
     scratch: Path
     environment: Mapping[str, str] = field(default_factory=dict)
-    workflows: SourceTree | None = None
+    base: SourceTree | None = None
     setup_command: str | None = None
     setup_folder: str = ""
     python_version: str | None = None
@@ -101,7 +101,7 @@ async def install_project(order: InstallOrder) -> Installed:
         CannotRun: The sandbox could not start a process.
     """
     place = order.scratch / "installation"
-    needs = await in_thread(read_test_dependencies, order.tree, order.project, order.workflows)
+    needs = await in_thread(read_test_dependencies, order.tree, order.project, order.base)
     access = index_access(order.environment)
     cached = await in_thread(_cached_environment, order, needs, access)
     notes = None if cached is None else await in_thread(cached.restore, place)
