@@ -184,3 +184,25 @@ def test_place__a_case_joins_the_table_of_a_loop_that_is_all_of_a_test(check: st
     )
     at = TestPlace(path="tests/test_cart.py", suite="ChunkedTests", spelling="s.chunked", is_of_unittest=True)
     assert place(LOOPS, code, at=at) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "row"),
+    [
+        ('["12"], "12"', '(["12 3", 1], "12 3"),'),
+        ('("12",), "12"', '(("12 3", 1), "12 3"),'),
+        ('ARGUMENTS, "12"', ""),
+        ('["12"], "12"), ((), "12"', ""),
+    ],
+    ids=["lists", "tuples", "a name", "both"],
+)
+def test_place__a_case_joins_a_table_whose_call_unpacks_a_column(cells: str, row: str) -> None:
+    table = f'@pytest.mark.parametrize(("args", "expected"), [\n    ({cells}),\n])\n'
+    file = f"import pytest\n\nimport shop as s\n\n{table}def test_join(args, expected):\n"
+    file += "    assert s.join(*args) == expected\n"
+    code = 'from shop.cart import join\n\n\ndef test_more():\n    assert join("12 3", 1) == "12 3"\n'
+
+    text = place(file, code, at=TestPlace(path="t.py", after="test_join", spelling="s.join"))
+
+    assert row in text
+    assert ("def test_more" in text) == (not row)

@@ -75,6 +75,12 @@ class _Table:
         fits = len(cells) == len(self.names) and not is_marked
         return dict(zip(self.names, cells, strict=True)) if fits else {}
 
+    def packed(self) -> Mapping[str, type[ast.expr]]:
+        """Return the columns, each with the type of node that all of its cells have; `ast.expr` for none."""
+        rows = [self.values(row) for row in self.table.elts]
+        kinds = {name: {type(row[name]) for row in rows} for name in self.names}
+        return {name: found.pop() if len(found) == 1 else ast.expr for name, found in kinds.items()}
+
 
 def _columns(head: ast.expr) -> tuple[str, ...]:
     match head:
@@ -151,7 +157,7 @@ def _fitting(
     """Yield the tables that have the form of all cases, each with the rows that it lacks."""
     for number, table in enumerate(tables):
         known = {_row_key(table, table.values(row)) for row in table.table.elts}
-        found = [_unified(table.body, case, table.names) for case in cases]
+        found = [_unified(table.body, case, table.packed()) for case in cases]
         rows = [row for row in found if row is not None]
         if len(rows) == len(cases):
             new = [row for row in rows if _row_key(table, row) not in known]
@@ -163,14 +169,26 @@ def _row_key(table: _Table, values: _Values) -> str:
 
 
 def _row_text(table: _Table, values: _Values, code: str) -> str:
-    cells = [ast.get_source_segment(code, values[name]) or ast.unparse(values[name]) for name in table.names]
+    cells = [_text_of(values[name], code) for name in table.names]
     if len(cells) == 1:
         return cells[0]
     is_list = all(isinstance(row, ast.List) for row in table.table.elts)
     return f"[{', '.join(cells)}]" if is_list else f"({', '.join(cells)})"
 
 
-def _unified(pattern: Sequence[ast.stmt], case: Sequence[ast.stmt], names: Sequence[str]) -> _Values | None:
+def _text_of(cell: ast.expr, code: str) -> str:
+    if isinstance(cell, ast.List | ast.Tuple) and not hasattr(cell, "lineno"):  # packed here
+        texts = [_text_of(each, code) for each in cell.elts]
+        joined = ", ".join(texts)
+        comma = "," if len(texts) == 1 else ""
+        return f"[{joined}]" if isinstance(cell, ast.List) else f"({joined}{comma})"
+    return ast.get_source_segment(code, cell) or ast.unparse(cell)
+
+
+_Columns = Mapping[str, type[ast.expr]]
+
+
+def _unified(pattern: Sequence[ast.stmt], case: Sequence[ast.stmt], names: _Columns) -> _Values | None:
     """Return the values with which a body with parameters is that of a case; None if there are none."""
     found: dict[str, ast.expr] = {}
     is_same = len(pattern) == len(case) and all(
@@ -179,10 +197,11 @@ def _unified(pattern: Sequence[ast.stmt], case: Sequence[ast.stmt], names: Seque
     return found if is_same and found.keys() == set(names) else None
 
 
-def _matches(pattern: object, case: object, names: Sequence[str], found: dict[str, ast.expr]) -> bool:
+def _matches(pattern: object, case: object, names: _Columns, found: dict[str, ast.expr]) -> bool:
     if isinstance(pattern, ast.Name) and pattern.id in names and isinstance(case, ast.expr):
         return ast.dump(found.setdefault(pattern.id, case)) == ast.dump(case)
     if isinstance(pattern, list) and isinstance(case, list):
+        pattern, case = _unpacked(pattern, case, names)
         pairs = zip(pattern, case, strict=False)
         return len(pattern) == len(case) and all(_matches(one, other, names, found) for one, other in pairs)
     if not isinstance(pattern, ast.AST) or not isinstance(case, ast.AST):
@@ -191,6 +210,22 @@ def _matches(pattern: object, case: object, names: Sequence[str], found: dict[st
         _matches(getattr(pattern, field, None), getattr(case, field, None), names, found)
         for field in pattern._fields
     )
+
+
+def _unpacked(
+    pattern: list[object], case: list[object], names: _Columns
+) -> tuple[list[object], list[object]]:
+    """Return arguments with those that a call unpacks from a column, such as `*args`, as one cell."""
+    match pattern:
+        case [*before, ast.Starred(value=ast.Name(id=name) as column)] if names.get(name) in _PACKED:
+            given = [each for each in case[len(before) :] if isinstance(each, ast.expr)]
+            if not any(isinstance(each, ast.Starred) for each in given):
+                cell = _PACKED[names[name]](elts=given, ctx=ast.Load())
+                return [*before, column], [*case[: len(before)], cell]
+    return pattern, case
+
+
+_PACKED: Mapping[type[ast.expr], type[ast.List | ast.Tuple]] = {ast.List: ast.List, ast.Tuple: ast.Tuple}
 
 
 def _extended(text: str, table: _Table, rows: Sequence[str]) -> str:
