@@ -32,6 +32,14 @@ def test_intent_of__stays_within_the_limit() -> None:
     assert 3_500 < len(intent_of(("a" * 2_000, ""), messages)) < MOST_CHARACTERS + 10
 
 
+def test_intent_of__short_additions_to_documents_count() -> None:
+    entry, guide = "- ``http://localhost:80@attacker.test/`` is rejected.\n", "A guide. " * 400
+
+    found = intent_of(("Reject it",), [], [guide, "", entry])
+
+    assert found == f"Reject it\n\nDocumentation:\n\n{entry.strip()}"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

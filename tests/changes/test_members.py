@@ -76,6 +76,13 @@ def test_find_members__from_the_merge_base_to_head(made: GitRepository) -> None:
     assert search.skipped == ()
 
 
+def test_find_members__with_the_text_that_documents_gain(made: GitRepository) -> None:
+    made.commit({"a.py": ONE, "docs/changelog.rst": "Changes\n\nOld\n", "gone.md": "x\n"})
+    made.write({"a.py": TWO, "docs/changelog.rst": "Changes\n\nNew, as in ``f()``\nOld\n", "gone.md": None})
+
+    assert list(filter(None, _search(made).documents)) == ["New, as in ``f()``"]
+
+
 def test_find_members__working_tree_with_untracked_and_moved_files(made: GitRepository) -> None:
     made.commit({"a.py": ONE, "b.py": "def g(): return 1\n" + "\n" * 20})
     made.write(

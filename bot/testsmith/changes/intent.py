@@ -1,4 +1,4 @@
-"""Collect what the authors of a change say about it: its pull request and its commit messages. Pure.
+"""Collect what the authors of a change say about it: pull request, commit messages, documentation. Pure.
 
 All of it is untrusted text, which a prompt shows as data.
 """
@@ -6,12 +6,14 @@ All of it is untrusted text, which a prompt shows as data.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 MOST_CHARACTERS = 4_000
 """Maximum length of the intent."""
 
 _MOST_OF_ONE = 2_000
+_MOST_OF_DOCUMENTS = 1_500
+_DOCUMENTS = (".md", ".rst")
 _MOST_ISSUES = 2
 _CUT = " [cut]"
 
@@ -62,16 +64,22 @@ def linked_issues(text: str, repository: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(found))[:_MOST_ISSUES]
 
 
-def intent_of(texts: Sequence[str], messages: Sequence[str]) -> str:
+def is_document(path: str) -> bool:
+    """Return whether people read a file, such as a changelog."""
+    return path.endswith(_DOCUMENTS)
+
+
+def intent_of(texts: Sequence[str], messages: Sequence[str], documents: Iterable[str] = ()) -> str:
     """Return what is known about the intent of a change, within the limit; empty if nothing is.
 
     Args:
         texts: Texts of the pull request and of linked issues, as `described` returns them.
         messages: Messages of its commits, oldest first. Those that only repeat a text are left out.
+        documents: Text that the change adds to each document. The shortest count, such as a changelog entry.
     """
     found: list[str] = []
     room = MOST_CHARACTERS
-    for text in (*filter(None, texts), *_new(messages, texts)):
+    for text in (*filter(None, texts), *_new(messages, texts), *_documentation(documents)):
         if len(text) <= room:
             found.append(text)
             room -= len(text)
@@ -91,3 +99,12 @@ def _new(messages: Sequence[str], texts: Sequence[str]) -> Iterator[str]:
         text = described(subject, body)
         if not all(part in known for part in text.split("\n\n")):
             yield f"Commit: {text}"
+
+
+def _documentation(documents: Iterable[str]) -> Iterator[str]:
+    added, room = list[str](), _MOST_OF_DOCUMENTS
+    for text in sorted(filter(None, (each.strip() for each in documents)), key=len):
+        room -= len(text)
+        added += [text] if room >= 0 else []
+    if added:
+        yield "\n\n".join(("Documentation:", *added))

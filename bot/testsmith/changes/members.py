@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from testsmith.changes.intent import is_document
 from testsmith.changes.selection import (
     PathBase,
     ProjectFolders,
@@ -41,6 +42,7 @@ class MemberSearch:
         skipped: Members and files left out, each with a reason.
         files: Changed files that were considered.
         test_files: Changed test files in the opened folder.
+        documents: Text that the change adds to each document of the repository, such as a changelog.
         base: Full object id of the merge base, or None if there is nothing to compare with.
         head: Full object id of head, or None for the working tree.
         base_tree: Files of the merge base, or None if there is nothing to compare with.
@@ -58,6 +60,7 @@ class MemberSearch:
     head_tree: RepositoryTree
     projects: ProjectFolders
     test_files: tuple[ChangedFile, ...] = ()
+    documents: tuple[str, ...] = ()
 
 
 def find_members(
@@ -82,6 +85,7 @@ def find_members(
     place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()
     test_files: tuple[ChangedFile, ...] = ()
+    documents: tuple[str, ...] = ()
     if selection.all_paths:
         named = _named_paths(states.head_tree, selection, place)
         findings = _all_members(states, subjects, named)
@@ -91,6 +95,9 @@ def find_members(
         changed = changed_files(repository.diff(states.base, states.head))
         files = tuple(subjects.counting(changed))
         test_files = tuple(subjects.of_tests(changed))
+        documents = tuple(
+            _added_text(file, states.head_tree) for file in changed if is_document(path_of(file))
+        )
         scope = ComparisonScope(
             base=VisibleTree(states.base_tree, subjects),
             head=VisibleTree(states.head_tree, subjects),
@@ -103,7 +110,14 @@ def find_members(
     if selection.refuses_unknown:
         unknown = unknown_names(findings, selection.only, place)
         _refuse_unknown(unknown, states, subjects, place)
-    return replace(_search(states, files, wanted, selection.max_members), test_files=test_files)
+    search = _search(states, files, wanted, selection.max_members)
+    return replace(search, test_files=test_files, documents=documents)
+
+
+def _added_text(file: ChangedFile, tree: RepositoryTree) -> str:
+    data = tree.read(file.head_path) if file.head_path else None
+    lines = (data or b"").decode("utf-8", "replace").split("\n")
+    return "\n".join(lines[at - 1] for at in sorted(file.added_lines) if at <= len(lines))
 
 
 def _refuse_unknown(names: Sequence[str], states: _States, subjects: Subjects, place: PathBase) -> None:

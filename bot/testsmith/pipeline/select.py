@@ -67,7 +67,8 @@ def _intent(repository: Repository, search: MemberSearch, options: RunOptions) -
     if search.base is None:
         return ""
     paths = {path for file in search.files for path in (file.base_path, file.head_path) if path}
-    return intent_of(options.texts, repository.messages(search.base, search.head, paths))
+    messages = repository.messages(search.base, search.head, paths)
+    return intent_of(options.texts, messages, search.documents)
 
 
 def _requests(
