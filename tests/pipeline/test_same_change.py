@@ -110,6 +110,21 @@ def _elsewhere(run: RunState, *greens: tuple[str, ProvenSuggestion]) -> dict[str
     return {member.removeprefix("urls.py::"): one.reason for member, one in found.items()}
 
 
+@pytest.mark.parametrize(
+    ("said", "asked"),
+    [
+        ("Fix :meth:`~urls.scheme` and `port()`", ["port", "scheme"]),
+        ("Strip scheme, port and slashes", ["host", "path"]),
+    ],
+)
+def test_select__asks_first_for_the_members_that_the_authors_name_as_code(
+    project: GitRepository, said: str, asked: list[str]
+) -> None:
+    project.commit({"urls.py": CHANGED, "CHANGES.md": f"{said}.\n"})
+
+    assert _asked(_selected(project, model=Model())) == asked
+
+
 def test_select__asks_a_model_for_the_two_nearest_members_of_one_private_change(
     project: GitRepository,
 ) -> None:

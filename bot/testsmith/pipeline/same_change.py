@@ -48,7 +48,7 @@ def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> di
     if _is_chosen(run) or run.proof_settings.unchanged_behaviour:
         return {}
 
-    def rank(member: str) -> tuple[bool, bool, int, tuple[int, int, int, bool, str, int]]:
+    def rank(member: str) -> tuple[bool, bool, int, tuple[bool, int, int, int, bool, str, int]]:
         green, request = greens[member], run.requests[member]
         return (
             not _shows_its_own(request.member, green),
@@ -82,14 +82,24 @@ def _causes(member: Member) -> frozenset[_Cause]:
     return frozenset((place.path, place.name) for place in member.because_places)
 
 
-def _distance(request: Request) -> tuple[int, int, int, bool, str, int]:
-    """Return the sort key of a member: nearest to what changed first, also by its name, then most tests."""
+def _distance(request: Request) -> tuple[bool, int, int, int, bool, str, int]:
+    """Return the sort key of a member: nearest to what changed first, also by its name, then most tests.
+
+    Those that the authors name come before all others.
+    """
     member = request.member
     below = (*member.shown_change.route, *(name for _, name in _causes(member)))
     alike = max((len(_words(member.plain_name) & _words(name)) for name in below), default=0)
     tests = sum(bool(one.calls) for one in request.existing)
     is_elsewhere = member.path not in {path for path, _ in _causes(member)}
-    return member.steps, -alike, -tests, is_elsewhere, member.path, member.line
+    return not _is_named(request), member.steps, -alike, -tests, is_elsewhere, member.path, member.line
+
+
+def _is_named(request: Request) -> bool:
+    """Return whether the authors name a member as code, not only by a word that is also its name."""
+    name = request.member.plain_name
+    as_code = rf"[`.]{re.escape(name)}[`(>]|\b{re.escape(name)}\("
+    return re.search(rf"\b{re.escape(name)}\b" if "_" in name else as_code, request.intent) is not None
 
 
 def _words(name: str) -> frozenset[str]:
