@@ -55,6 +55,16 @@ def test_choose__takes_three_different_witnesses_before_all_that_reaches_more() 
     assert calls(choose([wide, *witnesses]))[:4] == ["f(1)", "f(2)", "f(3)", "f(100)"]
 
 
+def test_choose__takes_one_witness_of_those_whose_results_differ_only_in_a_repeated_text() -> None:
+    witnesses = [
+        case(call(f'"{text}"'), gives(f'"1.00 k{text}"'), base=gives(f'"1000 {text}"'), lines={1})
+        for text in ("V", "F", "FF")
+    ]
+    other = case(call('"V"', '"W"'), gives('"1.00 MV"'), base=gives('"1000 kV"'), lines={1})
+
+    assert calls(choose([*witnesses, other])) == ['f("V")', 'f("V", "W")']
+
+
 def test_choose__prefers_witnesses_that_base_gives_a_value_for() -> None:
     failing = case(call("1"), gives("1"), base=raises(None, "TypeError"))
     giving = case(call("2"), gives("2"), base=gives("0"))

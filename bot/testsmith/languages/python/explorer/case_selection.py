@@ -84,7 +84,7 @@ class _Chosen:
         """Select a case if there is room."""
         if self.has_room(case) and case not in self.cases:
             self.cases.append(case)
-            self._shown |= _ways(case) | {_outcome(case)}
+            self._shown |= _ways(case) | {_outcome(case), case.difference}
             self._shapes[shape(case)] += 1
 
     def has_room(self, case: Case) -> bool:
@@ -101,8 +101,8 @@ class _Chosen:
         return len(_ways(case) - self._shown)
 
     def has_outcome(self, case: Case) -> bool:
-        """Return whether a selected case has the same outcome."""
-        return _outcome(case) in self._shown
+        """Return whether a selected case has the same outcome, or shows the same of the change."""
+        return not self._shown.isdisjoint({_outcome(case), case.difference} - {None})
 
 
 def _ways(case: Case) -> set[Hashable]:
@@ -145,9 +145,8 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     own = [case for case in own if not case.differs_in_message] or own
     own = [case for case in own if not case.has_new_arguments] or own
     for case in sorted(own, key=lambda case: (case.base_failed, max(case.invented, 1))):
-        shows = (_outcome(case), signature(case.base.outcome) if case.base else None)
-        if shows not in seen and len(seen) < _MOST_WITNESSES:
-            seen.add(shows)
+        if case.difference not in seen and len(seen) < _MOST_WITNESSES:
+            seen.add(case.difference)
             chosen.take(case)
 
 

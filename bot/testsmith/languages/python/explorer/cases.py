@@ -417,6 +417,16 @@ class Case:
         )
 
     @property
+    def difference(self) -> tuple[object, ...] | None:
+        """What it shows of the change, regardless of texts that the results repeat; None if nothing."""
+        if not self.is_witness or self.base is None:
+            return None
+        given = [each.value.text for each in self.trial.arguments if each.value.text[:1] in {'"', "'"}]
+        texts = sorted(filter(None, (text[1:-1] for text in given)), key=len, reverse=True)
+        shown = repr((signature(self.outcome), signature(self.base.outcome)))
+        return (re.sub("|".join(map(re.escape, texts)), "", shown) if texts else shown, self.changes)
+
+    @property
     def repeats_input(self) -> bool:
         """Whether its result is a text that is also in the call."""
         value = self.outcome.value
