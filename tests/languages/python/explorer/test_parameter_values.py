@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from testsmith.languages.python.explorer.inputs.parameter_values import guessed, inputs
+from testsmith.languages.python.explorer.inputs.stated_values import stated_texts, stated_values
 from testsmith.languages.python.explorer.inputs.static_hints import (
     Hints,
     is_data_elsewhere,
     read_hints,
-    spans_of_change,
 )
 from testsmith.languages.python.explorer.inputs.values import values
 from testsmith.languages.python.explorer.module_source import read_module
@@ -290,11 +290,36 @@ def test_guessed__by_default(default: str, kind: str) -> None:
     assert guessed(parameter, frozenset()).kind == kind
 
 
-def test_spans_of_change__are_code_in_the_intent_and_on_changed_lines_without_names() -> None:
+def test_stated_texts__are_code_in_the_intent_and_on_changed_lines_without_names() -> None:
     own = "@@ f @@\n def f(x):\n+    # `</a\\n>` ends it, too; see `f` and `g.h()`\n     # as `<b>` does"
     changed = replace(member("def f(x): 1"), shown_change=ShownChange(own=own))
 
-    assert spans_of_change(changed, "Read ``a = .03``") == ["</a\n>", "a = .03"]
+    assert stated_texts(changed, "Read ``a = .03``") == ["</a\n>", "a = .03"]
+
+
+def test_stated_texts__are_quoted_or_named_by_a_code_point() -> None:
+    own = """@@ f @@\n+    # as in "https://a.test@b.test/", U+FF0F and '\\t'\n+    g("code", 'more')"""
+    changed = replace(member("def f(x): 1"), shown_change=ShownChange(own=own))
+
+    found = stated_texts(changed, "It isn't 'so', and it doesn't \"be\"")
+
+    assert found == ["https://a.test@b.test/", "\t", "so", "be", "\uff0f"]
+
+
+def test_stated_values__are_numbers_and_literals_of_comments_and_of_what_the_authors_say() -> None:
+    own = "@@ f @@\n+    # 999999 is 999.999 kB\n+    return 1234\n-    # `[1, 2]`, not `07`"
+    changed = replace(member("def f(x): 1"), shown_change=ShownChange(own=own))
+
+    found = [value.text for value in stated_values(changed, "Fix -12 (#345), in 1.8.0 of 2026-01-02, `17`")]
+
+    assert found == ["17", "999999", "999.999", "-12", '"[1, 2]"', '"07"', '"17"']
+
+
+def test_inputs__of_the_authors_come_after_the_most_ordinary() -> None:
+    hints = Hints(stated=[Expression("999999", layer=InputSource.USED), Expression('"kB"')])
+    parameter = Parameter(name="size", shape=INT, required=True)
+
+    assert texts(inputs(parameter, hints, [Expression("3000")]))[:2] == ["3000", "999999"]
 
 
 def test_is_data_elsewhere__only_if_nothing_that_runs_changed() -> None:

@@ -370,10 +370,11 @@ class Case:
         else:
             given = [argument.value.text for argument in self.trial.arguments]
             is_wrong = bool(given) and _EMPTY.issuperset(given)
-        return is_wrong or (is_on_base and (self._has_made_up_values or self._is_empty))
+        return is_wrong or (is_on_base and (self.has_made_up_values or self._is_empty))
 
     @property
-    def _has_made_up_values(self) -> bool:
+    def has_made_up_values(self) -> bool:
+        """Whether a text, container or object among its arguments is not of the project or its source."""
         values = [argument.value for argument in self.trial.arguments]
         return any(each.layer in _MADE_UP and _has_content(each.text) for each in values)
 

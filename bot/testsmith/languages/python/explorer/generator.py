@@ -22,7 +22,8 @@ from testsmith.languages.python.explorer.case_selection import choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
-from testsmith.languages.python.explorer.inputs.static_hints import read_hints, spans_of_change
+from testsmith.languages.python.explorer.inputs.stated_values import stated_texts, stated_values
+from testsmith.languages.python.explorer.inputs.static_hints import read_hints
 from testsmith.languages.python.explorer.module_source import (
     ModuleSource,
     ShownExample,
@@ -232,11 +233,13 @@ class OfflineGenerator:
     def _planned(self, member: Member, description: Description, ground: _Ground) -> Work | Skipped:
         source = ground.sources.head
         base = None if member.change is Change.ADDED else ground.sources.base
+        intent = self._requests[member.id].intent
+        stated = [] if base is None else stated_values(member, intent)
         subject = Subject(
             member=member,
             description=description,
             source=source,
-            hints=read_hints(member, source, base),
+            hints=replace(read_hints(member, source, base), stated=stated),
             documentation=read_documentation(member, source, _shown(member)),
             company=ground.company,
             usage=self._usages.of(member, others=_other_methods(description), allowed=_imported(source)),
@@ -253,13 +256,12 @@ class OfflineGenerator:
         if not trials:
             return _skip(member, SkipStage.GENERATION, _why_no_trials(description))
         mutants = mutants_around(member, source, subject.share(_MOST_MUTANTS, _FEWEST_MUTANTS, MOST_OWN))
-        intent = self._requests[member.id].intent
         return Work(
             subject=subject,
             trials=trials,
             mutants=mutants,
             probes=probes,
-            texts=tuple(spans_of_change(member, intent)),
+            texts=tuple(stated_texts(member, intent)),
             title=intent.partition("\n")[0],
             existing=ground.existing,
         )
@@ -344,7 +346,7 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
-    others = [case for case in plain if _guards(case, guarding)]
+    others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
     return _chosen(work, [*_without_options(witnesses), *others])
 
 

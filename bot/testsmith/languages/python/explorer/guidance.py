@@ -48,6 +48,7 @@ _MOST_WORDS = 6
 _MOST_ALIKE = 3
 _MOST_STATED = 300
 _MOST_BROKEN = 4
+_LONGEST_WORD = 16
 _MOST_BROKEN_ALIKE = 16
 _MOST_VARIED_CALLS = 12
 """Maximum number of calls in the project's tests that are varied for one member."""
@@ -95,12 +96,12 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
 
     Args:
         trials: The trials, the most telling first.
-        texts: Texts that the change is about. One of several words replaces the text of every trial.
+        texts: Texts that the change is about. A long one replaces the text of every trial.
         others: Texts of other tests.
     """
     known = {trial.text for trial in trials}
     longest = [(trial, site) for trial in trials if (site := _longest_text(trial)) is not None]
-    whole = [text for text in texts if len(text.split()) > 1 and not _MARKED.fullmatch(text)]
+    whole = [text for text in texts if _is_whole(text) and not _MARKED.fullmatch(text)]
     plain = sorted({trial.pieces: site for trial, site in longest[::-1]}.values(), key=_length_around)
     stated = [_replaced(plain, text) for text in whole]
     about = [
@@ -114,6 +115,11 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
     found = chain(islice(_by_turns(stated), _MOST_STATED), _by_turns(rows))
     made = {trial.text: trial for trial in islice(found, MOST_VARIED)}
     return [trial for text, trial in made.items() if text not in known]
+
+
+def _is_whole(text: str) -> bool:
+    """Return whether a text is a complete input, not a word or a mark inside of one."""
+    return len(text.split()) > 1 or len(text) > _LONGEST_WORD
 
 
 def _replaced(sites: Iterable[tuple[LiteralSite, Leaf]], text: str) -> Iterator[Trial]:

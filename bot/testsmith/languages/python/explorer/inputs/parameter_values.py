@@ -209,7 +209,8 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
     others = interleaved([constants, fitting(_just_below(hints.numbers), shape)])
     typical = [each.at(InputSource.ORDINARY) for each in typed[:1]]
     ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *typical]
-    first = [*ordinary, *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
+    stated = fitting(hints.stated, shape)
+    first = [*ordinary[:1], *stated, *ordinary[1:], *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
     return unique([*first, *others, *near[_MOST_NEAR:], *texts[_MOST_TEXTS:]])[:_MOST]
 
 

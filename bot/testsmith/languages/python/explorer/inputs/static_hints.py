@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, pairwise, zip_longest
+from itertools import pairwise, zip_longest
 from typing import TypeVar
 
 from testsmith.languages.python.explorer.inputs.regex_samples import matching, nearly_matching
@@ -160,6 +160,7 @@ class Hints:
         anywhere: Constants of the member and of what it uses in its module, in source order.
         numbers: The numbers among them.
         texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
+        stated: Literals in what the authors say about the change.
         lengths: By parameter, lengths that it is compared with.
         uses: By parameter, names of attributes, functions and operators applied to it.
         calls: Names of all called functions.
@@ -169,6 +170,7 @@ class Hints:
     anywhere: list[Expression] = field(default_factory=list)
     numbers: list[int | float] = field(default_factory=list)
     texts: list[Expression] = field(default_factory=list)
+    stated: list[Expression] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     calls: set[str] = field(default_factory=set)
@@ -337,10 +339,9 @@ class _Reader:
         texts = [value for argument in node.args for value in self._values(argument)]
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=method) if name in self._parameters:
-                self._hints.near[name] += [[*map(_written, _meeting(method, text))] for text in texts]
+                self._hints.near[name] += [_meeting(method, text) for text in texts]
             case ast.Attribute(attr=method):
-                met = [each for text in texts for each in _meeting(method, text)]
-                self._hints.anywhere.extend(map(_written, met))
+                self._hints.anywhere.extend(each for text in texts for each in _meeting(method, text))
             case ast.Name(id=name):
                 self._use(name, "()")
                 self._use(name, f"({len(node.args) + len(node.keywords)})")
@@ -409,17 +410,21 @@ def _around(value: Value) -> list[Value]:
     return [value]
 
 
-def _meeting(method: str, text: Value) -> list[Value]:
+def _meeting(method: str, text: Value) -> list[Expression]:
     """Return texts in which a text method, called with a constant, finds something."""
     if not isinstance(text, str):
         return []
     if method in {"startswith", "removeprefix", "lstrip"}:
-        return [f"{text}text", text]
+        return [_made_up(f"{text}text"), _written(text)]
     if method in {"endswith", "removesuffix", "rstrip"}:
-        return [f"text{text}", text]
+        return [_made_up(f"text{text}"), _written(text)]
     if method in _SEARCHES:
-        return [f"one{text}two", f"{text}one{text}"]
+        return [_made_up(f"one{text}two"), _made_up(f"{text}one{text}")]
     return []
+
+
+def _made_up(text: str) -> Expression:
+    return Expression(quoted(text), layer=InputSource.TYPED)
 
 
 def words_of_change(member: Member) -> frozenset[str]:
@@ -445,22 +450,6 @@ def texts_of_change(member: Member, source: ModuleSource) -> list[str]:
 
 
 _LONGEST_TOKEN = 12
-
-_SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,60})(?<!`)\1(?!`)")
-_NO_INPUT = re.compile(r"^[\w.]+(\(\))?$|\(\?|\\[dwsbDWSB]")
-_MOST_SPANS = 12
-
-
-def spans_of_change(member: Member, intent: str) -> list[str]:
-    """Return the code spans of the comments that changed, and of what the authors say: possible inputs.
-
-    Names of functions and variables, and regular expressions, are left out.
-    """
-    diffs = (member.shown_change.own, *member.shown_change.private)
-    changed = [line[1:] for diff in diffs for line in diff.splitlines() if line[:1] in {"+", "-"}]
-    found = (text for _, text in _SPAN.findall("\n".join((*changed, intent))))
-    texts = (text.replace("\\n", "\n").replace("\\t", "\t") for text in found if not _NO_INPUT.search(text))
-    return list(islice(dict.fromkeys(texts), _MOST_SPANS))
 
 
 def is_data_elsewhere(member: Member) -> bool:
