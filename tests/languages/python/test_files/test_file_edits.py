@@ -231,6 +231,61 @@ def test_joined_edit__refuses_what_the_edit_has_no_place_for(code: str, why: str
         PYTHON.tests.joined_edit(BEFORE, AFTER, code)
 
 
+TYPED = dedent(
+    """\
+    from __future__ import annotations
+
+    from typing import TYPE_CHECKING
+
+    import shop
+
+    if TYPE_CHECKING:
+        from collections.abc import Iterator
+
+        Numbers = Iterator[int]
+
+
+    def test_all() -> None:
+        every: Numbers = shop.all()
+        assert every
+    """
+)
+SAVED = "\n\ndef test_save(tmp_path: Path) -> None:\n    assert shop.save(tmp_path)\n"
+PATH = "    from pathlib import Path\n"
+KNOWN = "    from collections.abc import Iterator\n"
+
+
+@pytest.mark.parametrize("test", [SAVED, SAVED.replace("Path)", "'Path')")])
+def test_joined_edit__imports_for_type_checkers_stay_with_the_tests_that_use_them(test: str) -> None:
+    after = TYPED.replace(KNOWN, KNOWN + PATH) + test
+    code = PYTHON.tests.edited_tests(TYPED, after)
+    assert PYTHON.tests.test_functions(code) == ("test_save",)
+    assert PYTHON.tests.joined_edit(TYPED, after, code) == after
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(KNOWN, KNOWN + PATH), ("import shop\n", f"import shop\n\nif TYPE_CHECKING:\n{PATH}")]
+)
+def test_joined_edit__imports_for_type_checkers_that_nothing_uses_are_left_out(old: str, new: str) -> None:
+    after = TYPED.replace(old, new) + SAVED.replace("tmp_path: Path", "tmp_path")
+    code = PYTHON.tests.edited_tests(TYPED, after)
+    assert PYTHON.tests.joined_edit(TYPED, after, code) == after.replace(new, old)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (KNOWN, "", "removes imports"),
+        (KNOWN, PATH, "removes imports"),
+        ("Iterator[int]", "Iterator[str]", "changes code that is not a test"),
+        ("if TYPE_CHECKING", "if not TYPE_CHECKING", "removes imports"),
+    ],
+)
+def test_edited_tests__refuses_other_changes_for_type_checkers(old: str, new: str, why: str) -> None:
+    with pytest.raises(CannotPlace, match=why):
+        PYTHON.tests.edited_tests(TYPED, TYPED.replace(old, new) + SAVED)
+
+
 def test_with_known_rows__a_changed_row_is_as_before_and_new_rows_stay() -> None:
     table = "        (3, 4),\n"
     after = BEFORE.replace(table, "        (3, 9),\n        (5, 6),\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,13 +14,19 @@ from itertools import takewhile
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.edits import Text, without_rows
 from testsmith.languages.python.judge.test_reading.situations import Rows, Shared
-from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.definitions import Function, is_type_checking, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
-from testsmith.languages.python.test_files.existing.file_imports import imports_of, is_relative_form
+from testsmith.languages.python.test_files.existing.file_imports import (
+    Bound,
+    imports_in,
+    imports_of,
+    is_relative_form,
+)
 from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
 from testsmith.languages.tests import CannotPlace
 
 _Import = ast.Import | ast.ImportFrom
+_WORD = re.compile(r"\w+")
 
 
 def edited_tests(before: str, after: str) -> str:
@@ -156,6 +163,11 @@ class _TestFile:
         """Module, name and local name of each import of the top level."""
         return frozenset(each.key for each in imports_of(self.tree))
 
+    @cached_property
+    def typing_imports(self) -> frozenset[tuple[str, str, str]]:
+        """Module, name and local name of each import for type checkers only."""
+        return frozenset(each.key for block in _typing_blocks(self.tree) for each in imports_in(block.body))
+
     def is_imported(self, module: str, name: str, local: str) -> bool:
         """Return whether the file has an import, also as a relative one of the same module."""
         return any(
@@ -220,7 +232,7 @@ class _Edit:
         """Raise `CannotPlace` if something other than tests was changed or removed."""
         if not self.old.tests.keys() <= self.new.tests.keys():
             raise CannotPlace("it removes tests")
-        if not self.old.imports <= self.new.imports:
+        if not (self.old.imports <= self.new.imports and self.old.typing_imports <= self.new.typing_imports):
             raise CannotPlace("it removes imports")
         if not _has_all(_other_statements(self.old.tree.body), _other_statements(self.new.tree.body)):
             raise CannotPlace("it changes code that is not a test")
@@ -261,11 +273,18 @@ def _is_suite(statement: ast.stmt) -> bool:
     )
 
 
+def _typing_blocks(tree: ast.Module) -> list[ast.If]:
+    return [each for each in tree.body if isinstance(each, ast.If) and is_type_checking(each.test)]
+
+
 def _other_statements(body: Sequence[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements that are neither tests nor imports; classes of tests without their tests."""
+    """Return the statements that are neither tests nor imports; blocks and classes of tests without these."""
     found: list[ast.stmt] = []
     for statement in body:
-        if isinstance(statement, ast.ClassDef) and _is_suite(statement):
+        if isinstance(statement, ast.If) and is_type_checking(statement.test):
+            found.append(block := copy(statement))
+            block.body = [each for each in statement.body if not isinstance(each, _Import)]
+        elif isinstance(statement, ast.ClassDef) and _is_suite(statement):
             found.append(shell := copy(statement))
             shell.body = _other_statements(statement.body)
         elif not isinstance(statement, _Import) and not (
@@ -383,14 +402,33 @@ def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> st
     used_by = (new.tests[name] for name in kept.tests)
     if any(own & _names_in(test) for test in used_by):
         raise CannotPlace("a test uses imports that are not in the edited file")
+    new = _TestFile(_with_pieces(new, _idle_typing_imports(old, new)))
     used = _names_in(new.tree)
-    found = list(imports_of(new.tree))
-    needed = {
-        each.statement for each in found if each.key in old.imports or each.local.partition(".")[0] in used
-    }
-    idle: list[_Piece] = [
+    return _with_pieces(new, _idle(imports_of(new.tree), old.imports, used))
+
+
+def _idle_typing_imports(old: _TestFile, new: _TestFile) -> list[_Piece]:
+    """Return the added imports for type checkers that nothing uses, or whole blocks of them."""
+    constants = (each.value for each in ast.walk(new.tree) if isinstance(each, ast.Constant))
+    texts = (value for value in constants if isinstance(value, str))
+    # An annotation may be written as a text, because the name is not there when tests run.
+    used = _names_in(new.tree).union(*map(_WORD.findall, texts))
+    pieces = list[_Piece]()
+    for block in _typing_blocks(new.tree):
+        idle = _idle(imports_in(block.body), old.typing_imports, used)
+        is_whole = len(idle) == len(block.body) and not block.orelse
+        span = span_of(block)
+        pieces += [((span.first - 1, span.last), [])] if is_whole else idle
+    return pieces
+
+
+def _idle(
+    found: Iterable[Bound], known: Collection[tuple[str, str, str]], used: Collection[str]
+) -> list[_Piece]:
+    imports = list(found)
+    needed = {each.statement for each in imports if each.key in known or each.local.partition(".")[0] in used}
+    return [
         ((each.lineno - 1, each.end_lineno or each.lineno), [])
-        for each in dict.fromkeys(one.statement for one in found)
+        for each in dict.fromkeys(one.statement for one in imports)
         if each not in needed
     ]
-    return _with_pieces(new, idle) if idle else new.text

@@ -16,8 +16,8 @@ _LINE_LENGTHS = (79, 88)
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """A name that a statement of the top level imports.
+class Bound:
+    """A name that a statement imports.
 
     Attributes:
         module: The module, with dots if relative.
@@ -33,6 +33,7 @@ class _Bound:
 
     @property
     def key(self) -> tuple[str, str, str]:
+        """Module, name and local name."""
         return self.module, self.name, self.local
 
     @property
@@ -40,7 +41,7 @@ class _Bound:
         """The imported module, or what is imported from one, as a dotted name."""
         return f"{self.module}.{self.name}" if self.name else self.module
 
-    def is_also(self, other: _Bound) -> bool:
+    def is_also(self, other: Bound) -> bool:
         """Return whether another import may be a relative one of the same thing."""
         return self.name == other.name and is_relative_form(other.module, self.module)
 
@@ -51,16 +52,21 @@ def is_relative_form(relative: str, module: str) -> bool:
     return relative.startswith(".") and (not below or f".{module}".endswith(f".{below}"))
 
 
-def imports_of(tree: ast.Module) -> Iterator[_Bound]:
+def imports_of(tree: ast.Module) -> Iterator[Bound]:
     """Yield the imports of the top level of a test file."""
-    for statement in tree.body:
+    yield from imports_in(tree.body)
+
+
+def imports_in(body: Sequence[ast.stmt]) -> Iterator[Bound]:
+    """Yield what the imports among statements bind, without those in blocks."""
+    for statement in body:
         if isinstance(statement, ast.ImportFrom):
             module = f"{'.' * statement.level}{statement.module or ''}"
             for alias in statement.names:
-                yield _Bound(module, alias.name, alias.asname or alias.name, statement)
+                yield Bound(module, alias.name, alias.asname or alias.name, statement)
         elif isinstance(statement, ast.Import):
             for alias in statement.names:
-                yield _Bound(alias.name, "", alias.asname or alias.name, statement)
+                yield Bound(alias.name, "", alias.asname or alias.name, statement)
 
 
 def with_own_imports(text: str, existing: str) -> str:
@@ -88,7 +94,7 @@ def with_own_imports(text: str, existing: str) -> str:
     return text
 
 
-def _step(text: str, tree: ast.Module, new: _Bound, known: Sequence[_Bound]) -> str | None:
+def _step(text: str, tree: ast.Module, new: Bound, known: Sequence[Bound]) -> str | None:
     """Return the text without an added import that the file does not need; None if it needs it."""
     siblings = [one for one in known if one.module == new.module and one.name]
     whole = [f"{one.local}.{new.name}" for one in known if one.full_name == new.module]
@@ -108,7 +114,7 @@ def _step(text: str, tree: ast.Module, new: _Bound, known: Sequence[_Bound]) -> 
 _Spellings = list[tuple[ast.expr, str]]
 
 
-def _as_names(tree: ast.Module, new: _Bound, siblings: Sequence[_Bound]) -> _Spellings:
+def _as_names(tree: ast.Module, new: Bound, siblings: Sequence[Bound]) -> _Spellings:
     """Return a spelling for each use of a module, if the file imports all that is used of it."""
     locals_by_name = {one.name: one.local for one in siblings}
     used = [
@@ -123,7 +129,7 @@ def _as_names(tree: ast.Module, new: _Bound, siblings: Sequence[_Bound]) -> _Spe
     return [(node, locals_by_name[node.attr]) for node in used]
 
 
-def _as_attributes(tree: ast.Module, new: _Bound, known: Sequence[_Bound]) -> _Spellings:
+def _as_attributes(tree: ast.Module, new: Bound, known: Sequence[Bound]) -> _Spellings:
     """Return a spelling for each use of a name, as an attribute of its module if the file imports that."""
     modules = [one.local for one in known if one.full_name == new.module]
     if not modules or any(_is_hidden(tree, name.partition(".")[0]) for name in (new.local, modules[0])):
@@ -164,7 +170,7 @@ def _with_spellings(text: str, spelled: _Spellings) -> str:
     return "".join(lines)
 
 
-def _without_import(text: str, new: _Bound) -> str:
+def _without_import(text: str, new: Bound) -> str:
     """Return the text without one name of an import, or without the statement and a blank line next to it."""
     lines = lines_of(text)
     statement = next(each.statement for each in imports_of(parse_untrusted(text)) if each.key == new.key)
@@ -183,7 +189,7 @@ def _line_end(line: str) -> str:
     return line[len(line.rstrip("\r\n")) :]
 
 
-def _joined(text: str, tree: ast.Module, new: _Bound, sibling: _Bound) -> str | None:
+def _joined(text: str, tree: ast.Module, new: Bound, sibling: Bound) -> str | None:
     """Return the text with a name in the file's import from its module; None if it is there."""
     if any(each.key == sibling.key and each.statement is new.statement for each in imports_of(tree)):
         return None
