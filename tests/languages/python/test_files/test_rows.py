@@ -206,3 +206,17 @@ def test_place__a_case_joins_a_table_whose_call_unpacks_a_column(cells: str, row
 
     assert row in text
     assert ("def test_more" in text) == (not row)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "is_row"), [("ids=str", True), ("ids=NAMES", False), ("indirect=True", False)]
+)
+def test_place__a_case_joins_a_table_whose_rows_a_function_names(keyword: str, is_row: bool) -> None:
+    table = f'@pytest.mark.parametrize("size, expected", [(0, []), (1, [""])], {keyword})\n'
+    file = f"import pytest\n\nimport shop as s\n\n{table}def test_blank(size, expected):\n"
+    file += "    assert s.blank(size) == expected\n"
+    code = "from shop.cart import blank\n\n\ndef test_two():\n    assert blank(2) == ['', '']\n"
+
+    text = place(file, code, at=TestPlace(path="t.py", after="test_blank", spelling="s.blank"))
+
+    assert ("def test_two" not in text) == is_row

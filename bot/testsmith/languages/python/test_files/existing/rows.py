@@ -38,9 +38,11 @@ class _Table:
         """Return the table of a test; None if it has none, or more than that."""
         parameters = [each.arg for each in test.args.args if each.arg != "self"]
         match test.decorator_list:
-            case [ast.Call(args=[head, ast.List() | ast.Tuple() as table], keywords=[]) as call] if last_name(
-                call
-            ) == "parametrize" and sorted(parameters) == sorted(_columns(head)):
+            case [ast.Call(args=[head, ast.List() | ast.Tuple() as table]) as call] if (
+                last_name(call) == "parametrize"
+                and sorted(parameters) == sorted(_columns(head))
+                and all(map(_names_any_row, call.keywords))
+            ):
                 found = cls(names=_columns(head), table=table, body=_said(test))
             case [] if not parameters:
                 looping = cls._of_loop(_said(test))
@@ -80,6 +82,14 @@ class _Table:
         rows = [self.values(row) for row in self.table.elts]
         kinds = {name: {type(row[name]) for row in rows} for name in self.names}
         return {name: found.pop() if len(found) == 1 else ast.expr for name, found in kinds.items()}
+
+
+def _names_any_row(keyword: ast.keyword) -> bool:
+    """Return whether a keyword is a function that names each row, so that a new one needs no name."""
+    match keyword:
+        case ast.keyword(arg="ids", value=ast.Lambda() | ast.Name(id="str" | "repr")):
+            return True
+    return False
 
 
 def _columns(head: ast.expr) -> tuple[str, ...]:
