@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from fakes.cases import call, case, gives, on_object, raises
-from testsmith.languages.python.explorer.cases import Case
+from testsmith.languages.python.explorer.cases import CallResult, Case
 from testsmith.languages.python.explorer.inputs.static_hints import Hints
 from testsmith.languages.python.explorer.module_source import Documentation, read_module
 from testsmith.languages.python.explorer.render.call_text import variable_for
@@ -268,6 +268,21 @@ def test_name__says_what_a_change_shows() -> None:
     assert names(of_path) == ["test_f_with_path"]
     assert names(out_of_range) == ["test_f_rejects_index_out_of_range"]
     assert names(case(call('["a"]'), gives("1"))) == ["test_f"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (raises("no slash"), "test_reject_hosts_with_slash"),
+        (gives("False"), "test_reject_hosts_with_slash"),
+        (gives('"a"'), "test_f_one"),
+    ],
+)
+def test_name__of_a_refusal_is_a_title_about_one(outcome: CallResult, expected: str) -> None:
+    refused = case(call("1"), outcome, base=gives('"b"'))
+    names = TestNames(subject(), [refused], title="fix: reject hosts with a slash (#7)")
+
+    assert names.of(Test((refused,))) == expected
 
 
 @pytest.mark.parametrize(

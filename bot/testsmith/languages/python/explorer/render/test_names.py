@@ -68,8 +68,8 @@ class TestNames:
         cases: All cases of its tests; what they have in common is left out of names.
         existing: Names of the project's tests, which are avoided.
         title: What the authors say about the change in one line. If it names the member, or if a call of the
-            project's tests is varied, it names the first test that shows a difference; otherwise it is used
-            if all other names exist.
+            project's tests is varied, it names the first test that shows a difference. One about a refusal
+            names the first that shows one. Otherwise it is used if all other names exist.
     """
 
     def __init__(
@@ -100,8 +100,8 @@ class TestNames:
         plain = f"test_{snake(test.first.trial.through) or self._subject}"
         names = ["_".join(filter(None, (plain, *words))) for words in self._proposals(test)]
         titled = [self._title] if self._title and test.first.is_witness else []
-        is_titled = self._is_about_member or bool(test.first.trial.through)
-        if is_titled and test.first.outcome.kind != "raised":
+        is_about = self._is_about_member or bool(test.first.trial.through)
+        if _refuses(test.first) if _REFUSAL.match(self._title) else is_about and not _raises(test.first):
             names = [*titled, *names]
         free = [name for name in names if len(name) <= _LONGEST_NAME and name not in self._taken]
         taken = self._existing | self._taken
@@ -242,6 +242,19 @@ class TestNames:
                 words = condition_words(node.test, parameters)
                 found = found if words in empty else words or found
         return found
+
+
+_REFUSAL = re.compile("test_(reject|refuse|forbid|disallow)(s|ed|d)?_")
+"""Beginning of a title that is about a call that is refused."""
+
+
+def _raises(case: Case) -> bool:
+    return case.outcome.kind == "raised"
+
+
+def _refuses(case: Case) -> bool:
+    value = case.outcome.value
+    return _raises(case) or (value is not None and value.text in {"False", "None"})
 
 
 def _is_about(case: Case) -> bool:
