@@ -13,11 +13,12 @@ import pytest
 from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.golden import check_golden
 from fakes.workspaces import small_workspace
-from testsmith.languages.python.explorer.generator import OfflineGenerator
+from testsmith.languages.python.explorer.generator import OfflineGenerator, own_file
 from testsmith.model import (
     Candidate,
     Change,
     Context,
+    ExistingTest,
     Member,
     MemberKind,
     Origin,
@@ -25,6 +26,7 @@ from testsmith.model import (
     Result,
     Skipped,
     SkipStage,
+    TestFileChoice,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -487,6 +489,20 @@ def test_input_that_the_authors_state__shows_the_change_and_no_invented_one_is_a
 
     assert '("http://localhost:80@attacker.test/", False)' in made
     assert not any(invented in made for invented in ("text", "example", "Hello"))
+
+
+def test_own_file__of_what_no_test_calls_unless_a_file_surely_fits() -> None:
+    member = members_of({"m.py": "def half(): ..."}, Change.CHANGED)[-1]
+    request = Request(member=member, test_path="tests/test_users.py")
+    paths = ("tests/test_users.py", "tests/test_m.py")
+    files = TestFileChoice(
+        paths=paths, new=paths[1], digest="", tests=lambda _: ((), 0), request=request.in_file
+    )
+    near = ExistingTest(path=paths[0], suite="", name="test_a", line=1, end_line=2, source="")
+
+    assert own_file(replace(request, files=files, existing=(near,))) == "tests/test_m.py"
+    assert own_file(replace(request, existing=(near,))) == ""
+    assert own_file(replace(request, files=files, existing=(replace(near, calls=("half()",)),))) == ""
 
 
 LAZY = """def __getattr__(name: str) -> int:

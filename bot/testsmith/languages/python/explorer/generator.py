@@ -130,7 +130,13 @@ class OfflineGenerator:
         """
         async with closing(self._explored(requests)) as stream:
             async for explored in stream:
-                yield explored if isinstance(explored, Skipped) else _answer(*explored)
+                if isinstance(explored, Skipped):
+                    yield explored
+                    continue
+                answer, request = _answer(*explored), self._requests[explored[0].subject.member.id]
+                yield (
+                    replace(answer, test_path=own_file(request)) if isinstance(answer, Candidate) else answer
+                )
 
     async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
         """See `Observer.observe`.
@@ -400,6 +406,15 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     if is_dunder(name) and re.search(rf"(?<!def ){name}\(", code):
         return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
     return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
+
+
+def own_file(request: Request) -> str:
+    """Return a new file for tests of a member that no test calls, if no file surely fits; empty if not.
+
+    Who reads the tests of another module there would look for these elsewhere.
+    """
+    is_called = any(test.calls for test in request.existing)
+    return "" if request.files is None or is_called else request.files.new
 
 
 def _written(work: Work, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str, Test]]] | None:
