@@ -116,6 +116,14 @@ def test_inputs__try_both_sides_of_a_comparison() -> None:
     assert next(each for each in found if each.text == "41").layer is InputSource.BOUNDARY
 
 
+def test_inputs__hold_a_text_that_the_code_looks_for_in_them() -> None:
+    text = "def f(path: str):\n    return path and ':' in path"
+
+    found = texts(inputs(Parameter(name="path", shape=STR), hints(text), ()))
+
+    assert found.index('"one:two"') < found.index('":"')
+
+
 def test_inputs__never_contradict_an_annotation() -> None:
     text = "def f(n: int):\n    return n == 'x' or n > 2.5 or n == 7"
 

@@ -316,13 +316,14 @@ class _Reader:
 
     def _compare(self, node: ast.Compare) -> None:
         sides = [node.left, *node.comparators]
-        for left, right in pairwise(sides):
+        for (left, right), operation in zip(pairwise(sides), node.ops, strict=True):
             for subject, other in ((left, right), (right, left)):
                 for value in self._values(other):
-                    self._boundary(subject, value)
+                    is_part = other is left and isinstance(operation, ast.In | ast.NotIn)
+                    self._boundary(subject, value, is_part=is_part)
 
-    def _boundary(self, subject: ast.expr, value: Value) -> None:
-        """Record the values around a comparison of a parameter with a constant."""
+    def _boundary(self, subject: ast.expr, value: Value, *, is_part: bool = False) -> None:
+        """Record the values around a comparison of a parameter with a constant, or with a part of it."""
         names = [node.id for node in ast.walk(subject) if isinstance(node, ast.Name)]
         parameters = [name for name in dict.fromkeys(names) if name in self._parameters]
         if len(parameters) != 1:
@@ -332,7 +333,8 @@ class _Reader:
             if isinstance(value, int):
                 self._hints.lengths[parameter] += [value, value - 1, value + 1]
             return
-        self._hints.near[parameter].append([_written(near) for near in _around(value)])
+        holding = _meeting("find", value)[:1] if is_part else []
+        self._hints.near[parameter].append([*holding, *map(_written, _around(value))])
 
     def _call(self, node: ast.Call) -> None:
         self._pattern(node)
