@@ -71,6 +71,8 @@ def test_changed_members__changed_lines_are_those_of_the_diff() -> None:
         ("def f(): 1\ndef g(): 2\n", "def g(): 2\n\n\ndef f():\n    1\n"),
         ("class A:\n def f(self): 1\n def g(self): 2\n", "class A:\n def g(self): 2\n def f(self): 1\n"),
         ("def f(x): 1\n", "@overload\ndef f(x: int): ...\ndef f(x): 1\n"),
+        ("class A(Protocol):\n def f(self): ...\n", "class A(Protocol):\n def f(self, x=1): ...\n"),
+        ("class A(Protocol):\n x: int\n", "class A(Protocol):\n x: int\n def f(self): ...\n"),
         ("import a\ndef f(): 1\n", "import b\ndef f(): 1\n"),
         ("class A(object):\n def f(self): 1\n", "class A:\n def f(self): 1\n"),
         ("def f(): 1\ndef g(): 2\n", "def f(): 1\n"),
@@ -90,6 +92,13 @@ def test_changed_members__what_is_no_change(base: str, head: str) -> None:
         ("class A:\n class B:\n  def f(self): 1\n", ["A", "A.B.f"]),
         ("class A:\n @property\n def x(self): 1\n @x.setter\n def x(self, y): 1\n", ["A.x"]),
         ("class _A:\n def f(self): 1\n", []),
+        ("class A(Protocol):\n def f(self): ...\n async def g(self):\n  'Do.'\n", []),
+        ("class A(t.Protocol[T]):\n x: int\n @property\n def y(self): ...\n", []),
+        ("class A(Protocol):\n 'Do.'\n def __call__(self): ...\n", []),
+        ("class A(Protocol):\n def f(self): ...\n def g(self): return 1\n", ["A.g"]),
+        ("class A(Protocol):\n x = 1\n", ["A"]),
+        ("@runtime_checkable\nclass A(Protocol):\n def __len__(self): ...\n", ["A"]),
+        ("class A(B):\n def f(self): ...\n", ["A.f"]),
     ],
 )
 def test_changed_members__added_class_by_its_public_methods(head: str, expected: list[str]) -> None:
@@ -265,6 +274,11 @@ def test_changed_members__private_change_affects_what_uses_it() -> None:
             {"A.__init__": "affected"},
         ),
         ("def f(): return _g()\n", "def f(): return _g()\ndef _g(): 1\n", {}),
+        (
+            "_X = 1\nclass A(Protocol):\n def f(self, x=_X): ...\n",
+            "_X = 2\nclass A(Protocol):\n def f(self, x=_X): ...\n",
+            {},
+        ),
     ],
 )  # fmt: skip
 def test_changed_members__affected_or_not(base: str, head: str, expected: Names) -> None:

@@ -170,6 +170,7 @@ class FoundDefinition:
         spans: Lines of its parts.
         source: Dedented source text.
         is_marked: Whether a comment asks to skip it or an enclosing class.
+        is_stub: Whether it is a protocol, or a method of one, that only declares what others do.
     """
 
     name: str
@@ -178,6 +179,7 @@ class FoundDefinition:
     spans: tuple[LineSpan, ...]
     source: str
     is_marked: bool
+    is_stub: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +248,18 @@ class Definitions:
             spans=definition.spans,
             source=self.source(name),
             is_marked=any(self._is_marked(self.by_name[each]) for each in (name, *_around(name))),
+            is_stub=self._is_stub(name),
+        )
+
+    def _is_stub(self, name: str) -> bool:
+        definition = self.by_name[name]
+        if definition.kind is MemberKind.CLASS:
+            return all(_is_bare_protocol(part.statement) for part in definition.parts)
+        around = self.by_name.get(name.rpartition(".")[0])
+        return (
+            around is not None
+            and all(_is_protocol(part.statement) for part in around.parts)
+            and all(_is_declaration(part.statement) for part in definition.parts)
         )
 
     def _is_marked(self, definition: Definition) -> bool:
@@ -269,6 +283,30 @@ class Definitions:
         while line > 1 and self._lines[line - 2].lstrip().startswith("#"):
             line -= 1
             yield line
+
+
+def _is_protocol(node: ast.stmt) -> bool:
+    """Return whether a class is a `typing.Protocol`, which must be among its own bases."""
+    bases = node.bases if isinstance(node, ast.ClassDef) else ()
+    heads = (base.value if isinstance(base, ast.Subscript) else base for base in bases)
+    return any(last_name(head) == "Protocol" for head in heads)
+
+
+def _is_bare_protocol(node: ast.stmt) -> bool:
+    """Return whether a protocol does nothing itself, not even for `isinstance`."""
+    return (
+        isinstance(node, ast.ClassDef)
+        and _is_protocol(node)
+        and not node.decorator_list
+        and all(map(_is_declaration, node.body))
+    )
+
+
+def _is_declaration(node: ast.stmt) -> bool:
+    """Return whether a statement of a protocol has no effect: a note, an annotation or an empty method."""
+    if isinstance(node, Function):
+        return all(map(_is_note, node.body))
+    return _is_note(node) or (isinstance(node, ast.AnnAssign) and node.value is None)
 
 
 def _beginning(node: ast.stmt) -> ast.stmt:

@@ -297,7 +297,7 @@ def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[
 
 def _counts(difference: Difference, comparison: Comparison) -> bool:
     found = difference.found
-    if found.kind is None or not has_public_name(found.name):
+    if found.kind is None or found.is_stub or not has_public_name(found.name):
         return False
     if is_dunder(found.name):
         around = found.name.rpartition(".")[0]
@@ -375,6 +375,8 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
             definitions = packages.definitions(path)
             for node, module in nodes.items():
                 found = definitions.found(node.name)
+                if found.is_stub:
+                    continue
                 member = _member(path, found, module, Change.AFFECTED)
                 member = _with_causes(member, reached[node], sources)
                 member = replace(member, because_places=tuple(_places(package, private, reached[node])))
