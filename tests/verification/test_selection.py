@@ -179,6 +179,21 @@ def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though
     assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, is_blind=True),)
 
 
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [("AssertionError: assert {'a': '1'} == {'a': 1}", True), ("TypeError: f() takes 1 argument", False)],
+)
+def test_weigh__an_assertion_that_fails_on_base_may_be_about_a_side_effect(
+    message: str, *, kept: bool
+) -> None:
+    mutation = replace(a_mutation((FIRST,), {"test_a": (FIRST,)}), blind=frozenset({"test_b"}))
+    other = function("test_b", base=TestStatus.FAILED)
+    on_base = replace(other, base=Run(status=TestStatus.FAILED, message=message))
+    first = function("test_a", base=TestStatus.FAILED)
+    found = weighed(EntryWeight(proof=proof(first, on_base), mutation=mutation))
+    assert isinstance(found, ProvenSuggestion) is kept
+
+
 def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -> None:
     impossible = Mutation(impossible=True)
     run = proof(function("test_a", base=TestStatus.FAILED), function("test_b"))

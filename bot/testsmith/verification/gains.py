@@ -75,6 +75,7 @@ class Gains:
         branches: The member's branches that they take and the project's own tests do not; all of them without
             a baseline or if the project's branch coverage is unknown.
         fails_on_base: Whether one of them fails on base, in a member that exists there.
+        asserts_on_base: Whether an assertion of one of them is what fails on base.
         only_misfits: Whether one of them fails on base only because its calls do not fit the signature there,
             and kills no mutant of the change. Any call with a new parameter does that.
     """
@@ -86,6 +87,7 @@ class Gains:
     lines: frozenset[int] = frozenset()
     branches: frozenset[tuple[int, int]] = frozenset()
     fails_on_base: bool = False
+    asserts_on_base: bool = False
     only_misfits: bool = False
 
     def __or__(self, other: Gains) -> Gains:
@@ -98,6 +100,7 @@ class Gains:
             lines=self.lines | other.lines,
             branches=self.branches | other.branches,
             fails_on_base=self.fails_on_base or other.fails_on_base,
+            asserts_on_base=self.asserts_on_base or other.asserts_on_base,
             only_misfits=self.only_misfits or other.only_misfits,
         )
 
@@ -125,6 +128,7 @@ def gains_of(
         lines=lines,
         branches=branches,
         fails_on_base=fails and not only_misfits,
+        asserts_on_base=fails and function.base is not None and judge.is_assertion(function.base.message),
         only_misfits=only_misfits,
     )
 

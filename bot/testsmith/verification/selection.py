@@ -214,8 +214,9 @@ class EntryWeight:
 def weigh(entry: ProvenSuggestion, weight: EntryWeight, language: Language) -> ProvenSuggestion | Judgment:
     """Judge a green entry by the mutants that its tests kill.
 
-    Functions are cut if they pass without the member or whatever it returns, then if they gain nothing (see
-    `gains_something`; for a change, see `shows_change`), then if they are redundant.
+    Functions are cut if they pass without the member, or whatever it returns (unless one of their assertions
+    fails on base), then if they gain nothing (see `gains_something`; for a change, see `shows_change`), then
+    if they are redundant.
 
     Returns:
         The entry with its evidence; or a smaller draft (if anything is left) and the functions that were cut.
@@ -285,7 +286,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         reason = "could not be run with the function removed"
     elif name in mutation.empty:
         reason = "also passes if the function is removed"
-    elif name in mutation.blind:
+    elif name in mutation.blind and not gains.asserts_on_base:  # it may be about a side effect
         reason, is_blind = "also passes if the function returns something else", True
     elif weight.gains_enough(gains):
         return None
