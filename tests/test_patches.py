@@ -200,3 +200,31 @@ def test_with_new_lines__a_file_in_another_form() -> None:
     after = OWN.replace("line 9\n", "line 9\nadd(1,2)\n")
     formatted = after.replace("add(1,2)", "add(1, 2)").replace("line 1", "LINE 1")
     assert with_new_lines(OWN, after, formatted) == after
+
+
+@pytest.mark.parametrize(
+    ("text", "patch", "expected"),
+    [
+        (
+            "def a():\n    1\n\n\ndef b():\n    2\n",
+            "@@\n     1\n \n+\n+def n():\n+    3\n+\n def b():\n",
+            "def n():\n    3",
+        ),
+        (
+            "def a():\n    1\n\n\ndef b():\n    2\n",
+            "@@\n     1\n+\n+def n():\n+    3\n+\n def b():\n",
+            "def n():\n    3",
+        ),
+    ],
+    ids=["one of two blank lines is context", "none of them is"],
+)
+def test_apply_patch__added_functions_have_the_blank_lines_of_the_file(
+    text: str, patch: str, expected: str
+) -> None:
+    assert apply_patch(text, patch) == text.replace("def b", f"{expected}\n\n\ndef b")
+
+
+def test_apply_patch__a_method_at_the_end_of_a_class_has_the_blank_lines_of_the_diff() -> None:
+    text = "class A:\n    def a(self):\n        1\n\n\nclass B:\n    pass\n"
+    patch = "@@\n         1\n+\n+    def n(self):\n+        2\n+\n class B:\n"
+    assert apply_patch(text, patch) == text.replace("1\n", "1\n\n    def n(self):\n        2\n")

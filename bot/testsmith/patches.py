@@ -323,14 +323,17 @@ def _placed(  # noqa: PLR0913, PLR0917 - one step of a search
 ) -> _Place | None:
     """Return the file with a hunk applied whose first anchor is the line at `start`, or None."""
     output: list[str | _Line] = list(lines[:start])
-    at = start
+    at, done = start, 0
     shifts: set[int] = set()
     for index, line in enumerate(hunk):
+        if index < done:
+            continue
         if line.sign == "+":
-            if at > start and _brings_its_blank_lines(hunk, index):
-                blank = list(takewhile(lambda each: not each.strip(), lines[at:]))
-                output += blank
-                at += len(blank)
+            added = list(takewhile(lambda each: each.sign == "+", hunk[index:]))
+            if at > start and _brings_its_blank_lines(hunk, index, added):
+                at = _place_apart(output, added, lines, at)
+                done = index + len(added)
+                continue
             output.append(line)
         elif line.is_anchor:
             found = _next(lines, at, line.text, same, 0 if at == start else skipped, work)
@@ -348,12 +351,33 @@ def _placed(  # noqa: PLR0913, PLR0917 - one step of a search
     return None if others or len(complete) < len(text) else _Place([*complete, *lines[at:]], start, at)
 
 
-def _brings_its_blank_lines(hunk: Sequence[_Line], index: int) -> bool:
+def _place_apart(output: list[str | _Line], added: Sequence[_Line], lines: Sequence[str], at: int) -> int:
+    """Add lines with as many blank lines above and below as the file has at their place.
+
+    Lines that are indented more than what follows keep their own blank lines above: they end a class.
+
+    Returns:
+        The index of the file's next line.
+    """
+    below = list(takewhile(lambda each: not each.strip(), lines[at:]))
+    above = list(takewhile(lambda each: isinstance(each, str) and not each.strip(), reversed(output)))
+    block = [_Line("+", text) for text in _without_blank_edges([each.text for each in added])]
+    following = lines[at + len(below) : at + len(below) + 1]
+    if not block or not (above or below):
+        output += added
+    elif following and _indentation(block[0].text) > _indentation(following[0]):
+        output += [*takewhile(lambda each: not each.text.strip(), added), *block]
+    else:
+        output += [*below, *block, *above, *below]
+        at += len(below)
+    return at
+
+
+def _brings_its_blank_lines(hunk: Sequence[_Line], index: int, added: Sequence[_Line]) -> bool:
     """Return whether added lines begin here that end in a blank line, and so come after the file's own.
 
     If blank context follows them, the diff shows the blank lines of both sides.
     """
-    added = list(takewhile(lambda line: line.sign == "+", hunk[index:]))
     below = hunk[index + len(added) : index + len(added) + 1]
     shows_both = any(line.sign == " " and not line.text.strip() for line in below)
     return hunk[index - 1].sign != "+" and not added[-1].text.strip() and not shows_both
