@@ -53,9 +53,10 @@ def prove(
     base: Mapping[str, str] | None = None,
     settings: VerificationSettings = SETTINGS,
     progress: CountingProgress | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> tuple[Proof, ...]:
     async def scenario() -> tuple[Proof, ...]:
-        async with small_workspace(folder, {"shop.py": HEAD}, base) as workspace:
+        async with small_workspace(folder, {"shop.py": HEAD, **(files or {})}, base) as workspace:
             told = progress or CountingProgress()
             return await gather_evidence(
                 subjects, PythonRunner(workspace=workspace), names_of_tests, settings, told
@@ -283,6 +284,31 @@ def test_gather_evidence__of_candidates_of_many_kinds_without_a_base(tmp_path: P
         function = by_name(proof)["test_x"]
         assert len(function.head) == 5
         assert function.passes in passes
+
+
+def test_gather_evidence__what_a_class_of_the_projects_tests_has_counts_only_if_it_fails(
+    tmp_path: Path,
+) -> None:
+    base = """
+        class Base:
+            answer = 1
+            def test_answer(self): assert self.answer == 1
+            def test_other(self): assert True
+    """
+    code = """
+        from shared import Base
+        class TestOne(Base):
+            def test_own(self): assert True
+        class TestTwo(Base):
+            answer = 2
+            def test_own(self): assert True
+    """
+    (proof,) = prove(tmp_path, subject(code), files={"shared.py": textwrap.dedent(base)})
+    assert {name: function.passes for name, function in by_name(proof).items()} == {
+        "TestOne::test_own": 5,
+        "TestTwo::test_own": 5,
+        "TestTwo::test_answer": 0,
+    }
 
 
 def test_gather_evidence__what_hangs_is_run_once_and_its_neighbors_every_time(tmp_path: Path) -> None:

@@ -100,7 +100,12 @@ async def gather_evidence(
             proofs.append(replace(proof, problem=own))
             continue
         head_results = [(setting, found[number]) for setting, found in on_head.items() if number in found]
-        others = [name for _, result in head_results for name in sorted(result.functions)]  # e.g. inherited
+        others = [
+            name
+            for _, result in head_results
+            for name, function in sorted(result.functions.items())
+            if not _is_of_the_project(name, function, subject.candidate)
+        ]
         functions = tuple(
             _function(name, head_results, on_base.get(number), runner)
             for name in dict.fromkeys([*own, *others])
@@ -108,6 +113,11 @@ async def gather_evidence(
         own_calls = results[watched].get(number)
         proofs.append(replace(proof, functions=functions, idle=None if own_calls is None else own_calls.idle))
     return tuple(proofs)
+
+
+def _is_of_the_project(name: str, function: FunctionResult, candidate: Candidate) -> bool:
+    """Return whether a test that passed is inherited from a class of the project's own tests."""
+    return function.status == PASSED and name.rpartition("::")[2] not in candidate.code
 
 
 def _names(candidate: Candidate, test_functions: TestFunctions) -> tuple[str, ...] | str:
