@@ -113,6 +113,14 @@ def test_choice__decides_which_file_is_shown_and_goes_with_the_candidate() -> No
     assert choice.user_prompt.count("+    return 2") == 2
 
 
+def test_choice__shows_the_source_of_what_is_new() -> None:
+    request = undecided(ADD, CART, PRICES)
+    new = replace(request.member, change=Change.ADDED, shown_change=ShownChange())
+    provider = answering({})
+    run(provider, [replace(request, member=new)])
+    assert "@@ add @@\n+def add(a, b):\n+    return a + b\n```" in provider.requests[0].user_prompt
+
+
 def test_choice__is_not_asked_for_if_every_file_is_clear() -> None:
     provider = answering({})
     run(provider, [make_request(ADD)])

@@ -16,7 +16,7 @@ from testsmith.generation.llm.answers import MAX_ANSWER_CHARACTERS, bare_name, j
 from testsmith.generation.llm.packing import BatchLimits, split, task_of
 from testsmith.generation.llm.prompts import Prompts, reason_of, shown
 from testsmith.llm.interface import CompletionRequest, Provider, ProviderError
-from testsmith.model import Request
+from testsmith.model import Change, Member, Request
 from testsmith.settings import ModelSettings
 from testsmith.tasks import gather
 
@@ -133,8 +133,7 @@ def _existing(request: Request) -> Sequence[str]:
 
 def _changes(requests: Sequence[Request]) -> Iterator[str]:
     """Yield the diffs of what changed, without repetition, as far as they fit."""
-    changes = [one.member.shown_change for one in requests]
-    diffs = dict.fromkeys(chain.from_iterable([one.own] if one.own else one.private for one in changes))
+    diffs = dict.fromkeys(chain.from_iterable(_diffs(one.member) for one in requests))
     room = _MOST_DIFF_CHARACTERS
     for diff in diffs:
         fitting = diff if len(diff) <= room else diff[:room].rpartition("\n")[0]
@@ -143,6 +142,14 @@ def _changes(requests: Sequence[Request]) -> Iterator[str]:
         room -= len(diff)
         if room <= 0:
             return
+
+
+def _diffs(member: Member) -> Sequence[str]:
+    change = member.shown_change
+    if not change.own and member.change is Change.ADDED:
+        lines = (f"+{line}" for line in member.source.strip("\n").split("\n"))
+        return ["\n".join([f"@@ {member.name} @@", *lines])]
+    return [change.own] if change.own else change.private
 
 
 def parse_files(text: str, requests: Sequence[Request]) -> dict[str, str]:
