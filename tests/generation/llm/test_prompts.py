@@ -48,6 +48,7 @@ PINNED = {
     23: "929c3d736b702afd",
     24: "96076fee69bebb04",
     25: "aac36cba45538cfc",
+    26: "db601660892b40eb",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
