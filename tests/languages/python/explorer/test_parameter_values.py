@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from testsmith.languages.python.explorer.inputs.argument_pool import Columns
 from testsmith.languages.python.explorer.inputs.parameter_values import guessed, inputs
 from testsmith.languages.python.explorer.inputs.stated_values import stated_texts, stated_values
 from testsmith.languages.python.explorer.inputs.static_hints import (
@@ -15,9 +16,10 @@ from testsmith.languages.python.explorer.inputs.static_hints import (
     read_hints,
 )
 from testsmith.languages.python.explorer.inputs.values import values
-from testsmith.languages.python.explorer.module_source import read_module
+from testsmith.languages.python.explorer.module_source import Documentation, read_module
+from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
-from testsmith.languages.python.explorer.subjects import Home, Parameter, Shape
+from testsmith.languages.python.explorer.subjects import Callee, Description, Home, Parameter, Shape, Subject
 from testsmith.model import Change, Member, MemberKind, Place, ShownChange
 
 INT, STR, ANY = Shape(kind="int"), Shape(kind="str"), Shape(kind="any")
@@ -122,6 +124,31 @@ def test_inputs__hold_a_text_that_the_code_looks_for_in_them() -> None:
     found = texts(inputs(Parameter(name="path", shape=STR), hints(text), ()))
 
     assert found.index('"one:two"') < found.index('":"')
+
+
+def test_exchanged__gives_options_that_the_code_looks_for_by_name() -> None:
+    text = """def f(a: int, **given):
+        given.get('if')
+        given.pop('size', 0)
+        return 'callback' in given or given['a']"""
+    parameters = (
+        Parameter(name="a", shape=INT),
+        Parameter(name="given", shape=ANY, required=False, mode="keywords"),
+    )
+    callee = Callee(name="f", parameters=parameters, returns=ANY)
+    of = Subject(
+        member=member(text),
+        description=Description(name="f", problem=None, callee=callee),
+        source=read_module(text, "m"),
+        hints=hints(text),
+        documentation=Documentation(),
+    )
+
+    found = [[each.text() for each in row] for row in Columns(of).exchanged([Argument("a", Expression("1"))])]
+
+    assert ["1", 'callback="callback"'] in found
+    assert ["1", 'size="size"'] in found
+    assert not any("if=" in each or "a=" in each for row in found for each in row)
 
 
 def test_inputs__never_contradict_an_annotation() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
+from keyword import iskeyword
 from random import Random
 
 from testsmith.languages.python.explorer.inputs.parameter_values import fitting_or_made, inputs, shape_of
@@ -120,7 +121,9 @@ class Columns:
         """Yield rows with one required argument replaced or one optional argument added, in turn."""
         rows: list[list[list[Argument]]] = []
         for parameter in self._subject.parameters:
-            if parameter.required:
+            if parameter.mode == "keywords":
+                rows.append([[*base, option] for option in self._options(parameter, base)])
+            elif parameter.required:
                 rows.append([exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
             else:
                 by_keyword = not self._is_given_by_place(parameter, base)
@@ -128,6 +131,13 @@ class Columns:
                 rows.append([[*others(base, parameter.name), value] for value in values])
         for rank in range(max(map(len, rows), default=0)):
             yield from (row[rank] for row in rows if rank < len(row))
+
+    def _options(self, parameter: Parameter, base: Sequence[Argument]) -> Iterator[Argument]:
+        """Yield keyword arguments that no parameter names, but that the code looks for."""
+        taken = {each.name for each in self._subject.parameters} | {each.name for each in base}
+        for key in dict.fromkeys(self._subject.hints.keys[parameter.name]):
+            if key.isidentifier() and not iskeyword(key) and key not in taken:
+                yield Argument(key, Expression(quoted(key), layer=InputSource.ORDINARY), by_keyword=True)
 
     def _is_given_by_place(self, parameter: Parameter, base: Sequence[Argument]) -> bool:
         """Return whether the documentation passes the first optional parameter by position."""

@@ -162,6 +162,7 @@ class Hints:
         texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
         stated: Literals in what the authors say about the change.
         lengths: By parameter, lengths that it is compared with.
+        keys: By parameter, the texts that are looked up in it.
         uses: By parameter, names of attributes, functions and operators applied to it.
         calls: Names of all called functions.
     """
@@ -172,6 +173,7 @@ class Hints:
     texts: list[Expression] = field(default_factory=list)
     stated: list[Expression] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     uses: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     calls: set[str] = field(default_factory=set)
 
@@ -220,6 +222,7 @@ def _merged(head: Hints, base: Hints) -> Hints:
         numbers=_differing_first(head.numbers, base.numbers),
         texts=_differing_first(head.texts, base.texts),
         lengths=_merged_by_name(head.lengths, base.lengths),
+        keys=_merged_by_name(head.keys, base.keys),
     )
 
 
@@ -258,6 +261,7 @@ class _Reader:
             The regular expressions it uses and their flags, in source order.
         """
         for node in _telling(ast.Module(body=[self._definition], type_ignores=[])):
+            self._look_up(node)
             match node:
                 case ast.Compare():
                     self._compare(node)
@@ -276,6 +280,23 @@ class _Reader:
                 case ast.Name() | ast.Constant():
                     self._anywhere(node)
         return self._patterns
+
+    def _look_up(self, node: ast.AST) -> None:
+        """Record a text that is looked up in a parameter."""
+        match node:
+            case (
+                ast.Compare(
+                    left=ast.Constant(value=str(key)),
+                    ops=[ast.In() | ast.NotIn()],
+                    comparators=[ast.Name(id=name)],
+                )
+                | ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str(key)))
+                | ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=name), attr="get" | "pop"),
+                    args=[ast.Constant(value=str(key)), *_],
+                )
+            ) if name in self._parameters:
+                self._hints.keys[name].append(key)
 
     def _use(self, name: str, how: str) -> None:
         if name in self._parameters:
