@@ -118,6 +118,13 @@ def test_inputs__try_both_sides_of_a_comparison() -> None:
     assert next(each for each in found if each.text == "41").layer is InputSource.BOUNDARY
 
 
+def test_inputs__around_a_comparison_that_the_change_adds_or_removes_come_before_others() -> None:
+    found = hints("def f(n):\n    return n > 40 or n == 7", base="def f(n):\n    return n > 40")
+    documented = [Expression(str(number)) for number in range(100, 110)]
+
+    assert texts(inputs(Parameter(name="n", shape=INT), found, documented))[:4] == ["100", "7", "6", "8"]
+
+
 def test_inputs__hold_a_text_that_the_code_looks_for_in_them() -> None:
     text = "def f(path: str):\n    return path and ':' in path"
 

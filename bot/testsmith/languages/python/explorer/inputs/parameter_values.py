@@ -174,6 +174,7 @@ def _by_name(name: str) -> Shape | None:
 
 _MOST = 40
 _MOST_NEAR = 12
+_MOST_CHANGED = 3
 _MOST_TEXTS = 10
 _LONGEST_SPELLED = 12
 _MOST_LENGTH = 200
@@ -209,8 +210,9 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
     others = interleaved([constants, fitting(_just_below(hints.numbers), shape)])
     typical = [each.at(InputSource.ORDINARY) for each in typed[:1]]
     ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *typical]
-    stated = fitting(hints.stated, shape)
-    first = [*ordinary[:1], *stated, *ordinary[1:], *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
+    changed = interleaved(hints.changed.get(parameter.name, ()))[:_MOST_CHANGED]
+    of_change = fitting([*hints.stated, *changed], shape)
+    first = [*ordinary[:1], *of_change, *ordinary[1:], *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
     return unique([*first, *others, *near[_MOST_NEAR:], *texts[_MOST_TEXTS:]])[:_MOST]
 
 

@@ -157,6 +157,7 @@ class Hints:
 
     Attributes:
         near: By parameter, values around each comparison: the boundary itself, then adjacent values.
+        changed: Those of `near` around comparisons that only head or only base has.
         anywhere: Constants of the member and of what it uses in its module, in source order.
         numbers: The numbers among them.
         texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
@@ -168,6 +169,7 @@ class Hints:
     """
 
     near: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
+    changed: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
     anywhere: list[Expression] = field(default_factory=list)
     numbers: list[int | float] = field(default_factory=list)
     texts: list[Expression] = field(default_factory=list)
@@ -218,6 +220,7 @@ def _merged(head: Hints, base: Hints) -> Hints:
     return replace(
         head,
         near=_merged_by_name(head.near, base.near),
+        changed=_of_one_side(head.near, base.near),
         anywhere=_differing_first(head.anywhere, base.anywhere),
         numbers=_differing_first(head.numbers, base.numbers),
         texts=_differing_first(head.texts, base.texts),
@@ -231,6 +234,14 @@ def _merged_by_name(head: dict[str, list[_Hint]], base: dict[str, list[_Hint]]) 
     return defaultdict(
         list, {name: _differing_first(head.get(name, []), base.get(name, [])) for name in names}
     )
+
+
+def _of_one_side(head: dict[str, list[_Hint]], base: dict[str, list[_Hint]]) -> dict[str, list[_Hint]]:
+    found = defaultdict[str, list[_Hint]](list)
+    for one, other in ((head, base), (base, head)):
+        for name, hints in one.items():
+            found[name] += [hint for hint in hints if hint not in other.get(name, [])]
+    return defaultdict(list, {name: hints for name, hints in found.items() if hints})
 
 
 def _differing_first(head: Sequence[_Hint], base: Sequence[_Hint]) -> list[_Hint]:
