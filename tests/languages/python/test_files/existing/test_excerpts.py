@@ -270,6 +270,77 @@ class TestAdd:
     ]
 
 
+LONG_HELPER = """\
+    def check(self, make):
+        \"""
+        Check what a maker makes.
+
+        It is described at length.
+        \"""
+        first = self.server(make)
+"""
+
+
+def lines_of_class(*helpers: str) -> list[str]:
+    """Return the shown lines of a test class with one test, without blank lines."""
+    test = "    def test_add(self):\n        self.check(shop.add(1, 1))\n"
+    text = "import shop\n\n\nclass TestAdd:\n" + "\n".join([*helpers, test])
+    return [line.strip() for line in shown(request_for("add", text))[2:] if line.strip()][:-2]
+
+
+def test_requests__show_the_methods_of_a_test_class_that_its_helpers_call() -> None:
+    lines = lines_of_class(
+        "    def check(self, found):\n        assert self.server(found)\n",
+        "    def server(self, found):\n        return self.deeper(found)\n",
+        "    def deeper(self, found):\n        return found\n",
+    )
+    assert lines == [
+        "def check(self, found):",
+        "assert self.server(found)",
+        "def server(self, found):",
+        "return self.deeper(found)",
+    ]
+
+
+def test_requests__show_the_beginning_of_a_long_helper_and_the_methods_that_it_calls() -> None:
+    lines = lines_of_class(
+        LONG_HELPER + "        assert first\n" * 30,
+        "    def server(self, make):\n        return make()\n",
+    )
+    assert lines[:5] == [
+        "def check(self, make):",
+        '"""',
+        "Check what a maker makes.",
+        '"""',
+        "first = self.server(make)",
+    ]
+    assert lines[5:] == ["assert first"] * 20 + ["def server(self, make):", "return make()"]
+
+
+def test_requests__show_of_further_helpers_only_the_signatures_if_they_are_many() -> None:
+    calls = "".join(f"        self.server_{n}()\n" for n in range(5))
+    lines = lines_of_class(
+        f"    def check(self, found):\n{calls}",
+        *(f"    def server_{n}(self):\n" + f"        a({n})\n" * 24 for n in range(5)),
+    )
+    added = lines[6:]
+    assert [added.count(f"a({n})") for n in range(5)] == [24, 24, 0, 0, 0]
+    assert [line for line in added if "def" in line] == [f"def server_{n}(self):" for n in range(5)]
+
+
+def test_requests__show_the_signature_of_a_long_class_and_the_beginning_of_a_long_function() -> None:
+    tests = (
+        'import shop\n\n\nclass Bag:\n    """Holds things."""\n\n'
+        + "    def put(self):\n        pass\n\n" * 10
+        + "\ndef total(bag):\n"
+        + "    bag.put()\n" * 30
+        + "    return bag\n\n\ndef test_add():\n    assert shop.add(1, 1) == total(Bag())\n"
+    )
+    lines = [line for line in shown(request_for("add", tests)) if line]
+    expected = ["import shop", "class Bag:", '    """Holds things."""', "def total(bag):"]
+    assert lines[:-2] == [*expected, *["    bag.put()"] * 24]
+
+
 def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:
     text = "def test_add():\n" + "".join(f"    assert {n}\n" for n in range(1, 100))
     test = ExistingTest(path="t.py", suite="", name="test_add", line=1, end_line=100, source=text)

@@ -25,6 +25,7 @@ _MOST_LINES_OF_A_HELPER = 25
 _MOST_LINES_OF_AN_IMPORT = 30
 _MOST_LINES_AFTER_A_TEST = 8
 _MOST_HELPERS = 12
+_MOST_LINES_OF_FURTHER_HELPERS = 60
 _MOST_FIXTURES = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -74,15 +75,32 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
     They are those of the test, of the head and `setUp` of its class, of the constants, fixtures and helpers
     that it uses, and all imports. What follows the test is shown if it is short, otherwise its signature:
     it marks where the test, or its class, ends. The middle of a long test, and names of a very long import
-    that it does not use, are left out.
+    that it does not use, are left out. For all tests together, a limited number of lines shows the beginning
+    of long helpers, and the methods of its class that a helper calls.
     """
     if not tests:
         return ()
     try:
         file, length = _file(text), text.count("\n")
-        return tuple(frozenset(line for line in file.lines(test) if line <= length) for test in tests)
+        shown = _with_further_helpers(file, tests, [frozenset(file.lines(test)) for test in tests])
+        return tuple(frozenset(line for line in lines if line <= length) for lines in shown)
     except CannotParse:
         return ()
+
+
+def _with_further_helpers(
+    file: _File, tests: Sequence[ExistingTest], shown: Sequence[frozenset[int]]
+) -> Iterator[frozenset[int]]:
+    """Yield the lines of each test with those of helpers that are long, or that helpers call."""
+    everywhere, left = set[int]().union(*shown), _MOST_LINES_OF_FURTHER_HELPERS
+    for test, lines in zip(tests, shown, strict=True):
+        further = set[int]()
+        for helper in file.further_helpers(test):
+            added = next((some for some in _excerpts(helper) if len(some - everywhere) <= left), set())
+            left -= len(added - everywhere)
+            everywhere |= added
+            further |= added
+        yield lines | further
 
 
 def fixtures_to_show(
@@ -145,6 +163,23 @@ class _File:
             else:
                 yield from span_of(statement).lines()
 
+    def further_helpers(self, test: ExistingTest) -> Iterator[Function | ast.ClassDef]:
+        """Yield the helpers of a test that are long, and those that a method of its class uses."""
+        suites, functions = self._suites(test), self._functions(test)
+        tests = [each for each in functions if span_of(each).first == test.line]
+        direct = _helpers(tests, functions) if suites else []
+        indirect = _helpers(direct, functions) if suites else []
+        yield from direct
+        yield from (each for each in indirect if each not in tests and not _is_test(each))
+        heads = (each for suite in suites for each in (*suite.bases, *suite.decorator_list))
+        nodes: list[ast.AST] = [*tests, *direct, *indirect, *heads]
+        nodes += [each for each, _ in self._used(nodes) if not isinstance(each, ast.Import | ast.ImportFrom)]
+        for name in dict.fromkeys(name for node in nodes for name in _names(node)):
+            for statement in self._binding.get(name, ()):
+                is_own = statement in suites or statement in tests
+                if isinstance(statement, Function | ast.ClassDef) and not is_own and not _is_test(statement):
+                    yield statement
+
     def fixtures_of_others(self, test: ExistingTest) -> Iterator[str]:
         """Yield the names of the fixtures that a test asks for and that are not in this file."""
         nodes = self._nodes(test)
@@ -174,20 +209,17 @@ class _File:
             suites += [each for each in body if isinstance(each, ast.ClassDef) and each.name == name][-1:]
         return suites
 
+    def _functions(self, test: ExistingTest) -> list[Function]:
+        """Return the functions of the class of a test, or of the top level."""
+        suites = self._suites(test)
+        return [each for each in (suites[-1].body if suites else self._body) if isinstance(each, Function)]
+
     def _nodes(self, test: ExistingTest) -> list[ast.AST]:
         """Return a test, what it uses of its class, and the bases and decorators of the classes around it."""
-        suites = self._suites(test)
-        functions = [
-            each for each in (suites[-1].body if suites else self._body) if isinstance(each, Function)
-        ]
+        suites, functions = self._suites(test), self._functions(test)
         nodes: list[ast.AST] = [each for each in functions if span_of(each).first == test.line]
-        named = {each.attr for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)}
-        asked = {name for node in nodes for name in requested_fixtures(node)}
-        for helper in functions if suites else ():
-            is_fixture_of = is_fixture(helper) and (fixture_name(helper) in asked or is_autouse(helper))
-            is_used = helper.name in SETUPS or helper.name in named or is_fixture_of
-            if is_used and helper not in nodes and _length(helper) <= _MOST_LINES_OF_A_HELPER:
-                nodes.append(helper)
+        if suites:
+            nodes += [each for each in _helpers(nodes, functions) if _length(each) <= _MOST_LINES_OF_A_HELPER]
         return [*nodes, *(each for suite in suites for each in (*suite.bases, *suite.decorator_list))]
 
     def _used(self, nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.stmt, str]]:
@@ -202,6 +234,37 @@ class _File:
                     seen.add(id(statement))
                     yield statement, name
                     names.extend(_names(statement))
+
+
+def _helpers(users: Sequence[ast.AST], methods: Sequence[Function]) -> list[Function]:
+    """Return the methods of a class that some of its functions use, and those that run before each test."""
+    named = {each.attr for node in users for each in ast.walk(node) if isinstance(each, ast.Attribute)}
+    asked = {name for node in users for name in requested_fixtures(node)}
+    return [
+        helper
+        for helper in methods
+        if helper not in users
+        if helper.name in SETUPS
+        or helper.name in named
+        or (is_fixture(helper) and (fixture_name(helper) in asked or is_autouse(helper)))
+    ]
+
+
+def _excerpts(helper: Function | ast.ClassDef) -> Iterator[set[int]]:
+    """Yield the lines of a helper: as many as may be shown, and those to the first line of its docstring."""
+    span, first = span_of(helper), helper.body[0]
+    head = set(range(span.first, max(helper.lineno + 1, span_of(first).first)))
+    match first:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            head |= {first.lineno, first.lineno + text.startswith("\n")}
+            inner = range(first.end_lineno or first.lineno, span.last + 1)
+        case _:
+            inner = range(max(head) + 1, span.last + 1)
+    if _length(helper) <= _MOST_LINES_OF_A_HELPER:
+        yield set(span.lines())
+    elif isinstance(helper, Function):
+        yield head | set(inner[: max(_MOST_LINES_OF_A_HELPER - len(head), 0)])
+    yield head
 
 
 def _of_test(test: ExistingTest) -> Iterator[int]:
@@ -247,9 +310,12 @@ def _is_short(statement: ast.Import | ast.ImportFrom) -> bool:
 
 def _is_helper(statement: ast.stmt) -> bool:
     """Return whether a statement is short, and neither a test nor a class of tests."""
+    return _length(statement) <= _MOST_LINES_OF_A_HELPER and not _is_test(statement)
+
+
+def _is_test(statement: ast.stmt) -> bool:
     is_named_like_test = getattr(statement, "name", "").lower().startswith("test")
-    is_test = is_named_like_test and not (isinstance(statement, Function) and is_fixture(statement))
-    return _length(statement) <= _MOST_LINES_OF_A_HELPER and not is_test
+    return is_named_like_test and not (isinstance(statement, Function) and is_fixture(statement))
 
 
 def _length(statement: ast.stmt) -> int:
