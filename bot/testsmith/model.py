@@ -126,7 +126,9 @@ class ShownChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """Public function, method, property or class that a change adds, modifies or affects.
+    """Function, method, property or class that a change adds, modifies or affects.
+
+    It is public, or private and modified, and the project's own tests use it by its private name.
 
     Attributes:
         path: The defining file, relative to the git root, with forward slashes.
@@ -139,7 +141,8 @@ class Member:
         kind: The kind of member.
         is_async: Whether calling it returns an awaitable or an asynchronous iterator.
         source: Its source on head, dedented.
-        module: The public module that tests import it from, for example `shop.cart`.
+        module: The module that tests import it from, for example `shop.cart`; public unless it is private.
+        is_private: Whether it is private.
         because: For an affected member: the private definitions that changed, nearest first, for example
             `_bounds`.
         because_source: The source on head of each of these definitions, normalized like
@@ -159,6 +162,7 @@ class Member:
     kind: MemberKind
     source: str
     module: str
+    is_private: bool = False
     is_async: bool = False
     changed_lines: frozenset[int] = frozenset()
     because: tuple[str, ...] = ()

@@ -30,7 +30,12 @@ def scope(
         if old != new or before.get(old) != after.get(new)
     ]
     return ComparisonScope(
-        base=MemoryTree(before), head=MemoryTree(after), files=files, project=project, reference_steps=steps
+        base=MemoryTree(before),
+        head=MemoryTree(after),
+        files=files,
+        project=project,
+        reference_steps=steps,
+        base_with_tests=MemoryTree(before),
     )
 
 

@@ -155,6 +155,34 @@ def test_select__the_offline_engine_looks_at_more_of_them(project: GitRepository
     assert _asked(_selected(project)) == ["host", "port", "scheme", "path"]
 
 
+def _with_test_of_private_change(project: GitRepository) -> None:
+    project.git("checkout", "-q", "main")
+    project.commit({"tests/test_split.py": "from urls import _split\n\ndef test_split():\n    _split('a')\n"})
+    project.git("checkout", "-q", "-B", "topic")
+    project.commit({"urls.py": CHANGED})
+
+
+def test_select__asks_a_model_only_for_the_private_function_if_tests_use_it(project: GitRepository) -> None:
+    _with_test_of_private_change(project)
+    run = _selected(project, model=Model())
+    assert _asked(run) == ["_split"]
+    assert run.requests["urls.py::_split"].test_path == "tests/test_split.py"
+    assert {one.reason for one in run.skipped} == {"the same change is shown through `_split`"}
+    assert _asked(_selected(project, "port", model=Model())) == ["port"]
+
+
+def test_select__the_offline_engine_keeps_to_the_public_functions(project: GitRepository) -> None:
+    _with_test_of_private_change(project)
+    assert _asked(_selected(project)) == ["_split", "host", "port", "scheme", "path"]
+
+
+def test_shown_elsewhere__keeps_the_private_function_before_what_uses_it(project: GitRepository) -> None:
+    _with_test_of_private_change(project)
+    run = _selected(project)
+    found = _elsewhere(run, _green("path", FIRST), _green("_split", FIRST))
+    assert found == {"path": "the same change is shown through `_split`"}
+
+
 def test_select__members_that_someone_chose_are_kept(project: GitRepository) -> None:
     project.commit({"urls.py": CHANGED})
     assert _asked(_selected(project, "scheme", "port", "path", model=Model())) == ["port", "scheme", "path"]

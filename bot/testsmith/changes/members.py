@@ -103,6 +103,7 @@ def find_members(
             head=VisibleTree(states.head_tree, subjects),
             files=files,
             reference_steps=selection.reference_steps,
+            base_with_tests=states.base_tree,
         )
         there = [file.head_path for file in changed if file.head_path]
         findings = _changed_members(scope, states, subjects, there)

@@ -55,6 +55,8 @@ class ComparisonScope:
         project: Project folder relative to the Git root, or `""` for the root. Source roots are this folder
             and its `src/`.
         reference_steps: Maximum number of references between a changed definition and an affected member.
+        base_with_tests: Files of the merge base with its tests, which decide whether a changed private
+            definition is a member. None if no private one is.
     """
 
     base: SourceTree
@@ -62,6 +64,7 @@ class ComparisonScope:
     files: Sequence[ChangedFile]
     project: str = ""
     reference_steps: int = 3
+    base_with_tests: SourceTree | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,13 +122,14 @@ async def measure_own_tests(run: RunState, runner: TestRunner, facts: PendingFac
     """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive."""
     suite = await measure_own_suite(run, runner)
     facts.set_broken(suite.broken)
+    elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
     own_tests = OwnTests(
         suite,
         {language.name: language.mutator for language in run.clients.languages},
         runner,
         run.progress,
         table=GateTable.of(run.settings.verification),
-        elsewhere=changed_elsewhere(users_of_changes(run.members, run.search.found), suite),
+        elsewhere=[one for one in elsewhere if one.id not in run.requests],
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds

@@ -24,12 +24,16 @@ def farther_members(run: RunState) -> dict[str, Skipped]:
     """Return the affected members to leave out because others are nearer to what changed, with the reason."""
     if _is_chosen(run):
         return {}
-    most = _MOST_FOR_ENGINE if run.clients.model is None else _MOST_FOR_MODEL
+    has_model = run.clients.model is not None
+    most = _MOST_FOR_MODEL if has_model else _MOST_FOR_ENGINE
     users: dict[_Cause, list[Request]] = {}
     for request in run.requests.values():
-        for cause in _causes(request.member):
+        for cause in _causes(request.member) if has_model or not request.member.is_private else ():
             users.setdefault(cause, []).append(request)
-    ranked = {cause: sorted(ones, key=_distance) for cause, ones in users.items()}
+    ranked = {
+        cause: [one for one in ones if _is(one.member, cause)] or sorted(ones, key=_distance)
+        for cause, ones in users.items()
+    }
     near = {one.member.id for ones in ranked.values() for one in ones[:most]}
     return {
         member.id: _skipped(member, SkipStage.CHANGES, ranked[min(_causes(member))][0].member)
@@ -79,7 +83,13 @@ def _is_chosen(run: RunState) -> bool:
 
 
 def _causes(member: Member) -> frozenset[_Cause]:
-    return frozenset((place.path, place.name) for place in member.because_places)
+    """Return the changed private definitions that a member uses, and itself if it is one."""
+    used = frozenset((place.path, place.name) for place in member.because_places)
+    return used | {(member.path, member.name)} if member.is_private else used
+
+
+def _is(member: Member, cause: _Cause) -> bool:
+    return (member.path, member.name) == cause
 
 
 def _distance(request: Request) -> tuple[bool, int, int, int, bool, str, int]:

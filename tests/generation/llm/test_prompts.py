@@ -49,6 +49,7 @@ PINNED = {
     24: "96076fee69bebb04",
     25: "aac36cba45538cfc",
     26: "db601660892b40eb",
+    27: "eea080cd6f11d0bb",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

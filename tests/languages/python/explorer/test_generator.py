@@ -166,6 +166,17 @@ def test_module_that_fails__is_a_matter_of_generation(found: Mapping[str, Result
     assert result.reason == "its module cannot be imported: RuntimeError: never"
 
 
+def test_private_member__gets_no_test(tmp_path: Path) -> None:
+    async def result() -> list[Result]:
+        member = replace(members_of({"m.py": "def f(x):\n    return x + 1\n"})[0], is_private=True)
+        async with small_workspace(tmp_path, {"m.py": member.source}) as workspace:
+            requests = [Request(member=member, test_path="tests/test_x.py")]
+            return [one async for one in OfflineGenerator(workspace).generate_batch(requests)]
+
+    (found,) = asyncio.run(result())
+    assert reason(found) == "it is private; the offline engine tests public functions and classes only"
+
+
 def test_hanging_member__costs_its_own_time_and_no_more(found: Mapping[str, Result]) -> None:
     assert reason(found["hang"]).startswith("no input gave a result to compare")
     assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code

@@ -285,6 +285,114 @@ def test_changed_members__affected_or_not(base: str, head: str, expected: Names)
     assert _in_module(base, head) == expected
 
 
+PRIVATE = """\
+LIMIT = 3
+
+def _bounded(x):
+    return min(x, LIMIT)
+
+def bounded(x):
+    return _bounded(x)
+
+class _Range:
+    def __init__(self, end):
+        self.end = end
+    def last(self):
+        return self.end
+
+class Range:
+    def _last(self):
+        return 1
+    def last(self):
+        return self._last()
+"""
+
+
+def _private_members(test: str, *changes: tuple[str, str], path: str = "shop/limits.py") -> list[str]:
+    """Return the private members of a change, if the project has a test."""
+    head = PRIVATE
+    for old, new in changes:
+        assert old in head
+        head = head.replace(old, new)
+    files = {"shop/__init__.py": "", "tests/test_limits.py": test}
+    found = _found({**files, path: PRIVATE}, {**files, path: head}).members
+    assert all(
+        one.change is Change.CHANGED and one.module == "shop.limits" for one in found if one.is_private
+    )
+    return [one.name for one in found if one.is_private]
+
+
+BOUNDED = ("min(x, LIMIT)", "max(x, LIMIT)")
+LAST = ("return self.end", "return self.end - 1")
+OWN_LAST = ("return 1", "return 2")
+END = ("self.end = end", "self.end = abs(end)")
+
+
+@pytest.mark.parametrize(
+    ("test", "change", "names"),
+    [
+        ("from shop import limits\ndef test_x():\n    assert limits._bounded(1)\n", BOUNDED, ["_bounded"]),
+        ("def test_x():\n    from shop.limits import _bounded as b\n    b(1)\n", BOUNDED, ["_bounded"]),
+        ("from shop.limits import _bounded\ndef test_x(): check(_bounded)\n", BOUNDED, ["_bounded"]),
+        (
+            "from shop.limits import _bounded\ndef help(): return _bounded(1)\ndef test_x(): help()\n",
+            BOUNDED,
+            ["_bounded"],
+        ),
+        ("from shop.limits import _Range\ndef test_x(): _Range(1).last()\n", LAST, ["_Range.last"]),
+        ("from shop.limits import _Range\ndef test_x(): _Range(1)\n", END, ["_Range.__init__"]),
+        ("from shop.limits import Range\ndef test_x(): Range()._last()\n", OWN_LAST, ["Range._last"]),
+        ("from shop.limits import bounded\ndef test_x(): bounded(1)  # _bounded\n", BOUNDED, []),
+        ("def test_x(monkeypatch): monkeypatch.setattr('shop.limits._bounded', 1)\n", BOUNDED, []),
+        ("from shop import limits\ndef test_x(): limits._bounded = None\n", BOUNDED, []),
+        ("from shop import other\ndef test_x(): other._bounded(1)\n", BOUNDED, []),
+        ("from shop.limits import Range\ndef test_x(one): one._last()\n", OWN_LAST, []),
+        ("from shop.limits import _Range\ndef test_x(): _Range(1)\n", LAST, []),
+        ("from shop.limits import LIMIT\ndef test_x(): LIMIT\n", ("LIMIT = 3", "LIMIT = 4"), []),
+    ],
+)
+def test_changed_members__private_one_that_tests_use(
+    test: str, change: tuple[str, str], names: list[str]
+) -> None:
+    assert _private_members(test, change) == names
+
+
+def test_changed_members__private_one_that_tests_use_shows_what_it_uses_itself() -> None:
+    base = "def _f(x): return _g(x) if x else 1\ndef _g(x): return _f(x - 1)\ndef h(x): return _f(x)\n"
+    test = {"test_m.py": "from m import _f\ndef test_f(): assert _f(0) == 1\n"}
+    head = base.replace("1\ndef _g", "2\ndef _g").replace("x - 1", "x - 2")
+    found = _found({**test, "m.py": base}, {**test, "m.py": head}).members
+    assert [(one.name, str(one.change), one.is_private) for one in found] == [
+        ("_f", "changed", True),
+        ("h", "affected", False),
+    ]
+    assert import_line(found[0]) == "from m import _f"
+    assert [place.name for place in found[0].because_places] == ["_g"]
+    assert len(found[0].shown_change.private) == 1
+
+
+def test_changed_members__function_of_a_private_module_that_tests_use() -> None:
+    base = {
+        "p/__init__.py": "VERSION = 1\n",
+        "p/_impl.py": "def f(x): return x\n",
+        "p/api.py": "from ._impl import f as g\ndef h(): return g(1)\n",
+        "tests/test_impl.py": "from p._impl import f\ndef test_f(): assert f(1) == 1\n",
+    }
+    found = _found(base, {**base, "p/_impl.py": "def f(x): return x + 1\n"}).members
+    assert [(one.id, str(one.change), one.module) for one in found] == [
+        ("p/_impl.py::f", "changed", "p._impl"),
+        ("p/api.py::h", "affected", "p.api"),
+    ]
+
+
+def test_changed_members__private_one_that_only_new_tests_use_or_that_is_new() -> None:
+    base = {"m.py": "def _f(x): return x\n"}
+    test = {"test_m.py": "from m import _f, _g\ndef test_f(): assert _f(1) == _g(1)\n"}
+    head = {"m.py": "def _f(x): return x + 1\ndef _g(x): return x\n"}
+    assert _changes(base, {**head, **test}) == {"test_f": "added"}
+    assert _changes({**base, **test}, {**head, **test}) == {"_f": "changed"}
+
+
 def test_changed_members__new_class_is_not_affected_too() -> None:
     head = "X = 2\nclass A:\n def __init__(self): self.x = X\n def f(self): return X\n"
     assert _in_module("X = 1\n", head) == {"A.f": "added"}

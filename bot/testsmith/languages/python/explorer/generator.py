@@ -128,7 +128,12 @@ class OfflineGenerator:
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        async with closing(self._explored(requests)) as stream:
+        for request in requests:
+            if request.member.is_private:
+                reason = "it is private; the offline engine tests public functions and classes only"
+                yield _skip(request.member, SkipStage.GENERATION, reason)
+        public = [request for request in requests if not request.member.is_private]
+        async with closing(self._explored(public)) as stream:
             async for explored in stream:
                 if isinstance(explored, Skipped):
                     yield explored

@@ -30,6 +30,7 @@ from testsmith.languages.python.source.package import (
 )
 from testsmith.languages.python.source.parsing import SourceFile, read_source
 from testsmith.languages.python.source.references import is_private
+from testsmith.languages.python.test_files.existing.member_tests import keys_of, used_by_tests
 from testsmith.languages.source import (
     CannotParse,
     ChangedFile,
@@ -48,7 +49,8 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     """Return the added, changed and affected members; see `SourceReader.changed_members`.
 
     For a new class, its public methods are returned, or the class itself if it has none. For an existing
-    class, added and changed dunder methods are included. Code that only moved, within a file or between
+    class, added and changed dunder methods are included. A changed private definition is a member if tests of
+    the project already use it. Code that only moved, within a file or between
     changed files, does not count as changed. A member with a skip comment is returned both as a member and as
     skipped.
     """
@@ -56,7 +58,8 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     files, skipped = _compared_files(scope, packages)
     gone = _gone(files)
     changes = [_sorted_out(file, gone, packages) for file in files]
-    chosen = _with_private_changes(changes, files, scope)
+    chosen = [*(each for change in changes for each in change.chosen), *_used_by_tests(changes, scope)]
+    chosen = _with_private_changes(chosen, changes, files, scope)
     chosen += _affected_members(changes, packages, scope.reference_steps)
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
     return MemberFindings(
@@ -97,8 +100,8 @@ class _Chosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _PrivateChange:
-    """A difference of a definition that is not a member, its file, and its lines that the diff changes."""
+class _ChangedDefinition:
+    """A difference of a definition, its file, and its lines that the diff changes."""
 
     path: str
     difference: Difference
@@ -123,8 +126,8 @@ class _Changes:
     """
 
     chosen: tuple[_Chosen, ...] = ()
-    private: Mapping[Node, _PrivateChange] = field(default_factory=dict)
-    new_private: Mapping[Node, _PrivateChange] = field(default_factory=dict)
+    private: Mapping[Node, _ChangedDefinition] = field(default_factory=dict)
+    new_private: Mapping[Node, _ChangedDefinition] = field(default_factory=dict)
     settled: frozenset[tuple[str, str]] = frozenset()
 
 
@@ -218,8 +221,8 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     moved = _moved(file.comparison, gone)
     counting = _counting(file.comparison, gone, moved)
     chosen: list[_Chosen] = []
-    private: dict[Node, _PrivateChange] = {}
-    new_private: dict[Node, _PrivateChange] = {}
+    private: dict[Node, _ChangedDefinition] = {}
+    new_private: dict[Node, _ChangedDefinition] = {}
     kept = [each for each in file.comparison.differences if each.found.name not in moved]
     changes_by_name = {each.found.name: each.change for each in file.comparison.differences}
     differences = [_by_inheritance(each, file.module, changes_by_name, packages) for each in kept]
@@ -227,22 +230,44 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         name = difference.found.name
         node = Node(file.module.name, name)
         public = packages.public_module(file.module, name) if name in counting else None
+        lines = _lines(difference.found) & file.added_lines
+        one = _ChangedDefinition(path=file.path, difference=difference, changed_lines=lines)
         if public is not None:
-            member = _member(file.path, difference.found, public, difference.change)
-            member = replace(member, changed_lines=_lines(difference.found) & file.added_lines)
-            if member.change is Change.CHANGED:
-                own = source_diff(name, difference.base, member.source)
-                shown = ShownChange(own=own, digest=digest_of_sources([normalized_source(difference.base)]))
-                member = replace(member, shown_change=shown)
-            chosen.append(_Chosen(member=member, node=node, is_marked=difference.found.is_marked))
+            chosen.append(_chosen(node, one, public))
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
             changes = new_private if is_new else private
-            lines = _lines(difference.found) & file.added_lines
-            changes[node] = _PrivateChange(path=file.path, difference=difference, changed_lines=lines)
+            changes[node] = one
     settled = frozenset((file.path, each.found.name) for each in differences)
     return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
+
+
+def _chosen(node: Node, one: _ChangedDefinition, public: str | None) -> _Chosen:
+    """Return a changed definition as a member, which is private if there is no public module."""
+    difference = one.difference
+    member = _member(one.path, difference.found, public or node.module, difference.change)
+    member = replace(member, changed_lines=one.changed_lines, is_private=public is None)
+    if member.change is Change.CHANGED:
+        own = source_diff(member.name, difference.base, member.source)
+        shown = ShownChange(own=own, digest=digest_of_sources([normalized_source(difference.base)]))
+        member = replace(member, shown_change=shown)
+    return _Chosen(member=member, node=node, is_marked=difference.found.is_marked)
+
+
+def _used_by_tests(changes: Sequence[_Changes], scope: ComparisonScope) -> Iterator[_Chosen]:
+    """Yield the changed private definitions that tests of the project use on base."""
+    if scope.base_with_tests is None:
+        return
+    chosen = [
+        _chosen(node, one, None)
+        for change in changes
+        for node, one in change.private.items()
+        if one.difference.found.kind is not None and one.difference.change is Change.CHANGED
+    ]
+    keys = {each.node: {key for key in keys_of(each.member) if key.path} for each in chosen}
+    used = used_by_tests(scope.base_with_tests, frozenset().union(*keys.values()), scope.project)
+    yield from (each for each in chosen if used & keys[each.node])
 
 
 def _by_inheritance(
@@ -315,7 +340,7 @@ def _is_private(difference: Difference, *, is_public: bool) -> bool:
 
 
 def _with_private_changes(
-    changes: Sequence[_Changes], files: Sequence[_ComparedFile], scope: ComparisonScope
+    chosen: list[_Chosen], changes: Sequence[_Changes], files: Sequence[_ComparedFile], scope: ComparisonScope
 ) -> list[_Chosen]:
     """Return the added and changed members with the private changes in these files that they use."""
     private = {
@@ -323,33 +348,33 @@ def _with_private_changes(
         for change in changes
         for node, one in (*change.private.items(), *change.new_private.items())
     }
-    chosen = [each for change in changes for each in change.chosen]
     if not private or not scope.reference_steps:
         return chosen
     package = Package.read(scope.head, [file.module for file in files if file.module is not None])
     reached = effects(package, PublicModules(package), private, scope.reference_steps)
     found = []
     for each in chosen:
-        member = _with_diffs(each.member, _causes(reached.get(each.node)), private)
-        if member.change is Change.CHANGED and each.node in reached:
-            places = tuple(_places(package, private, reached[each.node]))
-            member = replace(member, because_places=places)
+        member, effect = each.member, reached.get(each.node)
+        if effect is not None:
+            effect = replace(effect, causes=tuple(cause for cause in effect.causes if cause != each.node))
+            member = _with_diffs(member, _causes(effect), private)
+            if member.change is Change.CHANGED:
+                member = replace(member, because_places=tuple(_places(package, private, effect)))
         found.append(replace(each, member=member))
     return found
 
 
-def _causes(effect: Effect | None) -> list[Node]:
+def _causes(effect: Effect) -> list[Node]:
     """Return the causes of an effect without definitions inside a class that is a cause as well."""
-    causes = () if effect is None else effect.causes
-    classes = {Node(node.module, f"{node.name}.") for node in causes}
+    classes = {Node(node.module, f"{node.name}.") for node in effect.causes}
     return [
         node
-        for node in causes
+        for node in effect.causes
         if not any(node.module == each.module and node.name.startswith(each.name) for each in classes)
     ]
 
 
-def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _PrivateChange]) -> Member:
+def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _ChangedDefinition]) -> Member:
     if not causes:
         return member
     differences = [private[node].difference for node in causes]
@@ -428,7 +453,7 @@ def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) ->
     )
 
 
-def _places(package: Package, private: Mapping[Node, _PrivateChange], effect: Effect) -> Iterator[Place]:
+def _places(package: Package, private: Mapping[Node, _ChangedDefinition], effect: Effect) -> Iterator[Place]:
     """Yield the locations of the causes that exist on head."""
     for node in effect.causes:
         if node.module in package.modules and package.defined(node) is not None:

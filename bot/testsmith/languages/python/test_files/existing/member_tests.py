@@ -12,7 +12,7 @@ import ast
 import io
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath, PurePosixPath
@@ -80,7 +80,7 @@ class MemberTests:
         """All tests of the files that were read."""
         self.by_file: dict[str, list[FoundTest]] = {}
         """The same, by path of their file."""
-        files = _files_read(tree, members, names, {} if readings is None else readings)
+        files = _files_read(tree, _wanted_words(members, names), names, {} if readings is None else readings)
         for file, uses in files:
             for function, its_uses in uses.tests():
                 nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
@@ -151,13 +151,26 @@ class MemberTests:
                     yield found
 
 
+def used_by_tests(
+    tree: SourceTree, keys: Collection[DefinitionKey], project: str
+) -> frozenset[DefinitionKey]:
+    """Return the definitions that tests call or name; only files with a word of their names are parsed."""
+    words = frozenset(key.name.rpartition(".")[2].encode() for key in keys)
+    return frozenset(
+        use.key
+        for _, file in _files_read(tree, words, ProjectNames(tree, project), {})
+        for _, uses in file.tests()
+        for use in uses
+        if use.key in keys and not isinstance(getattr(use.node, "ctx", None), ast.Store)
+    )
+
+
 def _files_read(
-    tree: SourceTree, members: Sequence[Member], names: ProjectNames, readings: Readings
+    tree: SourceTree, wanted: frozenset[bytes], names: ProjectNames, readings: Readings
 ) -> Iterator[tuple[TestFile, TestFileUses]]:
-    """Yield the test files that may be about the members, each parsed once, `conftest.py` files first."""
-    paths = tree.paths() if members else ()
+    """Yield the test files with one of some words, each parsed once, `conftest.py` files first."""
+    paths = tree.paths() if wanted else ()
     tests = [path for path in paths if path.endswith(".py") and is_test(path) and is_about_behavior(path)]
-    wanted = _wanted_words(members, names) if tests else frozenset()
     found: list[tuple[bool, int, str, bytes]] = []
     for path in tests:
         data = tree.read(path) or b""
