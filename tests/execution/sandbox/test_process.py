@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome
-from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.sandbox.linux.launcher import take_plan
+from testsmith.execution.sandbox.linux.plan import encode_plan
+from testsmith.execution.sandbox.process import ProcessSandbox, basic_plan
 
 DAEMON = """
 import os, sys, time
@@ -195,6 +198,19 @@ def test_run__many_side_by_side(tmp_path: Path) -> None:
         return await asyncio.gather(*runs)
 
     assert [outcome.stdout for outcome in asyncio.run(many())] == [b"%d\n" % number for number in range(20)]
+
+
+def test_take_plan__no_line_is_lost_if_two_processes_write_at_once(tmp_path: Path) -> None:
+    plan_file = os.memfd_create("plan")
+    os.write(plan_file, encode_plan(basic_plan(command(tmp_path, ""), Limits())))
+    os.set_inheritable(plan_file, True)
+    take_plan(plan_file)
+    writes = f"import os\nfor _ in range(20_000): os.write({plan_file}, b'{{}}\\n')"
+    argv = (sys.executable, "-I", "-S", "-c", writes)
+    for writer in [subprocess.Popen(argv, pass_fds=(plan_file,)) for _ in range(2)]:
+        assert writer.wait() == 0
+    assert os.fstat(plan_file).st_size == 2 * 20_000 * len(b"{}\n")
+    os.close(plan_file)
 
 
 @pytest.mark.parametrize("deadly", [signal.SIGKILL, signal.SIGTERM])

@@ -10,6 +10,7 @@ happen before the target starts, and no folder of the project is on its path.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -43,7 +44,7 @@ class ProcessSupervisor:
 
     def __init__(self, plan_file: int) -> None:
         self._plan_file = plan_file
-        self._plan = _take_plan(plan_file)
+        self._plan = take_plan(plan_file)
         self._exceeded = ""
 
     def run(self) -> None:
@@ -107,13 +108,13 @@ class ProcessSupervisor:
         return None
 
 
-def _take_plan(plan_file: int) -> LaunchPlan:
-    """Read the plan and empty the file for the result."""
+def take_plan(plan_file: int) -> LaunchPlan:
+    """Read the plan and empty the file for the result, which the target may write to at the same time."""
     os.set_inheritable(plan_file, False)
     os.lseek(plan_file, 0, os.SEEK_SET)
     plan = decode_plan(os.read(plan_file, os.fstat(plan_file).st_size))
     os.ftruncate(plan_file, 0)
-    os.lseek(plan_file, 0, os.SEEK_SET)
+    fcntl.fcntl(plan_file, fcntl.F_SETFL, os.O_APPEND)
     return plan
 
 
