@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome
+from testsmith.execution.sandbox.linux import processes
 from testsmith.execution.sandbox.linux.launcher import take_plan
 from testsmith.execution.sandbox.linux.plan import encode_plan
 from testsmith.execution.sandbox.process import ProcessSandbox, basic_plan
@@ -198,6 +199,66 @@ def test_run__many_side_by_side(tmp_path: Path) -> None:
         return await asyncio.gather(*runs)
 
     assert [outcome.stdout for outcome in asyncio.run(many())] == [b"%d\n" % number for number in range(20)]
+
+
+FORKED_FROM = """
+import os
+launcher = os.getppid()
+print(open(f"/proc/{launcher}/stat").read().rpartition(")")[2].split()[1])
+"""
+RUNS_ONCE = f"""
+import asyncio, os, sys
+from pathlib import Path
+from testsmith.execution.sandbox.process import ProcessSandbox
+from testsmith.execution.sandbox.interface import Command, Limits
+def run(code):
+    command = Command(argv=({sys.executable!r}, "-I", "-S", "-c", code), folder=Path.cwd())
+    return asyncio.run(ProcessSandbox().run(command, Limits())).stdout
+"""
+
+
+def test_run__launchers_are_forked_from_one_process_that_is_replaced_if_it_ends(tmp_path: Path) -> None:
+    first, second = (int(run(tmp_path, FORKED_FROM).stdout) for _ in range(2))
+    assert first == second
+    os.kill(first, signal.SIGKILL)
+    assert wait_until_gone(first)
+    third = int(run(tmp_path, FORKED_FROM).stdout)
+    assert third not in {first, os.getpid()}
+
+
+def test_run__what_is_running_ends_with_the_process_its_launcher_was_forked_from(tmp_path: Path) -> None:
+    async def kill_it() -> tuple[ProcessOutcome, int]:
+        running = ProcessSandbox().run(command(tmp_path, DAEMON + "time.sleep(60)"), Limits())
+        task = asyncio.create_task(running)
+        daemon = await asyncio.to_thread(wait_for_number, tmp_path / "daemon")
+        launcher = processes.parent(daemon)
+        os.kill(processes.parent(launcher), signal.SIGKILL)
+        return await task, daemon
+
+    outcome, daemon = asyncio.run(kill_it())
+    assert outcome.exit_code == -signal.SIGKILL
+    assert not is_alive(daemon)
+
+
+def test_run__a_fork_of_the_bot_has_launchers_of_its_own(tmp_path: Path) -> None:
+    forks = f"""{RUNS_ONCE}
+mine = run({FORKED_FROM!r})
+if os.fork() == 0:
+    print(mine != run({FORKED_FROM!r}), flush=True)
+    os._exit(0)
+os.wait()
+print(mine == run({FORKED_FROM!r}))
+"""
+    ran = subprocess.run((sys.executable, "-c", forks), cwd=tmp_path, capture_output=True, check=True)
+    assert ran.stdout == b"True\nTrue\n"
+
+
+def test_run__processor_time_counts_as_the_bots(tmp_path: Path) -> None:
+    busy = f"{RUNS_ONCE}\nrun('import time\\nwhile time.process_time() < 3: pass')"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run((sys.executable, "-c", busy), cwd=tmp_path, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime > 3
 
 
 def test_take_plan__no_line_is_lost_if_two_processes_write_at_once(tmp_path: Path) -> None:

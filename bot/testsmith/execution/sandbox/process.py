@@ -1,23 +1,30 @@
 """Run processes under limits and leave none behind: the sandbox without its isolation layers.
 
-Every process is started by `linux/launcher.py`, which supervises it and kills all its descendants when it
-ends, at the time limit, on cancellation, and when the bot itself is killed.
+Every process is started by a launcher, which supervises it and kills all its descendants when it ends, at the
+time limit, on cancellation, and when the bot itself is killed; see `linux/launcher.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
+import functools
 import math
 import os
 import resource
 import signal
+import socket
+import subprocess
 import sys
+import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, shown
 from testsmith.execution.sandbox.linux.plan import (
+    LAUNCH,
     Bounds,
     LaunchPlan,
     TargetEnding,
@@ -113,24 +120,111 @@ async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = Non
         CannotRun: The launcher could not be started.
     """
     plan_file = os.memfd_create("plan")
+    os.write(plan_file, encode_plan(plan))
+    ours, theirs = zip(*map(_opened, _STREAMS), strict=True)
+    requests, reason = None, ""
     try:
-        os.write(plan_file, encode_plan(plan))
-        transport, talk = await asyncio.get_running_loop().subprocess_exec(
-            lambda: _Talk(limits.output_bytes),
-            *(sys.executable, "-I", "-S", str(_LAUNCHER), str(plan_file)),
-            pass_fds=(plan_file,),
-            start_new_session=True,
-            # An interpreter built as a shared library may need this variable to find it.
-            env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
-        )
-    except BaseException as error:
-        os.close(plan_file)
-        if isinstance(error, OSError):
-            raise CannotRun(
-                f"Could not run {sys.executable}, TestSmith's own interpreter: {error}."
-            ) from error
-        raise
-    return LaunchedProcess(plan, plan_file, transport, talk, release)
+        requests = _FORKER.launch((*theirs[:_ALIVE], plan_file, theirs[_ALIVE]))
+    except OSError as error:
+        reason = str(error)
+    for descriptor in theirs:
+        os.close(descriptor)
+    launcher = b"" if requests is None else os.read(ours[_ALIVE], _LONGEST_NUMBER)
+    if requests is None or not launcher:
+        reason = reason or shown(os.read(ours[2], _MOST_WORDS), _MOST_WORDS) or _FORKER.words()
+        for descriptor in (plan_file, *ours):
+            os.close(descriptor)
+        raise CannotRun(f"Could not run {sys.executable}, TestSmith's own interpreter: {reason}.")
+    process = LaunchedProcess(plan, plan_file, int(launcher), requests, limits.output_bytes, release)
+    await process.connect(ours)
+    return process
+
+
+_STREAMS = range(4)
+"""Pipes to a launcher: the target's standard streams, and one that the launcher keeps open until it ends."""
+
+_ALIVE = 3
+_LONGEST_NUMBER = 32
+
+
+def _opened(stream: int) -> tuple[int, int]:
+    """Open a pipe, and return the bot's end and the launcher's."""
+    reading, writing = os.pipe()
+    return (writing, reading) if stream == 0 else (reading, writing)
+
+
+class _Forker:
+    """The process that launchers are forked from. It is started when it is needed, and ends with the bot."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        self._errors = -1
+
+    def launch(self, passed: Sequence[int]) -> socket.socket:
+        """Pass on a request; see `LAUNCH`.
+
+        Returns:
+            Where to say that the launcher may be reaped.
+
+        Raises:
+            OSError: The process could not be started.
+        """
+        with self._lock:
+            requests = self._requests
+            if requests is not None and self._owner == os.getpid():  # not after a fork of the bot
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    socket.send_fds(requests, (LAUNCH,), passed)
+                    return requests
+            requests = self._start()
+            socket.send_fds(requests, (LAUNCH,), passed)
+            return requests
+
+    def words(self) -> str:
+        """Return what the process has printed."""
+        said = os.pread(self._errors, _MOST_WORDS, 0)
+        return shown(said, _MOST_WORDS) or "its launcher ended early"
+
+    def close(self) -> None:
+        """End the process, and wait for it, so that its processor time counts as the bot's."""
+        if self._requests is not None:
+            self._requests.close()
+            os.close(self._errors)
+            self._requests = None
+        if self._process is not None and self._owner == os.getpid():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SECONDS_TO_END)
+
+    def _start(self) -> socket.socket:
+        self.close()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        errors = os.memfd_create("errors")
+        try:
+            self._process = subprocess.Popen(
+                (sys.executable, "-I", "-S", str(_LAUNCHER), str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                cwd="/",
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,
+                # An interpreter built as a shared library may need this variable to find it.
+                env={"LD_LIBRARY_PATH": f"{sys.base_prefix}/lib"},
+            )
+        except OSError:
+            ours.close()
+            os.close(errors)
+            raise
+        finally:
+            theirs.close()
+        self._requests, self._owner, self._errors = ours, os.getpid(), errors
+        return ours
+
+
+_FORKER = _Forker()
+atexit.register(_FORKER.close)
 
 
 async def run_to_end(process: LaunchedProcess, stdin: bytes, limits: Limits) -> ProcessOutcome:
@@ -157,25 +251,50 @@ class LaunchedProcess:
     Args:
         plan: Its plan.
         plan_file: File descriptor of the launcher's messages.
-        transport: The launcher's process.
-        talk: What it has written.
+        launcher: Process id of its launcher.
+        requests: Where to say that the launcher may be reaped.
+        output_bytes: Bytes to keep of each stream.
         release: See `Release`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all of it is known at once
         self,
         plan: LaunchPlan,
         plan_file: int,
-        transport: asyncio.SubprocessTransport,
-        talk: _Talk,
+        launcher: int,
+        requests: socket.socket,
+        output_bytes: int,
         release: Release | None,
     ) -> None:
         self._plan = plan
         self._plan_file = plan_file
-        self._transport = transport
-        self._talk = talk
+        self._launcher = launcher
+        self._requests = requests
+        self._talk = _Talk(output_bytes)
+        self._stdin: asyncio.WriteTransport | None = None
+        self._pipes: list[asyncio.BaseTransport] = []
         self._release = release
         self._started = time.monotonic()
+
+    async def connect(self, pipes: Sequence[int]) -> None:
+        """Connect it to its streams, in the order of `_STREAMS`; if that is canceled, it is ended."""
+        files = [os.fdopen(pipe, "rb" if stream else "wb", 0) for stream, pipe in enumerate(pipes)]
+        loop = asyncio.get_running_loop()
+        try:
+            protocol = functools.partial(_Stream, self._talk, 0)
+            self._stdin, _ = await loop.connect_write_pipe(protocol, files[0])
+            self._pipes.append(self._stdin)
+            for stream in _STREAMS[1:]:
+                protocol = functools.partial(_Stream, self._talk, stream)
+                pipe, _ = await loop.connect_read_pipe(protocol, files[stream])
+                self._pipes.append(pipe)
+        except BaseException:
+            self._ask_to_end()
+            for file in files[len(self._pipes) :]:
+                file.close()
+            self._let_go()
+            os.close(self._plan_file)
+            raise
 
     @property
     def has_ended(self) -> bool:
@@ -184,19 +303,13 @@ class LaunchedProcess:
 
     def write(self, data: bytes) -> None:
         """Write to its standard input; what it does not read yet is buffered."""
-        stdin = self._stdin()
-        if stdin is not None:
-            stdin.write(data)
+        if self._stdin is not None:
+            self._stdin.write(data)
 
     def write_end(self) -> None:
         """Close its standard input when all has been written."""
-        stdin = self._stdin()
-        if stdin is not None:
-            stdin.write_eof()
-
-    def _stdin(self) -> asyncio.WriteTransport | None:
-        pipe = self._transport.get_pipe_transport(0)
-        return pipe if isinstance(pipe, asyncio.WriteTransport) else None  # the other pipes are for reading
+        if self._stdin is not None:
+            self._stdin.write_eof()
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait until it ends or the time is over; return whether it has ended."""
@@ -227,7 +340,7 @@ class LaunchedProcess:
             LayerRefused: A layer could not be applied.
             CannotRun: The process could not be started.
         """
-        is_cancelled = await _end(self._transport, self._talk)
+        is_cancelled = await self._end()
         ending = decode_ending(os.pread(self._plan_file, os.fstat(self._plan_file).st_size, 0))
         os.close(self._plan_file)
         error = _error(self._plan, ending, self._talk)
@@ -240,6 +353,35 @@ class LaunchedProcess:
         if error is not None:
             raise error
         return outcome
+
+    async def _end(self) -> bool:
+        """Have the launcher end everything, even if the wait for it is canceled; return whether it was."""
+        talk = self._talk
+        if not talk.exited.is_set():
+            self._ask_to_end()
+        cancelled = await _insist(talk.exited, _SECONDS_TO_END)
+        cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
+        if not talk.exited.is_set():
+            self._signal(signal.SIGKILL)  # and with it the target
+        self._let_go()
+        with contextlib.suppress(OSError):  # the process that launchers are forked from has ended
+            self._requests.send(str(self._launcher).encode())
+        return cancelled
+
+    def _ask_to_end(self) -> None:
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # a target of the same user may have stopped it
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the launcher, which is not reaped before `_end` says so."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._launcher, number)
+
+    def _let_go(self) -> None:
+        if self._stdin is not None and 0 in self._talk.open:
+            self._stdin.abort()  # `close` would wait until everything is read
+        for pipe in self._pipes[1:]:
+            pipe.close()
 
 
 def _error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> CannotRun | None:
@@ -283,17 +425,6 @@ async def _happens(event: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _end(transport: asyncio.SubprocessTransport, talk: _Talk) -> bool:
-    """Have the launcher end everything, even if the wait for it is canceled; return whether it was."""
-    if not talk.exited.is_set():
-        transport.send_signal(signal.SIGTERM)
-        transport.send_signal(signal.SIGCONT)  # a target of the same user may have stopped it
-    cancelled = await _insist(talk.exited, _SECONDS_TO_END)
-    cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
-    transport.close()  # kills the launcher if it still runs, and with it the target
-    return cancelled
-
-
 async def _insist(event: asyncio.Event, seconds: float) -> bool:
     """Wait for an event even if the wait is canceled; return whether it was canceled."""
     cancelled = False
@@ -306,15 +437,16 @@ async def _insist(event: asyncio.Event, seconds: float) -> bool:
     return cancelled
 
 
-class _Talk(asyncio.SubprocessProtocol):
-    """Protocol for the launcher: keeps the first bytes of each stream and drops the rest.
+class _Talk:
+    """What a launcher's pipes say: keeps the first bytes of each stream and drops the rest.
 
     Attributes:
-        kept: Kept bytes by file descriptor.
+        kept: Kept bytes by stream.
         truncated: Whether anything was dropped.
         exited: Set when the launcher has ended.
         closed: Set when all streams are closed, too.
         news: Set when there is output, or all streams are closed.
+        open: The pipes that are not closed.
     """
 
     def __init__(self, limit: int) -> None:
@@ -324,21 +456,38 @@ class _Talk(asyncio.SubprocessProtocol):
         self.closed = asyncio.Event()
         self.news = asyncio.Event()
         self._limit = limit
+        self.open = {*_STREAMS}
 
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
+    def receive(self, stream: int, data: bytes) -> None:
         """Keep the data that fits into the limit."""
-        kept = self.kept[fd]
+        kept = self.kept[stream]
         room = self._limit - len(kept)
         kept += data[:room]
         self.truncated = self.truncated or len(data) > room
-        if fd == 1:
+        if stream == 1:
             self.news.set()
 
-    def process_exited(self) -> None:
-        """Record that the launcher has ended."""
-        self.exited.set()
+    def lose(self, stream: int) -> None:
+        """Record that a pipe is closed."""
+        self.open.discard(stream)
+        if stream == _ALIVE:
+            self.exited.set()
+        if not self.open:
+            self.closed.set()
+            self.news.set()
+
+
+class _Stream(asyncio.Protocol):
+    """Protocol of one pipe."""
+
+    def __init__(self, talk: _Talk, stream: int) -> None:
+        self._talk = talk
+        self._stream = stream
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on the data."""
+        self._talk.receive(self._stream, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
-        """Record that the launcher has ended and all streams are closed."""
-        self.closed.set()
-        self.news.set()
+        """Pass on that the pipe is closed."""
+        self._talk.lose(self._stream)

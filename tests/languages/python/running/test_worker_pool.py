@@ -219,7 +219,7 @@ def test_run_jobs__a_worker_that_ended_while_it_waited_is_replaced(tmp_path: Pat
     async def body(run: Run, sandbox: CountingSandbox, _: PythonWorkspace) -> int:
         await run(GOOD)
         (worker,) = sandbox.started
-        os.kill(worker._transport.get_pid(), signal.SIGTERM)
+        os.kill(worker._launcher, signal.SIGTERM)
         await asyncio.to_thread(wait_until, lambda: worker.has_ended)
         assert statuses(await run(GOOD)) == {"test_fee": "passed"}
         return len(sandbox.started)

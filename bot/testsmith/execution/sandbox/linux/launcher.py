@@ -1,34 +1,39 @@
-"""Start and supervise a target: `python -I -S launcher.py FD`.
+"""Start and supervise targets: `python -I -S launcher.py FD`.
 
-It starts the target in a session of its own, under the layers of its plan, and waits for it to end. Then it
-kills everything the target left behind, including daemons, because it is the child subreaper. It also does so
-if a limit is exceeded, if the bot sends SIGTERM, or if the bot dies for any reason.
+This process waits for requests of the bot at the socket FD, and forks a launcher for each, because starting
+Python takes ten times as long. It ends when the bot does, and with it the launchers.
 
-It starts once per run, so it uses little of the standard library (no `pathlib`) and nothing else. All imports
-happen before the target starts, and no folder of the project is on its path.
+A launcher starts its target in a session of its own, under the layers of its plan, and waits for it to end.
+Then it kills everything the target left behind, including daemons, because it is the child subreaper. It also
+does so if a limit is exceeded, if the bot sends SIGTERM, or if the bot dies for any reason.
+
+All imports happen before the first target starts, and no folder of the project is on the path.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import gc
 import itertools
 import json
 import os
 import signal
+import socket
 import sys
 import time
-from typing import TYPE_CHECKING
+import traceback
+from collections.abc import Sequence
+from typing import NoReturn
 
 if __name__ == "__main__":  # parent folder of `testsmith`, after the standard library
     sys.path.append(__file__.rsplit("/", 5)[0])
 
 from testsmith.execution.sandbox.linux import kernel, landlock, resource_monitor
-from testsmith.execution.sandbox.linux.plan import LaunchPlan, decode_plan
+from testsmith.execution.sandbox.linux.plan import LAUNCH, MOST_PASSED, LaunchPlan, decode_plan
 from testsmith.execution.sandbox.linux.reaper import end_everything, reaped
+from testsmith.execution.sandbox.linux.seccomp_supervisor import SupervisorChannel
 from testsmith.execution.sandbox.linux.target import become_target
-
-if TYPE_CHECKING:
-    from testsmith.execution.sandbox.linux.seccomp_supervisor import SupervisorChannel
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MOST_REAPED = 1000
@@ -40,10 +45,12 @@ class ProcessSupervisor:
 
     Args:
         plan_file: File descriptor to read the plan from and write the result to.
+        parent: Process id of the parent; everything ends with it.
     """
 
-    def __init__(self, plan_file: int) -> None:
+    def __init__(self, plan_file: int, parent: int) -> None:
         self._plan_file = plan_file
+        self._parent = parent
         self._plan = take_plan(plan_file)
         self._exceeded = ""
 
@@ -53,7 +60,7 @@ class ProcessSupervisor:
         self._become_keeper()
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
         keeper = os.getpid()
-        post = _new_post() if plan.supervised else None
+        post = SupervisorChannel() if plan.supervised else None
         target = os.fork()
         if target == 0:
             become_target(plan, keeper, self._tell, None if post is None else post.send)
@@ -82,12 +89,12 @@ class ProcessSupervisor:
         os.write(self._plan_file, json.dumps(data).encode() + b"\n")
 
     def _become_keeper(self) -> None:
-        """Become the parent of all orphans, and receive SIGTERM when the bot dies."""
+        """Become the parent of all orphans, and receive SIGTERM when the parent dies."""
         signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
         kernel.forbid_inspection()
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != self._plan.parent:
+        if os.getppid() != self._parent:
             sys.exit(1)
 
     def _wait_for(self, target: int) -> int | None:
@@ -110,7 +117,6 @@ class ProcessSupervisor:
 
 def take_plan(plan_file: int) -> LaunchPlan:
     """Read the plan and empty the file for the result, which the target may write to at the same time."""
-    os.set_inheritable(plan_file, False)
     os.lseek(plan_file, 0, os.SEEK_SET)
     plan = decode_plan(os.read(plan_file, os.fstat(plan_file).st_size))
     os.ftruncate(plan_file, 0)
@@ -144,12 +150,51 @@ def _let_go_of_streams() -> None:
     os.close(nowhere)
 
 
-def _new_post() -> SupervisorChannel:
-    from testsmith.execution.sandbox.linux.seccomp_supervisor import SupervisorChannel
+def take_requests(requests: socket.socket) -> None:
+    """Fork a launcher for each request, until the bot closes its end of the socket."""
+    kernel.forbid_inspection()
+    gc.freeze()  # otherwise the collector would have each launcher copy all objects
+    while True:
+        message, passed, _, _ = socket.recv_fds(requests, 64, MOST_PASSED)
+        if not message:
+            return
+        if message == LAUNCH:
+            _launch(requests, passed)
+        else:  # the bot sends no signals to this launcher any more
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(message), 0)
 
-    return SupervisorChannel()
+
+def _launch(requests: socket.socket, passed: Sequence[int]) -> None:
+    parent = os.getpid()
+    try:
+        if os.fork() == 0:
+            requests.close()
+            _be_launcher(parent, *passed)
+    except OSError as error:
+        os.write(passed[2], str(error).encode())
+    for descriptor in passed:
+        os.close(descriptor)
+
+
+def _be_launcher(parent: int, *passed: int) -> NoReturn:
+    """Execute a plan in a forked process; see `LAUNCH` for the file descriptors."""
+    try:
+        os.setsid()
+        for stream in (0, 1, 2):
+            os.dup2(passed[stream], stream)
+            os.close(passed[stream])
+        plan_file, alive = passed[3:]
+        for descriptor in (plan_file, alive):  # the target gets neither
+            os.set_inheritable(descriptor, False)
+        os.write(alive, str(os.getpid()).encode())
+        ProcessSupervisor(plan_file, parent).run()
+    except BaseException:  # noqa: BLE001 - the bot reports what is printed
+        traceback.print_exc()
+    finally:
+        os._exit(0)  # tidying up the interpreter would take as long as a tenth of a start
 
 
 if __name__ == "__main__":
-    ProcessSupervisor(int(sys.argv[1])).run()
-    os._exit(0)  # tidying up the interpreter would take as long as a tenth of a start
+    take_requests(socket.socket(fileno=int(sys.argv[1])))
+    os._exit(0)

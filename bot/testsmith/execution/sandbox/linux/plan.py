@@ -1,8 +1,7 @@
 """Messages between the bot and `launcher.py`.
 
-They share an anonymous memory file that the launcher inherits: the launcher reads the plan, empties the file,
-and writes its results as JSON lines. The file is closed before the target is executed. The launcher starts
-once per run, so this module imports only a little of the standard library.
+They share an anonymous memory file: the launcher reads the plan, empties the file, and writes its results as
+JSON lines. The file is closed before the target is executed.
 """
 
 from __future__ import annotations
@@ -12,6 +11,14 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from testsmith.execution.sandbox.linux.landlock import Ruleset
+
+LAUNCH = b"launch"
+"""Request to execute a plan. With it come file descriptors: the target's standard streams, the plan's file,
+and a pipe that the launcher writes its process id to and keeps open until it ends. Another request is the id
+of a launcher to be reaped."""
+
+MOST_PASSED = 5
+"""Number of these file descriptors."""
 
 
 class Layer(StrEnum):
@@ -60,7 +67,7 @@ class LaunchPlan(NamedTuple):
         folder: Folder it may write to.
         working_folder: Folder it starts in.
         variables: Complete environment.
-        parent: Process id of the bot; everything ends with it.
+        parent: Process id of the bot.
         rlimits: Pairs of a limit's number in the `resource` module and its value.
         bounds: Limits on all processes together.
         identity: Privileges; None to keep the bot's.
