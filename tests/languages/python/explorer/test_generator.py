@@ -483,23 +483,24 @@ def test_option__is_not_given_if_the_change_shows_without_it(tmp_path: Path) -> 
     assert "1024, digits" not in made
 
 
-SECURE = """def is_secure(uri: str) -> bool:
-    {}return uri.startswith(("https://", "http://localhost"))
+SECURE = """def is_secure(uri: str):
+    {}return uri.startswith(("https://", "http://localhost")) or {}
 """
 
 
 def test_input_that_the_authors_state__shows_the_change_and_no_invented_one_is_added(tmp_path: Path) -> None:
     head = SECURE.format(
-        'host = uri.partition("//")[2].partition("/")[0]\n    if "@" in host:\n        return False\n    '
+        'host = uri.partition("//")[2].partition("/")[0]\n    if "@" in host:\n        return False\n    ',
+        "False",
     )
     intent = "Reject a userinfo component\n\n``http://localhost:80@attacker.test/`` was accepted."
 
     made = candidate(
-        _answer(tmp_path, head, SECURE.format(""), intent, changed_lines=frozenset({2, 3, 4}))
+        _answer(tmp_path, head, SECURE.format("", "''"), intent, changed_lines=frozenset({2, 3, 4}))
     ).code
 
     assert '("http://localhost:80@attacker.test/", False)' in made
-    assert not any(invented in made for invented in ("text", "example", "Hello"))
+    assert not any(invented in made for invented in ("text", "example", "Hello", '"one'))
 
 
 def test_own_file__of_what_no_test_calls_unless_a_file_surely_fits() -> None:

@@ -355,6 +355,8 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     witnesses = [case for case in cases if _is_of_change(work.subject, case)]
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
+    if any(case.is_of_project for case in witnesses):
+        witnesses = [case for case in witnesses if not case.has_made_up_values]
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
     others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
