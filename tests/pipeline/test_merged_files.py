@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from fakes.trees import MemoryTree
+from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, JobResult
 from testsmith.languages.go.language import GO
 from testsmith.languages.python.language import PYTHON
 from testsmith.model import Candidate, Origin, Suggestion
-from testsmith.pipeline.merged_files import _has_place, _in_new_file, new_test_file, patch_of_head
+from testsmith.pipeline.merged_files import _has_place, _holds, _in_new_file, new_test_file, patch_of_head
 from testsmith.test_files.plan import Marking
 
 
@@ -100,3 +101,25 @@ def test_patch_of_head__what_repairs_an_edit_may_have_other_tests() -> None:
     assert patch is not None
     assert "+def test_c():" in patch
     assert "test_b" not in patch
+
+
+@pytest.mark.parametrize(
+    ("on_head", "on_base", "holds"),
+    [
+        ({"A::test_x": PASSED, "B::test_x": PASSED, "B::test_old": FAILED}, {"A::test_x": FAILED}, True),
+        ({"A::test_x": PASSED}, {"A::test_x": FAILED, "B::test_x": FAILED}, True),
+        ({"A::test_x": PASSED, "B::test_x": FAILED}, {"A::test_x": FAILED}, False),
+        ({"A::test_x": PASSED}, {"A::test_x": PASSED}, False),
+        ({"B::test_old": PASSED}, {}, False),
+    ],
+    ids=["an old test fails", "twice on base", "not in the other class", "not on base", "was not run"],
+)
+def test_holds__what_other_classes_inherit_counts_if_it_is_new(
+    on_head: dict[str, str], on_base: dict[str, str], *, holds: bool
+) -> None:
+    suggestion: Any = SimpleNamespace(evidence=SimpleNamespace(fail_to_pass=1))
+    results = [
+        {0: JobResult(functions={name: FunctionResult(status=status) for name, status in found.items()})}
+        for found in (on_head, on_base)
+    ]
+    assert _holds(0, suggestion, results, {"A::test_x"}) is holds

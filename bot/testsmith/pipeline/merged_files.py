@@ -121,12 +121,12 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     """
     if run.options.candidates is None:
         report = await _formatted_in_files(run, context, report)
-    jobs, merged = list[TestJob](), dict[int, Suggestion]()
+    jobs, changed = list[TestJob](), dict[int, frozenset[str]]()
     for number, suggestion in enumerate(report.suggestions):
-        job = _job(run, number, suggestion) if suggestion.is_green else None
-        if job is not None:
-            jobs.append(job)
-            merged[number] = suggestion
+        found = _job(run, number, suggestion) if suggestion.is_green else None
+        if found is not None:
+            jobs.append(found[0])
+            changed[number] = found[1]
     settings = context.runner.settings_in_file()
     if not settings:
         return report
@@ -138,7 +138,11 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     paths = set(run.search.head_tree.paths())
     suggestions = [
         suggestion
-        if (_holds(number, suggestion, results) if number in merged else _has_place(run, suggestion))
+        if (
+            _holds(number, suggestion, results, changed[number])
+            if number in changed
+            else _has_place(run, suggestion)
+        )
         else _in_new_file(run, suggestion, paths)
         for number, suggestion in enumerate(report.suggestions)
     ]
@@ -167,7 +171,8 @@ async def _formatted_in_files(run: RunState, context: ProofContext, report: Repo
     return replace(report, suggestions=tuple(suggestions))
 
 
-def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
+def _job(run: RunState, number: int, suggestion: Suggestion) -> tuple[TestJob, frozenset[str]] | None:
+    """Return what runs the tests that a patch adds or extends, and their names."""
     if suggestion.patch is None:
         return None
     tests, path = run.language_of(suggestion.member).tests, suggestion.test_path
@@ -178,7 +183,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
         alone = tests.self_contained(after, path, run.search.head_tree)
     except (CannotApply, CannotParse):
         return None
-    return TestJob(
+    job = TestJob(
         number=number,
         code=after,
         seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
@@ -187,6 +192,7 @@ def _job(run: RunState, number: int, suggestion: Suggestion) -> TestJob | None:
         alone=alone,
         is_of_file=True,
     )
+    return job, frozenset(changed)
 
 
 async def _results(
@@ -198,16 +204,35 @@ async def _results(
         return {}
 
 
-def _holds(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]]) -> bool:
-    """Return whether all tests passed on head, and as many failed on base as when they ran alone."""
+def _holds(
+    number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]], tests: Collection[str]
+) -> bool:
+    """Return whether all tests passed on head, and as many failed on base as when they ran alone.
+
+    Classes of the file that inherit a test run it as well, and have to pass it on head. What else they
+    inherit does not count.
+
+    Args:
+        number: Number of the suggestion.
+        suggestion: The suggestion.
+        results: Results on head, then on base.
+        tests: Names of the tests that its patch adds or extends.
+    """
+    names = {test.rpartition("::")[2] for test in tests}
     head, *on_base = (
-        [one.status for one in found[number].functions.values()] if number in found else []
+        {
+            name: one.status
+            for name, one in (found[number].functions.items() if number in found else ())
+            if name.rpartition("::")[2] in names
+        }
         for found in results
     )
-    if not head or any(status != PASSED for status in head):
+    if not head or any(status != PASSED for status in head.values()):
         return False
     failing = None if suggestion.evidence is None else suggestion.evidence.fail_to_pass
-    return failing is None or all(sum(status != PASSED for status in base) == failing for base in on_base)
+    return failing is None or all(
+        sum(base[test] != PASSED for test in tests if test in base) == failing for base in on_base
+    )
 
 
 def _has_place(run: RunState, suggestion: Suggestion) -> bool:
