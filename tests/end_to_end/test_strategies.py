@@ -239,6 +239,35 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     assert warm.report["stats"]["api_calls"] == 0
 
 
+PRIVATE = "def _fare(zones):\n    return 2 + zones\n\n\ndef label(zones):\n    return f'{_fare(zones)} EUR'\n"
+OF_PRIVATE = "import prices\n\n\ndef test_fare():\n    assert prices._fare(0) == 2\n"
+
+
+def test_private_function__gets_a_test_next_to_those_that_call_it(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"prices.py": PRIVATE, "tests/test_prices.py": OF_PRIVATE})
+    project.git("switch", "-qc", "change")
+    project.commit({"prices.py": PRIVATE.replace("2 + zones", "2 + min(zones, 8)")})
+    code = OF_PRIVATE.replace("test_fare", "test_fare__of_far_zones").replace(
+        "_fare(0) == 2", "_fare(9) == 10"
+    )
+
+    def answer(body: Body) -> str:
+        return json.dumps({"tests": [{"name": name, "code": code} for name in members_in(body)]})
+
+    with Endpoint(answer=answer) as endpoint:
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
+        model = ("--base-url", endpoint.url, "--model", "a-model")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+        (prompt,) = prompts(endpoint)
+    assert "from prices import _fare" in prompt
+    [found] = ran.report["suggestions"]
+    assert (found["member"], found["tests"]) == ("prices.py::_fare", ["test_fare__of_far_zones"])
+    assert found["evidence"]["fail_to_pass"] == 1
+
+
 CAPPED = "def fare(zones):\n    if zones > 8:\n        return 9\n    return 2 + zones\n"
 OWN = "from prices import fare\n\n\ndef test_fare():\n    assert fare(0) == 2\n"
 OWN_AFTER = f"{OWN}\n\ndef test_fare__far():\n    assert fare(20) == 9\n"
