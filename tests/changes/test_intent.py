@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.changes.intent import MOST_CHARACTERS, described, intent_of, keeps_behavior, linked_issues
+from testsmith.changes.intent import (
+    MOST_CHARACTERS,
+    described,
+    intent_of,
+    is_document,
+    keeps_behavior,
+    linked_issues,
+)
 
 
 def test_described__without_what_a_template_or_a_tool_put_there() -> None:
@@ -30,6 +37,22 @@ def test_intent_of__stays_within_the_limit() -> None:
     assert intent_of((), []) == ""
     messages = [f"{number} " + "b" * 900 for number in range(9)]
     assert 3_500 < len(intent_of(("a" * 2_000, ""), messages)) < MOST_CHARACTERS + 10
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("CHANGELOG.md", True),
+        ("docs/usage.rst", True),
+        ("shop.py", False),
+        ("TESTSMITH.md", False),
+        ("shop/AGENTS.md", False),
+        ("CLAUDE.md", False),
+        (".github/copilot-instructions.md", False),
+    ],
+)
+def test_is_document__no_file_of_conventions_is(path: str, *, is_one: bool) -> None:
+    assert is_document(path) is is_one
 
 
 def test_intent_of__short_additions_to_documents_count() -> None:

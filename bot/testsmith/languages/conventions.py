@@ -25,6 +25,13 @@ CUT_MARK = "\n[The conventions are cut here: no more than 16 KiB are read.]\n"
 
 _AGENT_FILES = ("AGENTS.md", "CLAUDE.md")
 _COPILOT_FILE = ".github/copilot-instructions.md"
+
+
+def holds_conventions(path: str) -> bool:
+    """Return whether a file says how tests are written, to people or to agents."""
+    return path.rpartition("/")[2] in {CONVENTIONS_FILE, *_AGENT_FILES} or path == _COPILOT_FILE
+
+
 _ABOUT_TESTS = re.compile(
     r"\b(?:tests?|testing|tested|pytest|unittest|vitest|jest|mocha|fixtures?|mock(?:s|ing)?)\b", re.IGNORECASE
 )
