@@ -195,7 +195,7 @@ async def _suggestions_by(
         progress=run.progress,
         tree=run.search.head_tree,
     )
-    run = run.in_chosen_files(answers.candidates)
+    asked, run = run, run.in_chosen_files(answers.candidates)
     results = await verify(run, context, answers.candidates)
     complete: set[str] = set()
     if asks_for_hard_alone(run.settings):
@@ -204,13 +204,12 @@ async def _suggestions_by(
             for one in results
             if isinstance(one, Verdict) and is_complete(one, run.language_of(one.proof.member.id).judge)
         }
-        hard = run.without(complete)
+        hard = asked.without(complete)
         if hard.requests and hard.clients.model is not None:
             of_model = await ask_for_hard(hard, hard.clients.model)
-            run = run.in_chosen_files(of_model.candidates)
-            hard = hard.in_chosen_files(of_model.candidates)
-            results = [*await verify(hard, context, of_model.candidates), *results]
             answers = joined([of_model, answers])
+            run = asked.in_chosen_files(answers.candidates)
+            results = [*await verify(run.without(complete), context, of_model.candidates), *results]
     proven = list(zip(answers.candidates, results, strict=True))
     repairs = await repair(run, context, proven, answers.failure)
     edits = Edits()

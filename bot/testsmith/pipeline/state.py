@@ -144,10 +144,16 @@ class RunState:
         return replace(self, requests=left)
 
     def in_chosen_files(self, candidates: Iterable[Candidate]) -> RunState:
-        """Return the run with requests for tests in the files that the generator of candidates chose."""
-        chosen = {one.member: one.test_path for one in candidates if one.test_path}
+        """Return the run with requests for tests in the files that candidates are for.
+
+        Args:
+            candidates: The candidates; of one member, the first decides.
+        """
+        chosen: dict[str, str] = {}
+        for one in candidates:
+            chosen.setdefault(one.member, one.test_path)
         requests = {
-            member: request.in_file(chosen.get(member, request.test_path))
+            member: request.in_file(chosen.get(member) or request.test_path)
             for member, request in self.requests.items()
         }
         return replace(self, requests=requests)
