@@ -405,7 +405,7 @@ class Request:
         context: Tiers 2 and 3.
         test_text: Text of the file at `test_path` on head if the generator may edit it; empty if not.
         place: Where in the file at `test_path` they go; None if it has no tests that are near the member.
-        files: Test files that may fit as well; None if there is no doubt.
+        files: Test files that may fit as well; None if it is clear.
         existing: The project's tests of the member, nearest first; those that call it before others.
         entry_points: Calls by which the project's tests reach the member through another public function, if
             no test calls it.

@@ -13,9 +13,10 @@ from typing import Any
 
 from testsmith.faults import fault_in_words, is_fault
 from testsmith.generation.llm.answers import MAX_ANSWER_CHARACTERS, bare_name, json_objects, member_names
+from testsmith.generation.llm.optional_calls import result_or_none
 from testsmith.generation.llm.packing import BatchLimits, split, task_of
 from testsmith.generation.llm.prompts import Prompts, reason_of, shown
-from testsmith.llm.interface import CompletionRequest, Provider, ProviderError
+from testsmith.llm.interface import CompletionRequest, Provider
 from testsmith.model import Change, Member, Request
 from testsmith.settings import ModelSettings
 from testsmith.tasks import gather
@@ -193,8 +194,9 @@ class FileChoices:
 
     async def asked_for(self, requests: Sequence[Request]) -> dict[str, str]:
         """Return the chosen files by member id, without members for which none was chosen."""
-        answers = await gather(*(self._ask(part) for part in calls_for_files(requests)))
-        return {member: path for answer in answers for member, path in answer.items()}
+        parts = calls_for_files(requests)
+        answers = await gather(*(result_or_none(self._ask(part), self._reasons) for part in parts))
+        return {member: path for answer in answers for member, path in (answer or {}).items()}
 
     def applied(self, requests: Sequence[Request], paths: Mapping[str, str]) -> list[Request]:
         """Return requests for tests in the chosen files."""
@@ -215,15 +217,6 @@ class FileChoices:
             return request
 
     async def _ask(self, requests: Sequence[Request]) -> dict[str, str]:
-        """Return the answer of one call; nothing after an error, which the next call meets again."""
-        try:
-            asked = choice_request(requests, self._prompts, self._limits, self._settings)
-            response = await self._provider.complete(asked)
-            return parse_files(response.text, requests)
-        except ProviderError as error:
-            self._reasons[str(error)] = None
-        except Exception as error:
-            if not is_fault(error):
-                raise
-            self._reasons[fault_in_words(error)] = None
-        return {}
+        asked = choice_request(requests, self._prompts, self._limits, self._settings)
+        response = await self._provider.complete(asked)
+        return parse_files(response.text, requests)

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from testsmith.faults import fault_in_words, is_fault
 from testsmith.generation.llm.answers import MAX_ANSWER_CHARACTERS, bare_name, json_objects, member_names
+from testsmith.generation.llm.optional_calls import result_or_none
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack
 from testsmith.generation.llm.prompts import Prompts
-from testsmith.llm.interface import CompletionRequest, Provider, ProviderError
+from testsmith.llm.interface import CompletionRequest, Provider
 from testsmith.model import Member, Request
 from testsmith.settings import ModelSettings
 from testsmith.tasks import gather
@@ -97,8 +97,9 @@ class InputProbes:
 
     async def asked_for(self, requests: Sequence[Request]) -> list[Request]:
         """Return the requests with inputs, as far as the model had any."""
-        answers = await gather(*(self._ask(batch) for batch in pack(requests, self._limits)))
-        found = {member: inputs for answer in answers for member, inputs in answer.items()}
+        batches = pack(requests, self._limits)
+        answers = await gather(*(result_or_none(self._ask(batch), self._reasons) for batch in batches))
+        found = {member: inputs for answer in answers for member, inputs in (answer or {}).items()}
         return [
             replace(request, context=replace(request.context, probes=found.get(request.member.id, ())))
             for request in requests
@@ -110,20 +111,10 @@ class InputProbes:
         return f"the model had no inputs for some members: {reasons}" if reasons else ""
 
     async def _ask(self, batch: Batch) -> dict[str, tuple[str, ...]]:
-        """Return the answer for one batch; nothing after an error, which the next call meets again."""
         if batch.task != "write":
             return {}
-        try:
-            response = await self._provider.complete(probe_request(batch, self._prompts, self._settings))
-            found = parse_inputs(response.text, [request.member for request in batch.requests])
-        except ProviderError as error:
-            self._reasons[str(error)] = None
-            return {}
-        except Exception as error:
-            if not is_fault(error):
-                raise
-            self._reasons[fault_in_words(error)] = None
-            return {}
+        response = await self._provider.complete(probe_request(batch, self._prompts, self._settings))
+        found = parse_inputs(response.text, [request.member for request in batch.requests])
         if not found:
             self._reasons["its answer held none"] = None
         return found

@@ -205,7 +205,7 @@ class Comparison:
         differences: New and changed definitions, in the order of head.
         gone: Source text of definitions that exist only on base, by dotted name.
         classes_with_methods: Names of the classes of head that have a public method or property.
-        is_added: Whether there is no readable file on base.
+        is_added: Whether base has no file that can be read.
     """
 
     differences: tuple[Difference, ...] = ()

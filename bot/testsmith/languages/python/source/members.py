@@ -244,7 +244,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
 
 
 def _chosen(node: Node, one: _ChangedDefinition, public: str | None) -> _Chosen:
-    """Return a changed definition as a member, which is private if there is no public module."""
+    """Return a changed definition as a member, which is private if `public` is None."""
     difference = one.difference
     member = _member(one.path, difference.found, public or node.module, difference.change)
     member = replace(member, changed_lines=one.changed_lines, is_private=public is None)

@@ -42,7 +42,7 @@ class FoundPlace:
 
     Attributes:
         place: Where the project has them, or would add the first; None if unknown.
-        others: Paths of all files that may fit, the most likely first; empty if there is no doubt.
+        others: Paths of all files that may fit, the most likely first; empty if it is clear.
     """
 
     place: TestPlace | None
