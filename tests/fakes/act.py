@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from fakes.github.actions_run import ActionsRun, Finished
 from fakes.github.runner import Log
 
 ACT = Path(sys.executable).with_name("act")
+
+CONTAINERS = "act-"
+"""How the names of act's containers begin."""
+
+_ATTEMPTS_TO_REMOVE = 5
 
 _Line = Mapping[str, Any]
 """A line of act's log."""
@@ -29,13 +35,15 @@ def run_workflow(
     """Run a workflow with one action for a step's event, in its workspace, and return what the action left.
 
     Both of its streams are in `stdout`, masked; act's own words are in `stderr`. No other workflow runs
-    meanwhile, since act's containers have fixed names.
+    meanwhile, since act's containers have fixed names; for the same reason none is left of an act that was
+    killed.
 
     Args:
         published: The folders in which actions are, by what stands behind `uses:`.
         seconds: After them it is ended.
     """
-    with alone(image_store() / "act.lock"), engine.served() as found:
+    with only_act(), engine.served() as found:
+        remove_containers(engine)
         done = subprocess.run(
             _command(run, workflow, published or {}),
             cwd=run.temp,
@@ -47,6 +55,33 @@ def run_workflow(
         )
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     return _finished(done.returncode, lines, done.stderr)
+
+
+def only_act() -> AbstractContextManager[None]:
+    """Keep other test processes from running act meanwhile."""
+    return alone(image_store() / "act.lock")
+
+
+def remove_containers(engine: Engine) -> None:
+    """Remove all of act's containers with their volumes; act must not run.
+
+    A container whose engine was killed may need to be removed twice, and is removed after those that share
+    its network.
+
+    Raises:
+        AssertionError: Some are left.
+    """
+    left = _containers(engine)
+    for _ in range(_ATTEMPTS_TO_REMOVE):
+        if not left:
+            return
+        done = engine.call("rm", "--force", "--volumes", *left)
+        left = _containers(engine)
+    assert not left, f"containers of an act that was killed cannot be removed: {done.stderr}"
+
+
+def _containers(engine: Engine) -> list[str]:
+    return engine.call("ps", "--all", "--quiet", "--filter", f"name=^{CONTAINERS}").stdout.split()
 
 
 def _command(run: ActionsRun, workflow: Path, published: Mapping[str, Path]) -> tuple[str, ...]:
