@@ -118,3 +118,23 @@ def test_suggest__nothing_but_faults_is_a_failure(command_line: CommandLine, tmp
     assert [one["stage"] for one in ran.report["skipped"]] == ["internal"]
     assert "Traceback" not in ran.stderr
     assert "--verbose" in ran.report["failure"]
+
+
+def test_suggest__tests_of_the_same_change_replace_those_that_a_fault_costs(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    text = (
+        "def _fee(days):\n    return 2 * days\n\n\n"
+        f"def {GUILTY['placing']}(days):\n    return _fee(days)\n\n\n"
+        "def rent(weeks):\n    return _fee(7 * weeks)\n"
+    )
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"rent.py": text})
+    project.commit({"rent.py": text.replace("2 * days", "3 * days")})
+
+    report = run(command_line, project.folder, "--provider", "offline", "--runs", "1").report
+
+    assert [one["member"] for one in report["suggestions"]] == ["rent.py::rent"]
+    assert [(one["member"], one["stage"]) for one in report["skipped"]] == [
+        (f"rent.py::{GUILTY['placing']}", "internal")
+    ]

@@ -28,6 +28,7 @@ STAGES = {
     "own tests": "testsmith.verification.baseline_mutants:runs_when_loaded",
     "weighing": "testsmith.verification.prove:weigh",
     "choosing": "testsmith.pipeline.conclude:best_verdict",
+    "placing": "testsmith.pipeline.conclude:patch_of_head",
     "report": "testsmith.reporting.json_contract:_suggestion",
 }
 """Where it raises: a module and the name under which it calls the function."""

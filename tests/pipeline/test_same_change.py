@@ -10,10 +10,22 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from fakes.mutants import a_mutant
+from fakes.reports import a_member, a_suggestion
 from fakes.sweep_tools import idle_tools
 from testsmith.languages.mutants import Mutant
-from testsmith.model import BaseOutcome, Candidate, Evidence, Label, Origin, Request, Result, SkipStage
-from testsmith.pipeline.same_change import shown_elsewhere
+from testsmith.model import (
+    BaseOutcome,
+    Candidate,
+    Evidence,
+    Label,
+    Origin,
+    Report,
+    Request,
+    Result,
+    SkipStage,
+    Suggestion,
+)
+from testsmith.pipeline.same_change import shown_elsewhere, with_nearer_ones
 from testsmith.pipeline.select import select
 from testsmith.pipeline.state import RunOptions, RunState
 from testsmith.settings import (
@@ -50,6 +62,7 @@ def test_path():
     assert path("a") == "a"
 """
 CHANGED = URLS.replace(".strip()", '.strip("/")')
+INSTEAD = "`{}`, which uses the same changed code, was chosen instead"
 FIRST, SECOND = a_mutant(2), a_mutant(3)
 
 
@@ -132,8 +145,7 @@ def test_select__asks_a_model_for_the_two_nearest_members_of_one_private_change(
     run = _selected(project, model=Model())
     assert _asked(run) == ["host", "path"]  # both call it; one is tested, the other comes first
     assert {(one.member, one.stage, one.reason) for one in run.skipped} == {
-        (f"urls.py::{name}", SkipStage.CHANGES, "the same change is shown through `path`")
-        for name in ("port", "scheme")
+        (f"urls.py::{name}", SkipStage.CHANGES, INSTEAD.format("path")) for name in ("port", "scheme")
     }
 
 
@@ -147,7 +159,7 @@ def test_select__of_equally_near_members_the_one_with_the_name_of_what_changed(
     project.commit({"urls.py": CHANGED + more})
     run = _selected(project, model=Model())
     assert _asked(run) == ["path", "split"]
-    assert {one.reason for one in run.skipped} == {"the same change is shown through `split`"}
+    assert {one.reason for one in run.skipped} == {INSTEAD.format("split")}
 
 
 def test_select__the_offline_engine_looks_at_more_of_them(project: GitRepository) -> None:
@@ -167,7 +179,7 @@ def test_select__asks_a_model_only_for_the_private_function_if_tests_use_it(proj
     run = _selected(project, model=Model())
     assert _asked(run) == ["_split"]
     assert run.requests["urls.py::_split"].test_path == "tests/test_split.py"
-    assert {one.reason for one in run.skipped} == {"the same change is shown through `_split`"}
+    assert {one.reason for one in run.skipped} == {INSTEAD.format("_split")}
     assert _asked(_selected(project, "port", model=Model())) == ["port"]
 
 
@@ -205,6 +217,49 @@ def test_select__every_changed_definition_has_its_own_nearest_members(project: G
     project.git("checkout", "-q", "-B", "topic")
     project.commit({"urls.py": CHANGED + more.replace("return one", "return [one]")})
     assert _asked(_selected(project, model=Model())) == ["host", "path", "joined"]
+
+
+def _reasons_at_the_end(run: RunState, *suggestions: Suggestion) -> set[str]:
+    report = Report(members=run.search.found, suggestions=suggestions, skipped=run.skipped)
+    return {one.reason for one in with_nearer_ones(run, report).skipped}
+
+
+def _suggestion(name: str, evidence: Evidence | None) -> Suggestion:
+    return a_suggestion(a_member(name, "urls.py"), evidence=evidence)
+
+
+def test_with_nearer_ones__a_member_that_is_left_out_names_the_one_whose_tests_are_kept(
+    project: GitRepository,
+) -> None:
+    project.commit({"urls.py": CHANGED})
+    run = _selected(project, model=Model())
+    proven = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1)
+
+    assert _reasons_at_the_end(run) == {INSTEAD.format("path")}
+    assert _reasons_at_the_end(run, _suggestion("path", None)) == {INSTEAD.format("path")}
+    assert _reasons_at_the_end(run, _suggestion("path", proven)) == {
+        "the same change is shown through `path`"
+    }
+    assert _reasons_at_the_end(run, _suggestion("host", proven)) == {
+        "the same change is shown through `host`"
+    }
+
+
+def test_with_nearer_ones__tests_of_what_changed_itself_may_show_another_change(
+    project: GitRepository,
+) -> None:
+    project.commit({"urls.py": CHANGED.replace("def path(url):\n", "def path(url):\n    url = url or ''\n")})
+    run = _selected(project, model=Model())
+    proven = Evidence(passes=5, runs=5, base=BaseOutcome.FAILS, fail_to_pass=1)
+
+    assert _reasons_at_the_end(run, _suggestion("path", proven)) == {INSTEAD.format("path")}
+
+
+def test_shown_elsewhere__names_one_whose_tests_kill_the_same_mutants(project: GitRepository) -> None:
+    project.commit({"urls.py": CHANGED})
+    run = _selected(project)
+    greens = [_green("path", FIRST), _green("port", SECOND), _green("scheme", SECOND)]
+    assert _elsewhere(run, *greens) == {"scheme": "the same change is shown through `port`"}
 
 
 def test_shown_elsewhere__keeps_the_nearest_of_equal_ones(project: GitRepository) -> None:

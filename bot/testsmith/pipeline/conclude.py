@@ -55,22 +55,26 @@ def conclude(run: RunState, context: ProofContext, answers: Answers, rounds: Rou
     reasons |= answers.skipped
     marking = marking_of(run, context.own_suite.known_to_fail)
     best: dict[str, Verdict] = {}
-    suggestions: list[Suggestion] = []
-    chosen: dict[str, Verdict] = {}
+    proposals: dict[str, list[Suggestion]] = {}
     for member, ones in verdicts.items():
         try:
-            chosen[member] = best_verdict(ones)
-        except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
-            reasons[member] = skipped_by_fault(run.requests[member].member, error)
-    greens = {member: one.green for member, one in chosen.items() if one.green is not None}
-    elsewhere = shown_elsewhere(run, greens)
-    for member, one in chosen.items():
-        try:
-            verdict = one if member not in elsewhere else replace(one, entries=one.questions)
-            suggestions += [_proven_suggestion(run, marking, entry, repairs) for entry in verdict.entries]
+            verdict = best_verdict(ones)
+            proposals[member] = [
+                _proven_suggestion(run, marking, entry, repairs) for entry in verdict.entries
+            ]
             best[member] = verdict
         except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
             reasons[member] = skipped_by_fault(run.requests[member].member, error)
+    elsewhere = shown_elsewhere(
+        run, {member: one.green for member, one in best.items() if one.green is not None}
+    )
+    best |= {member: replace(best[member], entries=best[member].questions) for member in elsewhere}
+    suggestions = (
+        one
+        for member, ones in proposals.items()
+        for one in ones
+        if not one.is_green or member not in elsewhere
+    )
     unasked = run.without(reasons | best)
     posted = [entry for verdict in best.values() for entry in verdict.entries]
     proposed = [run.requests[member].member for member, verdict in best.items() if verdict.entries]

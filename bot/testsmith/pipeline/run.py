@@ -47,6 +47,7 @@ from testsmith.pipeline.prepare import (
     runner_of,
 )
 from testsmith.pipeline.repair import repair
+from testsmith.pipeline.same_change import with_nearer_ones
 from testsmith.pipeline.select import select
 from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks_for_hard_alone, runs_code
 from testsmith.pipeline.verify import verify
@@ -83,6 +84,7 @@ async def suggest(settings: Settings, tools: RunDependencies, given: RunOptions 
     if run.requests or audited:
         found = await _suggestions(run, audited)
     report = concluded(readable(_completed(run, found, tools.clock() - started)))
+    report = with_nearer_ones(run, report)
     check(report)
     return report
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
-from testsmith.model import Change, Member, Request, Skipped, SkipStage
+from testsmith.model import Change, Member, Report, Request, Skipped, SkipStage
 from testsmith.pipeline.state import RunState
 from testsmith.verification.gate import ProvenSuggestion
 
@@ -20,8 +21,8 @@ _Cause = tuple[str, str]
 """Path and name of a changed private definition."""
 
 
-def farther_members(run: RunState) -> dict[str, Skipped]:
-    """Return the affected members to leave out because others are nearer to what changed, with the reason."""
+def farther_members(run: RunState) -> dict[str, tuple[Member, ...]]:
+    """Return the affected members to leave out, each with those nearer to what changed, nearest first."""
     if _is_chosen(run):
         return {}
     has_model = run.clients.model is not None
@@ -30,16 +31,53 @@ def farther_members(run: RunState) -> dict[str, Skipped]:
     for request in run.requests.values():
         for cause in _causes(request.member) if has_model or not request.member.is_private else ():
             users.setdefault(cause, []).append(request)
-    ranked = {
-        cause: [one for one in ones if _is(one.member, cause)] or sorted(ones, key=_distance)
-        for cause, ones in users.items()
-    }
-    near = {one.member.id for ones in ranked.values() for one in ones[:most]}
+    near: dict[_Cause, list[Member]] = {}
+    for cause, ones in users.items():
+        ranked = [one for one in ones if _is(one.member, cause)] or sorted(ones, key=_distance)
+        near[cause] = [one.member for one in ranked[:most]]
+    chosen = {member.id for members in near.values() for member in members}
     return {
-        member.id: _skipped(member, SkipStage.CHANGES, ranked[min(_causes(member))][0].member)
+        member.id: tuple(dict.fromkeys(one for cause in sorted(_causes(member)) for one in near[cause]))
         for member in run.members
-        if member.change is Change.AFFECTED and _causes(member) and member.id not in near
+        if member.change is Change.AFFECTED and _causes(member) and member.id not in chosen
     }
+
+
+def not_chosen(member: Member, nearest: Member) -> Skipped:
+    """Return a member as skipped because a nearer one was chosen, whatever comes of that one."""
+    reason = f"`{nearest.name}`, which uses the same changed code, was chosen instead"
+    return Skipped.of(member, SkipStage.CHANGES, reason)
+
+
+def with_nearer_ones(run: RunState, report: Report) -> Report:
+    """Return a finished report that says which of the members left out have their change shown elsewhere."""
+    members = {member.id: member for member in run.search.members}
+
+    def finished(skipped: Skipped) -> Skipped:
+        if skipped.member is None or skipped.member not in run.farther:
+            return skipped
+        member = members[skipped.member]
+        near = (one for one in run.farther[member.id] if _shows_change_of(run, report, one, member))
+        shown = next(near, None)
+        return skipped if shown is None else _shown_through(member, SkipStage.CHANGES, shown)
+
+    return replace(report, skipped=tuple(map(finished, report.skipped)))
+
+
+def _shows_change_of(run: RunState, report: Report, one: Member, other: Member) -> bool:
+    """Return whether a suggestion for one member shows a change that affects another.
+
+    A suggestion for a public member that changed itself may show nothing but its own change.
+    """
+    if (one.change is not Change.AFFECTED and not one.is_private) or not _causes(one) <= _causes(other):
+        return False
+    guards = not run.proof_settings.unchanged_behaviour
+    return any(
+        suggestion.evidence is not None
+        and bool(suggestion.evidence.fail_to_pass or (guards and suggestion.is_green))
+        for suggestion in report.suggestions
+        if suggestion.member == one.id
+    )
 
 
 def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> dict[str, Skipped]:
@@ -70,7 +108,8 @@ def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> di
         killed = frozenset(mutant for one in near for mutant in greens[one].gains.killed)
         shows_more = green.gains.guarded - killed or _causes(member) - covered
         if near and not shows_more and not _shows_its_own(member, green):
-            found[key] = _skipped(member, SkipStage.GATE, run.requests[near[0]].member)
+            nearest = next((one for one in near if greens[one].gains.killed & green.gains.guarded), near[0])
+            found[key] = _shown_through(member, SkipStage.GATE, run.requests[nearest].member)
         else:
             kept.append(key)
     return found
@@ -121,5 +160,5 @@ def _shows_its_own(member: Member, green: ProvenSuggestion) -> bool:
     return member.change is not Change.AFFECTED and not green.misses_own_change
 
 
-def _skipped(member: Member, stage: SkipStage, nearest: Member) -> Skipped:
+def _shown_through(member: Member, stage: SkipStage, nearest: Member) -> Skipped:
     return Skipped.of(member, stage, f"the same change is shown through `{nearest.name}`")

@@ -16,7 +16,7 @@ from testsmith.git.repository import Repository
 from testsmith.languages.language import Language
 from testsmith.languages.source import SourceTree
 from testsmith.model import Member, Request, Skipped, SkipStage
-from testsmith.pipeline.same_change import farther_members
+from testsmith.pipeline.same_change import farther_members, not_chosen
 from testsmith.pipeline.state import RunDependencies, RunOptions, RunState, asks_for_hard_alone
 from testsmith.settings import ProviderChoice, ReasoningEffort, Settings, Strategy
 from testsmith.storage.keys import FingerprintInputs, source_digest
@@ -54,11 +54,13 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
         deadline=Deadline.after(settings.budget.max_minutes, clients.clock),
     )
     known = run.without(requests.keys() - unchanged).all_skipped(SkipStage.CHANGES, options.reason)
-    farther = {member: one for member, one in farther_members(run).items() if member not in unchanged}
+    farther = {member: near for member, near in farther_members(run).items() if member not in unchanged}
+    left_out = [not_chosen(requests[member].member, near[0]) for member, near in farther.items()]
     return replace(
         run.without(unchanged | farther.keys()),
         sources={member: source for member, source in sources.items() if member not in farther},
-        skipped=(*known, *lost, *farther.values()),
+        skipped=(*known, *lost, *left_out),
+        farther=farther,
     )
 
 

@@ -116,6 +116,8 @@ class RunState:
         deadline: When the run must end.
         sources: Digests of everything that results depend on, by member id; empty if not remembered.
         skipped: Members that were found and have no request.
+        farther: Those of them that were left out for others that use the same changed code, by member id; the
+            others, nearest first.
     """
 
     settings: Settings
@@ -127,6 +129,7 @@ class RunState:
     deadline: Deadline
     sources: Mapping[str, str] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
+    farther: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
 
     @property
     def progress(self) -> Progress:
