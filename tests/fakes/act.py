@@ -71,13 +71,13 @@ def remove_containers(engine: Engine) -> None:
     Raises:
         AssertionError: Some are left.
     """
-    left = _containers(engine)
+    left, problem = _containers(engine), ""
     for _ in range(_ATTEMPTS_TO_REMOVE):
         if not left:
             return
-        done = engine.call("rm", "--force", "--volumes", *left)
+        problem = engine.call("rm", "--force", "--volumes", *left).stderr
         left = _containers(engine)
-    assert not left, f"containers of an act that was killed cannot be removed: {done.stderr}"
+    assert not left, f"containers of an act that was killed cannot be removed: {problem}"
 
 
 def _containers(engine: Engine) -> list[str]:
