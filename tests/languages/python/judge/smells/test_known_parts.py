@@ -58,3 +58,45 @@ def test_smells__what_the_files_own_setup_does_is_known() -> None:
 def test_smells__what_is_new_is_not_known(old: str, new: str, reason: str) -> None:
     code = (_GRANTS + _NEW).replace(old, new)
     assert _smells(code, "tests/test_grants.py")["GrantTests::test_total_of_two"] == reason
+
+
+_OPTIONAL = """
+import pytest
+from shop import total
+try:
+    import h2
+except ImportError:
+    h2 = None
+
+pytestmark = pytest.mark.skipif(h2 is None, reason="h2 is not installed")
+
+
+@pytest.mark.skipif(total.__doc__ is None, reason="no documentation")
+def test_total():
+    assert total(1) == 1
+"""
+_DOCUMENTED = '@pytest.mark.skipif(total.__doc__ is None, reason="no documentation")\n'
+_OTHERWISE = '@pytest.mark.skipif(total is None, reason="none")\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "test_path", "reason"),
+    [
+        (_OPTIONAL, "tests/test_h2.py", None),
+        (_OPTIONAL, "tests/test_other.py", "is skipped"),
+        (_OPTIONAL, None, "is skipped"),
+        (_OPTIONAL.replace("h2 is None", "h2 is not None"), "tests/test_h2.py", "is skipped"),
+        (_OPTIONAL.replace(_DOCUMENTED, ""), "tests/test_h2.py", None),
+        (_OPTIONAL.replace(_DOCUMENTED, _OTHERWISE), "tests/test_h2.py", "is skipped"),
+        (
+            _OPTIONAL.replace("    assert total", "    pytest.skip('x')\n    assert total"),
+            "tests/test_h2.py",
+            "is skipped",
+        ),
+    ],
+)
+def test_smells__conditions_for_skipping_that_the_file_has_are_known(
+    code: str, test_path: str | None, reason: str | None
+) -> None:
+    judge = PythonJudge(MemoryTree({"tests/test_h2.py": _OPTIONAL}))
+    assert judge.smells(code, _MEMBER, test_path).get("test_total") == reason

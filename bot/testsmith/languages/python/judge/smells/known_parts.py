@@ -29,6 +29,20 @@ def known_nodes(tree: ast.Module, files: Iterable[str]) -> frozenset[int]:
     return frozenset(found)
 
 
+def known_marks(files: Iterable[str]) -> frozenset[str]:
+    """Return the decorators and `pytestmark`s of the project's test files, each as `ast.dump` returns it."""
+    found: set[str] = set()
+    with suppress(CannotParse):
+        for text in files:
+            for node in ast.walk(parse_untrusted(text)):
+                match node:
+                    case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                        found.update(map(ast.dump, node.decorator_list))
+                    case ast.Assign(targets=[ast.Name(id="pytestmark")], value=value):
+                        found.add(ast.dump(value))
+    return frozenset(found)
+
+
 def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
     """Yield the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
 

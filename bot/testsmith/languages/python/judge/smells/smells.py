@@ -138,9 +138,17 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 
 
 def skipped(function: TestFunction) -> str | None:
-    """Return a reason if it is skipped or allowed to fail, other than by a minimum version of Python."""
-    about_version = [one for one in function.decorators if _is_about_python_version(function, one)]
-    allowed = {part for one in about_version for part in ast.walk(one)}
+    """Return a reason if it is skipped or allowed to fail.
+
+    A condition is allowed if it is a minimum version of Python, or the project's own tests in the file have
+    it: if it holds here, the runs of the test show that.
+    """
+    harmless = [
+        one
+        for one in function.decorators
+        if _is_about_python_version(function, one) or _is_known(function, one)
+    ]
+    allowed = {part for one in harmless for part in ast.walk(one)}
     marks = [part for one in function.decorators for part in ast.walk(one)]
     nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr) and node not in allowed]
     origins = {function.origin(node) for node in nodes}
@@ -149,12 +157,24 @@ def skipped(function: TestFunction) -> str | None:
     return "is expected to fail" if origins & _MAY_FAIL else None
 
 
+def _is_known(function: TestFunction, decorator: ast.expr) -> bool:
+    """Return whether the project's own tests have a decorator or `pytestmark`."""
+    return (
+        any(function.origin(node) in _CONDITIONAL_SKIPS for node in _names_of(decorator))
+        and ast.dump(decorator) in function.of.known_marks
+    )
+
+
+def _names_of(expression: ast.expr) -> Iterator[ast.Name | ast.Attribute]:
+    """Yield the names in an expression."""
+    yield from (node for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute))
+
+
 def _is_about_python_version(function: TestFunction, decorator: ast.expr) -> bool:
     """Return whether a decorator skips a test by nothing but the version of Python."""
     if not isinstance(decorator, ast.Call) or not decorator.args:
         return False
-    nodes = (node for node in ast.walk(decorator.args[0]) if isinstance(node, ast.Name | ast.Attribute))
-    origins = {function.origin(node) for node in nodes}
+    origins = {function.origin(node) for node in _names_of(decorator.args[0])}
     names = [one for one in origins if not any(other.startswith(f"{one}.") for other in origins)]
     return (
         function.origin(decorator.func) in _CONDITIONAL_SKIPS
