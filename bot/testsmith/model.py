@@ -476,12 +476,14 @@ class TestDescription:
 
     Attributes:
         test: The function's name.
+        row: The row of its table that shows it, counted from 0; None if it has no table.
         shows: A clause, for example "`f(1)` gives `2`"; empty if there is no short description.
         witness: A sentence on what the change does; None if the test has no input on which base and head
             differ.
     """
 
     test: str
+    row: int | None = None
     shows: str = ""
     witness: str | None = None
 

@@ -247,6 +247,24 @@ def test_judge__a_table_without_a_row_that_passes_is_cut(
     assert [cut.reason for cut in judgment.cuts] == ["fails on head: boom"]
 
 
+def test_judge__what_was_said_of_a_row_goes_with_it() -> None:
+    one = function("test_a", F, F)
+    one = replace(one, head=tuple(replace(run, failed_rows=frozenset({1})) for run in one.head))
+    says = [
+        TestDescription(test="test_a", row=row, shows=f"row {row}", witness=f"new in {row}")
+        for row in (1, 0, 2)
+    ]
+    run = proof(one, member=replace(MEMBER, change=Change.ADDED))
+    candidate = replace(run.candidate, code=TABLE, sayings=(*says, TestDescription(test="test_b", shows="b")))
+
+    (draft,) = judge(replace(run, candidate=candidate), Conflicts(), {}, PYTHON).drafts
+
+    assert draft.candidate.code == TABLE.replace("[1, 2, 3]", "[1, 3]")
+    assert draft.candidate.summary({"test_a", "test_b"}) == "row 0; row 2."
+    assert draft.candidate.witness({"test_a"}) == "new in 0"
+    assert [each.row for each in draft.candidate.sayings] == [0, 1, None]
+
+
 def test_judge__rows_that_held_before_the_change_are_a_catch() -> None:
     judgment = with_failed_rows(None, *[frozenset({1})] * 5)
     assert [(draft.kind, draft.candidate.code) for draft in judgment.drafts] == [(TestKind.CATCHES, TABLE)]

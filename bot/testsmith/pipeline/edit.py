@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from testsmith.deadline import next_group
 from testsmith.generation.interface import TestGenerator
-from testsmith.model import BaseOutcome, Candidate, Label, ReviewRequest
+from testsmith.languages.language import Language
+from testsmith.languages.source import CannotParse
+from testsmith.model import BaseOutcome, Candidate, Label, ReviewRequest, TestDescription
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import marking_of, patch_of_head
@@ -76,7 +79,10 @@ async def _edited(
     again = replace(run, requests=requests)
     run.progress.phase("reviewing tests", len(requests))
     answers = await ask(again, model, time_budget.GENERATION)
-    candidates = [_candidate(one, greens[one.member].candidate) for one in answers.candidates]
+    candidates = [
+        with_known_sayings(one, greens[one.member].candidate, run.language_of(one.member))
+        for one in answers.candidates
+    ]
     judged = await verify(again, context, candidates)
     found = {
         candidate.member: replace(one, entries=(one.green, *best[candidate.member].questions))
@@ -114,9 +120,21 @@ def _evidence(green: ProvenSuggestion) -> Iterator[str]:
         yield f"they do not notice if one changes {', '.join(evidence.alive[:_MOST_NAMED])}"
 
 
-def _candidate(answer: Candidate, reviewed: Candidate) -> Candidate:
-    """Return an answer with what is known of the tests that were reviewed."""
-    return replace(answer, origin=reviewed.origin, sayings=reviewed.sayings)
+def with_known_sayings(answer: Candidate, reviewed: Candidate, language: Language) -> Candidate:
+    """Return an answer with what is known of the reviewed tests that it leaves as they were."""
+
+    def text(code: str, test: str) -> str:
+        return language.judge.normalized(language.tests.keep_tests(code, [test]))
+
+    sayings: list[TestDescription] = []
+    with suppress(CannotParse):
+        sayings += (
+            one
+            for one in reviewed.sayings
+            if one.test in language.tests.test_functions(answer.code)
+            and text(answer.code, one.test) == text(reviewed.code, one.test)
+        )
+    return replace(answer, origin=reviewed.origin, sayings=tuple(sayings))
 
 
 def _shows_as_much(verdict: Verdict, new: ProvenSuggestion, old: ProvenSuggestion) -> bool:

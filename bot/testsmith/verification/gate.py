@@ -24,6 +24,7 @@ from testsmith.model import (
     MemberKind,
     Skipped,
     SkipStage,
+    TestDescription,
 )
 from testsmith.verification.gains import Gains
 
@@ -203,7 +204,7 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
-    whole = replace(proof.candidate, code=language.judge.without_rows(proof.candidate.code, rows))
+    whole = _without_rows(proof.candidate, rows, language.judge)
     drafts = [
         reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, language)
         for kind, names in kinds.items()
@@ -216,6 +217,18 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
         for question in conflicts.questions
     ]
     return Judgment(drafts=(*drafts, *questions), cuts=tuple(cuts))
+
+
+def _without_rows(candidate: Candidate, rows: Mapping[str, frozenset[int]], judge: Judge) -> Candidate:
+    """Return a candidate without some rows, and without what was said of them."""
+    sayings: list[TestDescription] = []
+    for one in candidate.sayings:
+        gone = rows.get(one.test, frozenset())
+        if one.row is None:
+            sayings.append(one)
+        elif one.row not in gone:
+            sayings.append(replace(one, row=one.row - sum(row < one.row for row in gone)))
+    return replace(candidate, code=judge.without_rows(candidate.code, rows), sayings=tuple(sayings))
 
 
 def _wrong_rows(proof: Proof, judge: Judge) -> dict[str, frozenset[int]]:

@@ -40,6 +40,20 @@ def test_sayings__of_a_test_that_was_cut_are_not_told() -> None:
     assert candidate.summary([]) == ""
 
 
+def test_sayings__name_the_row_of_a_table() -> None:
+    cases = [case(call(each), gives(each)) for each in ("2", "1", "3")]
+    alone = case(call("4"), gives("8"))
+    told = sayings(
+        [*cases, alone], [("test_table", Test((*cases[1:], cases[0]))), ("test_it", Test((alone,)))]
+    )
+    assert [(each.shows, each.row) for each in told] == [
+        ("`f(2)` gives `2`", 2),
+        ("`f(1)` gives `1`", 0),
+        ("`f(3)` gives `3`", 1),
+        ("`f(4)` gives `8`", None),
+    ]
+
+
 def test_summary__tells_the_first_two() -> None:
     cases = [case(call("1"), gives("2")), case(call("0"), raises("not zero")), case(call("3"), gives("4"))]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from testsmith.languages.python.explorer.cases import CallResult, Case, Fact, is_same
 from testsmith.languages.python.explorer.render.expressions import quoted
@@ -120,11 +120,13 @@ def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[T
         cases: The cases, most informative first.
         tests: Tests that contain them, with their names.
     """
-    names = {case: name for name, test in tests for case in test.cases}
+    places = {
+        case: TestDescription(test=name, row=row if test.is_table else None)
+        for name, test in tests
+        for row, case in enumerate(test.cases)
+    }
     data = [
-        TestDescription(test=names[case], shows=_shows(case), witness=_witness(case))
-        for case in cases
-        if case in names
+        replace(places[case], shows=_shows(case), witness=_witness(case)) for case in cases if case in places
     ]
     return tuple(dict.fromkeys(saying for saying in data if saying.shows or saying.witness))
 
