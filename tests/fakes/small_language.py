@@ -20,7 +20,7 @@ from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, JobResult, 
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.workspace import ProjectCopy, Workspace, WorkspaceOrder
-from testsmith.languages.judge import Judge
+from testsmith.languages.judge import Finding, Judge
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Operator, Replacement
 from testsmith.languages.source import CannotParse, MemberFindings, SourceReader, SourceTree
@@ -85,8 +85,11 @@ def _claims(code: str) -> dict[str, str]:
 
 
 class _Judge(Judge):
-    def smells(self, code: str, _member: Member, _test_path: str | None = None) -> Mapping[str, str]:
-        return {name: "asserts nothing" for name, claim in _claims(code).items() if "==" not in claim}
+    def findings(
+        self, code: str, _member: Member, _test_path: str | None = None
+    ) -> Mapping[str, Sequence[Finding]]:
+        silent = [name for name, claim in _claims(code).items() if "==" not in claim]
+        return {name: [Finding("asserts nothing", is_lack=True)] for name in silent}
 
 
 class _Mutator(Mutator):

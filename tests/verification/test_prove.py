@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fakes.trees import MemoryTree
 from fakes.workspaces import function_member, proof_context, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import Reached
@@ -76,13 +77,15 @@ def proven(  # noqa: PLR0913 - all that a test may vary
     runs: int = 2,
     own_suite: OwnSuite | None = None,
     language: Language = PYTHON,
+    files: Mapping[str, str] | None = None,
 ) -> tuple[Verdict, ...]:
     settings = VerificationSettings(test_seconds=2.0, runs=runs)
 
     async def scenario() -> tuple[Verdict, ...]:
         before: Mapping[str, str] | None = None if base is None else {"shop.py": base}
         async with small_workspace(folder, {"shop.py": head}, before) as workspace:
-            return await prove(subjects, language, proof_context(workspace, settings, own_suite))
+            context = proof_context(workspace, settings, own_suite)
+            return await prove(subjects, language, replace(context, tree=MemoryTree(files or {})))
 
     return asyncio.run(scenario())
 
@@ -124,6 +127,53 @@ MIXED = """
     def test_unstable():
         assert cents("3") == 300 and os.environ["PYTHONHASHSEED"] != "3"
 """
+
+
+WAITING = """\
+import time
+import unittest
+
+import pytest
+from shop import cents
+
+
+class TestCents(unittest.TestCase):
+    def setUp(self):
+        time.sleep(0.001)
+
+    def test_amounts(self):
+        time.sleep(0.002)
+        assert cents("2") == 200
+"""
+RAISES = """\
+        with pytest.raises(ValueError):
+            cents("-1")
+"""
+
+
+@pytest.mark.parametrize(
+    ("added", "is_edit", "reason"),
+    [
+        (RAISES, True, None),
+        (f"\n    def test_debts(self):\n{RAISES}", True, None),
+        (RAISES, False, "sleeps"),
+        (f"        time.sleep(0.002)\n{RAISES}", True, "sleeps"),
+        (f"        time.sleep(0.003)\n{RAISES}", True, "sleeps"),
+        (f"\n    def test_debts(self):\n        time.sleep(0.002)\n{RAISES}", True, "sleeps"),
+    ],
+)
+def test_prove__what_a_test_of_the_project_does_already_does_not_count_against_its_edit(
+    tmp_path: Path, added: str, *, is_edit: bool, reason: str | None
+) -> None:
+    after = WAITING + added
+    name = "TestCents::test_debts" if "test_debts" in added else "TestCents::test_amounts"
+    code = PYTHON.tests.keep_tests(after, [name])
+    one = subject(code)
+    candidate = replace(one.candidate, edited=after if is_edit else "")
+    one = replace(one, candidate=candidate, test_path="test_shop.py")
+    (verdict,) = proven(tmp_path, one, files={"test_shop.py": WAITING})
+    assert [cut.reason for cut in verdict.cuts] == ([] if reason is None else [reason])
+    assert (verdict.green is not None) is (reason is None)
 
 
 DORMANT = """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +18,22 @@ _MOST_TEXT = 200
 
 class CannotJudge(ValueError):
     """Tests of a language cannot be judged. The message says why."""
+
+
+class Finding(NamedTuple):
+    """What makes a test worthless or harmful even if it passes.
+
+    Attributes:
+        reason: A clause about the test.
+        at: Source of the part of it that is meant; empty if that is not known, or the whole test is meant.
+        is_lack: Whether the test lacks something, which each version of it has to have.
+        is_shared: Whether it is in what several tests share, for example a fixture.
+    """
+
+    reason: str
+    at: str = ""
+    is_lack: bool = False
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +95,7 @@ class ObservedEdit(NamedTuple):
 class Judge:
     """Judges tests of one language. This class judges nothing, so nothing that it is asked about is posted.
 
-    A language has to implement `smells`; the other methods have defaults that post less, never more.
+    A language has to implement `findings`; the other methods have defaults that post less, never more.
 
     Attributes:
         temporary_folder: What tests call the folder that they may write to.
@@ -90,13 +107,13 @@ class Judge:
         """Return the judge of a project's tests, which may read its test files."""
         return self
 
-    def smells(
+    def findings(
         self,
         code: str,  # noqa: ARG002 - a default
         member: Member,  # noqa: ARG002
         test_path: str | None = None,  # noqa: ARG002
-    ) -> Mapping[str, str]:
-        """Return why test functions are worthless or harmful even if they pass, by function name.
+    ) -> Mapping[str, Sequence[Finding]]:
+        """Return all that makes test functions worthless or harmful even if they pass, by function name.
 
         Args:
             code: The test module.
@@ -108,6 +125,10 @@ class Judge:
             CannotJudge: Tests of this language cannot be judged.
         """
         raise CannotJudge("there is no judge for this language")
+
+    def smells(self, code: str, member: Member, test_path: str | None = None) -> dict[str, str]:
+        """Return the reason of the first finding of each test function that has one; see `findings`."""
+        return added_smells(self.findings(code, member, test_path), {})
 
     def calls_not_run(
         self,
@@ -239,6 +260,29 @@ class Judge:
             message: Its failure message on head. Untrusted.
         """
         return ""
+
+
+def added_smells(
+    found: Mapping[str, Sequence[Finding]], known: Mapping[str, Sequence[Finding]]
+) -> dict[str, str]:
+    """Return the first reason against each test function, apart from what is in its file on head already.
+
+    A test that was extended may have what it had on head, as often as it had it, but must not lack anything.
+    Any test may have what it shares with tests that are there.
+
+    Args:
+        found: The findings of tests.
+        known: The findings of the tests of their file on head.
+    """
+    shared = {one for findings in known.values() for one in findings if one.is_shared}
+    reasons: dict[str, str] = {}
+    for name, findings in found.items():
+        there = Counter(known.get(name, ()))
+        for one in findings:
+            there[one] -= 1
+            if one.is_lack or (there[one] < 0 and one not in shared):
+                reasons.setdefault(name, one.reason)
+    return reasons
 
 
 def first_words_without(place: re.Pattern[str], message: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from testsmith.deadline import TimeIsOver, next_group
 from testsmith.execution.jobs import PASSED, FunctionResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
-from testsmith.languages.judge import CannotJudge, short
+from testsmith.languages.judge import CannotJudge, added_smells, short
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.results import Proof, TestStatus
 from testsmith.languages.source import CannotParse, SourceTree
@@ -283,8 +283,8 @@ async def _questions(
 
 def _is_harmless(test: _BrokenTest, code: str, before: str) -> bool:
     """Return whether an edited test does nothing that the project's test did not do."""
-    found, known = (test.language.judge.smells(each, test.members[0]) for each in (code, before))
-    return found.get(test.name) in {None, known.get(test.name)}
+    found, known = (test.language.judge.findings(each, test.members[0]) for each in (code, before))
+    return test.name not in added_smells(found, known)
 
 
 async def _holds_in_file(context: ProofContext, test: _BrokenTest, text: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from testsmith.execution.baseline import OwnSuite
 from testsmith.execution.runner import TestRunner
-from testsmith.languages.judge import CannotJudge, Question
+from testsmith.languages.judge import CannotJudge, Finding, Question, added_smells
 from testsmith.languages.language import Language
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
@@ -89,6 +89,7 @@ class _Prover:
     context: ProofContext
     table: GateTable
     known: dict[tuple[str, str], Proof] = field(default_factory=dict)
+    on_head: dict[tuple[str, str], Mapping[str, Sequence[Finding]]] = field(default_factory=dict)
 
     async def run(self, subjects: Iterable[RunSubject]) -> None:
         """Run the code that has not been run yet."""
@@ -153,12 +154,15 @@ class _Prover:
     def _smells(self, proof: Proof) -> dict[str, str]:
         """Return smells, and calls that were not run, of passing functions; failing ones may stop early.
 
-        If the tests cannot be judged, this is the smell of all of them: what is not understood is not posted.
+        What a test that was extended has on head does not count, nor what new tests share with tests of their
+        file. If the tests cannot be judged, this is the smell of all of them: what is not understood is not
+        posted.
         """
         code, member = proof.candidate.code, proof.member
         passing = {one.name for one in proof.functions if one.passes == len(one.head)}
         try:
-            smells = self.language.judge.smells(code, member, proof.test_path)
+            found = self.language.judge.findings(code, member, proof.test_path)
+            smells = added_smells(found, self._findings_on_head(proof) if found else {})
             if proof.idle is None:
                 idle = dict.fromkeys(passing, "could not be traced")
             else:
@@ -167,6 +171,21 @@ class _Prover:
         except (CannotJudge, CannotParse) as error:
             return dict.fromkeys(proof.names, f"could not be judged: {error}")
         return {**idle, **smells}
+
+    def _findings_on_head(self, proof: Proof) -> Mapping[str, Sequence[Finding]]:
+        """Return the findings of the tests on head, if the candidate is an edit of their file."""
+        path, tree = proof.test_path, self.context.tree
+        data = tree.read(path) if path is not None and proof.candidate.edited else None
+        if path is None or data is None:
+            return {}
+        key = path, proof.member.id
+        if key not in self.on_head:
+            try:
+                file = self.language.tests.self_contained(data.decode(), path, tree)
+                self.on_head[key] = self.language.judge.findings(file, proof.member)
+            except (CannotJudge, CannotParse, UnicodeDecodeError):
+                self.on_head[key] = {}
+        return self.on_head[key]
 
 
 def _key(subject: RunSubject) -> tuple[str, str]:

@@ -225,13 +225,14 @@ def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[
     proof = verdict.proof
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
     functions = {function.name: function for function in proof.functions if function.name not in asked}
-    smells = judge.smells(proof.candidate.code, proof.member, proof.test_path)
+    findings = judge.findings(proof.candidate.code, proof.member, proof.test_path)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
         if function is None or function.fault or _passed_before(function, proof.member):
             continue
         is_idle = cut.is_gainless or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
-        is_poor = cut.function in smells or cut.is_blind or (has_goals and not verdict.entries and is_idle)
+        has_smell = any(one.reason == cut.reason for one in findings.get(cut.function, ()))
+        is_poor = has_smell or cut.is_blind or (has_goals and not verdict.entries and is_idle)
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 

@@ -3,10 +3,12 @@ from __future__ import annotations
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.languages.go.judge.smells import smells_of
+from testsmith.languages.go.judge.judge import GoJudge
 from testsmith.languages.go.source.members import all_members
+from testsmith.languages.judge import added_smells
 from testsmith.languages.source import CannotParse
 
+smells_of = GoJudge().smells
 SOURCE = "package shop\n\nfunc Total(xs []int) int { return len(xs) }\n"
 (MEMBER,) = all_members(MemoryTree({"go.mod": "module shop\n", "a.go": SOURCE}), ["a.go"], "").members
 
@@ -204,3 +206,24 @@ def test_smells__imports_that_act_by_themselves() -> None:
 def test_smells__what_cannot_be_read_cannot_be_judged() -> None:
     with pytest.raises(CannotParse):
         smells_of("package shop\n\nfunc TestTotal(t *testing.T) { x := ; }\n", MEMBER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('os.Create("a")', 'os.Remove("b")', "changes files by `os.Remove`"),
+        ("time.Sleep(1)", "time.Sleep(2)", "waits by `time.Sleep`"),
+        ("limit = 1", "rate = 1", "changes `rate`"),
+        ('os.Getenv("A")', "os.Hostname()", "by `os.Hostname`"),
+    ],
+)
+def test_findings__of_a_test_that_was_extended_are_those_of_what_is_new(
+    old: str, new: str, reason: str
+) -> None:
+    judge = GoJudge()
+    more = 'if Total([]int{1}) != 1 {\n\t\tt.Error("no")\n\t}\n'
+    bodies = (f"{old}\n{CHECK}", f"{old}\n{CHECK}{more}", f"{old}\n{CHECK}{new}\n")
+    before, harmless, worse = (judge.findings(_code(body, "os time"), MEMBER) for body in bodies)
+    assert before["TestTotal"]
+    assert added_smells(harmless, before) == {}
+    assert reason in added_smells(worse, before)["TestTotal"]

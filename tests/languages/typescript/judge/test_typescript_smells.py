@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from testsmith.languages.judge import added_smells
 from testsmith.languages.source import CannotParse
-from testsmith.languages.typescript.judge.smells import smells_of
+from testsmith.languages.typescript.judge.judge import TypeScriptJudge
 from testsmith.model import Change, Member, MemberKind
 
+smells_of = TypeScriptJudge().smells
 MEMBER = Member(
     path="src/cart.ts",
     name="total",
@@ -376,3 +378,24 @@ def test_smells__of_what_is_nested_too_deeply() -> None:
 def test_smells__of_what_is_not_valid() -> None:
     with pytest.raises(CannotParse):
         smells_of("it('x', () => {", MEMBER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("process.env.A;", "process.env.B;", "by `process.env.B`"),
+        ("await fetch('a');", "await fetch('b');", "uses the network by `fetch`"),
+        ("Math.max = 1;", "Math.min = 1;", "changes `Math.min`"),
+        ("setTimeout(() => 1, 10);", "setInterval(() => 1, 10);", "waits by `setInterval`"),
+    ],
+)
+def test_findings__of_a_test_that_was_extended_are_those_of_what_is_new(
+    old: str, new: str, reason: str
+) -> None:
+    judge = TypeScriptJudge()
+    bodies = (f"{old}\n{CHECK}", f"{old}\n{CHECK}\nexpect(total([])).toBe(0);", f"{old}\n{CHECK}\n{new}")
+    texts = (f'{VITEST}{IMPORT}\nit("x", async () => {{\n{body}\n}});\n' for body in bodies)
+    before, harmless, worse = (judge.findings(text, MEMBER) for text in texts)
+    assert before["x"]
+    assert added_smells(harmless, before) == {}
+    assert reason in added_smells(worse, before)["x"]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from testsmith.languages.go.judge.smells import smells_of
+from testsmith.languages.go.judge.smells import findings_of
 from testsmith.languages.go.judge.test_function import FAILING, GoTestFunction, GoTestModule
 from testsmith.languages.go.source.parsing import normalized, parse
 from testsmith.languages.go.test_files.test_modules import tests_in
-from testsmith.languages.judge import Judge, first_words_without, short
+from testsmith.languages.judge import Finding, Judge, first_words_without, short
 from testsmith.languages.source import CannotParse
 from testsmith.languages.syntax_tree import field, line_of, text_of
 from testsmith.model import Member
@@ -50,9 +50,11 @@ class GoJudge(Judge):
     temporary_folder = "t.TempDir()"
     normalized = staticmethod(normalized)
 
-    def smells(self, code: str, member: Member, _test_path: str | None = None) -> Mapping[str, str]:
-        """Return the first smell of each test that has one; see `smells_of`."""
-        return smells_of(code, member)
+    def findings(
+        self, code: str, member: Member, _test_path: str | None = None
+    ) -> Mapping[str, Sequence[Finding]]:
+        """Return the smells of each test that has any; see `findings_of`."""
+        return findings_of(code, member)
 
     def calls_not_run(
         self,

@@ -1,6 +1,6 @@
 """Find test smells in Go: what makes a test worthless or harmful even if it passes.
 
-Each smell is a function that returns the reason why a test has it, or None. What acts on the whole module
+Each smell is a function that yields the reasons why a test has it. What acts on the whole module
 (`TestMain`, `init`, unsafe code) is a smell of all of its tests.
 """
 
@@ -18,7 +18,7 @@ from testsmith.languages.go.judge.test_function import (
 from testsmith.languages.go.source.declarations import DeclarationKind
 from testsmith.languages.go.source.imports import imports_in
 from testsmith.languages.go.source.parsing import parse, string_value, tokens
-from testsmith.languages.judge import short
+from testsmith.languages.judge import Finding, short
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Member
@@ -26,7 +26,7 @@ from testsmith.model import Member
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-Smell = Callable[[GoTestFunction], str | None]
+Smell = Callable[[GoTestFunction], Iterator[str]]
 
 _FOREIGN_MEMORY = frozenset({"C", "unsafe", "plugin", "syscall", "runtime/cgo"})
 _DIRECTIVE = re.compile(r"^//go:(?!build\b)\w+|^//export |^//line |/\*line ", re.MULTILINE)
@@ -69,20 +69,22 @@ _EXPECTED = re.compile(r"want|expect|exp$|golden|snapshot", re.IGNORECASE)
 _EQUAL = frozenset({"Equal", "EqualValues", "Exactly", "Same", "DeepEqual", "ElementsMatch"})
 
 
-def smells_of(code: str, member: Member) -> dict[str, str]:
-    """Return the first smell of each test function that has one, by function name.
+def findings_of(code: str, member: Member) -> dict[str, list[Finding]]:
+    """Return the smells of each test function that has any, by function name.
 
     Raises:
         CannotParse: `code` is not valid Go.
     """
     module = GoTestModule(parse(code), member)
-    of_all = next(_reasons_of_all(module), None)
+    of_all = [Finding(reason, is_shared=True) for reason in _reasons_of_all(module)]
     found = {}
     for test in module.tests:
         function = GoTestFunction(test, module)
-        reason = of_all or next((one for smell in SMELLS if (one := smell(function))), None)
-        if reason is not None:
-            found[test.name] = reason
+        findings = [
+            Finding(reason, is_lack=smell in _LACKS) for smell in SMELLS for reason in smell(function)
+        ]
+        if of_all or findings:
+            found[test.name] = [*of_all, *findings]
     return found
 
 
@@ -107,15 +109,17 @@ def _reasons_of_all(module: GoTestModule) -> Iterator[str]:
             yield from (f"calls `{short(name)}` when the package is loaded" for name in wrong)
 
 
-def no_assertion(function: GoTestFunction) -> str | None:
-    """Return a reason if nothing can fail the test."""
-    return None if function.assertions else "asserts nothing"
+def no_assertion(function: GoTestFunction) -> Iterator[str]:
+    """Yield a reason if nothing can fail the test."""
+    if not function.assertions:
+        yield "asserts nothing"
 
 
-def unreachable_assertion(function: GoTestFunction) -> str | None:
-    """Return a reason if all assertions compare constants, or a value with itself."""
-    reasons = [_tautology(function, call) for call in function.assertions]
-    return reasons[0] if all(reasons) else None
+def unreachable_assertion(function: GoTestFunction) -> Iterator[str]:
+    """Yield a reason if all assertions compare constants, or a value with itself."""
+    reasons = [reason for call in function.assertions if (reason := _tautology(function, call))]
+    if len(reasons) == len(function.assertions):
+        yield from reasons[:1]
 
 
 def _tautology(function: GoTestFunction, call: Node) -> str | None:
@@ -166,88 +170,87 @@ def _is_same(function: GoTestFunction, left: Node, right: Node) -> bool:
     return is_equal and function.module.member.plain_name in texts[0]
 
 
-def skipped(function: GoTestFunction) -> str | None:
-    """Return a reason if it is skipped, in any case or some."""
+def skipped(function: GoTestFunction) -> Iterator[str]:
+    """Yield a reason if it is skipped, in any case or some."""
     names = {text_of(field(field(call, "function"), "field")) for call in function.calls}
-    return "is skipped" if names & _SKIPS or "testing.Short" in function.uses else None
+    if names & _SKIPS or "testing.Short" in function.uses:
+        yield "is skipped"
 
 
-def own_framework(function: GoTestFunction) -> str | None:
-    """Return a reason if it drives the framework, or makes a `testing.T` whose failures are ignored."""
+def own_framework(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it drives the framework, or makes a `testing.T` whose failures are ignored."""
     for node in function.nodes:
         made = field(node, "type") if node.type == "composite_literal" else None
         if made is not None and function.module.imported(made) in {"testing.T", "testing.B", "testing.M"}:
-            return "makes a `testing.T` of its own"
+            yield "makes a `testing.T` of its own"
         arguments = field(node, "arguments") if node.type == "call_expression" else None
         if text_of(field(node, "function")) == "new" and text_of(arguments).strip("()").startswith(
             "testing."
         ):
-            return "makes a `testing.T` of its own"
-    used = _used(function, _FRAMEWORK)
-    return f"drives the test framework by `{used}`" if used else None
+            yield "makes a `testing.T` of its own"
+    for used in _used(function, _FRAMEWORK):
+        yield f"drives the test framework by `{used}`"
 
 
-def ends_the_process(function: GoTestFunction) -> str | None:
-    """Return a reason if it may end the process or its goroutine."""
-    used = _used(function, _ENDS)
-    return f"may end the process by `{used}`" if used else None
+def ends_the_process(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it may end the process or its goroutine."""
+    for used in _used(function, _ENDS):
+        yield f"may end the process by `{used}`"
 
 
-def prints(function: GoTestFunction) -> str | None:
-    """Return a reason if it writes where the results of tests are written."""
-    used = _used(function, _PRINTS)
-    device = next((node for node in function.nodes if _DEVICE.match(string_value(node) or "")), None)
-    if device is not None:
-        return f"opens `{short(text_of(device))}`"
-    if used:
-        return f"prints by `{used}`, where results are read"
-    names = {text_of(field(call, "function")) for call in function.calls}
-    return "prints, where results are read" if names & {"print", "println"} else None
+def prints(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it writes where the results of tests are written."""
+    for node in function.nodes:
+        if _DEVICE.match(string_value(node) or ""):
+            yield f"opens `{short(text_of(node))}`"
+    for used in _used(function, _PRINTS):
+        yield f"prints by `{used}`, where results are read"
+    for call in function.calls:
+        if text_of(field(call, "function")) in {"print", "println"}:
+            yield "prints, where results are read"
 
 
-def waits(function: GoTestFunction) -> str | None:
-    """Return a reason if it waits for time to pass."""
-    used = _used(function, _WAITS)
-    return f"waits by `{used}`" if used else None
+def waits(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it waits for time to pass."""
+    for used in _used(function, _WAITS):
+        yield f"waits by `{used}`"
 
 
-def uses_the_network(function: GoTestFunction) -> str | None:
-    """Return a reason if it opens a connection or listens, other than to a server that it starts itself.
+def uses_the_network(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it opens a connection or listens, other than to a server that it starts itself.
 
     The sandbox only connects to ports on which the test itself listens.
     """
     starts_server = any(map(_SERVERS.fullmatch, function.uses))
-    used = _used(function, _OTHER_NETWORK if starts_server else _NETWORK)
-    return f"uses the network by `{used}`" if used else None
+    for used in _used(function, _OTHER_NETWORK if starts_server else _NETWORK):
+        yield f"uses the network by `{used}`"
 
 
-def runs_programs(function: GoTestFunction) -> str | None:
-    """Return a reason if it starts another program."""
-    used = _used(function, _PROGRAMS)
-    return f"runs programs by `{used}`" if used else None
+def runs_programs(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it starts another program."""
+    for used in _used(function, _PROGRAMS):
+        yield f"runs programs by `{used}`"
 
 
-def reads_the_environment(function: GoTestFunction) -> str | None:
-    """Return a reason if its result may depend on the machine."""
-    used = _used(function, _ENVIRONMENT)
-    return f"depends on the machine by `{used}`" if used else None
+def reads_the_environment(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if its result may depend on the machine."""
+    for used in _used(function, _ENVIRONMENT):
+        yield f"depends on the machine by `{used}`"
 
 
-def changes_global_state(function: GoTestFunction) -> str | None:
-    """Return a reason if it changes what other tests see, and does not put it back."""
-    used = _used(function, _GLOBAL)
-    if used:
-        return f"changes the state of the process by `{used}`"
-    changed = next(_changed_globals(function), "")
-    if not changed:
-        return None
-    if changed.rpartition(".")[2] == function.module.member.plain_name:
-        return "replaces the function that it tests"
+def changes_global_state(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it changes what other tests see, and does not put it back."""
+    for used in _used(function, _GLOBAL):
+        yield f"changes the state of the process by `{used}`"
     methods = {text_of(field(field(call, "function"), "field")) for call in function.calls}
-    if "Parallel" in methods:
-        return f"changes `{short(changed)}` while other tests run"
     is_restored = "Cleanup" in methods or any(node.type == "defer_statement" for node in function.nodes)
-    return None if is_restored else f"changes `{short(changed)}` and does not put it back"
+    for changed in _changed_globals(function):
+        if changed.rpartition(".")[2] == function.module.member.plain_name:
+            yield "replaces the function that it tests"
+        elif "Parallel" in methods:
+            yield f"changes `{short(changed)}` while other tests run"
+        elif not is_restored:
+            yield f"changes `{short(changed)}` and does not put it back"
 
 
 def _changed_globals(function: GoTestFunction) -> Iterator[str]:
@@ -265,17 +268,15 @@ def _changed_globals(function: GoTestFunction) -> Iterator[str]:
                 yield text_of(target)
 
 
-def writes_outside(function: GoTestFunction) -> str | None:
-    """Return a reason if it changes files that may not be in a folder of its own."""
-    used = _used(function, _WRITES)
-    if not used:
-        return None
+def writes_outside(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it changes files that may not be in a folder of its own."""
     methods = {text_of(field(field(call, "function"), "field")) for call in function.calls}
-    return None if "TempDir" in methods else f"changes files by `{used}` outside of `t.TempDir()`"
+    for used in _used(function, _WRITES) if "TempDir" not in methods else ():
+        yield f"changes files by `{used}` outside of `t.TempDir()`"
 
 
-def swallows_panics(function: GoTestFunction) -> str | None:
-    """Return a reason if it recovers from panics without looking at them."""
+def swallows_panics(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it recovers from panics without looking at them."""
     for call in function.calls:
         around = call.parent
         is_dropped = around is not None and (
@@ -283,12 +284,11 @@ def swallows_panics(function: GoTestFunction) -> str | None:
             or (around.type == "expression_list" and text_of(field(around.parent, "left")) == "_")
         )
         if text_of(field(call, "function")) == "recover" and is_dropped:
-            return "swallows panics"
-    return None
+            yield "swallows panics"
 
 
-def whole_output(function: GoTestFunction) -> str | None:
-    """Return a reason if it compares with a snapshot of a whole output."""
+def whole_output(function: GoTestFunction) -> Iterator[str]:
+    """Yield reasons if it compares with a snapshot of a whole output."""
     most = DEFAULTS.snapshot_characters
     for node in function.nodes:
         around = node.parent
@@ -303,14 +303,13 @@ def whole_output(function: GoTestFunction) -> str | None:
         name = text_of(field(around, "left") or field(around, "name") or field(around, "key"))
         is_compared = around is not None and around.type == "binary_expression"
         if is_compared or _EXPECTED.search(name):
-            return f"compares a whole output of more than {most} characters"
-    return None
+            yield f"compares a whole output of more than {most} characters"
 
 
-def _used(function: GoTestFunction, pattern: re.Pattern[str]) -> str:
-    """Return what is used of imported packages and is forbidden; empty for nothing."""
-    found = sorted(name for name in function.uses if pattern.fullmatch(_plain(name)))
-    return found[0].rpartition("/")[2] if found else ""
+def _used(function: GoTestFunction, pattern: re.Pattern[str]) -> list[str]:
+    """Return what is used of imported packages and is forbidden, once for each use."""
+    names = (function.module.imported(node) for node in function.nodes)
+    return [name.rpartition("/")[2] for name in sorted(names) if pattern.fullmatch(_plain(name))]
 
 
 def _plain(name: str) -> str:
@@ -334,3 +333,6 @@ SMELLS: Sequence[Smell] = (
     whole_output,
 )
 """All smells, in the order in which they are looked for."""
+
+_LACKS = frozenset({no_assertion, unreachable_assertion})
+"""Smells of tests that lack something."""

@@ -7,14 +7,14 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from testsmith.execution.jobs import Place
-from testsmith.languages.judge import Conflicts, Judge
+from testsmith.languages.judge import Conflicts, Finding, Judge
 from testsmith.languages.python.judge.covered import covers
 from testsmith.languages.python.judge.documentation.conflicts import conflicts
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples
 from testsmith.languages.python.judge.documentation.questions import first_words
 from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
-from testsmith.languages.python.judge.smells.smells import smells_of
+from testsmith.languages.python.judge.smells.smells import findings_of
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.differences import difference
 from testsmith.languages.python.judge.test_reading.edits import row_counts, without_rows
@@ -68,9 +68,11 @@ class PythonJudge(Judge):
         """Return the judge for a project, which knows its test files."""
         return PythonJudge(tree)
 
-    def smells(self, code: str, member: Member, test_path: str | None = None) -> dict[str, str]:
-        """Return the first smell of each test function that has one; see `smells_of`."""
-        return smells_of(code, member, self._checks, self._known(test_path))
+    def findings(
+        self, code: str, member: Member, test_path: str | None = None
+    ) -> dict[str, tuple[Finding, ...]]:
+        """Return the smells of each test function that has any; see `findings_of`."""
+        return findings_of(code, member, self._checks, self._known(test_path))
 
     def calls_not_run(
         self, code: str, member: Member, idle: Collection[Place], test_path: str | None = None

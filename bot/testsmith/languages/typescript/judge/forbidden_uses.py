@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from testsmith.languages.judge import short
 from testsmith.languages.syntax_tree import field, text_of
@@ -64,10 +65,9 @@ FAKE_TIME = re.compile(
 )
 
 
-def used_of(test: TypeScriptTest, pattern: re.Pattern[str]) -> str:
-    """Return what is used that is imported or global and is forbidden; empty for nothing."""
-    found = sorted(name for name in test.uses if pattern.fullmatch(name))
-    return plain(found[0]) if found else ""
+def used_of(test: TypeScriptTest, pattern: re.Pattern[str]) -> list[str]:
+    """Return what is used that is imported or global and is forbidden, once for each use."""
+    return [plain(name) for name in sorted(test.uses) if pattern.fullmatch(name)]
 
 
 def plain(name: str) -> str:
@@ -75,89 +75,83 @@ def plain(name: str) -> str:
     return short(name.partition("()")[0])
 
 
-def drives_the_framework(test: TypeScriptTest) -> str | None:
-    """Return a reason if it changes how results come about, or what code means."""
-    used = used_of(test, _CODE)
-    if used:
-        return f"changes or makes code by `{used}`"
-    used = used_of(test, _FRAMEWORK)
-    return f"drives the test framework by `{used}`" if used else None
+def drives_the_framework(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it changes how results come about, or what code means."""
+    for used in used_of(test, _CODE):
+        yield f"changes or makes code by `{used}`"
+    for used in used_of(test, _FRAMEWORK):
+        yield f"drives the test framework by `{used}`"
 
 
-def ends_the_process(test: TypeScriptTest) -> str | None:
-    """Return a reason if it may end the process, or acts on its events."""
-    used = used_of(test, _ENDS)
-    return f"may end the process, or hide how it ends, by `{used}`" if used else None
+def ends_the_process(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it may end the process, or acts on its events."""
+    for used in used_of(test, _ENDS):
+        yield f"may end the process, or hide how it ends, by `{used}`"
 
 
-def prints(test: TypeScriptTest) -> str | None:
-    """Return a reason if it may write where results of tests are read, or uses the process's streams."""
-    device = next((one for one in test.all_nodes if _is_device(string_value(one) or "")), None)
-    if device is not None:
-        return f"opens `{short(text_of(device))}`"
-    used = used_of(test, _PRINTS)
-    if used:
-        return f"prints by `{used}`"
-    used = used_of(test, _STREAMS)
-    if used:
-        return f"uses the process's streams by `{used}`"
-    used = used_of(test, _REPORTS)
-    return f"may write where results are read by `{used}`" if used else None
+def prints(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it may write where results of tests are read, or uses the process's streams."""
+    for node in test.all_nodes:
+        if _is_device(string_value(node) or ""):
+            yield f"opens `{short(text_of(node))}`"
+    for used in used_of(test, _PRINTS):
+        yield f"prints by `{used}`"
+    for used in used_of(test, _STREAMS):
+        yield f"uses the process's streams by `{used}`"
+    for used in used_of(test, _REPORTS):
+        yield f"may write where results are read by `{used}`"
 
 
 def _is_device(text: str) -> bool:
     return text.startswith(("/dev/", "/proc/", "/sys/"))
 
 
-def waits(test: TypeScriptTest) -> str | None:
-    """Return a reason if it waits for time to pass."""
-    used = used_of(test, _WAITS)
-    return f"waits by `{used}`" if used and not used_of(test, FAKE_TIME) else None
+def waits(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it waits for time to pass."""
+    for used in used_of(test, _WAITS) if not used_of(test, FAKE_TIME) else ():
+        yield f"waits by `{used}`"
 
 
-def uses_the_network(test: TypeScriptTest) -> str | None:
-    """Return a reason if it opens a connection or listens, other than to a server that it starts itself.
+def uses_the_network(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it opens a connection or listens, other than to a server that it starts itself.
 
     The sandbox only connects to ports on which the test itself listens.
     """
     starts_server = any(map(_SERVERS.fullmatch, test.uses)) or any(
         text_of(field(field(call, "function"), "property")) == "listen" for call in test.calls
     )
-    used = used_of(test, _OTHER_NETWORK if starts_server else _NETWORK)
-    return f"uses the network by `{used}`" if used else None
+    for used in used_of(test, _OTHER_NETWORK if starts_server else _NETWORK):
+        yield f"uses the network by `{used}`"
 
 
-def runs_programs(test: TypeScriptTest) -> str | None:
-    """Return a reason if it starts another program or thread."""
-    used = used_of(test, _PROGRAMS)
-    return f"runs programs by `{used}`" if used else None
+def runs_programs(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it starts another program or thread."""
+    for used in used_of(test, _PROGRAMS):
+        yield f"runs programs by `{used}`"
 
 
-def reads_the_environment(test: TypeScriptTest) -> str | None:
-    """Return a reason if its result may depend on the machine, the time or chance."""
-    used = used_of(test, _ENVIRONMENT)
-    if used:
-        return f"depends on the machine by `{used}`"
+def reads_the_environment(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if its result may depend on the machine, the time or chance."""
+    for used in used_of(test, _ENVIRONMENT):
+        yield f"depends on the machine by `{used}`"
     is_made_now = any(
         node.type == "new_expression"
         and text_of(field(node, "constructor")) == "Date"
         and not arguments_of(node)
         for node in test.all_nodes
     )
-    used = used_of(test, _TIME) or ("new Date()" if is_made_now else "")
-    if used and not used_of(test, FAKE_TIME):
-        return f"depends on the time by `{used}`"
-    used = used_of(test, _CHANCE)
-    return f"depends on chance by `{used}`" if used else None
+    times = [*used_of(test, _TIME), *(["new Date()"] if is_made_now else [])]
+    for used in times if not used_of(test, FAKE_TIME) else ():
+        yield f"depends on the time by `{used}`"
+    for used in used_of(test, _CHANCE):
+        yield f"depends on chance by `{used}`"
 
 
-def writes_outside(test: TypeScriptTest) -> str | None:
-    """Return a reason if it may change files that are not in a folder of its own."""
-    used = used_of(test, _WRITES)
-    if not used:
-        return None
+def writes_outside(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it may change files that are not in a folder of its own."""
     is_temporary = any(
         re.search(r"\bmkdtemp|\btmpdir\b|^(?:tmp|tmp-promise|memfs|temp|tempy|mock-fs)\b", one)
         for one in test.uses
     )
-    return None if is_temporary else f"may change files by `{used}` outside of a temporary folder"
+    for used in used_of(test, _WRITES) if not is_temporary else ():
+        yield f"may change files by `{used}` outside of a temporary folder"

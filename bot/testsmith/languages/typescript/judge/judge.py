@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from testsmith.languages.judge import Judge, first_words_without, short
+from testsmith.languages.judge import Finding, Judge, first_words_without, short
 from testsmith.languages.source import CannotParse
 from testsmith.languages.syntax_tree import end_line_of, field, line_of, text_of, walk
-from testsmith.languages.typescript.judge.smells import smells_of
+from testsmith.languages.typescript.judge.smells import findings_of
 from testsmith.languages.typescript.judge.test_function import TypeScriptTest, TypeScriptTestModule
 from testsmith.languages.typescript.source.declarations import BOUND_NAMES
 from testsmith.languages.typescript.source.parsing import normalized, parse
@@ -101,9 +101,11 @@ class TypeScriptJudge(Judge):
     temporary_folder = '`mkdtempSync(join(tmpdir(), "test-"))`'
     normalized = staticmethod(normalized)
 
-    def smells(self, code: str, member: Member, _test_path: str | None = None) -> Mapping[str, str]:
-        """Return the first smell of each test that has one; see `smells_of`."""
-        return smells_of(code, member)
+    def findings(
+        self, code: str, member: Member, _test_path: str | None = None
+    ) -> Mapping[str, Sequence[Finding]]:
+        """Return the smells of each test that has any; see `findings_of`."""
+        return findings_of(code, member)
 
     def calls_not_run(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
@@ -24,21 +25,22 @@ _UNAWAITED = re.compile(
 _AWAITING = frozenset({"await_expression", "return_statement", "yield_expression"})
 
 
-def awaits_nothing(test: TypeScriptTest) -> str | None:
-    """Return a reason if an assertion is left to a promise that the test does not wait for."""
+def awaits_nothing(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if an assertion is left to a promise that the test does not wait for."""
     is_waited_for = _says_when_it_ends(test)
     for node in test.assertions:
         name = test.module.resolved(node)
         is_promise = _UNAWAITED.fullmatch(name) or (OF_REQUEST.fullmatch(name) and not is_waited_for)
         if is_promise and not _is_awaited(node, test):
-            return "does not wait for an assertion about a promise"
+            yield "does not wait for an assertion about a promise"
         outer = None if is_waited_for else _outer_function(node, test)
         while outer is not None:
             if _is_left_alone(outer, test):
-                return "has an assertion in a callback that it does not wait for"
+                yield "has an assertion in a callback that it does not wait for"
             outer = _outer_function(outer, test)
     helper = _asserting_helper(test)
-    return f"does not wait for `{helper}`, which asserts" if helper else None
+    if helper:
+        yield f"does not wait for `{helper}`, which asserts"
 
 
 def _says_when_it_ends(test: TypeScriptTest) -> bool:
@@ -121,8 +123,8 @@ def _is_left_alone(function: Node, test: TypeScriptTest) -> bool:
     return False
 
 
-def swallows_failures(test: TypeScriptTest) -> str | None:
-    """Return a reason if a failure of its assertions is caught, or if they are only run after an error."""
+def swallows_failures(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if a failure of its assertions is caught, or if they are only run after an error."""
     caught = 0
     for node in test.assertions:
         inner, around = node, node.parent
@@ -135,18 +137,17 @@ def swallows_failures(test: TypeScriptTest) -> str | None:
                 and inner.id == body.id
                 and not _fails_again(handler, test)
             ):
-                return "catches the failures of its assertions"
+                yield "catches the failures of its assertions"
             is_expected = around.type == "catch_clause" and not _fails_without_error(around, test)
             caught += is_expected
             inner, around = around, around.parent
         if around is not None and _is_caught_later(around, test):
-            return "catches the failures of its assertions"
+            yield "catches the failures of its assertions"
     counted = any(
         re.search(r"expect\.(?:assertions|hasAssertions)\(\)|\.plan\(\)", name) for name in test.uses
     )
     if caught and caught == len(test.assertions) and not counted:
-        return "asserts only after an error, and passes without one"
-    return None
+        yield "asserts only after an error, and passes without one"
 
 
 def _fails_without_error(handler: Node, test: TypeScriptTest) -> bool:

@@ -39,8 +39,8 @@ _GLOBALS = frozenset(
 )
 
 
-def replaces_the_member(test: TypeScriptTest) -> str | None:
-    """Return a reason if it replaces the member, or the module that has it."""
+def replaces_the_member(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it replaces the member, or the module that has it."""
     member = test.module.member
     exported = member.name.partition(".")[0]
     bindings = bindings_of(test.module.file)
@@ -57,24 +57,24 @@ def replaces_the_member(test: TypeScriptTest) -> str | None:
             )
             path = string_value(written)
             if path in own:
-                return "replaces the module of what it tests"
-            if path is None or path in similar or may_name(path, member.path):
-                return "may replace the module of what it tests"
+                yield "replaces the module of what it tests"
+            elif path is None or path in similar or may_name(path, member.path):
+                yield "may replace the module of what it tests"
         if _SPIES.fullmatch(name) and len(given) > 1 and string_value(given[1]) in {member.plain_name, None}:
-            return "may replace the function that it tests"
-    return None
+            yield "may replace the function that it tests"
 
 
-def changes_global_state(test: TypeScriptTest) -> str | None:
-    """Return a reason if it changes what other tests see, and does not put it back."""
+def changes_global_state(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it changes what other tests see, and does not put it back."""
     for target in _assigned(test):
         name = test.module.resolved(target)
         if text_of(field(target, "property")) == test.module.member.plain_name and "prototype" in name:
-            return "replaces the function that it tests"
+            yield "replaces the function that it tests"
+            continue
         root = name.partition(".")[0].partition("(")[0]
         is_of_context = root in {"this", "context"} or not name
         if not is_of_context and (target.type != "identifier" or root in _GLOBALS):
-            return f"changes `{short(text_of(target))}`, which other code sees"
+            yield f"changes `{short(text_of(target))}`, which other code sees"
     names = {test.module.resolved(node) for node in test.all_nodes if node.type == "call_expression"}
     changed = [
         name
@@ -84,9 +84,10 @@ def changes_global_state(test: TypeScriptTest) -> str | None:
     changed = [name for name in changed if not name.startswith("context.")]
     called = {text_of(field(node, "function", "property")) for node in test.all_nodes}
     if changed and not called & _RESTORES:
-        return f"changes what other tests see by `{plain(min(changed))}`, and does not put it back"
-    change = next(_changes_of_shared(test), None)
-    return None if change is None else f"may change what other tests see by `{plain(change)}`"
+        for one in sorted(changed):
+            yield f"changes what other tests see by `{plain(one)}`, and does not put it back"
+    for change in _changes_of_shared(test):
+        yield f"may change what other tests see by `{plain(change)}`"
 
 
 def _assigned(test: TypeScriptTest) -> Iterator[Node]:

@@ -1,6 +1,6 @@
 """Find test smells in TypeScript: what makes a test worthless or harmful even if it passes.
 
-Each smell is a function that returns the reason why a test has it, or None. What acts on the whole module is
+Each smell is a function that yields the reasons why a test has it. What acts on the whole module is
 a smell of all of its tests: hooks, and statements outside of tests, count for each of them.
 """
 
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from testsmith.languages.judge import short
+from testsmith.languages.judge import Finding, short
 from testsmith.languages.syntax_tree import field, text_of, walk
 from testsmith.languages.typescript.judge.forbidden_uses import (
     drives_the_framework,
@@ -43,7 +43,7 @@ from testsmith.model import Member
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-Smell = Callable[[TypeScriptTest], str | None]
+Smell = Callable[[TypeScriptTest], Iterator[str]]
 
 _BLOCKS = frozenset(
     {"after", "afterAll", "afterEach", "before", "beforeAll", "beforeEach", "describe", "it", "suite", "test"}
@@ -61,20 +61,20 @@ _HANDED_ON = frozenset(
 _FAILING = frozenset({"expectFailure", "failing", "fails"})
 
 
-def smells_of(code: str, member: Member) -> dict[str, str]:
-    """Return the first smell of each test that has one, by name.
+def findings_of(code: str, member: Member) -> dict[str, list[Finding]]:
+    """Return the smells of each test that has any, by name.
 
     Raises:
         CannotParse: `code` is not valid TypeScript.
     """
     module = TypeScriptTestModule(parse(code), member)
-    of_all = next(_reasons_of_all(module), None)
-    found: dict[str, str] = {}
+    of_all = [Finding(reason, is_shared=True) for reason in _reasons_of_all(module)]
+    found: dict[str, list[Finding]] = {}
     for block in module.tests:
         test = TypeScriptTest(block, module)
-        reason = of_all or next((one for smell in SMELLS if (one := smell(test))), None)
-        if reason is not None:
-            found.setdefault(block.name, reason)
+        findings = [Finding(reason, is_lack=smell in _LACKS) for smell in SMELLS for reason in smell(test)]
+        if of_all or findings:
+            found.setdefault(block.name, []).extend([*of_all, *findings])
     return found
 
 
@@ -144,19 +144,19 @@ _HIDDEN_MEANINGS: dict[str, Callable[[Node], str | None]] = {
 }
 
 
-def skipped(test: TypeScriptTest) -> str | None:
-    """Return a reason if it is skipped, in any case or some, or may fail."""
+def skipped(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it is skipped, in any case or some, or may fail."""
     around = test.block.with_suites
     how = next((one.skipping for one in around if one.skipping), "")
     if how in _FAILING:
-        return "passes only if it fails"
-    if how == CONDITION:
-        return "is skipped under a condition"
-    if how:
-        return f"is skipped by `{how}`"
+        yield "passes only if it fails"
+    elif how == CONDITION:
+        yield "is skipped under a condition"
+    elif how:
+        yield f"is skipped by `{how}`"
     if any(name in {"retry", "retries"} for one in around for name in _option_names(one.call)):
-        return "is run again if it fails"
-    return "is skipped" if used_of(test, _SKIPS) else None
+        yield "is run again if it fails"
+    yield from ("is skipped" for _ in used_of(test, _SKIPS))
 
 
 def _option_names(call: Node) -> Iterator[str]:
@@ -184,3 +184,6 @@ SMELLS: Sequence[Smell] = (
     whole_output,
 )
 """All smells, in the order in which they are looked for."""
+
+_LACKS = frozenset({no_assertion, unreachable_assertion})
+"""Smells of tests that lack something."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from testsmith.languages.syntax_tree import field, text_of, walk
@@ -22,18 +23,19 @@ _EQUAL = re.compile(
 )
 
 
-def no_assertion(test: TypeScriptTest) -> str | None:
-    """Return a reason if nothing can fail the test."""
+def no_assertion(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if nothing can fail the test."""
     if test.assertions:
-        return None
+        return
     has_snapshot = any(SNAPSHOT.fullmatch(test.module.resolved(call)) for call in test.calls)
-    return "only compares with a snapshot" if has_snapshot else "asserts nothing"
+    yield "only compares with a snapshot" if has_snapshot else "asserts nothing"
 
 
-def unreachable_assertion(test: TypeScriptTest) -> str | None:
-    """Return a reason if all assertions compare constants, or a value with itself."""
-    reasons = [_tautology(test, one) for one in test.assertions]
-    return reasons[0] if all(reasons) else None
+def unreachable_assertion(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if all assertions compare constants, or a value with itself."""
+    reasons = [reason for one in test.assertions if (reason := _tautology(test, one))]
+    if len(reasons) == len(test.assertions):
+        yield from reasons[:1]
 
 
 def _tautology(test: TypeScriptTest, assertion: Node) -> str | None:
@@ -97,8 +99,8 @@ def _is_same(test: TypeScriptTest, left: Node, right: Node) -> bool:
     return is_equal and test.module.member.plain_name in texts[0]
 
 
-def whole_output(test: TypeScriptTest) -> str | None:
-    """Return a reason if it compares with a snapshot of a whole output."""
+def whole_output(test: TypeScriptTest) -> Iterator[str]:
+    """Yield reasons if it compares with a snapshot of a whole output."""
     most = DEFAULTS.snapshot_characters
     for node in test.nodes:
         if node.type not in {"string", "template_string"} or len(text_of(node)) <= most:
@@ -116,5 +118,4 @@ def whole_output(test: TypeScriptTest) -> str | None:
         call = around.parent if around is not None and around.type == "arguments" else None
         is_compared = call is not None and test.is_assertion(call)
         if is_compared or _EXPECTED.search(named):
-            return f"compares a whole output of more than {most} characters"
-    return None
+            yield f"compares a whole output of more than {most} characters"

@@ -361,11 +361,9 @@ class TypeScriptTest:
         return [node for node in self.nodes if node.type == "call_expression"]
 
     @cached_property
-    def uses(self) -> frozenset[str]:
-        """What all its code uses that is imported or global, as longest resolved names."""
-        return frozenset(
-            name for node in self.all_nodes if is_whole(node) and (name := self.module.resolved(node))
-        )
+    def uses(self) -> Sequence[str]:
+        """What all its code uses that is imported or global, as longest resolved names, once for each use."""
+        return [name for node in self.all_nodes if is_whole(node) and (name := self.module.resolved(node))]
 
     @cached_property
     def assertions(self) -> Sequence[Node]:

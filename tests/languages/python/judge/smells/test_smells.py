@@ -5,10 +5,13 @@ import time
 
 import pytest
 
-from testsmith.languages.python.judge.smells.smells import MOST_SNAPSHOT_CHARACTERS, SMELLS, smells_of
+from testsmith.languages.judge import added_smells
+from testsmith.languages.python.judge.judge import PythonJudge
+from testsmith.languages.python.judge.smells.smells import MOST_SNAPSHOT_CHARACTERS, PARTS, SMELLS
 from testsmith.languages.source import CannotParse
 from testsmith.model import Change, Member, MemberKind
 
+smells_of = PythonJudge().smells
 SOURCE = """\
 def total(price, count, discount=0):
     if count < 0:
@@ -290,8 +293,8 @@ class TestTotal(unittest.TestCase):
 
 
 def test_smells__each_says_what_it_is_about() -> None:
-    assert all(smell.__doc__ for smell in SMELLS)
-    assert len(set(SMELLS)) == len(SMELLS)
+    assert all(smell.__doc__ for smell in (*SMELLS, *PARTS.values()))
+    assert len({*SMELLS, *PARTS.values()}) == len(SMELLS) + len(PARTS)
 
 
 MONSTERS = {
@@ -808,3 +811,35 @@ def test_smells_of__each_form_is_found_and_its_honest_twin_is_not(reason: str, b
 def test_smells_of__what_cannot_be_read_is_not_without_smells() -> None:
     with pytest.raises(CannotParse):
         smells_of("def test_x(:\n", MEMBER)
+
+
+LONG = f"'{'x' * (MOST_SNAPSHOT_CHARACTERS + 1)}'"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (f"assert str(shop) == {LONG}", f"assert repr(shop) == {LONG.replace('x', 'y')}", "whole output"),
+        ("os.environ['A'] = '1'", "os.environ['B'] = '1'", "global state"),
+        ("os.system('a')", "os.system('b')", "runs a program"),
+        ("total.__globals__['a']", "sys._getframe(1)", "test runner: `_getframe`"),
+        ("open('a', 'w').close()", "open('b', 'w').close()", "writes outside"),
+        ("exec('a = 1')", "exec('b = 1')", "code from a string"),
+        ("os.environ['A']", "os.environ.get('B')", "environment variable"),
+        ("time.sleep(1)", "while time.monotonic() < 3: pass", "sleeps"),
+    ],
+)
+def test_findings__of_a_test_that_was_extended_are_those_of_what_is_new(
+    old: str, new: str, reason: str
+) -> None:
+    judge = PythonJudge()
+    head = "import os\nimport sys\nimport time\nimport shop\nfrom shop import total\n\n\ndef test_x():\n"
+    texts = [
+        f"{head}    {old}\n    assert total(1, 1) == 2\n",
+        f"{head}    {old}\n    assert total(1, 1) == 2\n    assert total(1, 2) == 3\n",
+        f"{head}    {old}\n    assert total(1, 1) == 2\n    {new}\n",
+    ]
+    before, harmless, more = (judge.findings(text, MEMBER) for text in texts)
+    assert reason.partition(":")[0] in added_smells(before, {})["test_x"]
+    assert added_smells(harmless, before) == {}
+    assert reason in added_smells(more, before)["test_x"]

@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from fakes.workspaces import function_member
-from testsmith.languages.python.judge.smells.smells import smells_of
+from testsmith.languages.python.judge.judge import PythonJudge
 
+smells_of = PythonJudge().smells
 MEMBER = function_member("def total(prices):\n    return sum(prices)\n", "total")
 
 TAMPERING = {

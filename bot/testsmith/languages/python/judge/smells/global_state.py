@@ -52,21 +52,21 @@ _CHANGING_CALLS = frozenset(
 _PUTS_BACK = frozenset({"addCleanup", "addfinalizer", "enter_context", "enterContext", "stopall"})
 
 
-def changes_global_state(function: TestFunction) -> str | None:
-    """Return a reason if it changes state that other tests see, without `monkeypatch`.
+def changes_global_state(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what changes state that other tests see, without `monkeypatch`.
 
     State that is restored in a `finally`, after a fixture's `yield` or in a cleanup is allowed. So is what
     the helpers and fixtures of the project's own tests change.
     """
     if any(function.last(call.func) in _PUTS_BACK for _, call, _ in function.all_calls()):
-        return None
+        return
     own = _module_variables(function)
     state = _State(function, own)
     loaded = [node for statement in function.module.body for node in _run_at_import(statement)]
-    changes = any(state.changed_by(node, own) for node in loaded) or any(
-        state.changed_in(body) and function.is_new(body) for body in function.bodies
-    )
-    return "changes global state" if changes else None
+    yield from (node for node in loaded if state.changed_by(node, own))
+    for body in function.bodies:
+        if function.is_new(body):
+            yield from state.changed_in(body)
 
 
 def _run_at_import(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -95,14 +95,14 @@ class _State:
             name for suite in function.suites for one in suite.body for name, _ in bindings_of(one)
         }
 
-    def changed_in(self, body: Body) -> bool:
-        """Return whether a body changes something without restoring it."""
+    def changed_in(self, body: Body) -> Iterator[ast.AST]:
+        """Yield what changes something in a body without restoring it."""
         undone = _Undone.of(body)
-        return (
-            any(isinstance(node, ast.Global) for node in body.nodes)
-            or any(self.changed_by(node, body.local_names) and not undone.holds(node) for node in body.nodes)
-            or self._leaves_a_patch(body)
-        )
+        for node in body.nodes:
+            is_change = self.changed_by(node, body.local_names) and not undone.holds(node)
+            if isinstance(node, ast.Global) or is_change:
+                yield node
+        yield from self._patches_left(body)
 
     def changed_by(self, node: ast.AST, local: Collection[str]) -> bool:
         """Return whether a node changes state that others see."""
@@ -167,21 +167,23 @@ class _State:
         root = dotted_name(node).partition(".")[0]
         return root in self._function.names.imported and root not in local
 
-    def _leaves_a_patch(self, body: Body) -> bool:
-        """Return whether it starts a patch that is never stopped."""
-        patches = {
-            name
+    def _patches_left(self, body: Body) -> Iterator[ast.AST]:
+        """Yield the patches that it starts and never stops."""
+        patches = [
+            (name, value)
             for name, values in body.bindings.items()
             for value in values
             if isinstance(value, ast.Call)
             and self._function.origin(value.func).startswith("unittest.mock.patch")
-        }
+        ]
         done = {
             (call.func.value.id, call.func.attr)
             for call in body.calls()
             if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name)
         }
-        return any((name, "start") in done and (name, "stop") not in done for name in patches)
+        for name, value in patches:
+            if (name, "start") in done and (name, "stop") not in done:
+                yield value
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,24 +62,19 @@ _REQUESTS = frozenset(
 _CLIENTS = frozenset({"httpx.AsyncClient", "httpx.Client", "requests.Session", "requests.session"})
 
 
-def sleeps(function: TestFunction) -> str | None:
-    """Return a reason if it sleeps, waits for an event that is never set, or polls the clock."""
+def sleeps(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what sleeps, waits for an event that is never set, or polls the clock."""
     for origin, call, body in function.all_calls():
         if (origin in _SLEEPS and not _is_zero(call)) or _waits_in_vain(function, call, body):
-            return "sleeps"
+            yield call
     loops = [node for body in function.bodies for node in body.nodes if isinstance(node, ast.While)]
-    waits = any(origin in _CLOCKS for loop in loops for origin, _ in function.calls(loop.test))
-    return "sleeps" if waits else None
+    yield from (call for loop in loops for origin, call in function.calls(loop.test) if origin in _CLOCKS)
 
 
-def measures_time(function: TestFunction) -> str | None:
-    """Return a reason if it asserts how long something takes, unless a helper of the project's tests does."""
-    takes = any(
-        _is_duration(function, body, node) and function.is_new(body)
-        for body in function.bodies
-        for node in _claimed(function, body)
-    )
-    return "asserts how long something takes" if takes else None
+def measures_time(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield the durations that it asserts, unless a helper of the project's tests does."""
+    for body in filter(function.is_new, function.bodies):
+        yield from (node for node in _claimed(function, body) if _is_duration(function, body, node))
 
 
 def _claimed(function: TestFunction, body: Body) -> Iterator[ast.AST]:
@@ -126,13 +121,12 @@ def _waits_in_vain(function: TestFunction, call: ast.Call, body: Body) -> bool:
     return False
 
 
-def uses_the_network(function: TestFunction) -> str | None:
-    """Return a reason if it communicates with other machines. Local sockets are allowed."""
-    speaks = any(
-        origin in _REQUESTS or _is_network_socket(origin, call) or _is_client_call(function, call, body)
-        for origin, call, body in function.all_calls()
-    )
-    return "uses the network" if speaks else None
+def uses_the_network(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield the calls that communicate with other machines. Local sockets are allowed."""
+    for origin, call, body in function.all_calls():
+        is_request = origin in _REQUESTS or _is_network_socket(origin, call)
+        if is_request or _is_client_call(function, call, body):
+            yield call
 
 
 def _is_network_socket(origin: str, call: ast.Call) -> bool:

@@ -1,8 +1,9 @@
 """Find test smells by syntax tree: what makes a test worthless or hard to maintain, even if it passes.
 
-Each smell is a pure function that returns the reason why the test function has it, or None; `SMELLS` lists
-them. A smell rejects a test, so each is narrow and names something that the test's author can see. Tampering
-with the results of a whole module (`tampering.py`) is checked first.
+Each smell is a pure function. `SMELLS` lists those of whole functions, which return the reason why a function
+has it, or None, and `PARTS` those of single statements and expressions, which yield them. A smell rejects a
+test, so each is narrow and names something that the test's author can see. Tampering with the results of a
+whole module (`tampering.py`) is checked first.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from testsmith.languages.judge import Finding
 from testsmith.languages.python.judge.smells.conditions import (
     asserts_under_a_condition,
     fails_where_caught,
@@ -45,12 +47,13 @@ _FEWEST_OPERATORS = 2
 _FEWEST_STEPS = 4
 
 Smell = Callable[[TestFunction], str | None]
+PartSmell = Callable[[TestFunction], Iterator[ast.AST]]
 
 
-def smells_of(
+def findings_of(
     code: str, member: Member, checks: KnownChecks | None = None, known: Iterable[str] = ()
-) -> dict[str, str]:
-    """Return the first smell of each test function that has one, by function name.
+) -> dict[str, tuple[Finding, ...]]:
+    """Return the smells of each test function that has any, most informative first, by function name.
 
     Args:
         code: A test module.
@@ -68,12 +71,23 @@ def smells_of(
     beside = _nodes_without(
         tree, {*(one.node for one in functions.values()), *_for_type_checkers(tree, names)}
     )
-    of_all = plugged_in(tree) or tampering(beside, names)
-    found = {
-        name: of_all or tampering(list(ast.walk(function.node)), names) or _first(SMELLS, function)
-        for name, function in functions.items()
-    }
-    return {name: reason for name, reason in found.items() if reason is not None}
+    of_all = [Finding(reason, is_shared=True) for reason in (*plugged_in(tree), *tampering(beside, names))]
+    found = {name: (*of_all, *_findings(function)) for name, function in functions.items()}
+    return {name: findings for name, findings in found.items() if findings}
+
+
+def _findings(function: TestFunction) -> Iterator[Finding]:
+    own = list(ast.walk(function.node))
+    yield from map(Finding, tampering(own, function.names))
+    for smell in SMELLS:
+        reason = smell(function)
+        if reason is not None:
+            yield Finding(reason, is_lack=smell is no_assertion)
+    inside = set(map(id, own))
+    for reason, parts in PARTS.items():
+        nodes = {id(node): node for node in parts(function)}
+        for key, node in nodes.items():
+            yield Finding(reason, ast.unparse(node), is_shared=key not in inside)
 
 
 def _nodes_without(tree: ast.Module, tests: Collection[ast.AST]) -> list[ast.AST]:
@@ -101,10 +115,6 @@ def _is_bound(node: ast.AST) -> bool:
     return not isinstance(getattr(node, "ctx", ast.Load()), ast.Load)
 
 
-def _first(smells: Sequence[Smell], function: TestFunction) -> str | None:
-    return next((reason for smell in smells if (reason := smell(function)) is not None), None)
-
-
 def no_assertion(function: TestFunction) -> str | None:
     """Return a reason if neither the function nor a helper that it calls asserts anything."""
     if function.assertions or function.expectations or function.mock_checks or function.known_checks:
@@ -112,15 +122,14 @@ def no_assertion(function: TestFunction) -> str | None:
     return "asserts only that nothing was raised" if fails_where_caught(function) else "asserts nothing"
 
 
-def whole_output(function: TestFunction) -> str | None:
-    """Return a reason if it compares with a snapshot of a whole output."""
+def whole_output(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield the snapshots of a whole output that it compares with."""
     bound = function.values_in_sight
     for test in function.assertions:
         for operand in _operands(test):
             value = bound.get(operand.id, operand) if isinstance(operand, ast.Name) else operand
             if is_literal(value) and len(ast.unparse(value)) > MOST_SNAPSHOT_CHARACTERS:
-                return f"compares a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters"
-    return None
+                yield value
 
 
 def _operands(test: ast.expr) -> Sequence[ast.expr]:
@@ -203,38 +212,39 @@ _SKIPS = frozenset(
 _MAY_FAIL = frozenset({"pytest.mark.xfail", "pytest.xfail", "unittest.expectedFailure"})
 
 
-def copies_implementation(function: TestFunction) -> str | None:
-    """Return a reason if its expected value repeats the function's own formula."""
+def copies_implementation(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what repeats the function's own formula, for example as an expected value."""
     formulas = _formulas(function.names.member)
-    if not formulas:
-        return None
-    for body in function.bodies:
+    for body in function.bodies if formulas else ():
         for node in body.nodes if body.is_helper else ():
             if isinstance(node, ast.expr) and _shape(node) in formulas:
-                return "repeats the function's own formula"
-    return None
+                yield node
 
 
 SMELLS: Sequence[Smell] = (
     no_assertion,
     skipped,
-    copies_implementation,
     asserts_under_a_condition,
     swallows_exceptions,
-    sleeps,
-    measures_time,
-    uses_the_network,
-    writes_outside,
-    whole_output,
-    changes_global_state,
-    runs_programs,
-    hands_on_changes,
-    runs_text,
-    imports_by_text,
-    uses_foreign_memory,
-    reads_the_environment,
 )
-"""All smells, most informative first."""
+"""Smells of whole functions, most informative first."""
+
+PARTS: Mapping[str, PartSmell] = {
+    "repeats the function's own formula": copies_implementation,
+    "sleeps": sleeps,
+    "asserts how long something takes": measures_time,
+    "uses the network": uses_the_network,
+    "writes outside `tmp_path`": writes_outside,
+    f"compares a whole output of more than {MOST_SNAPSHOT_CHARACTERS} characters": whole_output,
+    "changes global state": changes_global_state,
+    "runs a program": runs_programs,
+    "passes on a function that changes files or uses the network, instead of calling it": hands_on_changes,
+    "runs code from a string (`exec`, `eval` or `compile`)": runs_text,
+    "imports a module by a computed name": imports_by_text,
+    "uses `ctypes`": uses_foreign_memory,
+    "reads an environment variable that it did not set with `monkeypatch`": reads_the_environment,
+}
+"""Smells of parts by the reason for rejecting a test, most informative first. Looked for after `SMELLS`."""
 
 
 def _formulas(member: Member) -> frozenset[str]:

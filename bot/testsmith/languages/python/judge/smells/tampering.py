@@ -48,25 +48,21 @@ _CODE = "__code__"
 _MAKES_ROWS = "pytest_generate_tests"
 
 
-def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> str | None:
-    """Return how part of a test module could pass whatever it asserts; None if it cannot.
+def tampering(nodes: Sequence[ast.AST], names: BoundNames) -> Iterator[str]:
+    """Yield how part of a test module could pass whatever it asserts.
 
     Args:
         nodes: The nodes of the part, parents first.
         names: Name resolution, including the member.
     """
     own = names.member.plain_name
-    found = next((name for name in _Reach(names.imported).names(nodes) if name != own), None)
-    if found is not None:
-        return _reaching(found)
-    equals = any(map(_equals_anything, nodes))
-    return "compares with an object that equals everything" if equals else None
+    yield from (_reaching(name) for name in _Reach(names.imported).names(nodes) if name != own)
+    yield from ("compares with an object that equals everything" for one in nodes if _equals_anything(one))
 
 
-def plugged_in(tree: ast.Module) -> str | None:
-    """Return how a test module acts as a pytest plugin; None if it does not."""
-    found = next((name for statement in tree.body for name in _hook(statement)), None)
-    return None if found is None else _reaching(found)
+def plugged_in(tree: ast.Module) -> Iterator[str]:
+    """Yield how a test module acts as a pytest plugin."""
+    yield from (_reaching(name) for statement in tree.body for name in _hook(statement))
 
 
 def _reaching(name: str) -> str:

@@ -82,14 +82,20 @@ _KEEPING = frozenset({"delenv", "delitem", "setenv", "setitem"})
 _OF_MOCKS = ("assert_", "call_", "called", "mock_calls", "return_value", "side_effect")
 
 
-def runs_programs(function: TestFunction) -> str | None:
-    """Return a reason if it may start a program. Inspecting a double of such a function is allowed."""
-    runs = any(_is_among(function.origin(node), _PROGRAMS) for node in _values(function)) or any(
-        _is_whole_module(node, function, _MODULES) and not is_replaced(node, parent, function)
-        for node, parent in function.reached
-        if not isinstance(parent, ast.Attribute)
-    )
-    return "runs a program" if runs else None
+def runs_programs(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what may start a program. Inspecting a double of such a function is allowed."""
+    for node, parent in _values(function):
+        if _is_among(function.origin(node), _PROGRAMS):
+            yield _used(node, parent)
+    for part, parent in function.reached:
+        is_value = not isinstance(parent, ast.Attribute) and not is_replaced(part, parent, function)
+        if is_value and _is_whole_module(part, function, _MODULES):
+            yield _used(part, parent)
+
+
+def _used(node: ast.AST, parent: ast.AST | None) -> ast.AST:
+    """Return the expression in which a name is used, for example its call; else the name."""
+    return parent if isinstance(parent, ast.expr | ast.keyword) else node
 
 
 def _is_among(origin: str, known: frozenset[str]) -> bool:
@@ -110,19 +116,16 @@ def _is_whole_module(node: ast.AST, function: TestFunction, known: frozenset[str
     return False
 
 
-def hands_on_changes(function: TestFunction) -> str | None:
-    """Return a reason if it passes on a function that changes files or uses the network."""
-    hands_on = any(
-        (
-            _is_whole_module(node, function, _CHANGING_MODULES)
-            or (isinstance(node, ast.Name | ast.Attribute) and _is_among(function.origin(node), _CHANGING))
-        )
-        and not _is_called_or_watched(node, parent)
-        and not is_replaced(node, parent, function)
-        for node, parent in function.reached
-    )
-    reason = "passes on a function that changes files or uses the network, instead of calling it"
-    return reason if hands_on else None
+def hands_on_changes(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield where it passes on a function that changes files or uses the network."""
+    for node, parent in function.reached:
+        is_change = isinstance(node, ast.Name | ast.Attribute) and _is_among(function.origin(node), _CHANGING)
+        if (
+            (is_change or _is_whole_module(node, function, _CHANGING_MODULES))
+            and not _is_called_or_watched(node, parent)
+            and not is_replaced(node, parent, function)
+        ):
+            yield _used(node, parent)
 
 
 def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
@@ -134,25 +137,24 @@ def _is_called_or_watched(node: ast.AST, parent: ast.AST | None) -> bool:
     return isinstance(getattr(node, "ctx", None), ast.Store)
 
 
-def runs_text(function: TestFunction) -> str | None:
-    """Return a reason if it may run code made from a string."""
+def runs_text(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what may run code made from a string."""
     defined = {node.name for node, _ in function.reached if isinstance(node, ast.FunctionDef)}
-    runs = any(_is_among(function.origin(node), _TEXT - defined) for node in _values(function))
-    return "runs code from a string (`exec`, `eval` or `compile`)" if runs else None
+    known = _TEXT - defined
+    for node, parent in _values(function):
+        if _is_among(function.origin(node), known):
+            yield _used(node, parent)
 
 
-def imports_by_text(function: TestFunction) -> str | None:
-    """Return a reason if it imports a standard library module, or an unknown one, by a string."""
+def imports_by_text(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what imports a standard library module, or an unknown one, by a string."""
     bound: dict[str, list[ast.expr]] = {}
     for node, _ in function.reached:
         for name, value in bindings_of(node):
             bound.setdefault(name, []).append(value)
-    imports = any(
-        _may_be_of_the_library(text, bound)
-        for node, _ in function.reached
-        for text in _named_by(node, function)
-    )
-    return "imports a module by a computed name" if imports else None
+    for node, parent in function.reached:
+        if any(_may_be_of_the_library(text, bound) for text in _named_by(node, function)):
+            yield _used(node, parent)
 
 
 def _named_by(node: ast.AST, function: TestFunction) -> Iterator[ast.expr]:
@@ -176,14 +178,15 @@ def _may_be_of_the_library(text: ast.expr, bound: Mapping[str, list[ast.expr]]) 
     return "" in roots or "__builtins__" in roots or not roots.isdisjoint(sys.stdlib_module_names)
 
 
-def uses_foreign_memory(function: TestFunction) -> str | None:
-    """Return a reason if it calls into native libraries."""
-    roots = {function.origin(node).partition(".")[0] for node in _values(function)}
-    return None if roots.isdisjoint({"ctypes", "cffi"}) else "uses `ctypes`"
+def uses_foreign_memory(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield what calls into native libraries."""
+    for node, parent in _values(function):
+        if function.origin(node).partition(".")[0] in {"ctypes", "cffi"}:
+            yield _used(node, parent)
 
 
-def reads_the_environment(function: TestFunction) -> str | None:
-    """Return a reason if it reads environment variables that it has not set, for example by `monkeypatch`."""
+def reads_the_environment(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield where it reads environment variables that it has not set, for example by `monkeypatch`."""
     nodes = function.reached
     kept = {key for node, _ in nodes for key in _kept_keys(node, function)}
     parents = {id(node): parent for node, parent in nodes}
@@ -197,17 +200,16 @@ def reads_the_environment(function: TestFunction) -> str | None:
             continue
         key = _key_of(node, parent, parents)
         if key is None or (key and key not in kept):
-            return "reads an environment variable that it did not set with `monkeypatch`"
-    return None
+            yield _used(node, parents.get(id(parent)) if isinstance(parent, ast.Attribute) else parent)
 
 
-def _values(function: TestFunction) -> Iterator[ast.expr]:
+def _values(function: TestFunction) -> Iterator[tuple[ast.expr, ast.AST | None]]:
     """Yield names that are used, except to inspect the calls of a double."""
     for node, parent in function.reached:
         if not isinstance(node, ast.Name | ast.Attribute) or not isinstance(node.ctx, ast.Load):
             continue
         if not (isinstance(parent, ast.Attribute) and parent.attr.startswith(_OF_MOCKS)):
-            yield node
+            yield node, parent
 
 
 def is_replaced(node: ast.AST, parent: ast.AST | None, function: TestFunction) -> bool:

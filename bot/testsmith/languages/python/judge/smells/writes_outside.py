@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from testsmith.languages.python.judge.smells.test_function import Body, TestFunction
 
@@ -73,21 +74,21 @@ _PATHS = frozenset({"Path", "PosixPath", "PurePath"})
 _NOWHERE = ("/dev/", ":memory:", "file::memory:")
 
 
-def writes_outside(function: TestFunction) -> str | None:
-    """Return a reason if it writes to a path that it names itself, in the reviewer's own folder.
+def writes_outside(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield the calls that write to a path that it names itself, in the reviewer's own folder.
 
     Any path is allowed if the working folder is changed for the test, or is not a real one, and so is what
     the helpers and fixtures of the project's own tests write.
     """
     if _is_elsewhere(function):
-        return None
+        return
     removes = any(function.last(call.func) in _REMOVES for _, call, _ in function.all_calls())
-    leaves = any(origin in _LEAVES and function.is_new(body) for origin, _, body in function.all_calls())
-    places = [(_Places(function, body), body) for body in function.bodies]
-    writes = any(
-        place.writes(call) and function.is_new(body) for place, body in places for call in body.calls()
-    )
-    return "writes outside `tmp_path`" if writes or (leaves and not removes) else None
+    for body in filter(function.is_new, function.bodies):
+        place = _Places(function, body)
+        for call in body.calls():
+            leaves = not removes and function.origin(call.func) in _LEAVES
+            if leaves or place.writes(call):
+                yield call
 
 
 def _is_elsewhere(function: TestFunction) -> bool:
