@@ -337,3 +337,35 @@ def test_calls_not_run__a_coroutine_that_nothing_awaits(reached: str, reason: st
         if isinstance(node, ast.Call) and ast.unparse(node) not in {"shop.deploy()", reached}
     ]
     assert calls_not_run(code, MEMBER, idle) == {"TestX::test_x": reason}
+
+
+BRANCHING = "\n\ndef test_x(ready):\n    if ready:\n        shop.deploy()\n    assert total(1, 1) == 2\n"
+MORE = "    assert total(2, 1) == 3\n"
+
+
+@pytest.mark.parametrize(
+    ("added", "more", "is_known"),
+    [
+        ("", MORE, True),
+        ("", f"{MORE}    if not ready:\n        shop.undeploy()\n", True),
+        ("", f"    shop = open\n{MORE}", False),
+        ("", f"    shop.deploy = open\n{MORE}", False),
+        ("", f"    import other as shop\n{MORE}", False),
+        ("shop = open\n", MORE, False),
+    ],
+)
+def test_calls_not_run__what_a_test_calls_that_was_extended(added: str, more: str, *, is_known: bool) -> None:
+    before = HEAD.partition("def helper")[0]
+    code = f"{before}{added}{BRANCHING}{more}"
+    assert idle_in_helper(code, "import shop\n") is not None
+    assert (idle_in_helper(code, before + BRANCHING) is None) is is_known
+
+
+def test_calls_not_run__a_call_that_a_test_has_once_more() -> None:
+    before = HEAD.partition("def helper")[0]
+    code = f"{before}{BRANCHING}    if ready:\n        shop.deploy()\n"
+    line = code.splitlines().index(
+        "        shop.deploy()", code.splitlines().index("        shop.deploy()") + 1
+    )
+    found = calls_not_run(code, MEMBER, [(line + 1, -1, -1, -1)], [before + BRANCHING])
+    assert found == {"test_x": "has a call that was not executed: `shop.deploy()`"}

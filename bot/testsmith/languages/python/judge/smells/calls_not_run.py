@@ -63,7 +63,8 @@ def calls_not_run(
 ) -> dict[str, str]:
     """Return, by test function, why it is cut: a call or import that may run for it was not reached.
 
-    What helpers and module-level branches do that the project's tests have already counts as known.
+    What helpers and module-level branches do that the project's tests have already counts as known, and so
+    do the calls of a test that was extended.
 
     Args:
         code: The test module.

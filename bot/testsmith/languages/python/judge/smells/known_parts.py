@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
@@ -11,11 +12,14 @@ from testsmith.languages.python.source.parsing import parse_untrusted
 from testsmith.languages.source import CannotParse
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_CALLS = ast.Call | ast.Import | ast.ImportFrom
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
 
 def known_nodes(tree: ast.Module, files: Iterable[str]) -> frozenset[int]:
     """Return the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
+
+    These are also the calls and imports of tests that the file has in the test of the same name.
 
     Args:
         tree: A test module.
@@ -25,7 +29,9 @@ def known_nodes(tree: ast.Module, files: Iterable[str]) -> frozenset[int]:
     found: set[int] = set()
     with suppress(CannotParse):
         for text in files:
-            found.update(_known_nodes(tree, parse_untrusted(text)))
+            file = parse_untrusted(text)
+            found.update(_known_nodes(tree, file))
+            found.update(_known_calls(tree, file))
     return frozenset(found)
 
 
@@ -74,6 +80,52 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
         is_same = all(here.get(name) == there.get(name) for name in used)
         if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
             yield from map(id, ast.walk(part))
+
+
+def _known_calls(tree: ast.Module, file: ast.Module) -> Iterator[int]:
+    """Yield the ids of the calls and imports of tests that a file has in the test of the same name.
+
+    Not those that use a name that is bound to something else, or more often in the test than there.
+    """
+    there = dict(functions_of(file))
+    outer = _bindings(tree), _bindings(file)
+    for name, test in functions_of(tree):
+        if name not in there:
+            continue
+        nodes = list(ast.walk(test)), list(ast.walk(there[name]))
+        inner = [Counter(bound for node in part for bound in _bound_by(node)) for part in nodes]
+        left = Counter(ast.dump(node) for node in nodes[1] if isinstance(node, _CALLS))
+        for node in nodes[0]:
+            if isinstance(node, _CALLS) and left[ast.dump(node)] > 0:
+                left[ast.dump(node)] -= 1
+                used = {_name_of(part) for part in ast.walk(node)}
+                is_same = all(outer[0].get(one) == outer[1].get(one) for one in used)
+                if is_same and used.isdisjoint(inner[0] - inner[1]):
+                    yield id(node)
+
+
+def _name_of(node: ast.AST) -> str:
+    """Return the name that an expression uses, also as an attribute; empty for none."""
+    match node:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+    return ""
+
+
+def _bound_by(node: ast.AST) -> Iterator[str]:
+    """Yield the name that a node binds, also as an attribute."""
+    match node:
+        case (
+            ast.Name(id=name, ctx=ast.Store() | ast.Del())
+            | ast.Attribute(attr=name, ctx=ast.Store() | ast.Del())
+        ):
+            yield name
+        case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            yield name
+        case ast.ClassDef(name=name):
+            yield name
+        case ast.alias(name=name, asname=known_as):
+            yield known_as or name.partition(".")[0]
 
 
 def _known_parts(tree: ast.Module, file: ast.Module) -> Iterator[ast.stmt]:
