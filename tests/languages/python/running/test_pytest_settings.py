@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from fakes.trees import MemoryTree
+from testsmith.languages.python.running.install.known_packages import PLUGIN_MARKS
 from testsmith.languages.python.running.pytest_settings import PLAIN_INI, pytest_ini
 
-STRICT = "[pytest]\nfilterwarnings = error\n"
+MARKS = "".join(f"    {mark}\n" for mark in PLUGIN_MARKS)
+STRICT = f"[pytest]\nfilterwarnings = error\nmarkers =\n{MARKS}"
 
 
 def text(files: dict[str, str | bytes], project: str = "") -> str:
@@ -40,7 +42,7 @@ def test_pytest_ini__keeps_strictness_and_lists() -> None:
     assert text({"pyproject.toml": document}) == (
         "[pytest]\n"
         "filterwarnings =\n    error\n    ignore:old:DeprecationWarning\n"
-        "markers = slow: takes long\n"
+        f"markers =\n    slow: takes long\n{MARKS}"
         "xfail_strict = true\n"
         "[finding]\n"
         "asyncio_mode = auto\n"
@@ -50,7 +52,7 @@ def test_pytest_ini__keeps_strictness_and_lists() -> None:
 def test_pytest_ini__one_value_a_line_in_ini_files() -> None:
     content = "[pytest]\nfilterwarnings =\n    error\n    # a comment\n    ignore::UserWarning\n"
     assert text({"pytest.ini": content}) == (
-        "[pytest]\nfilterwarnings =\n    error\n    ignore::UserWarning\n"
+        f"[pytest]\nfilterwarnings =\n    error\n    ignore::UserWarning\nmarkers =\n{MARKS}"
     )
 
 

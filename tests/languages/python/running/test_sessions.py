@@ -372,6 +372,21 @@ def test_run__a_coroutine_is_run_outside_of_a_session_as_the_project_says(tmp_pa
     ]
 
 
+def test_run__marks_of_plugins_in_what_a_test_imports_are_known_outside_of_a_session(tmp_path: Path) -> None:
+    files = {
+        "pytest.ini": "[pytest]\nfilterwarnings = error\n",
+        "tests/__init__.py": "",
+        "tests/test_own.py": "import pytest\n@pytest.mark.asyncio\ndef test_own(): ...\nTWO = 2\n",
+    }
+    code = (
+        "from shop import price\nfrom tests.test_own import TWO\ndef test_x():\n    assert TWO == price(1)\n"
+    )
+    (found,) = run(tmp_path / "own", files, code, setting=replace(PLAIN, with_ini=True))
+    assert statuses(found) == {"test_x": "passed"}
+    (found,) = run(tmp_path / "typo", files, f"import pytest\n@pytest.mark.asincio\n{code}", setting=PLAIN)
+    assert statuses(found) == {}
+
+
 def test_run__classes_are_those_that_the_project_names_outside_of_a_session_too(tmp_path: Path) -> None:
     code = "class test_Shop:\n    def test_x(self):\n        assert True\n"
     files = {"pytest.ini": "[pytest]\npython_classes = test_*\n"}

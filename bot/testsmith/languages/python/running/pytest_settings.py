@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from testsmith.languages.python.running.install.known_packages import PLUGIN_MARKS
 from testsmith.languages.source import SourceTree
 
 KEPT_KEYS = (
@@ -35,6 +36,12 @@ KEYS_OF_FINDING = (
     "python_classes",
 )
 """Settings taken from the project for each run, or for each that loads the plugin which alone knows them."""
+
+_REJECTING = {"filterwarnings", "strict", "strict_markers"}
+"""Settings that can make an unknown mark an error.
+
+The modules that a test imports may have marks of plugins that its runs do not load.
+"""
 
 _FINDING = "[finding]\n"
 """Head of the section of the ini file with them, which pytest does not read."""
@@ -74,6 +81,29 @@ def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
         tree: Files of head.
         project: The project's folder below the git root; `""` for the root.
     """
+    try:
+        table = _first_table(tree, project)
+    except _Broken as broken:
+        return PytestIni(note=str(broken))
+    return PytestIni() if table is None else PytestIni(text=_ini_text(table))
+
+
+def pytest_settings(tree: SourceTree, project: str) -> Mapping[str, Any]:
+    """Return the settings that apply to the project's folder; none if they cannot be read."""
+    try:
+        return _first_table(tree, project) or {}
+    except _Broken:
+        return {}
+
+
+def without_strictness(ini: str) -> str:
+    """Return a configuration with nothing but what says which tests there are."""
+    _, head, settings = ini.partition(_FINDING)
+    return PLAIN_INI + head + settings
+
+
+def _first_table(tree: SourceTree, project: str) -> _Table | None:
+    """Return the settings in the first file that configures pytest; None if none does."""
     for path in _places(project):
         content = tree.read(path)
         if content is None:
@@ -81,17 +111,10 @@ def pytest_ini(tree: SourceTree, project: str) -> PytestIni:
         try:
             table = _table(path.rpartition("/")[2], content)
         except _Broken as broken:
-            note = f"{path} was not used for the test runs: it cannot be read ({broken})"
-            return PytestIni(note=note)
+            raise _Broken(f"{path} was not used for the test runs: it cannot be read ({broken})") from None
         if table is not None:
-            return PytestIni(text=_ini_text(table))
-    return PytestIni()
-
-
-def without_strictness(ini: str) -> str:
-    """Return a configuration with nothing but what says which tests there are."""
-    _, head, settings = ini.partition(_FINDING)
-    return PLAIN_INI + head + settings
+            return table
+    return None
 
 
 def _places(project: str) -> Iterator[str]:
@@ -143,8 +166,10 @@ def _as_table(value: Any) -> _Table:
 
 
 def _ini_text(table: _Table) -> str:
-    kept = [(key, _lines(table[key])) for key in KEPT_KEYS if key in table]
-    text = PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept if lines)
+    kept = {key: _lines(table[key]) for key in KEPT_KEYS if key in table}
+    if not _REJECTING.isdisjoint(table):
+        kept["markers"] = list(dict.fromkeys((*kept.get("markers", ()), *PLUGIN_MARKS)))
+    text = PLAIN_INI + "".join(f"{key} ={_written(lines)}\n" for key, lines in kept.items() if lines)
     others = [f"{key} = {' '.join(_lines(table[key]))}\n" for key in KEYS_OF_FINDING if key in table]
     return "".join((text, _FINDING, *others)) if others else text
 

@@ -108,6 +108,17 @@ def test_needs__setup_py_keeps_its_extras_to_itself() -> None:
     assert needs({"setup.py": ""}).extras == ("test", "testing", "tests")
 
 
+def test_needs__extras_of_setup_py_next_to_metadata_in_setup_cfg() -> None:
+    files = {
+        "setup.cfg": "[metadata]\nlicense_files = LICENSE\n",
+        "setup.py": "setup(extras_require={'dev': ['freezegun']})\n",
+    }
+    assert needs({**files, "tox.ini": "[testenv]\nextras = dev\n"}).extras == ("dev",)
+    assert needs(files).extras == ("test", "testing", "tests")
+    without = {**files, "setup.py": "setup()\n"}
+    assert needs({**without, "tox.ini": "[testenv]\nextras = dev\n"}).extras == ()
+
+
 def test_needs__of_a_project_in_a_folder() -> None:
     files = {"api/pyproject.toml": "[project]\nname = 'api'\n", "pyproject.toml": "", "setup.py": ""}
     assert needs(files, "api") == TestDependencies(is_package=True)

@@ -5,8 +5,9 @@ Sources are the `[project]` table, its extras, dependency groups (PEP 735) and t
 tests. Extras, groups and files named after tests are used; those named after development, which often contain
 far more, only if there is nothing for tests.
 
-From all other extras, groups and files, only requirements that test files or changed files import are added.
-An imported name that is not declared anywhere is never installed, because the package of that name may be a
+From all other extras, groups and files, only requirements that test files or changed files use are added, and
+the plugins that pytest's settings require. A name that is declared nowhere is installed only if it is that of
+a well-known package for tests (`known_packages.py`). For any other, the package of that name may be a
 different one.
 """
 
@@ -17,13 +18,14 @@ import posixpath
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
 from typing import Any
 
 from packaging.requirements import Requirement
 
+from testsmith.languages.python.running.install.known_packages import packages_used
 from testsmith.languages.python.running.install.requirements import (
     MAX_FILE_BYTES,
     Collector,
@@ -41,6 +43,7 @@ from testsmith.languages.python.running.install.tool_environments import (
     read_tox,
     read_workflows,
 )
+from testsmith.languages.python.running.pytest_settings import pytest_settings
 from testsmith.languages.python.source.projects import project_folders, project_name, read_toml
 from testsmith.languages.source import SourceTree
 
@@ -50,32 +53,35 @@ _IMPORTED = re.compile(r"importorskip\(\s*[\"']([A-Za-z_]\w*)")
 _MOST_FILES = 500
 
 
-def declared_and_imported(
-    names: Iterable[str], read: Read, offered: Mapping[str, Sequence[str]], known: Iterable[str]
-) -> Declared:
-    """Return the requirements that files import and that are not installed otherwise.
+def declared_and_used(
+    offered: Mapping[str, Sequence[str]], known: Iterable[str], imported: Collection[str], used: Iterable[str]
+) -> tuple[Declared, Declared]:
+    """Return the requirements for what files use and is not installed otherwise: declared, and not declared.
 
     Args:
-        names: The test files, and the files that changed.
-        read: Reads a file.
         offered: Requirements by extra, group or file that is not installed as a whole.
         known: Requirements that are installed anyway.
+        imported: Modules that the files import, in lower case.
+        used: Well-known packages that they use.
     """
-    imported = _imported(names, read) if any(offered.values()) else set()
     there = {normal(Requirement(text).name) for text in known}
+    wanted = dict.fromkeys(used)
     found: dict[str, None] = {}
     for label, requirements in offered.items():
         for text in requirements:
             name = normal(Requirement(text).name)
             also = {label} if len(requirements) == 1 else set()
-            if name not in there and imported & _modules({name, *also}):
+            if name not in there and (name in wanted or not _modules({name, *also}).isdisjoint(imported)):
                 found[text] = None
                 there.add(name)
-    return Declared(source="what the tests and changed files import", requirements=tuple(found))
+    left = tuple(name for name in wanted if name not in there)
+    return (
+        Declared(source="what the tests and changed files use", requirements=tuple(found)),
+        Declared(source="the packages that tests are known to use", requirements=left),
+    )
 
 
-def _imported(names: Iterable[str], read: Read) -> set[str]:
-    texts = [read(name) or "" for name in islice(names, _MOST_FILES)]
+def _imported(texts: Iterable[str]) -> set[str]:
     return {module.lower() for text in texts for how in (_IMPORT, _IMPORTED) for module in how.findall(text)}
 
 
@@ -171,7 +177,15 @@ def read_test_dependencies(
     is_locked = any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders)
     read = _reader(tree, project)
     before = read if base is None else _reader(base, project)
-    places = _Places(names=names, read=read, before=before, is_locked=is_locked, python=python)
+    places = _Places(
+        names=names,
+        read=read,
+        before=before,
+        is_locked=is_locked,
+        python=python,
+        settings=pytest_settings(tree, project),
+        name=project_name(tree, project),
+    )
     by_workflows = read_workflows((base or tree).paths(), _reader(base or tree, ""))
     needs = places.needs(by_workflows)
     required = [*needs.dependencies, *needs.plain, *places.optional(needs.extras)]
@@ -179,7 +193,9 @@ def read_test_dependencies(
     others = [one for one in project_folders(tree) if one != project]
     for folder in others:
         read = _reader(tree, folder)
-        sibling = _Places(names=(), read=read, before=read, is_locked=False, python=python)
+        sibling = _Places(
+            names=(), read=read, before=read, is_locked=False, python=python, settings={}, name=""
+        )
         required += sibling.dependencies()
     siblings = _siblings(tree, project, others, needs, required)
     return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
@@ -241,14 +257,24 @@ def _without_paths(
 class _Places:
     """All sources of one project."""
 
-    def __init__(
-        self, *, names: Sequence[str], read: Read, before: Read, is_locked: bool, python: str
+    def __init__(  # noqa: PLR0913 - all of it makes the sources of one project
+        self,
+        *,
+        names: Sequence[str],
+        read: Read,
+        before: Read,
+        is_locked: bool,
+        python: str,
+        settings: Mapping[str, Any],
+        name: str,
     ) -> None:
         self._names = names
         self._read = read
         self._before = before
         self._is_locked = is_locked
         self._python = python
+        self._settings = settings
+        self._name = name
         self._document = _toml(read("pyproject.toml"))
         self._old = _ini(read("setup.cfg"))
         self._table = _table(self._document, "project")
@@ -278,16 +304,16 @@ class _Places:
         found = [one for one in (*named, *by_tools) if one.left_out or not one.is_empty]
         if all(one.is_empty for one in found):
             found += self._named(lambda name: normal(name) in _FOR_DEVELOPMENT)
-        tells_extras = bool(self._table) or bool(self._old.sections())
+        tells_extras = bool(self._table) or self._is_told_by_ini
         is_package = tells_extras or "setup.py" in self._names or "build-system" in self._document
         if is_package and not tells_extras and not any(one.extras for one in found):
             # Extras defined in code cannot be read. Installing one that does not exist only causes a warning.
             found.append(Declared(source="setup.py", extras=_UNSEEN_EXTRAS))
         own = set(map(normal, self._own_groups))
         groups = (name for one in found for name in one.groups if normal(name) in own)
-        sets = [self._resolved(one) for one in (*found, by_workflows)]
+        sets = [self._resolved(one) for one in (*found, by_workflows, self._required_plugins())]
         dependencies = self.dependencies()
-        sets.append(self._imported(sets, dependencies))
+        sets += self._used(sets, dependencies)
         return TestDependencies(
             is_package=is_package,
             sets=_without_repeats(sets),
@@ -297,8 +323,20 @@ class _Places:
             groups=tuple(dict.fromkeys(groups)),
         )
 
-    def _imported(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> Declared:
-        """Return what is imported from extras, groups and files that are not installed as a whole."""
+    @property
+    def _is_told_by_ini(self) -> bool:
+        """Whether `setup.cfg` says which extras there are, and not code."""
+        return bool(self._old.sections()) and "extras_require" not in (self._read("setup.py") or "")
+
+    def _required_plugins(self) -> Declared:
+        """Return the plugins without which pytest refuses to run."""
+        listed = self._settings.get("required_plugins")
+        collector = Collector("the required plugins of pytest", self._read)
+        collector.items(listed if isinstance(listed, list) else str(listed or "").split())
+        return collector.declared()
+
+    def _used(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> tuple[Declared, Declared]:
+        """Return what is used of extras, groups and files that are not installed as a whole, or of no one."""
         chosen = {extra for one in sets for extra in one.extras}
         optional = _table(self._table, "optional-dependencies")
         offered: dict[str, Sequence[str]] = {}
@@ -315,7 +353,13 @@ class _Places:
                 offered[name] = self._file(name).requirements
         known = (*whole, *dependencies, *(text for one in sets for text in one.requirements))
         tests = [name for name in self._names if _TEST_FILE.fullmatch(name)]
-        return declared_and_imported(chain(self._changed(), tests), self._read, offered, known)
+        texts = [self._read(name) or "" for name in islice(chain(self._changed(), tests), _MOST_FILES)]
+        imported = _imported(texts)
+        modules = (name.removesuffix(".py").split("/") for name in self._names if name.endswith(".py"))
+        own = {normal(self._name).replace("-", "_"), *chain.from_iterable(modules)}
+        return declared_and_used(
+            offered, known, imported, packages_used(texts, imported, self._settings, own)
+        )
 
     def _changed(self) -> Iterator[str]:
         """Yield the modules outside of the tests that are not as they were on base."""
@@ -373,7 +417,7 @@ class _Places:
     def _resolved(self, declared: Declared) -> Declared:
         """Return a declaration with its groups replaced by their requirements."""
         known = set(map(normal, self._extras))
-        tells = (self._table or self._old.sections()) and "optional-dependencies" not in _texts(
+        tells = (self._table or self._is_told_by_ini) and "optional-dependencies" not in _texts(
             self._table.get("dynamic")
         )
         collector = Collector(declared.source, self._read)
