@@ -100,3 +100,13 @@ def test_smells__conditions_for_skipping_that_the_file_has_are_known(
 ) -> None:
     judge = PythonJudge(MemoryTree({"tests/test_h2.py": _OPTIONAL}))
     assert judge.smells(code, _MEMBER, test_path).get("test_total") == reason
+
+
+@pytest.mark.parametrize("returns", ["", " -> None"])
+def test_smells__types_are_looked_at_where_the_test_file_has_annotations(returns: str) -> None:
+    file = f"from shop import total\n\n\ndef test_total(){returns}:\n    assert total(1) == 1\n"
+    judge = PythonJudge(MemoryTree({"tests/test_a.py": file}))
+    code = f"{file}\n\ndef test_new(shop: object) -> None:\n    assert total(shop.size) == 1\n"
+    found = judge.smells(code, _MEMBER, "tests/test_a.py")
+    assert found.keys() == ({"test_new"} if returns else set())
+    assert judge.smells(code, _MEMBER).keys() == {"test_new"}

@@ -843,3 +843,40 @@ def test_findings__of_a_test_that_was_extended_are_those_of_what_is_new(
     assert reason.partition(":")[0] in added_smells(before, {})["test_x"]
     assert added_smells(harmless, before) == {}
     assert reason in added_smells(more, before)["test_x"]
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "is_wrong"),
+    [
+        ("def test_x(shop: object) -> None:", "assert shop.total(1, 1) == 2", True),
+        ("def test_x(make: 'object') -> None:", "assert total(make(1), 1) == 2", True),
+        ("async def test_x(*, shop: object) -> None:", "assert shop.total == 2", True),
+        (
+            "def test_x() -> None:",
+            "def get(it: object) -> int:\n        return it.price\n    assert total(get(1), 1) == 2",
+            True,
+        ),
+        ("def test_x(shop: object) -> None:", "assert total(shop, 1) == shop.__class__", False),
+        ("def test_x(shop) -> None:", "assert shop.total(1, 1) == 2", False),
+        ("def test_x(shop: Shop) -> None:", "assert shop.total(1, 1) == 2", False),
+        ("def test_x(shop: object | None) -> None:", "assert shop.total(1, 1) == 2", False),
+        (
+            "def test_x(shop: object) -> None:",
+            "assert isinstance(shop, Shop)\n    assert shop.total(1, 1) == 2",
+            False,
+        ),
+        ("def test_x(shop: object) -> None:", "assert callable(shop) and shop(1) == total(1, 1)", False),
+        (
+            "def test_x(shop: object) -> None:",
+            "match shop:\n        case Shop():\n            shop.total(1, 1)\n    assert total(1, 1) == 2",
+            False,
+        ),
+        ("def test_x(shop: object) -> None:", "shop = Shop()\n    assert shop.total(1, 1) == 2", False),
+    ],
+)
+def test_smells_of__a_parameter_that_is_more_than_the_object_that_it_is_said_to_be(
+    head: str, body: str, *, is_wrong: bool
+) -> None:
+    found = smells_of(f"from shop import Shop, total\n\n\n{head}\n    {body}\n", MEMBER)
+    assert ("which type checkers refuse" in found.get("test_x", "")) is is_wrong
+    assert is_wrong or "test_x" not in found

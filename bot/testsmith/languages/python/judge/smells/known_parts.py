@@ -49,6 +49,16 @@ def known_marks(files: Iterable[str]) -> frozenset[str]:
     return frozenset(found)
 
 
+def has_annotations(files: Iterable[str]) -> bool:
+    """Return whether a function of the project's test files says what it returns."""
+    with suppress(CannotParse):
+        for text in files:
+            for node in ast.walk(parse_untrusted(text)):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
+                    return True
+    return False
+
+
 def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
     """Yield the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
 

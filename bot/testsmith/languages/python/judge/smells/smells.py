@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from testsmith.languages.judge import Finding
@@ -221,6 +222,62 @@ def copies_implementation(function: TestFunction) -> Iterator[ast.AST]:
                 yield node
 
 
+def uses_bare_objects(function: TestFunction) -> Iterator[ast.AST]:
+    """Yield where a parameter that is annotated as `object` is called, or has an attribute taken.
+
+    No type checker takes that, unless a condition says more about the parameter. If no function of the
+    project's test file has annotations, none is expected to look.
+    """
+    if not function.of.is_annotated:
+        return
+    for body in filter(function.is_new, function.bodies):
+        bound = Counter(one.arg for one in body.nodes if isinstance(one, ast.arg))
+        bound += Counter(one.id for one in body.nodes if isinstance(one, ast.Name) and _is_bound(one))
+        asked = {part.id for one in body.nodes for part in _asked_about(one)}
+        bare = {
+            one.arg
+            for node in body.nodes
+            if isinstance(node, ast.arguments)
+            for one in (*node.posonlyargs, *node.args, *node.kwonlyargs)
+            if _is_object(function, one.annotation) and bound[one.arg] == 1 and one.arg not in asked
+        }
+        for node in body.nodes:
+            match node:
+                case ast.Call(func=ast.Name(id=name)) if name in bare:
+                    yield node
+                case ast.Attribute(value=ast.Name(id=name), attr=attribute) if name in bare:
+                    if not hasattr(object, attribute):
+                        yield node
+
+
+def _is_object(function: TestFunction, annotation: ast.expr | None) -> bool:
+    match annotation:
+        case ast.Constant(value="object"):
+            return True
+        case ast.Name(id="object"):
+            return function.origin(annotation) == "object"
+    return False
+
+
+def _asked_about(node: ast.AST) -> Iterator[ast.Name]:
+    """Yield the names whose type a condition of a node may be about, such as `isinstance(name, str)`."""
+    match node:
+        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test) | ast.Assert(test=test):
+            tests = [test]
+        case ast.BoolOp(values=tests) | ast.comprehension(ifs=tests):
+            pass
+        case ast.Match(subject=subject):
+            tests = [subject]
+        case _:
+            tests = []
+    for part in (part for test in tests for part in ast.walk(test)):
+        used = [part.func] if isinstance(part, ast.Call) else []
+        if not isinstance(part, ast.Attribute):
+            children = (child for child in ast.iter_child_nodes(part) if child not in used)
+            yield from (child for child in children if isinstance(child, ast.Name))
+    yield from (test for test in tests if isinstance(test, ast.Name))
+
+
 SMELLS: Sequence[Smell] = (
     no_assertion,
     skipped,
@@ -243,6 +300,8 @@ PARTS: Mapping[str, PartSmell] = {
     "imports a module by a computed name": imports_by_text,
     "uses `ctypes`": uses_foreign_memory,
     "reads an environment variable that it did not set with `monkeypatch`": reads_the_environment,
+    "uses a parameter as more than the `object` that it is annotated as, which type checkers refuse: "
+    "annotate its type": uses_bare_objects,
 }
 """Smells of parts by the reason for rejecting a test, most informative first. Looked for after `SMELLS`."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
-from testsmith.languages.python.judge.smells.known_parts import known_marks, known_nodes
+from testsmith.languages.python.judge.smells.known_parts import has_annotations, known_marks, known_nodes
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
 from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_name
 from testsmith.languages.python.test_files.test_modules import (
@@ -120,6 +120,11 @@ class TestModule:
     def known_marks(self) -> frozenset[str]:
         """Decorators and `pytestmark`s of the project's own tests, each as `ast.dump` returns it."""
         return known_marks(self._texts)
+
+    @cached_property
+    def is_annotated(self) -> bool:
+        """Whether functions of the project's test files have annotations; True if no file is known."""
+        return not self._texts or has_annotations(self._texts)
 
     @cached_property
     def _texts(self) -> Sequence[str]:
