@@ -385,6 +385,55 @@ def test_changed_members__function_of_a_private_module_that_tests_use() -> None:
     ]
 
 
+RECORDER = {
+    "p/__init__.py": "VERSION = 1\n",
+    "p/api.py": "def h(): return 1\n",
+    "p/_recorder.py": "def _clean(x): return x\ndef dump(x): return _clean(x)\ndef load(x): return x\n",
+    "tests/test_recorder.py": "from p import _recorder\ndef test_dump(): assert _recorder.dump(1) == 1\n",
+}
+IMPORTED = {"p/api.py": "from ._recorder import dump\ndef h(): return dump(1)\n"}
+OFFERED = {"p/__init__.py": "from ._recorder import dump\n"}
+NO_TEST = {"tests/test_recorder.py": "from p import api\ndef test_dump(): assert api.h() == 1  # dump\n"}
+OF_HELPER = {"tests/test_recorder.py": "from p._recorder import _clean\ndef test_clean(): _clean(1)\n"}
+
+
+@pytest.mark.parametrize(
+    ("files", "old", "new", "names"),
+    [
+        ({}, "_clean(x): return x", "_clean(x): return -x", {"dump": "affected"}),
+        ({}, "load(x): return x", "load(x): return -x", {"load": "changed"}),
+        ({}, "def load", "def save(x): return 1\ndef load", {"save": "added"}),
+        ({}, "def load", "def _save(x): return 1\ndef load", {}),
+        (NO_TEST, "load(x): return x", "load(x): return -x", {}),
+        (OF_HELPER, "load(x): return x", "load(x): return -x", {}),
+        (IMPORTED, "load(x): return x", "load(x): return -x", {}),
+        (IMPORTED, "_clean(x): return x", "_clean(x): return -x", {"h": "affected"}),
+        (OFFERED, "load(x): return x", "load(x): return -x", {}),
+        (OFFERED, "_clean(x): return x", "_clean(x): return -x", {"dump": "affected"}),
+    ],
+)
+def test_changed_members__of_a_private_module_that_only_tests_import(
+    files: dict[str, str], old: str, new: str, names: Names
+) -> None:
+    base = {**RECORDER, **files}
+    source = base["p/_recorder.py"]
+    assert old in source
+    found = _found(base, {**base, "p/_recorder.py": source.replace(old, new)}).members
+    assert {one.name: str(one.change) for one in found} == names
+    assert not any(one.is_private for one in found)
+
+
+def test_changed_members__of_a_private_module_that_only_tests_import_as_tests_do() -> None:
+    head = {**RECORDER, "p/_recorder.py": RECORDER["p/_recorder.py"].replace("x): return x", "x): return -x")}
+    found = _found(RECORDER, head).members
+    assert [import_line(one) for one in found] == [
+        "from p._recorder import dump",
+        "from p._recorder import load",
+    ]
+    only_new_tests = {name: text for name, text in RECORDER.items() if name.startswith("p/")}
+    assert _changes(only_new_tests, {**only_new_tests, **head}) == {"test_dump": "added"}
+
+
 def test_changed_members__private_one_that_only_new_tests_use_or_that_is_new() -> None:
     base = {"m.py": "def _f(x): return x\n"}
     test = {"test_m.py": "from m import _f, _g\ndef test_f(): assert _f(1) == _g(1)\n"}

@@ -27,10 +27,12 @@ from testsmith.languages.python.source.package import (
     has_public_name,
     is_dunder,
     top_level,
+    unimported_modules,
 )
 from testsmith.languages.python.source.parsing import SourceFile, read_source
 from testsmith.languages.python.source.references import is_private
 from testsmith.languages.python.test_files.existing.member_tests import keys_of, used_by_tests
+from testsmith.languages.python.test_files.existing.test_file_uses import DefinitionKey
 from testsmith.languages.source import (
     CannotParse,
     ChangedFile,
@@ -54,12 +56,12 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     changed files, does not count as changed. A member with a skip comment is returned both as a member and as
     skipped.
     """
-    packages = _Packages(scope.head, scope.project)
+    packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
     gone = _gone(files)
     changes = [_sorted_out(file, gone, packages) for file in files]
     chosen = [*(each for change in changes for each in change.chosen), *_used_by_tests(changes, scope)]
-    chosen = _with_private_changes(chosen, changes, files, scope)
+    chosen = _with_private_changes(chosen, changes, files, scope, packages.tested)
     chosen += _affected_members(changes, packages, scope.reference_steps)
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
     return MemberFindings(
@@ -134,10 +136,12 @@ class _Changes:
 class _Packages:
     """Packages of one tree, each read on first use."""
 
-    def __init__(self, tree: SourceTree, project: str) -> None:
-        self.tree = tree
-        self.roots = SourceRoots.of(project, frozenset(tree.paths()))
-        self._read: dict[str, tuple[Package, PublicModules]] = {}
+    def __init__(self, scope: ComparisonScope) -> None:
+        self.tree = scope.head
+        self.roots = SourceRoots.of(scope.project, frozenset(self.tree.paths()))
+        self._scope = scope
+        self._read: dict[str, Package] = {}
+        self._public: dict[str, PublicModules] = {}
 
     @cached_property
     def _files(self) -> dict[str, list[Module]]:
@@ -145,10 +149,34 @@ class _Packages:
 
     def read(self, name: str) -> tuple[Package, PublicModules]:
         """Return a top-level package and its public modules."""
+        package = self._package(name)
+        if name not in self._public:
+            self._public[name] = PublicModules(package, self.tested)
+        return package, self._public[name]
+
+    def _package(self, name: str) -> Package:
         if name not in self._read:
-            package = Package.read(self.tree, self._files.get(name, ()))
-            self._read[name] = (package, PublicModules(package))
+            self._read[name] = Package.read(self.tree, self._files.get(name, ()))
         return self._read[name]
+
+    @cached_property
+    def tested(self) -> frozenset[str]:
+        """The changed private modules that no public one imports, and whose public names base's tests use."""
+        base = self._scope.base_with_tests
+        paths = {file.head_path for file in self._scope.files if file.head_path is not None}
+        modules = filter(None, map(self.roots.module, paths))
+        names = {top_level(module.name) for module in modules if not module.is_public}
+        alone = (each for name in names for each in unimported_modules(self._package(name)))
+        keys = {
+            DefinitionKey(each.module.path, name): each.module.name
+            for each in alone
+            if each.module.path in paths
+            for name in each.defined
+            if has_public_name(name) and not is_dunder(name)
+        }
+        if base is None or not keys:
+            return frozenset()
+        return frozenset(keys[key] for key in used_by_tests(base, keys, self._scope.project))
 
     @cached_property
     def definitions(self) -> Callable[[str], Definitions]:
@@ -340,7 +368,11 @@ def _is_private(difference: Difference, *, is_public: bool) -> bool:
 
 
 def _with_private_changes(
-    chosen: list[_Chosen], changes: Sequence[_Changes], files: Sequence[_ComparedFile], scope: ComparisonScope
+    chosen: list[_Chosen],
+    changes: Sequence[_Changes],
+    files: Sequence[_ComparedFile],
+    scope: ComparisonScope,
+    tested: frozenset[str],
 ) -> list[_Chosen]:
     """Return the added and changed members with the private changes in these files that they use."""
     private = {
@@ -351,7 +383,7 @@ def _with_private_changes(
     if not private or not scope.reference_steps:
         return chosen
     package = Package.read(scope.head, [file.module for file in files if file.module is not None])
-    reached = effects(package, PublicModules(package), private, scope.reference_steps)
+    reached = effects(package, PublicModules(package, tested), private, scope.reference_steps)
     found = []
     for each in chosen:
         member, effect = each.member, reached.get(each.node)

@@ -459,16 +459,24 @@ def has_public_name(name: str) -> bool:
 
 
 class PublicModules:
-    """Maps each name of a package to the public module it should be imported from."""
+    """Maps each name of a package to the public module it should be imported from.
 
-    def __init__(self, package: Package) -> None:
+    Args:
+        package: The package.
+        tested: Private modules that count as public, because only the project's tests import them.
+    """
+
+    def __init__(self, package: Package, tested: Collection[str] = ()) -> None:
         self._package = package
+        self._tested = tested
 
     def module_for(self, module: Module, name: str) -> str | None:
         """Return the public module of a definition, or None if the definition is private."""
         if not has_public_name(name):
             return None
-        if module.is_public or (not self._has_public and not module.name.startswith("_")):
+        if module.is_public or module.name in self._tested:
+            return module.name
+        if not self._has_public and not module.name.startswith("_"):
             return module.name
         offers = self._offers.get(Node(module.name, name.partition(".")[0]), ())
         return min(offers, key=lambda offer: (offer.count("."), offer), default=None)
@@ -486,8 +494,7 @@ class PublicModules:
         """
         public = [each for each in self._package.modules.values() if each.module.is_public]
         defined = (item for each in public for item in each.defined.items())
-        imported = (target.module for each in public for its in each.imports.names.values() for target in its)
-        sources = (*imported, *(star for each in public for star in each.imports.stars))
+        sources = (source for each in public for source in _imported_modules(each))
         public_names = (name for name, found in defined if found.kind is not None and has_public_name(name))
         is_any = not all(map(is_dunder, public_names))
         return is_any or any(source in self._package.modules for source in sources)
@@ -501,6 +508,25 @@ class PublicModules:
                 for node in _offered(self._package, contents):
                     found.setdefault(node, []).append(contents.module.name)
         return found
+
+
+def unimported_modules(package: Package) -> Iterator[ModuleContents]:
+    """Yield the private modules of a package that no public one imports, or imports anything from."""
+    public = [each for each in package.modules.values() if each.module.is_public]
+    imported = {source for each in public for source in _imported_modules(each)}
+    for name, each in package.modules.items():
+        if not each.module.is_public and name not in imported:
+            yield each
+
+
+def _imported_modules(contents: ModuleContents) -> Iterator[str]:
+    """Yield the modules that a module imports, and what may be one: names that it imports from others."""
+    for targets in contents.imports.names.values():
+        for target in targets:
+            yield target.module
+            if target.name is not None:
+                yield f"{target.module}.{target.name}"
+    yield from contents.imports.stars
 
 
 def _offered(package: Package, contents: ModuleContents) -> Iterator[Node]:
