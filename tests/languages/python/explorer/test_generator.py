@@ -397,12 +397,15 @@ def test_observe__inputs_of_a_model_and_of_the_authors_are_run_on_both_sides(tmp
     assert "7h" in codes["schedules.py::hours"]
 
 
-def _answer(folder: Path, head: str, base: str, intent: str = "", **changed: Any) -> Result:
+def _answer(
+    folder: Path, head: str, base: str, intent: str = "", *, tests: str = "", **changed: Any
+) -> Result:
     """Return what the engine answers for the last member of a module that a change alters."""
+    own = {"tests/test_m.py": tests} if tests else {}
     member = replace(members_of({"m.py": head}, Change.CHANGED)[-1], **changed)
 
     async def answer() -> Result:
-        async with small_workspace(folder, {"m.py": head}, {"m.py": base}) as workspace:
+        async with small_workspace(folder, {"m.py": head, **own}, {"m.py": base, **own}) as workspace:
             request = Request(member=member, test_path="tests/test_m.py", intent=intent)
             return await OfflineGenerator(workspace).generate(request)
 
@@ -501,6 +504,59 @@ def test_input_that_the_authors_state__shows_the_change_and_no_invented_one_is_a
 
     assert '("http://localhost:80@attacker.test/", False)' in made
     assert not any(invented in made for invented in ("text", "example", "Hello", '"one'))
+
+
+CART = """class Cart:
+    def __init__(self):
+        self._counts = {{}}
+
+    def count(self, item: str) -> int:
+        return self._counts.get(item, 0)
+
+    def add(self, item: str, count: int = 1):
+        {}
+"""
+ADDS = """if count < 1:
+            raise ValueError("count must be positive")
+        self._counts[item] = self._counts.get(item, 0) + count
+        return self._counts[item]"""
+CART_TESTS = """from m import Cart
+
+def test_add():
+    cart = Cart()
+    cart.add("tea")
+    assert cart.count("tea") == 1
+"""
+
+
+def test_input_of_the_tests__shows_the_change_and_not_an_empty_one(tmp_path: Path) -> None:
+    head, base = CART.format(ADDS), CART.format("self._counts[item] = count")
+
+    made = candidate(_answer(tmp_path, head, base, tests=CART_TESTS)).code
+
+    assert 'Cart().add("tea") == 1' in made
+    assert 'Cart().add("tea", count=0)' in made
+    assert 'add("")' not in made
+
+
+INITIAL = """def initial(text: str) -> str:
+    {}
+"""
+INITIAL_TESTS = """from m import initial
+
+def test_initial():
+    assert initial("tea")
+"""
+
+
+def test_empty_input__shows_a_change_that_is_about_emptiness(tmp_path: Path) -> None:
+    head = INITIAL.format('return text[0].upper() if text else "-"')
+    base = INITIAL.format("return text[:1]")
+
+    made = candidate(_answer(tmp_path, head, base, tests=INITIAL_TESTS)).code
+
+    assert '("tea", "T")' in made
+    assert '("", "-")' in made
 
 
 def test_own_file__of_what_no_test_calls_unless_a_file_surely_fits() -> None:

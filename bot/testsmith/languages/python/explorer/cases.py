@@ -378,6 +378,26 @@ class Case:
         values = [argument.value for argument in self.trial.arguments]
         return any(each.layer in _MADE_UP and _has_content(each.text) for each in values)
 
+    def is_needlessly_empty(self, other: Case) -> bool:
+        """Return whether it has invented empty values, and another case with content there says as much.
+
+        The change is then not about emptiness.
+        """
+        own, theirs = self.trial, other.trial
+        given, instead = ({each.name: each.value for each in trial.arguments} for trial in (own, theirs))
+        is_alike = (own.setup, own.pieces, given.keys()) == (theirs.setup, theirs.pieces, instead.keys())
+        differing = [name for name in given if is_alike and given[name] != instead[name]]
+        return (
+            bool(differing)
+            and self.difference == other.difference
+            and all(
+                given[name].layer in _MADE_UP
+                and given[name].text in _EMPTY
+                and instead[name].text not in _EMPTY
+                for name in differing
+            )
+        )
+
     @property
     def _is_empty(self) -> bool:
         return self.outcome.value is not None and self.outcome.value.text in _EMPTY

@@ -356,11 +356,15 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     if any(case.is_of_project for case in witnesses):
-        witnesses = [case for case in witnesses if not case.has_made_up_values]
+        witnesses = [case for case in witnesses if case.is_of_project or not _is_made_up(case, cases)]
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
     others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
     return _chosen(work, [*_without_options(witnesses), *others])
+
+
+def _is_made_up(case: Case, cases: Sequence[Case]) -> bool:
+    return case.has_made_up_values or any(map(case.is_needlessly_empty, cases))
 
 
 def _without_options(witnesses: Sequence[Case]) -> Iterator[Case]:
@@ -373,7 +377,11 @@ def _without_options(witnesses: Sequence[Case]) -> Iterator[Case]:
 
 
 def _says_as_much(one: Case, other: Case) -> bool:
-    is_alike = (one.trial.setup, one.trial.pieces) == (other.trial.setup, other.trial.pieces)
+    is_alike = (one.trial.setup, one.trial.pieces, one.outcome.kind) == (
+        other.trial.setup,
+        other.trial.pieces,
+        other.outcome.kind,
+    )
     return is_alike and (one.base_failed, one.is_soup) <= (other.base_failed, other.is_soup)
 
 
