@@ -20,7 +20,7 @@ from testsmith.model import (
     MemberKind,
     Origin,
 )
-from testsmith.verification.gains import OwnEvidence
+from testsmith.verification.gains import Gains, OwnEvidence
 from testsmith.verification.gate import (
     NOT_MUTATED,
     Cut,
@@ -31,7 +31,7 @@ from testsmith.verification.gate import (
     Verdict,
 )
 from testsmith.verification.mutation import Mutation
-from testsmith.verification.selection import EntryWeight, weigh
+from testsmith.verification.selection import EntryWeight, surplus, weigh
 
 CODE = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    one = f\n    assert one\n"
 CANDIDATE = Candidate(member="shop.py::f", code=CODE, origin=Origin.MODEL)
@@ -392,6 +392,37 @@ def test_weigh__a_function_that_adds_nothing_about_the_change_is_redundant() -> 
     assert [cut.reason for cut in found.cuts] == ["shows nothing that `test_a` does not show"]
 
 
+@pytest.mark.parametrize(
+    ("gains", "failures", "reason"),
+    [
+        (Gains(killed=frozenset({THIRD})), {}, ": beyond them, it shows only a mutant on line 4"),
+        (
+            Gains(killed=frozenset(map(a_mutant, (9, 6, 7, 8)))),
+            {},
+            ": beyond them, it shows only mutants on lines 6, 7, 8, ...",
+        ),
+        (
+            Gains(killed=frozenset({FIRST}), fails_on_base=True),
+            {"test_a": "1 != 2", "test_b": "1 != 2", "test_c": "no"},
+            ": beyond them, it shows only another failure without this change",
+        ),
+        (Gains(killed=frozenset({FIRST})), {}, ""),
+    ],
+)
+def test_surplus__says_what_is_lost(gains: Gains, failures: dict[str, str], reason: str) -> None:
+    shown = Gains(killed=frozenset(map(a_mutant, (2, 21, 22, 23, 24, 25))), fails_on_base=True)
+    other = Gains(killed=frozenset(map(a_mutant, (3, 31, 32, 33, 34, 35))), fails_on_base=True)
+    found = surplus({"test_a": shown, "test_b": other, "test_c": gains}, {}, 2, failures)
+    assert found == {"test_c": f"shows less about this change than the proposed tests{reason}"}
+
+
+def test_surplus__says_which_branch_is_lost() -> None:
+    ways = [frozenset({(1, 2), (1, 3)}), frozenset({(4, 5), (4, 6)}), frozenset({(7, 8)})]
+    found = surplus({f"test_{number}": Gains(branches=way) for number, way in enumerate(ways)}, {}, 1)
+    only = "beyond them, it shows only a branch on line 7"
+    assert found == {"test_2": f"shows less about this change than the proposed tests: {only}"}
+
+
 THREE = "".join(f"def test_{name}():\n    assert f() == 1\n\n\n" for name in "abc")
 
 
@@ -418,7 +449,8 @@ def test_weigh__two_functions_of_a_changed_member_are_shown_or_three_with_other_
     shown = found.tests if isinstance(found, ProvenSuggestion) else found.drafts[0].tests
     assert shown == left
     if isinstance(found, Judgment):
-        reason = "shows less about this change than the proposed tests"
+        only = "beyond them, it shows only a mutant on line 4"
+        reason = f"shows less about this change than the proposed tests: {only}"
         assert [(cut.function, cut.reason) for cut in found.cuts] == [("test_c", reason)]
 
 

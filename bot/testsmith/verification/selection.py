@@ -12,6 +12,7 @@ from itertools import combinations
 from math import inf
 
 from testsmith.languages.language import Language
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.results import Proof
 from testsmith.languages.thresholds import DEFAULTS, GateTable
 from testsmith.model import BaseOutcome, Change, Label, Origin
@@ -47,6 +48,7 @@ _MOST_TRIED = 20_000
 """Maximum number of combinations to try. Beyond it, functions are selected greedily."""
 
 _MOST_NAMED = 2
+_MOST_LINES = 3
 _NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant on a changed line"
 _ONLY_MISFITS = "fails without this change only because it uses new parameters"
 _NONE: Mapping[str, str] = {}
@@ -98,7 +100,26 @@ def surplus(
         shown.append(best)
         found |= gains[best]
         seen |= facts[best]
-    return {name: _SHOWS_LESS for name in gains if name not in shown}
+    return {
+        name: f"{_SHOWS_LESS}{_only(_facts(gains[name], failures.get(name)) - seen)}"
+        for name in gains
+        if name not in shown
+    }
+
+
+def _only(facts: frozenset[_Fact]) -> str:
+    """Return what a function shows beyond the proposed ones, as a clause; empty for nothing."""
+    found = ["another failure without this change"] if any(kind == "base" for kind, _ in facts) else []
+    mutants = [fact.line for _, fact in facts if isinstance(fact, Mutant)]
+    branches = [fact[0] for kind, fact in facts if kind == "branch" and isinstance(fact, tuple)]
+    for one, several, of_all in (("a mutant", "mutants", mutants), ("a branch", "branches", branches)):
+        lines = sorted(set(of_all))
+        if lines:
+            named = ", ".join(map(str, lines[:_MOST_LINES]))
+            more = ", ..." if len(lines) > _MOST_LINES else ""
+            what = one if len(of_all) == 1 else several
+            found.append(f"{what} on line{'s' if len(lines) > 1 else ''} {named}{more}")
+    return f": beyond them, it shows only {' and '.join(found)}" if found else ""
 
 
 def _ranked(gains: Mapping[str, Gains], lengths: Mapping[str, int]) -> list[str]:
