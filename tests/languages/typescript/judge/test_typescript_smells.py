@@ -399,3 +399,31 @@ def test_findings__of_a_test_that_was_extended_are_those_of_what_is_new(
     assert before["x"]
     assert added_smells(harmless, before) == {}
     assert reason in added_smells(worse, before)["x"]
+
+
+HOOKED = """describe("a", () => {
+  beforeEach(() => { process.env.A = "1"; });
+
+  it("x", () => {
+    expect(total([process.env.B])).toBe(1);
+  });
+"""
+
+
+@pytest.mark.parametrize(
+    ("added", "reason"),
+    [
+        (f'  it("y", () => {{ {CHECK} }});', None),
+        (f'  it("y", () => {{ process.env.A; {CHECK} }});', "depends on the machine by `process.env.A`"),
+        (f'  it("y", () => {{ process.env.B; {CHECK} }});', "depends on the machine by `process.env.B`"),
+        (f'  it.skip("y", () => {{ {CHECK} }});', "is skipped by `skip`"),
+    ],
+)
+def test_findings__of_a_new_test_are_not_those_of_the_hooks_of_its_suite(
+    added: str, reason: str | None
+) -> None:
+    judge = TypeScriptJudge()
+    before, after = (f"{VITEST}{IMPORT}{HOOKED}{more}\n}});\n" for more in ("", added))
+    found = added_smells(judge.findings(after, MEMBER), judge.findings(before, MEMBER))
+    assert found == ({} if reason is None else {"a > y": reason})
+    assert "a > y" in judge.smells(after, MEMBER)

@@ -7,7 +7,9 @@ a smell of all of its tests: hooks, and statements outside of tests, count for e
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from testsmith.languages.judge import Finding, short
@@ -73,9 +75,19 @@ def findings_of(code: str, member: Member) -> dict[str, list[Finding]]:
     for block in module.tests:
         test = TypeScriptTest(block, module)
         findings = [Finding(reason, is_lack=smell in _LACKS) for smell in SMELLS for reason in smell(test)]
+        findings = list(_with_shared(findings, test)) if findings else []
         if of_all or findings:
             found.setdefault(block.name, []).extend([*of_all, *findings])
     return found
+
+
+def _with_shared(findings: Sequence[Finding], test: TypeScriptTest) -> Iterator[Finding]:
+    """Yield the findings of a test; those are shared that hooks, helpers and the module have without it."""
+    beside = replace(test, has_own_code=False)
+    left = Counter(reason for smell in SMELLS if smell not in _OF_BLOCKS for reason in smell(beside))
+    for one in findings:
+        left[one.reason] -= 1
+        yield one._replace(is_shared=left[one.reason] >= 0)
 
 
 def _reasons_of_all(module: TypeScriptTestModule) -> Iterator[str]:
@@ -184,6 +196,9 @@ SMELLS: Sequence[Smell] = (
     whole_output,
 )
 """All smells, in the order in which they are looked for."""
+
+_OF_BLOCKS = frozenset({skipped})
+"""Smells of how a test is declared, which is its own."""
 
 _LACKS = frozenset({no_assertion, unreachable_assertion})
 """Smells of tests that lack something."""

@@ -313,15 +313,18 @@ class TypeScriptTest:
     Attributes:
         block: The test.
         module: Its module.
+        has_own_code: Whether its own code counts, or only what other tests may run as well.
     """
 
     block: TestBlock
     module: TypeScriptTestModule
+    has_own_code: bool = True
 
     @cached_property
     def bodies(self) -> Sequence[Node]:
         """The test, and the functions of the module that it may call, by name alone."""
-        return self._with_helpers([self.block.statement])
+        own = self.block.statement
+        return [one for one in self._with_helpers([own]) if self.has_own_code or one.id != own.id]
 
     @cached_property
     def around(self) -> Sequence[Node]:
