@@ -261,6 +261,48 @@ def test_run__processor_time_counts_as_the_bots(tmp_path: Path) -> None:
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime > 3
 
 
+def _open_files() -> set[int]:
+    return {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+
+
+def test_run__too_many_open_files_are_an_error_that_leaves_none_open(tmp_path: Path) -> None:
+    async def crowded() -> None:
+        most, fillers = max(_open_files()), list[int]()
+        while not fillers or fillers[-1] < most:
+            fillers.append(os.open(os.devnull, os.O_RDONLY))
+        before, limits = _open_files(), resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1] + 5, limits[1]))
+        try:
+            with pytest.raises(CannotRun, match="Too many open files"):
+                await ProcessSandbox().run(command(tmp_path, "pass"), Limits())
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert _open_files() == before
+        for filler in fillers:
+            os.close(filler)
+
+    run(tmp_path, "pass")
+    asyncio.run(crowded())
+
+
+def test_run__canceled_at_its_start_leaves_no_launcher(tmp_path: Path) -> None:
+    async def canceled(steps: int) -> None:
+        task = asyncio.create_task(ProcessSandbox().run(command(tmp_path, "pass"), Limits()))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    forked_from = int(run(tmp_path, FORKED_FROM).stdout)
+    for steps in range(1, 12):
+        asyncio.run(canceled(steps))
+    deadline = time.monotonic() + 5
+    while (left := processes.descendants(forked_from)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert left == []
+
+
 def test_take_plan__no_line_is_lost_if_two_processes_write_at_once(tmp_path: Path) -> None:
     plan_file = os.memfd_create("plan")
     os.write(plan_file, encode_plan(basic_plan(command(tmp_path, ""), Limits())))

@@ -119,23 +119,25 @@ async def launch(plan: LaunchPlan, limits: Limits, release: Release | None = Non
     Raises:
         CannotRun: The launcher could not be started.
     """
-    plan_file = os.memfd_create("plan")
-    os.write(plan_file, encode_plan(plan))
-    ours, theirs = zip(*map(_opened, _STREAMS), strict=True)
-    requests, reason = None, ""
     try:
-        requests = _FORKER.launch((*theirs[:_ALIVE], plan_file, theirs[_ALIVE]))
+        with contextlib.ExitStack() as kept, contextlib.ExitStack() as passed:
+            plan_file = os.memfd_create("plan")
+            kept.callback(os.close, plan_file)
+            os.write(plan_file, encode_plan(plan))
+            ours, theirs = list[int](), list[int]()
+            for stream in _STREAMS:
+                own, other = _opened(stream)
+                kept.callback(os.close, own)
+                passed.callback(os.close, other)
+                ours.append(own)
+                theirs.append(other)
+            requests = _FORKER.launch((*theirs[:_ALIVE], plan_file, theirs[_ALIVE]))
+            passed.close()
+            launcher = _launcher_of(ours)
+            kept.pop_all()
     except OSError as error:
-        reason = str(error)
-    for descriptor in theirs:
-        os.close(descriptor)
-    launcher = b"" if requests is None else os.read(ours[_ALIVE], _LONGEST_NUMBER)
-    if requests is None or not launcher:
-        reason = reason or shown(os.read(ours[2], _MOST_WORDS), _MOST_WORDS) or _FORKER.words()
-        for descriptor in (plan_file, *ours):
-            os.close(descriptor)
-        raise CannotRun(f"Could not run {sys.executable}, TestSmith's own interpreter: {reason}.")
-    process = LaunchedProcess(plan, plan_file, int(launcher), requests, limits.output_bytes, release)
+        raise CannotRun(f"Could not run {sys.executable}, TestSmith's own interpreter: {error}.") from error
+    process = LaunchedProcess(plan, plan_file, launcher, requests, limits.output_bytes, release)
     await process.connect(ours)
     return process
 
@@ -151,6 +153,18 @@ def _opened(stream: int) -> tuple[int, int]:
     """Open a pipe, and return the bot's end and the launcher's."""
     reading, writing = os.pipe()
     return (writing, reading) if stream == 0 else (reading, writing)
+
+
+def _launcher_of(pipes: Sequence[int]) -> int:
+    """Return the process id of the launcher with these pipes.
+
+    Raises:
+        OSError: It could not be forked, or ended early.
+    """
+    launcher = os.read(pipes[_ALIVE], _LONGEST_NUMBER)
+    if not launcher:
+        raise OSError(shown(os.read(pipes[2], _MOST_WORDS), _MOST_WORDS) or _FORKER.words())
+    return int(launcher)
 
 
 class _Forker:
@@ -240,7 +254,8 @@ async def run_to_end(process: LaunchedProcess, stdin: bytes, limits: Limits) -> 
         process.write_end()
         timed_out = not await process.ends_within(limits.seconds)
     except BaseException:
-        await process.end()
+        with contextlib.suppress(CannotRun):  # it was ended before it began
+            await process.end()
         raise
     return await process.end(timed_out=timed_out)
 
@@ -278,6 +293,19 @@ class LaunchedProcess:
 
     async def connect(self, pipes: Sequence[int]) -> None:
         """Connect it to its streams, in the order of `_STREAMS`; if that is canceled, it is ended."""
+        connecting, is_cancelled = asyncio.create_task(self._connect(pipes)), False
+        while not connecting.done():
+            try:
+                await asyncio.wait([connecting])
+            except asyncio.CancelledError:
+                is_cancelled = True
+        connecting.result()
+        if is_cancelled:
+            with contextlib.suppress(CannotRun):  # it was ended before it began
+                await self.end()
+            raise asyncio.CancelledError
+
+    async def _connect(self, pipes: Sequence[int]) -> None:
         files = [os.fdopen(pipe, "rb" if stream else "wb", 0) for stream, pipe in enumerate(pipes)]
         loop = asyncio.get_running_loop()
         try:
