@@ -112,7 +112,8 @@ def test_open_workspace__a_module_new_on_head_is_absent_on_base(tmp_path: Path) 
 def test_open_workspace__keeps_the_projects_strictness(tmp_path: Path) -> None:
     ini = "[pytest]\naddopts = --no-such-option\nfilterwarnings = error\n"
     workspace = asyncio.run(look(tmp_path, {"a.py": "", "pytest.ini": ini}))
-    assert workspace.pytest_ini == "[pytest]\nfilterwarnings = error\n"
+    assert workspace.pytest_ini.startswith("[pytest]\nfilterwarnings = error\nmarkers =\n")
+    assert "addopts" not in workspace.pytest_ini
     assert workspace.notes == ()
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from testsmith.languages.python.running.install.known_packages import PLUGIN_MARKS
+from testsmith.languages.python.running.install.requirements import short_lines
 from testsmith.languages.source import SourceTree
 
 KEPT_KEYS = (
@@ -143,7 +144,7 @@ def _table(name: str, content: bytes) -> _Table | None:
 def _ini_sections(text: str) -> Mapping[str, _Table]:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True, delimiters=("=", ":"))
     try:
-        parser.read_string(text)
+        parser.read_string(short_lines(text))
     except configparser.Error as error:
         raise _Broken(str(error).partition("\n")[0]) from None
     return {name: dict(parser.items(name)) for name in parser.sections()}
