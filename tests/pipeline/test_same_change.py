@@ -285,7 +285,11 @@ def test_shown_elsewhere__keeps_another_that_guards_more_of_the_change(project: 
 def test_shown_elsewhere__a_changed_member_keeps_what_shows_its_own_change(project: GitRepository) -> None:
     project.commit({"urls.py": CHANGED.replace("def port(url):\n", "def port(url):\n    url = url or ''\n")})
     run = _selected(project)
-    assert _elsewhere(run, _green("port"), _green("path")).keys() == {"path"}
+    assert _elsewhere(run, _green("port"), _green("path")) == {"path": INSTEAD.format("port")}
+    assert _elsewhere(run, _green("port", FIRST), _green("path", FIRST)) == {
+        "path": "the same change is shown through `port`"
+    }
+    assert _elsewhere(run, _green("port", FIRST, fails=0), _green("path", FIRST)) == {}
     assert _elsewhere(run, _green("port", misses_own_change=True), _green("path", FIRST)).keys() == {"port"}
 
 

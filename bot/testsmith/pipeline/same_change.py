@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import chain
 
 from testsmith.model import Change, Member, Report, Request, Skipped, SkipStage
 from testsmith.pipeline.state import RunState
@@ -43,10 +44,10 @@ def farther_members(run: RunState) -> dict[str, tuple[Member, ...]]:
     }
 
 
-def not_chosen(member: Member, nearest: Member) -> Skipped:
+def not_chosen(member: Member, nearest: Member, stage: SkipStage = SkipStage.CHANGES) -> Skipped:
     """Return a member as skipped because a nearer one was chosen, whatever comes of that one."""
     reason = f"`{nearest.name}`, which uses the same changed code, was chosen instead"
-    return Skipped.of(member, SkipStage.CHANGES, reason)
+    return Skipped.of(member, stage, reason)
 
 
 def with_nearer_ones(run: RunState, report: Report) -> Report:
@@ -65,11 +66,8 @@ def with_nearer_ones(run: RunState, report: Report) -> Report:
 
 
 def _shows_change_of(run: RunState, report: Report, one: Member, other: Member) -> bool:
-    """Return whether a suggestion for one member shows a change that affects another.
-
-    A suggestion for a public member that changed itself may show nothing but its own change.
-    """
-    if (one.change is not Change.AFFECTED and not one.is_private) or not _causes(one) <= _causes(other):
+    """Return whether a suggestion for one member shows a change that affects another."""
+    if not _has_no_other_change(one, other):
         return False
     guards = not run.proof_settings.unchanged_behaviour
     return any(
@@ -78,6 +76,14 @@ def _shows_change_of(run: RunState, report: Report, one: Member, other: Member) 
         for suggestion in report.suggestions
         if suggestion.member == one.id
     )
+
+
+def _has_no_other_change(one: Member, other: Member) -> bool:
+    """Return whether each change that tests of one member can show also affects another.
+
+    Tests of a public member that changed itself may show nothing but that.
+    """
+    return (one.change is Change.AFFECTED or one.is_private) and _causes(one) <= _causes(other)
 
 
 def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> dict[str, Skipped]:
@@ -106,10 +112,20 @@ def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> di
         near = [one for one in kept if _causes(run.requests[one].member) & _causes(member)]
         covered = frozenset(cause for one in near for cause in _causes(run.requests[one].member))
         killed = frozenset(mutant for one in near for mutant in greens[one].gains.killed)
-        shows_more = green.gains.guarded - killed or _causes(member) - covered
+        fails_alone = green.evidence.fail_to_pass and not any(
+            greens[one].evidence.fail_to_pass for one in near
+        )
+        shows_more = fails_alone or green.gains.guarded - killed or _causes(member) - covered
         if near and not shows_more and not _shows_its_own(member, green):
-            nearest = next((one for one in near if greens[one].gains.killed & green.gains.guarded), near[0])
-            found[key] = _shown_through(member, SkipStage.GATE, run.requests[nearest].member)
+            ranked = [run.requests[one].member for one in near]
+            killing = (one for one in ranked if greens[one.id].gains.killed & green.gains.guarded)
+            others = (one for one in ranked if _has_no_other_change(one, member))
+            shown = next(chain(killing, others), None)
+            found[key] = (
+                not_chosen(member, ranked[0], SkipStage.GATE)
+                if shown is None
+                else _shown_through(member, SkipStage.GATE, shown)
+            )
         else:
             kept.append(key)
     return found
