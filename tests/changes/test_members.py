@@ -211,6 +211,26 @@ def test_find_members__limit_keeps_the_nearest(made: GitRepository) -> None:
     assert limited.found == search.found == search.members
 
 
+def test_find_members__library_comes_before_what_is_beside_it(made: GitRepository) -> None:
+    function = "def f(): ...\n"
+    beside = ("examples/cart.py", "scripts/release.py")
+    library = ("examples.py", "shop/cart.py", "shop/tools/cli.py")
+    made.commit(dict.fromkeys((*beside, *library), function))
+    search = _search(made, SelectionSettings(base="HEAD~1"))
+    assert [member.path for member in search.members] == [*library, *beside]
+    limited = _search(made, SelectionSettings(base="HEAD~1", max_members=3))
+    assert [member.path for member in limited.members] == [*library]
+    assert [one.path for one in limited.skipped] == [*beside]
+
+
+def test_find_members__library_of_an_opened_folder_comes_before_what_is_beside_it(
+    made: GitRepository,
+) -> None:
+    made.commit(dict.fromkeys(("packages/shop/benchmarks/a.py", "packages/shop/cart.py"), "def f(): ...\n"))
+    search = _search(made, SelectionSettings(base="HEAD~1", max_members=1), "packages/shop")
+    assert [member.path for member in search.members] == ["packages/shop/cart.py"]
+
+
 def test_find_members__marked_member_takes_no_place(made: GitRepository) -> None:
     made.commit({"m.py": "# testsmith: skip\ndef f(): ...\ndef g(): ...\n"})
     search = _search(made, SelectionSettings(base="HEAD~1", max_members=1))

@@ -27,7 +27,7 @@ from testsmith.git.trees import RepositoryTree
 from testsmith.languages.language import Language
 from testsmith.languages.source import ChangedFile, ComparisonScope, MemberFindings
 from testsmith.model import Change, Member, Skipped, SkipStage, UsageFailure
-from testsmith.settings import SelectionSettings
+from testsmith.settings import TOOLING_FOLDERS, SelectionSettings
 
 _ORDER_OF_CHANGES = (Change.ADDED, Change.CHANGED, Change.AFFECTED)
 
@@ -339,10 +339,16 @@ def _joined(parts: Iterable[MemberFindings]) -> MemberFindings:
 def _search(
     states: _States, files: Sequence[ChangedFile], findings: MemberFindings, max_members: int
 ) -> MemberSearch:
-    """Select the members nearest to the change up to the limit; the rest are skipped as `budget`."""
+    """Select the members nearest to the change up to the limit; the rest are skipped as `budget`.
+
+    Those of examples, scripts and the like come after all others, also where later limits end a run.
+    """
     left_out = {each.member for each in findings.skipped}
+    opened = f"{states.projects.opened}/"
+    beside = {each.id for each in findings.members if _is_beside_library(each.path.removeprefix(opened))}
     waiting = [member for member in findings.members if member.id not in left_out]
-    nearest = sorted(waiting, key=distance)
+    waiting.sort(key=lambda member: member.id in beside)
+    nearest = sorted(waiting, key=lambda member: (member.id in beside, distance(member)))
     fitting = {member.id for member in nearest[:max_members]}
     reason = f"limit of {max_members} functions per run reached: raise it with --max-members"
     beyond = [
@@ -361,6 +367,17 @@ def _search(
         head_tree=states.head_tree,
         projects=states.projects,
     )
+
+
+_BESIDE_LIBRARY = frozenset(
+    {*TOOLING_FOLDERS, "demo", "demos", "doc", "docs", "example", "examples", "sample", "samples"}
+)
+"""Folders at the top of a project whose code nobody imports."""
+
+
+def _is_beside_library(path: str) -> bool:
+    folder, _, file = path.partition("/")
+    return bool(file) and folder in _BESIDE_LIBRARY
 
 
 def distance(member: Member) -> tuple[int, int, str, int]:
