@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -42,6 +43,10 @@ _MOST_SHOWN = 3
 """If the change breaks more tests, the question is asked for the first alone."""
 
 _MOST_TRIED = 5
+_MOST_COMPARED = 20
+"""If the change breaks more tests, it is not known which of the others fail in the same way."""
+
+_MOST_NAMED = 5
 _MOST_EDITS = 5
 """Maximum number of values replaced in one test."""
 
@@ -64,6 +69,8 @@ class _BrokenTest:
         members: The members that it names or reaches, nearest to the change first.
         extension: The suggestion of the model that adds rows or assertions to it. The question shows these,
             too, because they would fail with the rest of the test.
+        alike: Other tests of the file that fail with the same message on head.
+        message: This message; empty if there are no such tests.
     """
 
     path: str
@@ -71,6 +78,17 @@ class _BrokenTest:
     language: Language
     members: tuple[Member, ...]
     extension: Suggestion | None = None
+    alike: tuple[str, ...] = ()
+    message: str = ""
+
+    @property
+    def note(self) -> str:
+        """A note on tests that fail alike, if what they share would have to be edited."""
+        why = self.language.judge.first_words(self.message)
+        return (
+            f"this change breaks {len(self.alike) + 1} tests of `{self.path}` in the same way (`{why}`): "
+            f"{_listed((self.name, *self.alike))}. Check what they share, such as a fixture"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +110,9 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     """Add a question for each of the project's tests that the change breaks, if an edit is proven.
 
     The edit makes the test expect what was observed, and changes nothing else. If no value can be replaced,
-    the model is asked for the edit. Nothing is asked about a test that the change edits itself.
+    the model is asked for the edit. Nothing is asked about a test that the change edits itself. About tests
+    that fail in the same way there is one question, which names them; if no value can be replaced, the cause
+    may be what they share, and there is a note instead.
 
     Args:
         run: The run's state.
@@ -104,13 +124,14 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
         return report
     broken: list[_BrokenTest] = []
     questions: list[Suggestion] = []
+    notes: list[str] = []
     try:
         broken += (
             _with_extension(run, report, test)
             for test in _broken_tests(run, context)
             if not _is_replaced(run, report, test)
         )
-        await run.deadline.within(_ask(run, context, broken, questions), _SHARE_OF_TIME)
+        await run.deadline.within(_ask(run, context, broken, questions, notes), _SHARE_OF_TIME)
     except (TimeIsOver, CannotRun):
         pass
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
@@ -118,30 +139,57 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     asked = {question.member for question in questions}
     shown = {(question.test_path, question.tests[0]) for question in questions}
     taken = [test.extension for test in broken if (test.path, test.name) in shown]
-    notes = [f"this change breaks {len(broken)} project tests; the question is about the first"]
     return replace(
         report,
         suggestions=(*(one for one in report.suggestions if one not in taken), *questions),
         skipped=tuple(one for one in report.skipped if one.member not in asked),
-        notes=(*report.notes, *(notes if questions and len(broken) > _MOST_SHOWN else ())),
+        notes=(*report.notes, *notes),
     )
 
 
 async def _ask(
-    run: RunState, context: ProofContext, broken: Sequence[_BrokenTest], questions: list[Suggestion]
+    run: RunState,
+    context: ProofContext,
+    broken: Sequence[_BrokenTest],
+    questions: list[Suggestion],
+    notes: list[str],
 ) -> None:
-    """Append the questions about broken tests, as many as are shown."""
-    most = _MOST_SHOWN if len(broken) <= _MOST_SHOWN else 1
+    """Append the questions about broken tests, as many as are shown, and notes on others."""
+    causes = await _by_cause(run, context, broken)
+    most = _MOST_SHOWN if len(causes) <= _MOST_SHOWN else 1
     left: list[_BrokenTest] = []
-    for test in broken[:_MOST_TRIED]:
+    for test in causes[:_MOST_TRIED]:
         if len(questions) == most:
-            return
+            break
         edit = await _observed_edit(run, context, test)
         found = [] if edit is None else await _questions(run, context, test, edit)
         questions += found
-        left += [] if found else [test]
+        if not found and test.alike:
+            notes.append(test.note)
+        elif not found:
+            left.append(test)
     for test, edit in await _edits_by_model(run, context, left[: most - len(questions)]):
         questions += await _questions(run, context, test, edit)
+    if questions and len(causes) > most:
+        notes.append(f"this change breaks {len(broken)} project tests; the question is about the first")
+
+
+async def _by_cause(run: RunState, context: ProofContext, broken: Sequence[_BrokenTest]) -> list[_BrokenTest]:
+    """Return the broken tests, and only the first of those in one file that fail with the same message."""
+    files = Counter(test.path for test in broken if test.extension is None)
+    head = context.runner.settings_in_file()[0]
+    causes: dict[tuple[str, str], _BrokenTest] = {}
+    for number, test in enumerate(broken):
+        message = ""
+        if number < _MOST_COMPARED and test.extension is None and files[test.path] > 1:
+            ran = await _result(context, head, test, _text(run.search.head_tree, test.path))
+            message = "" if ran is None else ran.message
+        first = causes.get((test.path, message)) if message else None
+        if first is None:
+            causes[test.path, message or test.name] = replace(test, message=message)
+        else:
+            causes[test.path, message] = replace(first, alike=(*first.alike, test.name))
+    return list(causes.values())
 
 
 def _broken_tests(run: RunState, context: ProofContext) -> Iterator[_BrokenTest]:
@@ -310,6 +358,12 @@ async def _result(
     return (await context.runner.run(setting, [job]))[0].functions.get(test.name)
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+    *others, last = [*(f"`{name}`" for name in names[:_MOST_NAMED]), *more]
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def _alone(run: RunState, test: _BrokenTest, text: str) -> str:
     code = test.language.tests.keep_tests(text, [test.name])
     return test.language.tests.self_contained(code, test.path, run.search.head_tree)
@@ -346,7 +400,7 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
         label=Label.QUESTION,
         summary=(
             f"`{test.name}` in `{test.path}` passes before this change and fails with it: {edit.says}. "
-            "Was this meant?"
+            f"{f'So do {_listed(test.alike)}. ' if test.alike else ''}Was this meant?"
         ),
         patch=file_diff(test.path, _text(run.search.head_tree, test.path), edit.text),
     )
