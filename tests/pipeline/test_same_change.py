@@ -162,6 +162,23 @@ def test_select__of_equally_near_members_the_one_with_the_name_of_what_changed(
     assert {one.reason for one in run.skipped} == {INSTEAD.format("split")}
 
 
+def test_select__asks_first_for_what_the_tests_of_the_changed_file_call(project: GitRepository) -> None:
+    files = {
+        "web/__init__.py": "",
+        "web/urls.py": "from web._parts import split\n\ndef host(url):\n    return split(url)\n\n"
+        "def port(url):\n    return split(url)\n\ndef both(url):\n    return host(url), port(url)\n",
+        "tests/test_host.py": "from web.urls import host, port\n\ndef test_x():\n    host('a'), port('a')\n",
+        "tests/test_parts.py": "from web.urls import both\n\ndef test_both():\n    both('a')\n",
+    }
+    project.git("checkout", "-q", "main")
+    project.commit({**files, "web/_parts.py": "def split(url):\n    return url.strip()\n"})
+    project.git("checkout", "-q", "-B", "topic")
+    project.commit({"web/_parts.py": "def split(url):\n    return url.strip('/')\n"})
+    run = _selected(project, model=Model())
+    assert _asked(run) == ["host", "both"]  # `both` is farther, but tested as what changed is
+    assert {one.reason for one in run.skipped} == {INSTEAD.format("both")}
+
+
 def test_select__the_offline_engine_looks_at_more_of_them(project: GitRepository) -> None:
     project.commit({"urls.py": CHANGED})
     assert _asked(_selected(project)) == ["host", "port", "scheme", "path"]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import chain
+from pathlib import PurePosixPath
 
 from testsmith.model import Change, Member, Report, Request, Skipped, SkipStage
 from testsmith.pipeline.state import RunState
@@ -96,7 +97,7 @@ def shown_elsewhere(run: RunState, greens: Mapping[str, ProvenSuggestion]) -> di
     if _is_chosen(run) or run.proof_settings.unchanged_behaviour:
         return {}
 
-    def rank(member: str) -> tuple[bool, bool, int, tuple[bool, int, int, int, bool, str, int]]:
+    def rank(member: str) -> tuple[bool, bool, int, tuple[object, ...]]:
         green, request = greens[member], run.requests[member]
         return (
             not _shows_its_own(request.member, green),
@@ -147,17 +148,34 @@ def _is(member: Member, cause: _Cause) -> bool:
     return (member.path, member.name) == cause
 
 
-def _distance(request: Request) -> tuple[bool, int, int, int, bool, str, int]:
+def _distance(request: Request) -> tuple[bool, bool, int, int, int, bool, str, int]:
     """Return the sort key of a member: nearest to what changed first, also by its name, then most tests.
 
-    Those that the authors name come before all others.
+    Those that the authors name come before all others, then those that tests of the changed file call.
     """
     member = request.member
     below = (*member.shown_change.route, *(name for _, name in _causes(member)))
     alike = max((len(_words(member.plain_name) & _words(name)) for name in below), default=0)
     tests = sum(bool(one.calls) for one in request.existing)
     is_elsewhere = member.path not in {path for path, _ in _causes(member)}
-    return not _is_named(request), member.steps, -alike, -tests, is_elsewhere, member.path, member.line
+    return (
+        *(not _is_named(request), not _is_called_for_change(request)),
+        *(member.steps, -alike, -tests, is_elsewhere),
+        *(member.path, member.line),
+    )
+
+
+def _is_called_for_change(request: Request) -> bool:
+    """Return whether tests named after a changed file call a member, or it is in the changed file itself."""
+    paths = {path for path, _ in _causes(request.member)}
+    words = {_file_words(path) for path in paths} - {frozenset()}
+    called = any(test.calls and _file_words(test.path) in words for test in request.existing)
+    return called or request.member.path in paths
+
+
+def _file_words(path: str) -> frozenset[str]:
+    """Return the words of a file's name, the same for a source file and for tests named after it."""
+    return _words(PurePosixPath(path).name.partition(".")[0]) - {"test", "tests", "spec"}
 
 
 def _is_named(request: Request) -> bool:
