@@ -356,7 +356,7 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     if any(case.is_of_project for case in witnesses):
-        witnesses = [case for case in witnesses if case.is_of_project or not _is_made_up(case, cases)]
+        witnesses = [case for case in witnesses if not _is_made_up(case, cases)]
     guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
     others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
@@ -364,7 +364,8 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
 
 
 def _is_made_up(case: Case, cases: Sequence[Case]) -> bool:
-    return case.has_made_up_values or any(map(case.is_needlessly_empty, cases))
+    is_empty = not case.is_of_project and any(map(case.is_needlessly_empty, cases))
+    return is_empty or case.has_made_up_values
 
 
 def _without_options(witnesses: Sequence[Case]) -> Iterator[Case]:
