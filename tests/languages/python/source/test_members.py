@@ -381,7 +381,6 @@ def test_changed_members__function_of_a_private_module_that_tests_use() -> None:
     found = _found(base, {**base, "p/_impl.py": "def f(x): return x + 1\n"}).members
     assert [(one.id, str(one.change), one.module) for one in found] == [
         ("p/_impl.py::f", "changed", "p._impl"),
-        ("p/api.py::h", "affected", "p.api"),
     ]
 
 
@@ -394,6 +393,7 @@ RECORDER = {
 IMPORTED = {"p/api.py": "from ._recorder import dump\ndef h(): return dump(1)\n"}
 OFFERED = {"p/__init__.py": "from ._recorder import dump\n"}
 NO_TEST = {"tests/test_recorder.py": "from p import api\ndef test_dump(): assert api.h() == 1  # dump\n"}
+OF_LOAD = {"tests/test_recorder.py": "from p._recorder import load\ndef test_load(): assert load(1) == 1\n"}
 OF_HELPER = {"tests/test_recorder.py": "from p._recorder import _clean\ndef test_clean(): _clean(1)\n"}
 
 
@@ -407,12 +407,16 @@ OF_HELPER = {"tests/test_recorder.py": "from p._recorder import _clean\ndef test
         (NO_TEST, "load(x): return x", "load(x): return -x", {}),
         (OF_HELPER, "load(x): return x", "load(x): return -x", {}),
         (IMPORTED, "load(x): return x", "load(x): return -x", {}),
-        (IMPORTED, "_clean(x): return x", "_clean(x): return -x", {"h": "affected"}),
+        (IMPORTED, "_clean(x): return x", "_clean(x): return -x", {"dump": "affected", "h": "affected"}),
+        (IMPORTED, "dump(x): return", "dump(x): return -", {"dump": "changed"}),
+        ({**IMPORTED, **OF_LOAD}, "load(x): return x", "load(x): return -x", {"load": "changed"}),
+        ({**IMPORTED, **OF_LOAD}, "dump(x): return", "dump(x): return -", {"h": "affected"}),
+        ({**OFFERED, **OF_LOAD}, "load(x): return x", "load(x): return -x", {"load": "changed"}),
         (OFFERED, "load(x): return x", "load(x): return -x", {}),
         (OFFERED, "_clean(x): return x", "_clean(x): return -x", {"dump": "affected"}),
     ],
 )
-def test_changed_members__of_a_private_module_that_only_tests_import(
+def test_changed_members__of_a_private_module_that_tests_use(
     files: dict[str, str], old: str, new: str, names: Names
 ) -> None:
     base = {**RECORDER, **files}
@@ -432,6 +436,20 @@ def test_changed_members__of_a_private_module_that_only_tests_import_as_tests_do
     ]
     only_new_tests = {name: text for name, text in RECORDER.items() if name.startswith("p/")}
     assert _changes(only_new_tests, {**only_new_tests, **head}) == {"test_dump": "added"}
+
+
+def test_changed_members__method_of_a_class_in_a_private_module_that_tests_use() -> None:
+    base = {
+        "p/__init__.py": "",
+        "p/_parser.py": "class Parser:\n    def feed(self, x): return self._key(x)\n"
+        "    def _key(self, x): return x\n",
+        "p/driver.py": "from ._parser import Parser\ndef run(x): return Parser().feed(x)\n",
+        "tests/test_parser.py": "from p._parser import Parser\ndef test_feed(): Parser().feed(1)\n",
+    }
+    head = base["p/_parser.py"].replace("x): return x", "x): return -x")
+    found = _found(base, {**base, "p/_parser.py": head}).members
+    assert [(one.name, one.steps) for one in found] == [("Parser.feed", 1)]
+    assert import_line(found[0]) == "from p._parser import Parser"
 
 
 def test_changed_members__private_one_that_only_new_tests_use_or_that_is_new() -> None:

@@ -26,8 +26,8 @@ from testsmith.languages.python.source.package import (
     SourceRoots,
     has_public_name,
     is_dunder,
+    private_modules,
     top_level,
-    unimported_modules,
 )
 from testsmith.languages.python.source.parsing import SourceFile, read_source
 from testsmith.languages.python.source.references import is_private
@@ -160,23 +160,37 @@ class _Packages:
         return self._read[name]
 
     @cached_property
-    def tested(self) -> frozenset[str]:
-        """The changed private modules that no public one imports, and whose public names base's tests use."""
+    def tested(self) -> frozenset[Node]:
+        """The public names of changed private modules that base's tests use.
+
+        If no public module imports such a module, all of its public names count with one of them.
+        """
         base = self._scope.base_with_tests
         paths = {file.head_path for file in self._scope.files if file.head_path is not None}
         modules = filter(None, map(self.roots.module, paths))
         names = {top_level(module.name) for module in modules if not module.is_public}
-        alone = (each for name in names for each in unimported_modules(self._package(name)))
-        keys = {
-            DefinitionKey(each.module.path, name): each.module.name
-            for each in alone
+        changed = [
+            (each, is_imported)
+            for name in names
+            for each, is_imported in private_modules(self._package(name))
             if each.module.path in paths
+        ]
+        keys = {
+            DefinitionKey(each.module.path, name)
+            for each, _ in changed
             for name in each.defined
             if has_public_name(name) and not is_dunder(name)
         }
         if base is None or not keys:
             return frozenset()
-        return frozenset(keys[key] for key in used_by_tests(base, keys, self._scope.project))
+        used = {(key.path, top_level(key.name)) for key in used_by_tests(base, keys, self._scope.project)}
+        files = {path for path, _ in used}
+        return frozenset(
+            Node(each.module.name, name)
+            for each, is_imported in changed
+            for name in each.defined
+            if (each.module.path, name) in used or (not is_imported and each.module.path in files)
+        )
 
     @cached_property
     def definitions(self) -> Callable[[str], Definitions]:
@@ -372,7 +386,7 @@ def _with_private_changes(
     changes: Sequence[_Changes],
     files: Sequence[_ComparedFile],
     scope: ComparisonScope,
-    tested: frozenset[str],
+    tested: frozenset[Node],
 ) -> list[_Chosen]:
     """Return the added and changed members with the private changes in these files that they use."""
     private = {

@@ -463,10 +463,10 @@ class PublicModules:
 
     Args:
         package: The package.
-        tested: Private modules that count as public, because only the project's tests import them.
+        tested: Top-level names of private modules that count as public, because the project's tests use them.
     """
 
-    def __init__(self, package: Package, tested: Collection[str] = ()) -> None:
+    def __init__(self, package: Package, tested: Collection[Node] = ()) -> None:
         self._package = package
         self._tested = tested
 
@@ -474,12 +474,11 @@ class PublicModules:
         """Return the public module of a definition, or None if the definition is private."""
         if not has_public_name(name):
             return None
-        if module.is_public or module.name in self._tested:
+        if module.is_public or (not self._has_public and not module.name.startswith("_")):
             return module.name
-        if not self._has_public and not module.name.startswith("_"):
-            return module.name
-        offers = self._offers.get(Node(module.name, name.partition(".")[0]), ())
-        return min(offers, key=lambda offer: (offer.count("."), offer), default=None)
+        node = Node(module.name, name.partition(".")[0])
+        own = module.name if node in self._tested else None
+        return min(self._offers.get(node, ()), key=lambda offer: (offer.count("."), offer), default=own)
 
     def is_public(self, node: Node) -> bool:
         """Return whether a node of the package is public."""
@@ -510,13 +509,13 @@ class PublicModules:
         return found
 
 
-def unimported_modules(package: Package) -> Iterator[ModuleContents]:
-    """Yield the private modules of a package that no public one imports, or imports anything from."""
+def private_modules(package: Package) -> Iterator[tuple[ModuleContents, bool]]:
+    """Yield the private modules of a package, and whether a public one imports each or anything from it."""
     public = [each for each in package.modules.values() if each.module.is_public]
     imported = {source for each in public for source in _imported_modules(each)}
     for name, each in package.modules.items():
-        if not each.module.is_public and name not in imported:
-            yield each
+        if not each.module.is_public:
+            yield each, name in imported
 
 
 def _imported_modules(contents: ModuleContents) -> Iterator[str]:
