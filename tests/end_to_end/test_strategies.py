@@ -239,6 +239,61 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     assert warm.report["stats"]["api_calls"] == 0
 
 
+SHARED_TESTS = """\
+from unittest import TestCase
+
+from prices import fare
+
+
+class _FareTests(TestCase):
+    def test_one_zone(self):
+        self.assertEqual(fare(self.one), 3)
+
+
+class _WholeZones(_FareTests):
+    one = 1
+
+
+class _HalfZones(_FareTests):
+    one = 1.0
+
+
+del _FareTests
+"""
+SHARED = """\
+@@
+         self.assertEqual(fare(self.one), 3)
++
++    def test_negative_zones(self):
++        with self.assertRaises(ValueError):
++            fare(-self.one)
+"""
+
+
+def test_shared_tests__a_test_may_go_into_a_class_that_only_subclasses_run(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": SHARED_TESTS})
+    project.git("switch", "-qc", "change")
+    project.commit({"prices.py": FARE})
+
+    def answer(_: Body) -> str:
+        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": SHARED}]})
+
+    with Endpoint(answer=answer) as endpoint:
+        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
+        model = ("--base-url", endpoint.url, "--model", "a-model")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+    [found] = ran.report["suggestions"]
+    assert (found["test_path"], found["tests"]) == (
+        "tests/test_prices.py",
+        ["_FareTests::test_negative_zones"],
+    )
+    assert found["patch"].startswith("--- a/tests/test_prices.py\n")
+    assert found["evidence"]["fail_to_pass"] == 1
+
+
 PRIVATE = "def _fare(zones):\n    return 2 + zones\n\n\ndef label(zones):\n    return f'{_fare(zones)} EUR'\n"
 OF_PRIVATE = "import prices\n\n\ndef test_fare():\n    assert prices._fare(0) == 2\n"
 

@@ -311,6 +311,43 @@ def test_gather_evidence__what_a_class_of_the_projects_tests_has_counts_only_if_
     }
 
 
+INHERITED = """
+    from unittest import TestCase
+    from shop import clamp
+    class _Shared(TestCase):
+        low = 1
+        def test_low(self): assert clamp(0, self.low, 3) == 1
+        def test_high(self): assert clamp(5, self.low, 3) == 3
+        def test_replaced(self): assert False
+    class TestOne(_Shared):
+        def test_replaced(self): assert True
+        test_replaced.__qualname__ = "_Shared.test_replaced"
+    class TestTwo(_Shared):
+        low = LOW
+        def test_replaced(self): assert True
+    del _Shared
+"""
+
+
+@pytest.mark.parametrize(("low", "passes"), [("1", 5), ("2", 0)])
+def test_gather_evidence__a_test_that_only_subclasses_run_has_to_pass_in_all(
+    low: str, passes: int, tmp_path: Path
+) -> None:
+    (proof,) = prove(tmp_path, subject(INHERITED.replace("LOW", low)), base={"shop.py": BASE})
+    found = by_name(proof)
+    assert {name: function.passes for name, function in found.items()} == {
+        "_Shared::test_low": passes,
+        "_Shared::test_high": 5,
+        "_Shared::test_replaced": 0,
+        "TestOne::test_replaced": 5,
+        "TestTwo::test_replaced": 5,
+    }
+    assert found["_Shared::test_replaced"].head[0].status is TestStatus.MISSING
+    on_base = [found[name].base for name in ("_Shared::test_low", "_Shared::test_high")]
+    assert [run and run.status for run in on_base] == [TestStatus.FAILED, TestStatus.PASSED]
+    assert sorted(found["_Shared::test_low"].head[0].lines) == [2, 3]
+
+
 def test_gather_evidence__what_hangs_is_run_once_and_its_neighbors_every_time(tmp_path: Path) -> None:
     code = """
         import os, time

@@ -417,3 +417,22 @@ def test_gather_mutants__of_an_affected_member_only_what_changed_below_it(tmp_pa
     assert elsewhere.mutants == ()
     assert not elsewhere.empty
     assert not elsewhere.blind
+
+
+def test_gather_mutants__what_only_subclasses_run_counts_for_the_class_that_has_it(tmp_path: Path) -> None:
+    code = """
+        from shop import clamp
+
+        class Shared:
+            def test_value(self):
+                assert clamp(self.value, 1, 3) == self.expected
+
+        class TestLow(Shared):
+            value, expected = 0, 1
+
+        class TestHigh(Shared):
+            value, expected = 5, 3
+    """
+    (found,) = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")))
+    assert words(found).keys() == {"Shared::test_value"}
+    assert counts(found) == (4, 3)

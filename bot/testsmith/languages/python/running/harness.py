@@ -27,6 +27,10 @@ from testsmith.execution.workspace import (
     writable_copy,
 )
 from testsmith.languages.python.running.answers import WorkerAnswer, read_answer
+from testsmith.languages.python.running.inherited_results import (
+    with_names_in_subclasses,
+    with_names_of_owners,
+)
 from testsmith.languages.python.running.pytest_settings import without_strictness
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
@@ -166,11 +170,13 @@ async def run_jobs(
 ) -> dict[int, JobResult]:
     """Run jobs under one setting, in one process if possible, and return a result for each.
 
+    A test that runs only in classes that inherit it has the name of its own class, in jobs and in results.
+
     Raises:
         CannotRun: The sandbox could not start a process.
     """
     results: dict[int, JobResult] = {}
-    batches = [list(jobs)] if jobs else []
+    batches = [[with_names_in_subclasses(job) for job in jobs]] if jobs else []
     while batches:
         batch = batches.pop()
         answer = await run_plan(workspace, setting, batch)
@@ -181,7 +187,7 @@ async def run_jobs(
             results |= {job.number: fault for job in unfinished}
         else:
             batches += [part for part in (unfinished[1:], unfinished[:1]) if part]
-    return results
+    return {job.number: with_names_of_owners(job, results[job.number]) for job in jobs}
 
 
 async def run_plan(

@@ -16,6 +16,7 @@ from testsmith.languages.python.test_files.test_modules import (
     SETUPS,
     is_suite,
     is_test_name,
+    suites_of_file,
 )
 
 _PLAIN_BASES = frozenset({"IsolatedAsyncioTestCase", "TestCase", "object"})
@@ -198,16 +199,23 @@ _Statement = cst.SimpleStatementLine | cst.BaseCompoundStatement
 
 def without_other_tests(module: cst.Module, names: frozenset[str]) -> cst.Module:
     """Return the module without test functions whose names (`Class::name`) are not in `names`."""
-    return cst.ensure_type(module.visit(_TestRemover(names)), cst.Module)
+    classes = [each for each in module.body if isinstance(each, cst.ClassDef)]
+    suites = suites_of_file({each.name.value: _last_names_of_bases(each) for each in classes})
+    return cst.ensure_type(module.visit(_TestRemover(names, suites)), cst.Module)
 
 
-def without_unused(module: cst.Module) -> cst.Module:
-    """Return the module without unused definitions and imports, at the top level and in test classes."""
+def without_unused(module: cst.Module, needed: Collection[str] = ()) -> cst.Module:
+    """Return the module without unused definitions and imports, at the top level and in test classes.
+
+    Args:
+        module: The module.
+        needed: Names of classes and functions to keep in any case.
+    """
     if any(map(_may_lose_parts, module.body)):
         said = Counter(word for one in module.body for word in _words(one))
         module = module.with_changes(body=[_without_unused_parts(one, said) for one in module.body])
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
-    reached = _reached(pieces)
+    reached = _reached([_Piece(bound=frozenset(), uses=frozenset(needed), must_stay=True), *pieces])
     body = _kept_body(module.body, reached)
     return module.with_changes(body=_without_leading_blanks(module, body))
 
@@ -271,15 +279,17 @@ def _words(statement: cst.CSTNode) -> frozenset[str]:
 class _TestRemover(cst.CSTTransformer):
     """Removes test functions at the top level and in test classes, including conditional ones."""
 
-    def __init__(self, names: frozenset[str]) -> None:
+    def __init__(self, names: frozenset[str], suites: Collection[str]) -> None:
         super().__init__()
         self._names = names
+        self._suites_of_file = suites
         self._suites: list[str] = []
 
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.ClassDef):
+            is_of_file = not self._suites and node.name.value in self._suites_of_file
             self._suites.append(node.name.value)
-            return is_suite_class(node)
+            return is_of_file or is_suite_class(node)
         return not isinstance(node, cst.FunctionDef | cst.BaseExpression | cst.SimpleStatementLine)
 
     def on_leave(
@@ -304,7 +314,11 @@ def is_test(definition: cst.FunctionDef) -> bool:
 
 def is_suite_class(definition: cst.ClassDef) -> bool:
     """Return whether pytest looks for tests in a class."""
-    return is_suite(definition.name.value, [dotted(base.value) for base in definition.bases])
+    return is_suite(definition.name.value, _last_names_of_bases(definition))
+
+
+def _last_names_of_bases(definition: cst.ClassDef) -> list[str]:
+    return [dotted(base.value).rpartition(".")[2] for base in definition.bases]
 
 
 def has_tests(node: cst.CSTNode) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from testsmith.languages.python.source.definitions import Function, last_name
@@ -48,15 +48,16 @@ def test_functions(code: str) -> tuple[str, ...]:
     Raises:
         CannotParse: `code` is not valid Python.
     """
-    return tuple(dict.fromkeys(_tests_in(parse_untrusted(code).body, "")))
+    tree = parse_untrusted(code)
+    return tuple(dict.fromkeys(tests_in(tree.body, "", _suites_of(tree))))
 
 
 def keep_tests(code: str, names: Collection[str]) -> str:
     """Return the module with only the named test functions and what they use.
 
     Imports, helper functions, classes and constants that no kept test uses are removed. Statements with
-    effects (for example calls) and what pytest itself reads (`pytestmark`, autouse fixtures) stay. Comments
-    and formatting of what remains are unchanged.
+    effects (for example calls) and what pytest itself reads (`pytestmark`, autouse fixtures) stay, and so do
+    classes that run a kept test. Comments and formatting of what remains are unchanged.
 
     Args:
         code: A test module.
@@ -66,9 +67,42 @@ def keep_tests(code: str, names: Collection[str]) -> str:
         CannotParse: `code` is not valid Python.
     """
     from testsmith.languages.python.test_files.cutting import without_other_tests, without_unused
+    from testsmith.languages.python.test_files.inherited_tests import inherited_runs
 
     with refusing_depth():
-        return without_unused(without_other_tests(parse_concrete(code), frozenset(names))).code
+        inherited = inherited_runs(code)
+        runs = [run for name in names for run in (name, *inherited.get(name, ()))]
+        needed = {run.partition("::")[0] for run in runs if "::" in run}
+        return without_unused(without_other_tests(parse_concrete(code), frozenset(names)), needed).code
+
+
+def suites_of_file(bases: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Return the classes of a file whose tests run: in the class itself, or in one that inherits from it.
+
+    Args:
+        bases: Last names of the bases of each class of the top level.
+    """
+    test_cases = unittest_suites(bases)
+    waiting = [name for name, own in bases.items() if name in test_cases or is_suite(name, own)]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(base for base in bases[name] if base in bases)
+    return frozenset(found)
+
+
+def unittest_suites(bases: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Return the classes of a file that inherit from a `TestCase`, directly or from another class of it.
+
+    Args:
+        bases: Last names of the bases of each class of the top level.
+    """
+    found = {name for name, own in bases.items() if any(base.endswith("TestCase") for base in own)}
+    while more := {name for name, own in bases.items() if not found.isdisjoint(own)} - found:
+        found |= more
+    return frozenset(found)
 
 
 def is_suite(name: str, bases: Collection[str]) -> bool:
@@ -126,13 +160,26 @@ def inner_statements(statement: ast.stmt) -> Sequence[ast.stmt]:
     return inner
 
 
-def _tests_in(statements: Sequence[ast.stmt], prefix: str) -> Iterator[str]:
+def _suites_of(tree: ast.Module) -> frozenset[str]:
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
+    return suites_of_file({each.name: [last_name(base) for base in each.bases] for each in classes})
+
+
+def tests_in(statements: Sequence[ast.stmt], prefix: str, suites: Collection[str]) -> Iterator[str]:
+    """Yield the names of the test functions in the body of a module or class.
+
+    Args:
+        statements: The body.
+        prefix: Start of the names: empty for a module, else the class with `::`.
+        suites: Classes of the top level that have tests besides those that `is_suite` knows.
+    """
     for statement in statements:
         if isinstance(statement, Function):
             if is_test_name(statement.name) and not is_fixture(statement):
                 yield prefix + statement.name
         elif isinstance(statement, ast.ClassDef):
-            if is_suite(statement.name, [last_name(base) for base in statement.bases]):
-                yield from _tests_in(statement.body, f"{prefix}{statement.name}::")
+            bases = [last_name(base) for base in statement.bases]
+            if is_suite(statement.name, bases) or (not prefix and statement.name in suites):
+                yield from tests_in(statement.body, f"{prefix}{statement.name}::", suites)
         else:
-            yield from _tests_in(inner_statements(statement), prefix)
+            yield from tests_in(inner_statements(statement), prefix, suites)
