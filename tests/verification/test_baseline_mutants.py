@@ -187,6 +187,17 @@ class CountingRunner(PythonRunner):
         return await super().own_changed(changed, seconds)
 
 
+def test_goals__a_line_that_is_there_twice_is_named_by_the_one_above(tmp_path: Path) -> None:
+    files = {"shop.py": FEE.replace("return 5", "return 1"), "tests/test_shop.py": OWN_TESTS}
+
+    async def scenario() -> tuple[str, ...]:
+        async with small_workspace(tmp_path, files) as workspace:
+            runner, mutators = PythonRunner(workspace=workspace), {"python": PYTHON.mutator}
+            return OwnTests(WHOLE, mutators, runner, CountingProgress()).goals(CHANGED)
+
+    assert asyncio.run(scenario())[0] == ("line 5, below `if amount > 100:`: `return 1` becomes `return 2`")
+
+
 def test_try_changed__what_no_test_kills_is_a_goal_and_is_tried_once(tmp_path: Path) -> None:
     CountingRunner.tried.clear()
 

@@ -283,7 +283,10 @@ class OwnTests:
 
 
 def _goal(mutant: Mutant, source: str) -> str:
-    """Return a mutant as a line of the source before and after it, or in words if that is long."""
+    """Return a mutant as a line of the source before and after it, or in words if that is long.
+
+    A prompt shows no line numbers, so a line that the source has twice is named by the one above it.
+    """
     edit = mutant.edit
     start = source.rfind("\n", 0, edit.start) + 1
     end = source.find("\n", edit.end)
@@ -291,7 +294,12 @@ def _goal(mutant: Mutant, source: str) -> str:
     after = line[: edit.start - start] + edit.text + line[edit.end - start :]
     if "\n" in line.strip() or "\n" in after.strip() or len(line) + len(after) > _MOST_GOAL_CHARACTERS:
         return mutant.words
-    return f"line {mutant.line}: `{line.strip()}` becomes `{after.strip()}`"
+    lines = [each.strip() for each in source.split("\n")]
+    above = next(filter(None, reversed(lines[: source.count("\n", 0, start)])), "")
+    where = (
+        f", below `{above}`" if lines.count(line.strip()) > 1 and len(above) < _MOST_GOAL_CHARACTERS else ""
+    )
+    return f"line {mutant.line}{where}: `{line.strip()}` becomes `{after.strip()}`"
 
 
 def _order(mutant: Mutant, member: Member) -> tuple[bool, int, int, str]:
