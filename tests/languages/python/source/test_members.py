@@ -438,6 +438,23 @@ def test_changed_members__of_a_private_module_that_only_tests_import_as_tests_do
     assert _changes(only_new_tests, {**only_new_tests, **head}) == {"test_dump": "added"}
 
 
+def test_changed_members__affected_one_shows_what_is_new_and_used_by_what_changed() -> None:
+    base = {
+        "p/__init__.py": "",
+        "p/_old.py": "def _warn(x): return x\ndef _other(x): return x\n",
+        "p/api.py": "from ._use import _pick\ndef parse(x): return _pick(x)\n",
+        "p/_use.py": "def _pick(x): return x\n",
+    }
+    head = {
+        **base,
+        "p/_old.py": f"{base['p/_old.py']}def _implicit(x): return _warn(x)\ndef _unused(x): return 1\n",
+        "p/_use.py": "from ._old import _implicit\ndef _pick(x): return _implicit(x)\n",
+    }
+    (found,) = _found(base, head).members
+    assert (found.name, found.because) == ("parse", ("_pick",))
+    assert [diff.split("@@")[1].split()[0] for diff in found.shown_change.private] == ["_pick", "_implicit"]
+
+
 def test_changed_members__method_of_a_class_in_a_private_module_that_tests_use() -> None:
     base = {
         "p/__init__.py": "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from itertools import chain, islice
 
 from testsmith.languages.differences import digest_of_sources
 from testsmith.languages.python.source.affected import MOST_CAUSES, Effect, effects
@@ -436,12 +437,15 @@ def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _
 def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: int) -> Iterator[_Chosen]:
     """Yield unchanged members that use changed private definitions."""
     private = {node: one for change in changes for node, one in change.private.items()}
+    new = {node: one for change in changes for node, one in change.new_private.items()}
     settled = frozenset(each for change in changes for each in change.settled)
     sources = {node: normalized_source(one.difference.found.source) for node, one in private.items()}
     for name in sorted({top_level(node.module) for node in private}):
         package, public = packages.read(name)
         changed = [node for node in private if top_level(node.module) == name]
         reached = effects(package, public, changed, steps)
+        added = [node for node in new if top_level(node.module) == name]
+        using = effects(package, public, added, steps) if added else {}
         for path, nodes in _by_path(package, public, reached, settled).items():
             definitions = packages.definitions(path)
             for node, module in nodes.items():
@@ -451,7 +455,10 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
                 member = _member(path, found, module, Change.AFFECTED)
                 member = _with_causes(member, reached[node], sources)
                 member = replace(member, because_places=tuple(_places(package, private, reached[node])))
-                member = _with_diffs(member, _causes(reached[node]), private)
+                causes = _causes(reached[node])
+                used = chain.from_iterable(using[cause].causes for cause in causes if cause in using)
+                shown = [*causes, *islice(dict.fromkeys(used), MOST_CAUSES)]
+                member = _with_diffs(member, shown, {**private, **new})
                 member = _with_route(member, reached[node], package, packages)
                 yield _Chosen(member=member, node=node, is_marked=found.is_marked)
 
