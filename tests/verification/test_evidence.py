@@ -278,7 +278,7 @@ def test_gather_evidence__of_candidates_of_many_kinds_without_a_base(tmp_path: P
     assert by_name(stable)["test_x"].base is None
     assert {name: function.passes for name, function in by_name(inheriting).items()} == {
         "TestOne::test_own": 5,
-        "TestOne::test_inherited": 0,  # which pytest alone finds
+        "Base::test_inherited": 0,  # run by `TestOne` alone
     }
     for proof, passes in zip(unstable, PASSES_OF.values(), strict=True):
         function = by_name(proof)["test_x"]
