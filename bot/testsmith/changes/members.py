@@ -345,10 +345,10 @@ def _search(
     """
     left_out = {each.member for each in findings.skipped}
     opened = f"{states.projects.opened}/"
-    beside = {each.id for each in findings.members if _is_beside_library(each.path.removeprefix(opened))}
+    outside = {each.id for each in findings.members if _is_outside_library(each.path.removeprefix(opened))}
     waiting = [member for member in findings.members if member.id not in left_out]
-    waiting.sort(key=lambda member: member.id in beside)
-    nearest = sorted(waiting, key=lambda member: (member.id in beside, distance(member)))
+    waiting.sort(key=lambda member: member.id in outside)
+    nearest = sorted(waiting, key=lambda member: (member.id in outside, distance(member)))
     fitting = {member.id for member in nearest[:max_members]}
     reason = f"limit of {max_members} functions per run reached: raise it with --max-members"
     beyond = [
@@ -369,15 +369,15 @@ def _search(
     )
 
 
-_BESIDE_LIBRARY = frozenset(
+_OUTSIDE_LIBRARY = frozenset(
     {*TOOLING_FOLDERS, "demo", "demos", "doc", "docs", "example", "examples", "sample", "samples"}
 )
-"""Folders at the top of a project whose code nobody imports."""
+"""Folders at the top of a project with code that is usually not part of what it offers."""
 
 
-def _is_beside_library(path: str) -> bool:
+def _is_outside_library(path: str) -> bool:
     folder, _, file = path.partition("/")
-    return bool(file) and folder in _BESIDE_LIBRARY
+    return bool(file) and folder in _OUTSIDE_LIBRARY
 
 
 def distance(member: Member) -> tuple[int, int, str, int]:

@@ -15,7 +15,7 @@ from functools import cached_property
 
 from testsmith.execution.jobs import Place
 from testsmith.languages.judge import short
-from testsmith.languages.python.judge.smells.known_parts import known_nodes
+from testsmith.languages.python.judge.smells.known_parts import known_nodes, parsed
 from testsmith.languages.python.judge.smells.test_function import (
     EXPECTING,
     FunctionNode,
@@ -78,7 +78,7 @@ def calls_not_run(
         tree = None
     if tree is None:
         return {}
-    waiting = {id(node) for node in _nodes_at(tree, idle)} - known_nodes(tree, known)
+    waiting = {id(node) for node in _nodes_at(tree, idle)} - known_nodes(tree, parsed(known))
     names = BoundNames.of(member, [node for node in ast.walk(tree) if isinstance(node, ast.stmt)])
     module = TestModule(tree, names)
     rebound = _Rebound.of(tree)

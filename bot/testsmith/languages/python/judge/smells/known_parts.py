@@ -16,47 +16,48 @@ _CALLS = ast.Call | ast.Import | ast.ImportFrom
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
 
-def known_nodes(tree: ast.Module, files: Iterable[str]) -> frozenset[int]:
+def known_nodes(tree: ast.Module, files: Iterable[ast.Module]) -> frozenset[int]:
     """Return the ids of the nodes of helpers and branches that a test file has, too, and that do the same.
 
     These are also the calls and imports of tests that the file has in the test of the same name.
 
     Args:
         tree: A test module.
-        files: The project's test files that it may have them from. Of one that cannot be read, nothing is
-            known, and of those after it.
+        files: The project's test files that it may have them from.
     """
     found: set[int] = set()
-    with suppress(CannotParse):
-        for text in files:
-            file = parse_untrusted(text)
-            found.update(_known_nodes(tree, file))
-            found.update(_known_calls(tree, file))
+    for file in files:
+        found.update(_known_nodes(tree, file))
+        found.update(_known_calls(tree, file))
     return frozenset(found)
 
 
-def known_marks(files: Iterable[str]) -> frozenset[str]:
+def parsed(files: Iterable[str]) -> list[ast.Module]:
+    """Return the syntax trees of test files, up to the first one that cannot be read."""
+    trees: list[ast.Module] = []
+    with suppress(CannotParse):
+        for text in files:
+            trees.append(parse_untrusted(text))  # noqa: PERF401 - keeps those before an error
+    return trees
+
+
+def known_marks(files: Iterable[ast.Module]) -> frozenset[str]:
     """Return the decorators and `pytestmark`s of the project's test files, each as `ast.dump` returns it."""
     found: set[str] = set()
-    with suppress(CannotParse):
-        for text in files:
-            for node in ast.walk(parse_untrusted(text)):
-                match node:
-                    case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                        found.update(map(ast.dump, node.decorator_list))
-                    case ast.Assign(targets=[ast.Name(id="pytestmark")], value=value):
-                        found.add(ast.dump(value))
+    for node in (each for file in files for each in ast.walk(file)):
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.update(map(ast.dump, node.decorator_list))
+            case ast.Assign(targets=[ast.Name(id="pytestmark")], value=value):
+                found.add(ast.dump(value))
     return frozenset(found)
 
 
-def has_annotations(files: Iterable[str]) -> bool:
+def has_annotations(files: Iterable[ast.Module]) -> bool:
     """Return whether a function of the project's test files says what it returns."""
-    with suppress(CannotParse):
-        for text in files:
-            for node in ast.walk(parse_untrusted(text)):
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.returns is not None:
-                    return True
-    return False
+    functions = ast.FunctionDef | ast.AsyncFunctionDef
+    nodes = (each for file in files for each in ast.walk(file))
+    return any(isinstance(node, functions) and node.returns is not None for node in nodes)
 
 
 def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:

@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
-from testsmith.languages.python.judge.smells.known_parts import has_annotations, known_marks, known_nodes
+from testsmith.languages.python.judge.smells.known_parts import (
+    has_annotations,
+    known_marks,
+    known_nodes,
+    parsed,
+)
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
 from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_name
 from testsmith.languages.python.test_files.test_modules import (
@@ -114,21 +119,25 @@ class TestModule:
     @cached_property
     def known(self) -> frozenset[int]:
         """Ids of the nodes of helpers and fixtures that the project's own tests have."""
-        return known_nodes(self.tree, self._texts)
+        return known_nodes(self.tree, self._trees)
 
     @cached_property
     def known_marks(self) -> frozenset[str]:
         """Decorators and `pytestmark`s of the project's own tests, each as `ast.dump` returns it."""
-        return known_marks(self._texts)
+        return known_marks(self._trees)
 
     @cached_property
     def is_annotated(self) -> bool:
         """Whether functions of the project's test files have annotations; True if no file is known."""
-        return not self._texts or has_annotations(self._texts)
+        return not self._texts or has_annotations(self._trees)
 
     @cached_property
     def _texts(self) -> Sequence[str]:
         return tuple(self.files)
+
+    @cached_property
+    def _trees(self) -> Sequence[ast.Module]:
+        return parsed(self._texts)
 
     @cached_property
     def values(self) -> dict[str, ast.expr]:
