@@ -159,6 +159,49 @@ def test_judge__a_flaky_function_names_the_settings_that_only_those_runs_had(
     assert (cut.point, cut.reason) == (Point.RAN, f"is flaky: {words}: boom")
 
 
+@pytest.mark.parametrize(
+    ("sessions", "failing", "reason"),
+    [
+        (
+            ("", "", "next to tests", "", ""),
+            {3},
+            "passes by itself, but fails next to tests, with hash seed 3: boom 3",
+        ),
+        (
+            ("", "", "next to tests", "", ""),
+            {1, 2, 4, 5},
+            "passes next to tests, but fails by itself: boom 1",
+        ),
+        (
+            ("conftest", "conftest", "next to tests", "conftest", "conftest"),
+            {3},
+            "passes conftest, but fails next to tests, with hash seed 3: boom 3",
+        ),
+        (
+            ("", "", "next to tests", "", ""),
+            {3, 4},
+            "is flaky: failed in 2 of 5 runs, the first with hash seed 3 and next to tests: boom 3",
+        ),
+        (("", "", "next to tests", "", ""), {1, 2, 3, 4, 5}, "fails on head: boom 3"),
+    ],
+)
+def test_judge__what_differs_only_in_the_projects_session_is_not_called_flaky(
+    sessions: tuple[str, ...], failing: set[int], reason: str
+) -> None:
+    runs = tuple(
+        Run(
+            status=F if number in failing else P,
+            settings=(f"hash seed {number}", *([session] if session else [])),
+            session=session,
+            message=f"boom {number}",
+            lines=frozenset({1}),
+        )
+        for number, session in enumerate(sessions, 1)
+    )
+    (cut,) = judged(FunctionProof(name="test_a", head=runs)).cuts
+    assert (cut.point, cut.reason) == (Point.RAN, reason)
+
+
 def test_judge__what_was_refused_the_network_says_so() -> None:
     refused = replace(function("test_a", F, F, F, F, F), wants_network=True)
     (cut,) = judged(refused).cuts

@@ -71,6 +71,14 @@ class TestRunner(ABC):
             done: How the tests were actually run; see `JobResult.done`.
         """
 
+    def session(self, done: frozenset[str]) -> str:  # noqa: ARG002
+        """Return the words that say that a run had the project's own tests or their setup; empty without.
+
+        Args:
+            done: How the tests were actually run; see `JobResult.done`.
+        """
+        return ""
+
     @abstractmethod
     def on_copy(self, head: ProjectCopy) -> TestRunner:
         """Return a runner that uses another copy of head, without base."""

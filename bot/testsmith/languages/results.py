@@ -35,6 +35,8 @@ class Run:
 
     Attributes:
         settings: What is special about the run, in a few words each (`hash seed 2`); empty on base.
+        session: Which of these words say that it ran with the project's own tests or their setup; empty if
+            it ran by itself.
         status: The result.
         message: Failure message, truncated and untrusted; empty if it passed.
         failing_line: Statement of the test module that failed, on one line; empty if unknown. Untrusted.
@@ -54,6 +56,7 @@ class Run:
 
     status: TestStatus
     settings: tuple[str, ...] = ()
+    session: str = ""
     message: str = ""
     failing_line: str = ""
     raised_by_test: bool = False

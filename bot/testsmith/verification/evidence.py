@@ -283,7 +283,7 @@ def _function(
     counted = on_head[:1] if _is_lost(results[0]) else elsewhere or on_head
     return FunctionProof(
         name=name,
-        head=tuple(_run(runner.words(setting, result.done), name, result) for setting, result in counted),
+        head=tuple(_head_run(setting, name, result, runner) for setting, result in counted),
         base=None if on_base is None else _run((), name, on_base),
         wants_network=any(result is not None and result.wants_network for result in results),
     )
@@ -295,6 +295,11 @@ def _is_rightly_skipped(setting: RunSetting, result: JobResult, name: str) -> bo
 
 def _is_lost(result: FunctionResult | None) -> bool:
     return result is not None and result.status in {TIMED_OUT, CRASHED, NOT_RUN}
+
+
+def _head_run(setting: RunSetting, name: str, result: JobResult, runner: TestRunner) -> Run:
+    run = _run(runner.words(setting, result.done), name, result)
+    return replace(run, session=runner.session(result.done))
 
 
 def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:

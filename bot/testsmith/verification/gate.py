@@ -13,7 +13,14 @@ from enum import IntEnum, StrEnum
 
 from testsmith.languages.judge import Conflicts, Judge, Question
 from testsmith.languages.language import Language
-from testsmith.languages.results import RAN_AND_FAILED, WITHOUT_RUN, FunctionProof, Proof, TestStatus
+from testsmith.languages.results import (
+    RAN_AND_FAILED,
+    WITHOUT_RUN,
+    FunctionProof,
+    Proof,
+    Run,
+    TestStatus,
+)
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import (
     BaseOutcome,
@@ -352,16 +359,17 @@ def _touches(function: FunctionProof, proof: Proof, judge: Judge) -> bool:
 
 def _failure(function: FunctionProof, judge: Judge) -> str:
     """Describe why a function did not pass every run."""
-    first = next((run for run in function.head if run.status is not TestStatus.PASSED), None)
-    if first is None:
+    failed = [run for run in function.head if run.status is not TestStatus.PASSED]
+    if not failed:
         return "was not run"
+    first = next((run for run in failed if run.session), failed[0])  # as it would fail in its file
     words = judge.first_words(first.message)
     if function.fault:
         return f"could not be run here: {words}"
     if function.wants_network:
         return f"needs the network: {words}"
     if function.passes:
-        return f"is flaky: {_share(function)}: {words}"
+        return f"{_difference(function)}: {words}"
     return {
         TestStatus.FAILED: f"fails on head: {words}",
         TestStatus.SKIPPED: f"is skipped: {words}",
@@ -371,23 +379,46 @@ def _failure(function: FunctionProof, judge: Judge) -> str:
     }.get(first.status, words)
 
 
-def _share(function: FunctionProof) -> str:
-    """Describe how many runs a flaky function failed (or passed, if fewer), and what these had in common."""
+def _difference(function: FunctionProof) -> str:
+    """Describe how the runs that a function passed differ from those that it failed."""
     passed = [run for run in function.head if run.status is TestStatus.PASSED]
     failed = [run for run in function.head if run.status is not TestStatus.PASSED]
-    verb, fewer, others = "failed", failed, passed
+    passing, failing = _sessions(passed), _sessions(failed)
+    if set(passing).isdisjoint(failing):
+        also = [words for words in _only_in(failed, passed) if words not in failing]
+        which = f", with {_listed(also)}" if also else ""
+        return f"passes {_listed(passing)}, but fails {_listed(failing)}{which}"
     if len(passed) < len(failed):
-        verb, fewer, others = "passed only", passed, failed
+        return f"is flaky: passed only {_share(passed, failed)}"
+    return f"is flaky: failed {_share(failed, passed)}"
+
+
+def _sessions(runs: Sequence[Run]) -> list[str]:
+    """Return in which sessions tests ran, each once."""
+    return list(dict.fromkeys(run.session or "by itself" for run in runs))
+
+
+def _only_in(runs: Sequence[Run], others: Sequence[Run]) -> list[str]:
+    """Return the settings that all of these runs have, and none of the others."""
     elsewhere = {words for run in others for words in run.settings}
-    shared = [
+    return [
         words
-        for words in fewer[0].settings
-        if words not in elsewhere and all(words in run.settings for run in fewer)
+        for words in runs[0].settings
+        if words not in elsewhere and all(words in run.settings for run in runs)
     ]
+
+
+def _listed(parts: Sequence[str]) -> str:
+    *rest, last = parts
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def _share(fewer: Sequence[Run], others: Sequence[Run]) -> str:
+    """Describe how many of a flaky function's runs these are, and what they have in common."""
+    shared = _only_in(fewer, others)
     which = "with" if shared or len(fewer) == 1 else "the first with"
-    *rest, last = shared or fewer[0].settings
-    named = f"{', '.join(rest)} and {last}" if rest else last
-    return f"{verb} in {len(fewer)} of {len(function.head)} runs, {which} {named}"
+    named = _listed(shared or fewer[0].settings)
+    return f"in {len(fewer)} of {len(fewer) + len(others)} runs, {which} {named}"
 
 
 def _entry(draft: ReducedCandidate, proof: Proof, judge: Judge) -> ProvenSuggestion:

@@ -88,11 +88,6 @@ FLAKY = {
         def test_x():
             pathlib.Path("made").mkdir()
     """,
-    "next to the project's tests": """
-        import builtins
-        def test_x():
-            assert not hasattr(builtins, "left_by_own_tests")
-    """,
     "and without the project's pytest settings": """
         import warnings
         def test_x():
@@ -261,6 +256,22 @@ def test_gather_evidence__the_reason_names_the_setting_that_a_flaky_test_fails_u
     }
     assert {words: reason for words, reason in reasons.items() if words not in reason} == {}
     assert {reason.partition(":")[0] for reason in reasons.values()} == {"is flaky"}
+
+
+def test_gather_evidence__a_test_that_fails_only_next_to_the_own_tests_is_not_called_flaky(
+    tmp_path: Path,
+) -> None:
+    code = """
+        import builtins
+        def test_x():
+            assert not hasattr(builtins, "left_by_own_tests"), "left"
+    """
+    (proof,) = proofs(tmp_path, {"x": code}).values()
+    (cut,) = judge(proof, Conflicts(), {}, PYTHON).cuts
+    assert cut.reason == (
+        "passes by itself, but fails next to the project's tests, "
+        "with hash seed 3 and shuffled with seed 2: AssertionError: left"
+    )
 
 
 def test_gather_evidence__a_test_that_fails_on_the_other_interpreter_says_so(tmp_path: Path) -> None:

@@ -105,10 +105,15 @@ def words_of(setting: GoSetting, done: frozenset[str]) -> tuple[str, ...]:
     parts = {
         order if together else "each function in its own process": True,
         "twice in one process": setting.twice,
-        "next to the package's tests": BESIDE_OWN_TESTS in done,
+        words_of_session(done): bool(words_of_session(done)),
         "without the package's test files": WITHOUT_OWN_FILES in done,
         f"time zone {setting.time_zone}": setting.time_zone != "UTC",
         f"GOMAXPROCS {setting.processors}": setting.processors > 0,
         _FOLDER: setting.copies,
     }
     return tuple(words for words, is_true in parts.items() if is_true)
+
+
+def words_of_session(done: frozenset[str]) -> str:
+    """Return the words for a run next to the package's own tests; empty if it ran by itself."""
+    return "next to the package's tests" if BESIDE_OWN_TESTS in done else ""

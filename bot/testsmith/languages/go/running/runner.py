@@ -28,6 +28,7 @@ from testsmith.languages.go.running.run_settings import (
     base_settings,
     head_settings,
     words_of,
+    words_of_session,
 )
 from testsmith.languages.go.running.workspace import GoWorkspace, folder_of
 from testsmith.languages.go.running.workspace_builder import open_workspace
@@ -107,6 +108,10 @@ class GoRunner(TestRunner):
     def words(self, setting: RunSetting, done: frozenset[str]) -> tuple[str, ...]:
         """See `TestRunner.words`."""
         return words_of(_go(setting), done)
+
+    def session(self, done: frozenset[str]) -> str:
+        """See `TestRunner.session`."""
+        return words_of_session(done)
 
     def on_copy(self, head: ProjectCopy) -> GoRunner:
         """See `TestRunner.on_copy`."""

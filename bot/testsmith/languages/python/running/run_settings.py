@@ -184,7 +184,7 @@ def words_of(
         "clock at 2032-02-29": MOVED_CLOCK in done,
         "another working folder": bool(setting.place),
         "two runs in one folder": setting.twice,
-        _of_project(done): bool(_of_project(done)),
+        words_of_session(done): bool(words_of_session(done)),
         "without the project's pytest settings": not setting.with_ini,
         f"Python {_dotted(other_version)}": setting.other_python and other_version is not None,
     }
@@ -195,7 +195,8 @@ def _dotted(version: tuple[int, int] | None) -> str:
     return "" if version is None else f"{version[0]}.{version[1]}"
 
 
-def _of_project(done: frozenset[str]) -> str:
+def words_of_session(done: frozenset[str]) -> str:
+    """Return the words for a run in a session of the project; empty if it ran by itself."""
     without = " but without its addopts" if WITHOUT_ADDOPTS in done else ""
     if BESIDE_OWN_TESTS in done:
         return f"next to the project's tests{without}"

@@ -40,6 +40,7 @@ from testsmith.languages.python.running.run_settings import (
     base_settings,
     head_settings,
     words_of,
+    words_of_session,
 )
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.running.workspace_builder import open_workspace
@@ -120,6 +121,10 @@ class PythonRunner(TestRunner):
         """See `TestRunner.words`."""
         other = self.workspace.other
         return words_of(_python(setting), done, None if other is None else other.interpreter.version)
+
+    def session(self, done: frozenset[str]) -> str:
+        """See `TestRunner.session`."""
+        return words_of_session(done)
 
     def on_copy(self, head: ProjectCopy) -> PythonRunner:
         """See `TestRunner.on_copy`."""
