@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,39 @@ def test_broken_tests__those_that_a_fixture_breaks_are_one_note(
         "this change breaks 2 tests of `tests/test_more_fees.py` in the same way (`in setup: KeyError: 1`): "
         "`test_a` and `test_b`. Check what they share, such as a fixture"
     ) in notes
+
+
+def model_with(code: str) -> Callable[[Body], str]:
+    def answer(body: Body) -> str:
+        tests = [{"name": one, "code": code} for one in members_in(body) if one == "fees.py::fee"]
+        return json.dumps({"tests": [] if is_about_repairs(body) else tests})
+
+    return answer
+
+
+REPEATED = (
+    "from fees import fee\n\n\ndef test_reduced():\n    assert fee(100) == 1\n    assert fee(99) == 2\n"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", ["", "    assert fee(101) == 1\n"])
+def test_broken_tests__no_test_is_suggested_that_makes_the_same_calls_as_a_corrected_one(
+    command_line: CommandLine, tmp_path: Path, more: str
+) -> None:
+    repository = changed(tmp_path)
+    with Endpoint(answer=model_with(REPEATED + more)) as endpoint:
+        model = ("--provider", "openai", "--base-url", endpoint.url, "--model", "small", "--runs", "1")
+        lean = ("--observation-token-budget", "0", "--only", "fees.py::fee")
+        ran = command_line.suggest(repository.folder, "--base", "base", *model, *lean, key="sk-test")
+    assert ran.code == 0, ran.stderr
+    found = {one["label"]: one["tests"] for one in ran.report["suggestions"]}
+    note = "no new test of `fee` is suggested: the corrected `TestFee::test_limit` makes the same calls"
+    assert found.pop("question") == ["TestFee::test_limit"]
+    assert (found, note in ran.report["notes"]) == (
+        ({"new-behaviour": ["test_reduced"]}, False) if more else ({}, True)
+    )
+    assert ran.report["stats"]["funnel"]["posted"] == len(found)
 
 
 EDITS = {

@@ -43,6 +43,8 @@ class FunctionResult:
         failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are
             rows.
         seconds: Duration of all its rows, fixtures included; None if unknown.
+        calls: Digests of its calls of the members in `TestJob.recorded`, and of what these calls reached: the
+            same for the same calls. Empty if nothing is known. Untrusted.
     """
 
     status: str
@@ -54,6 +56,7 @@ class FunctionResult:
     left: tuple[str, ...] = ()
     failed_rows: frozenset[int] = frozenset()
     seconds: float | None = None
+    calls: frozenset[str] = frozenset()
 
 
 Place = tuple[int, int, int, int]
@@ -183,6 +186,7 @@ class TestJob:
             what it takes from other files; empty for the same.
         is_of_file: Whether the module is made of parts of the file at `test_path`: what both do while they
             are loaded, such as registering a name, may not be possible twice.
+        recorded: Members whose calls to record, if the language can; nothing else is traced then.
     """
 
     number: int
@@ -195,6 +199,7 @@ class TestJob:
     test_path: str | None = None
     alone: str = ""
     is_of_file: bool = False
+    recorded: tuple[TracedMember, ...] = ()
 
 
 _JOBS_WORTH_A_START = 8

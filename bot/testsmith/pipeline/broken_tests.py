@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from testsmith.deadline import TimeIsOver, next_group
-from testsmith.execution.jobs import PASSED, FunctionResult, RunSetting, TestJob
+from testsmith.execution.jobs import PASSED, FunctionResult, JobResult, RunSetting, TestJob, TracedMember
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.judge import CannotJudge, added_smells, short
 from testsmith.languages.language import Language, language_of
@@ -27,12 +27,14 @@ from testsmith.model import (
     Repair,
     Report,
     Request,
+    Skipped,
+    SkipStage,
     Suggestion,
 )
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
-from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff
+from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.prove import ProofContext
@@ -114,6 +116,8 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     that fail in the same way there is one question, which names them; if no value can be replaced, the cause
     may be what they share, and there is a note instead.
 
+    A suggestion is left out if the edited tests make all of its calls of changed functions.
+
     Args:
         run: The run's state.
         context: What tests are proven with.
@@ -139,12 +143,81 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     asked = {question.member for question in questions}
     shown = {(question.test_path, question.tests[0]) for question in questions}
     taken = [test.extension for test in broken if (test.path, test.name) in shown]
-    return replace(
+    left = [one for one in report.suggestions if one not in taken]
+    repeated = await _repeated(run, context, left, questions)
+    dropped = [one for one in left if one.is_green and one.member in repeated]
+    funnel = report.statistics.funnel
+    posted = funnel.posted - sum(len(one.tests) for one in dropped)
+    report = replace(
         report,
-        suggestions=(*(one for one in report.suggestions if one not in taken), *questions),
+        suggestions=(*(one for one in left if one not in dropped), *questions),
+        statistics=replace(report.statistics, funnel=replace(funnel, posted=posted)),
         skipped=tuple(one for one in report.skipped if one.member not in asked),
         notes=(*report.notes, *notes),
     )
+    return _with_reasons(run, report, repeated)
+
+
+async def _repeated(
+    run: RunState, context: ProofContext, suggestions: Sequence[Suggestion], questions: Sequence[Suggestion]
+) -> dict[str, Suggestion]:
+    """Return the members whose suggested tests call what edited tests call, each with such a question.
+
+    The calls are those that the tests make when they run, of any member of the run.
+    """
+    green = [one for one in suggestions if one.is_green]
+    if not green or not questions:
+        return {}
+    recorded = tuple(TracedMember(path=one.path, first=one.line, last=one.end_line) for one in run.members)
+    every = [*green, *questions]
+    jobs = list[TestJob]()
+    for number, one in enumerate(every):
+        found_job = job_in_file(run, number, one)
+        job = _job_in_new_file(run, number, one) if found_job is None else found_job[0]
+        jobs.append(replace(job, recorded=recorded))
+    try:
+        setting = context.runner.settings_in_file()[0]
+        results = await run.deadline.within(context.runner.run(setting, jobs))
+    except (TimeIsOver, CannotRun):
+        return {}
+    calls = [_calls(results.get(number)) for number in range(len(every))]
+    edited = list(zip(questions, calls[len(green) :], strict=True))
+    known = frozenset[str]().union(*(found for _, found in edited))
+    return {
+        one.member: max(edited, key=lambda each: len(found & each[1]))[0]
+        for one, found in zip(green, calls, strict=False)
+        if found and found <= known
+    }
+
+
+def _job_in_new_file(run: RunState, number: int, suggestion: Suggestion) -> TestJob:
+    return TestJob(
+        number=number,
+        code=suggestion.code,
+        seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
+        test_path=suggestion.test_path,
+    )
+
+
+def _calls(result: JobResult | None) -> frozenset[str]:
+    """Return the calls of members that tests make; none unless all of them pass."""
+    functions = () if result is None else result.functions.values()
+    if any(one.status != PASSED for one in functions):
+        return frozenset()
+    return frozenset[str]().union(*(one.calls for one in functions))
+
+
+def _with_reasons(run: RunState, report: Report, repeated: Mapping[str, Suggestion]) -> Report:
+    """Return a report that says why tests are left out that call what edited tests call."""
+    asked = {one.member for one in report.suggestions}
+    skipped, notes = list(report.skipped), list(report.notes)
+    for key, question in repeated.items():
+        member, reason = run.requests[key].member, f"the corrected `{question.tests[0]}` makes the same calls"
+        if key in asked:
+            notes.append(f"no new test of `{member.name}` is suggested: {reason}")
+        else:
+            skipped.append(Skipped.of(member, SkipStage.GATE, reason))
+    return replace(report, skipped=tuple(skipped), notes=tuple(notes))
 
 
 async def _ask(

@@ -123,7 +123,7 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
         report = await _formatted_in_files(run, context, report)
     jobs, changed = list[TestJob](), dict[int, frozenset[str]]()
     for number, suggestion in enumerate(report.suggestions):
-        found = _job(run, number, suggestion) if suggestion.is_green else None
+        found = job_in_file(run, number, suggestion) if suggestion.is_green else None
         if found is not None:
             jobs.append(found[0])
             changed[number] = found[1]
@@ -171,8 +171,8 @@ async def _formatted_in_files(run: RunState, context: ProofContext, report: Repo
     return replace(report, suggestions=tuple(suggestions))
 
 
-def _job(run: RunState, number: int, suggestion: Suggestion) -> tuple[TestJob, frozenset[str]] | None:
-    """Return what runs the tests that a patch adds or extends, and their names."""
+def job_in_file(run: RunState, number: int, suggestion: Suggestion) -> tuple[TestJob, frozenset[str]] | None:
+    """Return what runs the tests that a patch adds or extends, and their names; None without a patch."""
     if suggestion.patch is None:
         return None
     tests, path = run.language_of(suggestion.member).tests, suggestion.test_path

@@ -247,6 +247,80 @@ def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: PythonW
     assert result.loaded.lines == {5, 6}
 
 
+SHELF = """
+LIMIT = 2
+
+def fits(books, path=None):
+    if len(books) > LIMIT:
+        return False
+    return path is None or path.read_text() == "x"
+
+class Book:
+    def __init__(self, title):
+        self.title = title
+
+def both(books):
+    return fits(books) and fits(books[:1])
+"""
+
+
+def calls(workspace: PythonWorkspace, *tests: str) -> list[frozenset[str]]:
+    """Return the recorded calls of `fits` and `both` of each test, given as its parameters and body."""
+    (workspace.head.root / "shelf.py").write_text(SHELF)
+    recorded = (
+        TracedMember(path="shelf.py", first=4, last=7),
+        TracedMember(path="shelf.py", first=13, last=14),
+    )
+    start = "import os\nimport shelf\nfrom shelf import Book, both, fits\n\n"
+    jobs = [
+        TestJob(number=number, code=f"{start}def test_x{test}\n", seconds=10.0, recorded=recorded)
+        for number, test in enumerate(tests)
+    ]
+    results = run_all(workspace, PythonSetting(name="test"), jobs)
+    functions = [results[number].functions["test_x"] for number in range(len(tests))]
+    assert {one.status for one in functions} == {"passed"}
+    return [one.calls for one in functions]
+
+
+SAME_CALLS = (
+    ("(): assert fits(['a'])", "(): assert fits(books=list('a'), path=None)"),
+    ("(): fits([Book('a')])", "(): fits([Book(title='a')])"),
+    (
+        "(tmp_path): (tmp_path / 'a').write_text('x'); fits([], tmp_path / 'a')",
+        "(tmp_path): path = tmp_path / 'a'; path.write_text('x'); assert fits([], path)",
+    ),
+    ("(): both(['a', 'b'])", "(): assert both(['a', 'b']); both(['a', 'b'])"),
+)
+OTHER_CALLS = (
+    ("(): fits(['a'])", "(): fits(['b'])"),
+    ("(): fits(['a'])", "(): fits(('a',))"),
+    ("(): fits([Book('a')])", "(): book = Book('a'); book.title = 'b'; fits([book])"),
+    (
+        "(tmp_path): (tmp_path / 'a').write_text('x'); fits([], tmp_path / 'a')",
+        "(tmp_path): (tmp_path / 'a').write_text('y'); fits([], tmp_path / 'a')",
+    ),
+    ("(): fits(['a'])", "(monkeypatch): monkeypatch.setenv('A', 'b'); fits(['a'])"),
+    ("(): fits(['a'])", "(monkeypatch): monkeypatch.setattr(shelf, 'LIMIT', 0); fits(['a'])"),
+    ("(): fits([object()])", "(): fits([object()])"),
+    ("(): fits([lambda: 1])", "(): fits([lambda: 1])"),
+    ("(): both(['a'])", "(): fits(['a'])"),
+)
+
+
+def test_run_jobs__equal_calls_of_members_are_recorded_as_equal(workspace: PythonWorkspace) -> None:
+    found = calls(workspace, *(test for pair in SAME_CALLS for test in pair))
+    for number, pair in enumerate(SAME_CALLS):
+        assert found[2 * number] == found[2 * number + 1] != frozenset(), pair
+
+
+def test_run_jobs__calls_that_may_differ_are_recorded_as_different(workspace: PythonWorkspace) -> None:
+    *found, none = calls(workspace, *(test for pair in OTHER_CALLS for test in pair), "(): Book('a')")
+    for number, pair in enumerate(OTHER_CALLS):
+        assert found[2 * number], pair
+        assert not found[2 * number + 1] <= found[2 * number], pair
+    assert none == frozenset()
+
+
 def test_run_jobs__order_is_that_of_the_file_or_of_the_seed(workspace: PythonWorkspace) -> None:
     code = "seen = []\n" + "".join(f"def test_{n}():\n    seen.append({n})\n" for n in range(8))
     code += "def teardown_module():\n    raise ValueError(str(seen))\n"

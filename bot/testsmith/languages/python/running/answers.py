@@ -26,6 +26,8 @@ _MOST_MESSAGE_CHARACTERS = 4_000
 _MOST_LINE_CHARACTERS = 300
 _MOST_NAMES = 10
 _MOST_PLACES = 10_000
+_MOST_CALLS = 20_000
+_DIGEST = re.compile(r"[0-9a-f]{32}")
 _MOST_NAME_CHARACTERS = 100
 
 
@@ -91,6 +93,9 @@ class _Function(_Reached):
     left: Annotated[tuple[_Message, ...], OrElse(())] = ()
     failed_rows: Annotated[frozenset[Annotated[int, Ge(0)]], OrElse(frozenset())] = frozenset()
     seconds: Annotated[float | None, Ge(0), OrElse(None)] = None
+    calls: Annotated[
+        frozenset[Annotated[str, Matches(_DIGEST)]], MaxLen(_MOST_CALLS), OrElse(frozenset())
+    ] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,4 +178,5 @@ def _function_result(function: _Function) -> FunctionResult:
         left=tuple(name[:_MOST_NAME_CHARACTERS] for name in function.left[:_MOST_NAMES] if name),
         failed_rows=function.failed_rows,
         seconds=function.seconds,
+        calls=function.calls,
     )

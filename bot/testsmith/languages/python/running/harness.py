@@ -17,7 +17,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 
-from testsmith.execution.jobs import ChangedModules, JobResult, TestJob
+from testsmith.execution.jobs import ChangedModules, JobResult, TestJob, TracedMember
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, shown
 from testsmith.execution.workspace import (
     MOST_COPY_BYTES,
@@ -285,10 +285,13 @@ def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[st
         "apart": setting.apart,
         "twice": setting.twice,
         "own_calls": setting.own_calls,
-        "span": None
-        if traced is None
-        else {"file": str(copy.root / traced.path), "first": traced.first, "last": traced.last},
+        "span": None if traced is None else _span(copy, traced),
+        "recorded": [_span(copy, one) for one in job.recorded],
     }
+
+
+def _span(copy: ProjectCopy, member: TracedMember) -> dict[str, object]:
+    return {"file": str(copy.root / member.path), "first": member.first, "last": member.last}
 
 
 def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -> dict[str, object]:

@@ -86,6 +86,7 @@ def _joined(results: list[FunctionResult]) -> FunctionResult:
         wants_network=any(one.wants_network for one in results),
         left=tuple(dict.fromkeys(name for one in results for name in one.left)),
         seconds=sum(seconds) if seconds else None,
+        calls=frozenset().union(*(one.calls for one in results)),
     )
 
 

@@ -21,7 +21,8 @@ def case(name: str, status: str = "passed", message: str = "", lines: tuple[int,
 
 def test_receive__the_worst_case_of_a_function_counts() -> None:
     account = JobResults()
-    for message in (case("t", lines=(1,)), case("t", "failed", "first", (2,)), case("t", "failed", "second")):
+    first, *others = case("t", lines=(1,)), case("t", "failed", "first", (2,)), case("t", "failed", "second")
+    for message in ({**first, "calls": ["a", "b"]}, *({**one, "calls": ["b", "c"]} for one in others)):
         account.receive(message)
     assert account.functions == {
         "t": {
@@ -35,6 +36,7 @@ def test_receive__the_worst_case_of_a_function_counts() -> None:
             "branches": [],
             "failed_rows": [None],
             "seconds": None,
+            "calls": ["a", "b", "c"],
         }
     }
 

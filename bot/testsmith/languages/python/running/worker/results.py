@@ -109,11 +109,15 @@ class JobResults:
         rows = {row for data in failing for row in data.get("failed_rows", [data.get("row")])}
         seconds = [data.get("seconds") for data in (case, self.functions.get(name)) if data]
         is_timed = all(isinstance(one, float) for one in seconds)
+        calls = {
+            str(call) for data in (case, self.functions.get(name)) if data for call in data.get("calls", [])
+        }
         self.functions[name] = {
             **verdict,
             **_reached([known, case]),
             "failed_rows": list(rows),
             "seconds": sum(seconds) if is_timed else None,
+            "calls": sorted(calls),
         }
 
 

@@ -29,6 +29,7 @@ Because of the children, a job only uses up its own limits, whatever its code do
         twice     whether to run everything again if it left files
         own_calls  whether to report the calls in the module that were not made
         span      `{file, first, last}`: location of the member to trace; null for no tracing
+        recorded  locations of members whose calls to report, see `comparable_calls.py`
         names, file, source, mutants, direct    only for `mutants`, see `mutation.py`
 
 Results are sent as soon as they are known by a process that never runs code of the project:
@@ -38,11 +39,12 @@ Results are sent as soon as they are known by a process that never runs code of 
 
 REACHED is `{"lines": [...], "branches": [[from, to], ...]}`, where a negative `to` means leaving the code.
 FUNCTION is `{"name": "Class::test_x", "status": "passed", "message": "", "lines": ..., "branches": ...,
-"network": false, "left": []}`, where `network` says whether it failed because of a missing network, and
-`left` names files it left. `idle` is null, or the locations of calls and imports in the module that were not
-reached, each `[line, column, last line, last column]`. `done` lists flags: `clock`, and those of
-`project_session.py`. For a job of kind `mutants`, the result only has `"mutants": [{"number": 0, "functions":
-{"test_x": "failed"}}]` and, if mutants are written to a file and were shown to take effect, `"acts": true`.
+"network": false, "left": [], "calls": []}`, where `network` says whether it failed because of a missing
+network, `left` names files it left, and `calls` are digests of its calls of the members in `recorded`.
+`idle` is null, or the locations of calls and imports in the module that were not reached, each `[line,
+column, last line, last column]`. `done` lists flags: `clock`, and those of `project_session.py`. For a job of
+kind `mutants`, the result only has `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` and, if
+mutants are written to a file and were shown to take effect, `"acts": true`.
 """
 
 from __future__ import annotations
@@ -287,6 +289,7 @@ class _Tests:
                 job["apart"],
                 session,
                 job["own_calls"],
+                tuple(MemberSpan(**one) for one in job["recorded"]),
             )
             body = functools.partial(_carry_out, run)
             ending = run_child(body, min(left, job["seconds"]), account.receive, self._closed)

@@ -18,10 +18,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from .comparable_calls import ComparableCalls
 from .forking import Message, Send
 from .project_session import Leftovers, Session, plain_options
 from .reached_calls import OwnCalls
-from .tracer import MemberSpan, ReachedLines, Tracer, make_tracer
+from .tracer import MemberSpan, ReachedLines, Spans, Tracer, make_tracer
 
 TEST_FILE = "test_candidate.py"
 
@@ -55,6 +56,7 @@ class ModuleRun(NamedTuple):
         apart: Whether to run each function in its own child.
         session: Session of the project to run in; None to run alone.
         own_calls: Whether to report the calls in the module that were not made.
+        recorded: Locations of members whose calls to report instead of tracing lines.
     """
 
     folder: Path
@@ -66,6 +68,7 @@ class ModuleRun(NamedTuple):
     apart: bool = False
     session: Session | None = None
     own_calls: bool = False
+    recorded: tuple[MemberSpan, ...] = ()
 
 
 def run_tests(run: ModuleRun, send: Send) -> None:
@@ -79,7 +82,7 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     file = tests / TEST_FILE
     file.write_bytes(run.code.encode("utf-8", "replace"))
     os.chdir(work)
-    recorder = _Recorder(send, run, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
+    recorder = _Recorder(send, run, file, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
     plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
     recorder.start()
     arguments = pytest_arguments(file, run.folder, run.ini, run.code)
@@ -111,7 +114,8 @@ def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
         files.reverse()
     addopts = () if session.with_addopts else ("-o", "addopts=")
     basetemp = ("--basetemp", str(run.folder / "tmp"))
-    recorder = _Recorder(send, run, Leftovers(()))
+    recorder = _Recorder(send, run, session.file, Leftovers(()))
+    recorder.start()
     exit_code = pytest.main(
         [*map(str, files), *addopts, "--maxfail=0", *basetemp, *session.options, *_SHORT],
         plugins=[recorder, _Beside(send, session.file)],
@@ -126,9 +130,10 @@ def _case(name: str, status: str, message: str, reached: ReachedLines) -> Messag
 class _Recorder:
     """The plugin. Lines that the member runs outside of tests count as reached by loading the module."""
 
-    def __init__(self, send: Send, run: ModuleRun, leftovers: Leftovers) -> None:
+    def __init__(self, send: Send, run: ModuleRun, file: Path, leftovers: Leftovers) -> None:
         self._send = send
         self._run = run
+        self._calls = ComparableCalls(Spans(run.recorded), run.folder, file) if run.recorded else None
         self._leftovers = leftovers
         self._loaded = ReachedLines()
         self._tracer: Tracer | None = None if run.span is None else make_tracer(run.span)
@@ -146,6 +151,8 @@ class _Recorder:
         if self._tracer is not None:
             self._tracer.exchange(self._loaded)
             self._tracer.start()
+        if self._calls is not None:
+            self._calls.start()
 
     def finish(self, exit_code: int) -> None:
         """Send the results of the module as a whole."""
@@ -176,8 +183,10 @@ class _Recorder:
         return is_function and not self._is_foreign(item) and function_name(item) not in self._run.without
 
     def pytest_collection_finish(self) -> None:
-        """Attribute new files to functions from here on."""
+        """Attribute new files and calls to functions from here on."""
         self._leftovers.disregard()
+        if self._calls is not None:
+            self._calls.close_load()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record why the module did not load."""
@@ -197,6 +206,8 @@ class _Recorder:
         self._failing_line, self._network, self._raised_by_test = "", False, False
         reached = ReachedLines()
         before = self._note_into(reached)
+        if self._calls is not None:
+            self._calls.taken()  # those of the project's tests
         started = _clock()
         outcome = yield
         seconds = round(_clock() - started, 5)
@@ -211,6 +222,7 @@ class _Recorder:
             "raised_by_test": self._raised_by_test,
             "row": self._rows.get(item.nodeid),
             "seconds": seconds,
+            "calls": [] if self._calls is None else sorted(self._calls.taken()),
         }
         self._send({**_case(name, self._status, self._message, reached), **notes})
         self._leftovers.look(name)

@@ -227,13 +227,18 @@ class ReachedByFile(ReachedLines):
 class Tracer:
     """Records lines and arcs in `reached`, which may be replaced at any time.
 
+    Args:
+        span: Location of the members.
+        entered: Called with the frame of each call of a member that begins; None for nothing.
+
     Attributes:
         reached: Current set of lines and arcs.
     """
 
-    def __init__(self, span: MemberSpan | Spans) -> None:
+    def __init__(self, span: MemberSpan | Spans, entered: Callable[[FrameType], None] | None = None) -> None:
         self.reached = ReachedLines()
         self._span = span
+        self._entered = entered
         self._branching: dict[CodeType, frozenset[int]] = {}
         self._last_line: dict[int, int] = {}
 
@@ -259,6 +264,8 @@ class Tracer:
         if len(self._last_line) > _MOST_OPEN_FRAMES:  # frames that were left by an exception
             self._last_line.clear()
         self._last_line.pop(id(frame), None)
+        if self._entered is not None:
+            self._entered(frame)
 
     def _line(self, frame: FrameType, line: int) -> None:
         reached = self.reached.of(frame.f_code.co_filename)
@@ -278,8 +285,8 @@ class Tracer:
 class SettraceTracer(Tracer):
     """Tracer based on `sys.settrace`, for Python before 3.12."""
 
-    def __init__(self, span: MemberSpan | Spans) -> None:
-        super().__init__(span)
+    def __init__(self, span: MemberSpan | Spans, entered: Callable[[FrameType], None] | None = None) -> None:
+        super().__init__(span, entered)
         self._suspended: set[int] = set()
         self._raising: set[int] = set()
 
@@ -351,8 +358,8 @@ if sys.version_info >= (3, 12):
             self._leave(sys._getframe(1))  # noqa: SLF001 - as above
 
 
-def make_tracer(span: MemberSpan | Spans) -> Tracer:
-    """Return the tracer for this version of Python."""
+def make_tracer(span: MemberSpan | Spans, entered: Callable[[FrameType], None] | None = None) -> Tracer:
+    """Return the tracer for this version of Python; see `Tracer` for the arguments."""
     if sys.version_info >= (3, 12):
-        return MonitoringTracer(span)
-    return SettraceTracer(span)
+        return MonitoringTracer(span, entered)
+    return SettraceTracer(span, entered)
