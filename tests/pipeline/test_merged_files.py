@@ -1,16 +1,26 @@
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from fakes.requests import make_member
 from fakes.trees import MemoryTree
 from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, JobResult
 from testsmith.languages.go.language import GO
 from testsmith.languages.python.language import PYTHON
-from testsmith.model import Candidate, Origin, Suggestion
-from testsmith.pipeline.merged_files import _has_place, _holds, _in_new_file, new_test_file, patch_of_head
+from testsmith.model import Candidate, Funnel, Label, Origin, Report, Statistics, Suggestion
+from testsmith.pipeline.merged_files import (
+    _has_place,
+    _holds,
+    _in_new_file,
+    file_diff,
+    new_test_file,
+    patch_of_head,
+    prove_in_files,
+)
 from testsmith.test_files.plan import Marking
 
 
@@ -123,3 +133,53 @@ def test_holds__what_other_classes_inherit_counts_if_it_is_new(
         for found in (on_head, on_base)
     ]
     assert _holds(0, suggestion, results, {"A::test_x"}) is holds
+
+
+HELPER = "def make(price):\n    cart = {}\n    cart[price] = 1\n    return cart\n"
+
+
+@pytest.mark.parametrize("uses_helper", [True, False])
+def test_prove_in_files__a_new_file_has_no_copies_of_helpers(*, uses_helper: bool) -> None:
+    file = f"from shop import total\n\n\n{HELPER}\n\ndef test_old():\n    assert total(make(1)) == 1\n"
+    test = f"def test_new():\n    assert total({'make(2)' if uses_helper else '{2: 1}'}) == 1\n"
+    code = f"from shop import total\n\n\n{HELPER if uses_helper else ''}\n\n{test}"
+    member = make_member("shop.py::total", "def total(x): return 1")
+    suggestion = Suggestion(
+        member=member.id,
+        number=1,
+        test_path="tests/test_shop.py",
+        code=code,
+        tests=("test_new",),
+        origin=Origin.MODEL,
+        evidence=None,
+        label=Label.NEW_BEHAVIOR,
+        patch=file_diff("tests/test_shop.py", file, f"{file}\n\n{test}"),
+    )
+
+    async def failing(_setting: Any, jobs: Any) -> dict[int, JobResult]:
+        failed = {"test_new": FunctionResult(status=FAILED)}
+        return {job.number: JobResult(functions=failed) for job in jobs}
+
+    async def within(running: Any) -> Any:
+        return await running
+
+    tree = MemoryTree({"shop.py": "def total(x): return 1\n", "tests/test_shop.py": file})
+    run: Any = SimpleNamespace(
+        language_of=lambda _: PYTHON,
+        search=SimpleNamespace(head_tree=tree),
+        options=SimpleNamespace(candidates=[]),
+        settings=SimpleNamespace(verification=SimpleNamespace(test_seconds=1.0)),
+        deadline=SimpleNamespace(within=within),
+        requests={member.id: SimpleNamespace(member=member)},
+    )
+    runner = SimpleNamespace(settings_in_file=lambda: ("head",), run=failing)
+    context: Any = SimpleNamespace(runner=runner)
+    report = Report(
+        members=(member,), suggestions=(suggestion,), statistics=Statistics(funnel=Funnel(posted=1))
+    )
+    found = asyncio.run(prove_in_files(run, context, report))
+    assert [one.test_path for one in found.suggestions] == ([] if uses_helper else ["tests/test_total.py"])
+    path = "`tests/test_shop.py`"
+    reason = f"not proven in {path}, and a new file copies `make` from {path} instead of using it"
+    assert [one.reason for one in found.skipped] == ([reason] if uses_helper else [])
+    assert found.statistics.funnel.posted == len(found.suggestions)

@@ -148,6 +148,18 @@ class Judge:
         """
         return {}
 
+    def copies(self, code: str, test_path: str) -> str:  # noqa: ARG002 - a default
+        """Return what a module for a new test file copies from the project's test files; by default, nothing.
+
+        Args:
+            code: The test module.
+            test_path: Path of the test file, relative to the git root.
+
+        Returns:
+            A clause about the module; empty if it copies nothing, or the file is there.
+        """
+        return ""
+
     def conflicts(self, proof: Proof) -> Conflicts:  # noqa: ARG002 - a default
         """Return a candidate's conflicts with the documentation, given its results."""
         return Conflicts()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -27,14 +27,12 @@ from testsmith.model import (
     Repair,
     Report,
     Request,
-    Skipped,
-    SkipStage,
     Suggestion,
 )
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
-from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file
+from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file, left_out
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence
 from testsmith.verification.prove import ProofContext
@@ -145,23 +143,19 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
     taken = [test.extension for test in broken if (test.path, test.name) in shown]
     left = [one for one in report.suggestions if one not in taken]
     repeated = await _repeated(run, context, left, questions)
-    dropped = [one for one in left if one.is_green and one.member in repeated]
-    funnel = report.statistics.funnel
-    posted = funnel.posted - sum(len(one.tests) for one in dropped)
     report = replace(
         report,
-        suggestions=(*(one for one in left if one not in dropped), *questions),
-        statistics=replace(report.statistics, funnel=replace(funnel, posted=posted)),
+        suggestions=(*left, *questions),
         skipped=tuple(one for one in report.skipped if one.member not in asked),
         notes=(*report.notes, *notes),
     )
-    return _with_reasons(run, report, repeated)
+    return left_out(run, report, repeated)
 
 
 async def _repeated(
     run: RunState, context: ProofContext, suggestions: Sequence[Suggestion], questions: Sequence[Suggestion]
-) -> dict[str, Suggestion]:
-    """Return the members whose suggested tests call what edited tests call, each with such a question.
+) -> dict[str, str]:
+    """Return the members whose suggested tests call what edited tests call, with reasons to leave these out.
 
     The calls are those that the tests make when they run, of any member of the run.
     """
@@ -184,7 +178,7 @@ async def _repeated(
     edited = list(zip(questions, calls[len(green) :], strict=True))
     known = frozenset[str]().union(*(found for _, found in edited))
     return {
-        one.member: max(edited, key=lambda each: len(found & each[1]))[0]
+        one.member: f"the corrected `{_nearest(found, edited)}` makes the same calls"
         for one, found in zip(green, calls, strict=False)
         if found and found <= known
     }
@@ -207,17 +201,10 @@ def _calls(result: JobResult | None) -> frozenset[str]:
     return frozenset[str]().union(*(one.calls for one in functions))
 
 
-def _with_reasons(run: RunState, report: Report, repeated: Mapping[str, Suggestion]) -> Report:
-    """Return a report that says why tests are left out that call what edited tests call."""
-    asked = {one.member for one in report.suggestions}
-    skipped, notes = list(report.skipped), list(report.notes)
-    for key, question in repeated.items():
-        member, reason = run.requests[key].member, f"the corrected `{question.tests[0]}` makes the same calls"
-        if key in asked:
-            notes.append(f"no new test of `{member.name}` is suggested: {reason}")
-        else:
-            skipped.append(Skipped.of(member, SkipStage.GATE, reason))
-    return replace(report, skipped=tuple(skipped), notes=tuple(notes))
+def _nearest(calls: frozenset[str], edited: Sequence[tuple[Suggestion, frozenset[str]]]) -> str:
+    """Return the name of the edited test that makes most of some calls."""
+    question, _ = max(edited, key=lambda each: len(calls & each[1]))
+    return question.tests[0]
 
 
 async def _ask(

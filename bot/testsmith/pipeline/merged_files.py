@@ -16,7 +16,7 @@ from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace, UnfinishedFile, UnformattedModule
-from testsmith.model import Candidate, Report, Suggestion
+from testsmith.model import Candidate, Report, Skipped, SkipStage, Suggestion
 from testsmith.patches import CannotApply, apply_patch, with_new_lines
 from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import same_tests
@@ -117,7 +117,8 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     """Run the suggestions once more in the files that they would be merged into.
 
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
-    as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven.
+    as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven, unless
+    it has copies of the project's test helpers there.
     """
     if run.options.candidates is None:
         report = await _formatted_in_files(run, context, report)
@@ -136,17 +137,52 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     except TimeIsOver:
         results = [{}]
     paths = set(run.search.head_tree.paths())
-    suggestions = [
-        suggestion
-        if (
+    suggestions, reasons = list[Suggestion](), dict[str, str]()
+    for number, suggestion in enumerate(report.suggestions):
+        is_kept = (
             _holds(number, suggestion, results, changed[number])
             if number in changed
             else _has_place(run, suggestion)
         )
-        else _in_new_file(run, suggestion, paths)
-        for number, suggestion in enumerate(report.suggestions)
-    ]
-    return replace(report, suggestions=tuple(suggestions))
+        suggestions.append(suggestion if is_kept else _in_new_file(run, suggestion, paths))
+        copied = "" if is_kept else _copied(run, suggestions[-1])
+        if copied:
+            reasons[suggestion.member] = f"not proven in `{suggestion.test_path}`, and a new file {copied}"
+    return left_out(run, replace(report, suggestions=tuple(suggestions)), reasons)
+
+
+def left_out(run: RunState, report: Report, reasons: Mapping[str, str]) -> Report:
+    """Return a report without the green suggestions of some members.
+
+    Args:
+        run: The run's state.
+        report: The report.
+        reasons: The reason for each of these members.
+    """
+    out = [one for one in report.suggestions if one.is_green and one.member in reasons]
+    suggestions = [one for one in report.suggestions if one not in out]
+    others = {one.member for one in suggestions}
+    skipped, notes = list(report.skipped), list(report.notes)
+    for member, reason in ((run.requests[key].member, reason) for key, reason in reasons.items()):
+        if member.id in others:
+            notes.append(f"no new test of `{member.name}` is suggested: {reason}")
+        else:
+            skipped.append(Skipped.of(member, SkipStage.GATE, reason))
+    funnel = report.statistics.funnel
+    funnel = replace(funnel, posted=funnel.posted - sum(len(one.tests) for one in out))
+    return replace(
+        report,
+        suggestions=tuple(suggestions),
+        skipped=tuple(skipped),
+        statistics=replace(report.statistics, funnel=funnel),
+        notes=tuple(notes),
+    )
+
+
+def _copied(run: RunState, suggestion: Suggestion) -> str:
+    """Return what a suggestion for a new file copies, as a clause; empty for nothing."""
+    judge = run.language_of(suggestion.member).of_project(run.search.head_tree).judge
+    return judge.copies(suggestion.code, suggestion.test_path)
 
 
 async def _formatted_in_files(run: RunState, context: ProofContext, report: Report) -> Report:

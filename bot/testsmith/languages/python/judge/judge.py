@@ -14,6 +14,7 @@ from testsmith.languages.python.judge.documentation.docstring_examples import do
 from testsmith.languages.python.judge.documentation.questions import first_words
 from testsmith.languages.python.judge.smells.calls_not_run import calls_not_run
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
+from testsmith.languages.python.judge.smells.known_parts import copied_helper
 from testsmith.languages.python.judge.smells.smells import findings_of
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.differences import difference
@@ -72,7 +73,15 @@ class PythonJudge(Judge):
         self, code: str, member: Member, test_path: str | None = None
     ) -> dict[str, tuple[Finding, ...]]:
         """Return the smells of each test function that has any; see `findings_of`."""
-        return findings_of(code, member, self._checks, self._known(test_path))
+        copied = "" if test_path is None else self.copies(code, test_path)
+        return findings_of(code, member, self._checks, self._known(test_path), [copied] if copied else [])
+
+    def copies(self, code: str, test_path: str) -> str:
+        """Return which helper a module for a new file has as a test file of the project has it."""
+        if self._tree is None or self._tree.read(test_path) is not None:
+            return ""
+        name, path = copied_helper(parse_untrusted(code), self._tree)
+        return f"copies `{name}` from `{path}` instead of using it" if name else ""
 
     def calls_not_run(
         self, code: str, member: Member, idle: Collection[Place], test_path: str | None = None

@@ -110,3 +110,65 @@ def test_smells__types_are_looked_at_where_the_test_file_has_annotations(returns
     found = judge.smells(code, _MEMBER, "tests/test_a.py")
     assert found.keys() == ({"test_new"} if returns else set())
     assert judge.smells(code, _MEMBER).keys() == {"test_new"}
+
+
+_COPIED = """
+def make_cart(prices, rate=2):
+    cart = {}
+    for price in prices:
+        cart[price] = rate
+    return cart
+"""
+_USING = """
+from shop import total
+
+def test_total():
+    assert total(make_cart([1])) == 1
+"""
+_SUITE = """
+import unittest
+from shop import total
+
+class TotalTest(unittest.TestCase):
+    def setUp(self):
+        self.grant.update(self.base)
+        self.folder = tempfile.mkdtemp()
+        open("setup.log", "w").close()
+
+    def test_total(self):
+        self.assertEqual(total(1), 1)
+"""
+_DATA = "class Cart:\n    prices = [1]\n    rate = 2\n    owner = 'a'\n"
+
+
+_RENAMED = _COPIED.replace("make_cart(prices", "cart_of(prices: list").replace("cart =", "'A'; cart =")
+
+
+@pytest.mark.parametrize(
+    ("code", "path", "copied"),
+    [
+        (_COPIED + _USING, "tests/test_new.py", "`make_cart` from `tests/base.py`"),
+        (_RENAMED + _USING, "tests/test_new.py", "`cart_of` from `tests/base.py`"),
+        ("@fixture" + _COPIED + _USING, "tests/test_new.py", "`make_cart` from `tests/base.py`"),
+        (_SUITE, "tests/test_new.py", "`setUp` from `tests/test_grants.py`"),
+        (_DATA + _USING, "tests/test_new.py", "`Cart` from `tests/base.py`"),
+        (_COPIED + _USING, "tests/test_grants.py", ""),
+        (_COPIED.replace("= rate", "= 3") + _USING, "tests/test_new.py", ""),
+        (_COPIED.replace("rate=2", "rate=3") + _USING, "tests/test_new.py", ""),
+        ("def short(x):\n    return x[0]\n" + _USING, "tests/test_new.py", ""),
+        ("def of_source(x):\n    a = x\n    b = a\n    return b\n" + _USING, "tests/test_new.py", ""),
+        (_USING, "tests/test_new.py", ""),
+    ],
+)
+def test_smells__a_new_file_copies_no_helper_of_a_test_file(code: str, path: str, copied: str) -> None:
+    files = {
+        "shop.py": "def total(x): return x\ndef of_source(x):\n    a = x\n    b = a\n    return b\n",
+        "tests/base.py": f"import shop\n{_COPIED}\n\n{_DATA}\ndef short(x):\n    return x[0]\n",
+        "tests/broken.py": "def make_cart(prices, rate):",
+        "tests/test_grants.py": _GRANTS,
+    }
+    judge = PythonJudge().of_project(MemoryTree(files))
+    found = {finding.reason for ones in judge.findings(code, _MEMBER, path).values() for finding in ones}
+    reasons = {f"copies {copied} instead of using it"} if copied else set()
+    assert {one for one in found if one.startswith("copies")} == reasons
+    assert judge.copies(code, path) == "".join(reasons)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from testsmith.languages.python.judge.test_reading.claims import functions_of
-from testsmith.languages.python.source.parsing import parse_untrusted
-from testsmith.languages.source import CannotParse
+from testsmith.languages.python.source.parsing import decode, parse_untrusted
+from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.source import CannotParse, SourceTree
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CALLS = ast.Call | ast.Import | ast.ImportFrom
+_MOST_FILE_BYTES = 1_000_000
+_LEAST_STATEMENTS = 3
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
 
@@ -30,6 +35,75 @@ def known_nodes(tree: ast.Module, files: Iterable[ast.Module]) -> frozenset[int]
         found.update(_known_nodes(tree, file))
         found.update(_known_calls(tree, file))
     return frozenset(found)
+
+
+def copied_helper(tree: ast.Module, project: SourceTree) -> tuple[str, str]:
+    """Return the first helper, fixture or class of a module that a test file of the project has as well.
+
+    Its name, decorators, annotations and docstrings may differ. Short ones do not count, because they may be
+    the same by chance.
+
+    Args:
+        tree: A test module.
+        project: Files of the project.
+
+    Returns:
+        The name and the path of the test file; both empty if there is none.
+    """
+    helpers = {
+        _form(one): (one.name, {word.encode() for word in _words(one)})
+        for one in _helpers(tree)
+        if sum(isinstance(node, ast.stmt) for node in ast.walk(_plain(one))) > _LEAST_STATEMENTS
+    }
+    for path in project.paths() if helpers else ():
+        data = (project.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
+        if len(data) <= _MOST_FILE_BYTES and any(
+            all(map(data.__contains__, words)) for _, words in helpers.values()
+        ):
+            with suppress(CannotParse):
+                for one in _helpers(parse_untrusted(decode(data))):
+                    if (form := _form(one)) in helpers:
+                        return helpers[form][0], path
+    return "", ""
+
+
+def _helpers(tree: ast.Module) -> Iterator[_Definition]:
+    """Yield the classes of the top level without tests, and the functions there and in classes but tests."""
+    tests = {id(node) for _, node in functions_of(tree)}
+    for statement in tree.body:
+        if not isinstance(statement, _Definition):
+            continue
+        inner = statement.body if isinstance(statement, ast.ClassDef) else []
+        if id(statement) not in tests and not any(id(one) in tests for one in inner):
+            yield statement
+        yield from (one for one in inner if isinstance(one, _Function) and id(one) not in tests)
+
+
+def _plain(definition: _Definition) -> _Definition:
+    """Return a definition without decorators, annotations, docstrings and its own name."""
+    copied = copy.deepcopy(definition)
+    copied.name = ""
+    for node in ast.walk(copied):
+        if isinstance(node, _Definition):
+            node.decorator_list = []
+            node.body = node.body[ast.get_docstring(node) is not None :]
+        if isinstance(node, _Function):
+            node.returns = None
+        elif isinstance(node, ast.arg):
+            node.annotation = None
+    return copied
+
+
+def _form(definition: _Definition) -> str:
+    return ast.dump(_plain(definition))
+
+
+def _words(definition: _Definition) -> set[str]:
+    """Return the names that a definition uses."""
+    nodes = list(ast.walk(_plain(definition)))
+    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        node.attr for node in nodes if isinstance(node, ast.Attribute)
+    }
 
 
 def parsed(files: Iterable[str]) -> list[ast.Module]:

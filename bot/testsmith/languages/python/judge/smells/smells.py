@@ -52,7 +52,11 @@ PartSmell = Callable[[TestFunction], Iterator[ast.AST]]
 
 
 def findings_of(
-    code: str, member: Member, checks: KnownChecks | None = None, known: Iterable[str] = ()
+    code: str,
+    member: Member,
+    checks: KnownChecks | None = None,
+    known: Iterable[str] = (),
+    of_module: Iterable[str] = (),
 ) -> dict[str, tuple[Finding, ...]]:
     """Return the smells of each test function that has any, most informative first, by function name.
 
@@ -61,6 +65,7 @@ def findings_of(
         member: The member that it tests.
         checks: Helpers of the project's test files that assert something; None if they are not known.
         known: The project's test file that the module was made for, and the modules of its fixtures.
+        of_module: Reasons against the whole module, which are less informative than smells.
 
     Raises:
         CannotParse: `code` is not valid Python.
@@ -73,7 +78,8 @@ def findings_of(
         tree, {*(one.node for one in functions.values()), *_for_type_checkers(tree, names)}
     )
     of_all = [Finding(reason, is_shared=True) for reason in (*plugged_in(tree), *tampering(beside, names))]
-    found = {name: (*of_all, *_findings(function)) for name, function in functions.items()}
+    last = [Finding(reason, is_shared=True) for reason in of_module]
+    found = {name: (*of_all, *_findings(function), *last) for name, function in functions.items()}
     return {name: findings for name, findings in found.items() if findings}
 
 
