@@ -93,3 +93,57 @@ def test_smells_of__helpers_of_other_test_files_assert(test: str) -> None:
 )
 def test_smells_of__what_is_called_asserts_nothing(test: str) -> None:
     assert _smell(test) == "asserts nothing"
+
+
+_BASES = """
+import os
+import tempfile
+import unittest
+from .cases import Case
+
+class TempDirTestCase(Case):
+    @classmethod
+    def setUpClass(cls):
+        cls._folder = tempfile.TemporaryDirectory()
+        os.chdir(cls._folder.name)
+
+class InSources(unittest.TestCase):
+    def setUp(self):
+        os.chdir(os.path.dirname(__file__))
+
+class Inner(TempDirTestCase):
+    pass
+"""
+_CASES = """
+import unittest
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        os.chdir(self.tempdir)
+"""
+_OWN_SETUP = "    def setUpClass(cls): pass\n    def setUp(self): pass\n"
+_WRITES = (
+    "    def test_total(self):\n        open('config', 'w').close()\n        self.assertEqual(total(1), 1)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "writes"),
+    [
+        ("from .util import TempDirTestCase\nclass A(TempDirTestCase):\n", False),
+        ("from tests.util import TempDirTestCase as Base\nclass A(Base):\n", False),
+        ("from tests import util\nclass A(util.TempDirTestCase):\n", False),
+        ("from tests.util import Inner\nclass B(Inner):\n    pass\nclass A(B):\n", False),
+        ("from tests.cases import Case\nclass A(Case):\n    def setUp(self): super().setUp()\n", False),
+        ("from tests.cases import Case\nclass A(Case):\n    def setUp(self): self.x = 1\n", True),
+        (f"from tests.util import Inner\nclass A(Inner):\n{_OWN_SETUP}", True),
+        ("from tests.util import InSources\nclass A(InSources):\n", True),
+        ("from tests.other import TempDirTestCase\nclass A(TempDirTestCase):\n", True),
+        ("import unittest\nclass A(unittest.TestCase):\n", True),
+    ],
+)
+def test_smells_of__the_setup_of_a_base_class_may_change_the_folder(code: str, *, writes: bool) -> None:
+    files = {"shop.py": "def total(x): return x\n", "tests/util.py": _BASES, "tests/cases.py": _CASES}
+    judge = PythonJudge().of_project(MemoryTree(files))
+    found = judge.smells(f"from shop import total\n{code}{_WRITES}", _MEMBER)
+    assert list(found.values()) == (["writes outside `tmp_path`"] if writes else [])

@@ -1,10 +1,11 @@
-"""Find helpers of the project's test files that assert something."""
+"""Find helpers of the project's test files that assert something, and classes by their names."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -15,13 +16,13 @@ from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.languages.source import CannotParse, SourceTree
 
 _MOST_FILE_BYTES = 1_000_000
-_DEFINITION = re.compile(rb"\bdef[ \t]+([^\s(\[]+)")
+_DEFINITION = re.compile(rb"\b(?:def|class)[ \t]+([^\s(\[:]+)")
 _MOST_STEPS = 3
 """Maximum number of helpers from a call to an assertion."""
 
 
 class KnownChecks:
-    """Helpers that assert something, by name.
+    """Helpers that assert something, and classes, by name.
 
     Args:
         tree: Files of the project.
@@ -52,6 +53,20 @@ class KnownChecks:
             for node in ast.walk(statement)
         )
 
+    def classes(self, name: str, module: str) -> Iterator[tuple[ast.ClassDef, ast.Module]]:
+        """Yield the classes of a name with their modules.
+
+        Args:
+            name: Name of a class.
+            module: Last part of the name of its module, or of the package around that.
+        """
+        for path in map(PurePosixPath, self._places.get(name.encode(), ())):
+            if module in {path.stem, path.parent.name}:
+                with suppress(CannotParse):
+                    tree = parse_untrusted(decode(self._tree.read(str(path)) or b""))
+                    found = [one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == name]
+                    yield from ((one, tree) for one in found)
+
     def _helpers(self, name: str) -> list[tuple[PurePosixPath, Function]]:
         if name not in self._defined:
             self._defined[name] = list(self._found(name)) if name and not is_test_name(name) else []
@@ -64,7 +79,7 @@ class KnownChecks:
 
     @cached_property
     def _places(self) -> Mapping[bytes, Sequence[str]]:
-        """The test files that may define a function, by its name; each file is read once for all names."""
+        """The test files that may define something, by its name; each file is read once for all names."""
         found: dict[bytes, list[str]] = {}
         for path in self._tree.paths():
             data = (self._tree.read(path) or b"") if path.endswith(".py") and is_test(path) else b""

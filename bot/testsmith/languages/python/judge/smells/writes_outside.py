@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
+from testsmith.languages.python.judge.smells.base_classes import inherited_setups
 from testsmith.languages.python.judge.smells.test_function import Body, TestFunction
+from testsmith.languages.python.source.definitions import last_name
 
 _WRITING_METHODS = frozenset(
     {
@@ -71,6 +74,7 @@ _LEAVES = frozenset({"tempfile.mkdtemp", "tempfile.mkstemp"})
 _REMOVES = frozenset({"addCleanup", "remove", "rmdir", "rmtree", "unlink"})
 _SAME_PATH = frozenset({"os.path.abspath", "os.path.expanduser", "os.path.join", "os.path.realpath", "str"})
 _PATHS = frozenset({"Path", "PosixPath", "PurePath"})
+_TEMPORARY = re.compile(r"te?mp", re.IGNORECASE)
 _NOWHERE = ("/dev/", ":memory:", "file::memory:")
 
 
@@ -94,9 +98,22 @@ def writes_outside(function: TestFunction) -> Iterator[ast.AST]:
 def _is_elsewhere(function: TestFunction) -> bool:
     parameters = {argument.arg for body in function.bodies for argument in body.node.args.args}
     moves = {"isolated_filesystem", "mock_open"}
-    return "fs" in parameters or any(
+    moved = any(
         function.last(call.func) in moves or (function.last(call.func) == "chdir" and _is_unnamed(call))
         for _, call, _ in function.all_calls()
+    )
+    return "fs" in parameters or moved or _is_moved_by_base_class(function)
+
+
+def _is_moved_by_base_class(function: TestFunction) -> bool:
+    """Return whether the setup of a base class changes to a temporary folder."""
+    checks = function.of.checks
+    return checks is not None and any(
+        isinstance(node, ast.Call) and last_name(node.func) == "chdir" and _is_unnamed(node)
+        for suite in function.suites
+        for setup in inherited_setups(suite, function.module, checks)
+        if _TEMPORARY.search(ast.unparse(setup))
+        for node in ast.walk(setup)
     )
 
 
