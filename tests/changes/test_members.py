@@ -124,6 +124,14 @@ def test_find_members__what_is_no_subject_is_not_reported(made: GitRepository) -
     assert search.skipped == ()
 
 
+def test_find_members__files_in_python_files_are_tests(made: GitRepository) -> None:
+    settings = "[pytest]\npython_files = *test.py\ntestpaths = checks\n"
+    made.commit({"pytest.ini": settings, "pkg/latest.py": ONE, "checks/atest.py": ONE})
+    search = _search(made, SelectionSettings(base="HEAD~1"))
+    assert _ids(search) == ["pkg/latest.py::f"]
+    assert [file.head_path for file in search.test_files] == ["checks/atest.py"]
+
+
 def test_find_members__include_and_exclude(made: GitRepository) -> None:
     files: Files = {f"{path}.py": ONE for path in ("pkg/a", "pkg/gen/b", "other/c")}
     made.commit(files)

@@ -14,7 +14,7 @@ from fakes.trees import MemoryTree
 from testsmith.languages.python.language import PYTHON
 from testsmith.model import GeneratedTest, Label, Origin, StaleTestAction, Suggestion
 from testsmith.test_files.plan import EditPlan, Marking, plan_edits, with_removals
-from testsmith.test_files.write import write_edits
+from testsmith.test_files.write import within_bounds, write_edits
 
 TEST_PATH = "tests/test_cart.py"
 
@@ -55,6 +55,16 @@ def test_plan_edits__a_new_file() -> None:
     assert edit.new.decode() == suggestion().code
     assert edit.tests == ("test_add",)
     assert edit.members == ("src/shop/cart.py::test_add",)
+
+
+def test_plan_edits__a_file_that_only_the_project_names_like_a_test() -> None:
+    settings = "[pytest]\npython_files = *test.py\n"
+    own = suggestion(test_path="checks/carttest.py")
+    tree = MemoryTree({"src/shop/cart.py": b"", "pytest.ini": settings})
+    plan = within_bounds(plan_edits([own], tree, [PYTHON]), tree, [PYTHON])
+    assert [edit.path for edit in plan.edits] == ["checks/carttest.py"]
+    (refused,) = planned(own).refused
+    assert refused.reason == "its test path is not in a test folder"
 
 
 def shown_as(after: str) -> Suggestion:

@@ -24,7 +24,7 @@ from testsmith.faults import file_skipped_by_fault, is_fault
 from testsmith.git.diff import changed_files, path_of
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.language import Language
+from testsmith.languages.language import Language, of_project
 from testsmith.languages.source import ChangedFile, ComparisonScope, MemberFindings
 from testsmith.model import Change, Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import TOOLING_FOLDERS, SelectionSettings
@@ -81,6 +81,7 @@ def find_members(
         UsageFailure: A revision or path is unknown, or there is no merge base.
     """
     states = _states(repository, selection, languages)
+    languages = of_project(languages, states.head_tree)
     subjects = Subjects(selection, languages, repository.project)
     place = PathBase(root=repository.root, project=repository.project)
     files: tuple[ChangedFile, ...] = ()

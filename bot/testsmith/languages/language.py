@@ -38,8 +38,13 @@ class Language:
     title: str = ""
 
     def of_project(self, tree: SourceTree) -> Language:
-        """Return the language with the judge of a project."""
-        return replace(self, judge=self.judge.of_project(tree))
+        """Return the language with the judge and the names of test files of a project."""
+        return replace(self, judge=self.judge.of_project(tree), tests=self.tests.of_project(tree))
+
+
+def of_project(languages: Sequence[Language], tree: SourceTree) -> tuple[Language, ...]:
+    """Return the languages of a project; see `Language.of_project`."""
+    return tuple(language.of_project(tree) for language in languages)
 
 
 def title_of(name: str, languages: Sequence[Language]) -> str:

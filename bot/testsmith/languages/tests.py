@@ -90,6 +90,10 @@ class TestFiles(ABC):
     framework: str
     """Test framework to generate tests for if the project does not specify one."""
 
+    def of_project(self, tree: SourceTree) -> TestFiles:  # noqa: ARG002 - a default
+        """Return what reads the test files of a project, which may name them in its own way."""
+        return self
+
     @abstractmethod
     def is_test(self, path: str) -> bool:
         """Return whether `path` is a test file or supports tests (for example `conftest.py`)."""

@@ -13,7 +13,7 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.sandbox.layers import CannotIsolate
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.repository import Repository
-from testsmith.languages.language import Language, language_of
+from testsmith.languages.language import Language, language_of, of_project
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Audit, Report, Statistics, Suggestion, UsageFailure
 from testsmith.pipeline.prepare import runner_of, workspace_order
@@ -101,6 +101,7 @@ def named_tests(
         UsageFailure: There is no such file, folder or test.
     """
     place = PathBase(root=repository.root, project=repository.project)
+    languages = of_project(languages, search.head_tree)
     found: dict[str, AuditedFunction] = {}
     for asked in paths:
         path, _, name = asked.partition("::")

@@ -13,7 +13,7 @@ from testsmith.changes.trusted_files import TrustedTree
 from testsmith.deadline import Deadline
 from testsmith.faults import is_fault, skipped_by_fault
 from testsmith.git.repository import Repository
-from testsmith.languages.language import Language
+from testsmith.languages.language import Language, of_project
 from testsmith.languages.source import SourceTree
 from testsmith.model import Member, Request, Skipped, SkipStage
 from testsmith.pipeline.same_change import farther_members, not_chosen
@@ -36,6 +36,7 @@ def select(settings: Settings, clients: RunDependencies, options: RunOptions) ->
     if search is None:
         clients.progress.phase("finding changed functions", 1, 0.05)
         search = find_members(repository, settings.selection, clients.languages)
+    clients = replace(clients, languages=of_project(clients.languages, search.head_tree))
     intent, hint = _intent(repository, search, options), options.hint or settings.hint
     requests, lost = _requests(search, clients.languages, options, intent)
     requests = {member: replace(one, intent=intent, hint=hint) for member, one in requests.items()}

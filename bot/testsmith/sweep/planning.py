@@ -13,7 +13,7 @@ from testsmith import __version__, pipeline
 from testsmith.changes.selection import Subjects, VisibleTree
 from testsmith.execution.baseline import CannotReadCoverage, WholeSuite
 from testsmith.execution.coverage_files import whole_from_coverage
-from testsmith.languages.language import Language, language_of
+from testsmith.languages.language import Language, language_of, of_project
 from testsmith.languages.source import CannotParse, MemberWeight, Reachable
 from testsmith.model import Member, Report, Skipped, SkipStage, UsageFailure
 from testsmith.settings import ProviderChoice, Settings
@@ -362,6 +362,7 @@ def _weights(
     settings: Settings, languages: Sequence[Language], workspace: SweepWorkspace
 ) -> dict[str, MemberWeight]:
     search, project = workspace.search, workspace.repository.project
+    languages = of_project(languages, search.head_tree)
     tree = VisibleTree(search.head_tree, Subjects(settings.selection, languages, project))
     found: dict[str, MemberWeight] = {}
     for language in languages:

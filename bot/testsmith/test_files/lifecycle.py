@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from testsmith.languages.language import Language
+from testsmith.languages.language import Language, of_project
 from testsmith.languages.source import CannotParse, ChangedFile, SourceTree
 from testsmith.languages.tests import MarkedTest, TestMark
 from testsmith.model import GeneratedTest, Member, StaleTestAction
@@ -94,6 +94,7 @@ class LifecycleResult:
 
 def look_after(now: Now, languages: Sequence[Language]) -> LifecycleResult:
     """Find generated tests whose member changed or was removed, reading all files with marked tests."""
+    languages = of_project(languages, now.tree)
     marked = [
         (path, test)
         for path in now.tree.paths()
@@ -189,10 +190,11 @@ def already_tested(
         languages: The languages.
         failing: See `Marking.failing`.
     """
+    known = of_project(languages, tree)
     return frozenset(
         test.mark.member
         for path in tree.paths()
-        for language in languages
+        for language in known
         if language.source.handles(path) and language.tests.is_test(path)
         for test in marked_in(tree.read(path), language)
         if members.get(test.mark.member) == test.mark.source and not fails(test.name, path, failing or ())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from testsmith import __version__
-from testsmith.languages.language import Language, language_of
+from testsmith.languages.language import Language, language_of, of_project
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace, TestMark
 from testsmith.model import GeneratedTest, Member, Report, Suggestion
@@ -132,7 +132,7 @@ def plan_edits(
         marking: How new tests are marked, and which marked tests they replace.
         finishes: Whether the files are finished; see `TestFiles.finish`.
     """
-    paths = frozenset(tree.paths())
+    paths, languages = frozenset(tree.paths()), of_project(languages, tree)
     by_path: dict[str, list[Suggestion]] = {}
     for suggestion in suggestions:
         if suggestion.is_green:
@@ -324,7 +324,7 @@ def with_support(
         project: The project's directory below the git root.
         languages: The languages.
     """
-    inside = f"{project}/" if project else ""
+    inside, languages = f"{project}/" if project else "", of_project(languages, tree)
     paths = [path for path in tree.paths() if path.startswith(inside)]
     new = [edit.path for edit in plan.edits if edit.old is None]
     if not new or any(_has_tests(path, languages) for path in paths):

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.language import Language
+from testsmith.languages.language import Language, of_project
 from testsmith.model import Change, Report, Suggestion
 from testsmith.settings import Settings
 from testsmith.test_files.lifecycle import already_tested
@@ -53,7 +53,8 @@ def within_bounds(plan: EditPlan, tree: RepositoryTree, languages: Sequence[Lang
         languages: The languages.
     """
     links = frozenset(entry.path for entry in tree.entries() if not entry.is_regular)
-    reasons = {edit.path: why_not_allowed(edit.path, links, languages) for edit in plan.edits}
+    known = of_project(languages, tree)
+    reasons = {edit.path: why_not_allowed(edit.path, links, known) for edit in plan.edits}
     kept = tuple(edit for edit in plan.edits if not reasons[edit.path])
     refused = tuple(one for edit in plan.edits if reasons[edit.path] for one in _refusals(edit, reasons))
     return replace(plan, edits=kept, refused=(*plan.refused, *refused))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator, Replacement
@@ -66,11 +67,17 @@ class PythonMutator(Mutator):
         return () if returns_nothing(member) else returning_at_once(text, member)
 
 
+@dataclass(frozen=True, kw_only=True)
 class PythonTests(RuffFormatter, TestFiles):
-    """Reads and edits Python's test files."""
+    """Reads and edits Python's test files.
+
+    Attributes:
+        names: Names of test files.
+    """
+
+    names: test_paths.TestFileNames = field(default_factory=test_paths.TestFileNames)
 
     framework = "pytest"
-    is_test = staticmethod(test_paths.is_test)
     test_functions = staticmethod(test_modules.test_functions)
     keep_tests = staticmethod(test_modules.keep_tests)
     place = staticmethod(merging.place)
@@ -88,6 +95,14 @@ class PythonTests(RuffFormatter, TestFiles):
     companions = staticmethod(test_paths.package_files)
 
     support_files = staticmethod(support_files)
+
+    def of_project(self, tree: SourceTree) -> PythonTests:
+        """Return what knows the names of a project's test files."""
+        return replace(self, names=test_paths.TestFileNames.of(tree))
+
+    def is_test(self, path: str) -> bool:
+        """Return whether `path` is a test file or supports tests."""
+        return self.names.is_test(path)
 
     def command(self, framework: str, test_path: str, names: Sequence[str]) -> tuple[str, ...]:  # noqa: ARG002
         """Return the words that run the test file."""

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from fakes.trees import MemoryTree
+from testsmith.languages.python.test_files.test_paths import TestFileNames as Names
 from testsmith.languages.python.test_files.test_paths import TestPaths as Paths
 from testsmith.languages.python.test_files.test_paths import is_test
 
@@ -232,3 +233,49 @@ def test_of__thousands_of_files_take_a_moment() -> None:
     assert time.perf_counter() - began < 5
     assert found[2] == "tests/p2/test_m2.py"
     assert found[3] == "tests/p3/test_m3.py"
+
+
+PATTERNS = ("*test.py", "check_tests_*.py", "inner/case_tests.py")
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("pytest.ini", "[pytest]\npython_files = *test.py  check_tests_*.py\n    inner/case_tests.py\n"),
+        ("tox.ini", "[pytest]\npython_files =\n    *test.py\n    'check_tests_*.py' inner/case_tests.py\n"),
+        ("setup.cfg", "[tool:pytest]\npython_files = *test.py check_tests_*.py inner/case_tests.py *.py\n"),
+        (
+            "pyproject.toml",
+            f"[tool.pytest.ini_options]\npython_files = {[*PATTERNS, '__init__.py', '[!test]*.py']}\n",
+        ),
+    ],
+)
+def test_names__of_python_files(file: str, settings: str) -> None:
+    tree = MemoryTree({file: settings, "src/shop/cart.py": ""})
+    paths = ["checks/carttest.py", "check_tests_cart.py", "a/inner/case_tests.py"]
+    paths += ["test_cart.py", "cart_test.py"]
+    others = ("shop/cart.py", "shop/__init__.py", "case_tests.py", "checks/carttest.txt")
+    names = Names.of(tree)
+    assert [path for path in (*paths, *others) if names.is_test_module(path)] == paths
+    assert [path for path in (*paths, *others) if Names.of(MemoryTree({})).is_test(path)] == paths[3:]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ("testpaths = checks more/", ["sub/checks/atest.py", "sub/more/atest.py"]),
+        ("testpaths = ch*", ["sub/checks/atest.py", "sub/more/atest.py", "sub/src/atest.py"]),
+        ("testpaths = .", ["sub/checks/atest.py", "sub/more/atest.py", "sub/src/atest.py"]),
+        ("", ["sub/checks/atest.py", "sub/more/atest.py", "sub/src/atest.py"]),
+    ],
+)
+def test_names__are_those_of_the_folders_with_tests(settings: str, expected: list[str]) -> None:
+    files = {"pytest.ini": "[pytest", "sub/pytest.ini": f"[pytest]\npython_files = *test.py\n{settings}\n"}
+    paths = ["src/atest.py", "sub/checks/atest.py", "sub/more/atest.py", "sub/src/atest.py"]
+    assert list(filter(Names.of(MemoryTree(files)).is_test_module, paths)) == expected
+
+
+def test_of__a_file_that_only_the_project_names_like_a_test() -> None:
+    settings = {"pytest.ini": "[pytest]\npython_files = *test.py\ntestpaths = checks\n"}
+    assert where("src/shop/cart.py", "checks/carttest.py", texts=settings) == "checks/carttest.py"
+    assert where("src/shop/cart.py", "checks/carttest.py") != "checks/carttest.py"

@@ -9,7 +9,7 @@ from typing import Any
 
 from testsmith.languages.python.running.python_version import requires_python
 from testsmith.languages.python.source.projects import declares_project, project_folders, pyproject
-from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import SourceTree
 from testsmith.languages.toolchain import ProjectFacts
 
@@ -43,6 +43,7 @@ def project_facts(tree: SourceTree) -> ProjectFacts:
     """Return what the files of a repository say about it."""
     document = pyproject(tree, "")
     paths = tree.paths()
+    is_test = TestFileNames.of(tree).is_test
     tests = [path for path in paths if path.endswith(".py") and is_test(path)]
     facts = ProjectFacts(
         package_manager=_package_manager(paths, document.get("tool", {})),

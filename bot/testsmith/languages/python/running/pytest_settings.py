@@ -8,9 +8,14 @@ for anyone who runs plain `pytest FILE`.
 from __future__ import annotations
 
 import configparser
+import re
+import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
 from typing import Any
 
 from testsmith.languages.python.running.install.known_packages import PLUGIN_MARKS
@@ -54,6 +59,11 @@ _MOST_BYTES = 256 * 1024
 _TOML_ALONE = ("pytest.toml", ".pytest.toml")
 _INI_ALONE = ("pytest.ini", ".pytest.ini")
 _SHARED = ("pyproject.toml", "tox.ini", "setup.cfg")
+_ALL = (*_TOML_ALONE, *_INI_ALONE, *_SHARED)
+"""Files that may configure pytest, in the order in which it looks at them."""
+
+_GLOB = re.compile(r"[*?\[]")
+_BRACKETS = re.compile(r"\[[^\]]*\]")
 
 _Table = Mapping[str, Any]
 
@@ -97,6 +107,38 @@ def pytest_settings(tree: SourceTree, project: str) -> Mapping[str, Any]:
         return {}
 
 
+def patterns_of_test_files(tree: SourceTree) -> Iterator[tuple[str, str]]:
+    """Yield the patterns in `python_files`, each with the folder that it is for: one of `testpaths`, if set.
+
+    Only patterns that say `test` count: others, such as `*.py`, match files that pytest never looks at, too.
+    """
+    folders = {path.rpartition("/")[0] for path in tree.paths() if path.rpartition("/")[2] in _ALL}
+    for folder in sorted(folders):
+        inside = f"{folder}/" if folder else ""
+        with suppress(_Broken):
+            table = _first_of(tree, (inside + name for name in _ALL)) or {}
+            places = _folders(folder, _words(table.get("testpaths")))
+            for pattern in _words(table.get("python_files")):
+                if "test" in _BRACKETS.sub("", pattern):
+                    yield from ((place, pattern) for place in places or [folder])
+
+
+def _folders(folder: str, paths: Sequence[str]) -> list[str]:
+    """Return paths below a folder; none if one is a pattern."""
+    found = (str(PurePosixPath(folder, path)) for path in paths)
+    return [] if _GLOB.search("".join(paths)) else ["" if path == "." else path for path in found]
+
+
+def _words(value: Any) -> list[str]:
+    """Return the words of a setting, as pytest splits them."""
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    try:
+        return shlex.split(str(value or ""))
+    except ValueError:
+        return []
+
+
 def without_strictness(ini: str) -> str:
     """Return a configuration with nothing but what says which tests there are."""
     _, head, settings = ini.partition(_FINDING)
@@ -105,7 +147,11 @@ def without_strictness(ini: str) -> str:
 
 def _first_table(tree: SourceTree, project: str) -> _Table | None:
     """Return the settings in the first file that configures pytest; None if none does."""
-    for path in _places(project):
+    return _first_of(tree, _places(project))
+
+
+def _first_of(tree: SourceTree, paths: Iterable[str]) -> _Table | None:
+    for path in paths:
         content = tree.read(path)
         if content is None:
             continue
@@ -123,10 +169,11 @@ def _places(project: str) -> Iterator[str]:
     parts = project.split("/") if project else []
     for depth in range(len(parts), -1, -1):
         folder = "".join(f"{part}/" for part in parts[:depth])
-        for name in (*_TOML_ALONE, *_INI_ALONE, *_SHARED):
+        for name in _ALL:
             yield folder + name
 
 
+@lru_cache(maxsize=64)
 def _table(name: str, content: bytes) -> _Table | None:
     """Return the settings in a file; None if it does not configure pytest."""
     if len(content) > _MOST_BYTES:

@@ -8,6 +8,7 @@ from pathlib import Path
 from testsmith.execution.workspace import ProjectCopy, Workspace
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, TestCommand
 from testsmith.languages.python.running.worker_pool import WorkerPool
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 
 UNKNOWN_VERSION = (0, 0)
 """Version of an interpreter whose file name does not contain it, until it has been run."""
@@ -41,6 +42,7 @@ class PythonWorkspace(Workspace):
 
     Attributes:
         interpreter: Python that runs the tests.
+        test_file_names: Names of the project's test files.
         pytest_ini: Content of the pytest configuration: the project's strictness and warning filters, without
             `addopts`.
         owned_modules: Top-level modules of head or base. They are only imported from the copies, even if the
@@ -55,6 +57,7 @@ class PythonWorkspace(Workspace):
 
     interpreter: Interpreter
     pytest_ini: str = "[pytest]\n"
+    test_file_names: TestFileNames = field(default_factory=TestFileNames)
     owned_modules: frozenset[str] = frozenset()
     test_command: TestCommand = PLAIN_PYTEST
     test_folder: str | None = None

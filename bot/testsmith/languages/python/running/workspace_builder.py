@@ -48,6 +48,7 @@ from testsmith.languages.python.running.python_version import (
 from testsmith.languages.python.running.run_settings import PLAIN
 from testsmith.languages.python.running.source_roots import ignored_imports, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
@@ -164,6 +165,7 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
         sandbox=sandbox,
         limits=Limits(memory_bytes=order.settings.memory_bytes),
         pytest_ini=ini.text,
+        test_file_names=TestFileNames.of(order.head),
         parallel=order.settings.parallel,
         owned_modules=top_level_modules(roots),
         refused_folders=(repository.root.resolve(),),

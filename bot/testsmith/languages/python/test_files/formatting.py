@@ -43,7 +43,7 @@ from testsmith.languages.python.test_files.style import (
     with_own_quotes,
 )
 from testsmith.languages.python.test_files.test_modules import test_functions
-from testsmith.languages.python.test_files.test_paths import is_test_module
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import UnfinishedFile, UnformattedModule
 
@@ -340,8 +340,9 @@ class _Style:
     def _test_files(self) -> Mapping[str, Sequence[str]]:
         """The test modules in each folder."""
         found: dict[str, list[str]] = {}
+        names = TestFileNames.of(self._tree)
         for path in self._tree.paths():
-            if is_test_module(PurePosixPath(path).name):
+            if names.is_test_module(path):
                 found.setdefault(str(PurePosixPath(path).parent), []).append(path)
         return found
 

@@ -16,7 +16,7 @@ from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
 from testsmith.languages.python.source.projects import read_toml
 from testsmith.languages.python.test_files.test_modules import is_suite, is_test_name
-from testsmith.languages.python.test_files.test_paths import TEST_FOLDERS
+from testsmith.languages.python.test_files.test_paths import TEST_FOLDERS, TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 
 PYTEST = "pytest"
@@ -48,7 +48,10 @@ def framework_of(tree: SourceTree, project: str) -> str:
     """
     prefix = f"{project}/" if project else ""
     paths = [path for path in tree.paths() if path.startswith(prefix)]
-    tests = [path for path in paths if _may_hold_tests(path.removeprefix(prefix))][:_MOST_TEST_FILES]
+    names = TestFileNames.of(tree)
+    tests = [
+        path for path in paths if _may_hold_tests(path.removeprefix(prefix)) or names.is_test_module(path)
+    ][:_MOST_TEST_FILES]
     shared = [path for path in tree.paths() if path in _SETTINGS or path.startswith(_WORKFLOWS)]
     if not tests or any(_names_pytest(tree, path) for path in (*shared, *paths)):
         return PYTEST

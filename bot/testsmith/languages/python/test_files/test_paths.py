@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from testsmith.languages.python.running.pytest_settings import patterns_of_test_files
 from testsmith.languages.source import SourceTree
 
 SOURCE_FOLDERS = frozenset({"src", "lib"})
@@ -193,6 +195,7 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _NAME = re.compile(rb"[\w.]+")
+_ENDING = re.compile(r"(?<=.)_?tests?$")
 
 
 _BENCHMARKS = frozenset({"benchmark", "benchmarks"})
@@ -220,6 +223,42 @@ def is_test(path: str) -> bool:
 def is_test_module(name: str) -> bool:
     """Return whether pytest collects a file of this name."""
     return name.endswith(".py") and (name.startswith("test_") or name.endswith("_test.py"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestFileNames:
+    """The names of a project's test files: the usual ones, and those in its `python_files`.
+
+    Attributes:
+        patterns: Patterns of names, each with the folder that it is for.
+    """
+
+    __test__ = False
+
+    patterns: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, tree: SourceTree) -> TestFileNames:
+        """Return the names in a tree."""
+        return cls(patterns=tuple(patterns_of_test_files(tree)))
+
+    def is_test(self, path: str) -> bool:
+        """Return whether a path is a test file or supports tests."""
+        return is_test(path) or self.is_test_module(path)
+
+    def is_test_module(self, path: str) -> bool:
+        """Return whether pytest collects a file."""
+        own = (pattern for folder, pattern in self.patterns if below(folder, path) is not None)
+        return is_test_module(PurePosixPath(path).name) or (
+            path.endswith(".py") and any(_fits(path, pattern) for pattern in own)
+        )
+
+
+def _fits(path: str, pattern: str) -> bool:
+    """Return whether a pattern matches a path: the name, unless the pattern has folders, as in pytest."""
+    if "/" in pattern:
+        return fnmatchcase(f"/{path}", f"*/{pattern}")
+    return fnmatchcase(PurePosixPath(path).name, pattern)
 
 
 def package_files(test_path: str, paths: Collection[str]) -> tuple[str, ...]:
@@ -250,9 +289,10 @@ class TestPaths:
         self._tree = tree
         self._project = project
         paths = [path for path in tree.paths() if path.endswith(".py")]
+        names = TestFileNames.of(tree)
         self._packages = {folder_of(path) for path in paths if path.endswith("__init__.py")}
-        self._tests = [path for path in paths if is_test_module(PurePosixPath(path).name)]
-        self._sources = {path: self._source(path) for path in paths if not is_test(path)}
+        self._tests = [path for path in paths if names.is_test_module(path)]
+        self._sources = {path: self._source(path) for path in paths if not names.is_test(path)}
         self._by_name = _grouped(
             (name, source) for source in self._sources.values() for name in source.test_names
         )
@@ -496,7 +536,7 @@ def is_in_test_folder(path: str) -> bool:
 
 def _tested_name(path: str) -> str:
     name = PurePosixPath(path).name.removesuffix(".py")
-    return name.removeprefix("test_") if name.startswith("test_") else name.removesuffix("_test")
+    return name.removeprefix("test_") if name.startswith("test_") else _ENDING.sub("", name)
 
 
 def _begin_alike(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
 from testsmith.languages.python.test_files.test_modules import is_test_name
-from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 
 _MOST_FILE_BYTES = 1_000_000
@@ -81,6 +81,7 @@ class KnownChecks:
     def _places(self) -> Mapping[bytes, Sequence[str]]:
         """The test files that may define something, by its name; each file is read once for all names."""
         found: dict[bytes, list[str]] = {}
+        is_test = TestFileNames.of(self._tree).is_test
         for path in self._tree.paths():
             data = (self._tree.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
             if len(data) <= _MOST_FILE_BYTES:

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
-from testsmith.languages.python.test_files.test_paths import is_test
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -55,7 +55,10 @@ def copied_helper(tree: ast.Module, project: SourceTree) -> tuple[str, str]:
         for one in _helpers(tree)
         if sum(isinstance(node, ast.stmt) for node in ast.walk(_plain(one))) > _LEAST_STATEMENTS
     }
-    for path in project.paths() if helpers else ():
+    if not helpers:
+        return "", ""
+    is_test = TestFileNames.of(project).is_test
+    for path in project.paths():
         data = (project.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
         if len(data) <= _MOST_FILE_BYTES and any(
             all(map(data.__contains__, words)) for _, words in helpers.values()

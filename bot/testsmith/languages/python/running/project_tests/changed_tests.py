@@ -6,28 +6,28 @@ import ast
 from itertools import islice
 from pathlib import Path
 
-from testsmith.languages.python.test_files.test_paths import is_test_module
+from testsmith.languages.python.test_files.test_paths import TestFileNames
 
 _MOST_FILES = 20_000
 _MOST_SOURCE_BYTES = 1_000_000
 
 
-def changed_test_files(head: Path, base: Path) -> dict[str, frozenset[str]]:
+def changed_test_files(head: Path, base: Path, names: TestFileNames) -> dict[str, frozenset[str]]:
     """Return the test files that differ between two copies of a project, with their changed functions.
 
     Args:
         head: Root of the copy of head.
         base: Root of the copy of base.
+        names: Names of test files.
 
     Returns:
         By path relative to the roots, the names of the functions in the file that base's file does not
         contain as they are, with their decorators; empty if head's file cannot be parsed.
     """
-    paths = islice(sorted(path for path in head.rglob("*.py") if is_test_module(path.name)), _MOST_FILES)
+    paths = (path.relative_to(head).as_posix() for path in sorted(head.rglob("*.py")))
     found = {}
-    for path in paths:
-        name = path.relative_to(head).as_posix()
-        old, new = _source(base / name), _source(path)
+    for name in islice(filter(names.is_test_module, paths), _MOST_FILES):
+        old, new = _source(base / name), _source(head / name)
         if new != old:
             found[name] = _changed_functions(old, new)
     return found

@@ -189,7 +189,7 @@ async def _with_changed_tests(
         members: The measured members.
         ends: Deadline on the monotonic clock.
     """
-    changed = await in_thread(changed_test_files, workspace.head.root, base)
+    changed = await in_thread(changed_test_files, workspace.head.root, base, workspace.test_file_names)
     known = Counter(test.partition("::")[0] for test in suite.passed)
     files = [file for file in changed if suite.failed is None or suite.passing.get(file) != known[file]]
     left = ends - time.monotonic()

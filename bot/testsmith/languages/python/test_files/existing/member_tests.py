@@ -27,7 +27,7 @@ from testsmith.languages.python.test_files.existing.test_file_uses import (
     TestFileUses,
     uses_in,
 )
-from testsmith.languages.python.test_files.test_paths import is_about_behavior, is_test
+from testsmith.languages.python.test_files.test_paths import TestFileNames, is_about_behavior
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
 
@@ -170,6 +170,7 @@ def _files_read(
 ) -> Iterator[tuple[TestFile, TestFileUses]]:
     """Yield the test files with one of some words, each parsed once, `conftest.py` files first."""
     paths = tree.paths() if wanted else ()
+    is_test = TestFileNames.of(tree).is_test
     tests = [path for path in paths if path.endswith(".py") and is_test(path) and is_about_behavior(path)]
     found: list[tuple[bool, int, str, bytes]] = []
     for path in tests:
