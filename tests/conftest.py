@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fakes.command_line import CommandLine
+from fakes.fork_server import fork_server
 from fakes.plain_python import plain_environment, remove_plain_environment
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -90,6 +91,7 @@ def pytest_unconfigure() -> None:
 def _command_line(tmp_path: Path) -> CommandLine:
     home = tmp_path / "home"
     home.mkdir()
+    fork_server()  # begins to import the program
     return CommandLine(home, plain_environment())
 
 

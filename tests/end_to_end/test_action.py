@@ -55,8 +55,9 @@ def test_action__reviews_then_is_quiet_then_looks_at_what_changed(hosted: Shop) 
     for key, value in HOSTILE_CONFIG.items():
         text = value.format(folder=hosted.folder)
         subprocess.run(("git", "config", "--local", key, text), cwd=run.workspace, check=True)
-    first = hosted.finished(run)
+    first = run.run(COMMAND)
 
+    assert first.status == 0, first.stdout + first.stderr
     assert hosted.proposed() == ALL
     (review,) = hosted.pull.reviews.values()
     (summary,) = hosted.pull.comments.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from io import StringIO
@@ -48,9 +49,17 @@ def test_suggest__the_same_change_has_the_same_report(command_line: CommandLine,
         command = ("git", "status", "--porcelain", "--ignored")
         return subprocess.run(command, cwd=shop, capture_output=True, text=True, check=True).stdout
 
+    def suggested() -> dict[str, Any]:
+        """Return the report of a process that shares no seed of hashes with the other."""
+        short = ("--only", "src/shop/prices.py::cents", "--runs", "1", "--suite-seconds", "0")
+        command = ("suggest", "--repo", str(shop), "--format", "json", *OFFLINE, *short)
+        with command_line.started(*command) as running:
+            assert running.wait() == 0, running.stderr
+            report: dict[str, Any] = json.loads(running.stdout)
+            return report
+
     before = state()
-    short = ("--only", "src/shop/prices.py::cents", "--runs", "1", "--suite-seconds", "0")
-    first, second = (command_line.suggest(shop, *OFFLINE, *short).report for _ in range(2))
+    first, second = suggested(), suggested()
 
     assert state() == before == ""
     del first["stats"], second["stats"]

@@ -1,10 +1,9 @@
-"""The program as a person runs it: a subprocess with an environment of its own."""
+"""The program as a person runs it: a process with an environment of its own."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fakes.fork_server import fork_server
 from fakes.running import Running
 
 
@@ -44,16 +44,7 @@ class CommandLine:
 
     def run(self, *arguments: str, key: str | None = None, seconds: float = 120.0) -> Ran:
         """Run a command line to its end."""
-        completed = subprocess.run(
-            (sys.executable, "-m", "testsmith", *arguments),
-            capture_output=True,
-            text=True,
-            env=self.environment(key),
-            cwd=self.home,
-            timeout=seconds,
-            check=False,
-        )
-        return Ran(completed.returncode, completed.stdout, completed.stderr)
+        return Ran(*fork_server().run(arguments, self.environment(key), self.home, seconds))
 
     def suggest(self, repo: Path, *arguments: str, key: str | None = None) -> Ran:
         """Run `testsmith suggest` for a repository and ask for JSON."""

@@ -93,7 +93,7 @@ class Shop:
         return self.github.workflow_token(self.repository, self.pull, self.granted)
 
     def finished(self, run: ActionsRun) -> Finished:
-        done = run.run(COMMAND)
+        done = run.forked()
         assert done.status == 0, done.stdout + done.stderr
         return done
 

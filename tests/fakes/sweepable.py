@@ -76,7 +76,7 @@ class Sweepable:
         return self.finished(self.prepared(**inputs))
 
     def finished(self, run: ActionsRun) -> Finished:
-        done = run.run(COMMAND, seconds=SECONDS)
+        done = run.forked(seconds=SECONDS)
         assert done.status == 0, done.stdout + done.stderr
         return done
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fakes.fork_server import fork_server
 from fakes.github.checkouts import Checkout, check_out
 from fakes.github.events import Event
 from fakes.github.github import FakeGitHub
@@ -118,6 +119,15 @@ class ActionsRun:
 
     def _file(self, name: str) -> Path:
         return self._commands / f"{_FILES[name]}_{self.event.repository.id}"
+
+    def forked(self, *, seconds: float = 300.0) -> Finished:
+        """Run the step in a process that has already imported the program, and read what it left.
+
+        Raises:
+            BadFile: It wrote a file that the runner can't read.
+            TimeoutError: It took too long.
+        """
+        return self.finished(*fork_server().run((), self.environment(), self.workspace, seconds))
 
     def run(self, command: Sequence[str], *, seconds: float = 300.0) -> Finished:
         """Run the step's process and read what it left.
