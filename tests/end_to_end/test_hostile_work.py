@@ -58,8 +58,8 @@ HURRIED = """
 from testsmith.__main__ import main
 from testsmith.process import supervisor
 
-supervisor.seconds_allowed = lambda minutes: 6.0
-supervisor.SECONDS_TO_REACT = 3.0
+supervisor.seconds_allowed = lambda minutes: 3.0
+supervisor.SECONDS_TO_REACT = 1.0
 main()
 """
 """The program, ended when it has gone on for seconds instead of minutes."""
