@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ NOT_QUICK = (
 """Folders and files whose tests start interpreters, install packages or drive whole pull requests."""
 
 
+@cache
 def is_quick(path: Path) -> bool:
     """Tell whether the tests of a file or folder belong to `make quick`."""
     inner = path.relative_to(Path(__file__).parent)
@@ -67,8 +69,19 @@ def _quickness(item: pytest.Item) -> int:
 
 
 def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
-    """Deal items out like cards: `--dist worksteal` gives each worker one of as many equal parts."""
-    return [item for worker in range(workers) for item in items[worker::workers]]
+    """Deal items out like cards: `--dist worksteal` gives each worker one of as many equal parts.
+
+    Those of an `xdist_group` go to one worker, so that it makes their fixtures once.
+    """
+    hands: list[list[pytest.Item]] = [[] for _ in range(workers)]
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        hand = min(hands, key=len)
+        group = item.get_closest_marker("xdist_group")
+        if group is not None:
+            hand = groups.setdefault(group.args[0], hand)
+        hand.append(item)
+    return [item for hand in hands for item in hand]
 
 
 def pytest_configure() -> None:

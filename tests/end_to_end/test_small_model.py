@@ -25,7 +25,7 @@ from testsmith.llm.factory import build_provider
 from testsmith.llm.interface import CompletionRequest, CompletionResponse, ContextTooLong
 from testsmith.settings import ModelSettings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("small model")]
 
 SCHEMA = {
     "type": "object",

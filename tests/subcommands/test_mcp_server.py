@@ -23,6 +23,8 @@ from fakes.hostile_project import hunting
 from testsmith.execution.sandbox.linux.processes import descendants
 from testsmith.subcommands.mcp_server import bounded
 
+pytestmark = pytest.mark.xdist_group("mcp server")
+
 CHANGED_TESTS = """
 
 def test_express_is_dearer() -> None:

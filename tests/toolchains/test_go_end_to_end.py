@@ -33,6 +33,8 @@ from testsmith.settings import (
 )
 from testsmith.test_files.plan import plan_edits
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("go end to end")]
+
 GO_MOD = "module example.com/fees\n\ngo 1.22\n"
 _BODY = """
 // {name} makes a fee of an amount.

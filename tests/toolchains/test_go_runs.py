@@ -29,6 +29,8 @@ from testsmith.languages.go.running.run_settings import (
     head_settings,
 )
 
+pytestmark = pytest.mark.xdist_group("go runs")
+
 CALC = """package calc
 
 import "errors"

@@ -33,6 +33,8 @@ from testsmith.settings import (
 )
 from testsmith.test_files.plan import plan_edits
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("typescript end to end")]
+
 FRAMEWORKS = ("node:test", "vitest")
 _BODY = """
 /** A fee for an amount. */

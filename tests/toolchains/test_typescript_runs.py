@@ -29,6 +29,8 @@ from testsmith.languages.typescript.running.run_settings import (
     head_settings,
 )
 
+pytestmark = pytest.mark.xdist_group("typescript runs")
+
 CALC = """export function div(a, b) {
   if (b === 0) {
     throw new RangeError("zero");

@@ -217,6 +217,7 @@ def _verdicts(tmp_path_factory: pytest.TempPathFactory) -> tuple[Verdict, ...]:
     return proven(tmp_path_factory.mktemp("changed"), *map(subject, codes), subject(RED, colour))
 
 
+@pytest.mark.xdist_group("verdicts")
 def test_prove__a_call_that_nobody_has_seen_run_is_not_posted(verdicts: Sequence[Verdict]) -> None:
     verdict = verdicts[4]
     (green,) = verdict.entries
@@ -441,6 +442,7 @@ def test_prove__rows_that_contradict_the_docstring_leave_the_others(tmp_path: Pa
     )
 
 
+@pytest.mark.xdist_group("verdicts")
 def test_prove__what_is_left_keeps_what_it_stands_on(verdicts: Sequence[Verdict]) -> None:
     (left,) = verdicts[5].entries
     assert left.tests == ("test_first",)
@@ -517,12 +519,14 @@ def test_prove__only_what_shows_more_than_the_own_tests_is_left(tmp_path: Path) 
     assert {cut.reason for cut in verdict.cuts} == {"shows nothing about this change"}
 
 
+@pytest.mark.xdist_group("verdicts")
 def test_prove__a_class_whose_body_runs_at_import(verdicts: Sequence[Verdict]) -> None:
     assert [(entry.tests, entry.evidence.base) for entry in verdicts[6].entries] == [
         (("test_red",), BaseOutcome.ABSENT)
     ]
 
 
+@pytest.mark.xdist_group("verdicts")
 def test_prove__several_candidates_keep_their_order(verdicts: Sequence[Verdict]) -> None:
     first = verdicts[:4]
     assert [bool(verdict.green) for verdict in first] == [False, True, False, True]

@@ -111,6 +111,7 @@ def _found(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Result]:
     return asyncio.run(answers(tmp_path_factory.mktemp("found"), PROJECT))
 
 
+@pytest.mark.xdist_group("found")
 def test_contradicted_member__pins_what_is_documented_and_no_other_value(found: Mapping[str, Result]) -> None:
     made = candidate(found["cents"])
 
@@ -120,6 +121,7 @@ def test_contradicted_member__pins_what_is_documented_and_no_other_value(found: 
     assert 'pytest.raises(ValueError, match="there is no price")' in made.code
 
 
+@pytest.mark.xdist_group("found")
 def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(
     found: Mapping[str, Result],
 ) -> None:
@@ -131,12 +133,14 @@ def test_example__stands_behind_all_lines_of_its_docstring_where_it_needs_them(
         assert second not in test or f"    {first}\n    {second}" in test
 
 
+@pytest.mark.xdist_group("found")
 def test_engine__writes_the_same_again(found: Mapping[str, Result], tmp_path: Path) -> None:
     again = asyncio.run(answers(tmp_path, {path: PROJECT[path] for path in ("m.py", "n.py")}))
 
     assert again == {name: found[name] for name in ("cents", "low")}
 
 
+@pytest.mark.xdist_group("found")
 def test_candidate__says_where_it_comes_from_and_what_it_shows(found: Mapping[str, Result]) -> None:
     made = candidate(found["cents"])
 
@@ -148,6 +152,7 @@ def test_candidate__says_where_it_comes_from_and_what_it_shows(found: Mapping[st
     assert witness_of(made) is None
 
 
+@pytest.mark.xdist_group("found")
 def test_missing_package__is_a_matter_of_the_environment(found: Mapping[str, Result]) -> None:
     result = found["lacking"]
 
@@ -158,6 +163,7 @@ def test_missing_package__is_a_matter_of_the_environment(found: Mapping[str, Res
     )
 
 
+@pytest.mark.xdist_group("found")
 def test_module_that_fails__is_a_matter_of_generation(found: Mapping[str, Result]) -> None:
     result = found["failing"]
 
@@ -177,11 +183,13 @@ def test_private_member__gets_no_test(tmp_path: Path) -> None:
     assert reason(found) == "it is private; the offline engine tests public functions and classes only"
 
 
+@pytest.mark.xdist_group("found")
 def test_hanging_member__costs_its_own_time_and_no_more(found: Mapping[str, Result]) -> None:
     assert reason(found["hang"]).startswith("no input gave a result to compare")
     assert "fine(5) == 6" in candidate(found["fine"]).code or "5, 6" in candidate(found["fine"]).code
 
 
+@pytest.mark.xdist_group("found")
 def test_name_that_hides_a_built_in_one__is_reached_by_its_module(found: Mapping[str, Result]) -> None:
     code = candidate(found["sum"]).code
     assert "import sums\n" in code
@@ -229,6 +237,7 @@ def _changed(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Candidate
     return {name: candidate(found[name]) for name in ("fee", "chunked", "Bag.put", "added")}
 
 
+@pytest.mark.xdist_group("changed")
 def test_changed_member__begins_with_what_base_does_otherwise(changed: Mapping[str, Candidate]) -> None:
     made = changed["fee"]
 
@@ -236,6 +245,7 @@ def test_changed_member__begins_with_what_base_does_otherwise(changed: Mapping[s
     assert made.code.index("100, 5") < made.code.index("1250")
 
 
+@pytest.mark.xdist_group("changed")
 def test_exception_of_the_tests_own_call__is_not_what_base_did(changed: Mapping[str, Candidate]) -> None:
     """On base the list that it gives for -1 cannot be called; on head there is no list."""
     made = changed["chunked"]
@@ -250,6 +260,7 @@ def test_exception_of_the_tests_own_call__is_not_what_base_did(changed: Mapping[
     assert "chunked([3, 1, 2], -1)()" not in made.code
 
 
+@pytest.mark.xdist_group("changed")
 def test_change_of_what_is_left_behind__is_a_witness(changed: Mapping[str, Candidate]) -> None:
     assert witness_of(changed["Bag.put"]) == (
         '`Bag().put("apple")` left `bag.items` as `["apple"]` before this change'
@@ -257,6 +268,7 @@ def test_change_of_what_is_left_behind__is_a_witness(changed: Mapping[str, Candi
     )
 
 
+@pytest.mark.xdist_group("changed")
 def test_member_that_base_has_not__has_no_witness(changed: Mapping[str, Candidate]) -> None:
     assert witness_of(changed["added"]) is None
 
