@@ -88,6 +88,7 @@ def test_container__suggests_tests_in_the_strictest_sandbox(engine: Engine) -> N
         done = engine.run(
             *("suggest", "--repo", "/work", "--base", "main", "--head", "change", "--format", "json"),
             *("--provider", "offline", "--sandbox", "strict", "--only", "src/shop/cart.py"),
+            *("--runs", "1"),
             options=("-v", f"{repository}:/work", "-v", f"{allowed}:/root/.gitconfig:ro"),
         )
         status = subprocess.run(

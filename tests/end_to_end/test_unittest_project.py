@@ -59,7 +59,7 @@ def run_unittest(project: Path) -> str:
 def test_suggest__writes_methods_of_test_cases_that_unittest_runs(
     command_line: CommandLine, project: Path
 ) -> None:
-    ran = command_line.suggest(project, "--base", "HEAD~1", "--provider", "offline", "--write")
+    ran = command_line.suggest(project, "--base", "HEAD~1", "--provider", "offline", "--runs", "1", "--write")
 
     assert ran.code == 0, ran.stderr
     jsonschema.validate(ran.report, SCHEMA)
@@ -69,7 +69,7 @@ def test_suggest__writes_methods_of_test_cases_that_unittest_runs(
         assert one["framework"] == "unittest"
         assert one["run"] == "python -m unittest tests/test_fees.py"
         assert all(name.startswith("Test") and "::" in name for name in one["tests"])
-        assert one["evidence"]["passes"] == 5
+        assert one["evidence"]["passes"] == 1
         assert one["evidence"]["mutants_killed"] > 0
     text = (project / "tests/test_fees.py").read_text(encoding="utf-8")
     assert "pytest" not in text
