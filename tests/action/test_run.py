@@ -106,6 +106,21 @@ def test_run__a_review(step: Step) -> None:
     assert step.log.all_annotations == []
 
 
+def test_run__the_patch_of_what_could_not_be_committed(step: Step) -> None:
+    patch = "diff --git a/tests/test_cart.py b/tests/test_cart.py\n"
+    reviewed = ReviewResult(
+        delivery=PostStatus.POSTED, report=sample_report(), missing=("contents: write",), patch=patch
+    )
+
+    assert step.run(reviewed) == 0
+
+    assert (step.outputs["commit"], step.outputs["patch"]) == ("", "testsmith-report/tests.patch")
+    assert (step.folder / "workspace" / step.outputs["patch"]).read_text() == patch
+    summary = (step.folder / "summary").read_text()
+    assert "`contents: write`" in summary
+    assert f"```diff\n{patch}" in summary
+
+
 def test_run__secrets_are_masked_before_anything_else(step: Step) -> None:
     step.run(ReviewResult(delivery=PostStatus.POSTED, notes=("sk-1 and " + TOKEN,)), api_key="sk-1")
 
@@ -219,6 +234,7 @@ def test_run__a_fork_has_its_review_in_the_summary_and_beside_the_lines(step: St
     assert step.log.annotations("notice")[0].properties["file"] == "src/shop/cart.py"
     summary = (step.folder / "summary").read_text()
     assert "It is shown here in full" in summary
+    assert "def test_" in summary
     assert "get no secrets, so there is no API key" in summary
     assert any("May only read." in line for line in step.log.shown)
 

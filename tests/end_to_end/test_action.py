@@ -176,14 +176,3 @@ def test_action__a_cancelled_job_has_saved_what_it_paid_for(hosted: Shop) -> Non
     assert len(service.keys()) == 1
     assert hosted.pull.comments == {}
     assert seconds < SIGTERM_AFTER * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-
-
-def test_action__a_fork_finds_its_review_in_the_job_summary(hosted: Shop) -> None:
-    fork = hosted.github.fork(hosted.repository, "bob")
-    hosted.pull = hosted.github.pull_request(hosted.repository, head="change", source=fork, author="bob")
-    done = hosted.run(include="src/shop/stock.py")
-    assert (hosted.pull.reviews, hosted.pull.comments) == ({}, {})
-    assert "def test_reserve" in done.summary
-    notices = done.annotations("notice")
-    assert [one.properties["file"] for one in notices] == ["src/shop/stock.py"]
-    assert not done.annotations("error")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 
 import pytest
 
@@ -32,17 +31,3 @@ def test_commit__proven_tests_are_on_the_branch_and_nothing_follows(hosted: Shop
         "Skipped: the head commit is TestSmith's own." in hosted.run(mode="commit", include=ONE_FILE).stdout
     )
     assert hosted.pull.head == made
-
-
-def test_commit__without_the_permission_leaves_a_patch(hosted: Shop) -> None:
-    run = hosted.prepared(mode="commit", include=ONE_FILE)
-    before = hosted.pull.head
-    done = hosted.finished(run)
-    assert (done.outputs["commit"], hosted.pull.head) == ("", before)
-    assert "`contents: write`" in done.summary
-    assert "```diff\ndiff --git a/tests/" in done.summary
-    patch = run.workspace / done.outputs["patch"]
-    command = ("git", "apply", "--check", str(patch))
-    checked = subprocess.run(command, cwd=run.workspace, capture_output=True, text=True, check=False)
-    assert (checked.returncode, checked.stderr) == (0, "")
-    assert hosted.proposed() == {"reserve"}
