@@ -98,10 +98,14 @@ class RunSetting:
     Attributes:
         name: Short label; different names may have the same settings.
         on_base: Whether to run on the copy of base instead of head.
+        in_project_session: Whether to run a test module within the project's own test session if one can be
+            set up: next to the project's test file, or else under its setup. `TestJob.in_project` asks for
+            the latter under any setting.
     """
 
     name: str = field(compare=False)
     on_base: bool = False
+    in_project_session: bool = False
 
     @property
     def may_be_skipped(self) -> bool:
@@ -187,6 +191,8 @@ class TestJob:
         is_of_file: Whether the module is made of parts of the file at `test_path`: what both do while they
             are loaded, such as registering a name, may not be possible twice.
         recorded: Members whose calls to record, if the language can; nothing else is traced then.
+        in_project: Whether to run it in a session of the project under every setting, because it needs what
+            the project sets up for tests at `test_path`. If no session can be set up, it is not run.
     """
 
     number: int
@@ -200,6 +206,7 @@ class TestJob:
     alone: str = ""
     is_of_file: bool = False
     recorded: tuple[TracedMember, ...] = ()
+    in_project: bool = False
 
 
 _JOBS_WORTH_A_START = 8

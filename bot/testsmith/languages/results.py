@@ -130,6 +130,8 @@ class Proof:
         test_path: Path of its tests, relative to the git root; None if unknown.
         idle: Positions of calls and imports in its code that no function reached: first line and column, last
             line and column. None if they could not be recorded.
+        project_code: What was run in a session of the project each time, because its tests pass only there;
+            empty if they were not.
     """
 
     member: Member
@@ -138,6 +140,7 @@ class Proof:
     problem: str | None = None
     test_path: str | None = None
     idle: tuple[tuple[int, int, int, int], ...] | None = None
+    project_code: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -181,6 +181,15 @@ class TestFiles(ABC):
         """
         return code
 
+    def in_place(self, code: str, edited: str) -> str:  # noqa: ARG002 - a default
+        """Return what `self_contained` completed as it is run next to the other files, on the same lines.
+
+        Args:
+            code: The module, completed, reduced and changed since.
+            edited: Text of the test file that it is from.
+        """
+        return code
+
     def joined_edit(self, before: str, after: str, code: str) -> str:  # noqa: ARG002 - a default
         """Return an edited test file whose added and extended tests are as in `code`.
 

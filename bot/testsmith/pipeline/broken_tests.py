@@ -34,7 +34,7 @@ from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file, left_out
 from testsmith.pipeline.state import RunState
-from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
 from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import marked
 
@@ -377,8 +377,9 @@ async def _questions(
     candidate = Candidate(member=test.members[0].id, code=code, origin=edit.origin, edited=edit.text)
     proofs = await gather_evidence(
         [
-            RunSubject(member=member, candidate=replace(candidate, member=member.id), test_path=test.path)
+            in_place(RunSubject(member=member, candidate=one, test_path=test.path), test.language.tests)
             for member in test.members[:_MOST_MEMBERS]
+            for one in [replace(candidate, member=member.id)]
         ],
         context.runner,
         test.language.tests.test_functions,

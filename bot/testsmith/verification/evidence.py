@@ -4,12 +4,16 @@ The runs on head vary conditions that a test must not depend on; see `TestRunner
 hang or crash in the first run are not run again, because they can no longer pass all runs. Tests that the
 environment did not let run are tried once more, as only that could be their fault. Tests that pass on
 base and always fail on head are run on base as often as on head, to rule out chance.
+
+One of the runs on head is made in a session of the project, with its setup for tests. A candidate with a test
+that passes only there needs that setup: all its other runs are repeated there, and it is judged by these.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from testsmith.execution.jobs import (
@@ -30,6 +34,7 @@ from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import CannotParse
+from testsmith.languages.tests import TestFiles
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate, Member, Progress
 from testsmith.settings import VerificationSettings
@@ -51,6 +56,9 @@ class RunSubject:
         test_path: Path of its tests, relative to the git root; None if unknown.
         framework: Framework of the form that would be posted; None for the form that its generator wrote.
         is_run_by_framework: Whether the project runs its tests by it.
+        project_code: What to run in a session of the project, which has what it shares with other files;
+            empty for the candidate's code.
+        in_project: Whether it is known to need what the project sets up for tests.
     """
 
     member: Member
@@ -58,6 +66,18 @@ class RunSubject:
     test_path: str | None = None
     framework: str | None = None
     is_run_by_framework: bool = True
+    project_code: str = ""
+    in_project: bool = False
+
+
+def in_place(subject: RunSubject, tests: TestFiles) -> RunSubject:
+    """Return a candidate with what to run of it in a session of the project."""
+    candidate = subject.candidate
+    code = candidate.code
+    if candidate.edited:
+        with suppress(CannotParse):
+            code = tests.in_place(code, candidate.edited)
+    return replace(subject, project_code="" if code == candidate.code else code)
 
 
 async def gather_evidence(
@@ -82,16 +102,12 @@ async def gather_evidence(
         for number, subject in enumerate(subjects)
         if not isinstance(names[number], str)
     ]
-    workspace, watched = runner.workspace, runner.watched_setting()
-    head, base = runner.head_settings(settings.runs), runner.base_settings(settings.runs)
-    progress.phase("running tests", len(jobs) * (len(head) + 1 + (workspace.base is not None)))
-    runs = _Runs(runner, progress)
-    first = [head[0]] if workspace.base is None else [head[0], base[0]]
-    results = await runs.run(first, jobs)
-    left = list(_worth_running_again(jobs, results[head[0]]))
-    results |= await runs.run([*head[1:], watched], left)
-    on_head = {setting: results[setting] for setting in head}
-    on_base = await runs.confirm_base(results.get(base[0], {}), base[1:], jobs, on_head)
+    runs = _Runs(runner, progress, settings.runs)
+    found = await runs.gather("running tests", jobs)
+    again = await runs.needing_project(jobs, found)
+    if again:
+        in_project = await runs.gather("running tests in the project", list(again.values()), found)
+        found = found.replaced_by(in_project)
     proofs = []
     for number, subject in enumerate(subjects):
         proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
@@ -99,7 +115,7 @@ async def gather_evidence(
         if isinstance(own, str):
             proofs.append(replace(proof, problem=own))
             continue
-        head_results = [(setting, found[number]) for setting, found in on_head.items() if number in found]
+        head_results = [(setting, ran[number]) for setting, ran in found.head.items() if number in ran]
         others = [
             name
             for _, result in head_results
@@ -107,11 +123,14 @@ async def gather_evidence(
             if not _is_of_the_project(name, function, subject.candidate)
         ]
         functions = tuple(
-            _function(name, head_results, on_base.get(number), runner)
+            _function(name, head_results, found.base.get(number), runner)
             for name in dict.fromkeys([*own, *others])
         )
-        own_calls = results[watched].get(number)
-        proofs.append(replace(proof, functions=functions, idle=None if own_calls is None else own_calls.idle))
+        own_calls = found.watched.get(number)
+        is_in_project = subject.in_project or number in again
+        proof = replace(proof, functions=functions, idle=None if own_calls is None else own_calls.idle)
+        code = subject.project_code or subject.candidate.code
+        proofs.append(replace(proof, project_code=code) if is_in_project else proof)
     return tuple(proofs)
 
 
@@ -136,11 +155,13 @@ def _job(number: int, subject: RunSubject, settings: VerificationSettings) -> Te
     traced = TracedMember(path=member.path, first=member.line, last=member.end_line)
     return TestJob(
         number=number,
-        code=subject.candidate.code,
+        code=subject.project_code or subject.candidate.code,
         seconds=settings.test_seconds,
         traced=traced,
         test_path=subject.test_path,
+        alone=subject.candidate.code if subject.project_code else "",
         is_of_file=bool(subject.candidate.edited),
+        in_project=subject.in_project,
     )
 
 
@@ -156,12 +177,90 @@ def _worth_running_again(jobs: Sequence[TestJob], first: Mapping[int, JobResult]
 _Results = dict[RunSetting, dict[int, JobResult]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Results by job number: on head under each setting, on base, and with the tests' own calls watched."""
+
+    head: _Results
+    base: Mapping[int, JobResult]
+    watched: Mapping[int, JobResult]
+
+    def replaced_by(self, other: _Found) -> _Found:
+        """Return the results with those of other runs of some jobs."""
+        return _Found(
+            head={setting: {**results, **other.head[setting]} for setting, results in self.head.items()},
+            base={**self.base, **other.base},
+            watched={**self.watched, **other.watched},
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class _Runs:
     """Runs jobs under several settings concurrently."""
 
     runner: TestRunner
     progress: Progress
+    times: int
+
+    async def gather(self, phase: str, jobs: Sequence[TestJob], known: _Found | None = None) -> _Found:
+        """Run jobs on head and base.
+
+        Args:
+            phase: Name of the phase for the progress display.
+            jobs: The jobs.
+            known: Results of earlier runs; those in a session of the project are not repeated.
+        """
+        watched, has_base = self.runner.watched_setting(), self.runner.workspace.base is not None
+        head, base = self.runner.head_settings(self.times), self.runner.base_settings(self.times)
+        numbers = {job.number for job in jobs}
+        results: _Results = {
+            setting: {at: one for at, one in ran.items() if at in numbers}
+            for setting, ran in (known.head.items() if known else ())
+            if setting.in_project_session
+        }
+        to_run = [setting for setting in head if setting not in results]
+        self.progress.phase(phase, len(jobs) * (len(to_run) + 1 + has_base))
+        results |= await self.run([head[0], base[0]] if has_base else [head[0]], jobs)
+        left = list(_worth_running_again(jobs, results[head[0]]))
+        results |= await self.run([*to_run[1:], watched], left)
+        on_head = {setting: results[setting] for setting in head}
+        on_base = await self.confirm_base(results.get(base[0], {}), base[1:], jobs, on_head)
+        return _Found(head=on_head, base=on_base, watched=results[watched])
+
+    async def needing_project(self, jobs: Sequence[TestJob], found: _Found) -> dict[int, TestJob]:
+        """Return the jobs with a test that passes only in a session of the project, as jobs for there.
+
+        A module that does not load by itself has not been run there yet. If it loads there, that run is added
+        to the results.
+        """
+        alone = [job for job in jobs if job.test_path is not None and not job.in_project]
+        sessions = [setting for setting in found.head if setting.in_project_session]
+        first = next(iter(found.head.values()))
+        broken = [job for job in alone if not first[job.number].functions and not first[job.number].is_fault]
+        loaded = await self.run(sessions, broken)
+        needing = {
+            job.number for job in broken if any(self._loads(ran[job.number]) for ran in loaded.values())
+        }
+        for setting, ran in loaded.items():
+            found.head[setting].update({at: one for at, one in ran.items() if at in needing})
+        needing |= {job.number for job in alone if self._passes_only_in_session(job, found)}
+        return {job.number: replace(job, in_project=True) for job in alone if job.number in needing}
+
+    def _loads(self, result: JobResult) -> bool:
+        return bool(result.functions and self.runner.session(result.done))
+
+    def _passes_only_in_session(self, job: TestJob, found: _Found) -> bool:
+        inside, outside = list[JobResult](), list[JobResult]()
+        for ran in found.head.values():
+            if job.number in ran:
+                one = ran[job.number]
+                (inside if self.runner.session(one.done) else outside).append(one)
+        names = inside[0].functions if inside and outside else ()
+        return any(
+            all(_status(one.functions, name) == PASSED for one in inside)
+            and not any(_status(one.functions, name) in {PASSED, NOT_RUN} for one in outside)
+            for name in names
+        )
 
     async def run(self, settings: Sequence[RunSetting], jobs: Sequence[TestJob]) -> _Results:
         """Return the results of each job under each setting."""

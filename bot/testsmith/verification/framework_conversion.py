@@ -40,7 +40,8 @@ async def prove_in_framework(
         if isinstance(converted, str):
             verdicts[at] = _without_green(verdicts[at], converted)
         elif converted.code != green.candidate.code:
-            again[at] = replace(subjects[at], candidate=converted)
+            in_project = bool(verdicts[at].proof.project_code)
+            again[at] = replace(subjects[at], candidate=converted, in_project=in_project)
     if again:
         proven = await prove(list(again.values()), language, context)
         for at, second in zip(again, proven, strict=True):

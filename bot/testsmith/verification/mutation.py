@@ -85,10 +85,11 @@ class _Trial:
         )
         return TestJob(
             number=number,
-            code=self.proof.candidate.code,
+            code=self.proof.project_code or self.proof.candidate.code,
             seconds=seconds,
             changed=changed,
             test_path=self.proof.test_path,
+            in_project=bool(self.proof.project_code),
         )
 
     def _changes(self) -> Iterator[ChangedModule]:

@@ -15,7 +15,7 @@ from testsmith.languages.thresholds import GateTable
 from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests
-from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
 from testsmith.verification.gains import with_reach
 from testsmith.verification.gate import (
     Cut,
@@ -95,7 +95,7 @@ class _Prover:
         """Run the code that has not been run yet."""
         new = {_key(subject): subject for subject in subjects if _key(subject) not in self.known}
         proofs = await gather_evidence(
-            list(new.values()),
+            [in_place(subject, self.language.tests) for subject in new.values()],
             self.context.runner,
             self.language.tests.test_functions,
             self.context.settings,
@@ -208,7 +208,12 @@ async def prove(
     cases = [prover.begin(subject) for subject in subjects]
     for _ in range(table.rounds):
         left = [
-            RunSubject(member=case.proof.member, candidate=draft.candidate, test_path=case.proof.test_path)
+            RunSubject(
+                member=case.proof.member,
+                candidate=draft.candidate,
+                test_path=case.proof.test_path,
+                in_project=bool(case.proof.project_code),
+            )
             for case in cases
             for draft in case.open
         ]

@@ -12,7 +12,7 @@ from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.mutation.mutants import mutants_of, plain_text, returning_at_once, taken_away
 from testsmith.languages.python.source import context, coverable, definitions, members, projects
 from testsmith.languages.python.test_files import file_edits, marking, merging, test_modules, test_paths
-from testsmith.languages.python.test_files.existing.conftest_fixtures import self_contained
+from testsmith.languages.python.test_files.existing.conftest_fixtures import in_place, self_contained
 from testsmith.languages.python.test_files.existing.test_positions import beside_subject
 from testsmith.languages.python.test_files.formatting import RuffFormatter
 from testsmith.languages.python.test_files.support_files import support_files
@@ -83,6 +83,7 @@ class PythonTests(RuffFormatter, TestFiles):
     place = staticmethod(merging.place)
     edited_tests = staticmethod(file_edits.edited_tests)
     self_contained = staticmethod(self_contained)
+    in_place = staticmethod(in_place)
     joined_edit = staticmethod(file_edits.joined_edit)
     beside_subject = staticmethod(beside_subject)
     changed_tests = staticmethod(file_edits.changed_tests)

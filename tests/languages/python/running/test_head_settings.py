@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from testsmith.languages.python.running.run_settings import (
+    AS_USUAL,
     BESIDE_OWN_TESTS,
     LEAP_EVENING,
     MOVED_CLOCK,
-    READABLE,
     UNDER_CONFTEST,
     WITHOUT_ADDOPTS,
     PythonSetting,
@@ -83,7 +83,7 @@ def test_head_settings__the_first_keeps_the_order_of_the_file() -> None:
             (),
             "hash seed 0, order of the file, locale fr_FR.UTF-8",
         ),
-        (PythonSetting(name="", locale="C"), (READABLE,), "hash seed 0, order of the file"),
+        (PythonSetting(name="", locale="C"), (AS_USUAL,), "hash seed 0, order of the file"),
         (
             PythonSetting(name="", order_seed=1, instant=LEAP_EVENING, twice=True),
             (MOVED_CLOCK,),

@@ -118,6 +118,7 @@ class _Line:
     mutants: Annotated[tuple[Annotated[_Mutant, IF_VALID], ...], OrElse(())] = ()
     idle: Annotated[tuple[Place, ...] | None, MaxLen(_MOST_PLACES), OrElse(None)] = None
     acts: _Flag = False
+    fault: _Flag = False
     done: Annotated[frozenset[Annotated[str, IF_VALID]], OrElse(frozenset())] = frozenset()
 
 
@@ -159,6 +160,7 @@ def _job_result(job: _Line) -> JobResult:
     return JobResult(
         functions={one.name: _function_result(one) for one in job.functions[:_MOST_FUNCTIONS]},
         problem=job.problem,
+        is_fault=job.fault,
         loaded=job.loaded.reached(),
         changed={one.number: dict(list(one.functions.items())[:_MOST_FUNCTIONS]) for one in job.mutants},
         idle=job.idle,

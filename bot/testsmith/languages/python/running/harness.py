@@ -31,6 +31,7 @@ from testsmith.languages.python.running.inherited_results import (
     with_names_in_subclasses,
     with_names_of_owners,
 )
+from testsmith.languages.python.running.project_tests.copies import copy_of_base
 from testsmith.languages.python.running.pytest_settings import without_strictness
 from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.workspace import PythonWorkspace
@@ -176,7 +177,9 @@ async def run_jobs(
         CannotRun: The sandbox could not start a process.
     """
     results: dict[int, JobResult] = {}
-    batches = [[with_names_in_subclasses(job) for job in jobs]] if jobs else []
+    named = [with_names_in_subclasses(job) for job in jobs]
+    batches = [[job for job in named if job.in_project is one] for one in (False, True)]
+    batches = [batch for batch in batches if batch]
     while batches:
         batch = batches.pop()
         answer = await run_plan(workspace, setting, batch)
@@ -203,9 +206,13 @@ async def run_plan(
     copy = workspace.base if setting.on_base else workspace.head
     if copy is None:
         raise CannotRun("There is no base to run tests on.")
-    takes_part = setting.in_project_session and any(job.test_path is not None for job in jobs)
+    takes_part = any(job.test_path and (job.in_project or setting.in_project_session) for job in jobs)
     folder = workspace.new_folder("run") if takes_part or setting.in_file else None
+    tested = workspace.new_folder("base") if takes_part and setting.on_base else None
     try:
+        if tested is not None:
+            files = {job.test_path for job in jobs if job.test_path}
+            copy = await in_thread(copy_of_base, workspace, tested, files)
         grounds = None if folder is None else await in_thread(_grounds, copy, folder)
         if setting.in_file and grounds is None:
             raise CannotRun("The project is too large to copy again.")
@@ -226,8 +233,9 @@ async def run_plan(
             folder=folder,
         )
     finally:
-        if folder is not None:
-            await in_thread(remove_folder, folder)
+        for each in (folder, tested):
+            if each is not None:
+                await in_thread(remove_folder, each)
     return read_answer(outcome, {job.number for job in jobs})
 
 
@@ -271,7 +279,7 @@ def _plan(
 def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[str, object]:
     traced = job.traced
     if job.changed is not None:
-        return _planned_changes(copy, job, job.changed)
+        return _planned_changes(copy, setting, job, job.changed)
     return {
         "number": job.number,
         "kind": "import" if job.is_import else "test",
@@ -282,6 +290,8 @@ def _planned(copy: ProjectCopy, setting: PythonSetting, job: TestJob) -> dict[st
         "alone": job.alone,
         "is_of_file": job.is_of_file,
         "test_path": job.test_path,
+        "in_project": job.in_project,
+        "with_own": setting.in_project_session,
         "apart": setting.apart,
         "twice": setting.twice,
         "own_calls": setting.own_calls,
@@ -294,7 +304,9 @@ def _span(copy: ProjectCopy, member: TracedMember) -> dict[str, object]:
     return {"file": str(copy.root / member.path), "first": member.first, "last": member.last}
 
 
-def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -> dict[str, object]:
+def _planned_changes(
+    copy: ProjectCopy, setting: PythonSetting, job: TestJob, changed: ChangedModules
+) -> dict[str, object]:
     return {
         "number": job.number,
         "kind": "mutants",
@@ -304,6 +316,8 @@ def _planned_changes(copy: ProjectCopy, job: TestJob, changed: ChangedModules) -
         "file": str(copy.root / changed.path),
         "source": changed.source,
         "direct": changed.direct,
+        "in_file": setting.in_file,
+        "test_path": job.test_path if job.in_project else None,
         "mutants": [{**asdict(change), "tests": sorted(change.tests)} for change in changed.changes],
     }
 

@@ -25,8 +25,11 @@ The clock was moved, the test ran within the project's own session, the test ran
 only, or either of these ran without the project's `addopts`.
 """
 
-READABLE = "readable"
-"""Marks a run that was moved from locale C to UTF-8 because the project cannot be imported in C."""
+AS_USUAL = "as usual"
+"""Marks a run that was made again in UTF-8, at the real time and on the workspace's own interpreter.
+
+The project cannot be imported in locale C, or no session of it could be set up as requested.
+"""
 
 _ZONES = {
     "UTC": "",
@@ -67,8 +70,6 @@ class PythonSetting(RunSetting):
         place: Path below a test's own folder to use as the working folder; `""` for that folder itself.
         apart: Whether to run each test function in its own process.
         twice: Whether to run a test module that left files again in the same folder.
-        in_project_session: Whether to run a test module within the project's own pytest session if one can be
-            set up: next to the project's test file, or else under its conftest.
         other_python: Whether to use the workspace's other interpreter, if there is one.
         own_calls: Whether to report the calls in a test module that were not made; disables assertion
             rewriting.
@@ -85,7 +86,6 @@ class PythonSetting(RunSetting):
     place: str = ""
     apart: bool = False
     twice: bool = False
-    in_project_session: bool = False
     other_python: bool = False
     own_calls: bool = False
     in_file: bool = False
@@ -174,19 +174,22 @@ def words_of(
         other_version: Version of the other interpreter; None if there is none.
     """
     zone = _ZONES.get(setting.time_zone, setting.time_zone)
+    session = words_of_session(done)
     shuffled = setting.order_seed is not None
     order = f"shuffled with seed {setting.order_seed}" if shuffled else "order of the file"
     parts = {
         f"hash seed {setting.hash_seed}": True,
         "each function in its own process" if setting.apart else order: True,
         f"time zone {zone}": bool(zone),
-        f"locale {setting.locale}": setting.locale != UTF_8 and READABLE not in done,
+        f"locale {setting.locale}": setting.locale != UTF_8 and AS_USUAL not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,
-        "another working folder": bool(setting.place),
-        "two runs in one folder": setting.twice,
-        words_of_session(done): bool(words_of_session(done)),
-        "without the project's pytest settings": not setting.with_ini,
-        f"Python {_dotted(other_version)}": setting.other_python and other_version is not None,
+        "another working folder": bool(setting.place) and not session,
+        "two runs in one folder": setting.twice and not session,
+        session: bool(session),
+        "without the project's pytest settings": not setting.with_ini and not session,
+        f"Python {_dotted(other_version)}": (
+            setting.other_python and other_version is not None and AS_USUAL not in done
+        ),
     }
     return tuple(words for words, is_true in parts.items() if is_true)
 

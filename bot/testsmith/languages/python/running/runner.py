@@ -29,11 +29,11 @@ from testsmith.languages.python.running.python_version import (
     with_other_python,
 )
 from testsmith.languages.python.running.run_settings import (
+    AS_USUAL,
     MUTANTS,
     MUTANTS_IN_FILE,
     ON_BASE,
     PLAIN,
-    READABLE,
     UTF_8,
     WATCHED,
     PythonSetting,
@@ -147,17 +147,18 @@ class PythonRunner(TestRunner):
 
         Another interpreter has other lines and arcs for the same code, so runs on it are not traced. A module
         that cannot be imported in locale C because of an encoding error is run again in UTF-8: it is not the
-        test's fault if the project reads its own files at import.
+        test's fault if the project reads its own files at import. Nor is it if the project's session cannot
+        be set up in that locale, at another time or on another interpreter.
         """
         asked = _python(setting)
         is_other = asked.other_python and self.workspace.other is not None
         if asked.on_base or asked.own_calls or is_other:
             jobs = [replace(job, traced=None) for job in jobs]
         results = await run_jobs(self.workspace, asked, jobs)
-        lost = [job for job in jobs if asked.locale == "C" and _is_unreadable(results[job.number])]
-        again = await run_jobs(self.workspace, replace(asked, locale=UTF_8), lost)
-        readable = {at: replace(one, done=one.done | {READABLE}) for at, one in again.items()}
-        return {**results, **readable}
+        usual = replace(asked, locale=UTF_8, instant=None, other_python=False)
+        lost = [job for job in jobs if usual != asked and _is_lost(job, asked, results[job.number])]
+        again = await run_jobs(self.workspace, usual, lost)
+        return {**results, **{at: replace(one, done=one.done | {AS_USUAL}) for at, one in again.items()}}
 
     async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run_changed`.
@@ -224,9 +225,13 @@ def _python(setting: RunSetting) -> PythonSetting:
     return setting
 
 
-def _is_unreadable(result: JobResult) -> bool:
+def _is_lost(job: TestJob, setting: PythonSetting, result: JobResult) -> bool:
+    """Return whether a setting kept a job from running, and not the job itself."""
+    if job.in_project and result.is_fault:
+        return True
     errors = ("UnicodeDecodeError", "UnicodeEncodeError")
-    return not result.functions and any(error in result.problem for error in errors)
+    is_unreadable = not result.functions and any(error in result.problem for error in errors)
+    return setting.locale == "C" and is_unreadable
 
 
 def _has_no_effect(job: TestJob, result: JobResult) -> bool:

@@ -31,9 +31,9 @@ from testsmith.languages.python.running.project_tests.answers import (
     not_loaded_notes,
 )
 from testsmith.languages.python.running.project_tests.command import ShellCommand
+from testsmith.languages.python.running.project_tests.copies import copy_for_own_tests
 from testsmith.languages.python.running.project_tests.coverage_baseline import suite_from_coverage
 from testsmith.languages.python.running.project_tests.run import (
-    copy_for_own_tests,
     limits_of_own_tests,
     run_whole_suite,
 )

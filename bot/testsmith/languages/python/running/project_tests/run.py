@@ -16,12 +16,12 @@ from annotated_types import Ge, MaxLen
 
 from testsmith.decode import OrElse, decode_lines
 from testsmith.execution.jobs import ChangedModule, ChangedModules
-from testsmith.execution.project_copy import exchange_files
 from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome
-from testsmith.execution.workspace import ProjectCopy, remove_folder, writable_copy
+from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.harness import worker_command
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
+from testsmith.languages.python.running.project_tests.copies import copy_for_own_tests, copy_of_base
 from testsmith.languages.python.running.run_settings import PythonSetting, variable_of_zone
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
@@ -36,13 +36,6 @@ _MOST_FILES = 10_000
 _MOST_RECORDED = 300
 _MOST_CALL_CHARACTERS = 300
 _MOST_IMPORTS = 20
-_CONFIGURATION = frozenset(
-    {
-        *("pytest.toml", ".pytest.toml", "pytest.ini", ".pytest.ini"),
-        *("pyproject.toml", "tox.ini", "setup.cfg"),
-    }
-)
-"""Files with pytest settings, which belong to the tests."""
 
 
 async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
@@ -142,47 +135,6 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
 def _names(member: Member) -> set[str]:
     """Return the names that a test file about a member is likely to contain."""
     return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
-
-
-def copy_for_own_tests(workspace: PythonWorkspace, folder: Path) -> ProjectCopy:
-    """Copy head into a working folder where its tests may write to it.
-
-    Raises:
-        CannotRun: There is not enough space.
-    """
-    return _copied(workspace.head, folder)
-
-
-def copy_of_base(workspace: PythonWorkspace, folder: Path, files: Collection[str]) -> ProjectCopy:
-    """Copy base into a working folder, with head's tests instead of its own.
-
-    Args:
-        workspace: PythonWorkspace with head and base.
-        folder: The working folder.
-        files: Head's test files, relative to the git root, in any folder.
-
-    Raises:
-        CannotRun: There is no base, or not enough space for a copy.
-    """
-    if workspace.base is None:
-        raise CannotRun("There is no base to run tests on.")
-    copy = _copied(workspace.base, folder)
-
-    def is_of_tests(path: str) -> bool:
-        return path in files or is_test(path) or path.rpartition("/")[2] in _CONFIGURATION
-
-    try:
-        exchange_files(copy.root, workspace.head.root, is_of_tests)
-    except OSError as error:
-        raise CannotRun(f"Could not copy the tests onto the merge base: {error.strerror}.") from error
-    return copy
-
-
-def _copied(copy: ProjectCopy, folder: Path) -> ProjectCopy:
-    try:
-        return writable_copy(copy, folder)
-    except OSError as error:
-        raise CannotRun(f"Could not copy the project to run its tests: {error.strerror}.") from error
 
 
 LayOut = Callable[[PythonWorkspace, Path], ProjectCopy]

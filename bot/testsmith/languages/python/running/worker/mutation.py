@@ -31,14 +31,9 @@ import pytest
 
 from .code_swap import Edit, Exchange, LoadedModule, applied, compiled
 from .forking import CRASHED, Message, Patience, Send, become_parent, run_child
+from .project_session import Session
 from .results import JobResults
-from .test_run import (
-    TEST_FILE,
-    ModuleRun,
-    function_name,
-    pytest_arguments,
-    run_tests,
-)
+from .test_run import ModuleRun, function_name, lay_out, run_tests, runs_code_of
 
 CLEAN = -1
 """Number of the unchanged member."""
@@ -98,7 +93,8 @@ class MutantRun(NamedTuple):
         source: Source text of the module.
         mutants: The mutants.
         seconds: Time limit for all mutants.
-        direct: How to show that mutants in the file take effect; None to replace code in memory.
+        direct: How to show that mutants in the file take effect; None if they are not written to it.
+        session: Session of the project to run the tests in; None to run them alone.
     """
 
     folder: Path
@@ -110,6 +106,7 @@ class MutantRun(NamedTuple):
     mutants: tuple[LoadedMutant, ...]
     seconds: float
     direct: DirectCall | None = None
+    session: Session | None = None
 
 
 def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
@@ -235,18 +232,14 @@ class _Stage:
         self._run = run
         self._mutants = mutants
         self._send: Send = lambda _message: None
-        self._case = QuickCase()
+        self._case = QuickCase(None if run.session is None else str(run.session.file))
 
     def carry_out(self, send: Send) -> None:
         """Collect the tests and try all mutants."""
         self._send = send
-        tests, work = self._run.folder / "tests", self._run.folder / "work"
-        for folder in (tests, work):
-            folder.mkdir()
-        file = tests / TEST_FILE
-        file.write_bytes(self._run.code.encode("utf-8", "replace"))
-        _move_to(work)
-        arguments = pytest_arguments(file, self._run.folder, self._run.ini, self._run.code)
+        run = self._run
+        _, arguments = lay_out(run.folder, run.code, run.ini, run.session)
+        _set_home(Path.cwd() if run.session is None else run.folder)
         pytest.main(arguments, plugins=[self, self._case])
 
     @pytest.hookimpl(tryfirst=True)
@@ -298,7 +291,9 @@ class _Stage:
     def _move_to_folder(self, number: int) -> None:
         folder = self._run.folder / f"work-{number}-{os.getpid()}"
         folder.mkdir()
-        _move_to(folder)
+        if self._run.session is None:
+            os.chdir(folder)
+        _set_home(folder)
 
 
 def _clean(names: frozenset[str]) -> LoadedMutant:
@@ -309,21 +304,25 @@ def _statuses(account: JobResults) -> dict[str, str]:
     return {name: str(data["status"]) for name, data in account.functions.items()}
 
 
-def _move_to(folder: Path) -> None:
-    os.chdir(folder)
+def _set_home(folder: Path) -> None:
     os.environ.update(HOME=str(folder), TMPDIR=str(folder))
 
 
 class QuickCase:
     """Plugin that runs cases and sends their results, without the cost of full reports.
 
+    Args:
+        file: File of the tests in a session of the project: a case whose setup fails without running code of
+            this file is skipped, because the project's setup failed. None if all failures count.
+
     Attributes:
         status: Current status of the case that is running.
         phase: Phase in which it failed, such as `setup`; empty if it did not.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, file: str | None = None) -> None:
         self.status = self.phase = ""
+        self._file = file
 
     def run(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
         """Run cases in order, all or until one fails."""
@@ -348,12 +347,13 @@ class QuickCase:
         """Report a failure without its text."""
         if call.excinfo is None or isinstance(call.excinfo.value, pytest.skip.Exception):
             return None
+        counts = self._file is None or call.when == "call" or runs_code_of(call.excinfo.value, self._file)
         return pytest.TestReport(
             nodeid=item.nodeid,
             location=item.location,
             keywords={},
-            outcome="failed",
-            longrepr=None,
+            outcome="failed" if counts else "skipped",
+            longrepr=None if counts else (str(self._file), 0, "Skipped: the project's setup failed"),
             when="call" if call.when == "collect" else call.when,
         )
 
@@ -434,6 +434,8 @@ class _Loading:
             goes_on = account.close(run_child(body, seconds, account.receive, self._closed))
             if not goes_on or not mutant.tests - account.functions.keys():
                 break
+        if account.is_spoiled:  # by the mutant, in the project's setup: it is not the tests that notice it
+            return dict.fromkeys(mutant.tests, "skipped")
         lost = () if account.functions else mutant.tests  # the mutant does not load
         return {**dict.fromkeys(lost, "missing"), **_statuses(account)}
 
@@ -455,7 +457,8 @@ class _Loading:
     def _body(self, code: CodeType, without: frozenset[str]) -> Callable[[Send], None]:
         """Return a function for a child that loads the changed module and runs the tests."""
         folder = self._new_folder()
-        run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None)
+        session = self._run.session
+        run = ModuleRun(folder, self._run.code, self._run.ini, None, without, None, session=session)
 
         def body(send: Send) -> None:
             folder.mkdir()

@@ -127,15 +127,19 @@ class ProjectFolder:
         self._is_lost = False
         self._options = _options(hidden, seed)
 
-    def sessions(self, path: str) -> Iterator[Session]:
+    def sessions(self, path: str, *, with_own_tests: bool = True) -> Iterator[Session]:
         """Yield the possible sessions for a test file, which may not exist; best first.
 
         There are none if the copy could not be restored.
+
+        Args:
+            path: Path of the test file below the copy's root.
+            with_own_tests: Whether to run the tests of that file first, if possible.
         """
         place = self._root / path
         if self._is_lost:
             return
-        for with_own in (True, False):
+        for with_own in (True, False) if with_own_tests else (False,):
             for with_addopts in (True, False):
                 is_there = place.is_file()
                 if (with_own and not is_there) or self._key(path, with_own, with_addopts) in self._given_up:

@@ -25,12 +25,14 @@ Because of the children, a job only uses up its own limits, whatever its code do
         without   names of test functions to leave out
         test_path    path below the copy's root for the test, to run it in a session of the project; null to
                   run it alone
+        in_project  whether not to run it at all if no session can be set up
+        with_own    whether to run it next to the project's tests of that path
         apart     whether to run each function in its own child
         twice     whether to run everything again if it left files
         own_calls  whether to report the calls in the module that were not made
         span      `{file, first, last}`: location of the member to trace; null for no tracing
         recorded  locations of members whose calls to report, see `comparable_calls.py`
-        names, file, source, mutants, direct    only for `mutants`, see `mutation.py`
+        names, file, source, mutants, direct, in_file    only for `mutants`, see `mutation.py`
 
 Results are sent as soon as they are known by a process that never runs code of the project:
 
@@ -42,9 +44,9 @@ FUNCTION is `{"name": "Class::test_x", "status": "passed", "message": "", "lines
 "network": false, "left": [], "calls": []}`, where `network` says whether it failed because of a missing
 network, `left` names files it left, and `calls` are digests of its calls of the members in `recorded`.
 `idle` is null, or the locations of calls and imports in the module that were not reached, each `[line,
-column, last line, last column]`. `done` lists flags: `clock`, and those of `project_session.py`. For a job of
-kind `mutants`, the result only has `"mutants": [{"number": 0, "functions": {"test_x": "failed"}}]` and, if
-mutants are written to a file and were shown to take effect, `"acts": true`.
+column, last line, last column]`. `fault` says that it was not run. `done` lists flags: `clock`, and those of
+`project_session.py`. For a job of kind `mutants`, the result only has `"mutants": [{"number": 0, "functions":
+{"test_x": "failed"}}]` and, if mutants are written to a file and were shown to take effect, `"acts": true`.
 """
 
 from __future__ import annotations
@@ -87,6 +89,8 @@ _LEAST_SECONDS = 1.0
 _MOST_SECONDS = 10.0
 _MOST_WORK_SECONDS = 3.0
 """A session of the project that takes longer is not set up for other candidates."""
+
+_NO_SESSION = "the project's own test session could not be set up"
 
 _MOST_TIME_LIMITS = 2
 """Maximum total time of all children of one module, in time limits."""
@@ -219,7 +223,10 @@ class _Tests:
 
     def serve(self, job: dict[str, Any]) -> Message:
         """Run a test module, in a session of the project if requested and possible."""
-        account, done = self._in_session(job, job["test_path"]) or (self._alone(job), [])
+        ran = self._in_session(job, job["test_path"])
+        if ran is None and job["in_project"]:
+            return {"number": job["number"], "problem": _NO_SESSION, "fault": True, "done": []}
+        account, done = ran or (self._alone(job), [])
         return {
             "number": job["number"],
             "problem": account.problem or None,
@@ -234,8 +241,9 @@ class _Tests:
         grounds = self._grounds
         if grounds is None or path is None:
             return None
-        deadline = time.monotonic() + job["seconds"]
-        for session in grounds.sessions(path):
+        limits = _MOST_TIME_LIMITS if job["in_project"] else 1  # otherwise it can be run alone
+        deadline = time.monotonic() + limits * job["seconds"]
+        for session in grounds.sessions(path, with_own_tests=job["with_own"]):
             started = _Spent.so_far()
             left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # leave some for the next session
             account, is_done = self._attempts(job, left, session)
@@ -243,7 +251,7 @@ class _Tests:
             if job["is_of_file"] and session.own is not None and account.problem:
                 continue
             if account.is_whole and is_done:
-                if started.is_long_ago():
+                if started.is_long_ago() and not job["in_project"]:
                     grounds.give_up(path, session)
                 return account, session.words
             if not account.is_spoiled:
@@ -272,7 +280,8 @@ class _Tests:
             The results, and whether they are complete.
         """
         account = JobResults()
-        span = None if job["span"] is None or session is not None else MemberSpan(**job["span"])
+        is_traced = session is None or (job["in_project"] and session.own is None)
+        span = MemberSpan(**job["span"]) if job["span"] is not None and is_traced else None
         deadline = time.monotonic() + seconds
         folder = self._folder(job)
         is_done = False
@@ -328,12 +337,20 @@ def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None
     mutating = importlib.import_module(__package__ + ".mutation")
     folder = Path(f"job-{job['number']}").resolve()
     folder.mkdir()
-    run = mutating.read_run(job, ini, folder)
+    run, path = mutating.read_run(job, ini, folder), job["test_path"]
+    sessions = [None] if grounds is None or path is None else grounds.sessions(path, with_own_tests=False)
+    mutants, acts = [], False
     try:
-        if grounds is None or run.direct is None:
-            return {"number": job["number"], "mutants": mutating.run_mutants(run, closed)}
-        mutants, acts = mutating.run_in_file(run, run.direct, closed)
-        grounds.restore()
+        for session in sessions:
+            run = run._replace(session=session)
+            if job["in_file"] and run.direct is not None:
+                mutants, acts = mutating.run_in_file(run, run.direct, closed)
+            else:
+                mutants = mutating.run_mutants(run, closed)
+            if grounds is not None:
+                grounds.restore()
+            if mutants:
+                break
         return {"number": job["number"], "mutants": mutants, "acts": acts}
     finally:
         remove_folder(folder)

@@ -72,20 +72,18 @@ class ModuleRun(NamedTuple):
 
 
 def run_tests(run: ModuleRun, send: Send) -> None:
-    """Run the module's tests; send the result of each case, and of the module at the end."""
+    """Run the module's tests; send the result of each case, and of the module at the end.
+
+    In a session of the project, only the module's own results are sent.
+    """
+    file, arguments = lay_out(run.folder, run.code, run.ini, run.session, run.order)
+    with_own_tests = run.session is not None and run.session.own is not None
+    watched = () if with_own_tests else (Path.cwd(), file.parent, run.folder)
+    recorder = _Recorder(send, run, file, Leftovers(watched, [run.folder / "tmp"]))
+    plugins: list[object] = [recorder, _Apart()] if run.apart and not with_own_tests else [recorder]
     if run.session is not None:
-        _run_in_session(run, run.session, send)
-        return
-    tests, work = run.folder / "tests", run.folder / "work"
-    for folder in (tests, work):
-        folder.mkdir(exist_ok=True)
-    file = tests / TEST_FILE
-    file.write_bytes(run.code.encode("utf-8", "replace"))
-    os.chdir(work)
-    recorder = _Recorder(send, run, file, Leftovers((work, tests, run.folder), [run.folder / "tmp"]))
-    plugins: list[object] = [recorder, _Apart()] if run.apart else [recorder]
+        plugins.append(_Beside(send, file))
     recorder.start()
-    arguments = pytest_arguments(file, run.folder, run.ini, run.code)
     own_calls, text = OwnCalls(str(file)) if run.own_calls else None, file.read_text(encoding="utf-8")
     if own_calls is not None:
         arguments.append("--assert=plain")  # otherwise pytest adds calls
@@ -96,31 +94,39 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     recorder.finish(int(exit_code))
 
 
-def pytest_arguments(file: Path, folder: Path, ini: Path, code: str) -> list[str]:
-    """Return pytest's command line for one test module in a folder of its own."""
+def lay_out(
+    folder: Path, code: str, ini: Path, session: Session | None, order: int | None = None
+) -> tuple[Path, list[str]]:
+    """Write a test module and change to its working folder; return its file and pytest's command line.
+
+    Args:
+        folder: Folder for the run.
+        code: Text of the test module.
+        ini: pytest configuration file if it runs alone.
+        session: Session of the project to run in; None to run alone.
+        order: Seed of the order of the tests.
+    """
+    file = folder / "tests" / TEST_FILE if session is None else session.file
+    work = folder / "work" if session is None else session.home
+    file.parent.mkdir(parents=True, exist_ok=True)
+    work.mkdir(exist_ok=True)
+    file.write_bytes(code.encode("utf-8", "replace"))
+    os.chdir(work)
+    if session is None:
+        return file, _arguments_alone(file, folder, ini, code)
+    os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
+    files = [file] if session.own is None else [session.own, file]
+    if order is not None and order % 2:
+        files.reverse()
+    addopts = () if session.with_addopts else ("-o", "addopts=")
+    basetemp = ("--basetemp", str(folder / "tmp"))
+    return file, [*map(str, files), *addopts, "--maxfail=0", *basetemp, *session.options, *_SHORT]
+
+
+def _arguments_alone(file: Path, folder: Path, ini: Path, code: str) -> list[str]:
     named = {"-c": ini, "--rootdir": file.parent, "--confcutdir": file.parent, "--basetemp": folder / "tmp"}
     options = (str(part) for option in named.items() for part in option)
     return [str(file), *options, "--noconftest", *_SHORT, *plain_options(code, ini)]
-
-
-def _run_in_session(run: ModuleRun, session: Session, send: Send) -> None:
-    """Run the module in a session of the project; only the module's own results are sent."""
-    session.file.parent.mkdir(parents=True, exist_ok=True)
-    session.file.write_bytes(run.code.encode("utf-8", "replace"))
-    os.chdir(session.home)
-    os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
-    files = [session.file] if session.own is None else [session.own, session.file]
-    if run.order is not None and run.order % 2:
-        files.reverse()
-    addopts = () if session.with_addopts else ("-o", "addopts=")
-    basetemp = ("--basetemp", str(run.folder / "tmp"))
-    recorder = _Recorder(send, run, session.file, Leftovers(()))
-    recorder.start()
-    exit_code = pytest.main(
-        [*map(str, files), *addopts, "--maxfail=0", *basetemp, *session.options, *_SHORT],
-        plugins=[recorder, _Beside(send, session.file)],
-    )
-    recorder.finish(int(exit_code))
 
 
 def _case(name: str, status: str, message: str, reached: ReachedLines) -> Message:
@@ -137,6 +143,7 @@ class _Recorder:
         self._leftovers = leftovers
         self._loaded = ReachedLines()
         self._tracer: Tracer | None = None if run.span is None else make_tracer(run.span)
+        self._reached = ReachedLines()
         self._of_fixtures: dict[Any, ReachedLines] = {}
         self._status = ""
         self._message = ""
@@ -204,8 +211,8 @@ class _Recorder:
             self._send({"kind": "begun", "name": name})
         self._status, self._message = "crashed", "it has no outcome"
         self._failing_line, self._network, self._raised_by_test = "", False, False
-        reached = ReachedLines()
-        before = self._note_into(reached)
+        self._reached = reached = ReachedLines()
+        before = self._note_into(reached if self._run.session is None else ReachedLines())
         if self._calls is not None:
             self._calls.taken()  # those of the project's tests
         started = _clock()
@@ -227,11 +234,17 @@ class _Recorder:
         self._send({**_case(name, self._status, self._message, reached), **notes})
         self._leftovers.look(name)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> None:
-        """Report that a function itself starts, in a session that the project has set up."""
-        if self._run.session is not None and not self._is_foreign(item):
-            self._send({"kind": "begun", "name": function_name(item)})
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
+        """In a session, report that a function itself starts: what the project sets up is not its doing."""
+        if self._run.session is None or self._is_foreign(item):
+            yield
+            return
+        self._send({"kind": "begun", "name": function_name(item)})
+        self._leftovers.disregard()
+        before = self._note_into(self._reached)
+        yield
+        self._note_into(before)
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
@@ -258,7 +271,10 @@ class _Recorder:
         before = self._note_into(reached)
         yield
         self._note_into(before)
-        before.add(reached)
+        session = self._run.session
+        if session is not None and session.file.name not in str(getattr(fixturedef, "baseid", "")):
+            return
+        (before if session is None else self._reached).add(reached)
         if fixturedef.scope != "function":
             self._of_fixtures[fixturedef] = reached
 
@@ -326,7 +342,7 @@ class _Beside:
         self._name = file.name
         self._failed: set[bool] = set()
         self._passed = False
-        self._fixture_failed = False
+        self._is_own_failure = False
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Record whose file does not load. If only the candidate's does not, the session works."""
@@ -339,22 +355,17 @@ class _Beside:
         if (names or True in self._failed) and False not in self._failed:
             self._send({"kind": "ready", "names": sorted(names)})
 
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_fixture_setup(self, fixturedef: Any) -> Generator[None, Any, None]:
-        """Record if a fixture of the candidate fails."""
-        outcome = yield
-        code = getattr(fixturedef.func, "__code__", None)
-        if outcome.excinfo is not None and getattr(code, "co_filename", "") == self._file:
-            self._fixture_failed = True
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Record if the candidate's own code fails."""
+        self._is_own_failure = call.excinfo is not None and runs_code_of(call.excinfo.value, self._file)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Record if the project's setup failed for all tests so far; then the candidate is not to blame."""
         if not self._is_of_candidate(report):
             self._passed |= report.passed and report.when == "call"
-        elif report.when == "setup":
-            if not report.passed and not self._passed and not self._fixture_failed:
-                self._send({"kind": "spoiled"})
-            self._fixture_failed = False
+        elif report.when == "setup" and not (report.passed or self._passed or self._is_own_failure):
+            self._send({"kind": "spoiled"})
 
     def _is_of_candidate(self, report: pytest.CollectReport | pytest.TestReport) -> bool:
         return report.nodeid.partition("::")[0].rpartition("/")[2] == self._name
@@ -383,8 +394,17 @@ def is_raised_by_test(error: BaseException, file: str) -> bool:
         return False
     if isinstance(error, TypeError) and _CANNOT_BIND.match(str(error)):
         return False
-    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
+    files = _files_of(error)
     return file in files and set(files[files.index(file) :]) == {file}
+
+
+def runs_code_of(error: BaseException, file: str) -> bool:
+    """Return whether an error came from, or passed through, the code of a file."""
+    return file in _files_of(error)
+
+
+def _files_of(error: BaseException) -> list[str]:
+    return [frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)]
 
 
 def failing_line(error: pytest.ExceptionInfo[Any], file: str) -> str:

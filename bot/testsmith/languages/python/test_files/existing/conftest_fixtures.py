@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from testsmith.languages.python.source.definitions import Function, last_name
-from testsmith.languages.python.source.parsing import decode, parse_untrusted
+from testsmith.languages.python.source.parsing import decode, parse_untrusted, span_of
 from testsmith.languages.python.test_files.test_modules import (
     is_fixture,
     is_test_name,
@@ -42,6 +42,36 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     except (CannotParse, CannotPlace):
         return code
     return code
+
+
+def in_place(code: str, edited: str) -> str:
+    """Return a self-contained module with blank lines for the fixtures that the project gives its tests.
+
+    A fixture that is not in the test file was copied from a `conftest.py`, and so were the definitions that
+    are neither: a file next to that one may not be where it is looked for from the test file.
+
+    Args:
+        code: The module, which `self_contained` returned, reduced and changed since.
+        edited: Text of the test file that it is from.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    tree, own = parse_untrusted(code), set(_defined(parse_untrusted(edited)))
+    copied = [
+        statement
+        for statement in tree.body
+        if (names := set(_defined(ast.Module([statement], []))))
+        and not own & names
+        and not any(is_test_name(name.lower()) for name in names)
+    ]
+    if not any(isinstance(each, Function) and is_fixture(each) for each in copied):
+        return code
+    lines = code.splitlines(keepends=True)
+    for statement in copied:
+        span = span_of(statement)
+        lines[span.first - 1 : span.last] = ["\n"] * (span.last - span.first + 1)
+    return "".join(lines)
 
 
 def fixture_modules(test_path: str, tree: SourceTree) -> Iterator[str]:
