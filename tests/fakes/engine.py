@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from fakes.trees import MemoryTree
@@ -28,10 +29,14 @@ def members_of(files: Mapping[str, str], change: Change = Change.ADDED) -> list[
 
 
 async def answers(
-    folder: Path, head: Mapping[str, str], base: Mapping[str, str] | None = None
+    folder: Path,
+    head: Mapping[str, str],
+    base: Mapping[str, str] | None = None,
+    added: Collection[str] = (),
 ) -> dict[str, Result]:
     """Return what the engine says of every member of a project, by the member's name."""
     members = members_of(head, Change.ADDED if base is None else Change.CHANGED)
+    members = [replace(one, change=Change.ADDED) if one.name in added else one for one in members]
     requests = [Request(member=member, test_path="tests/test_x.py") for member in members]
     # The interpreter that has the packages which some of the projects use.
     async with small_workspace(folder, head, base, VerificationSettings(python=OWN_PYTHON)) as workspace:

@@ -79,6 +79,8 @@ class Work:
         texts: Texts that the authors write about the change.
         title: What they say about it in one line.
         existing: Names of the project's tests.
+        is_new: Whether there is a base that does not have the member.
+        is_on_base: Whether base defines the member, too, so that its calls have to run there.
     """
 
     subject: Subject
@@ -88,6 +90,8 @@ class Work:
     texts: tuple[str, ...] = ()
     title: str = ""
     existing: frozenset[str] = frozenset()
+    is_new: bool = False
+    is_on_base: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from testsmith.changes.intent import keeps_behavior
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.generation.fan_out import SideBySide, closing
 from testsmith.languages.python.explorer.case_selection import choose
-from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something
+from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something, signature
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
 from testsmith.languages.python.explorer.inputs.stated_values import stated_texts, stated_values
@@ -45,6 +45,7 @@ from testsmith.languages.python.explorer.subjects import Description, Subject
 from testsmith.languages.python.explorer.trials import plan, trials_through
 from testsmith.languages.python.explorer.usage.project_files import Usages
 from testsmith.languages.python.explorer.usage.recorded_calls import recorded_expressions
+from testsmith.languages.python.explorer.variant_search import search_variants
 from testsmith.languages.python.judge.documentation.docstring_examples import documented_examples, shown_calls
 from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.project_tests.run import record_calls
@@ -66,6 +67,8 @@ from testsmith.tasks import in_thread
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
+_MOST_VARIED_FILES = 8
+"""Maximum number of test files whose tests are varied, counted once for each cause of change."""
 
 _Explored = tuple[Work, ExploredMember] | Skipped
 """Trials and result of one member, or why there are none."""
@@ -110,6 +113,7 @@ class OfflineGenerator:
         self._seed = seed
         self._known: dict[str, _Explored] = {}
         self._requests: dict[str, Request] = {}
+        self._varied: set[tuple[str, tuple[str, ...]]] = set()
         head = workspace.head
         self._usages = Usages(head.root, head.source_roots, workspace.owned_modules)
 
@@ -130,18 +134,31 @@ class OfflineGenerator:
         """
         for request in requests:
             if request.member.is_private:
-                reason = "it is private; the offline engine tests public functions and classes only"
-                yield _skip(request.member, SkipStage.GENERATION, reason)
+                reason = "it is private, and no variant of the project's tests shows its change"
+                yield await self._by_variants(request, _skip(request.member, SkipStage.GENERATION, reason))
         public = [request for request in requests if not request.member.is_private]
         async with closing(self._explored(public)) as stream:
             async for explored in stream:
                 if isinstance(explored, Skipped):
-                    yield explored
+                    yield await self._by_variants(self._requests[explored.member or ""], explored)
                     continue
                 answer, request = _answer(*explored), self._requests[explored[0].subject.member.id]
                 yield (
-                    replace(answer, test_path=own_file(request)) if isinstance(answer, Candidate) else answer
+                    replace(answer, test_path=own_file(request))
+                    if isinstance(answer, Candidate)
+                    else await self._by_variants(request, answer)
                 )
+
+    async def _by_variants(self, request: Request, skipped: Skipped) -> Result:
+        """Return a variant of the project's tests for a member that has no tests of the engine's own."""
+        member = request.member
+        causes = member.because or (member.id,)
+        if member.change is Change.ADDED or self._workspace.recording_seconds <= 0:
+            return skipped
+        if (request.test_path, causes) in self._varied or len(self._varied) == _MOST_VARIED_FILES:
+            return skipped
+        self._varied.add((request.test_path, causes))
+        return await search_variants(self._workspace, request) or skipped
 
     async def observe(self, requests: Sequence[Request]) -> AsyncIterator[tuple[str, tuple[str, ...]]]:
         """See `Observer.observe`.
@@ -275,6 +292,8 @@ class OfflineGenerator:
             texts=tuple(stated_texts(member, intent)),
             title=intent.partition("\n")[0],
             existing=ground.existing,
+            is_new=is_new,
+            is_on_base=base is not None and member.name in base.definitions,
         )
 
     def _inputs(self, member: Member, source: ModuleSource) -> tuple[str, ...]:
@@ -351,8 +370,9 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     member = work.subject.member
     cases = [case for case in findings.cases if case.trial not in work.probes or _is_about(member, case)]
     if all(case.base is None for case in cases):
-        return _chosen(work, cases)
-    witnesses = [case for case in cases if _is_of_change(work.subject, case)]
+        says_nothing = work.is_on_base or (work.is_new and all(map(_gives_its_input, cases)))
+        return [] if says_nothing else _chosen(work, cases)
+    witnesses = [case for case in cases if _is_of_change(work.subject, case, cases)]
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     if any(case.is_of_project for case in witnesses):
@@ -361,6 +381,13 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
     others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
     return _chosen(work, [*_without_options(witnesses), *others])
+
+
+def _gives_its_input(case: Case) -> bool:
+    """Return whether a call gives back its only argument, as a function that does nothing would."""
+    given = [argument.value.text for argument in case.trial.arguments]
+    value = case.outcome.value
+    return value is not None and [value.text] == given and not case.changes
 
 
 def _is_made_up(case: Case, cases: Sequence[Case]) -> bool:
@@ -386,11 +413,26 @@ def _says_as_much(one: Case, other: Case) -> bool:
     return is_alike and (one.base_failed, one.is_soup) <= (other.base_failed, other.is_soup)
 
 
-def _is_of_change(subject: Subject, case: Case) -> bool:
-    """Return whether a difference says something: more than success, or another message of unchanged code."""
+def _is_of_change(subject: Subject, case: Case, cases: Sequence[Case]) -> bool:
+    """Return whether a difference says something: more than success, or another message of unchanged code.
+
+    That base does not know an argument says nothing, unless the result is another one without it.
+    """
     if not case.is_witness or case.shows_no_more_than_success:
         return False
+    if case.has_new_arguments and not any(_matters(case, other) for other in cases):
+        return False
     return not case.differs_in_message or case.outcome.line in subject.changed_raises
+
+
+def _matters(case: Case, other: Case) -> bool:
+    """Return whether a case has a value that is another one in a case with fewer arguments."""
+    given, less = ({(each.name, each.value.text) for each in one.trial.arguments} for one in (case, other))
+    is_alike = less < given and (case.trial.setup, case.trial.receiver) == (
+        other.trial.setup,
+        other.trial.receiver,
+    )
+    return is_alike and case.outcome.kind != "raised" and signature(case.outcome) != signature(other.outcome)
 
 
 def _is_about(member: Member, case: Case) -> bool:
@@ -448,16 +490,27 @@ def _written(work: Work, cases: Sequence[Case]) -> tuple[str, Sequence[tuple[str
     return None
 
 
+def _why_nothing_shows(cases: Sequence[Case]) -> str:
+    """Return why no case shows anything; empty if there are none, or one of them might."""
+    witnesses = [case for case in cases if case.is_witness]
+    if not cases:
+        return ""
+    if all(case.base is None for case in cases):
+        return "every input is given back as it is" if all(map(_gives_its_input, cases)) else ""
+    if not witnesses:
+        return "no input behaves differently from the merge base"
+    if all(case.shows_no_more_than_success for case in witnesses):
+        return "the inputs only show that it no longer raises"
+    if all(case.differs_in_message for case in witnesses):
+        return "only the message of an exception differs, which the change does not raise itself"
+    return ""
+
+
 def _why_no_cases(findings: ExploredMember) -> str:
     """Return the most common reason."""
     counts = Counter(findings.reasons)
-    witnesses = [case for case in findings.cases if case.is_witness]
-    if witnesses and all(case.shows_no_more_than_success for case in witnesses):
-        return "the inputs only show that it no longer raises"
-    if witnesses and all(case.differs_in_message for case in witnesses):
-        return "only the message of an exception differs, which the change does not raise itself"
-    if not witnesses and any(case.base is not None for case in findings.cases):
-        return "no input behaves differently from the merge base"
+    if why := _why_nothing_shows(findings.cases):
+        return why
     if counts[DIFFERS] and not findings.cases:
         return "no input gave a reproducible result"
     reason, count = (

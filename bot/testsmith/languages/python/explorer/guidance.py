@@ -54,7 +54,8 @@ _MOST_VARIED_CALLS = 12
 """Maximum number of calls in the project's tests that are varied for one member."""
 
 _TIMES_FOR_TEXTS = 3
-_MOST_LENGTH = 100
+_MOST_SPELLED = 100
+_MOST_LENGTH = 5_000
 _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
 """Common factors applied to numbers before they are compared."""
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
@@ -299,14 +300,18 @@ def _of_length(leaf: Leaf, met: Value, other: Value) -> Iterator[str]:
     length = len(leaf.items) if leaf.items is not None else len(str(leaf.value))
     if met != length or not isinstance(other, int) or isinstance(met, float) or length == 0:
         return
+    if leaf.items is not None and other > _MOST_SPELLED:
+        return
     for wanted in (other, other + 1, other - 1):
         if not 0 <= wanted <= _MOST_LENGTH or wanted == length:
             continue
         times = wanted // length + 1
         if leaf.items is not None:
             yield f"[{', '.join((leaf.items * times)[:wanted])}]"
-        else:
+        elif wanted <= _MOST_SPELLED:
             yield quoted((str(leaf.value) * times)[:wanted])
+        elif isinstance(leaf.value, str):
+            yield f'{quoted(leaf.value)} + " " * {wanted - length}'
 
 
 def _texts(value: str, met: str, other: str) -> Iterator[str]:

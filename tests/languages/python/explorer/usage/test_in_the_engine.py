@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
-from fakes.engine import answers, candidate, members_of, run_pytest
+from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.workspaces import small_workspace
 from testsmith.languages.python.explorer.generator import OfflineGenerator
-from testsmith.model import Candidate, Change, Place, Request, Result, Skipped
+from testsmith.languages.python.explorer.variant_search import search_variants
+from testsmith.model import Candidate, Change, Place, Request, Result, ShownChange, Skipped
 
 DIALLED = """import re
 
@@ -243,3 +244,115 @@ def test_change_of_data__is_shown_by_what_the_authors_write_through_calls_of_the
         "def test_know_one_more_keyword():\n"
         '    assert kinds("alter t row_format x") == ["name", "name", "keyword", "name"]\n'
     )
+
+
+PRESSED = """class Editor:
+    def __init__(self, screen):
+        self.text = screen.text
+
+    def press(self, key):
+        if key in {keys}:
+            self.text = ""
+"""
+PRESSING = """import pytest
+
+from editor import Editor
+
+
+@pytest.fixture
+def editor():
+    class Screen:
+        text = "some words"
+
+    return Editor(Screen())
+
+
+def test_deletes_the_line(editor):
+    \"\"\"Ctrl+U deletes everything.\"\"\"
+    assert editor.text == "some words"
+    editor.press("ctrl+u")
+    assert editor.text == ""
+"""
+
+
+def variant(folder: Path, keys: str, before: str) -> Candidate | None:
+    head, base = ({"editor.py": PRESSED.format(keys=each)} for each in (keys, before))
+    tests = {"tests/test_editor.py": PRESSING}
+    diff = f"-        if key in {before}:\n+        if key in {keys}:\n"
+    [press] = members_of(head, Change.CHANGED)
+    shown = ShownChange(own=diff)
+    request = Request(
+        member=replace(press, shown_change=shown), test_path="tests/test_editor.py", test_text=PRESSING
+    )
+
+    async def found() -> Candidate | None:
+        async with small_workspace(folder, {**head, **tests}, {**base, **tests}) as workspace:
+            return await search_variants(workspace, request)
+
+    return asyncio.run(found())
+
+
+def test_variant_of_its_tests__shows_what_needs_their_fixtures(tmp_path: Path) -> None:
+    made = variant(tmp_path, '("ctrl+u", "super+backspace")', '("ctrl+u",)')
+
+    assert made is not None
+    added = made.edited.removeprefix(PRESSING.rstrip("\n"))
+    assert added.strip() == (
+        "def test_deletes_the_line_with_super_backspace(editor):\n"
+        '    assert editor.text == "some words"\n'
+        '    editor.press("super+backspace")\n'
+        '    assert editor.text == ""'
+    )
+    assert "def test_deletes_the_line_with_super_backspace" in made.code
+
+
+def test_variant_of_its_tests__is_none_if_base_does_the_same(tmp_path: Path) -> None:
+    assert variant(tmp_path, '["ctrl+u"]', '("ctrl+u",)') is None
+
+
+OPTIONS_BEFORE = """def check(text):
+    if not text:
+        raise ValueError("nothing to check")
+    return len(text)
+
+
+def cut(text):
+    return text.strip()
+
+
+def parse(text):
+    return text.strip()
+"""
+OPTIONS = """class Limits:
+    longest = 256
+
+
+def same(text):
+    return text
+
+
+def check(text, strict=False):
+    if not text:
+        raise ValueError("nothing to check")
+    return len(text)
+
+
+def cut(text, upper=False):
+    text = text.strip()
+    return text.upper() if upper else text
+
+
+def parse(text):
+    if len(text) > Limits.longest:
+        raise ValueError("the text is too long")
+    return text.strip()
+"""
+
+
+def test_changes__are_shown_by_what_differs_not_by_what_base_cannot_be_given(tmp_path: Path) -> None:
+    found = asyncio.run(answers(tmp_path, {"m.py": OPTIONS}, {"m.py": OPTIONS_BEFORE}, added={"same"}))
+
+    assert reason(found["same"]) == "every input is given back as it is"
+    assert isinstance(found["check"], Skipped)  # what a new option leaves as it is says nothing of it
+    assert "upper=True" in candidate(found["cut"]).code
+    assert '" " * ' in candidate(found["parse"]).code  # a text that is too long, but valid before

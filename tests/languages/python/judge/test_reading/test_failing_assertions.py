@@ -80,3 +80,36 @@ def test_watched__reports_what_fails_and_runs_it_once(body: str) -> None:
     with pytest.raises(AssertionError, match=r"^testsmith saw 0: 3$"):
         names["test_a"](None)  # type: ignore[operator]
     assert calls == [1]
+
+
+TEXT = """\
+import pytest
+
+@pytest.mark.parametrize(("given", "message"), [(1, "one"), (2, "two")])
+def test_a(given, message):
+    expected = f"Given {given}: {message}."
+    assert f(given) == expected
+"""
+
+
+def test_with_observed__of_a_text_around_a_parameter_the_row_changes() -> None:
+    file = TEXT.replace("{given}", "x")
+    seen = repr(("Given x: 2.", "Given x: two."))
+
+    assert "repr((_testsmith_seen, expected))" in watched(file, "test_a")
+    edit = with_observed(file, "test_a", f"testsmith saw 0: {seen}\nassert", {1})
+
+    assert edit is not None
+    assert edit.text == file.replace('"two"', '"2"')
+    assert edit.observed == "'2'"
+
+
+@pytest.mark.parametrize("seen", ["Another x: 2.", "Given x: 2"])
+def test_with_observed__refuses_a_text_that_differs_elsewhere(seen: str) -> None:
+    file = TEXT.replace("{given}", "x")
+    reported = repr((seen, "Given x: two."))
+    assert with_observed(file, "test_a", f"testsmith saw 0: {reported}", {1}) is None
+
+
+def test_watched__leaves_a_text_around_two_parameters() -> None:
+    assert "_testsmith_seen" not in watched(TEXT, "test_a")

@@ -182,6 +182,9 @@ _LONGEST_MARK = 5
 _SMALLEST_UNIT = 60
 _MOST_NUMBERS = 8
 _ASKS_FOR_AN_END = frozenset({"isfinite", "isinf", "isnan"})
+_DECOMPOSED = Expression('"cafe\\u0301"', layer=InputSource.BOUNDARY)
+"""A text that Unicode normalization changes."""
+
 _PATH = Shape(kind="path")
 _TIMEDELTA = Home(module="datetime", path="timedelta")
 
@@ -199,6 +202,7 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
     if parameter.mode in {"rest", "keywords"}:
         return typed
     near = [
+        *([_DECOMPOSED] if "normalize" in hints.calls and "str" in accepted(shape) else ()),
         *(values(_PATH, parameter.name)[:1] if "os.fspath()" in hints.uses.get(parameter.name, ()) else ()),
         *fitting(interleaved(hints.near.get(parameter.name, ())), shape),
         *of_length(shape, hints.lengths.get(parameter.name, ())),

@@ -31,12 +31,12 @@ class Text:
             starts.append(starts[-1] + len(line))
         return starts
 
-    def place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
+    def place(self, node: ast.expr | ast.stmt | ast.arg) -> tuple[int, int]:
         """Return the start and end of a node."""
         last_line, last_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[last_line - 1] + last_column
 
-    def of(self, node: ast.expr | ast.stmt) -> str:
+    def of(self, node: ast.expr | ast.stmt | ast.arg) -> str:
         """Return the source of a node."""
         start, end = self.place(node)
         return self._data[start:end].decode()
@@ -44,6 +44,10 @@ class Text:
     def before(self, node: ast.expr | ast.stmt) -> str:
         """Return the text before a node on its line."""
         return self._data[self.line_start(node.lineno) : self.place(node)[0]].decode()
+
+    def between(self, start: int, end: int) -> str:
+        """Return the source of a range in bytes."""
+        return self._data[start:end].decode()
 
     def line_start(self, line: int) -> int:
         """Return the start of a line, counted from 1."""

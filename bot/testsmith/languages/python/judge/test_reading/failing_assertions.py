@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from testsmith.languages.python.source.parsing import parse_untrusted
 _MOST_CHARACTERS = 500
 """Maximum length of an observed value; longer ones are not put into a test."""
 
+_MOST_REPORTED = 1_500
 _SEEN = "_testsmith_seen"
 _REPORT = "testsmith saw"
 _REPORTED = re.compile(rf"(?:AssertionError: )?{_REPORT} (\d+): (.+)")
@@ -27,11 +28,19 @@ _EQUALITIES = re.compile(r"assert(?:|List|Tuple|Dict|Set|Sequence|MultiLine)Equa
 
 @dataclass(frozen=True, slots=True)
 class _Equality:
-    """An assertion that something equals a literal, or a parameter or variable of the test."""
+    """An assertion that something equals a literal, or a parameter or variable of the test.
+
+    Attributes:
+        statement: The assertion.
+        subject: What is compared.
+        expected: What it is compared with.
+        inner: The parameter in the text that is expected, if it is a text around one; None if it is not.
+    """
 
     statement: ast.stmt
     subject: ast.expr
     expected: ast.expr
+    inner: ast.Name | None = None
 
 
 def watched(text: str, name: str) -> str:
@@ -44,7 +53,8 @@ def watched(text: str, name: str) -> str:
     pieces: list[Piece] = []
     for number, each in enumerate(file.equalities):
         subject, expected = file.text.of(each.subject), file.text.of(each.expected)
-        report = f"'{_REPORT} {number}: ' + repr({_SEEN})"
+        value = _SEEN if each.inner is None else f"({_SEEN}, {expected})"
+        report = f"'{_REPORT} {number}: ' + repr({value})"
         piece = f"assert ({_SEEN} := ({subject})) == ({expected}), {report}"
         pieces.append((*file.text.place(each.statement), piece))
     return file.text.with_pieces(pieces)
@@ -67,20 +77,35 @@ def with_observed(text: str, name: str, message: str, failed_rows: Collection[in
     """
     reported = _REPORTED.match(message)
     file = _TestFile(text, name)
-    if reported is None or int(reported[1]) >= len(file.equalities) or len(reported[2]) > _MOST_CHARACTERS:
+    if reported is None or int(reported[1]) >= len(file.equalities) or len(reported[2]) > _MOST_REPORTED:
         return None
-    expected = file.literal(file.equalities[int(reported[1])].expected, failed_rows)
+    equality = file.equalities[int(reported[1])]
+    expected = file.literal(equality.inner or equality.expected, failed_rows)
     try:
         value = ast.literal_eval(reported[2])
-        if expected is None or ast.literal_eval(expected) == value:
+        if expected is not None and equality.inner is not None:
+            seen, whole = value
+            value = _inside(seen, whole, ast.literal_eval(expected))
+        if expected is None or value is None or ast.literal_eval(expected) == value:
+            return None
+        if len(repr(value)) > _MOST_CHARACTERS:
             return None
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
     return ObservedEdit(
         text=file.text.with_pieces(_pieces(file.text, expected, value)),
         expected=file.text.of(expected),
-        observed=reported[2],
+        observed=reported[2] if equality.inner is None else repr(value),
     )
+
+
+def _inside(seen: object, whole: object, part: object) -> str | None:
+    """Return what a text has where another one has a part; None if it is not like it around the part."""
+    if not (isinstance(seen, str) and isinstance(whole, str) and isinstance(part, str) and part):
+        return None
+    before, _, after = whole.partition(part)
+    is_like = whole.count(part) == 1 and seen.startswith(before) and seen.endswith(after)
+    return seen[len(before) : len(seen) - len(after)] if is_like else None
 
 
 class _TestFile:
@@ -91,7 +116,9 @@ class _TestFile:
         self._rows = Shared.of(tree).rows_of(name, test) if isinstance(test, Function) else None
         self._variables = dict(_literal_variables(test))
         parameters = {key for row in (self._rows.values if self._rows else ()) for key in row}
-        found = (_equality(node, self._variables.keys() | parameters) for node in ast.walk(test))
+        names = self._variables.keys() | parameters
+        texts = _texts_around(test, parameters)
+        found = (_equality(node, names) or _of_text(node, texts) for node in ast.walk(test))
         self.equalities = [each for each in found if each is not None]
 
     def literal(self, expected: ast.expr, failed_rows: Collection[int]) -> ast.expr | None:
@@ -115,6 +142,31 @@ def _literal_variables(test: ast.AST) -> Iterator[tuple[str, ast.expr]]:
                 value
             ):
                 yield name, value
+
+
+def _texts_around(test: ast.AST, parameters: Collection[str]) -> dict[str, ast.Name]:
+    """Return the variables bound to a text that has one parameter in it, once, with that parameter."""
+    found = {}
+    for node in ast.walk(test):
+        match node:
+            case ast.Assign(
+                targets=[ast.Name(id=name)], value=ast.JoinedStr() | ast.BinOp(op=ast.Add()) as text
+            ):
+                inside = [
+                    each for each in ast.walk(text) if isinstance(each, ast.Name) and each.id in parameters
+                ]
+                if len(inside) == 1:
+                    found[name] = inside[0]
+    return found
+
+
+def _of_text(node: ast.AST, texts: Mapping[str, ast.Name]) -> _Equality | None:
+    match node:
+        case ast.Assert(
+            test=ast.Compare(left=subject, ops=[ast.Eq()], comparators=[ast.Name(id=name) as expected])
+        ) if name in texts:
+            return _Equality(node, subject, expected, texts[name])
+    return None
 
 
 def _is_stored(name: ast.Name) -> bool:
