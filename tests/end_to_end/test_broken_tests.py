@@ -165,7 +165,11 @@ REPEATED = (
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("more", ["", "    assert fee(101) == 1\n"])
+@pytest.mark.parametrize(
+    "more",
+    ["", "    assert fee(101) == 1\n", "    from fees import words\n    assert words('C') == ['c']\n"],
+    ids=["the same", "another argument", "another changed function"],
+)
 def test_broken_tests__no_test_is_suggested_that_makes_the_same_calls_as_a_corrected_one(
     command_line: CommandLine, tmp_path: Path, more: str
 ) -> None:

@@ -56,6 +56,7 @@ _OF_PROJECT = (
     "assertions that the change makes wrong, or leave the test out if the change looks like a mistake."
 )
 _MOST_OF_A_FAILURE = 1_500
+_LAST_LINE = 2**31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,12 +158,13 @@ async def _repeated(
 ) -> dict[str, str]:
     """Return the members whose suggested tests call what edited tests call, with reasons to leave these out.
 
-    The calls are those that the tests make when they run, of any member of the run.
+    The calls are those that the tests make when they run, of any function of the changed files, and of any
+    member of the run.
     """
     green = [one for one in suggestions if one.is_green]
     if not green or not questions:
         return {}
-    recorded = tuple(TracedMember(path=one.path, first=one.line, last=one.end_line) for one in run.members)
+    recorded = tuple(_recorded(run))
     every = [*green, *questions]
     jobs = list[TestJob]()
     for number, one in enumerate(every):
@@ -182,6 +184,13 @@ async def _repeated(
         for one, found in zip(green, calls, strict=False)
         if found and found <= known
     }
+
+
+def _recorded(run: RunState) -> Iterator[TracedMember]:
+    """Yield what calls are recorded of. A changed file may have changed functions that are not members."""
+    yield from (TracedMember(path=one.path, first=one.line, last=one.end_line) for one in run.members)
+    paths = (file.head_path for file in run.search.files)
+    yield from (TracedMember(path=path, first=1, last=_LAST_LINE) for path in paths if path)
 
 
 def _job_in_new_file(run: RunState, number: int, suggestion: Suggestion) -> TestJob:

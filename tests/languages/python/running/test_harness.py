@@ -261,6 +261,8 @@ class Book:
 
 def both(books):
     return fits(books) and fits(books[:1])
+
+AT_IMPORT = both([lambda: 1])
 """
 
 
@@ -304,6 +306,7 @@ OTHER_CALLS = (
     ("(): fits([object()])", "(): fits([object()])"),
     ("(): fits([lambda: 1])", "(): fits([lambda: 1])"),
     ("(): both(['a'])", "(): fits(['a'])"),
+    ("(): fits(['a'])", "(): fits(['a'])\n\nAT_IMPORT = fits(['b'])"),
 )
 
 

@@ -53,7 +53,7 @@ class ComparableCalls:
         self._tracer = make_tracer(spans, self._entered)
         self._tracer.exchange(ReachedByFile())
         self._calls: set[str] = set()
-        self._loaded: frozenset[str] = frozenset()
+        self._loaded: frozenset[str] | None = None
         self._is_describing = False
 
     def start(self) -> None:
@@ -62,6 +62,7 @@ class ComparableCalls:
 
     def close_load(self) -> None:
         """Attribute the calls so far to loading the module, and so to each of its tests."""
+        self._tracer.exchange(ReachedByFile())  # what the project's modules do while they are loaded
         self._loaded = self.taken()
 
     def taken(self) -> frozenset[str]:
@@ -71,10 +72,12 @@ class ComparableCalls:
         lines = {f"{file}:{line}" for file, part in parts for line in part.lines}
         branches = {f"{file}:{branch}" for file, part in parts for branch in part.branches}
         calls, self._calls = self._calls, set()
-        return self._loaded | {_digest(one) for one in (*lines, *branches, *calls)}
+        return (self._loaded or frozenset()) | {_digest(one) for one in (*lines, *branches, *calls)}
 
     def _entered(self, frame: Any) -> None:
         if self._is_describing or len(self._calls) > _MOST_CALLS or self._is_inner(frame):
+            return
+        if self._loaded is None and not self._is_of_module(frame.f_back):
             return
         self._is_describing = True
         try:
@@ -85,6 +88,10 @@ class ComparableCalls:
             self._is_describing = False
         if len(self._calls) > _MOST_CALLS:
             self._calls.add(_random(16).hex())
+
+    def _is_of_module(self, frame: Any) -> bool:
+        """Return whether the test module itself is running, rather than what it imports."""
+        return frame is not None and frame.f_code.co_filename == str(self._file)
 
     def _is_inner(self, frame: Any) -> bool:
         """Return whether another call of a member is running."""
