@@ -45,3 +45,38 @@ def test_prove_in_framework__runs_it_by_unittest_only_if_the_project_does(tmp_pa
     assert by_unittest.green is None
     assert "does not pass under `python -m unittest`" in by_unittest.cuts[-1].reason
     assert by_pytest.green is not None
+
+
+WITH_FILE = """\
+import unittest
+from pathlib import Path
+
+from shop import twice
+
+
+class TestTwice(unittest.TestCase):
+    def test_twice(self):
+        expected = (Path(__file__).parent / "expected.txt").read_text()
+        self.assertEqual(twice(4), int(expected))
+        self.assertEqual(Path("shop.py").exists(), True)
+"""
+
+
+def test_prove_in_framework__runs_what_needs_the_project_next_to_its_tests(tmp_path: Path) -> None:
+    member = replace(function_member(HEAD, "twice"), change=Change.CHANGED)
+    subject = RunSubject(
+        member=member,
+        candidate=Candidate(member=member.id, code=WITH_FILE, origin=Origin.MODEL),
+        framework="unittest",
+        test_path="tests/unit/test_shop.py",
+    )
+
+    async def scenario() -> list[Verdict]:
+        head = {"shop.py": HEAD, "tests/unit/expected.txt": "8"}
+        async with small_workspace(tmp_path, head, {"shop.py": BASE}) as workspace:
+            context = proof_context(workspace, VerificationSettings(runs=3))
+            return await prove_in_framework([subject], PYTHON, context)
+
+    (verdict,) = asyncio.run(scenario())
+    assert verdict.cuts == ()
+    assert verdict.green is not None

@@ -125,8 +125,18 @@ class TestRunner(ABC):
             CannotRun: The sandbox could not start a process.
         """
 
-    async def trouble_in_framework(self, code: str, seconds: float) -> str:  # noqa: ARG002
+    async def trouble_in_framework(
+        self,
+        code: str,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        test_path: str | None = None,  # noqa: ARG002
+    ) -> str:
         """Return why a test module converted to another framework does not pass under it; empty if it does.
+
+        Args:
+            code: The module.
+            seconds: Time limit.
+            test_path: Test file that it needs to be next to, in a copy of the project; None for any place.
 
         Raises:
             CannotRun: The sandbox could not start a process.

@@ -83,7 +83,8 @@ async def _trouble(verdict: Verdict, context: ProofContext) -> str:
     if verdict.green is None:
         return ""
     code, seconds = verdict.green.candidate.code, context.settings.test_seconds
-    return await context.runner.trouble_in_framework(code, seconds)
+    path = verdict.proof.test_path if verdict.proof.project_code else None
+    return await context.runner.trouble_in_framework(code, seconds, path)
 
 
 def _without_green(verdict: Verdict, reason: str) -> Verdict:

@@ -325,36 +325,46 @@ def _planned_changes(
 _MOST_SHOWN = 300
 _PROGRAM = """\
 import pathlib, runpy, sys
-pathlib.Path("test_suggested.py").write_bytes(sys.stdin.buffer.read())
+file = pathlib.Path(sys.argv[1], "test_suggested.py")
+file.write_bytes(sys.stdin.buffer.read())
+sys.path.insert(0, sys.argv[1])
 sys.argv = ["python -m unittest", "test_suggested"]
 runpy.run_module("unittest", run_name="__main__", alter_sys=True)
 """
 
 
-async def trouble_under_unittest(workspace: PythonWorkspace, code: str, seconds: float) -> str:
+async def trouble_under_unittest(
+    workspace: PythonWorkspace, code: str, seconds: float, test_path: str | None = None
+) -> str:
     """Return why a module's tests do not all pass under `python -m unittest`; empty if they do.
 
     Args:
         workspace: PythonWorkspace; the tests run on head.
         code: Text of the module.
         seconds: Time limit.
+        test_path: Test file of the project to run it next to; None to run it in a folder of its own.
 
     Raises:
         CannotRun: The sandbox could not start a process.
     """
     folder = workspace.new_folder("unittest")
-    command = Command(
-        argv=(str(workspace.interpreter.path), "-c", _PROGRAM),
-        folder=folder,
-        readable=(workspace.head.root, *workspace.readable),
-        variables={
-            **process_variables(workspace.interpreter.path, folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": os.pathsep.join(map(str, workspace.head.source_roots)),
-        },
-        stdin=code.encode(),
-    )
     try:
+        copy = None if test_path is None else await in_thread(_grounds, workspace.head, folder)
+        place, home = folder, folder
+        if copy is not None and test_path is not None:
+            place, home = (copy.root / test_path).parent, copy.source_roots[0]
+        command = Command(
+            argv=(str(workspace.interpreter.path), "-c", _PROGRAM, str(place)),
+            folder=folder,
+            working_folder=home,
+            readable=(workspace.head.root, *workspace.readable),
+            variables={
+                **process_variables(workspace.interpreter.path, folder),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONPATH": os.pathsep.join(map(str, (copy or workspace.head).source_roots)),
+            },
+            stdin=code.encode(),
+        )
         outcome = await workspace.sandbox.run(
             command, replace(workspace.limits, seconds=_SECONDS_TO_START + seconds)
         )

@@ -176,9 +176,9 @@ class PythonRunner(TestRunner):
         in_file = await run_jobs(self.workspace, MUTANTS_IN_FILE, doubtful)
         return {**results, **{number: replace(one, in_file=True) for number, one in in_file.items()}}
 
-    async def trouble_in_framework(self, code: str, seconds: float) -> str:
+    async def trouble_in_framework(self, code: str, seconds: float, test_path: str | None = None) -> str:
         """Run a module under unittest; see `TestRunner.trouble_in_framework`."""
-        found = await trouble_under_unittest(self.workspace, code, seconds)
+        found = await trouble_under_unittest(self.workspace, code, seconds, test_path)
         return f"does not pass under `python -m unittest`: {found}" if found else ""
 
     async def own_tests(

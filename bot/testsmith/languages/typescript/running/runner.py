@@ -129,7 +129,12 @@ class TypeScriptRunner(TestRunner):
         """See `TestRunner.run_changed`."""
         return await run_changed_modules(self.workspace, jobs, self.tests)
 
-    async def trouble_in_framework(self, code: str, seconds: float) -> str:  # noqa: ARG002
+    async def trouble_in_framework(
+        self,
+        code: str,  # noqa: ARG002
+        seconds: float,  # noqa: ARG002
+        test_path: str | None = None,  # noqa: ARG002
+    ) -> str:
         """See `TestRunner.trouble_in_framework`: the project's framework has run them from the start."""
         return ""
 
