@@ -34,6 +34,7 @@ from testsmith.languages.python.explorer.runner import (
     FIRST,
     FIRST_APART,
     ON_BASE,
+    ON_BASE_APART,
     SECOND,
     SECOND_APART,
     Explorer,
@@ -270,6 +271,13 @@ class _Seeking:
         marks = (case.differs_in_message, case.base_failed, is_object, not case.repeats_input)
         return (*marks, not text.isascii(), len(text))
 
+    def compare(self, numbers: Iterable[int], base: _Seen) -> None:
+        """Compare cases with what base did in a process for each call, if they were compared before."""
+        for number in numbers:
+            case = self.cases[number]
+            if case.base is not None:
+                self.cases[number] = with_base(replace(case, base=None), base.get(number))
+
     def shortlisted(self) -> list[int]:
         """Return the numbers of cases worth running again."""
         numbers = [*self.cases]
@@ -408,7 +416,9 @@ class _Exploration:
         }
         first_apart = await self._again(shaken, FIRST_APART)
         second_apart = await self._again(shaken, SECOND_APART)
+        base_apart = await self._again(shaken, ON_BASE_APART) if self._explorer.has_base else {}
         for at in shaken:
+            self._members[at].compare(listed[at], base_apart)
             found[at] = _findings(self._members[at], first_apart, listed[at], second_apart)
         return found
 

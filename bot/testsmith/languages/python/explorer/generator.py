@@ -67,6 +67,9 @@ from testsmith.tasks import in_thread
 _MOST_SOURCE_BYTES = 4 * 1024**2
 _MOST_MUTANTS = 1200
 _FEWEST_MUTANTS = 24
+_MOST_UNCHANGED = 2
+"""Maximum number of inputs that an added function gives back as they are."""
+
 _MOST_VARIED_FILES = 8
 """Maximum number of test files whose tests are varied, counted once for each cause of change."""
 
@@ -371,7 +374,8 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
     cases = [case for case in findings.cases if case.trial not in work.probes or _is_about(member, case)]
     if all(case.base is None for case in cases):
         says_nothing = work.is_on_base or (work.is_new and all(map(_gives_its_input, cases)))
-        return [] if says_nothing else _chosen(work, cases)
+        same = [case for case in cases if _gives_its_input(case)][_MOST_UNCHANGED:] if work.is_new else []
+        return [] if says_nothing else _chosen(work, [case for case in cases if case not in same])
     witnesses = [case for case in cases if _is_of_change(work.subject, case, cases)]
     if not witnesses:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
@@ -422,7 +426,11 @@ def _is_of_change(subject: Subject, case: Case, cases: Sequence[Case]) -> bool:
         return False
     if case.has_new_arguments and not any(_matters(case, other) for other in cases):
         return False
-    return not case.differs_in_message or case.outcome.line in subject.changed_raises
+    return not case.differs_in_message or _is_raised_by_change(subject, case)
+
+
+def _is_raised_by_change(subject: Subject, case: Case) -> bool:
+    return case.outcome.kind == "raised" and case.outcome.line in subject.changed_raises
 
 
 def _matters(case: Case, other: Case) -> bool:
@@ -454,6 +462,8 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     if not cases:
         return _skip(member, SkipStage.GENERATION, _why_no_cases(findings))
     if keeps_behavior(work.title) and cases[0].is_witness:
+        cases = [case for case in cases if _is_raised_by_change(subject, case)] or cases
+    if keeps_behavior(work.title) and cases[0].is_witness and not _is_raised_by_change(subject, cases[0]):
         reason = f"the change is described as one of speed or structure, but {in_words(cases[0])}"
         return _skip(member, SkipStage.GENERATION, reason)
     written = _written(work, cases)

@@ -52,7 +52,7 @@ SECOND = ExplorerSetting(hash_seed=2, time_zone="JST-9", days=2345)
 FIRST_APART, SECOND_APART = replace(FIRST, apart=True), replace(SECOND, apart=True)
 """Both settings for members that keep state between calls."""
 
-ON_BASE = replace(FIRST, on_base=True)
+ON_BASE, ON_BASE_APART = replace(FIRST, on_base=True), replace(FIRST_APART, on_base=True)
 """First setting, on the merge base."""
 
 

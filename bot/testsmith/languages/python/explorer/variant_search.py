@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, TestJob, TracedMember
-from testsmith.languages.python.explorer.usage.change_words import words_of_change
+from testsmith.languages.python.explorer.usage.change_words import read_change_words
 from testsmith.languages.python.explorer.usage.test_variants import Variant, VariedFile
 from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.running.harness import run_jobs
@@ -49,7 +49,7 @@ async def search_variants(workspace: PythonWorkspace, request: Request) -> Candi
     if not request.test_text or workspace.base is None:
         return None
     try:
-        words = words_of_change(request.member, request.intent)
+        words = read_change_words(request.member, request.intent)
         search = _Search(workspace, request, VariedFile(request.test_text, request.member, words))
         text = await search.edited()
         code = edited_tests(request.test_text, text) if text else ""

@@ -310,6 +310,14 @@ def test_variant_of_its_tests__is_none_if_base_does_the_same(tmp_path: Path) -> 
     assert variant(tmp_path, '["ctrl+u"]', '("ctrl+u",)') is None
 
 
+COUNTED = """count = 1
+
+
+def ticket(text):
+    global count
+    count += 1
+    return f"{text.strip()} {count}"
+"""
 OPTIONS_BEFORE = """def check(text):
     if not text:
         raise ValueError("nothing to check")
@@ -356,3 +364,9 @@ def test_changes__are_shown_by_what_differs_not_by_what_base_cannot_be_given(tmp
     assert isinstance(found["check"], Skipped)  # what a new option leaves as it is says nothing of it
     assert "upper=True" in candidate(found["cut"]).code
     assert '" " * ' in candidate(found["parse"]).code  # a text that is too long, but valid before
+
+
+def test_counter__is_not_what_differs_on_base(tmp_path: Path) -> None:
+    found = asyncio.run(answers(tmp_path, {"m.py": COUNTED}, {"m.py": COUNTED}))
+
+    assert reason(found["ticket"]) == "no input behaves differently from the merge base"

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from testsmith.languages.python.explorer.usage.change_words import ChangeWords, words_of_change
+from testsmith.languages.python.explorer.usage.change_words import ChangeWords, read_change_words
 from testsmith.languages.python.explorer.usage.test_variants import VariedFile
 from testsmith.model import Change, Member, MemberKind, ShownChange
 
@@ -24,7 +24,7 @@ def member(diff: str = "", source: str = "def f(x):\n    return x\n") -> Member:
     )
 
 
-def test_words_of_change__are_the_literals_of_one_side_and_their_parts() -> None:
+def test_read_change_words__are_the_literals_of_one_side_and_their_parts() -> None:
     diff = """\
         --- base
         +++ head
@@ -34,7 +34,7 @@ def test_words_of_change__are_the_literals_of_one_side_and_their_parts() -> None
         +    path.mkdir(parents=True)
     """
 
-    words = words_of_change(member(diff), "Say `X`")
+    words = read_change_words(member(diff), "Say `X`")
 
     assert words.new == ("never", "super+backspace", "ctrl+u,super+backspace")
     assert "ctrl+u" in words.known
@@ -43,11 +43,11 @@ def test_words_of_change__are_the_literals_of_one_side_and_their_parts() -> None
     assert words.said == "say `x`"
 
 
-def test_words_of_change__name_what_is_new_in_a_signature() -> None:
+def test_read_change_words__name_what_is_new_in_a_signature() -> None:
     diff = "-def f(x, skip_none=False):\n+def f(x, skip_unset: bool = False):\n"
     source = "def f(x, skip_unset: bool = False):\n    return x\n"
 
-    words = words_of_change(member(diff, source))
+    words = read_change_words(member(diff, source))
 
     assert words.parameters == ("skip_unset",)
     assert words.lost == {"skip_none"}

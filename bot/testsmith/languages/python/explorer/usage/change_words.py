@@ -51,7 +51,7 @@ class ChangeWords:
         return sorted(text for text in self.known if len(text) >= _FEWEST_CHARACTERS)
 
 
-def words_of_change(member: Member, intent: str = "") -> ChangeWords:
+def read_change_words(member: Member, intent: str = "") -> ChangeWords:
     """Return the literals on the changed lines of a member, and of what changed below it."""
     diffs = (member.shown_change.own, *member.shown_change.private)
     lines = [line for diff in diffs for line in diff.splitlines() if line[:3] not in {"+++", "---"}]
