@@ -126,16 +126,17 @@ FROM_FOLDER_OF_PROJECT = """
 """
 
 
-def verdicts_of(
+def verdicts_of(  # noqa: PLR0913 - each of them changes what is proven
     folder: Path,
     candidates: Mapping[str, Candidate],
     files: Mapping[str, str],
     *,
     only_on_head: Collection[str] = (),
+    changed_lines: Collection[int] = (),
     progress: CountingProgress | None = None,
 ) -> dict[str, Verdict]:
     """Prove candidates for `tests/unit/test_shop.py` of a project."""
-    member = function_member(HEAD, "price")
+    member = replace(function_member(HEAD, "price"), changed_lines=frozenset(changed_lines))
     subjects = [
         RunSubject(member=member, candidate=one, test_path="tests/unit/test_shop.py")
         for one in candidates.values()
@@ -278,7 +279,8 @@ CUT = {
 
 def test_prove__a_test_that_needs_the_project_is_judged_as_any_other(tmp_path: Path) -> None:
     candidates = {reason: candidate(code) for reason, code in CUT.items()}
-    found = verdicts_of(tmp_path, candidates, {"tests/unit/conftest.py": SETTING_UP})
+    files = {"tests/unit/conftest.py": SETTING_UP}
+    found = verdicts_of(tmp_path, candidates, files, changed_lines={2, 3})
     assert {name for name, one in found.items() if one.green} == set()
     reasons = {expected: reasons_of(one)["test_x"] for expected, one in found.items()}
     assert {expected: reason for expected, reason in reasons.items() if expected not in reason} == {}
