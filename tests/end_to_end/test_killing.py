@@ -73,6 +73,7 @@ def total(prices: list[int]) -> int:
 ''',
 }
 MEMBERS = 3
+ONE_MEMBER = ("--only", "src/shop/prices.py::shipping")
 
 TESTS = {
     "shipping": "def test_heavy():\n    assert shipping(20) == 900\n",
@@ -217,7 +218,7 @@ def assert_nothing_is_left(
     ],
 )
 def test_killing__the_offline_engine(place: Place, words: str, number: signal.Signals) -> None:
-    with orphanage() as orphans, place.started("--provider", "offline") as running:
+    with orphanage() as orphans, place.started("--provider", "offline", *ONE_MEMBER) as running:
         running.wait_until_told(words)
         running.send(number)
 
@@ -252,7 +253,7 @@ def test_killing__a_test_that_never_ends(place: Place, number: signal.Signals) -
     with (
         orphanage() as orphans,
         Endpoint(answer=partial(answer, extra=HANGING)) as endpoint,
-        place.started(*asking(endpoint)) as running,
+        place.started(*asking(endpoint), *ONE_MEMBER) as running,
     ):
         running.wait_until_told("running tests")
         wait_until(lambda: sum(map(is_deaf, processes.descendants(running.pid))) > 1)
@@ -284,7 +285,7 @@ def test_killing__while_mutants_are_tried(place: Place, number: signal.Signals) 
     with (
         orphanage() as orphans,
         Endpoint(answer=partial(answer, extra=SLOW)) as endpoint,
-        place.started(*asking(endpoint)) as running,
+        place.started(*asking(endpoint), *ONE_MEMBER) as running,
     ):
         running.wait_until_told("trying mutants")
         running.send(number)

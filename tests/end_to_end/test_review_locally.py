@@ -39,9 +39,9 @@ def test_review__is_printed_as_it_is_posted(tmp_path: Path) -> None:
 
         def review(*flags: str) -> str:
             checkout = str(tmp_path / "checkout")
-            with command_line.started("review", "1", "--repo", checkout, *flags, **variables) as running:
-                assert running.wait() == 0, running.stderr
-                return running.stdout
+            ran = command_line.run("review", "1", "--repo", checkout, *flags, variables=variables)
+            assert ran.code == 0, ran.stderr
+            return ran.stdout
 
         printed = review()
         assert not pull.comments

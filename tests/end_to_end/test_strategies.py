@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -199,13 +200,8 @@ ONE_ASSERTION_MORE = """\
 """
 
 
-@pytest.mark.parametrize(
-    ("patch", "test"),
-    [(ONE_MORE, "test_negative_zones"), (ONE_ASSERTION_MORE, "test_one_zone")],
-    ids=["another test", "another assertion"],
-)
 def test_choice__of_the_test_file_decides_where_the_test_goes(
-    patch: str, test: str, tmp_path: Path, command_line: CommandLine
+    tmp_path: Path, command_line: CommandLine
 ) -> None:
     project = GitRepository.create(tmp_path / "project")
     tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": ZONE_TESTS}
@@ -215,26 +211,27 @@ def test_choice__of_the_test_file_decides_where_the_test_goes(
     project.write({"prices.py": FARE + REGISTRY})
     project.git("commit", "-qam", "Refuse a negative number")
     chosen = {"name": "prices.py::fare", "file": "tests/test_zones.py"}
+    patches = iter((ONE_MORE, ONE_ASSERTION_MORE))
 
     def answer(body: Body) -> str:
         if "Choose the test file" in str(body):
             return json.dumps({"files": [chosen]})
-        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": patch}]})
+        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": next(patches)}]})
 
     with Endpoint(answer=answer) as endpoint:
         limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
         model = ("--base-url", endpoint.url, "--model", "a-model")
-        ran, warm = (
-            command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
-            for _ in range(2)
-        )
+        suggest = partial(command_line.suggest, project.folder, "--base", "main", *model, *limits)
+        ran, warm = suggest(key="sk-test"), suggest(key="sk-test")
         choice, write = prompts(endpoint)
+        other = suggest("--cache-dir", "another", key="sk-test")
     assert "tests/test_tickets.py, which calls a member in 2 tests: test_fare" in choice
     assert "Existing tests, in tests/test_zones.py" in write
-    [found] = ran.report["suggestions"]
-    assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", [test])
-    assert found["patch"].startswith("--- a/tests/test_zones.py\n")
-    assert found["evidence"]["fail_to_pass"] == 1
+    for one, test in ((ran, "test_negative_zones"), (other, "test_one_zone")):
+        [found] = one.report["suggestions"]
+        assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", [test])
+        assert found["patch"].startswith("--- a/tests/test_zones.py\n")
+        assert found["evidence"]["fail_to_pass"] == 1
     assert warm.report["suggestions"] == ran.report["suggestions"]
     assert warm.report["stats"]["api_calls"] == 0
 

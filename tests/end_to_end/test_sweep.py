@@ -38,13 +38,13 @@ def passes_plainly(folder: Path) -> bool:
 
 @pytest.mark.slow
 def test_sweep__says_what_the_new_tests_reach_and_notice(command_line: CommandLine, shop: Path) -> None:
-    ran = command_line.run(*SWEEP, "--repo", str(shop), "--max-members", "2", seconds=600)
+    ran = command_line.run(*SWEEP, "--repo", str(shop), "--max-members", "1", seconds=600)
 
     assert ran.code == 0, ran.stderr
     jsonschema.validate(ran.report, SCHEMA)
     sweep = ran.report["sweep"]
     assert [one["member"] for one in ran.report["suggestions"]] == sweep["taken"]
-    assert sweep["taken"] == [one["member"] for one in sweep["ranking"][:2]]
+    assert sweep["taken"] == [one["member"] for one in sweep["ranking"][:1]]
     before, after = sweep["before"], sweep["after"]
     assert after["coverage"]["lines_reached"] > before["coverage"]["lines_reached"]
     assert after["coverage"]["branches_reached"] > before["coverage"]["branches_reached"]

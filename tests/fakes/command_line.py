@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +42,16 @@ class CommandLine:
     home: Path
     active: Path | None = None
 
-    def run(self, *arguments: str, key: str | None = None, seconds: float = 120.0) -> Ran:
+    def run(
+        self,
+        *arguments: str,
+        key: str | None = None,
+        seconds: float = 120.0,
+        variables: Mapping[str, str] | None = None,
+    ) -> Ran:
         """Run a command line to its end."""
-        return Ran(*fork_server().run(arguments, self.environment(key), self.home, seconds))
+        environment = {**self.environment(key), **(variables or {})}
+        return Ran(*fork_server().run(arguments, environment, self.home, seconds))
 
     def suggest(self, repo: Path, *arguments: str, key: str | None = None) -> Ran:
         """Run `testsmith suggest` for a repository and ask for JSON."""
