@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
 _IMPORTED = (
@@ -65,17 +64,25 @@ class ForkServer:
                 raise
             return code, _text(stdout.fileno()), _text(stderr.fileno())
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be asked; a test of the sandbox may have ended all children of this process."""
+        return self._process.poll() is None
+
     def _kill(self) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._socket.close()
-        fork_server.cache_clear()
 
 
-@cache
 def fork_server() -> ForkServer:
-    """Return the server of this process, started when it is first asked for."""
-    return ForkServer()
+    """Return the server of this process, started when it is first asked for, and again after its end."""
+    if not _of_this_process or not _of_this_process[-1].is_running:
+        _of_this_process[:] = [ForkServer()]
+    return _of_this_process[-1]
+
+
+_of_this_process: list[ForkServer] = []
 
 
 def _text(descriptor: int) -> str:
