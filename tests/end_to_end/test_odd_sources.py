@@ -17,7 +17,7 @@ def test_suggest__odd_sources_beside_an_ordinary_one(command_line: CommandLine, 
             "nested.py": f"def nested(a: int) -> int:\n    return {'-' * 5000}a\n",
             "warned.py": "def warned(a: str) -> str:\n    return a + '\\d'\n",
             "loud.py": "import os\nos.write(1, b'LOUD')\nos.write(2, b'LOUD')\nLOUD = True\n"
-            "def loud(a: int) -> int:\n    return a\n",
+            "def loud(a: int) -> int:\n    return a + 1\n",
         }
     )
 

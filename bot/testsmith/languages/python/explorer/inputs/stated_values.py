@@ -8,7 +8,6 @@ from itertools import islice
 
 from testsmith.languages.python.explorer.literal_sites import read_literal
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource, quoted
-from testsmith.languages.python.explorer.usage.change_words import read_change_words
 from testsmith.model import Member
 
 _SPAN = re.compile(r"(?<!`)(`{1,2})(?!`)([^`\n]{1,80})(?<!`)\1(?!`)")
@@ -43,7 +42,7 @@ def stated_values(member: Member, intent: str) -> list[Expression]:
     texts = stated_texts(member, intent)
     numbers = dict.fromkeys(_NUMBER.findall(_prose(member, intent)))
     literals = [text for text in (*texts, *islice(numbers, _MOST_NUMBERS)) if read_literal(text) is not None]
-    written = [*literals, *map(quoted, (*texts, *read_change_words(member).new))]
+    written = [*literals, *map(quoted, texts)]
     return [Expression(text, layer=InputSource.USED) for text in dict.fromkeys(written)]
 
 

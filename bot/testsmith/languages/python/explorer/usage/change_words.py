@@ -16,7 +16,7 @@ from testsmith.model import Member
 _MOST_NEW = 8
 _LONGEST = 40
 _FEWEST_CHARACTERS = 3
-_LITERAL = re.compile(r"""(?<!\w)(["'])((?:\\.|(?!\1)[^\\\n])+)\1""")
+_LITERAL = re.compile(r"""(?<![\w"'])(["'])((?:\\.|(?!\1)[^\\\n])+)\1""")
 _NUMBER = re.compile(r"(?<![\w.])\d+(?![\w.])")
 _FILES = re.compile(
     r"\b(?:mkdir|makedirs|open|exists|isdir|is_dir|isfile|is_file|rmtree|listdir|iterdir|touch)\("
