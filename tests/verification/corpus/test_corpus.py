@@ -37,7 +37,6 @@ WORDS = {
     "hangs": ("time limit",),
     "import-error": ("could not be run", "does not parse", "in setup"),
     "mocks-member": ("never reaches the function", "taken away"),
-    "needs-conftest": ("passed only in 1 of 5 runs, with hash seed 3",),
     "network": ("network",),
     "never-touches": ("never reaches the function",),
     "no-assertion": ("asserts nothing",),

@@ -120,7 +120,7 @@ class TestUndo(unittest.TestCase):
 
 
 # candidate: with a fixture of the project
-# bad: needs-conftest
+# good
 
 
 def test_undo_of_the_project(ledger):

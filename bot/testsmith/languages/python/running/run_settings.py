@@ -183,7 +183,7 @@ def words_of(
         f"time zone {zone}": bool(zone),
         f"locale {setting.locale}": setting.locale != UTF_8 and AS_USUAL not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,
-        "another working folder": bool(setting.place) and not session,
+        "another working folder": bool(setting.place),
         "two runs in one folder": setting.twice and not session,
         session: bool(session),
         "without the project's pytest settings": not setting.with_ini and not session,

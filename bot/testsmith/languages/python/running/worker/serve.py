@@ -284,6 +284,8 @@ class _Tests:
         span = MemberSpan(**job["span"]) if job["span"] is not None and is_traced else None
         deadline = time.monotonic() + seconds
         folder = self._folder(job)
+        if session is not None and job["in_project"] and self._place:
+            session = session._replace(home=folder / self._place / "work")
         is_done = False
         for _ in range(_MOST_ATTEMPTS):
             left = deadline - time.monotonic()
