@@ -43,6 +43,12 @@ def test_read_change_words__are_the_literals_of_one_side_and_their_parts() -> No
     assert words.said == "say `x`"
 
 
+def test_read_change_words__no_docstring_is_an_input() -> None:
+    diff = '-    """Add it."""\n+    """Add it and say how many of it are there."""\n+    return "there"\n'
+
+    assert read_change_words(member(diff)).new == ("there",)
+
+
 def test_read_change_words__name_what_is_new_in_a_signature() -> None:
     diff = "-def f(x, skip_none=False):\n+def f(x, skip_unset: bool = False):\n"
     source = "def f(x, skip_unset: bool = False):\n    return x\n"
