@@ -69,16 +69,21 @@ class ForkServer:
         """Whether it can be asked; a test of the sandbox may have ended all children of this process."""
         return self._process.poll() is None
 
+    def close(self) -> None:
+        """Close the connection to a server that has ended."""
+        self._socket.close()
+
     def _kill(self) -> None:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        self._socket.close()
 
 
 def fork_server() -> ForkServer:
     """Return the server of this process, started when it is first asked for, and again after its end."""
-    if not _of_this_process or not _of_this_process[-1].is_running:
-        _of_this_process[:] = [ForkServer()]
+    while _of_this_process and not _of_this_process[-1].is_running:
+        _of_this_process.pop().close()
+    if not _of_this_process:
+        _of_this_process.append(ForkServer())
     return _of_this_process[-1]
 
 
