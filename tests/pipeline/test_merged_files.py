@@ -164,8 +164,9 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(*, uses_helper: boo
         return await running
 
     tree = MemoryTree({"shop.py": "def total(x): return 1\n", "tests/test_shop.py": file})
+    language = PYTHON.of_project(tree)
     run: Any = SimpleNamespace(
-        language_of=lambda _: PYTHON,
+        language_of=lambda _: language,
         search=SimpleNamespace(head_tree=tree),
         options=SimpleNamespace(candidates=[]),
         settings=SimpleNamespace(verification=SimpleNamespace(test_seconds=1.0)),

@@ -40,6 +40,11 @@ class TestRunner(ABC):
         """The program that runs the tests; None if that says nothing about them."""
         return None
 
+    @property
+    def records_calls(self) -> bool:
+        """Whether it records the calls of the members in `TestJob.recorded`."""
+        return False
+
     @abstractmethod
     def head_settings(self, runs: int) -> tuple[RunSetting, ...]:
         """Return the settings of the runs on head, most informative first.

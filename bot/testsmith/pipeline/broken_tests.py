@@ -162,7 +162,7 @@ async def _repeated(
     member of the run.
     """
     green = [one for one in suggestions if one.is_green]
-    if not green or not questions:
+    if not green or not questions or not context.runner.records_calls:
         return {}
     recorded = tuple(_recorded(run))
     every = [*green, *questions]
@@ -177,10 +177,11 @@ async def _repeated(
     except (TimeIsOver, CannotRun):
         return {}
     calls = [_calls(results.get(number)) for number in range(len(every))]
-    edited = list(zip(questions, calls[len(green) :], strict=True))
+    names = (question.tests[0] for question in questions)
+    edited = list(zip(names, calls[len(green) :], strict=True))
     known = frozenset[str]().union(*(found for _, found in edited))
     return {
-        one.member: f"the corrected `{_nearest(found, edited)}` makes the same calls"
+        one.member: why_repeated(found, edited)
         for one, found in zip(green, calls, strict=False)
         if found and found <= known
     }
@@ -210,10 +211,17 @@ def _calls(result: JobResult | None) -> frozenset[str]:
     return frozenset[str]().union(*(one.calls for one in functions))
 
 
-def _nearest(calls: frozenset[str], edited: Sequence[tuple[Suggestion, frozenset[str]]]) -> str:
-    """Return the name of the edited test that makes most of some calls."""
-    question, _ = max(edited, key=lambda each: len(calls & each[1]))
-    return question.tests[0]
+def why_repeated(calls: frozenset[str], edited: Sequence[tuple[str, frozenset[str]]]) -> str:
+    """Say which edited test makes all of some calls, or that several make them together.
+
+    Args:
+        calls: The calls, which edited tests make.
+        edited: The edited tests, each with its name and its calls.
+    """
+    for name, known in edited:
+        if calls <= known:
+            return f"the corrected `{name}` makes the same calls"
+    return "the corrected tests together make the same calls"
 
 
 async def _ask(

@@ -181,8 +181,7 @@ def left_out(run: RunState, report: Report, reasons: Mapping[str, str]) -> Repor
 
 def _copied(run: RunState, suggestion: Suggestion) -> str:
     """Return what a suggestion for a new file copies, as a clause; empty for nothing."""
-    judge = run.language_of(suggestion.member).of_project(run.search.head_tree).judge
-    return judge.copies(suggestion.code, suggestion.test_path)
+    return run.language_of(suggestion.member).judge.copies(suggestion.code, suggestion.test_path)
 
 
 async def _formatted_in_files(run: RunState, context: ProofContext, report: Report) -> Report:

@@ -180,7 +180,7 @@ def test_private_member__gets_no_test(tmp_path: Path) -> None:
             return [one async for one in OfflineGenerator(workspace).generate_batch(requests)]
 
     (found,) = asyncio.run(result())
-    assert reason(found) == "it is private, and no variant of the project's tests shows its change"
+    assert reason(found) == "it is private; for private functions, the offline engine only varies your tests"
 
 
 @pytest.mark.xdist_group("found")

@@ -87,6 +87,11 @@ class PythonRunner(TestRunner):
     environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def records_calls(self) -> bool:
+        """See `TestRunner.records_calls`."""
+        return True
+
+    @property
     def runtime(self) -> str:
         """See `TestRunner.runtime`."""
         return "Python {}.{}".format(*self.workspace.interpreter.version)

@@ -81,13 +81,19 @@ class KnownChecks:
     def _places(self) -> Mapping[bytes, Sequence[str]]:
         """The test files that may define something, by its name; each file is read once for all names."""
         found: dict[bytes, list[str]] = {}
-        is_test = TestFileNames.of(self._tree).is_test
-        for path in self._tree.paths():
-            data = (self._tree.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
-            if len(data) <= _MOST_FILE_BYTES:
-                for name in set(_DEFINITION.findall(data)):
-                    found.setdefault(name, []).append(path)
+        for path, data in read_test_files(self._tree):
+            for name in set(_DEFINITION.findall(data)):
+                found.setdefault(name, []).append(path)
         return found
+
+
+def read_test_files(tree: SourceTree) -> Iterator[tuple[str, bytes]]:
+    """Yield the paths and contents of a project's test files, except very large ones."""
+    is_test = TestFileNames.of(tree).is_test
+    for path in tree.paths():
+        data = tree.read(path) if path.endswith(".py") and is_test(path) else None
+        if data is not None and len(data) <= _MOST_FILE_BYTES:
+            yield path, data
 
 
 def _functions(data: bytes, name: str) -> Iterator[Function]:

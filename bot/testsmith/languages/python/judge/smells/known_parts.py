@@ -8,15 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from testsmith.languages.python.judge.smells.known_checks import read_test_files
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
-from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CALLS = ast.Call | ast.Import | ast.ImportFrom
-_MOST_FILE_BYTES = 1_000_000
 _LEAST_STATEMENTS = 3
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
@@ -57,12 +56,8 @@ def copied_helper(tree: ast.Module, project: SourceTree) -> tuple[str, str]:
     }
     if not helpers:
         return "", ""
-    is_test = TestFileNames.of(project).is_test
-    for path in project.paths():
-        data = (project.read(path) or b"") if path.endswith(".py") and is_test(path) else b""
-        if len(data) <= _MOST_FILE_BYTES and any(
-            all(map(data.__contains__, words)) for _, words in helpers.values()
-        ):
+    for path, data in read_test_files(project):
+        if any(all(map(data.__contains__, words)) for _, words in helpers.values()):
             with suppress(CannotParse):
                 for one in _helpers(parse_untrusted(decode(data))):
                     if (form := _form(one)) in helpers:
