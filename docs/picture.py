@@ -727,8 +727,8 @@ def job_summary() -> str:
     return action_run()[0]
 
 
-def action_run() -> tuple[str, dict[str, Any]]:
-    """Return the job summary and the report of the action, run on the tests' GitHub."""
+def action_run() -> tuple[str, dict[str, Any], list[str]]:
+    """Return the job summary, the report and the posted comments of the action, run on the tests' GitHub."""
     sys.path.insert(0, str(ROOT / "tests"))
     from fakes.actions_cache import ActionsCacheService
     from fakes.arena import everybodys_folder
@@ -750,7 +750,8 @@ def action_run() -> tuple[str, dict[str, Any]]:
         shop.keep_in(service, f"refs/pull/{pull.number}/merge", "refs/heads/main")
         run = shop.prepared()
         done = shop.finished(run)
-        return done.summary, json.loads((run.workspace / done.outputs["report"]).read_text(encoding="utf-8"))
+        report = json.loads((run.workspace / done.outputs["report"]).read_text(encoding="utf-8"))
+        return done.summary, report, [one.body for one in pull.review_comments.values()]
 
 
 TEXTS: Mapping[str, Callable[[], str]] = {

@@ -46,9 +46,7 @@ def check_picture(picture: ModuleType, name: str, text: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["review.md", "audit.md", "audit_all_well.md", "terminal.ansi", "report.html"]
-)
+@pytest.mark.parametrize("name", ["audit.md", "audit_all_well.md", "terminal.ansi", "report.html"])
 def test_pictures__show_what_the_bot_says(name: str, picture: ModuleType) -> None:
     check_picture(picture, name, picture.TEXTS[name]())
 
@@ -56,9 +54,10 @@ def test_pictures__show_what_the_bot_says(name: str, picture: ModuleType) -> Non
 def test_example__by_the_action_and_the_offline_engine(
     picture: ModuleType, shop: Path, tmp_path: Path
 ) -> None:
-    summary, report = picture.action_run()
+    summary, report, posted = picture.action_run()
 
     check_picture(picture, "job_summary.md", summary)
+    check_review(picture, summary, posted)
     jsonschema.validate(report, SCHEMA)
     changes = {member["id"]: member["change"] for member in report["members"]}
     assert changes == {
@@ -80,6 +79,40 @@ def test_example__by_the_action_and_the_offline_engine(
     [contradicted] = [one for one in of_cents if one["label"] == "question"]
     assert "115" in contradicted["code"]
     assert not [one for one in of_cents if one is not contradicted and '"1.15"' in one["code"]]
+    check_audit(report)
+
+
+def check_review(picture: ModuleType, summary: str, posted: list[str]) -> None:
+    """The picture of a review shows what is posted, and the summary what the job summary shows."""
+    shown = (picture.PICTURES / "review.md").read_text(encoding="utf-8")
+    first, *comments = shown.split(picture.BETWEEN_COMMENTS)
+    parts = [without_commands(one.partition("\n\n")[2]) for one in comments]
+    in_summary = [one for one in parts if one not in map(without_commands, posted)]
+    assert len(in_summary) == len(parts) - len(posted)
+    assert {line for one in in_summary for line in one} <= {*without_commands(summary)}
+    lines = [line for line in without_small_print(first) if line.startswith(("|", "- "))]
+    assert lines == [line for line in without_small_print(summary) if line in lines]
+
+
+def without_commands(text: str) -> list[str]:
+    """Return the lines of a comment without its last ones, which say how to reproduce it, and its marks."""
+    return [line for line in text.splitlines() if line and not line.startswith(("<sub>", "<!--"))]
+
+
+def check_audit(report: dict[str, Any]) -> None:
+    """Without tests of the change, what is said is about the mutants whose fate is known anyway."""
+    audit = report["audit"]
+    assert audit["tests"] == []
+    survived = audit["changed_lines_survived"]
+    assert audit["changed_lines_mutants"] >= len(survived) > 0
+    killed = {
+        (one["member"].partition("::")[0], mutant)
+        for one in report["suggestions"]
+        if one["label"] not in {"question", "catches"}
+        for mutant in one["evidence"]["killed"]
+    }
+    assert all(one["proposed"] for one in survived if (one["path"], one["mutant"]) in killed)
+    assert {one["proposed"] for one in survived} == {one["reached"] for one in survived} == {True, False}
 
 
 def members(entries: list[dict[str, Any]]) -> set[str]:
