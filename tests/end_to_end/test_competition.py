@@ -76,8 +76,8 @@ def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(ch
         suggest = partial(change.suggest, endpoint, members=members)
         ran, warm = suggest(), suggest()
         blind = suggest("--observation-token-budget", "0", "--cache-dir", "elsewhere")
-        unproven = suggest("--no-verify", "--cache-dir", "another")
-        told, *others = endpoint.requests
+        unproven = suggest("--no-verify", "--cache-dir", "another", "--strategy", "probe+edit")
+        told, *others = endpoint.requests  # unproven, no inputs are asked for, and nothing is reviewed
 
     assert "Observed by running it" in block(told, "fee")
     assert "before this change and gives" in block(told, "fee")

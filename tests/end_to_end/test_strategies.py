@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from fakes import parcels
-from fakes.command_line import CommandLine, Ran
+from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.git_repository import GitRepository
 from fakes.guessing import GuessingModel
@@ -19,27 +18,7 @@ pytestmark = pytest.mark.slow
 
 PROBES = {"fee": ["fee(10)", "fee(17)"], "tax": ["tax(100)", "rate = 0\ntax(50, rate)"]}
 
-Suggest = Callable[..., Ran]
-
-
-@pytest.fixture(name="suggest")
-def _suggest(tmp_path: Path, command_line: CommandLine) -> Suggest:
-    project = GitRepository.create(tmp_path / "project")
-    project.commit({**parcels.base()})
-    project.git("switch", "-qc", "change")
-    project.commit({**parcels.HEAD})
-
-    def suggest(endpoint: Endpoint, *arguments: str) -> Ran:
-        model = ("--base-url", endpoint.url, "--model", "guessing", "--only", "fee", "--only", "tax")
-        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0")
-        ran = command_line.suggest(
-            project.folder, "--base", "main", *model, *limits, *arguments, key="sk-test"
-        )
-        assert "Traceback" not in ran.stderr
-        assert ran.code == 0
-        return ran
-
-    return suggest
+QUICKLY = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0")
 
 
 def prompts(endpoint: Endpoint) -> list[str]:
@@ -47,52 +26,38 @@ def prompts(endpoint: Endpoint) -> list[str]:
 
 
 def answer(body: Body) -> str:
-    """What a model answers to a call of any kind."""
+    """Choose inputs, and then write a test that is wrong for one function."""
     prompt = str(body["messages"][1]["content"])
     if prompt.startswith("Choose inputs"):
         inputs = ((member, PROBES[member.rpartition("::")[2]]) for member in members_in(body))
         return json.dumps({"probes": [{"name": member, "inputs": each} for member, each in inputs]})
-    return GuessingModel(parcels.INPUTS, parcels.namespace())(body)
+    tests = json.loads(GuessingModel(parcels.INPUTS, parcels.namespace())(body))["tests"]
+    wrong = {"code": "from parcels.pricing import fee\n\n\ndef test_fee():\n    assert fee(17) == 1\n"}
+    return json.dumps({"tests": [one | (wrong if one["name"].endswith("fee") else {}) for one in tests]})
 
 
-def test_probe__results_on_both_sides_are_facts_and_a_warm_cache_asks_nothing(suggest: Suggest) -> None:
+def test_probe__results_on_both_sides_are_facts_and_inputs_for_the_engine_and_are_asked_for_once(
+    tmp_path: Path, command_line: CommandLine
+) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({**parcels.base()})
+    project.git("switch", "-qc", "change")
+    project.commit({**parcels.HEAD})
     with Endpoint(answer=answer) as endpoint:
-        ran = suggest(endpoint, "--strategy", "probe")
-        warm = suggest(endpoint, "--strategy", "probe")
+        model = ("--base-url", endpoint.url, "--model", "guessing", "--only", "fee", "--only", "tax")
+        both = (*model, "--provider", "openai+offline", "--strategy", "probe")
+        suggest = partial(command_line.suggest, project.folder, "--base", "main", *both, *QUICKLY)
+        ran, warm = suggest(key="sk-test"), suggest(key="sk-test")
         probe, write = prompts(endpoint)
     assert probe.startswith("Choose inputs")
     assert "`fee(17)` gave" in write
     assert "before this change and gives" in write
     assert "`rate = 0; tax(50, rate)` gave `1` before this change and gives `0` now." in write
-    assert ran.report["stats"]["api_calls"] == 2
-    assert warm.report["stats"]["api_calls"] == 0
-    assert warm.report["suggestions"] == ran.report["suggestions"] != []
-
-
-def test_probe__the_engine_makes_tests_of_the_inputs_too(suggest: Suggest) -> None:
-    with Endpoint(
-        answer=lambda body: answer(body) if "Choose inputs" in str(body) else "nothing"
-    ) as endpoint:
-        ran = suggest(endpoint, "--strategy", "probe", "--provider", "openai+offline")
-    code = {one["member"].rpartition("::")[2]: one["code"] for one in ran.report["suggestions"]}
-    assert "(17" in code["fee"]
-
-
-def test_probe__an_answer_of_no_use_costs_only_itself(suggest: Suggest) -> None:
-    with Endpoint(
-        answer=lambda body: "no idea" if "Choose inputs" in str(body) else answer(body)
-    ) as endpoint:
-        ran = suggest(endpoint, "--strategy", "probe")
-        assert len(endpoint.requests) == 2
-    assert ran.report["suggestions"]
-    assert "the model had no inputs for some members: its answer held none" in ran.report["notes"]
-
-
-def test_no_verify__asks_for_tests_only(suggest: Suggest) -> None:
-    with Endpoint(answer=answer) as endpoint:
-        ran = suggest(endpoint, "--strategy", "probe+edit", "--no-verify")
-        assert len(endpoint.requests) == 1
-    assert ran.report["suggestions"]
+    assert (ran.report["stats"]["api_calls"], warm.report["stats"]["api_calls"]) == (2, 0)
+    green = [one for one in ran.report["suggestions"] if one["label"] not in {"catches", "question"}]
+    of = {one["member"].rpartition("::")[2]: one for one in green}
+    assert {name: one["origin"] for name, one in of.items()} == {"fee": "offline", "tax": "model"}
+    assert "(17" in of["fee"]["code"]
 
 
 FARE = 'def fare(zones):\n    if zones < 0:\n        raise ValueError("no zones")\n    return 2 + zones\n'
@@ -146,9 +111,8 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
         return json.dumps({"tests": [{"name": one, "code": "", "patch": edits[name]} for one, name in named]})
 
     with Endpoint(answer=answer) as endpoint:
-        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "edit")
-        model = ("--base-url", endpoint.url, "--model", "a-model")
-        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
+        model = ("--base-url", endpoint.url, "--model", "a-model", "--strategy", "edit")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *QUICKLY, key="sk-test")
     assert ran.code == 0
     write, read = prompts(endpoint)
     assert write.startswith("Write")
@@ -200,42 +164,6 @@ ONE_ASSERTION_MORE = """\
 """
 
 
-def test_choice__of_the_test_file_decides_where_the_test_goes(
-    tmp_path: Path, command_line: CommandLine
-) -> None:
-    project = GitRepository.create(tmp_path / "project")
-    tests = {"tests/test_tickets.py": FARE_TESTS, "tests/test_zones.py": ZONE_TESTS}
-    others = {f"tests/test_{name}.py": OWN.replace("test_fare", "test_one") for name in ("children", "dogs")}
-    project.commit({"prices.py": FARE_BEFORE + REGISTRY, **tests, **others})
-    project.git("switch", "-qc", "change")
-    project.write({"prices.py": FARE + REGISTRY})
-    project.git("commit", "-qam", "Refuse a negative number")
-    chosen = {"name": "prices.py::fare", "file": "tests/test_zones.py"}
-    patches = iter((ONE_MORE, ONE_ASSERTION_MORE))
-
-    def answer(body: Body) -> str:
-        if "Choose the test file" in str(body):
-            return json.dumps({"files": [chosen]})
-        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": next(patches)}]})
-
-    with Endpoint(answer=answer) as endpoint:
-        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
-        model = ("--base-url", endpoint.url, "--model", "a-model")
-        suggest = partial(command_line.suggest, project.folder, "--base", "main", *model, *limits)
-        ran, warm = suggest(key="sk-test"), suggest(key="sk-test")
-        choice, write = prompts(endpoint)
-        other = suggest("--cache-dir", "another", key="sk-test")
-    assert "tests/test_tickets.py, which calls a member in 2 tests: test_fare" in choice
-    assert "Existing tests, in tests/test_zones.py" in write
-    for one, test in ((ran, "test_negative_zones"), (other, "test_one_zone")):
-        [found] = one.report["suggestions"]
-        assert (found["test_path"], found["tests"]) == ("tests/test_zones.py", [test])
-        assert found["patch"].startswith("--- a/tests/test_zones.py\n")
-        assert found["evidence"]["fail_to_pass"] == 1
-    assert warm.report["suggestions"] == ran.report["suggestions"]
-    assert warm.report["stats"]["api_calls"] == 0
-
-
 SHARED_TESTS = """\
 from unittest import TestCase
 
@@ -267,61 +195,66 @@ SHARED = """\
 """
 
 
-def test_shared_tests__a_test_may_go_into_a_class_that_only_subclasses_run(
-    tmp_path: Path, command_line: CommandLine
-) -> None:
-    project = GitRepository.create(tmp_path / "project")
-    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": SHARED_TESTS})
-    project.git("switch", "-qc", "change")
-    project.commit({"prices.py": FARE})
-
-    def answer(_: Body) -> str:
-        return json.dumps({"tests": [{"name": "prices.py::fare", "code": "", "patch": SHARED}]})
-
-    with Endpoint(answer=answer) as endpoint:
-        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
-        model = ("--base-url", endpoint.url, "--model", "a-model")
-        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
-    [found] = ran.report["suggestions"]
-    assert (found["test_path"], found["tests"]) == (
-        "tests/test_prices.py",
-        ["_FareTests::test_negative_zones"],
-    )
-    assert found["patch"].startswith("--- a/tests/test_prices.py\n")
-    assert found["evidence"]["fail_to_pass"] == 1
-
-
 PRIVATE = "def _fare(zones):\n    return 2 + zones\n\n\ndef label(zones):\n    return f'{_fare(zones)} EUR'\n"
 OF_PRIVATE = "import prices\n\n\ndef test_fare():\n    assert prices._fare(0) == 2\n"
 
 
-def test_private_function__gets_a_test_next_to_those_that_call_it(
+OF_FAR_ZONES = OF_PRIVATE.replace("test_fare", "test_fare__of_far_zones").replace("(0) == 2", "(9) == 10")
+OWN = "from prices import fare\n\n\ndef test_fare():\n    assert fare(0) == 2\n"
+PLACED = {
+    "prices.py::fare": {"patch": ONE_MORE},
+    "rides.py::fare": {"patch": ONE_ASSERTION_MORE},
+    "taxis.py::fare": {"patch": SHARED},
+    "trains.py::_fare": {"code": OF_FAR_ZONES.replace("prices", "trains")},
+}
+"""By function, what a model answers once it has chosen the test file for the first one."""
+
+
+def test_place__is_the_chosen_file_a_test_that_is_there_a_shared_class_or_next_to_a_private_function(
     tmp_path: Path, command_line: CommandLine
 ) -> None:
+    own = {
+        "zones": ZONE_TESTS,
+        "tickets": FARE_TESTS,
+        **{name: OWN.replace("test_fare", "test_one") for name in ("children", "dogs")},
+        "rides": ZONE_TESTS.replace("prices", "rides"),
+        "taxis": SHARED_TESTS.replace("prices", "taxis"),
+        "trains": OF_PRIVATE.replace("prices", "trains"),
+    }
+    sources = {"prices.py": FARE + REGISTRY, "rides.py": FARE + REGISTRY, "taxis.py": FARE}
     project = GitRepository.create(tmp_path / "project")
-    project.commit({"prices.py": PRIVATE, "tests/test_prices.py": OF_PRIVATE})
+    project.commit({f"tests/test_{name}.py": text for name, text in own.items()})
+    project.commit({path: text.replace(FARE, FARE_BEFORE) for path, text in sources.items()})
+    project.commit({"trains.py": PRIVATE})
     project.git("switch", "-qc", "change")
-    project.commit({"prices.py": PRIVATE.replace("2 + zones", "2 + min(zones, 8)")})
-    code = OF_PRIVATE.replace("test_fare", "test_fare__of_far_zones").replace(
-        "_fare(0) == 2", "_fare(9) == 10"
-    )
+    project.commit({**sources, "trains.py": PRIVATE.replace("2 + zones", "2 + min(zones, 8)")})
 
     def answer(body: Body) -> str:
-        return json.dumps({"tests": [{"name": name, "code": code} for name in members_in(body)]})
+        if "Choose the test file" in str(body):
+            return json.dumps({"files": [{"name": "prices.py::fare", "file": "tests/test_zones.py"}]})
+        tests = [{"name": name, "code": "", "patch": "", **PLACED[name]} for name in members_in(body)]
+        return json.dumps({"tests": tests})
 
     with Endpoint(answer=answer) as endpoint:
-        limits = ("--suite-seconds", "0", "--runs", "1", "--repairs", "0", "--strategy", "write")
-        model = ("--base-url", endpoint.url, "--model", "a-model")
-        ran = command_line.suggest(project.folder, "--base", "main", *model, *limits, key="sk-test")
-        (prompt,) = prompts(endpoint)
-    assert "from prices import _fare" in prompt
-    [found] = ran.report["suggestions"]
-    assert (found["member"], found["tests"]) == ("prices.py::_fare", ["test_fare__of_far_zones"])
-    assert found["evidence"]["fail_to_pass"] == 1
+        model = ("--base-url", endpoint.url, "--model", "a-model", "--strategy", "write")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *QUICKLY, key="sk-test")
+        choice, *write = prompts(endpoint)
+    assert "tests/test_tickets.py, which calls a member in 2 tests: test_fare" in choice
+    assert "Existing tests, in tests/test_zones.py" in "".join(write)
+    assert "from trains import _fare" in "".join(write)
+    found = {one["member"]: one for one in ran.report["suggestions"]}
+    assert {name: (one["test_path"], one["tests"]) for name, one in found.items()} == {
+        "prices.py::fare": ("tests/test_zones.py", ["test_negative_zones"]),
+        "rides.py::fare": ("tests/test_rides.py", ["test_one_zone"]),
+        "taxis.py::fare": ("tests/test_taxis.py", ["_FareTests::test_negative_zones"]),
+        "trains.py::_fare": ("tests/test_trains.py", ["test_fare__of_far_zones"]),
+    }
+    for one in found.values():
+        assert one["patch"].startswith(f"--- a/{one['test_path']}\n")
+        assert one["evidence"]["fail_to_pass"] == 1
 
 
 CAPPED = "def fare(zones):\n    if zones > 8:\n        return 9\n    return 2 + zones\n"
-OWN = "from prices import fare\n\n\ndef test_fare():\n    assert fare(0) == 2\n"
 OWN_AFTER = f"{OWN}\n\ndef test_fare__far():\n    assert fare(20) == 9\n"
 SAME_AS_OWN = "from prices import fare\n\n\ndef test_fare__is_capped():\n    assert fare(30) == 9\n"
 AT_THE_EDGE = SAME_AS_OWN.replace("fare(30) == 9", "(fare(8), fare(9)) == (10, 9)")
