@@ -46,6 +46,19 @@ dev = ["mypy"]
     assert found.groups == ("test",)
 
 
+def test_needs__project_required_by_its_own_group() -> None:
+    text = """
+[project]
+name = "shop.ops"
+optional-dependencies = {testing = ["hypothesis"], tracing = ["attrs"]}
+[dependency-groups]
+unit = ["shop_ops[tracing,testing]", "Shop-Ops", "pytest-mock"]
+"""
+    found = needs({"pyproject.toml": text})
+    assert required(found) == ("pytest-mock",)
+    assert set(found.extras) == {"testing", "tracing"}
+
+
 def test_needs__those_of_development_only_where_there_are_none_of_tests() -> None:
     text = "[dependency-groups]\ndev = ['mypy']\n"
     assert required(needs({"pyproject.toml": text})) == ("mypy",)

@@ -56,6 +56,14 @@ def test_workflows__nothing_of_use(text: str) -> None:
     assert from_workflows({".github/workflows/ci.yml": text}).is_empty
 
 
+def test_workflows__job_that_works_in_another_repository() -> None:
+    another = "{repository: other/charm, ref: main}"
+    elsewhere = WORKFLOW.replace("actions/checkout@v5", f"actions/checkout@v5\n        with: {another}")
+    assert from_workflows({".github/workflows/ci.yml": elsewhere}).is_empty
+    beside = elsewhere.replace("ref: main", "path: data")
+    assert "attrs" in from_workflows({".github/workflows/ci.yml": beside}).requirements
+
+
 def test_workflows__other_places_are_not_read() -> None:
     for path in ("ci.yml", ".github/workflows/below/ci.yml", ".github/workflows/ci.txt"):
         assert from_workflows({path: WORKFLOW}).is_empty

@@ -157,7 +157,7 @@ class TestDependencies:
             return ()
         more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
         named = f"{', '.join(left_out[:_MOST_NAMED])}{more}"
-        return (f"not installed for the tests, because no package has this name: {named}",)
+        return (f"not installed for the tests, because it names neither a package nor a file here: {named}",)
 
 
 def read_test_dependencies(
@@ -311,7 +311,8 @@ class _Places:
             found.append(Declared(source="setup.py", extras=_UNSEEN_EXTRAS))
         own = set(map(normal, self._own_groups))
         groups = (name for one in found for name in one.groups if normal(name) in own)
-        sets = [self._resolved(one) for one in (*found, by_workflows, self._required_plugins())]
+        resolved = map(self._resolved, (*found, by_workflows, self._required_plugins()))
+        sets = [self._without_itself(one) for one in resolved]
         dependencies = self.dependencies()
         sets += self._used(sets, dependencies)
         return TestDependencies(
@@ -321,6 +322,20 @@ class _Places:
             plain=self._file(_PLAIN_FILE).requirements,
             is_locked=self._is_locked,
             groups=tuple(dict.fromkeys(groups)),
+        )
+
+    def _without_itself(self, declared: Declared) -> Declared:
+        """Return what one source declares, with requirements of the project itself as extras.
+
+        Its other projects may require it by path, and uv refuses to install one package from two places.
+        """
+        name = normal(self._name)
+        own = [text for text in declared.requirements if normal(Requirement(text).name) == name]
+        extras = chain.from_iterable(sorted(Requirement(text).extras) for text in own)
+        return replace(
+            declared,
+            requirements=tuple(text for text in declared.requirements if text not in own),
+            extras=tuple(dict.fromkeys((*declared.extras, *extras))),
         )
 
     @property

@@ -349,7 +349,7 @@ def read_workflows(paths: Iterable[str], read: Read) -> Declared:
 
 
 def _jobs(text: str) -> Iterator[list[str]]:
-    """Yield the scripts of each job."""
+    """Yield the scripts of each job that works on this repository only."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -363,12 +363,18 @@ def _jobs(text: str) -> Iterator[list[str]]:
     jobs = document.get("jobs") if isinstance(document, dict) else None
     for job in jobs.values() if isinstance(jobs, dict) else ():
         steps = job.get("steps") if isinstance(job, dict) else None
-        scripts = [
-            step["run"]
-            for step in (steps[:_MOST_STEPS] if isinstance(steps, list) else ())
-            if isinstance(step, dict) and isinstance(step.get("run"), str)
-        ]
-        yield scripts
+        listed = steps[:_MOST_STEPS] if isinstance(steps, list) else ()
+        known = [step for step in listed if isinstance(step, dict)]
+        if not any(map(_checks_out_another, known)):
+            yield [step["run"] for step in known if isinstance(step.get("run"), str)]
+
+
+def _checks_out_another(step: Mapping[str, Any]) -> bool:
+    """Return whether a step puts another repository in the place of this one."""
+    settings = step.get("with")
+    if not isinstance(settings, dict) or "checkout" not in str(step.get("uses")):
+        return False
+    return "repository" in settings and "path" not in settings
 
 
 def _installed(script: str) -> Iterator[list[str]]:
