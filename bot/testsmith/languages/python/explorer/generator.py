@@ -253,9 +253,11 @@ class OfflineGenerator:
         """Plan the trials of a member, or return why there are none."""
         descriptions = ground.data.descriptions
         description = descriptions.get(member.name)
-        if description is None or description.problem is not None:
-            why = description.problem if description else "the explorer returned no result for it"
-            return _skip(member, SkipStage.GENERATION, f"it could not be imported by its public name: {why}")
+        if description is None:
+            return _skip(member, SkipStage.GENERATION, "no description of it came from the sandbox")
+        if description.problem is not None:
+            why = f"it could not be imported by its public name: {description.problem}"
+            return _skip(member, SkipStage.GENERATION, why)
         try:
             return self._planned(member, description, ground)
         except RecursionError:

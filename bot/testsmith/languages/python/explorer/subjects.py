@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import keyword
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,14 +199,18 @@ def _names(data: Any) -> tuple[str, ...]:
     return tuple(map(_dotted, data[:_MOST_PARTS]))
 
 
-def _parameters(data: Any, depth: int = 0) -> tuple[Parameter, ...] | None:
-    return None if data is None else tuple(_parameter(entry, depth) for entry in data[:_MOST_PARTS])
+def _parameters(
+    data: Any, depth: int = 0, read_name: Callable[[Any], str] | None = None
+) -> tuple[Parameter, ...] | None:
+    if data is None:
+        return None
+    return tuple(_parameter(entry, depth, read_name or _dotted) for entry in data[:_MOST_PARTS])
 
 
-def _parameter(data: Mapping[str, Any], depth: int) -> Parameter:
+def _parameter(data: Mapping[str, Any], depth: int, read_name: Callable[[Any], str]) -> Parameter:
     default = data.get("default")
     return Parameter(
-        name=_dotted(data["name"]),
+        name=read_name(data["name"]),
         mode=str(data.get("mode", "keyword")),
         required=bool(data["required"]),
         default=None if default is None else read_expression(default).at(InputSource.ORDINARY),
@@ -222,12 +226,13 @@ def _shape(data: Any, depth: int) -> Shape:
         return UNKNOWN
     kind = str(data["kind"])
     values = tuple(map(str, data.get("values", ())))[:_MOST_PARTS]
+    read_name = _key if kind == "typed dict" else _dotted
     return Shape(
         kind=kind,
         home=None if home is None else Home(module=_dotted(home[0]), path=_dotted(home[1])),
         parts=tuple(_shape(part, depth + 1) for part in data.get("parts", ())[:_MOST_PARTS]),
         values=tuple(map(_dotted if kind == "enum" else _literal, values)),
-        parameters=_parameters(data.get("parameters"), depth + 1) or (),
+        parameters=_parameters(data.get("parameters"), depth + 1, read_name) or (),
     )
 
 
@@ -247,6 +252,13 @@ def read_imports(data: Any) -> frozenset[Import]:
         ValueError: They are invalid.
     """
     return frozenset(Import(_dotted(module), _dotted(name) if name else "") for module, name in data)
+
+
+def _key(text: Any) -> str:
+    """Return the key of a typed dict, which need not be a name."""
+    if len(str(text)) > _LONGEST_TEXT:
+        raise ValueError(f"{str(text)[:80]!r} is too long for a key")
+    return str(text)
 
 
 def _literal(text: str) -> str:
