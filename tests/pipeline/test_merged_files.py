@@ -8,7 +8,7 @@ import pytest
 
 from fakes.requests import make_member
 from fakes.trees import MemoryTree
-from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, JobResult
+from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, FunctionResult, JobResult
 from testsmith.languages.go.language import GO
 from testsmith.languages.python.language import PYTHON
 from testsmith.model import Candidate, Funnel, Label, Origin, Report, Statistics, Suggestion
@@ -138,8 +138,13 @@ def test_holds__what_other_classes_inherit_counts_if_it_is_new(
 HELPER = "def make(price):\n    cart = {}\n    cart[price] = 1\n    return cart\n"
 
 
+@pytest.mark.parametrize(
+    "failed", [FunctionResult(status=FAILED), FunctionResult(status=SKIPPED, message="no dot")]
+)
 @pytest.mark.parametrize("uses_helper", [True, False])
-def test_prove_in_files__a_new_file_has_no_copies_of_helpers(*, uses_helper: bool) -> None:
+def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
+    *, uses_helper: bool, failed: FunctionResult
+) -> None:
     file = f"from shop import total\n\n\n{HELPER}\n\ndef test_old():\n    assert total(make(1)) == 1\n"
     test = f"def test_new():\n    assert total({'make(2)' if uses_helper else '{2: 1}'}) == 1\n"
     code = f"from shop import total\n\n\n{HELPER if uses_helper else ''}\n\n{test}"
@@ -157,8 +162,7 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(*, uses_helper: boo
     )
 
     async def failing(_setting: Any, jobs: Any) -> dict[int, JobResult]:
-        failed = {"test_new": FunctionResult(status=FAILED)}
-        return {job.number: JobResult(functions=failed) for job in jobs}
+        return {job.number: JobResult(functions={"test_new": failed}) for job in jobs}
 
     async def within(running: Any) -> Any:
         return await running
@@ -180,7 +184,8 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(*, uses_helper: boo
     )
     found = asyncio.run(prove_in_files(run, context, report))
     assert [one.test_path for one in found.suggestions] == ([] if uses_helper else ["tests/test_total.py"])
+    why = "" if failed.status == FAILED else ", where its tests are skipped (`no dot`)"
     path = "`tests/test_shop.py`"
-    reason = f"not proven in {path}, and a new file copies `make` from {path} instead of using it"
+    reason = f"not proven in {path}{why}, and a new file copies `make` from {path} instead of using it"
     assert [one.reason for one in found.skipped] == ([reason] if uses_helper else [])
     assert found.statistics.funnel.posted == len(found.suggestions)

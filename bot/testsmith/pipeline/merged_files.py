@@ -12,8 +12,9 @@ from itertools import chain, count
 from pathlib import PurePosixPath
 
 from testsmith.deadline import TimeIsOver
-from testsmith.execution.jobs import PASSED, JobResult, RunSetting, TestJob
+from testsmith.execution.jobs import PASSED, SKIPPED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.judge import short
 from testsmith.languages.source import CannotParse
 from testsmith.languages.tests import CannotPlace, UnfinishedFile, UnformattedModule
 from testsmith.model import Candidate, Report, Skipped, SkipStage, Suggestion
@@ -147,7 +148,7 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
         suggestions.append(suggestion if is_kept else _in_new_file(run, suggestion, paths))
         copied = "" if is_kept else _copied(run, suggestions[-1])
         if copied:
-            reasons[suggestion.member] = f"not proven in `{suggestion.test_path}`, and a new file {copied}"
+            reasons[suggestion.member] = f"{_failure(number, suggestion, results)}, and a new file {copied}"
     return left_out(run, replace(report, suggestions=tuple(suggestions)), reasons)
 
 
@@ -268,6 +269,14 @@ def _holds(
     return failing is None or all(
         sum(base[test] != PASSED for test in tests if test in base) == failing for base in on_base
     )
+
+
+def _failure(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]]) -> str:
+    """Return how a suggestion was not proven in its file."""
+    found = (one for result in results[:1] if number in result for one in result[number].functions.values())
+    why = next((one.message for one in found if one.status == SKIPPED), None)
+    skipped = "" if why is None else f", where its tests are skipped (`{short(why)}`)"
+    return f"not proven in `{suggestion.test_path}`{skipped}"
 
 
 def _has_place(run: RunState, suggestion: Suggestion) -> bool:
