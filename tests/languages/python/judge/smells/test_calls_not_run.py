@@ -69,6 +69,8 @@ def test_calls_not_run__a_call_or_import_that_nobody_has_seen(body: str, idle: s
             "class Fake:\n    def close(self):\n        self.done.append(1)\nassert shop.use(Fake())",
             "self.done.append(1)",
         ),
+        ("seen = []\nshop.hook(lambda it: seen.append(it))\nassert seen == []", "seen.append(it)"),
+        ("seen: set = {1}\nif shop.ready():\n    seen.add(2)\nassert seen == {1}", "seen.add(2)"),
     ],
 )
 def test_calls_not_run__what_an_honest_test_need_not_reach(body: str, idle: str) -> None:
@@ -99,6 +101,10 @@ def test_calls_not_run__what_an_honest_test_need_not_reach(body: str, idle: str)
             "shutil.rmtree('a')",
         ),
         ("if tmp_path:\n    @shop.launch\n    def run(): ...", "shop.launch"),
+        ("seen = shop.queue()\nif tmp_path:\n    seen.append(1)", "seen.append(1)"),
+        ("seen = []\nseen = shop.queue()\nif tmp_path:\n    seen.append(1)", "seen.append(1)"),
+        ("seen = []\nif tmp_path:\n    seen[0].append(1)", "seen[0].append(1)"),
+        ("seen = []\nif tmp_path:\n    seen.append(shop.deploy(5))", "shop.deploy(5)"),
     ],
 )
 def test_calls_not_run__what_only_looks_harmless(body: str, idle: str) -> None:

@@ -53,6 +53,7 @@ _OF_CONTAINERS = frozenset(
 """Methods of containers and strings that have no other side effects."""
 
 _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_Display = ast.List | ast.Dict | ast.Set
 _Called = ast.Call | ast.Import | ast.ImportFrom
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Parents = Mapping[int, ast.AST | None]
@@ -185,6 +186,18 @@ class _Reading:
         return is_known and method not in self.rebound.methods and not self.hands_on_modules
 
     @cached_property
+    def containers(self) -> frozenset[str]:
+        """Names that are only ever bound to a container written out, such as a list that a callback fills."""
+        bound, others = set[str](), set[str]()
+        for node, parent in self.function.reached:
+            match node, parent:
+                case ast.Name(id=name, ctx=ast.Store()), ast.Assign(value=value) | ast.AnnAssign(value=value):
+                    (bound if isinstance(value, _Display) else others).add(name)
+                case ((ast.Name(id=name, ctx=ast.Store()) | ast.arg(arg=name)), _):
+                    others.add(name)
+        return frozenset(bound - others)
+
+    @cached_property
     def hands_on_modules(self) -> bool:
         """Whether a module is passed to something that may then call its functions."""
         return any(
@@ -277,8 +290,11 @@ def _is_harmless(call: ast.Call, around: Sequence[ast.AST], reading: _Reading) -
                 value = value.value
             if isinstance(value, ast.Constant | ast.JoinedStr):
                 return True
-            is_given = isinstance(value, ast.Name) and value.id in _given(around)
-            return is_given and reading.is_of_its_own(method)
+            name = value.id if isinstance(value, ast.Name) else ""
+            is_container = call.func.value is value and name in reading.containers
+            return (is_container and method in _OF_CONTAINERS) or (
+                name in _given(around) and reading.is_of_its_own(method)
+            )
     return False
 
 
