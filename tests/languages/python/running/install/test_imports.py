@@ -61,6 +61,12 @@ def test_imports__that_a_test_skips_without() -> None:
     assert found == ('ujson; python_version > "3.9"',)
 
 
+def test_imports__of_a_package_with_another_name() -> None:
+    project = PROJECT.replace('bson = ["pymongo>=4"]', 'all = ["pymongo>=4", "Pillow", "scikit-learn"]')
+    files = {"pyproject.toml": project, "shop/ids.py": "from bson import ObjectId\nfrom PIL import Image\n"}
+    assert imported(files, {}) == ("pymongo>=4", "Pillow")
+
+
 def test_imports__of_files_that_changed() -> None:
     files = {
         "src/shop/rates.py": "import yaml\n",

@@ -25,7 +25,7 @@ from typing import Any
 
 from packaging.requirements import Requirement
 
-from testsmith.languages.python.running.install.known_packages import packages_used
+from testsmith.languages.python.running.install.known_packages import MODULES_OF, packages_used
 from testsmith.languages.python.running.install.requirements import (
     MAX_FILE_BYTES,
     Collector,
@@ -86,9 +86,10 @@ def _imported(texts: Iterable[str]) -> set[str]:
 
 
 def _modules(names: Iterable[str]) -> set[str]:
-    """Return likely module names for package names, also without a `py` or `python` prefix (PyYAML)."""
+    """Return module names for package names: known ones, and likely ones (`yaml` for PyYAML)."""
     plain = {normal(name).replace("-", "_") for name in names}
-    return plain | {re.sub(r"^(?:python_|py)|_python$", "", name) for name in plain}
+    known = {module for name in names for module in MODULES_OF.get(normal(name), ())}
+    return plain | known | {re.sub(r"^(?:python_|py)|_python$", "", name) for name in plain}
 
 
 _FOR_DEVELOPMENT = frozenset({"dev", "develop", "development"})

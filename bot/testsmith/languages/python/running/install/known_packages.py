@@ -82,6 +82,26 @@ PLUGIN_MARKS = (
 )
 """Marks of well-known plugins, also of those that several plugins share."""
 
+MODULES_OF = {
+    "attrs": ("attr", "attrs"),
+    "beautifulsoup4": ("bs4",),
+    "dnspython": ("dns",),
+    "gitpython": ("git",),
+    "grpcio": ("grpc",),
+    "markdown-it-py": ("markdown_it",),
+    "mysqlclient": ("mysqldb",),
+    "opencv-python": ("cv2",),
+    "opencv-python-headless": ("cv2",),
+    "pillow": ("pil",),
+    "psycopg2-binary": ("psycopg2",),
+    "pycryptodome": ("crypto",),
+    "pymongo": ("bson", "gridfs", "pymongo"),
+    "scikit-image": ("skimage",),
+    "scikit-learn": ("sklearn",),
+    "websocket-client": ("websocket",),
+}
+"""Modules, in lower case, of well-known packages with another name, for what a project declares."""
+
 _MARK = re.compile(r"\bmark\.(\w+)")
 _ASKED_FOR = re.compile(r"(?:\bdef test\w*|\bfixture\b[^\n]{0,200}\n[ \t]*(?:async )?def \w+)\(([^()]*)\)")
 _DEFINED = re.compile(r"\bdef (\w+)\(|[\"'](\w+)[\"']")
