@@ -207,6 +207,43 @@ def test_run_jobs__tells_how_long_each_function_takes(workspace: PythonWorkspace
     assert 0.0 < quick < 10
 
 
+def test_run_jobs__cases_that_differ_by_a_fixture_share_a_row(workspace: PythonWorkspace) -> None:
+    code = """
+        import pytest
+        from shop import clamp
+
+        @pytest.fixture(params=["here", "elsewhere"])
+        def place(request):
+            if request.param == "elsewhere":
+                pytest.skip("not installed")
+
+        @pytest.mark.parametrize("value, expected", [(0, 1), (9, 3), (2, 2)])
+        @pytest.mark.parametrize("low", [1])
+        def test_rows(value, expected, low, place):
+            assert clamp(value, low, 3) == expected
+
+        @pytest.mark.parametrize("value", [0, 9])
+        def test_wrong(value, place):
+            assert clamp(value, 1, 3) == 1
+
+        def test_alone(place):
+            pass
+
+        @pytest.mark.parametrize("value", [1, pytest.param(2, marks=pytest.mark.skip)])
+        def test_own(value, place):
+            pass
+    """
+    (result,) = run(workspace, code)
+    assert statuses(result) == {
+        "test_rows": "passed",
+        "test_wrong": "failed",
+        "test_alone": "passed",
+        "test_own": "skipped",
+    }
+    rows = {name: set(function.failed_rows) for name, function in result.functions.items()}
+    assert rows == {"test_rows": set(), "test_wrong": {1}, "test_alone": set(), "test_own": {1}}
+
+
 def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: PythonWorkspace) -> None:
     code = """
         import pytest

@@ -69,6 +69,27 @@ def test_receive__the_rows_that_failed_are_known(
 
 
 @pytest.mark.parametrize(
+    ("cases", "status", "rows"),
+    [
+        ([("passed", 0), ("skipped", 0), ("skipped", 1), ("passed", 1)], "passed", set()),
+        ([("passed", 0), ("skipped", 0), ("skipped", 1)], "skipped", {1}),
+        ([("passed", 0), ("skipped", 0), ("failed", 1), ("skipped", 1)], "failed", {1}),
+        ([("skipped", 0), ("passed", 0), ("failed", 0)], "failed", {0}),
+        ([("skipped", None)], "skipped", {None}),
+    ],
+)
+def test_receive__a_case_is_skipped_of_a_row_that_passes_in_another(
+    cases: list[tuple[str, int | None]], status: str, rows: set[int | None]
+) -> None:
+    account = JobResults()
+    for one, row in cases:
+        account.receive({**case("t", one, "" if one == "passed" else "why"), "row": row})
+    function = account.functions["t"]
+    assert (function["status"], set(function["failed_rows"])) == (status, rows)
+    assert bool(function["message"]) is (status != "passed")
+
+
+@pytest.mark.parametrize(
     ("cases", "raised_by_test"),
     [
         ([("passed", False), ("failed", True)], True),

@@ -36,6 +36,8 @@ class JobResults:
         self.loaded: Message = {"lines": [], "branches": []}
         self._running: str | None = None
         self._was_cut_short = False
+        self._merged: dict[str, Message] = {}
+        self._rows: dict[str, dict[int | None, set[str]]] = {}
 
     def receive(self, message: Message) -> None:
         """Handle one message."""
@@ -91,7 +93,8 @@ class JobResults:
 
     def _add_case(self, case: Message) -> None:
         name = str(case["name"])
-        known = self.functions.get(name, case)
+        self._rows.setdefault(name, {}).setdefault(case.get("row"), set()).add(str(case["status"]))
+        known = self._merged.get(name, case)
         worst = max(known, case, key=lambda data: _BADNESS.index(data["status"]))
         verdict = {
             "name": name,
@@ -105,20 +108,37 @@ class JobResults:
                 if data["status"] == worst["status"]
             ),
         }
-        failing = [data for data in (case, self.functions.get(name)) if data and data["status"] != "passed"]
+        failing = [data for data in (case, self._merged.get(name)) if data and data["status"] != "passed"]
         rows = {row for data in failing for row in data.get("failed_rows", [data.get("row")])}
-        seconds = [data.get("seconds") for data in (case, self.functions.get(name)) if data]
+        seconds = [data.get("seconds") for data in (case, self._merged.get(name)) if data]
         is_timed = all(isinstance(one, float) for one in seconds)
         calls = {
-            str(call) for data in (case, self.functions.get(name)) if data for call in data.get("calls", [])
+            str(call) for data in (case, self._merged.get(name)) if data for call in data.get("calls", [])
         }
-        self.functions[name] = {
+        self._merged[name] = {
             **verdict,
             **_reached([known, case]),
             "failed_rows": list(rows),
             "seconds": sum(seconds) if is_timed else None,
             "calls": sorted(calls),
         }
+        self.functions[name] = self._without_skipped(self._merged[name])
+
+    def _without_skipped(self, function: Message) -> Message:
+        """Return a function's result without skipped cases of rows that passed in another case.
+
+        A parametrized fixture of the project makes several cases of a row, and may skip one of them here.
+        """
+        rows = self._rows[function["name"]]
+        passed = {
+            row
+            for row, statuses in rows.items()
+            if statuses <= {"passed", "skipped"} and "passed" in statuses
+        }
+        failed = [row for row in function["failed_rows"] if row not in passed]
+        if function["status"] == "skipped" and passed == rows.keys():
+            return {**function, "status": "passed", "message": "", "failed_rows": failed}
+        return {**function, "failed_rows": failed}
 
 
 def _reached(messages: Iterable[Message]) -> Message:

@@ -177,7 +177,7 @@ class _Recorder:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Remove excluded functions, then shuffle; pytest then groups by fixtures with a wider scope."""
         for _, cases in groups_of(item for item in items if not self._is_foreign(item)):
-            self._rows |= {case.nodeid: row for row, case in enumerate(cases) if hasattr(case, "callspec")}
+            self._rows |= row_numbers(cases)
         own = [item for item in items if self._is_foreign(item)][:_MOST_OWN_TESTS]
         is_first = bool(items) and self._is_foreign(items[0])
         mine: list[pytest.Item] = [item for item in items if self._is_wanted(item)]
@@ -289,6 +289,33 @@ class _Recorder:
             self._status, self._message = "skipped", skip_message(report)
         elif report.when == "call":
             self._status, self._message = "passed", ""
+
+
+def row_numbers(cases: Iterable[Any]) -> dict[str, int]:
+    """Return the number of each case's row, by node id: cases that only differ by fixtures share one."""
+    counted: dict[object, int] = {}
+    numbers: dict[str, int] = {}
+    for case in cases:
+        if hasattr(case, "callspec"):
+            variant = _variant(case)
+            numbers[case.nodeid] = counted.get(variant, 0)
+            counted[variant] = numbers[case.nodeid] + 1
+    return numbers
+
+
+def _variant(case: Any) -> object:
+    """Return which parameters of fixtures a case has, each by its index."""
+    indices = getattr(case.callspec, "indices", {})
+    own = [mark.kwargs.get("argnames", (*mark.args, "")[0]) for mark in case.iter_markers("parametrize")]
+    named = {
+        str(name).strip() for names in own for name in (names.split(",") if isinstance(names, str) else names)
+    }
+    known = getattr(getattr(case, "_fixtureinfo", None), "name2fixturedefs", {})
+    return tuple(
+        (name, index)
+        for name, index in sorted(indices.items())
+        if name not in named and any(getattr(one, "params", None) for one in known.get(name, ()))
+    )
 
 
 class _Apart:
