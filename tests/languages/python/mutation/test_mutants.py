@@ -5,6 +5,7 @@ import asyncio
 import textwrap
 from collections.abc import AsyncIterator, Callable, Collection
 from dataclasses import replace
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -262,6 +263,64 @@ def test_mutants_of__a_method_is_found_by_its_line() -> None:
     assert [mutant.line for mutant in mutants_of(source, replace(member, line=2, end_line=4), MOST)] == [4, 4]
     assert mutants_of(source, replace(member, name="C.y"), MOST) == ()
     assert taken_away(source, replace(member, name="D.x")) is None
+
+
+PROPERTY = textwrap.dedent("""\
+    class C:
+        @property
+        def x(self):
+            return self._x + 1
+
+        @x.setter
+        def x(self, value):
+            if value < 0:
+                raise ValueError(value)
+            self._x = value
+
+        @x.deleter
+        def x(self): del self._x
+
+        @staticmethod
+        def x(self, value):
+            return value + 1
+""")
+
+
+def _property(end_line: int = 13) -> Member:
+    member = function_member(PROPERTY, "C")
+    return replace(member, name="C.x", line=2, end_line=end_line, kind=MemberKind.PROPERTY)
+
+
+def test_mutants_of__all_accessors_of_a_property() -> None:
+    found = mutants_of(PROPERTY, _property(), MOST)
+    assert {mutant.line for mutant in found} == {4, 8, 9, 10, 13}
+    assert {mutant.function for mutant in found} == {Scope(name="x", line=line) for line in (2, 6, 12)}
+
+
+@pytest.mark.parametrize(
+    "use", [lambda it: it.x, lambda it: setattr(it, "x", -1), lambda it: delattr(it, "x")]
+)
+def test_taken_away__all_accessors_of_a_property(use: Callable[[object], object]) -> None:
+    gone = taken_away(PROPERTY, _property())
+    assert gone is not None
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 - that it is no Exception is the point
+        use(_made(gone.edit.applied(PROPERTY)))
+    assert type(raised.value).__name__ == "MemberTakenAway"
+    assert gone.function is None
+
+
+def test_returning_at_once__all_accessors_of_a_property() -> None:
+    for replacement in returning_at_once(PROPERTY, _property()):
+        made = _made(replacement.edit.applied(PROPERTY))
+        made.x = -1
+        assert "_x" not in vars(made)
+        assert made.x == ANY
+
+
+def _made(source: str) -> Any:
+    namespace: dict[str, Any] = {}
+    exec(source[: source.index("    @staticmethod")], namespace)  # noqa: S102 - our own text
+    return namespace["C"]()
 
 
 def test_mutants_of__the_body_of_a_class_runs_when_it_is_loaded() -> None:

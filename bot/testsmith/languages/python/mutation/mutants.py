@@ -79,11 +79,10 @@ def mutants_of(text: str, member: Member, most: int, per_line: int = 2) -> tuple
     Raises:
         CannotParse: `text` is not valid Python.
     """
-    definition = _definition(text, member)
-    if definition is None:
-        return ()
+    parts = _parts(text, member)
     places = _Places(text)
-    found = [_mutant(places, site) for site in _sites(definition) if not _is_no_text(site, member)]
+    sites = (site for part in parts for site in _sites(part))
+    found = [_mutant(places, site) for site in sites if not _is_no_text(site, member)]
     every = [mutant for mutant in found if mutant is not None]
     ranked = sorted(best_of_lines(every, per_line), key=_telling)
     return changed_first([mutant for _, mutant in ranked], member, most)
@@ -95,15 +94,15 @@ def taken_away(text: str, member: Member) -> Replacement | None:
     Raises:
         CannotParse: `text` is not valid Python.
     """
-    definition = _definition(text, member)
-    if definition is None:
+    parts = _parts(text, member)
+    if not parts:
         return None
-    places = _Places(text)
+    places, definition = _Places(text), parts[0]
     if isinstance(definition, ast.ClassDef):
         end = places.offset(definition.end_lineno or definition.lineno, definition.end_col_offset or 0)
         text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
         return Replacement(edit=Edit(start=end, end=end, text=text), function=None)
-    return _begun_with(_GONE, definition, places)
+    return _begun_with(_GONE, [part for part in parts if isinstance(part, _Function)], text)
 
 
 def returning_at_once(text: str, member: Member) -> tuple[Replacement, ...]:
@@ -114,12 +113,11 @@ def returning_at_once(text: str, member: Member) -> tuple[Replacement, ...]:
     Raises:
         CannotParse: `text` is not valid Python.
     """
-    definition = _definition(text, member)
-    if not isinstance(definition, _Function):
+    functions = [part for part in _parts(text, member) if isinstance(part, _Function)]
+    if not functions:
         return ()
-    places = _Places(text)
-    form = "yield {}; return" if _is_generator(definition) else "return {}"
-    return tuple(_begun_with(form.format(value), definition, places) for value in _RETURNED)
+    form = "yield {}; return" if _is_generator(functions[0]) else "return {}"
+    return tuple(_begun_with(form.format(value), functions, text) for value in _RETURNED)
 
 
 def _is_generator(function: _Function) -> bool:
@@ -133,13 +131,22 @@ def _is_generator(function: _Function) -> bool:
     return False
 
 
-def _begun_with(statement: str, definition: _Function, places: _Places) -> Replacement:
-    first = _first_statement(definition)
-    start = places.offset(span_of(first).first, first.col_offset)
-    # Insert before the body, so that the function keeps its kind (generator, coroutine) and its closure.
-    on_own_line = span_of(first).first > definition.lineno and places.begins_line(start)
-    text = f"{statement}\n{' ' * first.col_offset}" if on_own_line else f"{statement}; "
-    return Replacement(edit=Edit(start=start, end=start, text=text), function=_named(definition))
+def _begun_with(statement: str, functions: Sequence[_Function], text: str) -> Replacement:
+    """Return the replacement that lets each of these functions begin with a statement.
+
+    It is put before the body, so that the function keeps its kind (generator, coroutine) and its closure.
+    """
+    places = _Places(text)
+    begun, starts = "", list[int]()
+    for function in functions:
+        first = _first_statement(function)
+        start = places.offset(span_of(first).first, first.col_offset)
+        on_own_line = span_of(first).first > function.lineno and places.begins_line(start)
+        begun += text[starts[-1] : start] if starts else ""
+        begun += f"{statement}\n{' ' * first.col_offset}" if on_own_line else f"{statement}; "
+        starts.append(start)
+    edit = Edit(start=starts[0], end=starts[-1], text=begun)
+    return Replacement(edit=edit, function=_named(functions[0]) if len(functions) == 1 else None)
 
 
 def _raising_class(name: str) -> str:
@@ -186,12 +193,28 @@ class _Places:
         return not self._lines[line][: offset - self._starts[line]].strip()
 
 
-def _definition(text: str, member: Member) -> _Definition | None:
-    """Return the member's definition; if the name is defined several times, the one on the member's line."""
+def _parts(text: str, member: Member) -> list[_Definition]:
+    """Return the member's definition and the other accessors of its property, in order; none if it has none.
+
+    If the name is defined several times, the definition is the one on the member's line.
+    """
     found = list(_named_definitions(parse_untrusted(text).body, member.name.split(".")))
     at_line = [node for node in found if span_of(node).first == member.line]
     chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
-    return chosen[-1] if chosen else None
+    inside = (node for node in found if member.line <= node.lineno <= member.end_line)
+    others = [node for node in inside if node not in chosen[-1:] and _is_accessor(node)]
+    return sorted((*chosen[-1:], *others), key=lambda node: node.lineno)
+
+
+def _is_accessor(node: _Definition) -> bool:
+    """Return whether a definition is `@name.setter`, or another accessor of the property of its name."""
+    return any(
+        isinstance(decorator, ast.Attribute)
+        and decorator.attr in {"getter", "setter", "deleter"}
+        and isinstance(decorator.value, ast.Name)
+        and decorator.value.id == node.name
+        for decorator in node.decorator_list
+    )
 
 
 def _named_definitions(body: Sequence[ast.stmt], names: Sequence[str]) -> Iterator[_Definition]:
