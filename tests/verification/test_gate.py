@@ -323,21 +323,27 @@ CLASS = replace(MEMBER, kind=MemberKind.CLASS, name="Colour", source="class Colo
 
 
 @pytest.mark.parametrize(
-    ("body", "lines", "drafts"),
+    ("body", "lines", "base", "drafts"),
     [
-        ("assert Colour.RED.value == 1", {2}, 1),
-        ("assert shop.Colour.RED.value == 1", {2}, 1),
-        ("assert red() == 1", {2}, 1),
-        ("assert 1 + 1 == 2", {2}, 0),
-        ("assert Colour.RED.value == 1", set(), 0),
+        ("assert Colour.RED.value == 1", {2}, P, 1),
+        ("assert shop.Colour.RED.value == 1", {2}, P, 1),
+        ("assert red() == 1", {2}, P, 1),
+        ("assert shop.paint() == 1", {2}, P, 0),
+        ("assert shop.paint() == 1", {2}, F, 1),
+        ("assert shop.paint() == 1", {2}, M, 0),
+        ("assert shop.paint() == 1", set(), F, 0),
+        ("assert Colour.RED.value == 1", set(), P, 0),
     ],
 )
-def test_judge__of_a_class_it_is_enough_to_name_it(body: str, lines: set[int], drafts: int) -> None:
+def test_judge__of_a_class_it_is_enough_to_name_it_or_to_fail_on_base(
+    body: str, lines: set[int], base: TestStatus, drafts: int
+) -> None:
     helper = "def red():\n    return Colour.RED.value\n\n\n" if "red()" in body else ""
     code = f"import shop\nfrom shop import Colour\n\n\n{helper}def test_a():\n    {body}\n"
     runs = tuple(Run(status=P, import_lines=frozenset(lines)) for _ in range(5))
     candidate = Candidate(member=CLASS.id, code=code, origin=Origin.OFFLINE)
-    run = Proof(member=CLASS, candidate=candidate, functions=(FunctionProof(name="test_a", head=runs),))
+    one = FunctionProof(name="test_a", head=runs, base=Run(status=base))
+    run = Proof(member=CLASS, candidate=candidate, functions=(one,))
     assert len(judge(run, Conflicts(), {}, PYTHON).drafts) == drafts
 
 

@@ -348,13 +348,14 @@ def _touches(function: FunctionProof, proof: Proof, judge: Judge) -> bool:
     """Return whether a function reaches the member.
 
     A class body runs only at import. For a class without other executed lines it is enough that the function
-    names it.
+    names it, or that it fails on base: what it uses may read the class.
     """
     if function.lines:
         return True
-    loaded = any(run.import_lines for run in function.head)
-    is_class = proof.member.kind is MemberKind.CLASS
-    return is_class and loaded and judge.names_member(proof.candidate.code, function.name, proof.member)
+    if proof.member.kind is not MemberKind.CLASS or not any(run.import_lines for run in function.head):
+        return False
+    fails = function.base is not None and function.base.status is TestStatus.FAILED
+    return fails or judge.names_member(proof.candidate.code, function.name, proof.member)
 
 
 def _failure(function: FunctionProof, judge: Judge) -> str:
