@@ -238,6 +238,7 @@ SMELLY = {
     ],
     "is skipped": [
         "pytest.skip('later')\nassert total(1, 1) == 1",
+        "pytest.importorskip(shop.name())\nassert total(1, 1) == 1",
     ],
     "is expected to fail": [
         "pytest.xfail('later')\nassert total(1, 1) == 1",
@@ -269,6 +270,11 @@ def test_smells_of__each_smell(body: str, reason: str) -> None:
 )
 def test_smells_of__marks(decorator: str, reason: str | None) -> None:
     assert smell("assert total(1, 1) == 1", decorator=decorator) == reason
+
+
+def test_smells_of__a_module_that_can_be_imported_skips_nothing() -> None:
+    assert smell("json = pytest.importorskip('json')\nassert json.loads(total(1, 1)) == 1") is None
+    assert smell("pytest.importorskip('json')\npytest.skip()\nassert total(1, 1) == 1") == "is skipped"
 
 
 def test_smells_of__methods_of_test_classes() -> None:

@@ -156,13 +156,20 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 def skipped(function: TestFunction) -> str | None:
     """Return a reason if it is skipped or allowed to fail.
 
-    A condition is allowed if it is a minimum version of Python, or the project's own tests in the file have
-    it: if it holds here, the runs of the test show that.
+    A condition is allowed if it is a minimum version of Python, a module that can be imported, or one that the
+    project's own tests in the file have: if it holds here, the runs of the test show that.
     """
-    harmless = [
+    harmless: list[ast.expr] = [
         one
         for one in function.decorators
         if _is_about_python_version(function, one) or _is_known(function, one)
+    ]
+    harmless += [
+        node.func
+        for node in function.nodes
+        if isinstance(node, ast.Call)
+        and function.origin(node.func) == "pytest.importorskip"
+        and isinstance(node.args[0] if node.args else None, ast.Constant)
     ]
     allowed = {part for one in harmless for part in ast.walk(one)}
     marks = [part for one in function.decorators for part in ast.walk(one)]
