@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from fakes.reports import a_member, a_suggestion
 from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, JobResult
 from testsmith.languages.python.language import PYTHON
-from testsmith.pipeline.broken_tests import _holds_in_file, why_repeated
+from testsmith.model import Label, Report, Skipped, SkipStage
+from testsmith.pipeline.broken_tests import _holds_in_file, why_repeated, with_questions
 
 
 def test_why_repeated__names_a_test_only_if_it_makes_all_calls() -> None:
@@ -37,3 +39,13 @@ def test_holds_in_file__passes_with_the_change_and_fails_without_it(
     context: Any = SimpleNamespace(runner=runner, settings=SimpleNamespace(test_seconds=1.0))
     test: Any = SimpleNamespace(name="test_a", path="tests/test_a.py", language=PYTHON)
     assert asyncio.run(_holds_in_file(context, test, "def test_a(): ...\n")) is holds
+
+
+def test_with_questions__why_there_is_no_new_test_is_a_note() -> None:
+    asked, other = a_member("total"), a_member("Cart.add")
+    skipped = tuple(Skipped.of(one, SkipStage.GATE, f"{one.name} is flaky") for one in (asked, other))
+    report = Report(members=(asked, other), skipped=skipped, notes=("first",))
+    question = a_suggestion(asked, label=Label.QUESTION)
+    found = with_questions(report, [question], ["second"])
+    assert (found.suggestions, found.skipped) == ((question,), skipped[1:])
+    assert found.notes == ("first", "second", "no new test of `total` is suggested: total is flaky")

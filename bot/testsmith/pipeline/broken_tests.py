@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -139,18 +139,29 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
         pass
     except Exception as error:  # noqa: BLE001 - re-raised if it ends the run
         run.warn_of_fault("the tests that the change breaks were not examined", error)
-    asked = {question.member for question in questions}
     shown = {(question.test_path, question.tests[0]) for question in questions}
     taken = [test.extension for test in broken if (test.path, test.name) in shown]
     left = [one for one in report.suggestions if one not in taken]
     repeated = await _repeated(run, context, left, questions)
-    report = replace(
-        report,
-        suggestions=(*left, *questions),
-        skipped=tuple(one for one in report.skipped if one.member not in asked),
-        notes=(*report.notes, *notes),
-    )
+    report = with_questions(replace(report, suggestions=tuple(left)), questions, notes)
     return left_out(run, report, repeated)
+
+
+def with_questions(report: Report, questions: Sequence[Suggestion], notes: Iterable[str]) -> Report:
+    """Return a report with questions and notes, also on why a member with only a question has no test."""
+    asked = {question.member for question in questions}
+    skipped = [one for one in report.skipped if one.member in asked]
+    of_skipped = (
+        f"no new test of `{name}` is suggested: {one.reason}"
+        for one in skipped
+        for name in (one.member or "").rpartition("::")[2:]
+    )
+    return replace(
+        report,
+        suggestions=(*report.suggestions, *questions),
+        skipped=tuple(one for one in report.skipped if one not in skipped),
+        notes=(*report.notes, *notes, *of_skipped),
+    )
 
 
 async def _repeated(

@@ -156,8 +156,8 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 def skipped(function: TestFunction) -> str | None:
     """Return a reason if it is skipped or allowed to fail.
 
-    A condition is allowed if it is a minimum version of Python, a module that can be imported, or one that the
-    project's own tests in the file have: if it holds here, the runs of the test show that.
+    A condition is allowed if it is a minimum version of Python, a module that can be imported, or one that
+    the project's own tests in the file have: if it holds here, the runs of the test show that.
     """
     harmless: list[ast.expr] = [
         one
