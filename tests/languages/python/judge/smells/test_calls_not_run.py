@@ -151,6 +151,13 @@ def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
     assert idle_in_helper(HEAD + TEST, f"# a comment\n{HEAD}\ndef test_other():\n    pass\n") is None
     cases = "CASES = [ready for ready in range(3)]\n"
     assert idle_in_helper(HEAD + TEST, f"{HEAD}\n{cases}") is None
+    assert (
+        idle_in_helper(HEAD + TEST.replace("    assert", "    total('deploy', 1)\n    assert"), HEAD) is None
+    )
+    patched = "    setattr(shop, 'open', open)\n    total('deploy', 1)\n    assert"
+    assert idle_in_helper(HEAD + TEST.replace("    assert", patched), HEAD) is None
+    head, patched = HEAD.replace("if ready", "if ready.on"), "    setattr(total, 'on', 1)\n    assert"
+    assert idle_in_helper(head + TEST.replace("    assert", patched), head) is None
     checking = "if TYPE_CHECKING:\n    from a import A\n{}" + HEAD.replace("(ready)", "(ready: A)")
     assert idle_in_helper(checking.format("") + TEST, checking.format("    from b import B\n")) is None
 
@@ -163,6 +170,11 @@ def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
         (HEAD + TEST, f"{HEAD}\ndef broken(:\n"),
         (HEAD + TEST.replace("    assert", "    shop.deploy = open\n    assert"), HEAD),
         (HEAD + TEST.replace("    assert", "    setattr(shop, 'deploy', open)\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    mock.patch('shop.deploy', open)\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    patch.object(shop, 'deploy', open)\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    n = 'deploy'\n    setattr(shop, n, open)\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    s = setattr\n    s(shop, 'deploy', open)\n    assert"), HEAD),
+        (HEAD + TEST.replace("    assert", "    vars(shop)['deploy'] = open\n    assert"), HEAD),
         (HEAD + TEST, HEAD.replace("import shop\n", "import bakery as shop\n")),
         (HEAD + TEST, HEAD.replace("import shop\n", "from . import shop\n")),
         (HEAD.replace("import shop\n", "import shop\nshop = open\n") + TEST, HEAD),

@@ -72,9 +72,10 @@ def test_self_contained__fixtures_come_with_what_they_use_and_nothing_else() -> 
         (f"import pytest\n\n\n@pytest.fixture\ndef cart():\n    return 1\n\n\n{CODE}", tree()),
         (CODE, MemoryTree({})),
         (CODE, tree(**{"tests/conftest.py": f"from .helpers import x\n{NEAR.replace('shop.cart()', 'x')}"})),
+        (CODE, tree(**{"tests/conftest.py": NEAR.replace("shop.cart()", "open(__file__)")})),
         (CODE, tree(**{"tests/conftest.py": "broken("})),
     ],
-    ids=["takes none", "has its own", "no files", "relative import", "not Python"],
+    ids=["takes none", "has its own", "no files", "relative import", "files next to it", "not Python"],
 )
 def test_self_contained__leaves_others_as_they_are(code: str, files: MemoryTree) -> None:
     assert self_contained(code, files) == code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from testsmith.languages.python.judge.smells.known_checks import read_test_files
@@ -17,6 +17,8 @@ _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _Function = ast.FunctionDef | ast.AsyncFunctionDef
 _CALLS = ast.Call | ast.Import | ast.ImportFrom
 _LEAST_STATEMENTS = 3
+_BINDING = frozenset({"setattr", "delattr", "setitem", "delitem", "patch", "__setattr__"})
+_REACHING = frozenset({"globals", "vars", "locals", "__dict__", "exec", "eval", "__import__"})
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
 
@@ -142,7 +144,7 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
     known = list(_known_parts(tree, file))
     inside = {id(node) for part in known for node in ast.walk(part)}
     new = [node for node in ast.walk(tree) if id(node) not in inside]
-    might_bind = {node.value for node in new if isinstance(node, ast.Constant)}
+    might_bind: set[object] = set(_bound_by_text(new))
     might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
     attributes = [node for node in new if isinstance(node, ast.Attribute)]
     might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
@@ -159,10 +161,49 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
             name = {part.name}
         top = name if part in tree.body else set()
         used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
-        used_attributes = {node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute)}
+        # What a helper has made or been given is not what new code binds an attribute of.
+        used_attributes = {
+            node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute) and _root(node) not in own
+        }
         is_same = all(here.get(name) == there.get(name) for name in used)
         if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
             yield from map(id, ast.walk(part))
+
+
+def _bound_by_text(new: Sequence[ast.AST]) -> Iterator[str]:
+    """Yield the texts by which new code may bind a name or attribute, such as that of `setattr`.
+
+    These are all of its texts if it binds one by an expression, or reaches the names of a module.
+    """
+    calls = [node for node in new if isinstance(node, ast.Call) and _is_binding(node.func)]
+    named = [node for node in new if _word(node) in _BINDING]
+    inside = {id(part) for call in calls for part in ast.walk(call.func)}
+    texts = [[node for node in call.args[:2] if _text(node)] for call in calls]
+    is_hidden = any(id(node) not in inside for node in named) or not all(texts)
+    if is_hidden or any(_word(node) in _REACHING for node in new):
+        texts.append([node for node in new if isinstance(node, ast.expr) and _text(node)])
+    for text in (_text(node) for nodes in texts for node in nodes):
+        yield from (text, text.rpartition(".")[2])
+
+
+def _is_binding(called: ast.expr) -> bool:
+    return any(_word(node) in _BINDING for node in ast.walk(called))
+
+
+def _root(node: ast.expr) -> str:
+    """Return the variable that an attribute is reached from; empty if it is none."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return _word(node)
+
+
+def _word(node: ast.AST) -> str:
+    """Return the name of a variable or attribute; empty if a node is neither."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _text(node: ast.AST) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _known_calls(tree: ast.Module, file: ast.Module) -> Iterator[int]:

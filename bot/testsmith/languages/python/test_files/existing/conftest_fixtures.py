@@ -28,7 +28,8 @@ def self_contained(code: str, test_path: str, tree: SourceTree) -> str:
     """Return a test module with absolute imports and the fixtures of `conftest.py` files that it uses.
 
     Fixtures of nearer files come first, then those of modules that such a file names in `pytest_plugins`.
-    What cannot stand alone is left as it is.
+    What cannot stand alone is left as it is, and so are fixtures that look for files next to their own file:
+    such a test runs with the project's other tests.
 
     Args:
         code: The test module.
@@ -148,6 +149,8 @@ def _with_fixtures(code: str, conftest: str) -> str:
     theirs = parse_untrusted(needed)
     if any(isinstance(each, ast.ImportFrom) and each.level for each in ast.walk(theirs)):
         raise CannotPlace("fixtures import modules relative to their own")
+    if any(isinstance(each, ast.Name) and each.id == "__file__" for each in ast.walk(theirs)):
+        raise CannotPlace("fixtures look for files next to their own")
     if set(_defined(theirs)) & set(_defined(own)):
         raise CannotPlace("fixtures and tests define the same names")
     texts = [needed.replace(_FUTURE, ""), code.replace(_FUTURE, "")]
