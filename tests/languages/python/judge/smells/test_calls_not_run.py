@@ -156,7 +156,8 @@ def test_calls_not_run__a_helper_that_the_test_file_has_is_known() -> None:
     )
     patched = "    setattr(shop, 'open', open)\n    total('deploy', 1)\n    assert"
     assert idle_in_helper(HEAD + TEST.replace("    assert", patched), HEAD) is None
-    head, patched = HEAD.replace("if ready", "if ready.on"), "    setattr(total, 'on', 1)\n    assert"
+    made, patched = "it = shop.it()\n    return", "    setattr(total, 'on', 1)\n    assert"
+    head = HEAD.replace("if ready", "if it.on").replace("return", made)
     assert idle_in_helper(head + TEST.replace("    assert", patched), head) is None
     checking = "if TYPE_CHECKING:\n    from a import A\n{}" + HEAD.replace("(ready)", "(ready: A)")
     assert idle_in_helper(checking.format("") + TEST, checking.format("    from b import B\n")) is None

@@ -154,16 +154,20 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
         if not isinstance(part, _KNOWN) or any(id(node) in tests for node in ast.walk(part)):
             continue
         nodes = [node for node in ast.walk(part) if isinstance(node, ast.Name)]
-        own, name = set(), set()
+        own, made, name = set(), set(), set()
         if isinstance(part, _Definition):
             own = {node.arg for node in ast.walk(part) if isinstance(node, ast.arg)}
             own |= {node.id for node in nodes if isinstance(node.ctx, ast.Store)}
             name = {part.name}
+        if isinstance(part, _Function):
+            made = own - {node.arg for node in ast.walk(part.args) if isinstance(node, ast.arg)}
         top = name if part in tree.body else set()
         used = ({node.id for node in nodes} - own | top) & (here.keys() | there.keys())
-        # What a helper has made or been given is not what new code binds an attribute of.
+        # What a helper makes itself is not what new code binds an attribute of.
         used_attributes = {
-            node.attr for node in ast.walk(part) if isinstance(node, ast.Attribute) and _root(node) not in own
+            node.attr
+            for node in ast.walk(part)
+            if isinstance(node, ast.Attribute) and _root(node) not in made
         }
         is_same = all(here.get(name) == there.get(name) for name in used)
         if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
