@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Any
-
-import pytest
 
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
@@ -20,6 +17,10 @@ def shipping(weight: int) -> int:
 
 def label(name: str) -> str:
     return name.strip()
+
+
+def tag(name: str) -> str:
+    return name.strip()
 """
 AFTER = """\
 def shipping(weight: int) -> int:
@@ -27,6 +28,10 @@ def shipping(weight: int) -> int:
 
 
 def label(name: str) -> str:
+    return name.strip().upper()
+
+
+def tag(name: str) -> str:
     return name.strip().upper()
 """
 TEST_SHIPPING = """\
@@ -58,44 +63,6 @@ def test_label():
 """
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> GitRepository:
-    made = GitRepository.create(tmp_path / "shop")
-    made.commit(
-        {"prices.py": BEFORE, "tests/test_shipping.py": TEST_SHIPPING, "tests/test_label.py": TEST_LABEL}
-    )
-    made.git("branch", "base")
-    made.commit({"prices.py": AFTER})
-    return made
-
-
-def suggested(command_line: CommandLine, folder: Path, *options: str) -> dict[str, dict[str, Any]]:
-    """Return the suggestions by the name of their function."""
-    base = ("--base", "base", "--provider", "offline", "--runs", "1", *options)
-    report = command_line.suggest(folder, *base).report
-    return {one["member"].partition("::")[2]: one for one in report["suggestions"]}
-
-
-def test_patch__goes_into_the_class_that_tests_the_function_or_a_new_file_where_it_does_not_hold(
-    command_line: CommandLine, repository: GitRepository
-) -> None:
-    both = suggested(command_line, repository.folder)
-
-    found = both["shipping"]
-    assert found["test_path"] == "tests/test_shipping.py"
-    subprocess.run(("git", "apply", "-"), input=found["patch"], text=True, check=True, cwd=repository.folder)
-    text = (repository.folder / "tests/test_shipping.py").read_text(encoding="utf-8")
-    head, others = text.split("class TestOthers")
-    assert "    def test_shipping" in head
-    assert "p.shipping(" in head.partition("test_light")[2].partition("def test_shipping")[2]
-    assert "from prices import" not in text
-    assert others == TEST_SHIPPING.split("class TestOthers")[1]
-
-    assert both["label"]["patch"] is None
-    assert both["label"]["test_path"] == "tests/test_label_2.py"
-    assert both["label"]["evidence"]["fail_to_pass"]
-
-
 OUTDATED = """\
 import pytest
 
@@ -103,26 +70,45 @@ import prices
 
 
 @pytest.fixture(autouse=True)
-def unchanged_labels(monkeypatch, request):
-    if request.node.name != "test_label":
-        monkeypatch.setattr(prices, "label", lambda name: name)
+def unchanged_tags(monkeypatch, request):
+    if request.node.name != "test_tag":
+        monkeypatch.setattr(prices, "tag", lambda name: name)
 
 
-def test_label():
-    assert prices.label("a") == "a"
+def test_tag():
+    assert prices.tag("a") == "a"
 """
+MARK = TestMark(version="1", source="12345678", member="prices.py::tag")
 
 
-def test_patch__in_place_of_an_outdated_test_is_proven_in_the_file(
-    command_line: CommandLine, repository: GitRepository
+def test_patch__goes_into_the_class_that_tests_the_function_or_a_new_file_where_it_does_not_hold(
+    command_line: CommandLine, tmp_path: Path
 ) -> None:
-    mark = TestMark(version="1", source="12345678", member="prices.py::label")
-    marked = PYTHON.tests.seal(PYTHON.tests.mark(OUTDATED, mark))
-    repository.git("checkout", "-q", "base")
-    repository.commit({"tests/test_label.py": marked, "prices.py": BEFORE})
-    repository.git("checkout", "-qb", "changed")
-    repository.commit({"prices.py": AFTER})
+    """In place of an outdated test, it is proven in the file as well."""
+    repository = GitRepository.create(tmp_path / "shop")
+    outdated = {"tests/test_tag.py": PYTHON.tests.seal(PYTHON.tests.mark(OUTDATED, MARK))}
+    repository.commit(
+        {"prices.py": BEFORE, "tests/test_shipping.py": TEST_SHIPPING, "tests/test_label.py": TEST_LABEL}
+    )
+    repository.commit({**outdated})
+    repository.write({"prices.py": AFTER})
+    base = ("--base", "HEAD", "--provider", "offline", "--runs", "1")
+    report = command_line.suggest(repository.folder, *base).report
+    found = {one["member"].partition("::")[2]: one for one in report["suggestions"]}
 
-    found = suggested(command_line, repository.folder, "--only", "prices.py::label")["label"]
-    assert found["patch"] is None
-    assert found["test_path"] == "tests/test_label_2.py"
+    shipping = found["shipping"]
+    assert shipping["test_path"] == "tests/test_shipping.py"
+    subprocess.run(
+        ("git", "apply", "-"), input=shipping["patch"], text=True, check=True, cwd=repository.folder
+    )
+    text = (repository.folder / "tests/test_shipping.py").read_text(encoding="utf-8")
+    head, others = text.split("class TestOthers")
+    assert "    def test_shipping" in head
+    assert "p.shipping(" in head.partition("test_light")[2].partition("def test_shipping")[2]
+    assert "from prices import" not in text
+    assert others == TEST_SHIPPING.split("class TestOthers")[1]
+
+    for name in ("label", "tag"):
+        assert found[name]["patch"] is None
+        assert found[name]["test_path"] == f"tests/test_{name}_2.py"
+        assert found[name]["evidence"]["fail_to_pass"]

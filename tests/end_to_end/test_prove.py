@@ -113,17 +113,27 @@ def test_prove__says_in_text_what_each_test_protects_and_judges_only_what_is_nam
 
 
 @pytest.mark.slow
-def test_prove__without_what_base_needs_there_is_no_word_on_base(
+def test_prove__a_base_class_in_another_file_and_a_module_that_is_missing_on_both_sides(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
-    """A module that is not the project's is missing on both sides: nothing is said of the change."""
-    text = "import not_there_at_all\n\n\ndef test_a():\n    pass\n"
-    folder = project_of(tmp_path, tests__test_m=text)
-    ran = command_line.run("prove", "tests", "--repo", str(folder), "--base", "HEAD", "--format", "json")
+    """Without a module that is not the project's, nothing is said of the change."""
+    project = GitRepository.create(tmp_path / "project")
+    base = "import unittest\n\n\nclass ShopBase(unittest.TestCase):\n    pass\n"
+    lacking = "import not_there_at_all\n\n\ndef test_a():\n    pass\n"
+    project.commit({"shop.py": "def price():\n    return 1\n", "tests/bases.py": base})
+    text = (
+        "from bases import ShopBase\nfrom shop import price\n\n\n"
+        "class PriceCheck(ShopBase):\n    def test_price(self):\n        self.assertEqual(price(), 1)\n"
+    )
+    project.write({"tests/test_shop.py": text, "tests/test_lacking.py": lacking})
+    arguments = ("prove", "tests", "--repo", str(project.folder), "--base", "HEAD", "--format", "json")
+    ran = command_line.run(*arguments, seconds=300)
     assert ran.code == 0, ran.stderr
-    (test,) = ran.report["audit"]["tests"]
-    assert (test["verdict"], test["base"]) == (None, "not-run")
-    assert "not_there_at_all" in test["reason"]
+    without, found = ran.report["audit"]["tests"]
+    assert found["test"] == "tests/test_shop.py::PriceCheck::test_price"
+    assert found["verdict"] == "guards-other-behavior"
+    assert (without["verdict"], without["base"]) == (None, "not-run")
+    assert "not_there_at_all" in without["reason"]
 
 
 @pytest.mark.parametrize(
@@ -141,23 +151,3 @@ def test_prove__what_is_not_there_is_wrong_usage(
     ran = command_line.run("prove", path, "--repo", str(folder), "--base", "HEAD")
     assert (ran.code, ran.stdout) == (2, "")
     assert words in ran.stderr
-
-
-@pytest.mark.slow
-def test_prove__methods_of_a_class_whose_base_is_in_another_file(
-    command_line: CommandLine, tmp_path: Path
-) -> None:
-    project = GitRepository.create(tmp_path / "project")
-    base = "import unittest\n\n\nclass ShopBase(unittest.TestCase):\n    pass\n"
-    project.commit({"shop.py": "def price():\n    return 1\n", "tests/bases.py": base})
-    text = (
-        "from bases import ShopBase\nfrom shop import price\n\n\n"
-        "class PriceCheck(ShopBase):\n    def test_price(self):\n        self.assertEqual(price(), 1)\n"
-    )
-    project.write({"tests/test_shop.py": text})
-    arguments = ("prove", "tests", "--repo", str(project.folder), "--base", "HEAD", "--format", "json")
-    ran = command_line.run(*arguments, seconds=300)
-    assert ran.code == 0, ran.stderr
-    (found,) = ran.report["audit"]["tests"]
-    assert found["test"] == "tests/test_shop.py::PriceCheck::test_price"
-    assert found["verdict"] == "guards-other-behavior"
