@@ -70,11 +70,11 @@ def green(ran: Ran) -> dict[str, Mapping[str, Any]]:
     return found
 
 
-def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(change: Parcels) -> None:
+def test_observations__are_facts_of_this_change(change: Parcels) -> None:
     members = ("fee", "express", "pairs")
     with Endpoint(answer=model()) as endpoint:
         suggest = partial(change.suggest, endpoint, members=members)
-        ran, warm = suggest(), suggest()
+        ran = suggest()
         blind = suggest("--observation-token-budget", "0", "--cache-dir", "elsewhere")
         unproven = suggest("--no-verify", "--cache-dir", "another", "--strategy", "probe+edit")
         told, *others = endpoint.requests  # unproven, no inputs are asked for, and nothing is reviewed
@@ -88,8 +88,6 @@ def test_observations__are_facts_of_this_change_and_cost_a_warm_cache_nothing(ch
     assert [("They run on Python 3." in prompt(call)) for call in (told, *others)] == [True, True, False]
     systems = {str(call.body["messages"][0]["content"]) for call in (told, *others)}
     assert len(systems) == 1
-    assert warm.report["stats"]["cache_hits"] == len(members)
-    assert warm.report["suggestions"] == ran.report["suggestions"]
     right, guessed = (one.report["stats"]["funnel"]["stable"] for one in (ran, blind))
     assert right > guessed
     assert len(unproven.report["suggestions"]) == len(members)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from fakes.command_line import CommandLine
@@ -43,21 +42,3 @@ def test_suggest__an_interpreter_without_pytest(command_line: CommandLine, shop:
     assert ran.code == 0, ran.stderr
     assert {one["stage"] for one in ran.report["skipped"]} == {"environment"}
     assert all("pytest" in one["reason"] for one in ran.report["skipped"])
-
-
-def test_suggest__an_answer_that_is_no_python_is_counted_and_told(
-    command_line: CommandLine, shop: Path
-) -> None:
-    member = "src/shop/stock.py::reserve"
-    broken = json.dumps({"tests": [{"name": member, "code": "def test_("}]})
-
-    with Endpoint(answer=lambda _body: broken) as endpoint:
-        arguments = ("--base", "main", "--base-url", endpoint.url, "--model", "small", "--only", member)
-        ran = command_line.suggest(shop, *arguments)
-
-    assert ran.code == 0, ran.stderr
-    [skipped] = ran.report["skipped"]
-    assert (skipped["member"], skipped["stage"]) == (member, "verification")
-    assert "cannot be read" in skipped["reason"]
-    funnel = ran.report["stats"]["funnel"]
-    assert (funnel["asked"], funnel["answered"]) == (1, 0)

@@ -15,6 +15,7 @@ from fakes.git_repository import GitRepository
 
 pytestmark = pytest.mark.slow
 
+LEAN = ("--runs", "1", "--max-mutants", "3")
 MINE = "\n\ndef test_mine() -> None:\n    assert True\n"
 
 
@@ -38,7 +39,7 @@ def test_life__moved_renamed_edited_and_gone(command_line: CommandLine, tmp_path
     files = {"till/till.py": till(3), "till/shed.py": SHED, "till/hut.py": HUT, "till/barn.py": BARN}
     first = project.commit({"till/__init__.py": "", "tests/__init__.py": "", **dict.fromkeys(files, "")})
     second = project.commit(dict(files))
-    suggest = partial(command_line.suggest, project.folder, "--provider", "offline", "--runs", "1")
+    suggest = partial(command_line.suggest, project.folder, "--provider", "offline", *LEAN)
     assert suggest("--base", first, "--write").code == 0
     tests = {path.stem: path for path in project.folder.glob("tests/**/test_*.py")}
     assert all("# testsmith " in path.read_text() for path in tests.values())

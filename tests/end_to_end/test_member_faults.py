@@ -96,7 +96,7 @@ def test_suggest__a_fault_of_one_member_costs_that_member(command_line: CommandL
         "--runs",
         "1",
         "--max-mutants",
-        "5",
+        "2",
         "--verbose",
     )
     check_others_are_complete(ran, stages)
@@ -120,21 +120,23 @@ def test_suggest__nothing_but_faults_is_a_failure(command_line: CommandLine, tmp
     assert "--verbose" in ran.report["failure"]
 
 
-def test_suggest__tests_of_the_same_change_replace_those_that_a_fault_costs(
+def test_suggest__one_test_of_a_private_change_is_shown_and_replaces_one_that_a_fault_costs(
     command_line: CommandLine, tmp_path: Path
 ) -> None:
     text = (
         "def _fee(days):\n    return 2 * days\n\n\n"
-        f"def {GUILTY['placing']}(days):\n    return _fee(days)\n\n\n"
-        "def rent(weeks):\n    return _fee(7 * weeks)\n"
+        "def {0}(days):\n    return _fee(days)\n\n\n"
+        "def weekly_rent(weeks):\n    return _fee(7 * weeks)\n"
     )
+    texts = {"rent.py": text.format("total_fee"), "hire.py": text.format(GUILTY["placing"])}
     project = GitRepository.create(tmp_path / "project")
-    project.commit({"rent.py": text})
-    project.commit({"rent.py": text.replace("2 * days", "3 * days")})
+    project.commit({**texts})
+    project.commit({path: text.replace("2 * days", "3 * days") for path, text in texts.items()})
 
     report = run(command_line, project.folder, "--provider", "offline", "--runs", "1").report
 
-    assert [one["member"] for one in report["suggestions"]] == ["rent.py::rent"]
-    assert [(one["member"], one["stage"]) for one in report["skipped"]] == [
-        (f"rent.py::{GUILTY['placing']}", "internal")
-    ]
+    assert [one["member"] for one in report["suggestions"]] == ["hire.py::weekly_rent", "rent.py::total_fee"]
+    skipped = {one["member"]: (one["stage"], one["reason"]) for one in report["skipped"]}
+    assert skipped["rent.py::weekly_rent"] == ("gate", "the same change is shown through `total_fee`")
+    assert skipped[f"hire.py::{GUILTY['placing']}"][0] == "internal"
+    assert len(skipped) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,8 @@ FIRST = {
     """),
     "weight": "from prices import weight\n\ndef test_weight(:\n",
 }
+FARE = "from prices import fare\n\ndef test_fare():\n    assert fare(1) == {}\n"
+IN_THE_SECOND_ROUND = (FARE.format(8), FARE.format(4))
 
 MENDED = {
     "total": code("""
@@ -143,7 +145,7 @@ class Model:
     """A model with a first answer for each member, and one or more for its repairs, the last one for good."""
 
     first: Mapping[str, str]
-    mended: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    mended: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
     seen: Counter[str] = field(default_factory=Counter)
 
     def __call__(self, body: Body) -> str:
@@ -215,8 +217,10 @@ def notes(ran: Ran) -> list[str]:
 
 
 def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop) -> None:
-    members = [*only(*FIRST), "--runs", "2"]
-    with Endpoint(answer=Model(FIRST, MENDED)) as endpoint:
+    """As many rounds are made as are wanted, each with the last answer."""
+    members = [*only(*FIRST, "fare"), "--runs", "2", "--repairs", "3"]
+    first, mended = FIRST | {"fare": FARE.format(7)}, MENDED | {"fare": IN_THE_SECOND_ROUND}
+    with Endpoint(answer=Model(first, mended)) as endpoint:
         ran = shop.suggest(endpoint, *members)
         calls = list(endpoint.requests)
         again = shop.suggest(endpoint, *members)
@@ -226,13 +230,16 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
         edited = endpoint.requests[len(calls) + warm :]
 
     assert [(mends(call), sorted(map(short, call.members))) for call in calls] == [
-        (False, sorted(FIRST)),
-        (True, sorted(FIRST)),
+        (False, sorted(first)),
+        (True, sorted(first)),
+        (True, ["fare"]),
     ]
-    assert set(green(ran)) == set(FIRST)
+    assert "assert fare(1) == 8" in prompt(calls[2])
+    assert set(green(ran)) == set(first)
     assert green(ran)["total"]["tests"] == ["test_total__adds_the_tax", "test_total__refuses_negative_rates"]
     assert green(ran)["total"]["observed"] == ["test_total__refuses_negative_rates"]
-    assert [one["observed"] for name, one in green(ran).items() if name != "total"] == [[]] * 4
+    assert green(ran)["fare"]["observed"] == ["test_fare"]
+    assert [green(ran)[name]["observed"] for name in FIRST if name != "total"] == [[]] * 4
     assert "test_total__adds_the_tax" not in prompt(calls[1])
     for said in (
         "below zero",
@@ -243,8 +250,8 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
         "cannot be read",
     ):
         assert said in prompt(calls[1])
-    assert notes(ran) == ["repairs: 5 candidates were returned to the model, 5 improved"]
-    assert "repairing (5)" in ran.stderr
+    assert notes(ran) == ["repairs: 6 candidates were returned to the model, 6 improved"]
+    assert "repairing (6)" in ran.stderr
     counts = list(ran.report["stats"]["funnel"].values())
     assert counts == sorted(counts, reverse=True)
     assert counts[-1] == sum(len(one["tests"]) for one in green(ran).values())
@@ -316,21 +323,15 @@ def test_repairs__lose_nothing_whatever_comes_back(shop: Shop) -> None:
     assert "cannot be read" in said
 
 
-def test_repairs__as_many_rounds_as_are_wanted(shop: Shop) -> None:
-    wrong = "from prices import fee\n\ndef test_fee():\n    assert fee(101) == {}\n"
-    answers = Model({"fee": wrong.format(7)}, {"fee": [wrong.format(8), wrong.format(0)]})
-    with Endpoint(answer=answers) as endpoint:
-        ran = shop.suggest(endpoint, *only("fee"), "--repairs", "3", "--runs", "1")
-    assert [mends(call) for call in endpoint.requests] == [False, True, True]
-    assert "assert fee(101) == 8" in prompt(endpoint.requests[2])
-    assert green(ran)["fee"]["tests"] == ["test_fee"]
-
-
 def test_repairs__an_endpoint_that_fails_then_takes_nothing_away(shop: Shop) -> None:
     with Endpoint(answer=Model(FIRST, MENDED), faults=[None, *[quota_empty()] * 9]) as endpoint:
-        ran = shop.suggest(endpoint, *only("total"), "--runs", "1")
+        ran = shop.suggest(endpoint, *only("total", "weight"), "--runs", "1")
     assert len(endpoint.requests) == 2
-    assert green(ran)["total"]["tests"] == ["test_total__adds_the_tax"]
-    assert ran.report["skipped"] == []
+    assert {name: one["tests"] for name, one in green(ran).items()} == {"total": ["test_total__adds_the_tax"]}
+    [skipped] = ran.report["skipped"]
+    assert (name_of(skipped), skipped["stage"]) == ("weight", "verification")
+    assert "cannot be read" in skipped["reason"]
+    funnel = ran.report["stats"]["funnel"]
+    assert (funnel["asked"], funnel["answered"]) == (3, 2)
     assert ran.code == 1
     assert "no credit left" in f"{ran.report['failure']} {notes(ran)}"
