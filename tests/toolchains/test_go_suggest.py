@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
@@ -40,14 +38,9 @@ _RIGHT = """	if got, err := {name}(12, 1, 9); got != 9 || err != nil {{
 		t.Errorf("{name}(12, 1, 9) = %d, %v, want 9, nil", got, err)
 	}}
 """
-_ERROR = """	if _, err := {name}(5, 9, 8); !errors.Is(err, ErrBounds) {{
-		t.Errorf("{name}(5, 9, 8) returns the error %v, want %v", err, ErrBounds)
-	}}
-"""
 _CALL = "	got, _ := {name}(12, 1, 9)\n"
-GOOD = {"Plain": _RIGHT, "Fails": _ERROR, "External": _RIGHT.replace("{name}(12", "bounds.{name}(12", 1)}
+GOOD = {"Plain": _RIGHT, "External": _RIGHT.replace("{name}(12", "bounds.{name}(12", 1)}
 BAD = {
-    "Wrong": _RIGHT.replace("got != 9", "got != 8"),
     "Zoned": _CALL
     + "	if _, offset := time.Now().Zone(); got != 9 || offset != 0 {{\n		t.Fatal(got)\n	}}\n",
     "Hanging": f"""{_CALL}	reader, writer, _ := os.Pipe()
@@ -67,7 +60,6 @@ BAD = {
     "Recovers": "	defer func() {{ recover() }}()\n"
     + _CALL
     + "	if got != 8 {{\n		panic(got)\n	}}\n",
-    "Uncompiled": _RIGHT.replace("12, 1, 9)", '"12", 1, 9)', 1),
 }
 _HIDES = """	if got, _ := {name}(12, 1, 9); got != 8 {{
 		t.Fatal(got)
@@ -95,9 +87,15 @@ def module(name: str, body: str, before: str = "") -> str:
     return f"package {package}\n\nimport (\n{''.join(used)})\n\n{before}{test}"
 
 
-ANSWERS = {name: module(name, body) for name, body in {**GOOD, **BAD}.items()}
-ANSWERS["Init"] = module("Init", _HIDES, _INIT)
-HIDING_MAIN = """package bounds
+ANSWERS = {f"bounds/bounds.go::{name}": module(name, body) for name, body in {**GOOD, **BAD}.items()}
+ANSWERS["bounds/bounds.go::Init"] = module("Init", _HIDES, _INIT)
+WRONG = _RIGHT.replace("got != 9", "got != 8")
+OF_MAINS = {
+    f"mains/mains.go::{name}": module(name, body).replace("package bounds", "package mains")
+    for name, body in {"Plain": _RIGHT, "Wrong": WRONG}.items()
+}
+"""Tests in a package whose `TestMain` always exits with 0."""
+HIDING_MAIN = """package mains
 
 import (
 	"os"
@@ -111,86 +109,44 @@ func TestMain(m *testing.M) {
 """
 
 
-def source(times: int) -> str:
-    return _HEAD + "".join(_BODY.format(name=name, times=times) for name in ANSWERS)
+def sources(times: int) -> dict[str, str]:
+    """Return the files of all functions, and of one in Python."""
+
+    def source(answers: Mapping[str, str]) -> str:
+        names = (one.partition("::")[2] for one in answers)
+        return _HEAD + "".join(_BODY.format(name=name, times=times) for name in names)
+
+    return {
+        "bounds/bounds.go": source(ANSWERS),
+        "mains/mains.go": source(OF_MAINS).replace("package bounds", "package mains"),
+        "shop.py": f"def one():\n    return {3 - times}\n",
+    }
 
 
 def answered(body: Body) -> str:
     """Return the answers for the members in a prompt, in either language."""
     python = "from shop import one\n\n\ndef test_one():\n    assert one() == 2\n"
-    tests = [{"name": one, "code": ANSWERS.get(one.partition("::")[2], python)} for one in members_in(body)]
-    return json.dumps({"tests": tests})
-
-
-def suggested(command_line: CommandLine, folder: Path, *arguments: str, **files: str) -> dict[str, Any]:
-    """Suggest tests for a change of all functions, in a project with more files."""
-    made = GitRepository.create(folder / "project")
-    both = {"go.mod": GO_MOD, **files}
-    made.commit({**both, "bounds/bounds.go": source(2), "shop.py": "def one():\n    return 1\n"})
-    made.git("checkout", "-q", "-b", "change")
-    made.commit({"bounds/bounds.go": source(1), "shop.py": "def one():\n    return 2\n"})
-    with Endpoint(answer=answered) as endpoint:
-        ran = command_line.run(
-            *(
-                "suggest",
-                "--repo",
-                str(made.folder),
-                "--format",
-                "json",
-                "--base",
-                "main",
-                "--head",
-                "change",
-            ),
-            *("--base-url", endpoint.url, "--model", "small", "--repairs", "0", "--test-seconds", "4"),
-            *arguments,
-            seconds=600.0,
-        )
-    assert ran.code == 0, ran.stderr
-    return ran.report
-
-
-def names(entries: list[dict[str, Any]]) -> dict[str, str]:
-    return {
-        one["member"].partition("::")[2]: one.get("reason", one.get("label", ""))
-        for one in entries
-        if one["member"] is not None
-    }
+    known = {**ANSWERS, **OF_MAINS, "shop.py::one": python}
+    return json.dumps({"tests": [{"name": one, "code": known[one]} for one in members_in(body)]})
 
 
 def test_suggest__good_tests_of_go_and_none_that_hides_a_failure(
     go: GoSite, command_line: CommandLine
 ) -> None:
-    arguments = ("--go", str(go.root), "--cache-dir", str(go.cache), "--sandbox", "strict")
-    with everybodys_folder() as folder:
-        report = suggested(command_line, folder, *arguments)
-    reasons = names(report["skipped"])
-    posted = names(report["suggestions"])
-    assert posted == dict.fromkeys((*GOOD, "one"), "new-behaviour"), reasons
-    assert reasons.keys() == {*BAD, "Init"}
-    assert "bounds/bounds.go" in {one["path"] for one in report["members"]}
-
-
-def test_suggest__a_main_that_always_exits_with_0_hides_no_failure(
-    go: GoSite, command_line: CommandLine, tmp_path: Path
-) -> None:
-    arguments = ("--go", str(go.root), "--cache-dir", str(go.cache))
-    only = [part for name in ("Plain", "Wrong") for part in ("--only", f"bounds/bounds.go::{name}")]
-    files = {"bounds/main_test.go": HIDING_MAIN}
-    report = suggested(command_line, tmp_path, *arguments, *only, **files)
-    assert names(report["suggestions"]) == {"Plain": "new-behaviour"}
-    assert "Wrong(12, 1, 9) = 9" in names(report["skipped"])["Wrong"]
-
-
-def test_suggest__without_a_go_only_its_functions_are_skipped(
-    command_line: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    if any(os.access(f"{folder}/go", os.X_OK) for folder in ("/usr/bin", "/bin")):
-        pytest.skip("NOT SHOWN: a machine without Go, since it has one")
-    report = suggested(command_line, tmp_path)
-    assert names(report["suggestions"]) == {"one": "new-behaviour"}
-    reasons = set(names(report["skipped"]).values())
-    assert reasons == {
-        "Go is not installed. Run again with --install, or name the folder of an installed Go with --go."
-    }
+    with everybodys_folder() as folder, Endpoint(answer=answered) as endpoint:
+        made = GitRepository.create(folder / "project")
+        made.commit({"go.mod": GO_MOD, "mains/main_test.go": HIDING_MAIN, **sources(2)})
+        made.git("checkout", "-q", "-b", "change")
+        made.commit({**sources(1)})
+        model = ("--base-url", endpoint.url, "--model", "small", "--repairs", "0", "--test-seconds", "4")
+        strict = ("--go", str(go.root), "--cache-dir", str(go.cache), "--sandbox", "strict")
+        limits = ("--runs", "3", "--max-mutants", "5")
+        base = ("--repo", str(made.folder), "--format", "json", "--base", "main", "--head", "change")
+        ran = command_line.run("suggest", *base, *model, *strict, *limits, seconds=600.0)
+    assert ran.code == 0, ran.stderr
+    reasons = {one["member"]: one["reason"] for one in ran.report["skipped"]}
+    posted = {one["member"]: one["label"] for one in ran.report["suggestions"]}
+    good = (*(f"bounds/bounds.go::{name}" for name in GOOD), "mains/mains.go::Plain", "shop.py::one")
+    assert posted == dict.fromkeys(good, "new-behaviour"), reasons
+    assert reasons.keys() == {*ANSWERS, *OF_MAINS} - set(good)
+    assert "Wrong(12, 1, 9) = 9" in reasons["mains/mains.go::Wrong"]
