@@ -8,12 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import jsonschema
+import pytest
 from end_to_end.test_example import SCHEMA
 
 from fakes.command_line import CommandLine, Ran
 from fakes.endpoint import Endpoint
 from fakes.fault_injection import GUILTY, STAGES
 from fakes.git_repository import GitRepository
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 OF_MODEL = ("prompt", "parsing")

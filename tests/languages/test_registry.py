@@ -6,11 +6,17 @@ import sys
 import pytest
 
 from testsmith.languages.language import language_of
-from testsmith.languages.registry import languages
+from testsmith.languages.registry import languages, toolchains
 
 
 def test_languages__each_language_once() -> None:
     assert [language.name for language in languages()] == ["python", "go", "typescript"]
+
+
+def test_toolchains__those_without_an_engine_need_a_model() -> None:
+    """What is said then is in `tests/pipeline/test_toolchains.py`."""
+    found = {name: toolchain.engine is not None for name, toolchain in toolchains().items()}
+    assert found == {"python": True, "go": False, "typescript": False}
 
 
 def test_language_of__by_path() -> None:

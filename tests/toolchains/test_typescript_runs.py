@@ -133,6 +133,13 @@ def _calc(
         yield request.param, opened
 
 
+@pytest.fixture(scope="module", name="plain")
+def _plain(node: NodeSite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedNode]:
+    """A runner for a project that uses node:test."""
+    with shared_node(node.runner(tmp_path_factory.mktemp("plain"), project("node:test"))) as opened:
+        yield opened
+
+
 def test_run__the_planted_table(calc: tuple[str, OpenedNode]) -> None:
     framework, opened = calc
     result = opened.run(PLAIN, job_of(framework, PLANTED))
@@ -233,11 +240,10 @@ def test_run__calls_that_are_not_reached(calc: tuple[str, OpenedNode]) -> None:
     assert statuses(result) == {"div": PASSED}
 
 
-def test_run__one_that_hangs(node: NodeSite, tmp_path: Path) -> None:
+def test_run__one_that_hangs(plain: OpenedNode) -> None:
     waits = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)"  # for good, but takes no time
     code = f'it("hangs", () => {{ {waits}; }});\nit("good", () => {{ equal(half(2), 1); }});\n'
-    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
-        result = opened.run(PLAIN, job_of("node:test", code, "half", seconds=0.1))
+    result = plain.run(PLAIN, job_of("node:test", code, "half", seconds=0.1))
     assert statuses(result) == {"hangs": TIMED_OUT, "good": PASSED}
 
 
@@ -310,21 +316,19 @@ def test_run__in_the_projects_own_file(node: NodeSite, tmp_path: Path) -> None:
         assert statuses(opened.run(IN_FILE, job)) == {"added": PASSED}
 
 
-def test_run__what_does_not_load(node: NodeSite, tmp_path: Path) -> None:
+def test_run__what_does_not_load(plain: OpenedNode) -> None:
     code = IMPORTS["node:test"].replace("calc.ts", "nowhere.ts") + 'it("half", () => {});\n'
-    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
-        result = opened.run(PLAIN, typescript_job(code, CALC, "half"))
+    result = plain.run(PLAIN, typescript_job(code, CALC, "half"))
     assert result.functions == {}
     assert "nowhere.ts" in result.problem
 
 
-def test_run__what_is_left_in_the_temporary_folder(node: NodeSite, tmp_path: Path) -> None:
+def test_run__what_is_left_in_the_temporary_folder(plain: OpenedNode) -> None:
     code = (
         'import fs from "node:fs";\nimport os from "node:os";\n'
         'it("leaves", () => { fs.writeFileSync(`${os.tmpdir()}/left`, ""); equal(half(2), 1); });\n'
     )
-    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
-        result = opened.run(head_settings(2)[1], job_of("node:test", code, "half"))
+    result = plain.run(head_settings(2)[1], job_of("node:test", code, "half"))
     assert result.functions["leaves"].left == ("left",)
 
 
@@ -347,15 +351,13 @@ def test_not_loading__a_framework_whose_tests_are_not_run(node: NodeSite, tmp_pa
     assert troubles == {member.id: "tests in ava cannot be run yet"}
 
 
-def test_run__the_environment_says_no_more_than_the_framework(node: NodeSite, tmp_path: Path) -> None:
+def test_run__the_environment_says_no_more_than_the_framework(plain: OpenedNode) -> None:
     """What a project does in which environment is decided by its own settings, such as Babel's."""
     code = 'it("says nothing", () => { equal(process.env.NODE_ENV, undefined); });\n'
-    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
-        assert statuses(opened.run(PLAIN, job_of("node:test", code, "half"))) == {"says nothing": PASSED}
+    assert statuses(plain.run(PLAIN, job_of("node:test", code, "half"))) == {"says nothing": PASSED}
 
 
-def test_run__a_test_that_is_made_under_a_condition_has_no_result(node: NodeSite, tmp_path: Path) -> None:
+def test_run__a_test_that_is_made_under_a_condition_has_no_result(plain: OpenedNode) -> None:
     """It is not too slow: it is not there."""
     code = 'it("half", () => { equal(half(2), 1); });\nif (half(2) > 1) {\n  it("never", () => {});\n}\n'
-    with shared_node(node.runner(tmp_path, project("node:test"))) as opened:
-        assert statuses(opened.run(PLAIN, job_of("node:test", code, "half"))) == {"half": PASSED}
+    assert statuses(plain.run(PLAIN, job_of("node:test", code, "half"))) == {"half": PASSED}
