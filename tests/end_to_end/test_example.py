@@ -75,6 +75,8 @@ def test_example__by_the_action_and_the_offline_engine(
     assert {"src/shop/cart.py::Cart.add", "src/shop/stock.py::reserve"} <= members(green)
     assert [(one["evidence"]["passes"], one["evidence"]["runs"]) for one in green] == [(5, 5)] * len(green)
     assert pass_plainly([one["code"] for one in green], shop / "src", tmp_path / "plain")
+    said = f"proposes {sum(len(one['tests']) for one in green)} tests for the 6 changed functions and asks 1"
+    assert said in (picture.PICTURES / "review.md").read_text(encoding="utf-8").splitlines()[0]
     of_cents = [one for one in report["suggestions"] if one["member"] == "src/shop/prices.py::cents"]
     [contradicted] = [one for one in of_cents if one["label"] == "question"]
     assert "115" in contradicted["code"]
