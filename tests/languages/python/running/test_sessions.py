@@ -107,7 +107,6 @@ ALONE = frozenset({UNDER_CONFTEST})
             BOTH,
         ),
         ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\nrequired_plugins = not-there\n"}, frozenset()),
-        ({"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\npython_functions = check_*\n"}, frozenset()),
         (
             {
                 "tests/test_shop.py": OWN,
@@ -295,6 +294,33 @@ def test_run_jobs__what_pytest_deprecates_is_no_error(tmp_path: Path, setting: P
         setting=setting,
     )
     assert [statuses(one) for one in (deprecated, other)] == [{"test_x": "passed"}, {"test_x": "failed"}]
+
+
+COLLECTS_CLASSES = """
+import inspect
+
+def pytest_pycollect_makeitem(collector, name, obj):
+    return [] if inspect.isfunction(obj) and collector.__class__.__name__ == "Module" else None
+"""
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"tests/test_shop.py": OWN, "pytest.ini": "[pytest]\npython_functions = check_*\n"},
+        {"tests/conftest.py": COLLECTS_CLASSES},
+        {"tests/conftest.py": COLLECTS_CLASSES, "tests/test_shop.py": OWN},
+    ],
+)
+def test_run_jobs__what_the_projects_pytest_does_not_collect_is_no_test(
+    files: Mapping[str, str], tmp_path: Path
+) -> None:
+    in_class = "from shop import price\nclass TestX:\n    def test_x(self):\n        assert price(1) == 2\n"
+    results = run(tmp_path, files, GOOD, in_class)
+    problem = "the project's pytest does not collect it as a test"
+    assert (statuses(results[0]), results[0].problem) == ({}, problem)
+    if "pytest.ini" not in files:
+        assert statuses(results[1]) == {"TestX::test_x": "passed"}
 
 
 @pytest.mark.parametrize("conftest", ["", OUT_OF_ORDER], ids=["session", "none"])

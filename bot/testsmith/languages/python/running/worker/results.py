@@ -24,12 +24,13 @@ class JobResults:
         loaded: Lines and arcs reached while the module was loaded.
         expected: Functions to run in a session of the project; None if the session was not set up.
         is_spoiled: Whether the project's own setup for tests failed in the session.
+        is_ignored: Whether pytest works in the session, but collects nothing of the module.
         idle: Locations of calls in the module that were not made; None if not fully recorded.
     """
 
     def __init__(self) -> None:
         self.expected: set[str] | None = None
-        self.is_spoiled = False
+        self.is_spoiled = self.is_ignored = False
         self.idle: list[list[int]] | None = None
         self.functions: dict[str, Message] = {}
         self.problem = ""
@@ -51,6 +52,8 @@ class JobResults:
                 self.expected = {str(name) for name in message["names"]}
             elif message["kind"] == "spoiled":
                 self.is_spoiled = True
+            elif message["kind"] == "ignored":
+                self.is_ignored = True
             elif message["kind"] == "left":
                 self.functions[str(message["name"])]["left"] = [str(path) for path in message["paths"]]
             elif message["kind"] == "idle":

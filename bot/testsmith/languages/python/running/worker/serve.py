@@ -90,6 +90,7 @@ _MOST_SECONDS = 10.0
 _MOST_WORK_SECONDS = 3.0
 """A session of the project that takes longer is not set up for other candidates."""
 
+_IGNORED = "the project's pytest does not collect it as a test"
 _NO_SESSION = "the project's own test session could not be set up"
 
 _MOST_TIME_LIMITS = 2
@@ -241,6 +242,7 @@ class _Tests:
         grounds = self._grounds
         if grounds is None or path is None:
             return None
+        ignored = None
         limits = _MOST_TIME_LIMITS if job["in_project"] else 1  # otherwise it can be run alone
         deadline = time.monotonic() + limits * job["seconds"]
         for session in grounds.sessions(path, with_own_tests=job["with_own"]):
@@ -254,9 +256,12 @@ class _Tests:
                 if started.is_long_ago() and not job["in_project"]:
                     grounds.give_up(path, session)
                 return account, session.words
-            if not account.is_spoiled:
+            if account.is_ignored and not session.with_addopts:
+                account.problem = account.problem or _IGNORED
+                ignored = account, session.words
+            elif not account.is_spoiled:
                 grounds.give_up(path, session)
-        return None
+        return ignored
 
     def _alone(self, job: dict[str, Any]) -> JobResults:
         job = {**job, "code": job["alone"] or job["code"]}

@@ -377,10 +377,14 @@ class _Beside:
             self._failed.add(self._is_of_candidate(report))
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Report that the candidate is part of the session, if its functions were collected."""
+        """Report whether the candidate is part of the session: whether its functions were collected."""
         names = {function_name(item) for item in session.items if file_of(item) == self._file}
-        if (names or True in self._failed) and False not in self._failed:
+        if False in self._failed:
+            return
+        if names or True in self._failed:
             self._send({"kind": "ready", "names": sorted(names)})
+        else:
+            self._send({"kind": "ignored"})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
