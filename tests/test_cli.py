@@ -23,6 +23,7 @@ from testsmith.subcommands.parser import command_line_parser
         ("sugest", "Did you mean `suggest`?"),
         ("suggest --max-member 3", "Did you mean `--max-members`?"),
         ("sweep --dryrun", "Did you mean `--dry-run`?"),
+        ("prove a.py --test-seconds 9", "It is an option of `suggest`, "),
     ],
 )
 def test_parser__names_the_nearest_word(line: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -82,12 +82,15 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and a message, and exit with 2."""
-        known = self.flags
+        known, owners = self.flags, list[str]()
+        wrong = re.search(r"(?:arguments: |invalid choice: ')([\w-]+)", message)
         for action in self._actions:
             if isinstance(action.choices, dict):  # commands and their parsers
                 known += action.choices
                 known += [name for one in action.choices.values() for name in one.flags]
-        wrong = re.search(r"(?:arguments: |invalid choice: ')([\w-]+)", message)
+                owners += [name for name, one in action.choices.items() if wrong and wrong[1] in one.flags]
+        if owners:
+            super().error(f"{message}. It is an option of {', '.join(f'`{name}`' for name in owners)}.")
         super().error(message + (nearest(wrong[1], known) if wrong else ""))
 
 
