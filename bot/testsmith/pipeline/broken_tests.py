@@ -32,7 +32,7 @@ from testsmith.model import (
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
-from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file, left_out
+from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file, left_out, why_no_test
 from testsmith.pipeline.state import RunState
 from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
 from testsmith.verification.prove import ProofContext
@@ -151,11 +151,7 @@ def with_questions(report: Report, questions: Sequence[Suggestion], notes: Itera
     """Return a report with questions and notes, also on why a member with only a question has no test."""
     asked = {question.member for question in questions}
     skipped = [one for one in report.skipped if one.member in asked]
-    of_skipped = (
-        f"no new test of `{name}` is suggested: {one.reason}"
-        for one in skipped
-        for name in (one.member or "").rpartition("::")[2:]
-    )
+    of_skipped = (why_no_test(one.member or "", one.reason) for one in skipped)
     return replace(
         report,
         suggestions=(*report.suggestions, *questions),

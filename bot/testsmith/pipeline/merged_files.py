@@ -166,7 +166,7 @@ def left_out(run: RunState, report: Report, reasons: Mapping[str, str]) -> Repor
     skipped, notes = list(report.skipped), list(report.notes)
     for member, reason in ((run.requests[key].member, reason) for key, reason in reasons.items()):
         if member.id in others:
-            notes.append(f"no new test of `{member.name}` is suggested: {reason}")
+            notes.append(why_no_test(member.id, reason))
         else:
             skipped.append(Skipped.of(member, SkipStage.GATE, reason))
     funnel = report.statistics.funnel
@@ -178,6 +178,11 @@ def left_out(run: RunState, report: Report, reasons: Mapping[str, str]) -> Repor
         statistics=replace(report.statistics, funnel=funnel),
         notes=tuple(notes),
     )
+
+
+def why_no_test(member: str, reason: str) -> str:
+    """Return the note on a member, by its id, that has a question but no new test."""
+    return f"no new test of `{member.rpartition('::')[2]}` is suggested: {reason}"
 
 
 def _copied(run: RunState, suggestion: Suggestion) -> str:

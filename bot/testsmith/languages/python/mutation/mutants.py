@@ -97,8 +97,9 @@ def taken_away(text: str, member: Member) -> Replacement | None:
     parts = _parts(text, member)
     if not parts:
         return None
-    places, definition = _Places(text), parts[0]
+    definition = parts[0]
     if isinstance(definition, ast.ClassDef):
+        places = _Places(text)
         end = places.offset(definition.end_lineno or definition.lineno, definition.end_col_offset or 0)
         text = f"\n{' ' * definition.col_offset}{definition.name} = {_raising_class(definition.name)}"
         return Replacement(edit=Edit(start=end, end=end, text=text), function=None)
@@ -199,11 +200,10 @@ def _parts(text: str, member: Member) -> list[_Definition]:
     If the name is defined several times, the definition is the one on the member's line.
     """
     found = list(_named_definitions(parse_untrusted(text).body, member.name.split(".")))
-    at_line = [node for node in found if span_of(node).first == member.line]
-    chosen = at_line or [node for node in found if member.line <= node.lineno <= member.end_line]
-    inside = (node for node in found if member.line <= node.lineno <= member.end_line)
-    others = [node for node in inside if node not in chosen[-1:] and _is_accessor(node)]
-    return sorted((*chosen[-1:], *others), key=lambda node: node.lineno)
+    inside = [node for node in found if member.line <= node.lineno <= member.end_line]
+    chosen = ([node for node in found if span_of(node).first == member.line] or inside)[-1:]
+    others = [node for node in inside if node not in chosen and _is_accessor(node)]
+    return sorted((*chosen, *others), key=lambda node: node.lineno)
 
 
 def _is_accessor(node: _Definition) -> bool:

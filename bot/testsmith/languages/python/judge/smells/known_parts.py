@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from testsmith.languages.python.judge.smells.known_checks import read_test_files
 from testsmith.languages.python.judge.test_reading.claims import functions_of
+from testsmith.languages.python.judge.test_reading.situations import dotted_name
 from testsmith.languages.python.source.parsing import decode, parse_untrusted
 from testsmith.languages.source import CannotParse, SourceTree
 
@@ -167,7 +168,7 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
         used_attributes = {
             node.attr
             for node in ast.walk(part)
-            if isinstance(node, ast.Attribute) and _root(node) not in made
+            if isinstance(node, ast.Attribute) and dotted_name(node).partition(".")[0] not in made
         }
         is_same = all(here.get(name) == there.get(name) for name in used)
         if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
@@ -192,13 +193,6 @@ def _bound_by_text(new: Sequence[ast.AST]) -> Iterator[str]:
 
 def _is_binding(called: ast.expr) -> bool:
     return any(_word(node) in _BINDING for node in ast.walk(called))
-
-
-def _root(node: ast.expr) -> str:
-    """Return the variable that an attribute is reached from; empty if it is none."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return _word(node)
 
 
 def _word(node: ast.AST) -> str:

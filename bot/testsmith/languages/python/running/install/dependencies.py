@@ -158,7 +158,8 @@ class TestDependencies:
             return ()
         more = f" and {len(left_out) - _MOST_NAMED} more" if len(left_out) > _MOST_NAMED else ""
         named = f"{', '.join(left_out[:_MOST_NAMED])}{more}"
-        return (f"not installed for the tests, because it names neither a package nor a file here: {named}",)
+        why = "only names with versions and files of the project can be"
+        return (f"not installed for the tests, because {why}: {named}",)
 
 
 def read_test_dependencies(

@@ -310,7 +310,7 @@ def _variant(case: Any) -> object:
     named = {
         str(name).strip() for names in own for name in (names.split(",") if isinstance(names, str) else names)
     }
-    known = getattr(getattr(case, "_fixtureinfo", None), "name2fixturedefs", {})
+    known = _known_fixtures(case)
     return tuple(
         (name, index)
         for name, index in sorted(indices.items())
@@ -526,8 +526,13 @@ def groups_of(items: Iterable[pytest.Item]) -> list[tuple[str, list[pytest.Item]
 
 
 def _fixtures_of(item: pytest.Item) -> Iterable[Any]:
-    known = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
-    return [definition for definitions in known.values() for definition in definitions]
+    return [definition for definitions in _known_fixtures(item).values() for definition in definitions]
+
+
+def _known_fixtures(item: pytest.Item) -> dict[str, Sequence[Any]]:
+    """Return the definitions of fixtures that a case may use, by name."""
+    found: dict[str, Sequence[Any]] = getattr(getattr(item, "_fixtureinfo", None), "name2fixturedefs", {})
+    return found
 
 
 def failure_message(report: pytest.TestReport) -> str:
