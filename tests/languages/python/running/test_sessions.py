@@ -265,6 +265,13 @@ def test_run_jobs__own_tests_that_hang_cost_one_time_limit_a_worker(tmp_path: Pa
     assert {result.done for result in results} == {ALONE}
 
 
+def test_run_jobs__own_tests_that_hang_leave_time_for_a_slow_conftest(tmp_path: Path) -> None:
+    own = "import time\ndef test_own():\n    time.sleep(60)\n"
+    conftest = "import time\ntime.sleep(3)\n"
+    (result,) = run(tmp_path, {"tests/test_shop.py": own, "tests/conftest.py": conftest}, GOOD, seconds=10.0)
+    assert (statuses(result), result.done) == ({"test_x": "passed"}, ALONE)
+
+
 def test_run_jobs__a_candidate_that_hangs_or_dies_there_is_told(tmp_path: Path) -> None:
     code = """
         import os, time

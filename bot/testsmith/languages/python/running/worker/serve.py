@@ -93,6 +93,12 @@ _MOST_WORK_SECONDS = 3.0
 _IGNORED = "the project's pytest does not collect it as a test"
 _NO_SESSION = "the project's own test session could not be set up"
 
+_OWN_SHARE, _SHARE = 1 / 3, 1 / 2
+"""Shares of the remaining time for a session next to the project's tests, and for another one.
+
+The rest is left for the sessions after it.
+"""
+
 _MOST_TIME_LIMITS = 2
 """Maximum total time of all children of one module, in time limits."""
 
@@ -245,10 +251,16 @@ class _Tests:
         ignored = None
         limits = _MOST_TIME_LIMITS if job["in_project"] else 1  # otherwise it can be run alone
         deadline = time.monotonic() + limits * job["seconds"]
+        own_is_slow = False
         for session in grounds.sessions(path, with_own_tests=job["with_own"]):
+            if own_is_slow and session.own is not None:
+                grounds.give_up(path, session)
+                continue
             started = _Spent.so_far()
-            left = max((deadline - time.monotonic()) / 2, _LEAST_SECONDS)  # leave some for the next session
+            share = _OWN_SHARE if session.own is not None else _SHARE
+            left = max((deadline - time.monotonic()) * share, _LEAST_SECONDS)
             account, is_done = self._attempts(job, left, session)
+            own_is_slow = session.own is not None and time.monotonic() - started.clock >= left
             grounds.restore()
             if job["is_of_file"] and session.own is not None and account.problem:
                 continue
