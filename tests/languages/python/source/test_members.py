@@ -88,7 +88,11 @@ def test_changed_members__what_is_no_change(base: str, head: str) -> None:
     [
         ("class A:\n def f(self): 1\n def _g(self): 1\n def __init__(self): 1\n", ["A.f"]),
         ("class A:\n x = 1\n def __init__(self): 1\n", ["A"]),
-        ("class A(Exception): ...\n", ["A"]),
+        ("class A(Exception): ...\n", []),
+        ("class A(Exception):\n '''Not set.'''\n pass\n", []),
+        ("class A(Exception):\n code = 1\n", ["A"]),
+        ("class A(B, key=1): ...\n", ["A"]),
+        ("@add\nclass A(Exception): ...\n", ["A"]),
         ("class A:\n class B:\n  def f(self): 1\n", ["A", "A.B.f"]),
         ("class A:\n @property\n def x(self): 1\n @x.setter\n def x(self, y): 1\n", ["A.x"]),
         ("class _A:\n def f(self): 1\n", []),

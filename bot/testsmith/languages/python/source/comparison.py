@@ -171,6 +171,7 @@ class FoundDefinition:
         source: Dedented source text.
         is_marked: Whether a comment asks to skip it or an enclosing class.
         is_stub: Whether it is a protocol, or a method of one, that only declares what others do.
+        is_bare: Whether it is a class that only has a name and bases, for example of an exception.
     """
 
     name: str
@@ -180,6 +181,7 @@ class FoundDefinition:
     source: str
     is_marked: bool
     is_stub: bool
+    is_bare: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +251,7 @@ class Definitions:
             source=self.source(name),
             is_marked=any(self._is_marked(self.by_name[each]) for each in (name, *_around(name))),
             is_stub=self._is_stub(name),
+            is_bare=all(_is_bare_class(part.statement) for part in definition.parts),
         )
 
     def _is_stub(self, name: str) -> bool:
@@ -299,6 +302,16 @@ def _is_bare_protocol(node: ast.stmt) -> bool:
         and _is_protocol(node)
         and not node.decorator_list
         and all(map(_is_declaration, node.body))
+    )
+
+
+def _is_bare_class(node: ast.stmt) -> bool:
+    """Return whether a class has no code or data of its own, and nothing is done with it."""
+    return (
+        isinstance(node, ast.ClassDef)
+        and not node.decorator_list
+        and not node.keywords
+        and all(map(_is_note, node.body))
     )
 
 

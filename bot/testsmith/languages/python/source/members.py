@@ -51,11 +51,11 @@ LANGUAGE = "python"
 def changed_members(scope: ComparisonScope) -> MemberFindings:
     """Return the added, changed and affected members; see `SourceReader.changed_members`.
 
-    For a new class, its public methods are returned, or the class itself if it has none. For an existing
-    class, added and changed dunder methods are included. A changed private definition is a member if tests of
-    the project already use it. Code that only moved, within a file or between
-    changed files, does not count as changed. A member with a skip comment is returned both as a member and as
-    skipped.
+    For a new class, its public methods are returned, or the class itself if it has none, but nothing if it
+    only has a name and bases: what raises a new exception is what can be tested. For an existing class, added
+    and changed dunder methods are included. A changed private definition is a member if tests of the project
+    already use it. Code that only moved, within a file or between changed files, does not count as changed. A
+    member with a skip comment is returned both as a member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -371,7 +371,7 @@ def _counts(difference: Difference, comparison: Comparison) -> bool:
         around = found.name.rpartition(".")[0]
         return around not in comparison.added_classes if around else not comparison.is_added
     if found.kind is MemberKind.CLASS and difference.change is Change.ADDED:
-        return found.name not in comparison.classes_with_methods
+        return not found.is_bare and found.name not in comparison.classes_with_methods
     return True
 
 
