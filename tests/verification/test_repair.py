@@ -148,6 +148,14 @@ def test_repair_of__a_smell_is_mended() -> None:
     assert failures(repair(smelly)) == {"test_a": "asserts nothing"}
 
 
+def test_repair_of__a_call_that_was_not_run_is_mended() -> None:
+    code = "from shop import cost\n\n\ndef test_a():\n    assert cost(1) == 3 or pay()\n"
+    reason = "has a call that was not executed: `pay()`"
+    dormant = verdict(ran("test_a", PASSED), cuts=[cut("test_a", Point.STABLE, reason)], code=code)
+    dormant = replace(dormant, proof=replace(dormant.proof, idle=((5, 27, 5, 32),)))
+    assert failures(repair(dormant)) == {"test_a": reason}
+
+
 def test_repair_of__a_test_that_passes_whatever_the_member_returns_is_mended() -> None:
     blind = replace(cut("test_a", Point.STABLE, "passes anyway"), is_blind=True)
     assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {"test_a": "passes anyway"}

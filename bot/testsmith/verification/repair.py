@@ -1,10 +1,10 @@
 """Select failing test functions for the generator to repair, and track the results. Pure.
 
-The generator gets back functions that it can fix: those that do not pass every run, have a smell, pass
-whatever the member returns, or never reach the member. It gets valid ones that add nothing if no other test
-of the member is left, and if mutants of changed lines are known that no test kills. It does not get functions
-that passed on base and fail now, because the change may be wrong, that the environment did not let run, or
-functions that a question replaces.
+The generator gets back functions that it can fix: those that do not pass every run, have a smell or a call
+that was not run, pass whatever the member returns, or never reach the member. It gets valid ones that add
+nothing if no other test of the member is left, and if mutants of changed lines are known that no test kills.
+It does not get functions that passed on base and fail now, because the change may be wrong, that the
+environment did not let run, or functions that a question replaces.
 """
 
 from __future__ import annotations
@@ -226,13 +226,14 @@ def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[
     asked = {name for entry in verdict.entries if entry.question for name in entry.question.functions}
     functions = {function.name: function for function in proof.functions if function.name not in asked}
     findings = judge.findings(proof.candidate.code, proof.member, proof.test_path)
+    idle = judge.calls_not_run(proof.candidate.code, proof.member, proof.idle or (), proof.test_path)
     for cut in verdict.cuts:
         function = functions.get(cut.function)
         if function is None or function.fault or _passed_before(function, proof.member):
             continue
         is_idle = cut.is_gainless or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
-        has_smell = any(one.reason == cut.reason for one in findings.get(cut.function, ()))
-        is_poor = has_smell or cut.is_blind or (has_goals and not verdict.entries and is_idle)
+        reasons = {one.reason for one in findings.get(cut.function, ())} | {idle.get(cut.function)}
+        is_poor = cut.reason in reasons or cut.is_blind or (has_goals and not verdict.entries and is_idle)
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 
