@@ -189,6 +189,14 @@ class _Recorder:
         is_function = isinstance(item, pytest.Function)  # not an item created by another plugin
         return is_function and not self._is_foreign(item) and function_name(item) not in self._run.without
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Run nothing if the module did not load.
+
+        Pytest itself would raise an exception and write its traceback, which takes longer than the run.
+        """
+        return True if session.testsfailed and self._run.session is None else None
+
     def pytest_collection_finish(self) -> None:
         """Attribute new files and calls to functions from here on."""
         self._leftovers.disregard()
