@@ -134,6 +134,29 @@ def test_broadened__only_if_a_run_would_use_another_interpreter(
     assert asyncio.run(scenario()) is is_found
 
 
+def test_broadened__the_process_that_tried_the_other_interpreter_takes_its_run(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / NAME).symlink_to(sys.executable)
+
+    async def workers() -> list[int]:
+        async with small_workspace(tmp_path, {"shop.py": ""}) as opened:
+            runner = PythonRunner(
+                workspace=replace(opened, interpreter=replace(opened.interpreter, version=(3, 8))),
+                requires=f"=={VERSION[0]}.{VERSION[1]}.*",
+                environment={"PATH": str(tmp_path / "bin")},
+            )
+            counts = [len(list(opened.scratch.glob("worker-*")))]
+            runner = await runner.broadened([])
+            counts.append(len(list(opened.scratch.glob("worker-*"))))
+            (setting,) = [one for one in runner.head_settings(5) if one.other_python]
+            job = TestJob(number=0, code="def test_x():\n    pass\n", seconds=20)
+            results = await runner.run(setting, [job])
+            assert results[0].functions["test_x"].status == PASSED
+            return [*counts, len(list(opened.scratch.glob("worker-*")))]
+
+    assert asyncio.run(workers()) == [1, 2, 2]
+
+
 def folder_of_programs() -> Path:
     """Return the folder of this interpreter itself, which no link of a test's own leads to."""
     return Path(sys.executable).resolve().parent

@@ -21,7 +21,7 @@ from testsmith.execution.sandbox.isolated import for_interpreter
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.languages.python.running.harness import run_plan
 from testsmith.languages.python.running.interpreter import ChosenInterpreter
-from testsmith.languages.python.running.run_settings import PythonSetting
+from testsmith.languages.python.running.run_settings import PLAIN, PythonSetting
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.languages.python.source.projects import read_toml
 from testsmith.languages.source import SourceTree
@@ -45,11 +45,14 @@ class OtherPythonOrder:
         environment: Environment variables of the bot; PATH is searched.
         requires: Version specifier of the project, for example `>=3.10`; empty if not declared.
         modules: Modules that it must be able to load.
+        setting: The run that will use it. It is tried under the same variables, so that the worker process of
+            the trial can take the run as well.
     """
 
     environment: Mapping[str, str]
     requires: str
     modules: Sequence[str]
+    setting: PythonSetting = PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,18 +104,18 @@ async def _tried(
             sandbox=await for_interpreter(workspace.sandbox, found.path),
             readable=(*workspace.readable, *packages),
         )
-        return await _trouble(other, found, order.modules[:_MOST_MODULES]) or other
+        return await _trouble(other, found, order) or other
     except CannotRun as error:
         return str(error)
 
 
-async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, modules: Sequence[str]) -> str:
+async def _trouble(workspace: PythonWorkspace, found: FoundInterpreter, order: OtherPythonOrder) -> str:
     """Return why tests of the members cannot be run; empty if they can."""
     imports = [
         TestJob(number=number, code=module, seconds=_SECONDS, is_import=True)
-        for number, module in enumerate(modules, start=1)
+        for number, module in enumerate(order.modules[:_MOST_MODULES], start=1)
     ]
-    answer = await run_plan(workspace, PythonSetting(name="trial"), [_TEST, *imports])
+    answer = await run_plan(workspace, replace(order.setting, place=""), [_TEST, *imports])
     if not answer.has_started or answer.greeting is None:
         return f"it cannot run tests: {answer.trouble}"
     if answer.greeting.version != found.version:

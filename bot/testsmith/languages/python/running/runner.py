@@ -137,10 +137,17 @@ class PythonRunner(TestRunner):
 
     async def broadened(self, members: Sequence[Member]) -> PythonRunner:
         """Look for another interpreter if a run would use it; see `TestRunner.broadened`."""
-        if not any(setting.other_python for setting in head_settings(self.settings.runs, other_python=True)):
+        locale = self.workspace.interpreter.locale
+        settings = head_settings(self.settings.runs, other_python=True, other_locale=locale)
+        setting = next((one for one in settings if one.other_python), None)
+        if setting is None:
             return self
-        modules = sorted({member.module for member in members})
-        order = OtherPythonOrder(environment=self.environment, requires=self.requires, modules=modules)
+        order = OtherPythonOrder(
+            environment=self.environment,
+            requires=self.requires,
+            modules=sorted({member.module for member in members}),
+            setting=setting,
+        )
         return replace(self, workspace=await with_other_python(self.workspace, order))
 
     async def not_loading(self, members: Sequence[Member]) -> Mapping[str, str]:
