@@ -229,6 +229,14 @@ def test_keep_tests__what_nothing_names_in_a_test_class_goes(base: str) -> None:
     assert all(each in kept for each in UNUSED)
 
 
+@pytest.mark.parametrize(
+    ("base", "is_suite"), [("TestBase", True), ("testing.TestBase", True), ("Base", False)]
+)
+def test_test_functions__methods_of_a_class_by_the_name_of_its_base(base: str, is_suite: bool) -> None:
+    code = f"class OpTest({base}):\n    def test_add(self):\n        assert True\n"
+    assert test_modules.test_functions(code) == (("OpTest::test_add",) if is_suite else ())
+
+
 def test_keep_tests__a_long_method_that_nothing_names_goes_even_if_bases_are_unknown() -> None:
     checks = "    def _check_all(self):\n" + "        assert self.prices\n" * 30
     suite = SUITE.format(base="Base")

@@ -110,7 +110,9 @@ def is_suite(name: str, bases: Collection[str]) -> bool:
 
     Names such as `test_Cart` count because some projects set `python_classes = test_*`.
     """
-    return name.startswith(("Test", "test_")) or any(base.endswith("TestCase") for base in bases)
+    return name.startswith(("Test", "test_")) or any(
+        base.endswith(("TestBase", "TestCase")) for base in bases
+    )
 
 
 def is_test_name(name: str) -> bool:
