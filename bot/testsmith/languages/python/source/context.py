@@ -32,9 +32,11 @@ from testsmith.languages.python.source.references import (
 from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_modules
 from testsmith.languages.python.test_files.existing.entry_points import entry_points
 from testsmith.languages.python.test_files.existing.excerpts import (
+    MOST_TESTS,
     fixtures_to_show,
     lines_to_show,
     most_alike,
+    names_in,
     nearest_tests,
 )
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings, keys_of
@@ -164,15 +166,20 @@ class _Context:
         names = ProjectNames(tree, project)
         readings: Readings = {}
         self._tree = tree
+        self._intent = intent
         self._test_paths = TestPaths(tree, project)
         self._conventions = Conventions(tree)
         self._used = _Signatures(names)
         self._tests = MemberTests(tree, members, names, readings)
-        self._places = Places(self._tests, names, intent)
         self._existing = {member.id: self._tests.of(member) for member in members}
         uncalled = [one for one in members if not any(test.calls for test in self._existing[one.id])]
-        homes = {one.id: self._test_paths.of(one.path) for one in uncalled}
-        self._entries = entry_points(tree, uncalled, names, homes, readings)
+        homes = [(one, self._test_paths.of(one.path)) for one in uncalled]
+        self._entries = entry_points(tree, homes, names, readings, intent)
+        reaching = {test.path for entry in self._entries.values() for test in entry.tests}
+        if not reaching <= self._tests.by_file.keys():
+            doors = [entry.member for entry in self._entries.values()]
+            self._tests = MemberTests(tree, [*members, *doors], names, readings)
+        self._places = Places(self._tests, names, intent)
         self._framework = framework_of(tree, project)
         self._sample = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))
         self._text = lru_cache(maxsize=_FILES_KEPT)(lambda path: _text(tree.read(path)))
@@ -207,7 +214,7 @@ class _Context:
         direct = self._tests.direct(member)
         keys = keys_of(member)
         tests = [each.existing(keys if each in direct else ()) for each in self._tests.by_file[path]]
-        return sorted(most_alike(tests, member), key=lambda test: not test.calls)
+        return sorted(most_alike(tests, member, self._intent), key=lambda test: not test.calls)
 
     def _in_chosen_file(self, member: Member, path: str) -> Request:
         """Return the request for a member's tests in one of the files that may fit."""
@@ -220,13 +227,23 @@ class _Context:
         )
         return self._in_file(member, path, place)
 
+    def _shown(self, member: Member, path: str, *, is_in_file: bool) -> Sequence[ExistingTest]:
+        """Return the tests of a file to show: those near the member, and those with names of the intent."""
+        its_tests, entry = self._existing[member.id], self._entries.get(member.id)
+        shown = nearest_tests(its_tests if entry is None else entry.tests, path, member, self._intent)
+        shown = shown or nearest_tests(its_tests, path, member, self._intent)
+        if not is_in_file:
+            return shown
+        alike, lines = self._alike(member, path), {test.line for test in shown}
+        counts = {test: len(names_in(test.source) & names_in(self._intent)) for test in alike}
+        said = [test for test in alike if counts[test] and test.line not in lines]
+        said = sorted(said, key=lambda test: -counts[test])[: min(_MOST_ALIKE, MOST_TESTS - len(shown))]
+        return [*shown, *said] or alike[:_MOST_ALIKE]
+
     def _in_file(self, member: Member, path: str, place: TestPlace | None) -> Request:
         its_tests, entry = self._existing[member.id], self._entries.get(member.id)
         framework = UNITTEST if place is not None and place.is_of_unittest else self._framework
-        shown = nearest_tests(entry.tests if entry is not None else its_tests, path, member)
-        shown = shown or nearest_tests(its_tests, path, member)
-        if not shown and place is not None:
-            shown = self._alike(member, path)[:_MOST_ALIKE]
+        shown = self._shown(member, path, is_in_file=place is not None)
         test_lines = lines_to_show(self._text(path), shown)
         neighbor = None if test_lines else self._test_paths.neighbor(path)
         return Request(

@@ -109,3 +109,94 @@ def test_entry_points__of_a_special_method_are_calls_of_its_class() -> None:
     [request] = requests(MemoryTree(head), members, "", "")
     assert request.member.name == "Basket.__reduce__"
     assert request.entry_points == ("Basket({'a': 1})",)
+
+
+PAGES = {
+    "pages/__init__.py": """\
+from pages.document import Document
+
+
+class HTML:
+    def render(self):
+        return Document()
+
+    def write_page(self):
+        return self.render().write_page()
+""",
+    "pages/document.py": """\
+from pages.writing import generate
+
+
+class Document:
+    def write_page(self):
+        return generate(self)
+""",
+    "pages/writing.py": """\
+from pages.stream import Stream
+
+
+def generate(document):
+    return Stream().color()
+""",
+    "pages/stream.py": "class Stream:\n    def color(self):\n        return 'red'\n",
+    "tests/helpers.py": """\
+from pages import HTML
+
+
+class FakeHTML(HTML):
+    def write_page(self, *options):
+        return super().write_page(*options)
+""",
+    "tests/test_pages.py": """\
+from .helpers import FakeHTML
+
+
+def test_color():
+    assert FakeHTML("red").write_page() == "red"
+""",
+}
+
+
+def test_entry_points__a_method_that_delegates_if_no_test_calls_a_function() -> None:
+    head = PAGES | {"pages/stream.py": PAGES["pages/stream.py"].replace("'red'", "'blue'")}
+    members = changed_members(scope(PAGES, head)).members
+    found = requests(MemoryTree(head), members, "", "")
+    request = next(one for one in found if one.member.name == "Stream.color")
+    assert request.entry_points == ("FakeHTML('red').write_page()",)
+    assert request.test_path == "tests/test_pages.py"
+
+
+FACADE = {
+    "ddl/__init__.py": "",
+    "ddl/op.py": "import ddl.proxies\n\nddl.proxies.fill(globals())\n",
+    "ddl/proxies.py": "def fill(names):\n    names['add_column'] = print\n",
+    "ddl/base.py": """\
+def add_column(column):
+    return f'ADD {column}'
+
+
+def drop(column):
+    return ''
+""",
+    "tests/test_op.py": """\
+from ddl import op
+
+
+def test_add_column():
+    assert op.add_column("c1") == "ADD c1"
+
+
+def test_drop():
+    assert op.drop("c1") == ""
+""",
+}
+
+
+def test_entry_points__calls_by_the_name_of_the_member_if_a_facade_has_it() -> None:
+    head = FACADE | {"ddl/base.py": FACADE["ddl/base.py"].replace("return f'ADD", "return f'add")}
+    head["ddl/base.py"] = head["ddl/base.py"].replace("return ''", "return 'drop'")
+    members = changed_members(scope(FACADE, head)).members
+    found = {one.member.name: one for one in requests(MemoryTree(head), members, "", "")}
+    assert found["add_column"].entry_points == ("op.add_column('c1')",)
+    assert found["add_column"].test_path == "tests/test_op.py"
+    assert found["drop"].entry_points == ()

@@ -399,3 +399,44 @@ def test_requests__parse_a_test_file_once_for_all_members(monkeypatch: pytest.Mo
     found = list(requests(tree, all_members(tree, ["shop.py"], "").members, "", ""))
     assert [bool(one.context.test_lines) for one in found] == [True, True]
     assert parsed == [tests]
+
+
+def test_requests__show_tests_with_the_names_that_the_authors_give_next_to_those_that_call_it() -> None:
+    tests = """\
+import shop
+
+
+def test_other_rows():
+    assert shop.rows == 1
+
+
+def test_add():
+    assert shop.add(1, 1) == 2
+
+
+def test_rows():
+    assert shop.from_rows("1", round_up=True) == 1
+
+
+def test_from_rows():
+    assert shop.from_rows("1") == 1
+"""
+    tree = MemoryTree({"shop.py": SOURCE, "tests/test_shop.py": tests})
+    members = all_members(tree, ["shop.py"], "").members
+    intent = "Commit: Do not recurse in from_rows with round_up"
+    request = next(one for one in requests(tree, members, "", intent) if one.member.name == "add")
+    assert [line for line in shown(request) if line.startswith("def ")] == [
+        "def test_add():",
+        "def test_rows():",
+        "def test_from_rows():",
+    ]
+
+
+def test_most_alike__names_of_several_words_count_as_a_whole() -> None:
+    tests = [
+        ExistingTest(path="t.py", suite="", name=name, line=1, end_line=1, source=source)
+        for name, source in {"test_a": "from_rows, other_env", "test_b": "from_env, rows"}.items()
+    ]
+    member = replace(make_member(), name="zorb", source="")
+    found = most_alike(tests, member, "Commit: Do not recurse in from_env")
+    assert [test.name for test in found] == ["test_b", "test_a"]

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
 from testsmith.languages.python.source.project_names import ProjectNames
-from testsmith.languages.python.test_files.existing.excerpts import most_alike
+from testsmith.languages.python.test_files.existing.excerpts import most_alike, names_in
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
+from testsmith.languages.python.test_files.existing.test_file_uses import DefinitionKey
 from testsmith.languages.source import SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
 
@@ -32,64 +33,76 @@ class EntryPoint:
     """A public function or class by which tests reach a member.
 
     Attributes:
+        member: What they call, as a member; the member itself if something unknown has its name.
         calls: Calls of it in the tests that are most like the change, as source text.
         tests: The tests that call it, those most like the change first.
     """
 
+    member: Member
     calls: tuple[str, ...]
     tests: tuple[ExistingTest, ...]
 
 
 def entry_points(
     tree: SourceTree,
-    members: Sequence[Member],
+    homes: Sequence[tuple[Member, str]],
     names: ProjectNames,
-    test_paths: Mapping[str, str],
     readings: Readings,
+    intent: str,
 ) -> Mapping[str, EntryPoint]:
     """Return the entry point of each of these members that has one, by member id.
 
-    Of several, it is the one that most tests call in the member's test file, or else anywhere.
+    Of several, it is the one that most tests call in the member's test file, or else anywhere; a method only
+    if no test calls a function.
 
     Args:
         tree: Files of head.
-        members: Members that no test calls.
+        homes: Members that no test calls, each with the path of its test file.
         names: Resolves imports.
-        test_paths: Path of each member's test file, by member id.
         readings: See `MemberTests`.
+        intent: What the authors say about the change.
     """
+    members = [member for member, _ in homes]
     if not 0 < len(members) <= _MOST_MEMBERS:
         return {}
     users = {member.id: users for member, users in _users(tree, members, names)}
     everyone = {user.id: user for its_users in users.values() for user in its_users}
-    tests = MemberTests(tree, list(everyone.values()), names, readings)
+    tests = MemberTests(tree, [*everyone.values(), *members], names, readings)
     calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
     found: dict[str, EntryPoint] = {}
-    for member in members:
-        home = test_paths[member.id]
+    for member, home in homes:
+        called = [user for user in users.get(member.id, ()) if calling[user.id]]
+        functions = [user for user in called if user.kind is MemberKind.FUNCTION]
         counts = {
             user.id: (sum(test.path == home for test in calling[user.id]), len(calling[user.id]))
-            for user in users.get(member.id, ())
+            for user in functions or called
         }
         best = max(counts, key=lambda user: counts[user], default=None)
-        if best is not None and calling[best]:
-            found[member.id] = _entry_point(member, calling[best], home)
+        door = member if best is None else everyone[best]
+        reaching = _of_the_same_name(tests, member) if best is None else calling[best]
+        if reaching:
+            alike = sorted(most_alike(reaching, member, intent), key=lambda test: test.path != home)
+            found[member.id] = EntryPoint(member=door, calls=_calls(alike, intent), tests=tuple(alike))
     return found
 
 
-def _entry_point(member: Member, calling: Sequence[ExistingTest], home: str) -> EntryPoint:
-    alike = most_alike(calling, member)
-    ranked = sorted(alike, key=lambda test: test.path != home)
-    calls = dict.fromkeys(
-        call for test in ranked for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS
-    )
-    return EntryPoint(calls=tuple(calls)[:_MOST_CALLS], tests=tuple(ranked))
+def _of_the_same_name(tests: MemberTests, member: Member) -> list[ExistingTest]:
+    """Return the tests that call something unknown by a member's name, which a facade may give it."""
+    key = DefinitionKey("", member.plain_name)
+    return [each.existing([key]) for each in tests.using(key)] if names_in(member.plain_name) else []
+
+
+def _calls(tests: Sequence[ExistingTest], intent: str) -> tuple[str, ...]:
+    """Return the first calls of some tests, those with most names that the authors give before others."""
+    calls = dict.fromkeys(call for test in tests for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS)
+    ranked = sorted(calls, key=lambda call: -len(names_in(call) & names_in(intent)))
+    return tuple(ranked)[:_MOST_CALLS]
 
 
 def _users(
     tree: SourceTree, members: Sequence[Member], names: ProjectNames
 ) -> Iterator[tuple[Member, list[Member]]]:
-    """Yield each member with the public functions that use it, or else methods and classes, as members."""
+    """Yield each member with the public functions, methods and classes that use it, as members."""
     files = names.roots.package_files(tree.paths())
     for name in dict.fromkeys(top_level(member.module) for member in members):
         modules = files.get(name, [])
@@ -104,18 +117,22 @@ def _users(
                 node = Node(file.module.name, member.name)
                 # A special method is called by using an object, not by what else uses its class.
                 owner = member.name.rpartition(".")[0] if member.plain_name.startswith("__") else ""
-                nodes = [Node(node.module, owner)] if owner else _reached(node, users)
-                found = [user for node in nodes if (user := _as_member(member, node, package, public))]
-                functions = [user for user in found if user.kind is MemberKind.FUNCTION]
-                yield member, functions or found
+                nodes = [Node(node.module, owner)] if owner else _reached(node, users, package)
+                found = (_as_member(member, node, package, public) for node in nodes)
+                yield member, [user for user in found if user is not None]
 
 
-def _reached(start: Node, users: Mapping[Node, Sequence[Node]]) -> list[Node]:
-    """Return the definitions that use one, nearest first."""
+def _reached(start: Node, users: Mapping[Node, Sequence[Node]], package: Package) -> list[Node]:
+    """Return the definitions that use one, nearest first.
+
+    A method is also used by one of its name that calls this name on an unknown object.
+    """
     reached = {start: 0}
     for node in (waiting := [start]):
-        owner = Node(node.module, node.name.rpartition(".")[0])
-        further = [*users.get(node, ()), *(users.get(owner, ()) if owner.name else ())]
+        owner, _, name = node.name.rpartition(".")
+        calling = package.callers(name) if owner else ()
+        further = [*users.get(node, ()), *(users.get(Node(node.module, owner), ()) if owner else ())]
+        further += [each for each in calling if each.name.rpartition(".")[2] == name]
         for user in further if reached[node] < _MOST_STEPS and len(waiting) < _MOST_USERS else ():
             if user not in reached:
                 reached[user] = reached[node] + 1

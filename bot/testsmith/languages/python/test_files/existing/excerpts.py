@@ -28,30 +28,43 @@ _MOST_HELPERS = 12
 _MOST_LINES_OF_FURTHER_HELPERS = 60
 _MOST_FIXTURES = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
+_NAME = re.compile(r"\b_*([A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+)")
+"""A name of several words, which says more than they do."""
+
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Between the words of a name such as `OutputPHPFilter`."""
 
 
-def most_alike(tests: Sequence[ExistingTest], member: Member) -> list[ExistingTest]:
+def most_alike(tests: Sequence[ExistingTest], member: Member, intent: str = "") -> list[ExistingTest]:
     """Return tests with those first that have the rarest words of the change, otherwise in their order.
 
-    The change of an affected member is that of the private definitions that it uses.
+    The change of an affected member is that of the private definitions that it uses. Names in what the
+    authors say about the change count like a word that only one test has, or more.
     """
     change = member.shown_change
     causes = [_HUMP.sub(" ", name) for name in member.because]
     diffs = [change.own] if change.own else change.private
     lines = [line for diff in diffs for line in diff.split("\n") if line[:1] in {"+", "-"}]
-    sought = _words("\n".join([member.name, *causes, *lines] if lines else [member.source]))
+    said = names_in(intent)
+    sought = _words("\n".join([member.name, *causes, *lines] if lines else [member.source])) | said
     words = {test: sought & _words(f"{test.id} {test.source}") for test in tests}
     counts = Counter(word for found in words.values() for word in found)
-    return sorted(tests, key=lambda test: -sum(1 / counts[word] for word in words[test]))
+    weights = {word: (word in said) + 1 / count for word, count in counts.items()}
+    return sorted(tests, key=lambda test: -sum(weights[word] for word in words[test]))
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word.lower() for word in _WORD.findall(text))
+    return frozenset(word.lower() for word in _WORD.findall(text)) | names_in(text)
 
 
-def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -> list[ExistingTest]:
+def names_in(text: str) -> frozenset[str]:
+    """Return the names of several words in a text, such as `from_env`."""
+    return frozenset(name.lower() for name in _NAME.findall(text))
+
+
+def nearest_tests(
+    existing: Sequence[ExistingTest], path: str, member: Member, intent: str = ""
+) -> list[ExistingTest]:
     """Return a member's nearest tests in a file; if none calls it, two short ones as samples.
 
     Half of them are those most like the change. One that runs over a table of cases is among them, because
@@ -63,7 +76,7 @@ def nearest_tests(existing: Sequence[ExistingTest], path: str, member: Member) -
         short = sorted(here, key=lambda test: test.end_line - test.line)[:_MOST_SAMPLES]
         return [test for test in here if test in short]
     nearest = calling[: MOST_TESTS // 2]
-    others = [test for test in most_alike(calling, member) if test not in nearest]
+    others = [test for test in most_alike(calling, member, intent) if test not in nearest]
     shown = [*nearest, *others[: MOST_TESTS - len(nearest)]]
     table = next((test for test in calling if test.has_cases), None)
     return shown if table is None or table in shown else [*shown[:-1], table]

@@ -20,6 +20,7 @@ from testsmith.languages.python.test_files.test_modules import (
     is_suite,
     is_test_name,
 )
+from testsmith.languages.python.test_files.test_paths import is_test
 from testsmith.model import MemberKind
 
 _Import = ast.Import | ast.ImportFrom
@@ -169,19 +170,24 @@ class _Meanings:
         return file.definitions[key.name].kind if file is not None else None
 
     def method(self, owner: DefinitionKey, name: str, hops: int = _MOST_BASES) -> DefinitionKey | None:
-        """Return the definition of a class's attribute, which may be in a base."""
+        """Return the definition of a class's attribute, which may be in a base.
+
+        What a class of the tests overrides is that of its base, which it calls.
+        """
         file = self._names.file(owner.path)
         if file is None or not hops:
             return None
-        if f"{owner.name}.{name}" in file.definitions:
-            return DefinitionKey(owner.path, f"{owner.name}.{name}")
+        own = DefinitionKey(owner.path, f"{owner.name}.{name}")
+        is_own = own.name in file.definitions
+        if is_own and not is_test(owner.path):
+            return own
         for base in bases(file.definitions[owner.name]):
             found = self._names.named(file, base.names)
             if found is not None and not found.rest:
                 inner = self.method(DefinitionKey(found.file.module.path, found.name), name, hops - 1)
                 if inner is not None:
                     return inner
-        return None
+        return own if is_own else None
 
     def made_by(self, function: DefinitionKey) -> DefinitionKey | None:
         """Return the class of the object that a call of a definition gives."""
