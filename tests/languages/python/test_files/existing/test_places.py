@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import dedent
 from types import FrameType
@@ -128,6 +129,28 @@ def test_place_of__the_file_with_the_words_of_the_change_if_nothing_uses_its_mod
     found = place_of("parse_price", intent=title, test_prices=by_command, test_other=other)
     assert found == TestPlace(path="tests/test_prices.py")
     assert place_of("parse_price", intent="Commit: Fix", test_prices=by_command, test_other=other) is None
+
+
+@pytest.mark.parametrize(
+    ("tests", "is_sure"),
+    [(("prices", "other", "stock"), True), (("prices", "pounds", "other", "sum"), False)],
+)
+def test_place_of__a_model_may_choose_another_file_than_the_words_of_the_change(
+    tests: Sequence[str], is_sure: bool
+) -> None:
+    texts = {
+        f"tests/test_{each}.py": f"def test_{each}(run):\n    assert run('shop', 'price')\n" for each in tests
+    }
+    tree = MemoryTree(SHOP | texts)
+    member = next(
+        each for each in all_members(tree, ["src/shop/cart.py"], "").members if each.name == "parse_price"
+    )
+    names = ProjectNames(tree, "")
+    places = Places(MemberTests(tree, [member], names), names, "Commit: Read prices in pounds")
+    found = places.of(member, "tests/test_cart.py")
+    assert found.place is not None
+    assert found.others == (() if is_sure else (found.place.path, *found.others[1:]))
+    assert (len(found.others) > 1) is not is_sure
 
 
 @pytest.mark.parametrize(

@@ -77,10 +77,12 @@ class Places:
             return FoundPlace(only)
         if pool is None or pool is pools[-1]:  # tests that only reach it may be about anything
             ranked_files = self._subjects.ranked_by_words(member)
-            if ranked_files.is_sure and not self._is_new_of_another_module(member, ranked_files.paths[0]):
-                return FoundPlace(self._in_file(ranked_files.paths[0], member, ()))
+            others = () if ranked_files.is_sure else ranked_files.paths
+            is_chosen = ranked_files.fits and (pool is None or not others)
+            if is_chosen and not self._is_new_of_another_module(member, ranked_files.paths[0]):
+                return FoundPlace(self._in_file(ranked_files.paths[0], member, ()), others)
             if pool is None:
-                return FoundPlace(None, ranked_files.paths if self._subjects.leave_choice(member) else ())
+                return FoundPlace(None, others)
         usual = ranked(pool, member)[0].file.path
         files = self._subjects.ranked(member, usual, named)
         place = self._in_file(files.paths[0], member, pools)
