@@ -13,7 +13,7 @@ import pytest
 
 from fakes.command_line import CommandLine
 from fakes.fork_server import fork_server
-from fakes.plain_python import plain_environment, remove_plain_environment
+from fakes.plain_python import plain_environment, remove_plain_environment, share_plain_environment
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -64,8 +64,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 
 def _quickness(item: pytest.Item) -> int:
-    """Return 0 for a slow test, 2 for one of the quick tier, and 1 for the others."""
-    return 0 if item.get_closest_marker("slow") else 1 + (item.get_closest_marker("quick") is not None)
+    """Return 0 for a test that takes minutes, 1 for a slow one, 3 for one of the quick tier, 2 for others."""
+    slow = item.get_closest_marker("slow")
+    if slow is not None:
+        return int("minutes" not in slow.args)
+    return 2 + (item.get_closest_marker("quick") is not None)
 
 
 def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
@@ -85,7 +88,7 @@ def dealt(items: Sequence[pytest.Item], workers: int) -> list[pytest.Item]:
 
 
 def pytest_configure() -> None:
-    """Let the children of the tests heed signals, though the suite was started with them ignored.
+    """Let the workers, which start later, share an environment, and let the tests' children heed signals.
 
     A child inherits what its parent ignores, as under `nohup` or in the background of a script, but not what
     its parent handles.
@@ -93,6 +96,7 @@ def pytest_configure() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+    share_plain_environment()
 
 
 def pytest_unconfigure() -> None:

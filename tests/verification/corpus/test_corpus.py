@@ -63,7 +63,7 @@ def test_labels__there_are_enough_and_each_is_known() -> None:
     assert {label for one in candidates for label in one.functions.values()} == WORDS.keys() | ASKED | {GOOD}
 
 
-@pytest.mark.slow
+@pytest.mark.slow("minutes")
 def test_corpus__agrees_with_a_careful_maintainer() -> None:
     judged = judge_corpus()
     good = [case for case in judged.cases if case.label == GOOD]
