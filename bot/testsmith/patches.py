@@ -139,6 +139,13 @@ def with_new_lines(before: str, after: str, formatted: str) -> str:
     return "".join(lines)
 
 
+def is_formatted(text: str, formatted: str) -> bool:
+    """Return whether a formatter leaves nearly all lines of a text as they are, given what it writes."""
+    lines = text.splitlines()
+    changed = sum(max(end - start, 1) for _, start, end, _, _ in _changes(lines, formatted.splitlines()))
+    return changed <= _MOST_UNFORMATTED * len(lines)
+
+
 def _changes(before: Sequence[str], after: Sequence[str]) -> Iterator[tuple[str, int, int, int, int]]:
     opcodes = SequenceMatcher(None, before, after).get_opcodes()
     return (one for one in opcodes if one[0] != "equal")

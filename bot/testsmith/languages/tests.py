@@ -60,10 +60,14 @@ class SupportFile:
 
 
 class UnformattedModule(NamedTuple):
-    """A complete test module as generated, and the path of its test file relative to the Git root."""
+    """A complete test module as generated, and the path of its test file relative to the Git root.
+
+    The tests of an edit keep their layout if the formatter would write much of the file in another way.
+    """
 
     code: str
     test_path: str
+    is_edit: bool = False
 
 
 class UnfinishedFile(NamedTuple):

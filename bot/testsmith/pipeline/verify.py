@@ -136,7 +136,7 @@ def _unformatted(run: RunState, candidate: Candidate, tree: SourceTree) -> Unfor
     code, path = candidate.code, run.requests[candidate.member].test_path
     if candidate.edited:
         code = run.language_of(candidate.member).tests.self_contained(code, path, tree)
-    return UnformattedModule(code, path)
+    return UnformattedModule(code, path, is_edit=bool(candidate.edited))
 
 
 def _readable(run: RunState, candidate: Candidate, code: str | CannotParse) -> Result:

@@ -282,10 +282,36 @@ def test_format_all__each_is_as_if_it_were_formatted_alone(project: Path) -> Non
     modules = [UnformattedModule(code, path) for code, path in zip(codes, paths, strict=True)]
     formatter, tree = RuffFormatter(), tree_of(project)
     *texts, error = formatter.format_all(modules, tree)
-    assert texts == [formatter.format(*module, tree) for module in modules[:-1]]
+    assert texts == [formatter.format(one.code, one.test_path, tree) for one in modules[:-1]]
     assert isinstance(error, CannotParse)
     assert "'tea'" in str(texts[0])
     assert texts[2] == PLAIN
+
+
+COMPACT = """\
+from shop.cart import Cart
+
+
+def test_add():
+    cart = Cart('tea',
+                count=1)
+    assert cart.add('milk', count=2,
+                    note='cold') == 3
+"""
+
+
+def test_format_all__an_edit_keeps_its_layout_in_a_file_with_another(project: Path) -> None:
+    def edited(own: str, *, is_edit: bool) -> str | CannotParse:
+        (project / TEST_PATH).write_text(own)
+        [text] = RuffFormatter().format_all(
+            [UnformattedModule(COMPACT, TEST_PATH, is_edit=is_edit)], tree_of(project)
+        )
+        return text
+
+    in_form = edited(COMPACT, is_edit=False)
+    assert in_form != COMPACT
+    assert edited(COMPACT, is_edit=True) == COMPACT
+    assert edited(PLAIN, is_edit=True) == in_form
 
 
 def test_format_all__many_modules_take_few_processes(project: Path, tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import UnfinishedFile, UnformattedModule
+from testsmith.patches import is_formatted
 
 _BUILTINS = (bool, int, float, str, bytes)
 
@@ -248,7 +249,7 @@ class RuffFormatter:
             group = [modules[number] for number in numbers]
             with self._ruffs(tree, settings, isolated(version, length), group) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
-                    files = {path: modules[number].code for path, number in batch.items()}
+                    files = {path: modules[number] for path, number in batch.items()}
                     texts = _formatted(ruffs, files, style)
                     results |= {number: texts[path] for path, number in batch.items()}
         return [results[number] for number in range(len(modules))]
@@ -304,12 +305,16 @@ class _Style:
         self._black_line_length = cache(self._read_black_line_length)
         self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
 
+    def text(self, test_path: str) -> str:
+        """Return the text of a test file; empty if it is new."""
+        return _read(self._tree, test_path) or ""
+
     def line_length(self, test_path: str) -> int | None:
         """Return the limit of black's settings, or of PEP 8 if the test file keeps it; None if unknown."""
         length = self._black_line_length(str(PurePosixPath(test_path).parent))
         if length is not None:
             return length
-        lines = (_read(self._tree, test_path) or "").splitlines()
+        lines = self.text(test_path).splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW
         return _NARROW if is_narrow and len(lines) >= _ENOUGH_LINES else None
 
@@ -370,7 +375,7 @@ def _with_distinct_paths(
 
 
 def _formatted(
-    ruffs: Sequence[Ruff], files: Mapping[str, str], style: _Style
+    ruffs: Sequence[Ruff], files: Mapping[str, UnformattedModule], style: _Style
 ) -> Mapping[str, str | CannotParse]:
     """Return files formatted by the first ruff that does not fail, or unchanged if all fail."""
     for ruff in ruffs:
@@ -378,16 +383,20 @@ def _formatted(
             texts = _formatted_by(ruff, ruffs[-1], files, style)
         except RuffFailed:
             if len(files) > 1:  # one file may have made it fail
-                return {path: _formatted(ruffs, {path: code}, style)[path] for path, code in files.items()}
+                return {path: _formatted(ruffs, {path: one}, style)[path] for path, one in files.items()}
             continue
-        return {path: _checked(texts[path], code) for path, code in files.items()}
-    return files
+        return {path: _checked(texts[path], one.code) for path, one in files.items()}
+    return {path: one.code for path, one in files.items()}
 
 
 def _formatted_by(
-    ruff: Ruff, plain: Ruff, files: Mapping[str, str], style: _Style
+    ruff: Ruff, plain: Ruff, files: Mapping[str, UnformattedModule], style: _Style
 ) -> dict[str, str | CannotParse]:
-    ruff.write(files)
+    existing = {path: style.text(path) for path, one in files.items() if one.is_edit}
+    ruff.write(existing)
+    ruff.format(existing)
+    others = {path for path, text in ruff.read(existing).items() if not is_formatted(existing[path], text)}
+    ruff.write({path: one.code for path, one in files.items()})
     ruff.fix(files, *_SORTED_IMPORTS)
     complaints = ruff.complaints(files)
     refused = {
@@ -405,7 +414,7 @@ def _formatted_by(
     plain.annotate(untyped)
     ruff.write({path: with_argument_types(text) for path, text in ruff.read(untyped).items()})
     ruff.fix(untyped, *_SORTED_IMPORTS)
-    ruff.format(readable)
+    ruff.format([path for path in readable if path not in others])
     return {**refused, **ruff.read(readable)}
 
 
