@@ -153,7 +153,9 @@ def test_broken_tests__those_that_fail_in_the_same_way_are_one_question_or_one_n
     (question,) = ran.report["suggestions"]
     assert (question["label"], question["tests"]) == ("question", ["test_a"])
     also = "`test_b`, `test_c`, `test_d`, `test_e`, `test_f` and 2 more"
-    assert question["summary"].endswith(f"gets `1`. So do {also}. Was this meant?")
+    assert question["summary"].endswith(
+        f"gets `1`. So do {also}. Was this meant? If so, check that its name still says what it shows."
+    )
     (shared, many) = (note for note in ran.report["notes"] if "this change breaks" in note)
     assert shared == (
         "this change breaks 2 tests of `tests/test_halves.py` in the same way (`in setup: KeyError: 1`):"
@@ -185,7 +187,7 @@ def edited(body: Body) -> str:
         return json.dumps({"tests": [{"name": "fees.py::words", "code": "", "patch": WITH_ROWS}]})
     names = {one: one.partition("::")[2] for one in members_in(body)}
     tests = [{"name": one, "code": module_of(name, EDITS[name])} for one, name in names.items()]
-    return json.dumps({"tests": tests})
+    return json.dumps({"tests": tests}).replace("def test_asked", "def test_asked_in_lower_case")
 
 
 @pytest.mark.slow
@@ -214,7 +216,14 @@ def test_broken_tests__the_model_edits_what_is_no_literal_and_adds_rows_to_what_
     patch = [
         line.strip("+- ") for line in found["labels.py::asked"]["patch"].splitlines() if line[:1] in "+-"
     ]
-    assert patch[2:] == ["assert 'A' in asked('A b')  # kept", EDITS["asked"]]
+    before_and_after = ["assert 'A' in asked('A b')  # kept", EDITS["asked"]]
+    assert patch[2:] == [
+        f"def test_asked{end}():" if is_head else check
+        for end, check in zip(("", "_in_lower_case"), before_and_after, strict=True)
+        for is_head in (True, False)
+    ]
+    assert found["labels.py::asked"]["tests"] == ["test_asked_in_lower_case"]
+    assert "`test_asked` in `tests/test_asked.py` passes before" in found["labels.py::asked"]["summary"]
     assert found["fees.py::words"]["tests"] == ["test_words"]
     rows = found["fees.py::words"]["patch"]
     subprocess.run(("git", "apply", "-"), input=rows, text=True, check=True, cwd=repository.folder)

@@ -229,6 +229,8 @@ class TestFiles(ABC):
     def with_test(self, text: str, code: str, name: str) -> str:  # noqa: ARG002 - a default
         """Return a test file in which one test is as in a module; everything else stays as it is.
 
+        If the module has only one test, of a new name, that is the test under another name.
+
         Raises:
             CannotPlace: One of them does not have the test, or the test uses imports that the file lacks.
         """

@@ -14,7 +14,7 @@ from testsmith.languages.judge import CannotJudge, added_smells, short
 from testsmith.languages.language import Language, language_of
 from testsmith.languages.results import Proof, TestStatus
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.languages.tests import CannotPlace
+from testsmith.languages.tests import CannotPlace, UnformattedModule
 from testsmith.model import (
     BaseOutcome,
     Candidate,
@@ -52,9 +52,11 @@ _MOST_EDITS = 5
 
 _MOST_MEMBERS = 3
 _OF_PROJECT = (
-    "This is a test of the project. It passes without the change and fails with it. Change only the "
-    "assertions that the change makes wrong, or leave the test out if the change looks like a mistake."
+    "This is a test of the project. It passes without the change and fails with it. Change only what the "
+    "change makes wrong: the assertions, and the name and docstring of the test if they would say the "
+    "opposite. Leave the test out if the change looks like a mistake."
 )
+_CHECK_NAME = " If so, check that its name still says what it shows."
 _MOST_OF_A_FAILURE = 1_500
 _LAST_LINE = 2**31
 
@@ -98,11 +100,13 @@ class _Edit:
 
     Attributes:
         text: Its text.
+        name: Name of the edited test in it.
         says: What fails, as a clause.
         origin: What made the edit.
     """
 
     text: str
+    name: str
     says: str
     origin: Origin = Origin.OFFLINE
 
@@ -350,7 +354,7 @@ async def _observed_edit(run: RunState, context: ProofContext, test: _BrokenTest
     except (CannotApply, CannotParse):
         return None
     origin = Origin.OFFLINE if test.extension is None else test.extension.origin
-    return _Edit(text=finished, says=says, origin=origin)
+    return _Edit(text=finished, name=test.name, says=says, origin=origin)
 
 
 async def _edits_by_model(
@@ -379,22 +383,35 @@ async def _edits_by_model(
     for answer in answers.candidates:
         test, says = asked[answer.member]
         with suppress(CannotParse, CannotPlace):
-            text = test.language.tests.with_test(
-                _text(run.search.head_tree, test.path), answer.code, test.name
-            )
-            found.append((test, _Edit(text=text, says=says, origin=Origin.MODEL)))
+            found.append((test, _model_edit(run, test, answer.code, says)))
     return found
+
+
+def _model_edit(run: RunState, test: _BrokenTest, code: str, says: str) -> _Edit:
+    """Return the test's file with the test as a model wrote it, in the form of the file."""
+    tests, tree = test.language.tests, run.search.head_tree
+    [formatted] = tests.format_all([UnformattedModule(code, test.path, is_edit=True)], tree)
+    if isinstance(formatted, CannotParse):
+        raise formatted
+    before = _text(tree, test.path)
+    text = tests.with_test(before, formatted, test.name)
+    new = [name for name in tests.test_functions(text) if name not in tests.test_functions(before)]
+    return _Edit(text=text, name=next(iter(new), test.name), says=says, origin=Origin.MODEL)
 
 
 async def _questions(
     run: RunState, context: ProofContext, test: _BrokenTest, edit: _Edit
 ) -> list[Suggestion]:
     """Return the question about a test, if its edit holds."""
+    edited = replace(test, name=edit.name)
     try:
         code, before = (
-            _alone(run, test, text) for text in (edit.text, _text(run.search.head_tree, test.path))
+            _alone(run, edited, edit.text),
+            _alone(run, test, _text(run.search.head_tree, test.path)),
         )
-        if not _is_harmless(test, code, before) or not await _holds_in_file(context, test, edit.text):
+        if not _is_harmless(edited, code, test, before):
+            return []
+        if not await _holds_in_file(context, edited, edit.text):
             return []
     except (CannotJudge, CannotParse):
         return []
@@ -414,10 +431,10 @@ async def _questions(
     return [] if proof is None else [_question(run, test, edit, proof)]
 
 
-def _is_harmless(test: _BrokenTest, code: str, before: str) -> bool:
+def _is_harmless(edited: _BrokenTest, code: str, test: _BrokenTest, before: str) -> bool:
     """Return whether an edited test does nothing that the project's test did not do."""
     found, known = (test.language.judge.findings(each, test.members[0]) for each in (code, before))
-    return test.name not in added_smells(found, known)
+    return edited.name not in added_smells(found, {**known, edited.name: known.get(test.name, ())})
 
 
 async def _holds_in_file(context: ProofContext, test: _BrokenTest, text: str) -> bool:
@@ -472,7 +489,7 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
         number=0,
         test_path=test.path,
         code=proof.candidate.code,
-        tests=(test.name,),
+        tests=(edit.name,),
         framework=run.requests[proof.member.id].framework,
         origin=proof.candidate.origin,
         evidence=Evidence(
@@ -480,12 +497,13 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
             runs=len(proven.head),
             base=BaseOutcome.FAILS,
             fail_to_pass=1,
-            failures=((test.name, message),),
+            failures=((edit.name, message),),
         ),
         label=Label.QUESTION,
         summary=(
             f"`{test.name}` in `{test.path}` passes before this change and fails with it: {edit.says}. "
             f"{f'So do {_listed(test.alike)}. ' if test.alike else ''}Was this meant?"
+            f"{'' if edit.origin is Origin.MODEL else _CHECK_NAME}"
         ),
         patch=file_diff(test.path, _text(run.search.head_tree, test.path), edit.text),
     )

@@ -50,6 +50,7 @@ PINNED = {
     25: "aac36cba45538cfc",
     26: "db601660892b40eb",
     27: "eea080cd6f11d0bb",
+    28: "0df4473224a8f01e",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

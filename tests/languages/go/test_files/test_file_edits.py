@@ -186,6 +186,14 @@ def test_with_test__only_that_one_changes() -> None:
         with_test(FILE, other, "TestNone")
 
 
+def test_with_test__the_only_one_under_another_name() -> None:
+    def renamed(text: str) -> str:
+        return text.replace("TestEmpty", "TestNothing").replace("Total(nil), 0", "Total(nil), 1")
+
+    alone = test_modules.keep_tests(FILE, ["TestEmpty"])
+    assert with_test(FILE, renamed(alone), "TestEmpty") == renamed(FILE)
+
+
 def test_self_contained__with_helpers_of_other_files_or_names_of_its_own() -> None:
     helpers = 'package cart\n\nimport "strings"\n\nfunc low(x string) string { return strings.ToLower(x) }\n'
     tree = MemoryTree(

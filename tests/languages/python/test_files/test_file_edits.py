@@ -310,13 +310,20 @@ def test_with_test__changes_that_test_alone() -> None:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("def test_other():\n    assert 1\n", "has no test test_all"),
+        ("def test_other():\n    assert 1\n\ndef test_more():\n    assert 1\n", "has no test test_all"),
+        ("class TestOther:\n    def test_other(self):\n        assert 1\n", "has no test test_all"),
         ("import math\n\ndef test_all():\n    assert math\n", "uses imports"),
     ],
 )
 def test_with_test__refuses_what_does_not_fit(code: str, why: str) -> None:
     with pytest.raises(CannotPlace, match=why):
         PYTHON.tests.with_test(BEFORE, code, "test_all")
+
+
+def test_with_test__the_only_one_under_another_name() -> None:
+    code = reduced("test_all").replace("def test_all(", "def test_every(").replace("has(a)", "has(a, 1)")
+    found = PYTHON.tests.with_test(BEFORE, code.replace("[1, 2, 7]", "[1, 2]"), "test_all")
+    assert found == BEFORE.replace("has(a)", "has(a, 1)").replace("def test_all(", "def test_every(")
 
 
 def test_changed_tests__are_those_added_changed_and_with_other_rows() -> None:

@@ -139,7 +139,13 @@ def test_joined_edit__with_tests_that_were_changed_since() -> None:
 def test_with_test__replaces_only_that_one() -> None:
     code = keep_tests(BEFORE, ["f > lists"]).replace("[1]", "[2]")
     assert with_test(BEFORE, code, "f > lists") == BEFORE.replace("toEqual([1])", "toEqual([2])")
+    named = code.replace('"lists"', '"lists more"')
+    assert with_test(BEFORE, named, "f > lists") == BEFORE.replace("toEqual([1])", "toEqual([2])").replace(
+        '"lists"', '"lists more"'
+    )
     with pytest.raises(CannotPlace, match="there is no test f > adds"):
         with_test(BEFORE, code, "f > adds %i")
+    with pytest.raises(CannotPlace, match="there is no test f > other"):
+        with_test(BEFORE, named, "f > other")
     with pytest.raises(CannotPlace, match="imports that"):
         with_test(BEFORE, code.replace("{ f }", "{ f, g }").replace("f([0])", "g([0])"), "f > lists")

@@ -181,8 +181,11 @@ def with_test(text: str, code: str, name: str) -> str:
         CannotPlace: One of them does not have the test, or the test uses imports that the file lacks.
     """
     file, module = parse(text), parse(code)
-    there = next((one for one in declarations(file) if one.name == name and is_test(one)), None)
-    new = next((one for one in declarations(module) if one.name == name and is_test(one)), None)
+    old = {one.name: one for one in declarations(file) if is_test(one)}
+    tests = {one.name: one for one in declarations(module) if is_test(one)}
+    there, new = old.get(name), tests.get(name)
+    if new is None and len(tests) == 1 and not tests.keys() & old.keys():
+        [new] = tests.values()
     if there is None or new is None:
         raise CannotPlace(f"there is no test {name}")
     own = {one for one, _ in imports_in(file)}

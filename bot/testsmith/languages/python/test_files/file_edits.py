@@ -135,14 +135,22 @@ def with_test(text: str, code: str, name: str) -> str:
     """
     with refusing_depth():
         file, module = _TestFile(text), _TestFile(code)
-        if name not in file.tests or name not in module.tests:
+        new = name if name in module.tests else _renamed(file, module, name)
+        if name not in file.tests or new is None:
             raise CannotPlace(f"it has no test {name}")
         own = {local for _, _, local in module.imports - file.imports}
-        if own & _names_in(module.tests[name]):
+        if own & _names_in(module.tests[new]):
             raise CannotPlace("the test uses imports that are not in the file")
-        before, after = span_of(file.tests[name]), span_of(module.tests[name])
+        before, after = span_of(file.tests[name]), span_of(module.tests[new])
         lines = module.text_lines[after.first - 1 : after.last]
         return _with_pieces(file, [((before.first - 1, before.last), lines)])
+
+
+def _renamed(file: _TestFile, module: _TestFile, name: str) -> str | None:
+    """Return the only test of a module, if it is new and of the class of another test."""
+    suite = name.rpartition("::")[0]
+    found = [each for each in module.tests if each not in file.tests and each.rpartition("::")[0] == suite]
+    return found[0] if len(module.tests) == len(found) == 1 else None
 
 
 class _TestFile:

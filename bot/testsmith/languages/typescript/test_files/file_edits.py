@@ -146,11 +146,15 @@ def with_test(text: str, code: str, name: str) -> str:
         CannotPlace: One of them does not have the test, or the test uses names that the file lacks.
     """
     module = parse(code)
-    found = ((key, part) for key, part in _parts(module).items() if name in part.tests)
-    key, part = next(found, ((), None))
-    if part is None:
+    old = {key: part for key, part in _parts(parse(text)).items() if part.tests}
+    new = {key: part for key, part in _parts(module).items() if part.tests}
+    there = next((key for key, part in old.items() if name in part.tests), None)
+    part = next((part for part in new.values() if name in part.tests), None)
+    if part is None and len(new) == 1 and not new.keys() & old.keys():
+        [part] = new.values()
+    if there is None or part is None:
         raise CannotPlace(f"there is no test {name}")
-    return _with_part(text, module, key, part)
+    return _with_part(text, module, there, part)
 
 
 def _with_part(text: str, module: ParsedText, key: _Key, part: _Part) -> str:
