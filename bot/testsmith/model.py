@@ -372,7 +372,7 @@ class TestFileChoice:
         new: Path of the file that is made if none of them fits; empty if there is none.
         digest: Digest of their texts.
         tests: Returns the ids of a file's tests, those that call the member first, then those most like the
-            change, and how many call it.
+            change; how many call it; and how many others use other code of its file.
         request: Returns the request for tests in a file.
     """
 
@@ -381,7 +381,7 @@ class TestFileChoice:
     paths: tuple[str, ...]
     new: str = ""
     digest: str
-    tests: Callable[[str], tuple[Sequence[str], int]]
+    tests: Callable[[str], tuple[Sequence[str], int, int]]
     request: Callable[[str], Request]
 
 

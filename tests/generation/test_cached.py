@@ -432,7 +432,7 @@ def test_chosen_file__is_kept_and_counts_only_as_long_as_the_file_may_be_chosen(
         files = TestFileChoice(
             paths=paths,
             digest="",
-            tests=lambda _: ((), 0),
+            tests=lambda _: ((), 0, 0),
             request=lambda path: replace(request, test_path=path),
         )
         return replace(request, files=files)

@@ -28,7 +28,7 @@ def test_in_chosen_files__the_first_candidate_of_a_member_decides(chosen: tuple[
     files = TestFileChoice(
         paths=(USUAL, OTHER, NEW),
         digest="",
-        tests=lambda _: ((), 0),
+        tests=lambda _: ((), 0, 0),
         request=lambda other: replace(request, test_path=other),
     )
     other: Any = None

@@ -37,7 +37,11 @@ def undecided(member: str, *paths: str) -> Request:
             paths=(*paths, NEW),
             new=NEW,
             digest="",
-            tests=lambda path: ([f"test_{number}_of_{path[11:-3]}" for number in range(12)], path == CART),
+            tests=lambda path: (
+                [f"test_{number}_of_{path[11:-3]}" for number in range(12)],
+                path == CART,
+                2 * (path == STOCK),
+            ),
             request=lambda path: request_in(request, path),
         ),
     )
@@ -104,7 +108,8 @@ def test_choice__decides_which_file_is_shown_and_goes_with_the_candidate() -> No
         "```text\n"
         f"{CART}, which calls a member in one test: {', '.join(f'test_{n}_of_cart' for n in range(10))}\n"
         f"{PRICES}: {', '.join(f'test_{n}_of_prices' for n in range(10))}\n"
-        f"{STOCK}: {', '.join(f'test_{n}_of_stock' for n in range(10))}\n"
+        f"{STOCK}, which uses other code of a member's file in 2 tests: "
+        f"{', '.join(f'test_{n}_of_stock' for n in range(10))}\n"
         "```\n\n"
         f"### member: {ADD}\n\n- looked at because: it changed\n- most likely: {CART}, {PRICES}\n\n"
         f"### member: {DROP}\n\n- looked at because: it changed\n- most likely: {CART}, {STOCK}\n"

@@ -51,6 +51,7 @@ PINNED = {
     26: "db601660892b40eb",
     27: "eea080cd6f11d0bb",
     28: "0df4473224a8f01e",
+    29: "7c7fd2a9b35a8e62",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

@@ -61,11 +61,15 @@ class _Undecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ListedFile:
-    """A test file in a prompt, with some of its tests, and how many of all call a member."""
+    """A test file in a prompt, with some of its tests.
+
+    Of all its tests, some call a member, and others use other code of a member's file.
+    """
 
     path: str
     tests: tuple[str, ...] = ()
     calling: int = 0
+    near: int = 0
 
 
 def calls_for_files(requests: Sequence[Request]) -> list[tuple[Request, ...]]:
@@ -113,8 +117,9 @@ def _files(requests: Sequence[Request]) -> Iterator[_ListedFile]:
         if request.files is None or number >= _MOST_FILES_WITH_TESTS:
             yield _ListedFile(path=shown(path))
             continue
-        tests, calling = request.files.tests(path)
-        yield _ListedFile(path=shown(path), tests=tuple(_named(tests[:_MOST_TESTS])), calling=calling)
+        tests, calling, near = request.files.tests(path)
+        named = tuple(_named(tests[:_MOST_TESTS]))
+        yield _ListedFile(path=shown(path), tests=named, calling=calling, near=near)
 
 
 def _named(tests: Iterable[str]) -> Iterator[str]:

@@ -576,7 +576,7 @@ def test_own_file__of_what_no_test_calls_unless_a_file_surely_fits() -> None:
     request = Request(member=member, test_path="tests/test_users.py")
     paths = ("tests/test_users.py", "tests/test_m.py")
     files = TestFileChoice(
-        paths=paths, new=paths[1], digest="", tests=lambda _: ((), 0), request=request.in_file
+        paths=paths, new=paths[1], digest="", tests=lambda _: ((), 0, 0), request=request.in_file
     )
     near = ExistingTest(path=paths[0], suite="", name="test_a", line=1, end_line=2, source="")
 

@@ -184,6 +184,25 @@ def test_requests__all_that_a_generator_is_told() -> None:
     assert request.context.style_sample == "def test_style():\n    assert 1"
 
 
+def test_requests__tests_that_call_a_member_or_use_other_code_of_its_file_are_counted_by_file() -> None:
+    tests = {
+        "alone": "from shop.cart import alone\n\n\ndef test_alone():\n    assert alone\n",
+        "tabled": "from shop.cart import tabled\n\n\ndef test_table():\n    assert tabled(1)\n",
+        "find": "from shop.stock import find\n\n\ndef test_find():\n    assert find('alone')\n",
+        "style": "def test_style():\n    assert 'alone'\n",
+    }
+    files = {**FILES, **{f"tests/test_{name}.py": text for name, text in tests.items()}}
+    tree = MemoryTree(files)
+    members = PYTHON.source.all_members(tree, ["src/shop/cart.py"], "").members
+    found = PYTHON.source.requests(tree, members, "", "Commit: Change the style of what is alone and tabled")
+    choice = next(one.files for one in found if one.member.name == "alone")
+    assert choice is not None
+    counts = {path: choice.tests(path)[1:] for path in choice.paths if path in files}
+    assert counts["tests/test_alone.py"] == (1, 0)
+    assert counts["tests/test_tabled.py"] == (0, 1)
+    assert counts["tests/test_find.py"] == (0, 0)
+
+
 def test_requests__a_file_that_cannot_be_read_takes_no_context_from_others() -> None:
     files = {**FILES, "src/shop/stock.py": "def (:\n", "src/shop/prices.py": "x = '\0'\n"}
     signatures = requests(files)["Cart.add"].context.signatures

@@ -204,10 +204,11 @@ class _Context:
             request=partial(self._in_chosen_file, member),
         )
 
-    def _tests_of_file(self, member: Member, path: str) -> tuple[Sequence[str], int]:
-        direct = self._tests.direct(member)
-        calling = sum(each in direct for each in self._tests.by_file[path])
-        return [test.id for test in self._alike(member, path)], calling
+    def _tests_of_file(self, member: Member, path: str) -> tuple[Sequence[str], int, int]:
+        direct, of_module = self._tests.direct(member), self._tests.of_module(member)
+        calling = [each for each in self._tests.by_file[path] if each in direct]
+        near = [each for each in of_module if each.file.path == path and each not in direct]
+        return [test.id for test in self._alike(member, path)], len(calling), len(near)
 
     def _alike(self, member: Member, path: str) -> list[ExistingTest]:
         """Return a file's tests, those that call the member first, then by how like the change they are."""
