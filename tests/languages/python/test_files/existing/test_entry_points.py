@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from fakes.scopes import scope
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.context import requests
@@ -200,3 +202,31 @@ def test_entry_points__calls_by_the_name_of_the_member_if_a_facade_has_it() -> N
     assert found["add_column"].entry_points == ("op.add_column('c1')",)
     assert found["add_column"].test_path == "tests/test_op.py"
     assert found["drop"].entry_points == ()
+
+
+STOCK = """\
+def reserve(n):
+    return n
+
+
+def reserve_all(n):
+    return reserve(n)
+
+
+class Shop:
+    def __init__(self):
+        reserve(0)
+
+    def sell(self, n):
+        return reserve(n)
+"""
+
+
+@pytest.mark.parametrize(("door", "calls"), [("Shop()", ()), ("Shop().sell(1)", ("Shop().sell(1)",))])
+def test_entry_points__no_class_if_there_is_a_function(door: str, calls: tuple[str, ...]) -> None:
+    tests = f"from stock import Shop\n\n\ndef test_shop():\n    assert {door}\n"
+    base = {"stock.py": STOCK, "tests/test_stock.py": tests}
+    head = {**base, "stock.py": STOCK.replace("return n", "return -n", 1)}
+    members = changed_members(scope(base, head)).members
+    found = requests(MemoryTree(head), members, "", "")
+    assert next(one.entry_points for one in found if one.member.name == "reserve") == calls

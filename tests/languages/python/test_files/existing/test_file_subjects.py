@@ -85,15 +85,6 @@ def test_file_of__the_one_that_the_authors_name() -> None:
     assert file_of("Commit: Prices in other currencies have a code") == "tests/test_currencies.py"
 
 
-def test_file_of__the_one_with_the_name_that_the_authors_use() -> None:
-    named = 'def test_free():\n    assert parse("1", round_up=True) == 1\n'
-    words = 'def test_round():\n    assert parse("1 up") == round(1, up) == 1\n'
-    files = {**FILES, "tests/test_sums.py": words, "tests/test_stock.py": named}
-    files = {path: f"from shop.cart import parse_price as parse\n\n{text}" for path, text in files.items()}
-    found = ranked("Commit: Respect round_up", files=files).paths
-    assert found.index("tests/test_stock.py") < found.index("tests/test_sums.py")
-
-
 def test_file_of__the_one_whose_tests_have_the_words_of_the_diff() -> None:
     change = ShownChange(own='--- a\n+++ b\n-    code = ""\n+    code = currency or symbol(text)\n')
     assert file_of("Commit: Read the code and the symbol", change) == "tests/test_currencies.py"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.languages.python.source.affected import users_of
+from testsmith.languages.python.source.affected import CONSTRUCTORS, users_of
 from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.excerpts import most_alike, names_in
@@ -53,7 +53,7 @@ def entry_points(
     """Return the entry point of each of these members that has one, by member id.
 
     Of several, it is the one that most tests call in the member's test file, or else anywhere; a method only
-    if no test calls a function.
+    if no test calls a function, and a class only if there is no function.
 
     Args:
         tree: Files of head.
@@ -71,11 +71,14 @@ def entry_points(
     calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
     found: dict[str, EntryPoint] = {}
     for member, home in homes:
-        called = [user for user in users.get(member.id, ()) if calling[user.id]]
-        functions = [user for user in called if user.kind is MemberKind.FUNCTION]
+        its_users = users.get(member.id, ())
+        functions = [user for user in its_users if user.kind is MemberKind.FUNCTION]
+        methods = [user for user in its_users if user.kind is not MemberKind.CLASS and not _constructs(user)]
+        ranked = (functions, methods, [] if functions else its_users)
+        called = ([user for user in some if calling[user.id]] for some in ranked)
         counts = {
             user.id: (sum(test.path == home for test in calling[user.id]), len(calling[user.id]))
-            for user in functions or called
+            for user in next(filter(None, called), [])
         }
         best = max(counts, key=lambda user: counts[user], default=None)
         door = member if best is None else everyone[best]
@@ -84,6 +87,10 @@ def entry_points(
             alike = sorted(most_alike(reaching, member, intent), key=lambda test: test.path != home)
             found[member.id] = EntryPoint(member=door, calls=_calls(alike, intent), tests=tuple(alike))
     return found
+
+
+def _constructs(member: Member) -> bool:
+    return member.plain_name in CONSTRUCTORS
 
 
 def _of_the_same_name(tests: MemberTests, member: Member) -> list[ExistingTest]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 
-from testsmith.languages.python.test_files.existing.excerpts import names_in
 from testsmith.languages.python.test_files.existing.member_tests import FILLERS, FoundTest, MemberTests
 from testsmith.model import Member
 
@@ -78,7 +77,7 @@ class FileSubjects:
 
     def __init__(self, tests: MemberTests, intent: str) -> None:
         self._tests = tests
-        self._title = Counter(_terms(intent.partition("\n")[0].removeprefix("Commit: ")))
+        self._title = Counter(_words(intent.partition("\n")[0].removeprefix("Commit: ")))
         self._said = frozenset(_words(intent))
 
     def leave_choice(self, member: Member) -> bool:
@@ -100,7 +99,7 @@ class FileSubjects:
             return RankedFiles((usual,), is_sure=True)
         change, files = _text_of_change(member), self._tests.by_file
         of_module = Counter(each.file.path for each in self._tests.of_module(member))
-        changed = self._best(Counter(_terms(change or member.source)))
+        changed = self._best(Counter(_words(change or member.source)))
         compared = dict.fromkeys((*self._best_for_all, usual, named, *changed, *of_module))
         by_words = self._scores(member, changed, (path for path in compared if path in files))
         scores = {
@@ -116,7 +115,7 @@ class FileSubjects:
 
     def ranked_by_words(self, member: Member) -> RankedFiles:
         """Return the test files by nothing but the words of a change; the first fits if it has these."""
-        changed = self._best(Counter(_terms(_text_of_change(member) or member.source)))
+        changed = self._best(Counter(_words(_text_of_change(member) or member.source)))
         scores = self._scores(member, changed, self._tests.by_file)
         paths = sorted(scores, key=lambda path: (-scores[path], self._order[path]))
         fits = bool(paths) and scores[paths[0]] >= _SURELY
@@ -172,7 +171,7 @@ class FileSubjects:
         """How much each test is about each word that it has."""
         found: dict[str, dict[FoundTest, float]] = {}
         for each in self._tests.all:
-            for word, count in Counter(_terms("\n".join(each.lines))).items():
+            for word, count in Counter(_words("\n".join(each.lines))).items():
                 found.setdefault(word, {})[each] = count / (count + _SATURATION)
         total = len(self._tests.all) + 1
         rarity = {word: math.log(total / (1 + len(tests))) for word, tests in found.items()}
@@ -222,11 +221,6 @@ def _text_of_change(member: Member) -> str:
     diffs = [change.own] if change.own else change.private
     lines = [line for diff in diffs for line in diff.split("\n") if line[:1] in {"+", "-"}]
     return "\n".join(line[1:] for line in lines if not line.startswith(("+++", "---")))
-
-
-def _terms(text: str) -> list[str]:
-    """Return the words of a text, and its names of several words also as a whole."""
-    return [*_words(text), *names_in(text)]
 
 
 def _words(text: str) -> list[str]:
