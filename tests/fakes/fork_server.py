@@ -18,18 +18,34 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+_LANGUAGES = ("go", "python", "typescript")
 _IMPORTED = (
+    "jinja2",
+    "libcst.native",
     "openai",
+    "platformdirs.unix",
+    "testsmith.action.run",
     "testsmith.clients",
     "testsmith.cli",
+    *(f"testsmith.languages.{name}.{part}" for name in _LANGUAGES for part in ("language", "toolchain")),
+    "testsmith.languages.python.explorer.generator",
+    "testsmith.languages.python.running.runner",
+    "testsmith.languages.python.test_files.existing.rows",
+    "testsmith.languages.python.test_files.insertion",
     "testsmith.languages.registry",
     "testsmith.llm.openai",
     "testsmith.pipeline",
     "testsmith.reporting.estimate",
     "testsmith.reporting.formats",
+    "testsmith.reporting.pull_requests.comments",
+    "testsmith.reporting.terminal",
+    "testsmith.review.review_pull_request",
     "testsmith.storage.store",
     "testsmith.sweep.run_sweep",
+    "unidiff",
 )
+"""What a run loads, the parts that are only loaded when they are needed, too."""
+
 _MOST_BYTES = 1 << 17
 
 
