@@ -87,6 +87,18 @@ ALONE = frozenset({UNDER_CONFTEST})
             BOTH | {WITHOUT_ADDOPTS},
         ),
         (
+            {
+                "tests/test_shop.py": OWN,
+                "xdist.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: xdist\nVersion: 1\n",
+                "xdist.egg-info/entry_points.txt": "[pytest11]\nxdist = processes\n",
+                "processes.py": (
+                    "def pytest_addoption(parser):\n    parser.getgroup('xdist')._addoption('-n')\n"
+                    "def pytest_configure(config):\n    raise PermissionError('bind')\n"
+                ),
+            },
+            BOTH | {WITHOUT_ADDOPTS},
+        ),
+        (
             {"tests/test_shop.py": OWN.replace("== 2", "== 3"), "pytest.ini": "[pytest]\naddopts = -x\n"},
             BOTH,
         ),

@@ -125,7 +125,7 @@ class ProjectFolder:
         self._entries = dict(_entries(self._root))
         self._given_up: set[tuple[str, bool, bool]] = set()
         self._is_lost = False
-        self._options = _options(hidden, seed)
+        self._options = {one: _options(hidden, seed, with_addopts=one) for one in (True, False)}
 
     def sessions(self, path: str, *, with_own_tests: bool = True) -> Iterator[Session]:
         """Yield the possible sessions for a test file, which may not exist; best first.
@@ -149,7 +149,7 @@ class ProjectFolder:
                     file=place.parent / _UNUSUAL_NAME,
                     own=place if with_own else None,
                     with_addopts=with_addopts,
-                    options=self._options,
+                    options=self._options[with_addopts],
                 )
 
     def give_up(self, path: str, session: Session) -> None:
@@ -175,14 +175,18 @@ class ProjectFolder:
         self._is_lost = dict(_entries(self._root)) != self._entries
 
 
-def _options(hidden: Sequence[str], seed: int) -> tuple[str, ...]:
-    """Return arguments that disable hidden plugins and keep others to one process and the given order."""
+def _options(hidden: Sequence[str], seed: int, *, with_addopts: bool) -> tuple[str, ...]:
+    """Return arguments that disable hidden plugins and keep others to one process and the given order.
+
+    The project's own options may be those of pytest-xdist, so it is only disabled without them. With it,
+    pytest-rerunfailures listens on a port, which the sandbox does not allow.
+    """
     options: list[str] = []
     for name, module in sorted(_plugins()):
         if module.partition(".")[0] in hidden:
             options += ("-p", f"no:{name}")
         elif name == "xdist":
-            options += ("-n", "0")
+            options += ("-n", "0") if with_addopts else ("-p", "no:xdist")
         elif name == "randomly":
             options += (f"--randomly-seed={seed}", "--randomly-dont-reorganize")
     return tuple(options)
