@@ -222,11 +222,26 @@ class Shop:
 """
 
 
-@pytest.mark.parametrize(("door", "calls"), [("Shop()", ()), ("Shop().sell(1)", ("Shop().sell(1)",))])
-def test_entry_points__no_class_if_there_is_a_function(door: str, calls: tuple[str, ...]) -> None:
-    tests = f"from stock import Shop\n\n\ndef test_shop():\n    assert {door}\n"
-    base = {"stock.py": STOCK, "tests/test_stock.py": tests}
-    head = {**base, "stock.py": STOCK.replace("return n", "return -n", 1)}
+ALONE = STOCK.replace("reserve_all", "_reserve_all")
+
+
+@pytest.mark.parametrize(
+    ("stock", "doors", "calls"),
+    [
+        (STOCK, ["Shop()"], ()),
+        (STOCK, ["Shop()", "Shop()", "Shop().sell(1)"], ("Shop().sell(1)",)),
+        (ALONE, ["Shop()", "Shop()", "Shop().sell(1)"], ("Shop()",)),
+    ],
+    ids=["no method either", "a method", "no function"],
+)
+def test_entry_points__no_class_if_there_is_a_function(
+    stock: str, doors: list[str], calls: tuple[str, ...]
+) -> None:
+    tests = "".join(
+        f"\n\ndef test_shop_{number}():\n    assert {door}\n" for number, door in enumerate(doors)
+    )
+    base = {"stock.py": stock, "tests/test_stock.py": f"from stock import Shop\n{tests}"}
+    head = {**base, "stock.py": stock.replace("return n", "return -n", 1)}
     members = changed_members(scope(base, head)).members
     found = requests(MemoryTree(head), members, "", "")
     assert next(one.entry_points for one in found if one.member.name == "reserve") == calls

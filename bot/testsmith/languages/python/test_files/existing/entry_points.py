@@ -74,7 +74,7 @@ def entry_points(
         its_users = users.get(member.id, ())
         functions = [user for user in its_users if user.kind is MemberKind.FUNCTION]
         methods = [user for user in its_users if user.kind is not MemberKind.CLASS and not _constructs(user)]
-        ranked = (functions, methods, [] if functions else its_users)
+        ranked = (functions, methods) if functions else (its_users,)
         called = ([user for user in some if calling[user.id]] for some in ranked)
         counts = {
             user.id: (sum(test.path == home for test in calling[user.id]), len(calling[user.id]))
