@@ -247,6 +247,7 @@ def test_versions():
 """
     with everybodys_folder() as folder:
         project = locked_project(folder / "project", index, "for-tests")
+        (folder / "project" / ".python-version").write_text("3.99\n")  # another than that of the tests
         workspace, result = with_newer_packages(project, index, code)
     assert statuses(result) == {"test_versions": "passed"}, result
     assert not [note for note in workspace.notes if "uv.lock" in note]

@@ -246,6 +246,8 @@ def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
         "LD_LIBRARY_PATH": str(order.interpreter.resolve().parent.parent / "lib"),
         "VIRTUAL_ENV": str(environment),
         "UV_PROJECT_ENVIRONMENT": str(environment),
+        # Otherwise uv replaces the environment by one of the Python that `.python-version` names.
+        "UV_PYTHON": str(environment / "bin" / "python"),
         "UV_PYTHON_INSTALL_DIR": str(place / _FETCHED),
         "PIP_NO_INPUT": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
