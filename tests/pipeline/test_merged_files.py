@@ -14,8 +14,8 @@ from testsmith.languages.python.language import PYTHON
 from testsmith.model import Candidate, Funnel, Label, Origin, Report, Statistics, Suggestion
 from testsmith.pipeline.merged_files import (
     _has_place,
-    _holds,
     _in_new_file,
+    _trouble,
     file_diff,
     new_test_file,
     patch_of_head,
@@ -114,36 +114,44 @@ def test_patch_of_head__what_repairs_an_edit_may_have_other_tests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("on_head", "on_base", "holds"),
+    ("on_head", "on_base", "trouble"),
     [
-        ({"A::test_x": PASSED, "B::test_x": PASSED, "B::test_old": FAILED}, {"A::test_x": FAILED}, True),
-        ({"A::test_x": PASSED}, {"A::test_x": FAILED, "B::test_x": FAILED}, True),
-        ({"A::test_x": PASSED, "B::test_x": FAILED}, {"A::test_x": FAILED}, False),
-        ({"A::test_x": PASSED}, {"A::test_x": PASSED}, False),
-        ({"B::test_old": PASSED}, {}, False),
+        ({"A::test_x": PASSED, "B::test_x": PASSED, "B::test_old": FAILED}, {"A::test_x": FAILED}, ""),
+        ({"A::test_x": PASSED}, {"A::test_x": FAILED, "B::test_x": FAILED}, ""),
+        ({"A::test_x": PASSED, "B::test_x": FAILED}, {"A::test_x": FAILED}, "where it fails"),
+        (
+            {"A::test_x": PASSED},
+            {"A::test_x": PASSED},
+            "where 0 of its tests fail on the merge base instead of 1",
+        ),
+        ({"B::test_old": PASSED}, {}, "where it was not run"),
     ],
     ids=["an old test fails", "twice on base", "not in the other class", "not on base", "was not run"],
 )
-def test_holds__what_other_classes_inherit_counts_if_it_is_new(
-    on_head: dict[str, str], on_base: dict[str, str], *, holds: bool
+def test_trouble__what_other_classes_inherit_counts_if_it_is_new(
+    on_head: dict[str, str], on_base: dict[str, str], trouble: str
 ) -> None:
     suggestion: Any = SimpleNamespace(evidence=SimpleNamespace(fail_to_pass=1))
     results = [
         {0: JobResult(functions={name: FunctionResult(status=status) for name, status in found.items()})}
         for found in (on_head, on_base)
     ]
-    assert _holds(0, suggestion, results, {"A::test_x"}) is holds
+    assert _trouble(0, suggestion, results, {"A::test_x"}) == trouble
 
 
 HELPER = "def make(price):\n    cart = {}\n    cart[price] = 1\n    return cart\n"
 
 
 @pytest.mark.parametrize(
-    "failed", [FunctionResult(status=FAILED), FunctionResult(status=SKIPPED, message="no dot")]
+    ("failed", "how"),
+    [
+        (FunctionResult(status=FAILED, message="assert 1 == 2"), "it fails (`assert 1 == 2`)"),
+        (FunctionResult(status=SKIPPED, message="no dot"), "its tests are skipped (`no dot`)"),
+    ],
 )
 @pytest.mark.parametrize("uses_helper", [True, False])
 def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
-    *, uses_helper: bool, failed: FunctionResult
+    *, uses_helper: bool, failed: FunctionResult, how: str
 ) -> None:
     file = f"from shop import total\n\n\n{HELPER}\n\ndef test_old():\n    assert total(make(1)) == 1\n"
     test = f"def test_new():\n    assert total({'make(2)' if uses_helper else '{2: 1}'}) == 1\n"
@@ -184,8 +192,9 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
     )
     found = asyncio.run(prove_in_files(run, context, report))
     assert [one.test_path for one in found.suggestions] == ([] if uses_helper else ["tests/test_total.py"])
-    why = "" if failed.status == FAILED else ", where its tests are skipped (`no dot`)"
     path = "`tests/test_shop.py`"
-    reason = f"not proven in {path}{why}, and a new file copies `make` from {path} instead of using it"
+    reason = (
+        f"not proven in {path}, where {how}, and a new file copies `make` from {path} instead of using it"
+    )
     assert [one.reason for one in found.skipped] == ([reason] if uses_helper else [])
     assert found.statistics.funnel.posted == len(found.suggestions)

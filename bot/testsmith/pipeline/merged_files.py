@@ -140,15 +140,15 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     paths = set(run.search.head_tree.paths())
     suggestions, reasons = list[Suggestion](), dict[str, str]()
     for number, suggestion in enumerate(report.suggestions):
-        is_kept = (
-            _holds(number, suggestion, results, changed[number])
-            if number in changed
-            else _has_place(run, suggestion)
-        )
-        suggestions.append(suggestion if is_kept else _in_new_file(run, suggestion, paths))
-        copied = "" if is_kept else _copied(run, suggestions[-1])
+        if number in changed:
+            trouble = _trouble(number, suggestion, results, changed[number])
+        else:
+            trouble = "" if _has_place(run, suggestion) else "which cannot hold it"
+        suggestions.append(_in_new_file(run, suggestion, paths) if trouble else suggestion)
+        copied = _copied(run, suggestions[-1]) if trouble else ""
         if copied:
-            reasons[suggestion.member] = f"{_failure(number, suggestion, results)}, and a new file {copied}"
+            where = f"not proven in `{suggestion.test_path}`, {trouble}"
+            reasons[suggestion.member] = f"{where}, and a new file {copied}"
     return left_out(run, replace(report, suggestions=tuple(suggestions)), reasons)
 
 
@@ -245,13 +245,13 @@ async def _results(
         return {}
 
 
-def _holds(
+def _trouble(
     number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]], tests: Collection[str]
-) -> bool:
-    """Return whether all tests passed on head, and as many failed on base as when they ran alone.
+) -> str:
+    """Return what is wrong with a suggestion in its file, as a clause; empty if it is proven there.
 
-    Classes of the file that inherit a test run it as well, and have to pass it on head. What else they
-    inherit does not count.
+    All tests have to pass on head, and as many to fail on base as when they ran alone. Classes of the file
+    that inherit a test run it as well, and have to pass it on head. What else they inherit does not count.
 
     Args:
         number: Number of the suggestion.
@@ -260,28 +260,24 @@ def _holds(
         tests: Names of the tests that its patch adds or extends.
     """
     names = {test.rpartition("::")[2] for test in tests}
+    found = [result.get(number, JobResult()) for result in results]
     head, *on_base = (
-        {
-            name: one.status
-            for name, one in (found[number].functions.items() if number in found else ())
-            if name.rpartition("::")[2] in names
-        }
-        for found in results
+        {name: one for name, one in result.functions.items() if name.rpartition("::")[2] in names}
+        for result in found
     )
-    if not head or any(status != PASSED for status in head.values()):
-        return False
+    if not head:
+        problem = short(found[0].problem)
+        return f"where it could not be run (`{problem}`)" if problem else "where it was not run"
+    failed = next((one for one in head.values() if one.status != PASSED), None)
+    if failed is not None:
+        how = "its tests are skipped" if failed.status == SKIPPED else "it fails"
+        return f"where {how} (`{short(failed.message)}`)" if failed.message else f"where {how}"
     failing = None if suggestion.evidence is None else suggestion.evidence.fail_to_pass
-    return failing is None or all(
-        sum(base[test] != PASSED for test in tests if test in base) == failing for base in on_base
-    )
-
-
-def _failure(number: int, suggestion: Suggestion, results: Sequence[Mapping[int, JobResult]]) -> str:
-    """Return how a suggestion was not proven in its file."""
-    found = (one for result in results[:1] if number in result for one in result[number].functions.values())
-    why = next((one.message for one in found if one.status == SKIPPED), None)
-    skipped = "" if why is None else f", where its tests are skipped (`{short(why)}`)"
-    return f"not proven in `{suggestion.test_path}`{skipped}"
+    for base in on_base if failing is not None else ():
+        there = sum(base[test].status != PASSED for test in tests if test in base)
+        if there != failing:
+            return f"where {there} of its tests fail on the merge base instead of {failing}"
+    return ""
 
 
 def _has_place(run: RunState, suggestion: Suggestion) -> bool:
