@@ -137,5 +137,13 @@ def test_in_unittest_form__a_test_case_stays_as_it_is() -> None:
     assert in_unittest_form(code, "TestA") == code
 
 
+def test_in_unittest_form__a_test_case_by_another_name_stays_as_it_is() -> None:
+    code = "from shop.testing import UnitTest\n\nclass TestA(UnitTest):\n    def test_a(self):\n        {}\n"
+    by_method = code.format("self.assertEqual(1, 1)")
+    assert in_unittest_form(by_method, "TestA") == by_method
+    with pytest.raises(CannotConvert):
+        in_unittest_form(code.format("assert 1 == 1"), "TestA")
+
+
 def test_class_name_of() -> None:
     assert class_name_of("Cart.add_all") == "TestCartAddAll"

@@ -97,10 +97,23 @@ def _refuse_suites_of_pytest(tree: ast.Module) -> None:
     for each in tree.body:
         if isinstance(each, ast.ClassDef):
             bases = [last_name(base) for base in each.bases]
-            if is_suite(each.name, bases) and not any(base.endswith("TestCase") for base in bases):
+            is_test_case = any(base.endswith("TestCase") for base in bases) or _asserts_by_method(each)
+            if is_suite(each.name, bases) and not is_test_case:
                 raise CannotConvert(f"`{each.name}` is a class of tests, and no TestCase")
         elif isinstance(each, Function) and is_fixture(each):
             raise CannotConvert(f"`{each.name}` is a fixture of pytest")
+
+
+def _asserts_by_method(suite: ast.ClassDef) -> bool:
+    """Return whether a class uses assertions of a `TestCase`, which one of its bases may be by any name."""
+    return bool(suite.bases) and any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "self"
+        and re.match("assert[A-Z]", node.func.attr)
+        for node in ast.walk(suite)
+    )
 
 
 def _names(tree: ast.AST, name: str) -> bool:
