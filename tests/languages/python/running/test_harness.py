@@ -813,6 +813,13 @@ def test_run_jobs__files_that_a_function_leaves_are_named(workspace: PythonWorks
     assert all("\x1b" not in name and len(name) <= 100 for name in left["test_many"])
 
 
+def test_run_jobs__temporary_files_of_the_code_under_test_are_its_own(workspace: PythonWorkspace) -> None:
+    code = "import importlib\n\ndef test_x():\n    importlib.import_module({}).mkdtemp(prefix='left')\n"
+    by_other, by_test = run(workspace, code.format("'temp' + 'file'"), code.format("'tempfile'"))
+    assert by_other.functions["test_x"].left == ()
+    assert [name[:4] for name in by_test.functions["test_x"].left] == ["left"]
+
+
 def test_run_jobs__tells_which_calls_of_the_module_were_not_made(workspace: PythonWorkspace) -> None:
     code = textwrap.dedent("""
         import pytest

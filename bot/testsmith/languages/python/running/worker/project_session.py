@@ -39,6 +39,10 @@ _OF_NO_TEST = (
 """Prefixes of names not created by tests: caches, and folders removed when their process ends."""
 
 
+TEMPORARY = "temporary"
+"""Folder of a run for temporary files."""
+
+
 class Leftovers:
     """Detects new files in some folders after each test function.
 

@@ -67,7 +67,7 @@ from .clock import set_clock
 from .forking import DONE, SAYINGS, Message, Send, Sender, run_child
 from .imports import arrange
 from .plans import Plan, run_plans
-from .project_session import ProjectFolder, Session, read_grounds, remove_folder
+from .project_session import TEMPORARY, ProjectFolder, Session, read_grounds, remove_folder
 from .results import JobResults
 from .tracer import MemberSpan
 
@@ -349,7 +349,7 @@ class _Spent(NamedTuple):
 def _holds_files(folder: Path) -> bool:
     """Return whether a module has left files outside of pytest's temporary folder."""
     there = {place for sub in (folder, folder / "work") if sub.is_dir() for place in sub.iterdir()}
-    return bool(there - {folder / name for name in ("tests", "tmp", "work")})
+    return bool(there - {folder / name for name in ("tests", "tmp", "work", TEMPORARY)})
 
 
 def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None, closed: int) -> Message:
@@ -377,8 +377,9 @@ def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None
 
 def _carry_out(run: Any, send: Send) -> None:
     """Run one attempt at a module, a `ModuleRun`, in a child."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    os.environ.update(HOME=str(run.folder), TMPDIR=str(run.folder))
+    temporary = run.folder / TEMPORARY
+    temporary.mkdir(parents=True, exist_ok=True)
+    os.environ.update(HOME=str(run.folder), TMPDIR=str(temporary))
     _testing().seed_anew()
     _testing().run_tests(run, send)
 

@@ -20,7 +20,7 @@ import pytest
 
 from .comparable_calls import ComparableCalls
 from .forking import Message, Send
-from .project_session import Leftovers, Session, plain_options
+from .project_session import TEMPORARY, Leftovers, Session, plain_options
 from .reached_calls import OwnCalls
 from .tracer import MemberSpan, ReachedLines, Spans, Tracer, make_tracer
 
@@ -79,7 +79,10 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     file, arguments = lay_out(run.folder, run.code, run.ini, run.session, run.order)
     with_own_tests = run.session is not None and run.session.own is not None
     watched = () if with_own_tests else (Path.cwd(), file.parent, run.folder)
-    recorder = _Recorder(send, run, file, Leftovers(watched, [run.folder / "tmp"]))
+    if watched and "tempfile" in run.code:  # otherwise, the code under test leaves what is there
+        watched = (*watched, run.folder / TEMPORARY)
+    known = [run.folder / "tmp", run.folder / TEMPORARY]
+    recorder = _Recorder(send, run, file, Leftovers(watched, known))
     plugins: list[object] = [recorder, _Apart()] if run.apart and not with_own_tests else [recorder]
     if run.session is not None:
         plugins.append(_Beside(send, file))
