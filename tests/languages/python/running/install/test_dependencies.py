@@ -69,12 +69,12 @@ def test_needs__those_of_development_only_where_there_are_none_of_tests() -> Non
 def test_needs__files_by_their_usual_names() -> None:
     names = (
         *("requirements-test.txt", "test_requirements.txt", "requirements/testing.txt"),
-        *("tests/requirements.txt", "requirements.txt"),
+        *("tests/requirements.txt", "utest/requirements.txt", "requirements.txt"),
     )
     others = ("requirements-docs.txt", "test.txt", "sub/requirements-test.txt", "requirements-dev.txt")
     found = needs({name: f"package{number}" for number, name in enumerate((*names, *others))})
-    assert [one.source for one in found.sets] == sorted(names[:4])
-    assert found.plain == ("package4",)
+    assert [one.source for one in found.sets] == sorted(names[:5])
+    assert found.plain == ("package5",)
 
 
 def test_needs__a_file_that_is_compiled_from_another_counts_alone() -> None:

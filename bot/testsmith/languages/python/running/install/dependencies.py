@@ -96,7 +96,7 @@ _FOR_DEVELOPMENT = frozenset({"dev", "develop", "development"})
 _UNSEEN_EXTRAS = ("test", "testing", "tests")
 _FILE = re.compile(
     r"(?:requirements/)?(?:requirements[-_.])?(?P<first>[\w-]+?)(?:[-_.]requirements)?\.(?:txt|in)"
-    r"|(?P<second>tests?)/requirements\.(?:txt|in)"
+    r"|(?P<folder>u?tests?|unit_?tests?|testing)/requirements\.(?:txt|in)"
 )
 _PLAIN_FILE = "requirements.txt"
 _LOCK = "uv.lock"
@@ -498,7 +498,7 @@ def _purpose(name: str) -> str | None:
     match = _FILE.fullmatch(name)
     if match is None or "requirements" not in name:
         return None
-    return (match["first"] or match["second"]).lower()
+    return (match["first"] or "tests").lower()
 
 
 def _group_requirements(groups: Mapping[str, Any], names: Sequence[str]) -> list[str]:
