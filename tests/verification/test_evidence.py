@@ -9,18 +9,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
-from testsmith.execution.jobs import NOT_RUN, FunctionResult, JobResult, RunSetting, TestJob
+from testsmith.execution.jobs import NOT_RUN, PASSED, FunctionResult, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
+from testsmith.languages.python.running.run_settings import PythonSetting
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
 from testsmith.languages.results import FunctionProof, Proof, TestStatus
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import VerificationSettings
-from testsmith.verification.evidence import RunSubject, gather_evidence
+from testsmith.verification.evidence import RunSubject, _Found, _Runs, gather_evidence
 
 BASE = """\
 def clamp(value, low, high):
@@ -419,3 +422,27 @@ def test_gather_evidence__ctrl_c_leaves_no_process_and_no_folder(tmp_path: Path)
         process.communicate(timeout=20)
     assert list(scratch.iterdir()) == []
     assert not Path(f"/proc/{child}").exists()
+
+
+def test_needing_project__what_loads_only_in_a_session_has_the_time_for_one() -> None:
+    asked: list[TestJob] = []
+
+    class _Runner:
+        workspace = SimpleNamespace(parallel=1)
+
+        async def run(self, _setting: Any, jobs: Sequence[TestJob]) -> dict[int, JobResult]:
+            asked.extend(jobs)
+            ran = {"test_x": FunctionResult(status=PASSED)}
+            return {job.number: JobResult(functions=ran, done=frozenset({"session"})) for job in jobs}
+
+        def session(self, done: frozenset[str]) -> str:
+            return "in the session" if done else ""
+
+    plain, session = PythonSetting(name="plain"), PythonSetting(name="session", in_project_session=True)
+    broken = {0: JobResult(problem="ModuleNotFoundError: No module named 'conftest'")}
+    found = _Found(head={plain: broken, session: {}}, base={}, watched={})
+    job = TestJob(number=0, code="import conftest\n", seconds=1.0, test_path="tests/test_shop.py")
+    runner: Any = _Runner()
+    needing = asyncio.run(_Runs(runner, CountingProgress(), times=1).needing_project([job], found))
+    assert asked == [replace(job, in_project=True)] == list(needing.values())
+    assert found.head[session][0].functions.keys() == {"test_x"}

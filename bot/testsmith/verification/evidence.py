@@ -237,7 +237,7 @@ class _Runs:
         sessions = [setting for setting in found.head if setting.in_project_session]
         first = next(iter(found.head.values()))
         broken = [job for job in alone if not first[job.number].functions and not first[job.number].is_fault]
-        loaded = await self.run(sessions, broken)
+        loaded = await self.run(sessions, [replace(job, in_project=True) for job in broken])
         needing = {
             job.number for job in broken if any(self._loads(ran[job.number]) for ran in loaded.values())
         }
