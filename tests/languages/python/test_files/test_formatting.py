@@ -148,6 +148,13 @@ def test_format__annotated_where_the_neighbors_are(project: Path) -> None:
     assert "def test_more(a: int, b: int) -> None:" in text
 
 
+def test_format__arguments_are_bare_where_those_of_the_file_are(project: Path) -> None:
+    (project / TEST_PATH).write_text("def test_a(shop) -> None: ...\ndef test_b() -> None: ...\n")
+    text = formatted(project)
+    assert "def test_add() -> None:" in text
+    assert "def test_more(a, b) -> None:" in text
+
+
 def test_format__annotated_as_the_file_itself_rather_than_its_neighbors(project: Path) -> None:
     (project / "tests" / "test_a.py").write_text("def test_a() -> None: ...\n")
     (project / TEST_PATH).write_text("def test_b(): ...\n")
@@ -199,6 +206,12 @@ def test_finish__passes_a_linter_that_finds_fault_with_everything(project: Path)
     assert finished(project, text) == text
     assert "import pytest  # noqa: D100, INP001\n" in text
     assert "def test_more(a: int, b: int) -> None:  # noqa: D103\n" in text
+
+
+def test_finish__a_missing_copyright_notice_is_not_silenced(project: Path) -> None:
+    (project / "pyproject.toml").write_text('[tool.ruff]\npreview = true\nlint.select = ["CPY001", "D100"]\n')
+    text = finished(project, PLAIN)
+    assert "# noqa: D100\n" in text
 
 
 def test_finish__hand_written_lines_stay_and_only_added_ones_are_silenced(project: Path) -> None:

@@ -38,6 +38,7 @@ from testsmith.languages.python.test_files.style import (
     added_lines,
     are_annotated,
     black_line_length,
+    have_bare_arguments,
     lowest_python,
     refuse_newer_syntax,
     with_own_quotes,
@@ -203,6 +204,7 @@ _Version: TypeAlias = tuple[int, int]
 
 _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _SORTED_IMPORTS = ("--extend-select", "I,F401")
+_NO_COPYRIGHT = "CPY001"
 _ROUNDS = 3
 _NEIGHBORS = 3
 _NARROW = 79
@@ -332,6 +334,13 @@ class _Style:
             return are_annotated([own])
         return self._are_neighbors_annotated(str(PurePosixPath(test_path).parent))
 
+    def has_bare_arguments(self, test_path: str) -> bool:
+        """Return whether a test of a file, or of the nearest ones if it is new, has untyped arguments."""
+        own = _read(self._tree, test_path)
+        return have_bare_arguments(
+            self._neighbors(str(PurePosixPath(test_path).parent)) if own is None else [own]
+        )
+
     def _neighbors(self, folder: str) -> Sequence[str]:
         """Return the texts of some of the test files that are nearest to a folder."""
         for parent in _upwards(folder):
@@ -412,7 +421,8 @@ def _formatted_by(
         if style.is_annotated(path) or any(each.rule in _MISSING_RETURN_TYPES for each in complaints[path])
     ]
     plain.annotate(untyped)
-    ruff.write({path: with_argument_types(text) for path, text in ruff.read(untyped).items()})
+    bare = [path for path in untyped if not style.has_bare_arguments(path)]
+    ruff.write({path: with_argument_types(text) for path, text in ruff.read(bare).items()})
     ruff.fix(untyped, *_SORTED_IMPORTS)
     ruff.format([path for path in readable if path not in others])
     return {**refused, **ruff.read(readable)}
@@ -462,8 +472,8 @@ def _with_sorted_imports(ruff: Ruff, files: Mapping[str, UnfinishedFile]) -> dic
 def _silenced(ruff: Ruff, texts: Mapping[str, str], files: Mapping[str, UnfinishedFile]) -> dict[str, str]:
     """Return the texts with `noqa` comments for violations in the added lines.
 
-    Rules that the file's other lines violate are left out: the project does not enforce them there. Runs in
-    rounds because a comment may cause new violations.
+    Rules that the file's other lines violate are left out: the project does not enforce them there. So is a
+    missing copyright notice. Runs in rounds because a comment may cause new violations.
     """
     results, waiting = dict(texts), list(texts)
     for _ in range(_ROUNDS):
@@ -471,8 +481,8 @@ def _silenced(ruff: Ruff, texts: Mapping[str, str], files: Mapping[str, Unfinish
         found = ruff.complaints(waiting)
         for path in list(waiting):
             text, own = results[path], added_lines(results[path], files[path].existing or "")
-            ignored = {each.rule for each in found[path] if each.row not in own}
-            complaints = [each for each in found[path] if each.rule not in {"", *ignored} and each.row in own]
+            ignored = {"", _NO_COPYRIGHT, *(each.rule for each in found[path] if each.row not in own)}
+            complaints = [each for each in found[path] if each.rule not in ignored and each.row in own]
             silenced = _with_noqa(text, complaints)
             if silenced == text or ast.dump(parse_untrusted(silenced)) != ast.dump(parse_untrusted(text)):
                 waiting.remove(path)

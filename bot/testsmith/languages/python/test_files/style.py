@@ -188,6 +188,14 @@ def are_annotated(test_files: Iterable[str]) -> bool:
     return sum(said) * 2 > len(said)
 
 
+def have_bare_arguments(test_files: Iterable[str]) -> bool:
+    """Return whether a test function in these texts has an argument without an annotation."""
+    arguments = (
+        argument for text in test_files for test in _test_functions(text) for argument in test.args.args
+    )
+    return any(one.annotation is None and one.arg not in {"self", "cls"} for one in arguments)
+
+
 def sample(data: bytes) -> str:
     """Return the imports and first short tests of a test file, as an example of its style.
 
