@@ -78,9 +78,9 @@ def run_tests(run: ModuleRun, send: Send) -> None:
     """
     file, arguments = lay_out(run.folder, run.code, run.ini, run.session, run.order)
     with_own_tests = run.session is not None and run.session.own is not None
-    watched = () if with_own_tests else (Path.cwd(), file.parent, run.folder)
+    watched = [] if with_own_tests else [Path.cwd(), file.parent, run.folder]
     if watched and "tempfile" in run.code:  # otherwise, the code under test leaves what is there
-        watched = (*watched, run.folder / TEMPORARY)
+        watched.append(run.folder / TEMPORARY)
     known = [run.folder / "tmp", run.folder / TEMPORARY]
     recorder = _Recorder(send, run, file, Leftovers(watched, known))
     plugins: list[object] = [recorder, _Apart()] if run.apart and not with_own_tests else [recorder]
