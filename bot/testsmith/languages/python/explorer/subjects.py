@@ -270,7 +270,7 @@ def _dotted(text: Any) -> str:
     """Return a validated dotted name."""
     name = str(text)
     if not all(part.isidentifier() and not keyword.iskeyword(part) for part in name.split(".")):
-        raise ValueError(f"{name[:80]!r} is no name")
+        raise ValueError(f"{name[:80]!r} is not a name")
     return name
 
 
