@@ -19,7 +19,9 @@ from testsmith.execution.sandbox.interface import (
     RunningProcess,
     Sandbox,
 )
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.suite import (
+    _on_base,
     changes_noticed,
     measure_project_tests,
     with_base,
@@ -806,3 +808,17 @@ def test_changes_noticed__nothing_can_be_run(tmp_path: Path) -> None:
             return await changes_noticed(closed, {"shop.py::clamp": changed}, 10.0)
 
     assert asyncio.run(scenario()) == {}
+
+
+@pytest.mark.parametrize(
+    ("why", "failed"),
+    [
+        ("ImportError: cannot import name 'total' from 'shop'", {"test_shop.py::test_x"}),
+        ("AttributeError: module 'shop' has no attribute 'total'", {"test_shop.py::test_x"}),
+        ("django.core.exceptions.ImproperlyConfigured: settings are not configured", set()),
+    ],
+)
+def test_on_base__a_file_that_lacks_something_fails_there(why: str, failed: set[str]) -> None:
+    found = _on_base(frozenset({"test_shop.py::test_x"}), SuiteAnswer(broken={"test_shop.py": why}))
+    assert (found.failed, found.passed) == (failed, frozenset())
+    assert found.not_loaded == {test.partition("::")[0] for test in failed}

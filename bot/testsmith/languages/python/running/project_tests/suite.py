@@ -6,6 +6,7 @@ inside the sandbox. If they cannot be measured, nothing is claimed about them.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -42,6 +43,8 @@ from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
 
 __all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tests", "with_base"]
+
+_OF_WHAT_IS_MISSING = re.compile(r"(?:ImportError|ModuleNotFoundError|AttributeError|NameError|TypeError)\b")
 
 _MOST_TESTS_A_LINE = 1_000
 """Maximum number of tests recorded per line; the fastest are kept."""
@@ -224,9 +227,14 @@ def _working(answer: SuiteAnswer, tests: frozenset[str]) -> frozenset[str]:
 
 
 def _on_base(asked: frozenset[str], answer: SuiteAnswer) -> OnBase:
-    """Return the results on base; tests whose file cannot be loaded there count as failed."""
+    """Return the results on base.
+
+    Tests whose file cannot be loaded there count as failed if something that it uses is missing. Any other
+    reason may be that other tests of the project are not run with it.
+    """
     ended = {test.id: test.has_failed for test in answer.tests}
-    failed = {test for test in asked if ended.get(test, test.partition("::")[0] in answer.broken)}
+    lacking = {file for file, why in answer.broken.items() if _OF_WHAT_IS_MISSING.match(why)}
+    failed = {test for test in asked if ended.get(test, test.partition("::")[0] in lacking)}
     passed = {test for test, has_failed in ended.items() if test in asked and not has_failed}
     not_loaded = {test.partition("::")[0] for test in failed} - {test.file for test in answer.tests}
     return OnBase(passed=frozenset(passed), failed=frozenset(failed), not_loaded=frozenset(not_loaded))
