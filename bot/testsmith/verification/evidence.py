@@ -230,8 +230,8 @@ class _Runs:
     async def needing_project(self, jobs: Sequence[TestJob], found: _Found) -> dict[int, TestJob]:
         """Return the jobs with a test that passes only in a session of the project, as jobs for there.
 
-        A module that does not load by itself has not been run there yet. If it loads there, that run is added
-        to the results.
+        A module that does not load by itself has not been run there yet. It gets the time of a job that needs
+        the session. If it loads there, that run is added to the results.
         """
         alone = [job for job in jobs if job.test_path is not None and not job.in_project]
         sessions = [setting for setting in found.head if setting.in_project_session]

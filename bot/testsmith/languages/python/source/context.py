@@ -236,7 +236,8 @@ class _Context:
         if not is_in_file:
             return shown
         alike, lines = self._alike(member, path), {test.line for test in shown}
-        counts = {test: len(names_in(test.source) & names_in(self._intent)) for test in alike}
+        names = names_in(self._intent)
+        counts = {test: len(names_in(test.source) & names) for test in alike}
         said = [test for test in alike if counts[test] and test.line not in lines]
         said = sorted(said, key=lambda test: -counts[test])[: min(_MOST_ALIKE, MOST_TESTS - len(shown))]
         return [*shown, *said] or alike[:_MOST_ALIKE]

@@ -53,7 +53,7 @@ def entry_points(
     """Return the entry point of each of these members that has one, by member id.
 
     Of several, it is the one that most tests call in the member's test file, or else anywhere; a method only
-    if no test calls a function, and a class only if there is no function.
+    if tests call none of the functions, and a class only if no function uses the member.
 
     Args:
         tree: Files of head.
@@ -73,7 +73,8 @@ def entry_points(
     for member, home in homes:
         its_users = users.get(member.id, ())
         functions = [user for user in its_users if user.kind is MemberKind.FUNCTION]
-        methods = [user for user in its_users if user.kind is not MemberKind.CLASS and not _constructs(user)]
+        methods = [user for user in its_users if user.kind is not MemberKind.CLASS]
+        methods = [user for user in methods if user.plain_name not in CONSTRUCTORS]
         ranked = (functions, methods) if functions else (its_users,)
         called = ([user for user in some if calling[user.id]] for some in ranked)
         counts = {
@@ -89,10 +90,6 @@ def entry_points(
     return found
 
 
-def _constructs(member: Member) -> bool:
-    return member.plain_name in CONSTRUCTORS
-
-
 def _of_the_same_name(tests: MemberTests, member: Member) -> list[ExistingTest]:
     """Return the tests that call something unknown by a member's name, which a facade may give it."""
     key = DefinitionKey("", member.plain_name)
@@ -102,7 +99,8 @@ def _of_the_same_name(tests: MemberTests, member: Member) -> list[ExistingTest]:
 def _calls(tests: Sequence[ExistingTest], intent: str) -> tuple[str, ...]:
     """Return the first calls of some tests, those with most names that the authors give before others."""
     calls = dict.fromkeys(call for test in tests for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS)
-    ranked = sorted(calls, key=lambda call: -len(names_in(call) & names_in(intent)))
+    said = names_in(intent)
+    ranked = sorted(calls, key=lambda call: -len(names_in(call) & said))
     return tuple(ranked)[:_MOST_CALLS]
 
 

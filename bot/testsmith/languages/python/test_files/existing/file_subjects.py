@@ -59,7 +59,7 @@ class RankedFiles:
     Attributes:
         paths: Their paths, the most likely first.
         is_sure: Whether the first leaves no doubt.
-        fits: Whether the first is likely enough to be chosen if nobody is asked.
+        fits: Whether the first is likely enough to be chosen without asking a model.
     """
 
     paths: tuple[str, ...]
