@@ -143,6 +143,8 @@ class Member:
         source: Its source on head, dedented.
         module: The module that tests import it from, for example `shop.cart`; public unless it is private.
         is_private: Whether it is private.
+        instance: For a method of a private class: the public constant that tests call it on, for example
+            `shop.cart`; empty for others.
         because: For an affected member: the private definitions that changed, nearest first, for example
             `_bounds`.
         because_source: The source on head of each of these definitions, normalized like
@@ -163,6 +165,7 @@ class Member:
     source: str
     module: str
     is_private: bool = False
+    instance: str = ""
     is_async: bool = False
     changed_lines: frozenset[int] = frozenset()
     because: tuple[str, ...] = ()

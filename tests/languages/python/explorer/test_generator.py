@@ -172,15 +172,30 @@ def test_module_that_fails__is_a_matter_of_generation(found: Mapping[str, Result
     assert result.reason == "its module cannot be imported: RuntimeError: never"
 
 
-def test_private_member__gets_no_test(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("source", "reason_given"),
+    [
+        (
+            "def f(x):\n    return x + 1\n",
+            "it is private; for private functions, the offline engine only varies your tests",
+        ),
+        (
+            "class _A:\n    def f(self, x):\n        return x + 1\na = _A()\n",
+            "its class is private; for private functions, the offline engine only varies your tests",
+        ),
+    ],
+    ids=["a private function", "a method of a public instance"],
+)
+def test_member_of_a_private_name__gets_no_test(tmp_path: Path, source: str, reason_given: str) -> None:
     async def result() -> list[Result]:
-        member = replace(members_of({"m.py": "def f(x):\n    return x + 1\n"})[0], is_private=True)
-        async with small_workspace(tmp_path, {"m.py": member.source}) as workspace:
+        [member] = members_of({"m.py": source})
+        member = replace(member, is_private=not member.instance)
+        async with small_workspace(tmp_path, {"m.py": source}) as workspace:
             requests = [Request(member=member, test_path="tests/test_x.py")]
             return [one async for one in OfflineGenerator(workspace).generate_batch(requests)]
 
     (found,) = asyncio.run(result())
-    assert reason(found) == "it is private; for private functions, the offline engine only varies your tests"
+    assert reason(found) == reason_given
 
 
 @pytest.mark.xdist_group("found")

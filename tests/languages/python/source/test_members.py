@@ -442,6 +442,62 @@ def test_changed_members__of_a_private_module_that_only_tests_import_as_tests_do
     assert _changes(only_new_tests, {**only_new_tests, **head}) == {"test_dump": "added"}
 
 
+LOGGER = {
+    "p/__init__.py": "from ._log import Logger as _Logger\nlog = _Logger(1)\nif log: log.add(1)\n",
+    "p/_log.py": """
+        class _Base:
+            def name(self): return 1
+        class Logger(_Base):
+            def __init__(self, x): self.x = x
+            def add(self, x): return self._write(x)
+            def bind(self): return Logger(2)
+            def _write(self, x): return x
+        """,
+    "tests/test_log.py": "from p import log\ndef test_add(): assert log.add(1) == 1\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        ("add(self, x): return", "add(self, x): return -", {"Logger.add": "changed"}),
+        ("def add", "def pop(self): return 1\n            def add", {"Logger.pop": "added"}),
+        ("_write(self, x): return", "_write(self, x): return -", {"Logger.add": "affected"}),
+        ("name(self): return", "name(self): return -", {"_Base.name": "changed"}),
+        ("self.x = x", "self.x = -x", {"Logger.bind": "affected"}),
+    ],
+    ids=["a method", "a new method", "a private method", "a method of its base", "the constructor"],
+)
+def test_changed_members__of_a_private_class_with_a_public_instance(old: str, new: str, names: Names) -> None:
+    source = LOGGER["p/_log.py"]
+    assert old in source
+    found = _found(LOGGER, {**LOGGER, "p/_log.py": source.replace(old, new)}).members
+    assert {one.name: str(one.change) for one in found} == names
+    assert {(one.module, one.instance, one.is_private) for one in found} == {("p._log", "p.log", False)}
+    assert import_line(found[0]).partition("  #")[0] == "from p import log"
+
+
+@pytest.mark.parametrize(
+    ("made", "instance"),
+    [
+        ("log = _Logger()", "m.log"),
+        ("log: _Logger = _Logger()", "m.log"),
+        ("log = None\nother = _Logger()", "m.other"),
+        ("_log = _Logger()", None),
+        ("log = _Logger.made()", None),
+        ("log = _Logger().add", None),
+        ("log, other = _Logger()", None),
+        ("log = {}\nlog['a'] = _Logger()", None),
+    ],
+)
+def test_changed_members__of_a_class_with_a_private_name(made: str, instance: str | None) -> None:
+    base = f"class _Logger(dict):\n def add(self): return 1\n{made}\n"
+    found = _found({"m.py": base}, {"m.py": base.replace("return 1", "return 2")}).members
+    assert [(one.name, one.instance) for one in found] == (
+        [("_Logger.add", instance)] if instance is not None else []
+    )
+
+
 def test_changed_members__affected_one_shows_what_is_new_and_used_by_what_changed() -> None:
     base = {
         "p/__init__.py": "",

@@ -136,10 +136,11 @@ class OfflineGenerator:
             CannotRun: The sandbox could not start a process.
         """
         for request in requests:
-            if request.member.is_private:
-                reason = "it is private; for private functions, the offline engine only varies your tests"
+            if not _is_importable(request.member):
+                it = "its class" if request.member.instance else "it"
+                reason = f"{it} is private; for private functions, the offline engine only varies your tests"
                 yield await self._by_variants(request, _skip(request.member, SkipStage.GENERATION, reason))
-        public = [request for request in requests if not request.member.is_private]
+        public = [request for request in requests if _is_importable(request.member)]
         async with closing(self._explored(public)) as stream:
             async for explored in stream:
                 if isinstance(explored, Skipped):
@@ -334,6 +335,11 @@ def _other_methods(description: Description) -> list[str]:
 def _imported(source: ModuleSource) -> set[str]:
     """Return the top-level modules that a module imports."""
     return {each.module.partition(".")[0] for each in source.imports.values()}
+
+
+def _is_importable(member: Member) -> bool:
+    """Return whether a test can import a member, or its class, by a public name."""
+    return not member.is_private and not member.instance
 
 
 def _skip(member: Member, stage: SkipStage, reason: str) -> Skipped:

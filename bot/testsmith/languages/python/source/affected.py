@@ -6,14 +6,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from testsmith.languages.python.source.package import Node, Package, PublicModules
+from testsmith.languages.python.source.package import CONSTRUCTORS, Node, Package, PublicModules
 from testsmith.languages.python.source.references import Reference, Via
 
 MOST_CAUSES = 8
 """Maximum number of causes reported per affected definition, nearest first."""
-
-CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
-"""Methods that run when an object is created."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +175,14 @@ def _inheritance(package: Package, public: PublicModules, node: Node) -> Iterato
 
 
 def _used_with(package: Package, public: PublicModules, node: Node) -> Iterator[Node]:
-    """Yield the nodes used along with a name: a class's constructor, or all parts of a private class."""
+    """Yield the nodes used along with a name: a class's constructor, or all parts of a private class.
+
+    The methods of a class with a public instance use its parts themselves.
+    """
     yield node
     if not package.is_class(node):
         return
-    if public.is_public(node):
+    if public.is_public(node) or any(map(public.instance, package.parts(node))):
         for constructor in CONSTRUCTORS:
             yield from package.members(node, constructor)
     else:

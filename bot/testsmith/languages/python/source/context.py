@@ -289,9 +289,12 @@ def prompt_rules(framework: str) -> str:
 
 
 def import_line(member: Member) -> str:
-    """Return the statement that imports a member, its class, or the module of a `__getattr__`."""
+    """Return the statement that imports a member, its class or instance, or the module of a `__getattr__`."""
     if is_dunder(member.name) and "." not in member.name:
         return f"import {member.module}"
+    if member.instance:
+        module, _, name = member.instance.rpartition(".")
+        return f"from {module} import {name}  # an instance of {member.name.rpartition('.')[0]}"
     return f"from {member.module} import {member.name.partition('.')[0]}"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import chain, islice
@@ -170,17 +170,21 @@ class _Packages:
         paths = {file.head_path for file in self._scope.files if file.head_path is not None}
         modules = filter(None, map(self.roots.module, paths))
         names = {top_level(module.name) for module in modules if not module.is_public}
+        packages = [(self._package(name), PublicModules(self._package(name))) for name in names]
         changed = [
-            (each, is_imported)
-            for name in names
-            for each, is_imported in private_modules(self._package(name))
+            (each, is_imported, public)
+            for package, public in packages
+            for each, is_imported in private_modules(package)
             if each.module.path in paths
         ]
+        # Tests that call a method on a public instance do not use its class by name.
         keys = {
             DefinitionKey(each.module.path, name)
-            for each, _ in changed
+            for each, _, public in changed
             for name in each.defined
-            if has_public_name(name) and not is_dunder(name)
+            if has_public_name(name)
+            and not is_dunder(name)
+            and not public.instance(Node(each.module.name, name))
         }
         if base is None or not keys:
             return frozenset()
@@ -188,7 +192,7 @@ class _Packages:
         files = {path for path, _ in used}
         return frozenset(
             Node(each.module.name, name)
-            for each, is_imported in changed
+            for each, is_imported, _ in changed
             for name in each.defined
             if (each.module.path, name) in used or (not is_imported and each.module.path in files)
         )
@@ -201,8 +205,15 @@ class _Packages:
     def public_module(self, module: Module, name: str) -> str | None:
         """Return the public module of a definition, or None if the definition is private."""
         if module.is_public:
-            return module.name if has_public_name(name) else None
+            own = module.name if has_public_name(name) else None
+            return module.name if own is None and self.instance(module, name) else own
         return self.read(top_level(module.name))[1].module_for(module, name)
+
+    def instance(self, module: Module, name: str) -> str:
+        """Return the public constant that a private class's method is called on, or `""`."""
+        if "." not in name or (module.is_public and has_public_name(name)):
+            return ""
+        return self.read(top_level(module.name))[1].instance(Node(module.name, name))
 
 
 def _compared_files(scope: ComparisonScope, packages: _Packages) -> tuple[list[_ComparedFile], list[Skipped]]:
@@ -262,7 +273,9 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     if file.module is None:
         return _Changes()
     moved = _moved(file.comparison, gone)
-    counting = _counting(file.comparison, gone, moved)
+    names = [each.found.name for each in file.comparison.differences]
+    instances = {name: door for name in names if (door := packages.instance(file.module, name))}
+    counting = _counting(file.comparison, gone, moved, instances)
     chosen: list[_Chosen] = []
     private: dict[Node, _ChangedDefinition] = {}
     new_private: dict[Node, _ChangedDefinition] = {}
@@ -276,7 +289,9 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         lines = _lines(difference.found) & file.added_lines
         one = _ChangedDefinition(path=file.path, difference=difference, changed_lines=lines)
         if public is not None:
-            chosen.append(_chosen(node, one, public))
+            each = _chosen(node, one, public)
+            member = replace(each.member, instance=instances.get(name, ""))
+            chosen.append(replace(each, member=member))
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
@@ -348,12 +363,14 @@ def _moved(comparison: Comparison, gone: Gone) -> frozenset[str]:
     )
 
 
-def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[str]:
-    """Return the names that are members, judging by the file alone."""
+def _counting(
+    comparison: Comparison, gone: Gone, moved: frozenset[str], instances: Collection[str]
+) -> set[str]:
+    """Return the names that are members, judging by the file and the methods called on public instances."""
     found = {
         each.found.name
         for each in comparison.differences
-        if each.found.name not in moved and _counts(each, comparison)
+        if each.found.name not in moved and _counts(each, comparison, instances)
     }
     for name in comparison.added_classes - moved:
         inside = f"{name}."
@@ -363,9 +380,10 @@ def _counting(comparison: Comparison, gone: Gone, moved: frozenset[str]) -> set[
     return found
 
 
-def _counts(difference: Difference, comparison: Comparison) -> bool:
+def _counts(difference: Difference, comparison: Comparison, instances: Collection[str]) -> bool:
     found = difference.found
-    if found.kind is None or found.is_stub or not has_public_name(found.name):
+    is_public = has_public_name(found.name) or found.name in instances
+    if found.kind is None or found.is_stub or not is_public:
         return False
     if is_dunder(found.name):
         around = found.name.rpartition(".")[0]
@@ -453,6 +471,7 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
                 if found.is_stub:
                     continue
                 member = _member(path, found, module, Change.AFFECTED)
+                member = replace(member, instance=public.instance(node))
                 member = _with_causes(member, reached[node], sources)
                 member = replace(member, because_places=tuple(_places(package, private, reached[node])))
                 causes = _causes(reached[node])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from testsmith.languages.python.source.affected import CONSTRUCTORS, users_of
+from testsmith.languages.python.source.affected import users_of
 from testsmith.languages.python.source.coverable import decisions
 from testsmith.languages.python.source.package import (
+    CONSTRUCTORS,
     Module,
     Node,
     Package,

@@ -2,7 +2,8 @@
 
 A name is public if neither it nor an enclosing class starts with an underscore and it is defined in a public
 module, or re-exported under its own name by a public module of the same package. A name that is public only
-under an alias stays private, because its id would not say what to import.
+under an alias stays private, because its id would not say what to import. The public methods of a private
+class are public if a public constant is an instance of it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from testsmith.languages.python.source.references import (
     bases,
     class_decorators,
     is_private,
+    makers,
     references,
 )
 from testsmith.languages.source import CannotParse, SourceTree
@@ -112,6 +114,9 @@ def _is_importable(part: str) -> bool:
     return is_name and unicodedata.normalize("NFKC", part) == part
 
 
+CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
+"""Methods that run when an object is created."""
+
 MOST_HOMONYMS = 8
 """An attribute of an object of unknown class is followed if at most this many definitions have it: classes a
 private one, callers a method."""
@@ -137,12 +142,14 @@ class Defined:
         references: What it refers to; for a class, without its decorators.
         bases: For a class, the references to its bases, in order.
         decorators: For a class, the references in its decorators.
+        makers: For a module constant, the references to what is called to make it.
         spans: Lines of its parts.
     """
 
     kind: MemberKind | None
     references: frozenset[Reference]
     bases: tuple[Reference, ...]
+    makers: tuple[Reference, ...]
     decorators: frozenset[Reference]
     spans: tuple[LineSpan, ...]
 
@@ -191,6 +198,7 @@ def _defined(definition: Definition, module: Module) -> Defined:
         kind=definition.kind,
         references=references(definition, module.package),
         bases=bases(definition) if definition.kind is MemberKind.CLASS else (),
+        makers=makers(definition),
         decorators=class_decorators(definition, module.package),
         spans=definition.spans,
     )
@@ -471,14 +479,25 @@ class PublicModules:
         self._tested = tested
 
     def module_for(self, module: Module, name: str) -> str | None:
-        """Return the public module of a definition, or None if the definition is private."""
+        """Return the module that a public definition is imported from, or None if it is private.
+
+        For a method that tests call on an `instance`, it is the module that defines its class.
+        """
+        offered = self._module_of(module, name)
+        return module.name if offered is None and self.instance(Node(module.name, name)) else offered
+
+    def instance(self, node: Node) -> str:
+        """Return the public constant that a private class's method is called on, or `""`."""
+        return self._instances.get(node, "")
+
+    def _module_of(self, module: Module, name: str) -> str | None:
         if not has_public_name(name):
             return None
         if module.is_public or (not self._has_public and not module.name.startswith("_")):
             return module.name
         node = Node(module.name, name.partition(".")[0])
         own = module.name if node in self._tested else None
-        return min(self._offers.get(node, ()), key=lambda offer: (offer.count("."), offer), default=own)
+        return min(self._offers.get(node, ()), key=_nearest, default=own)
 
     def is_public(self, node: Node) -> bool:
         """Return whether a node of the package is public."""
@@ -499,6 +518,38 @@ class PublicModules:
         return is_any or any(source in self._package.modules for source in sources)
 
     @cached_property
+    def _instances(self) -> dict[Node, str]:
+        """Public constants by the methods of the private classes that they are instances of."""
+        found: dict[Node, list[str]] = {}
+        for module, contents in self._package.modules.items():
+            for name in contents.defined:
+                for made in self._classes_of(Node(module, name)):
+                    offered = self._module_of(contents.module, name)
+                    for method in self._methods(made) if offered is not None else ():
+                        found.setdefault(method, []).append(f"{offered}.{name}")
+        return {method: min(names, key=_nearest) for method, names in found.items()}
+
+    def _classes_of(self, constant: Node) -> Iterator[Node]:
+        """Yield the classes that are called to make a constant."""
+        defined = self._package.defined(constant)
+        for reference in defined.makers if defined is not None else ():
+            is_dotted = len(reference.names) > 1
+            for made in self._package.follow(constant, reference):
+                # Of `_Cart.empty()`, the class is found, too, if it inherits `empty` from elsewhere.
+                if self._package.is_class(made) and (not is_dotted or made.name == reference.names[-1]):
+                    yield made
+
+    def _methods(self, made: Node) -> Iterator[Node]:
+        """Yield the methods of a class and its bases that are only public on an instance."""
+        package = self._package
+        for part in (part for each in (made, *package.bases(made)) for part in package.parts(each)):
+            name = part.name.rpartition(".")[2]
+            is_called = not is_private(name) and name not in CONSTRUCTORS and not package.is_class(part)
+            module = package.modules[part.module].module
+            if is_called and part in package.members(made, name) and not self._module_of(module, part.name):
+                yield part
+
+    @cached_property
     def _offers(self) -> dict[Node, list[str]]:
         """Public modules that re-export each name of a private module."""
         found: dict[Node, list[str]] = {}
@@ -507,6 +558,11 @@ class PublicModules:
                 for node in _offered(self._package, contents):
                     found.setdefault(node, []).append(contents.module.name)
         return found
+
+
+def _nearest(name: str) -> tuple[int, str]:
+    """Return the sort key of a dotted name, shortest first."""
+    return name.count("."), name
 
 
 def private_modules(package: Package) -> Iterator[tuple[ModuleContents, bool]]:

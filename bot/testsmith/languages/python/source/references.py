@@ -121,6 +121,19 @@ def bases(definition: Definition) -> tuple[Reference, ...]:
     return tuple(each for base in found for each in _uses(base, _Scope(package="")))
 
 
+def makers(definition: Definition) -> tuple[Reference, ...]:
+    """Return what is called to make a module constant: `_Cart` for `cart = _Cart()`."""
+    found: list[Reference] = []
+    for part in definition.parts if definition.kind is None else ():
+        match part.statement:
+            case (
+                ast.Assign(targets=[ast.Name()], value=ast.Call(func=func))
+                | ast.AnnAssign(target=ast.Name(), value=ast.Call(func=func))
+            ):
+                found += _uses(func, _Scope(package=""))
+    return tuple(found)
+
+
 def class_decorators(definition: Definition, package: str) -> frozenset[Reference]:
     """Return what the decorators of a class refer to; nothing for other definitions."""
     nodes = (part.statement for part in definition.parts)

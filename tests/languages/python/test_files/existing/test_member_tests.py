@@ -32,6 +32,8 @@ def chunked(items, size): ...
 def parse_price(text): ...
 
 def empty_cart() -> Cart: ...
+
+shared = Cart()
 """
 SHOP = {
     "src/shop/__init__.py": "from shop.cart import *\n",
@@ -84,11 +86,17 @@ def test_existing_tests__a_call_is_found_through_any_import(imports: str, call: 
         "x = Cart().merged(Cart())\n    x.add(1)",
         "with Cart() as x:\n        x.add(1)",
         "x: Cart = make()\n    x.add(1)",
+        "x = shared.merged(Cart())\n    x.add(1)",
     ],
 )
 def test_existing_tests__a_method_is_found_by_what_made_its_object(body: str) -> None:
-    text = f"from shop.cart import Cart, empty_cart\n\ndef test_it():\n    {body}\n"
+    text = f"from shop.cart import Cart, empty_cart, shared\n\ndef test_it():\n    {body}\n"
     assert calls("Cart.add", text) == ["x.add(1)"]
+
+
+def test_existing_tests__a_method_is_found_on_a_constant_of_the_project() -> None:
+    text = "from shop import shared\n\ndef test_it():\n    shared.add(1)\n"
+    assert calls("Cart.add", text) == ["shared.add(1)"]
 
 
 def test_existing_tests__a_common_method_of_an_unknown_object_is_not_taken_for_the_member() -> None:

@@ -9,8 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from testsmith.languages.python.source.affected import CONSTRUCTORS, users_of
-from testsmith.languages.python.source.package import Node, Package, PublicModules, top_level
+from testsmith.languages.python.source.affected import users_of
+from testsmith.languages.python.source.package import (
+    CONSTRUCTORS,
+    Node,
+    Package,
+    PublicModules,
+    top_level,
+)
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.excerpts import most_alike, names_in
 from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings

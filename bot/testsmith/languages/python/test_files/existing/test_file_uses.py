@@ -12,7 +12,7 @@ from typing import NamedTuple
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.package import Module
 from testsmith.languages.python.source.project_names import ProjectNames, Resolved, SourceNames
-from testsmith.languages.python.source.references import Imports, bases
+from testsmith.languages.python.source.references import Imports, bases, makers
 from testsmith.languages.python.test_files.test_modules import (
     SETUPS,
     inner_statements,
@@ -159,11 +159,19 @@ class _Meanings:
             return None
         key = DefinitionKey(found.file.module.path, found.name)
         for name in found.rest:
-            inner = self.method(key, name)
+            inner = self.method(self._made_from(key) or key, name)
             if inner is None:
                 return key if self.kind(key) is None else None
             key = inner
         return key
+
+    def _made_from(self, constant: DefinitionKey) -> DefinitionKey | None:
+        """Return the class that a module constant is an instance of, if its assignment calls one."""
+        file = self._names.file(constant.path)
+        if file is None:
+            return None
+        named = (self._names.named(file, each.names) for each in makers(file.definitions[constant.name]))
+        return next(filter(None, map(self._class, named)), None)
 
     def kind(self, key: DefinitionKey) -> MemberKind | None:
         file = self._names.file(key.path)
