@@ -37,7 +37,7 @@ DEFAULT_EXCLUDE = (
 """Default globs of files to skip in any language: vendored, generated and documentation files."""
 
 TOOLING_FOLDERS = ("asv_bench", "benchmark", "benchmarks", "script", "scripts", "tools")
-"""Folders at the top of a project that sweeps leave out by default."""
+"""Folders at the top of a project that are left out by default: by sweeps, and without a test by all runs."""
 
 
 class ProviderChoice(StrEnum):
@@ -180,6 +180,11 @@ class SelectionSettings:
     reference_steps: int = option(
         3, "maximum references between an affected function and the changed code, if one is so near"
     )
+
+    @property
+    def has_globs(self) -> bool:
+        """Whether `include` or `exclude` is set, which then decides about scripts and the like alone."""
+        return self.include != ("**",) or self.exclude != DEFAULT_EXCLUDE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import pytest
 
 from fakes.git_repository import GitRepository
 from testsmith.changes.members import MemberSearch, find_members
+from testsmith.changes.tooling import UNTESTED
 from testsmith.git.repository import Repository
 from testsmith.languages.python.language import PYTHON, PythonSource
 from testsmith.languages.registry import languages
@@ -223,6 +224,7 @@ def test_find_members__library_comes_before_what_is_beside_it(made: GitRepositor
     function = "def f(): ...\n"
     beside = ("examples/cart.py", "scripts/release.py")
     library = ("examples.py", "shop/cart.py", "shop/tools/cli.py")
+    made.commit({"tests/test_release.py": "from scripts import release\n"})
     made.commit(dict.fromkeys((*beside, *library), function))
     search = _search(made, SelectionSettings(base="HEAD~1"))
     assert [member.path for member in search.members] == [*library, *beside]
@@ -234,9 +236,61 @@ def test_find_members__library_comes_before_what_is_beside_it(made: GitRepositor
 def test_find_members__library_of_an_opened_folder_comes_before_what_is_beside_it(
     made: GitRepository,
 ) -> None:
-    made.commit(dict.fromkeys(("packages/shop/benchmarks/a.py", "packages/shop/cart.py"), "def f(): ...\n"))
+    made.commit(dict.fromkeys(("packages/shop/examples/a.py", "packages/shop/cart.py"), "def f(): ...\n"))
     search = _search(made, SelectionSettings(base="HEAD~1", max_members=1), "packages/shop")
     assert [member.path for member in search.members] == ["packages/shop/cart.py"]
+
+
+SCRIPTS: Files = {
+    "shop/cart.py": ONE,
+    "scripts/release.py": ONE,
+    "scripts/ci/report.py": ONE,
+    "scripts/ci/upload.py": ONE,
+    "tests/test_cart.py": "from shop import cart  # not of scripts: report\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("test", "text", "tested"),
+    [
+        ("tests/test_other.py", "def test_it(): ...\n", []),
+        ("tests/test_other.py", "from scripts import release\n", ["scripts/release.py"]),
+        ("tests/test_other.py", "RUN = ROOT / 'scripts' / 'release.py'\n", ["scripts/release.py"]),
+        (
+            "tests/test_other.py",
+            "import scripts.ci.report\n",
+            ["scripts/ci/report.py", "scripts/ci/upload.py"],
+        ),
+        ("scripts/ci/test_report.py", "import report\n", ["scripts/ci/report.py"]),
+        ("tests/scripts/report_test.py", "", ["scripts/ci/report.py"]),
+        ("tests/test_report_of_sales.py", "", []),
+    ],
+)
+def test_find_members__scripts_without_a_test_are_skipped(
+    made: GitRepository, test: str, text: str, tested: list[str]
+) -> None:
+    made.commit({**SCRIPTS, test: text})
+    search = _search(made, SelectionSettings(base="HEAD~1"))
+    assert [member.path for member in search.members] == ["shop/cart.py", *tested]
+    untested = {path for path in SCRIPTS if path.startswith("scripts")}.difference(tested)
+    assert _skipped(search) == {f"{path}::f": UNTESTED for path in untested}
+    assert len(search.found) == len(SCRIPTS) - 1
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        SelectionSettings(base="HEAD~1", only=("scripts",)),
+        SelectionSettings(base="HEAD~1", include=("scripts/**",)),
+        SelectionSettings(base="HEAD~1", exclude=("shop/**",)),
+    ],
+)
+def test_find_members__scripts_that_are_asked_for_need_no_test(
+    made: GitRepository, chosen: SelectionSettings
+) -> None:
+    made.commit(SCRIPTS)
+    search = _search(made, chosen)
+    assert len(search.members) == 3
 
 
 def test_find_members__marked_member_takes_no_place(made: GitRepository) -> None:

@@ -20,6 +20,7 @@ from testsmith.changes.selection import (
     printable,
     unknown_names,
 )
+from testsmith.changes.tooling import with_untested_tooling_skipped
 from testsmith.faults import file_skipped_by_fault, is_fault
 from testsmith.git.diff import changed_files, path_of
 from testsmith.git.repository import Repository
@@ -108,6 +109,8 @@ def find_members(
         )
         there = [file.head_path for file in changed if file.head_path]
         findings = _changed_members(scope, states, subjects, there)
+        if not selection.only and not selection.has_globs:
+            findings = with_untested_tooling_skipped(findings, states.head_tree, subjects)
     wanted = only_wanted(findings, selection.only, place, of_change=not selection.all_paths)
     if selection.refuses_unknown:
         unknown = unknown_names(findings, selection.only, place)

@@ -135,8 +135,7 @@ def _without_tooling(
     search: MemberSearch, selection: SelectionSettings, repository: Repository
 ) -> MemberSearch:
     """Leave out folders of scripts, tools and benchmarks, unless a setting or a path given says otherwise."""
-    defaults = SelectionSettings()
-    if (selection.include, selection.exclude) != (defaults.include, defaults.exclude):
+    if selection.has_globs:
         return search
     place = PathBase(root=repository.root, project=repository.project)
     named = [form for path in selection.all_paths for form in place.forms(path)]
