@@ -440,3 +440,56 @@ def test_most_alike__names_of_several_words_count_as_a_whole() -> None:
     member = replace(make_member(), name="zorb", source="")
     found = most_alike(tests, member, "Commit: Do not recurse in from_env")
     assert [test.name for test in found] == ["test_b", "test_a"]
+
+
+COMMON = '''\
+import shop
+
+
+def make_bag(*items):
+    """Return a bag with items."""
+    return {item: 1 for item in items}
+
+
+def once():
+    return 1
+
+
+def long_check(bag):
+    """Check a bag."""
+'''
+"""Helpers of a test file: a short one, one with a single user, and a long one."""
+
+
+def test_requests__show_the_helpers_that_several_other_tests_use() -> None:
+    text = (
+        COMMON
+        + "    assert bag\n" * 20
+        + "\n\ndef test_add():\n    assert shop.add(1, 1) == 2\n"
+        + "\n\ndef test_once():\n    long_check(make_bag(once()))\n"
+        + "\n\ndef test_more():\n    long_check(make_bag(2))\n"
+    )
+    lines = [line for line in shown(request_for("add", text)) if line]
+    assert lines == [
+        "import shop",
+        "def make_bag(*items):",
+        '    """Return a bag with items."""',
+        "    return {item: 1 for item in items}",
+        "def long_check(bag):",
+        '    """Check a bag."""',
+        "def test_add():",
+        "    assert shop.add(1, 1) == 2",
+        "def test_once():",
+        "    long_check(make_bag(once()))",
+    ]
+
+
+def test_requests__show_the_helpers_of_a_test_class_that_several_other_tests_use() -> None:
+    text = (
+        "import shop\n\n\nclass TestAdd:\n    def bag(self):\n        return {}\n\n"
+        "    def test_add(self):\n        assert shop.add(1, 1) == 2\n\n"
+        + "".join(f"    def test_{n}(self):\n        assert self.bag()\n\n" for n in range(2))
+    )
+    lines = shown(request_for("add", text))
+    assert "    def bag(self):" in lines
+    assert "        return {}" in lines

@@ -6,7 +6,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from testsmith.languages.python.source.definitions import Function
 from testsmith.languages.python.source.parsing import parse_untrusted, span_of
@@ -26,6 +26,9 @@ _MOST_LINES_OF_AN_IMPORT = 30
 _MOST_LINES_AFTER_A_TEST = 8
 _MOST_HELPERS = 12
 _MOST_LINES_OF_FURTHER_HELPERS = 60
+_MOST_LINES_OF_A_COMMON_HELPER = 12
+_MOST_LINES_OF_COMMON_HELPERS = 40
+_FEWEST_USERS = 2
 _MOST_FIXTURES = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _NAME = re.compile(r"\b_*([A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+)")
@@ -89,14 +92,16 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
     that it uses, and all imports. What follows the test is shown if it is short, otherwise its signature:
     it marks where the test, or its class, ends. The middle of a long test, and names of a very long import
     that it does not use, are left out. For all tests together, a limited number of lines shows the beginning
-    of long helpers, and the methods of its class that a helper calls.
+    of long helpers, and the methods of its class that a helper calls. One more set of lines comes last: of
+    the helpers that several other tests of the file use.
     """
     if not tests:
         return ()
     try:
         file, length = _file(text), text.count("\n")
-        shown = _with_further_helpers(file, tests, [frozenset(file.lines(test)) for test in tests])
-        return tuple(frozenset(line for line in lines if line <= length) for lines in shown)
+        shown = list(_with_further_helpers(file, tests, [frozenset(file.lines(test)) for test in tests]))
+        shown.append(_of_common_helpers(file, tests, frozenset[int]().union(*shown)))
+        return tuple(frozenset(line for line in lines if line <= length) for lines in shown if lines)
     except CannotParse:
         return ()
 
@@ -114,6 +119,17 @@ def _with_further_helpers(
             everywhere |= added
             further |= added
         yield lines | further
+
+
+def _of_common_helpers(file: _File, tests: Sequence[ExistingTest], shown: Collection[int]) -> frozenset[int]:
+    """Return the lines of the helpers that several tests of a file use; of a long one, its signature."""
+    lines = set[int]()
+    for helper in file.common_helpers(tests):
+        excerpts = list(_excerpts(helper))
+        added = excerpts[0 if _length(helper) <= _MOST_LINES_OF_A_COMMON_HELPER else -1]
+        if helper.lineno not in shown and len(lines | added) <= _MOST_LINES_OF_COMMON_HELPERS:
+            lines |= added
+    return frozenset(lines)
 
 
 def fixtures_to_show(
@@ -192,6 +208,20 @@ class _File:
                 is_own = statement in suites or statement in tests
                 if isinstance(statement, Function | ast.ClassDef) and not is_own and not _is_test(statement):
                     yield statement
+
+    def common_helpers(self, tests: Sequence[ExistingTest]) -> list[Function | ast.ClassDef]:
+        """Return the helpers of the file, and of the classes of tests, with several users, most used first."""
+        own = [each for test in tests if test.suite for each in self._functions(test)]
+        helpers = [each for each in (*self._body, *own) if isinstance(each, Function | ast.ClassDef)]
+        counts = {each: self._users[each.name] for each in helpers if not _is_test(each)}
+        common = [each for each, count in counts.items() if count >= _FEWEST_USERS and each.name not in SETUPS]
+        return sorted(common, key=lambda each: -counts[each])
+
+    @cached_property
+    def _users(self) -> Counter[str]:
+        """The number of functions of the file that use each name, as a name, a parameter or an attribute."""
+        functions = (each for statement in self._body for each in _functions_in(statement))
+        return Counter(name for function in functions for name in _all_names(function))
 
     def fixtures_of_others(self, test: ExistingTest) -> Iterator[str]:
         """Yield the names of the fixtures that a test asks for and that are not in this file."""
@@ -343,6 +373,20 @@ def _names(node: ast.AST) -> Iterator[str]:
             yield each.id
         elif isinstance(each, ast.arg):
             yield each.arg
+
+
+def _functions_in(statement: ast.stmt) -> Iterator[Function]:
+    """Yield a function of the top level, or the methods of a class and of the classes in it."""
+    if isinstance(statement, Function):
+        yield statement
+    elif isinstance(statement, ast.ClassDef):
+        for each in statement.body:
+            yield from _functions_in(each)
+
+
+def _all_names(function: Function) -> set[str]:
+    attributes = (each.attr for each in ast.walk(function) if isinstance(each, ast.Attribute))
+    return {*_names(function), *attributes}
 
 
 def _bound(statement: ast.stmt) -> Iterator[str]:
