@@ -52,6 +52,7 @@ PINNED = {
     27: "eea080cd6f11d0bb",
     28: "0df4473224a8f01e",
     29: "7c7fd2a9b35a8e62",
+    30: "4df4e4045ebd6413",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
