@@ -210,12 +210,12 @@ class _File:
                     yield statement
 
     def common_helpers(self, tests: Sequence[ExistingTest]) -> list[Function | ast.ClassDef]:
-        """Return the helpers of the file, and of the classes of tests, with several users, most used first."""
+        """Return the helpers of the file, and of the classes of tests, that several functions use."""
         own = [each for test in tests if test.suite for each in self._functions(test)]
         helpers = [each for each in (*self._body, *own) if isinstance(each, Function | ast.ClassDef)]
-        counts = {each: self._users[each.name] for each in helpers if not _is_test(each)}
-        common = [each for each, count in counts.items() if count >= _FEWEST_USERS and each.name not in SETUPS]
-        return sorted(common, key=lambda each: -counts[each])
+        known = [each for each in helpers if not _is_test(each) and each.name not in SETUPS]
+        common = [each for each in known if self._users[each.name] >= _FEWEST_USERS]
+        return sorted(common, key=lambda each: -self._users[each.name])
 
     @cached_property
     def _users(self) -> Counter[str]:
