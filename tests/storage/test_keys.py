@@ -128,6 +128,7 @@ def test_of__where_a_member_stands_and_how_tests_look_do_not_count(same: Request
     [
         with_member(name="Cart.remove"),
         with_member(module="shop"),
+        with_member(instance="shop.cart.cart"),
         with_member(language="go"),
         replace(REQUEST, normalized_source="def add(self): pass"),
         replace(REQUEST, framework="unittest"),

@@ -59,7 +59,7 @@ class KeyParts:
     Attributes:
         language: The language's identifier.
         member: The member's dotted name.
-        module: The public module that tests import the member from.
+        module: The public module that tests import the member from, or the instance that they call it on.
         source: The member's source, normalized by syntax tree.
         framework: The test framework's name.
         change: Digest of what the change does to it, see `ShownChange`; empty if it is new.
@@ -95,7 +95,7 @@ class KeyParts:
         return cls(
             language=request.member.language,
             member=request.member.name,
-            module=request.member.module,
+            module=request.member.instance or request.member.module,
             source=request.normalized_source,
             framework=request.framework,
             change=request.member.shown_change.digest,
@@ -222,7 +222,7 @@ def source_digest(request: Request, inputs: FingerprintInputs, base: bytes | Non
     parts = {
         "schema": _SCHEMA,
         "ground": [inputs.version, inputs.generators, sorted(inputs.rules)],
-        "member": [member.id, member.change.value, member.module, request.test_path],
+        "member": [member.id, member.change.value, member.instance or member.module, request.test_path],
         "source": request.normalized_source,
         "because": [member.shown_change.digest, member.because_source, member.because],
         "signatures": request.context.signatures,
