@@ -229,3 +229,34 @@ def test_broken_tests__the_model_edits_what_is_no_literal_and_adds_rows_to_what_
     subprocess.run(("git", "apply", "-"), input=rows, text=True, check=True, cwd=repository.folder)
     text = (repository.folder / "tests/test_fees.py").read_text(encoding="utf-8")
     assert text == TESTS.replace(ROW, EDITED_ROWS)
+
+
+KEEPS = 'from labels import label\n\n\ndef test_label_keeps_capitals():\n    assert label("A b") == ["A", "b"]\n'
+LOWERS = KEEPS.replace("keeps_capitals", "has_no_capitals").replace('["A"', '["a"')
+
+
+def renamed(body: Body) -> str:
+    """Answer a request for repairs with the corrected test under another name, and others with nothing."""
+    code = LOWERS if is_about_repairs(body) else ""
+    return json.dumps({"tests": [{"name": one, "code": code} for one in members_in(body)]})
+
+
+@pytest.mark.slow
+def test_broken_tests__the_model_also_corrects_the_name_of_a_test_with_another_value(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    before = "def label(text):\n    return text.split()\n"
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"labels.py": before, "tests/test_labels.py": KEEPS})
+    repository.write({"labels.py": before.replace("split", "lower().split")})
+    with Endpoint(answer=renamed) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "small", "--runs", "1")
+        ran = command_line.suggest(repository.folder, "--base", "HEAD", *model, key="sk-test")
+    assert ran.code == 0, ran.stderr
+    [question] = ran.report["suggestions"]
+    assert (question["label"], question["origin"]) == ("question", "model")
+    assert question["tests"] == ["test_label_has_no_capitals"]
+    subprocess.run(
+        ("git", "apply", "-"), input=question["patch"], text=True, check=True, cwd=repository.folder
+    )
+    assert (repository.folder / "tests/test_labels.py").read_text(encoding="utf-8") == LOWERS

@@ -114,10 +114,11 @@ class _Edit:
 async def ask_about_broken_tests(run: RunState, context: ProofContext, report: Report) -> Report:
     """Add a question for each of the project's tests that the change breaks, if an edit is proven.
 
-    The edit makes the test expect what was observed, and changes nothing else. If no value can be replaced,
-    the model is asked for the edit. Nothing is asked about a test that the change edits itself. About tests
-    that fail in the same way there is one question, which names them; if no value can be replaced, the cause
-    may be what they share, and there is a note instead.
+    The edit is the model's, which may also correct the name and the docstring of the test. If that does not
+    hold, or there is no model, it makes the test expect what was observed, and changes nothing else. Nothing
+    is asked about a test that the change edits itself. About tests that fail in the same way there is one
+    question, which names them; if no value can be replaced, the cause may be what they share, and there is a
+    note instead.
 
     A suggestion is left out if the edited tests make all of its calls of changed functions.
 
@@ -245,21 +246,29 @@ async def _ask(
     """Append the questions about broken tests, as many as are shown, and notes on others."""
     causes = await _by_cause(run, context, broken)
     most = _MOST_SHOWN if len(causes) <= _MOST_SHOWN else 1
-    left: list[_BrokenTest] = []
-    for test in causes[:_MOST_TRIED]:
+    observed = [(test, await _observed_edit(run, context, test)) for test in causes[:_MOST_TRIED]]
+    for_model = [test for test, edit in observed if test.extension is None and (edit or not test.alike)]
+    written = await _edits_by_model(run, context, for_model[:most])
+    for test, edit in observed:
         if len(questions) == most:
             break
-        edit = await _observed_edit(run, context, test)
-        found = [] if edit is None else await _questions(run, context, test, edit)
+        edits = [*(one for asked, one in written if asked is test), *filter(None, [edit])]
+        found = await _first_proven(run, context, test, edits)
         questions += found
         if not found and test.alike:
             notes.append(test.note)
-        elif not found:
-            left.append(test)
-    for test, edit in await _edits_by_model(run, context, left[: most - len(questions)]):
-        questions += await _questions(run, context, test, edit)
     if questions and len(causes) > most:
         notes.append(f"this change breaks {len(broken)} project tests; the question is about the first")
+
+
+async def _first_proven(
+    run: RunState, context: ProofContext, test: _BrokenTest, edits: Sequence[_Edit]
+) -> list[Suggestion]:
+    """Return the question with the first edit of a test that holds, if there is one."""
+    for edit in edits:
+        if found := await _questions(run, context, test, edit):
+            return found
+    return []
 
 
 async def _by_cause(run: RunState, context: ProofContext, broken: Sequence[_BrokenTest]) -> list[_BrokenTest]:
