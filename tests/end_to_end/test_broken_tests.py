@@ -231,7 +231,8 @@ def test_broken_tests__the_model_edits_what_is_no_literal_and_adds_rows_to_what_
     assert text == TESTS.replace(ROW, EDITED_ROWS)
 
 
-KEEPS = 'from labels import label\n\n\ndef test_label_keeps_capitals():\n    assert label("A b") == ["A", "b"]\n'
+CALL = 'label("A b") == ["A", "b"]'
+KEEPS = f"from labels import label\n\n\ndef test_label_keeps_capitals():\n    assert {CALL}\n"
 LOWERS = KEEPS.replace("keeps_capitals", "has_no_capitals").replace('["A"', '["a"')
 
 
