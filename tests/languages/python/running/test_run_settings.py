@@ -187,6 +187,28 @@ HONEST = """
         assert time.perf_counter() > start and time.monotonic() > 0
 """
 
+SERVED = """
+    import _thread
+    from shop import price
+
+    ask, answered = _thread.allocate_lock(), _thread.allocate_lock()
+    ask.acquire()
+    answered.acquire()
+
+    def serve():
+        while True:
+            ask.acquire()
+            answered.release()
+
+    _thread.start_new_thread(serve, ())
+
+    def test_served():
+        ask.release()
+        assert answered.acquire(timeout=5)
+        assert price(1) == 2
+"""
+"""A module with a thread that threading does not know, as those of native code."""
+
 PROJECT = {
     "shop.py": SHOP,
     "tests/test_shop.py": OWN_TESTS,
@@ -322,3 +344,10 @@ def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
     assert failures == {}
     assert {function.passes for function in functions.values()} == {5}
     assert {function.left for function in functions.values()} == {()}
+
+
+def test_gather_evidence__a_test_whose_module_has_a_thread_of_native_code_passes_every_run(
+    tmp_path: Path,
+) -> None:
+    (functions,) = evidence(tmp_path, {"served": SERVED}, {"shop.py": SHOP}).values()
+    assert functions["test_served"].passes == 5

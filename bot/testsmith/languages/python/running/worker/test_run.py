@@ -334,8 +334,11 @@ class _Apart:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        """Replace pytest's own loop if the module has loaded and it is not run in a session."""
-        if session.testsfailed or threading.active_count() > 1:
+        """Replace pytest's own loop if the module has loaded and it is not run in a session.
+
+        A child of a process with threads may wait forever for a lock that one of them has.
+        """
+        if session.testsfailed or _has_threads():
             return None
         for _, items in groups_of(session.items):
             with warnings.catch_warnings():
@@ -347,6 +350,14 @@ class _Apart:
             if status:
                 os._exit(1)
         return True
+
+
+def _has_threads() -> bool:
+    """Return whether this process has other threads, also those that only native code knows."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) > 1
+    except OSError:
+        return threading.active_count() > 1
 
 
 def _run_apart(items: Sequence[pytest.Item]) -> None:
