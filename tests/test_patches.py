@@ -228,3 +228,23 @@ def test_apply_patch__a_method_at_the_end_of_a_class_has_the_blank_lines_of_the_
     text = "class A:\n    def a(self):\n        1\n\n\nclass B:\n    pass\n"
     patch = "@@\n         1\n+\n+    def n(self):\n+        2\n+\n class B:\n"
     assert apply_patch(text, patch) == text.replace("1\n", "1\n\n    def n(self):\n        2\n")
+
+
+ALIKE = "class TestImage:\n    def test_a(self):\n        x = 1\n        y = 2\n        x = 1\n\n"
+ENDS_ALIKE = f"{ALIKE}    def test_b(self):\n        x = 1\n"
+ADDED = "@@\n         x = 1\n+\n+    def test_c(self):\n+        y = 3\n"
+
+
+def test_apply_patch__without_context_below_a_test_is_added_at_the_end_of_the_file() -> None:
+    assert apply_patch(ENDS_ALIKE, ADDED) == f"{ENDS_ALIKE}\n    def test_c(self):\n        y = 3\n"
+
+
+def test_apply_patch__without_context_below_a_test_is_not_added_in_the_middle_of_another() -> None:
+    text = f"{ALIKE}    def test_b(self):\n        y = 5\n"
+    added = "    def test_c(self):\n        y = 3\n\n"
+    assert apply_patch(text, ADDED) == text.replace("    def test_b", f"{added}    def test_b")
+
+
+def test_apply_patch__without_context_below_lines_of_a_test_fit_in_several_places() -> None:
+    with pytest.raises(CannotApply, match="several places"):
+        apply_patch(ENDS_ALIKE, "@@\n         x = 1\n+        y = 3\n")

@@ -221,7 +221,7 @@ def _applied(
             found = list(_places(lines, smaller, same, skipped, work))
             later = [each for each in found if each.start >= after] or found
             if later:
-                chosen = _only(lines, later, hunk.first, shown)
+                chosen = _only(lines, later, hunk, shown)
                 return chosen.text, chosen.end
     return None
 
@@ -302,15 +302,30 @@ class _Place:
     end: int
 
 
-def _only(lines: Sequence[str], places: Sequence[_Place], claimed: int, shown: Collection[int]) -> _Place:
+def _only(lines: Sequence[str], places: Sequence[_Place], hunk: _Hunk, shown: Collection[int]) -> _Place:
     """Return the only place; of several, the one that the diff names, or else the one that was shown."""
-    named = [place for place in places if place.start + 1 == claimed]
+    named = [place for place in places if place.start + 1 == hunk.first]
     if len(places) == 1 or not named:
         places = [place for place in places if place.start + 1 in shown] or places
+        places = _where_something_ends(lines, places, hunk) or places
         if len({"\n".join(place.text) for place in places}) > 1:
             raise CannotApply(f"a hunk fits in several places: at each {_quoted(lines[places[0].start])}")
         return places[0]
     return named[0]
+
+
+def _where_something_ends(lines: Sequence[str], places: Sequence[_Place], hunk: _Hunk) -> list[_Place]:
+    """Return the places where a hunk without context below may go: above a blank line, best the last one.
+
+    A unified diff has no context below only at the end of the file. A hunk whose first new line is blank
+    adds something of its own, such as a test, so it does not go into the middle of another.
+    """
+    first = next(number for number, line in enumerate(hunk.lines) if line.sign != " ")
+    if any(line.sign != "+" for line in hunk.lines[first:]) or hunk.lines[first].text.strip():
+        return []
+    above_gaps = [place for place in places if not "".join(lines[place.end : place.end + 1]).strip()]
+    at_end = [place for place in above_gaps if not "".join(lines[place.end :]).strip()]
+    return at_end or above_gaps
 
 
 def _places(
