@@ -153,6 +153,20 @@ def test_edited_tests__refuses_an_edit_without_tests(after: str) -> None:
         PYTHON.tests.edited_tests(BEFORE, after)
 
 
+CASES = 'def check(text):\n    ...\n\n\ndef test_cases():\n    check("""\nadd 1 2\n3\n""")\n'
+
+
+def test_edited_tests__one_whose_text_of_several_lines_has_more_lines_is_extended() -> None:
+    after = CASES.replace("3\n", "3\nadd 2 2\n4\n")
+    assert PYTHON.tests.edited_tests(CASES, after) == after
+
+
+@pytest.mark.parametrize(("old", "new"), [("3\n", "4\n"), ('"""\nadd 1 2\n3\n"""', '"add 1 2 3"')])
+def test_edited_tests__one_whose_text_lost_lines_is_not_extended(old: str, new: str) -> None:
+    with pytest.raises(CannotPlace, match="adds no tests"):
+        PYTHON.tests.edited_tests(CASES, CASES.replace(old, new))
+
+
 def test_joined_edit__with_all_tests_is_the_edit() -> None:
     assert PYTHON.tests.joined_edit(BEFORE, AFTER, MODULE) == AFTER
 

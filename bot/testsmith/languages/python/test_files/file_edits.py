@@ -330,8 +330,9 @@ def _parts(statement: ast.stmt) -> tuple[str, list[ast.expr], list[ast.stmt]] | 
             return f"for {ast.dump(statement.target)}", [statement.iter], statement.body
         case ast.With():
             return f"with {' '.join(map(ast.dump, statement.items))}", [], statement.body
-        case ast.Assign():
-            return f"{' '.join(map(ast.dump, statement.targets))} =", [statement.value], []
+        case ast.Assign() | ast.Expr():
+            targets = statement.targets if isinstance(statement, ast.Assign) else []
+            return f"{' '.join(map(ast.dump, targets))} =", [statement.value], []
     return None
 
 
@@ -340,10 +341,16 @@ def _all_grown(old: Sequence[ast.expr], new: Sequence[ast.expr]) -> bool:
 
 
 def _is_grown(old: ast.expr, new: ast.expr) -> bool:
-    """Return whether an expression is the same but for rows that were added to its tables."""
+    """Return whether an expression is the same but for rows that were added to its tables.
+
+    A table may also be a text of several lines, such as the cases of a small language.
+    """
     if ast.dump(old) == ast.dump(new):
         return True
     match old, new:
+        case ast.Constant(value=str(text)), ast.Constant(value=str(longer)) if "\n" in text.strip():
+            following = iter(longer.splitlines())
+            return all(line in following for line in text.splitlines())
         case (ast.List(elts=rows), ast.List(elts=others)) | (ast.Tuple(elts=rows), ast.Tuple(elts=others)):
             left = iter([ast.dump(each) for each in others])
             return all(ast.dump(each) in left for each in rows)
