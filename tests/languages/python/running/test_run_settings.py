@@ -204,7 +204,7 @@ SERVED = """
 
     def test_served():
         ask.release()
-        assert answered.acquire(timeout=5)
+        answered.acquire()
         assert price(1) == 2
 """
 """A module with a thread that threading does not know, as those of native code."""
@@ -221,11 +221,12 @@ def evidence(
     codes: Mapping[str, str],
     project: Mapping[str, str] = PROJECT,
     other_python: Path | None = None,
+    seconds: float = 30,
 ) -> dict[str, dict[str, FunctionProof]]:
     """Run candidates in one workspace; return what is known of each one's functions."""
     return {
         name: {function.name: function for function in proof.functions}
-        for name, proof in proofs(folder, codes, project, other_python).items()
+        for name, proof in proofs(folder, codes, project, other_python, seconds).items()
     }
 
 
@@ -234,6 +235,7 @@ def proofs(
     codes: Mapping[str, str],
     project: Mapping[str, str] = PROJECT,
     other_python: Path | None = None,
+    seconds: float = 30,
 ) -> dict[str, Proof]:
     """Run candidates in one workspace; return the proof of each."""
     member = function_member(SHOP, "price")
@@ -249,7 +251,7 @@ def proofs(
     async def scenario() -> tuple[Proof, ...]:
         async with small_workspace(folder, project) as opened:
             workspace = opened if other_python is None else with_other(opened, other_python)
-            settings = VerificationSettings(test_seconds=30)
+            settings = VerificationSettings(test_seconds=seconds)
             return await gather_evidence(
                 subjects, PythonRunner(workspace=workspace), names_of_tests, settings, CountingProgress()
             )
@@ -346,8 +348,14 @@ def test_gather_evidence__honest_tests_pass_every_run(tmp_path: Path) -> None:
     assert {function.left for function in functions.values()} == {()}
 
 
-def test_gather_evidence__a_test_whose_module_has_a_thread_of_native_code_passes_every_run(
-    tmp_path: Path,
+@pytest.mark.parametrize("count", [1, 3])
+def test_gather_evidence__tests_whose_module_has_a_thread_of_native_code_pass_every_run(
+    tmp_path: Path, count: int
 ) -> None:
-    (functions,) = evidence(tmp_path, {"served": SERVED}, {"shop.py": SHOP}).values()
-    assert functions["test_served"].passes == 5
+    module, _, test = SERVED.partition("    def test_served")
+    tests = [f"    def test_served_{number}{test}" for number in range(count)]
+    codes = {"served": module + "\n".join(tests)}
+    (functions,) = evidence(tmp_path, codes, {"shop.py": SHOP}, seconds=3).values()
+    assert [one.passes for one in functions.values()] == [5] * count
+    words = [word for run in functions["test_served_0"].head for word in run.settings]
+    assert ("each function in its own process" in words) is (count == 1)

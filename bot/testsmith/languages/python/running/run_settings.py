@@ -31,6 +31,9 @@ AS_USUAL = "as usual"
 The project cannot be imported in locale C, or no session of it could be set up as requested.
 """
 
+TOGETHER = "together"
+"""Marks a run that was made again with all functions in one process, because one hung in a fork."""
+
 _ZONES = {
     "UTC": "",
     "JST-9": "UTC+9",
@@ -179,7 +182,7 @@ def words_of(
     order = f"shuffled with seed {setting.order_seed}" if shuffled else "order of the file"
     parts = {
         f"hash seed {setting.hash_seed}": True,
-        "each function in its own process" if setting.apart else order: True,
+        "each function in its own process" if setting.apart and TOGETHER not in done else order: True,
         f"time zone {zone}": bool(zone),
         f"locale {setting.locale}": setting.locale != UTF_8 and AS_USUAL not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
-from testsmith.execution.jobs import PASSED, ChangedModules, JobResult, RunSetting, TestJob
+from testsmith.execution.jobs import PASSED, TIMED_OUT, ChangedModules, JobResult, RunSetting, TestJob
 from testsmith.execution.measurements import Measurements
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
@@ -34,6 +34,7 @@ from testsmith.languages.python.running.run_settings import (
     MUTANTS_IN_FILE,
     ON_BASE,
     PLAIN,
+    TOGETHER,
     UTF_8,
     WATCHED,
     PythonSetting,
@@ -160,7 +161,8 @@ class PythonRunner(TestRunner):
         Another interpreter has other lines and arcs for the same code, so runs on it are not traced. A module
         that cannot be imported in locale C because of an encoding error is run again in UTF-8: it is not the
         test's fault if the project reads its own files at import. Nor is it if the project's session cannot
-        be set up in that locale, at another time or on another interpreter.
+        be set up in that locale, at another time or on another interpreter, or if a function hangs in a fork
+        of a process in which a library has started threads.
         """
         asked = _python(setting)
         is_other = asked.other_python and self.workspace.other is not None
@@ -170,7 +172,10 @@ class PythonRunner(TestRunner):
         usual = replace(asked, locale=UTF_8, instant=None, other_python=False)
         lost = [job for job in jobs if usual != asked and _is_lost(job, asked, results[job.number])]
         again = await run_jobs(self.workspace, usual, lost)
-        return {**results, **{at: replace(one, done=one.done | {AS_USUAL}) for at, one in again.items()}}
+        results |= {at: replace(one, done=one.done | {AS_USUAL}) for at, one in again.items()}
+        hanging = [job for job in jobs if asked.apart and _hangs(results[job.number])]
+        again = await run_jobs(self.workspace, replace(asked, apart=False), hanging)
+        return {**results, **{at: replace(one, done=one.done | {TOGETHER}) for at, one in again.items()}}
 
     async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run_changed`.
@@ -235,6 +240,11 @@ def _python(setting: RunSetting) -> PythonSetting:
     if not isinstance(setting, PythonSetting):
         raise TypeError(f"{setting} is not a setting of Python")
     return setting
+
+
+def _hangs(result: JobResult) -> bool:
+    """Return whether a function exceeded its time limit."""
+    return any(one.status == TIMED_OUT for one in result.functions.values())
 
 
 def _is_lost(job: TestJob, setting: PythonSetting, result: JobResult) -> bool:

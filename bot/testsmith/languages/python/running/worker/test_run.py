@@ -336,11 +336,13 @@ class _Apart:
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Replace pytest's own loop if the module has loaded and it is not run in a session.
 
-        A child of a process with threads may wait forever for a lock that one of them has.
+        A child of a process with threads may wait forever for a lock that one of them has. Threads of
+        native code are not known here, so a child is made only if there are several functions.
         """
-        if session.testsfailed or _has_threads():
+        groups = list(groups_of(session.items))
+        if session.testsfailed or len(groups) <= 1 or threading.active_count() > 1:
             return None
-        for _, items in groups_of(session.items):
+        for _, items in groups:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about threads that the module has started
                 child = os.fork()
@@ -350,14 +352,6 @@ class _Apart:
             if status:
                 os._exit(1)
         return True
-
-
-def _has_threads() -> bool:
-    """Return whether this process has other threads, also those that only native code knows."""
-    try:
-        return len(list(Path("/proc/self/task").iterdir())) > 1
-    except OSError:
-        return threading.active_count() > 1
 
 
 def _run_apart(items: Sequence[pytest.Item]) -> None:
