@@ -32,16 +32,20 @@ def subject(code: str, member: Member) -> RunSubject:
 
 
 def tried(
-    folder: Path, source: str, *subjects: RunSubject, progress: CountingProgress | None = None
+    folder: Path,
+    source: str,
+    *subjects: RunSubject,
+    progress: CountingProgress | None = None,
+    settings: VerificationSettings = SETTINGS,
 ) -> tuple[Mutation, ...]:
     """Run candidates as they are, then with their members changed."""
 
     async def scenario() -> tuple[Mutation, ...]:
         async with small_workspace(folder, {"shop.py": source}) as workspace:
             proofs: tuple[Proof, ...] = await gather_evidence(
-                subjects, PythonRunner(workspace=workspace), names_of_tests, SETTINGS, CountingProgress()
+                subjects, PythonRunner(workspace=workspace), names_of_tests, settings, CountingProgress()
             )
-            table = GateTable.of(SETTINGS)
+            table = GateTable.of(settings)
             return await gather_mutants(
                 proofs,
                 PYTHON.mutator,
@@ -205,6 +209,42 @@ def test_gather_mutants__a_member_that_is_compiled_again_is_changed_in_its_file(
     assert (found.in_file, found.empty, counts(found)) == (True, frozenset(), (4, 3))
     assert (with_empty.in_file, with_empty.empty) == (True, frozenset({"test_nothing"}))
     assert (empty.in_file, empty.empty, empty.impossible) == (True, frozenset({"test_there"}), False)
+
+
+SERVED = """\
+import _thread
+
+asked, answered = _thread.allocate_lock(), _thread.allocate_lock()
+asked.acquire()
+answered.acquire()
+
+
+def serve():
+    while True:
+        asked.acquire()
+        answered.release()
+
+
+_thread.start_new_thread(serve, ())
+
+
+def clamp(value, low, high):
+    asked.release()
+    answered.acquire()
+    if value < low:
+        return low
+    return min(value, high)
+"""
+"""A module with a thread that threading does not know, as those of native code; a fork does not have it."""
+
+
+def test_gather_mutants__a_member_that_hangs_in_a_fork_is_changed_in_its_file(tmp_path: Path) -> None:
+    member = function_member(SERVED, "clamp")
+    code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
+    settings = replace(SETTINGS, test_seconds=3.0)
+    (found,) = tried(tmp_path, SERVED, subject(code, member), settings=settings)
+    assert (found.in_file, found.unheard, found.empty) == (True, False, frozenset())
+    assert "`<` to `>=` on line 20" in words(found)["test_low"]
 
 
 def test_gather_mutants__where_no_change_has_an_effect_no_test_is_blamed(tmp_path: Path) -> None:

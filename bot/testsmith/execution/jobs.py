@@ -75,7 +75,7 @@ class JobResult:
         changed: For each mutant that was tried, the statuses of the test functions, up to the first that did
             not pass.
         idle: Locations of calls and imports in the test module that were not reached; None if unknown.
-        in_file: Whether mutants were written to a file, because changes in memory had no effect.
+        in_file: Whether mutants were written to a file, because changes in memory had no effect or hung.
         acts: Whether mutants written to a file were shown to take effect.
         done: Flags describing how the job was actually run; see `TestRunner.words`.
     """

@@ -181,17 +181,20 @@ class PythonRunner(TestRunner):
         """See `TestRunner.run_changed`.
 
         If all tests pass with the member removed, exchanging its code may have had no effect, for example
-        below a decorator that compiles its function again. The changes are then made to the module's file, in
-        a copy of the project.
+        below a decorator that compiles its function again. If none can be run, they may hang in a fork of a
+        process in which a library has started threads. The changes are then made to the module's file, in a
+        copy of the project, and each is loaded by a process of its own.
         """
         results = await run_jobs(self.workspace, MUTANTS, jobs)
+        removed = {job.number: _statuses_if_removed(job, results[job.number]) for job in jobs}
         doubtful = [
             replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
             for job in jobs
-            if _has_no_effect(job, results[job.number])
+            if _can_be_removed(job) and all(status == PASSED for status in removed[job.number])
         ]
         in_file = await run_jobs(self.workspace, MUTANTS_IN_FILE, doubtful)
-        return {**results, **{number: replace(one, in_file=True) for number, one in in_file.items()}}
+        known = {number: one for number, one in in_file.items() if removed[number] or one.acts}
+        return {**results, **{number: replace(one, in_file=True) for number, one in known.items()}}
 
     async def trouble_in_framework(self, code: str, seconds: float, test_path: str | None = None) -> str:
         """Run a module under unittest; see `TestRunner.trouble_in_framework`."""
@@ -256,9 +259,11 @@ def _is_lost(job: TestJob, setting: PythonSetting, result: JobResult) -> bool:
     return setting.locale == "C" and is_unreadable
 
 
-def _has_no_effect(job: TestJob, result: JobResult) -> bool:
-    """Return whether all tests pass with the member removed."""
-    if job.changed is None or job.changed.direct is None:
-        return False
-    removed = result.changed.get(job.changed.direct[2], {})
-    return bool(removed) and all(status == PASSED for status in removed.values())
+def _can_be_removed(job: TestJob) -> bool:
+    return job.changed is not None and job.changed.direct is not None
+
+
+def _statuses_if_removed(job: TestJob, result: JobResult) -> Collection[str]:
+    """Return the statuses of the tests with the member removed; none if they could not be run so."""
+    direct = None if job.changed is None else job.changed.direct
+    return () if direct is None else result.changed.get(direct[2], {}).values()
