@@ -87,6 +87,15 @@ def test_build__an_environment_cannot_switch_a_layer_off_by_what_it_says(base: P
 
 
 @WITH_LANDLOCK
+@pytest.mark.parametrize("name", ["self/stat", "self/environ", "1/cmdline", "net/tcp", "mounts"])
+def test_run__of_proc_the_memory_is_read_and_nothing_about_processes(base: Path, name: str) -> None:
+    code = "from pathlib import Path; print(Path('/proc/{}').read_bytes()[:8])"
+    sandbox = build("best-effort")
+    assert run(sandbox, base / "x", code.format("meminfo")).stdout.startswith(b"b'MemTotal")
+    assert b"PermissionError" in run(sandbox, base / "y", code.format(name)).stderr
+
+
+@WITH_LANDLOCK
 @pytest.mark.parametrize("choice", ["strict", "best-effort"])
 def test_run__what_is_read_and_written_is_not_opened_through_a_link(base: Path, choice: str) -> None:
     outside = base / "outside"

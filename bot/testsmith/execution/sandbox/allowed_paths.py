@@ -23,8 +23,9 @@ _SETTINGS = (
     *("/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/mime.types", "/etc/fonts"),
     *("/etc/ssl/openssl.cnf", "/etc/ssl/certs", "/etc/ssl/cert.pem", "/etc/pki/tls", "/etc/pki/ca-trust"),
     *("/etc/ca-certificates", "/etc/debian_version", "/etc/os-release"),
-    # Number of processors.
-    "/sys/devices/system/cpu",
+    # Processors and memory of the machine, and their load. Of /proc, nothing about processes is readable.
+    *("/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg"),
+    *("/proc/uptime", "/proc/version"),
 )
 
 _SETTINGS_OF_THE_NETWORK = ("/etc/resolv.conf",)
