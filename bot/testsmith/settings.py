@@ -341,11 +341,6 @@ class VerificationSettings:
     )
     runs: int = option(5, "runs of each test on head", least=1)
     test_seconds: float = option(20.0, "maximum seconds per run of one generated test file", least=0.1)
-    loopback: bool = option(
-        False,
-        "let the project's own tests in Python connect to servers that they start themselves",
-        details="Tests of Go and TypeScript always may. See [security](security.md#the-sandbox).",
-    )
     memory_bytes: int = 2 * 1024**3
     parallel: int = 2
     suite_seconds: float = option(

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.parametrize(
 
 ECHO = """
 import os, socket, sys, threading, time
-def serve(host, family=socket.AF_INET):
+def serve(host, port=0, family=socket.AF_INET):
     server = socket.socket(family)
-    server.bind((host, 0))
+    server.bind((host, port))
     server.listen()
     def answer():
         client, _ = server.accept()
@@ -137,6 +137,16 @@ again.bind(("127.0.0.1", port))
 print(again.getsockname()[1] == port)
 """
     assert results(arena, code) == ["b'HELLO'", "refused", "True"]
+
+
+def test_loopback__a_port_that_was_only_asked_for(arena: Arena) -> None:
+    code = """
+with socket.socket() as asking:
+    asking.bind(("127.0.0.1", 0))
+    port = asking.getsockname()[1]
+print(ask("127.0.0.1", serve("127.0.0.1", port).getsockname()[1]))
+"""
+    assert results(arena, code) == ["b'HELLO'"]
 
 
 def test_loopback__a_run_cannot_take_all_ports(arena: Arena) -> None:

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 _MOST_BOUND = 64
 """Maximum number of sockets that have an address, but do not listen."""
+_MOST_CHOSEN = 256
+"""Maximum number of ports that the kernel chose for this run, and that it may bind again."""
 _MOST_LISTENING = 64
 """Maximum number of listening sockets; with enough of them a run could take all ports that are free."""
 _SECONDS_TO_CONNECT = 10.0
@@ -48,6 +50,7 @@ class Loopback:
     def __init__(self) -> None:
         self._bound: dict[int, socket.socket] = {}
         self._listening: dict[int, InternetAddress] = {}
+        self._chosen: dict[int, None] = {}
 
     def close(self) -> None:
         """Close what still waits to listen."""
@@ -68,7 +71,7 @@ class Loopback:
         host = _on_this_machine(address.host)
         if host is None:
             raise OSError(errno.EADDRNOTAVAIL, "it is not an address of this machine")
-        if address.port and all(address.port != each.port for each in self._listening.values()):
+        if address.port and address.port not in self._chosen:
             raise PermissionError(errno.EACCES, "others may wait for a service there")
         bound = _new_socket(host)
         try:
@@ -76,6 +79,9 @@ class Loopback:
             # it forgets them. For a new port, this would allow one that is shared.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(bool(address.port)))
             bound.bind((str(host), address.port))
+            while len(self._chosen) >= _MOST_CHOSEN:
+                self._chosen.pop(next(iter(self._chosen)))
+            self._chosen[bound.getsockname()[1]] = None
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.setblocking(not flags & os.O_NONBLOCK)
             while len(self._bound) >= _MOST_BOUND:

@@ -103,7 +103,7 @@ def worker_command(  # noqa: PLR0913 - all of it makes one process
             **variables,
         },
         stdin=stdin,
-        loopback=workspace.loopback,
+        loopback=True,
     )
 
 

@@ -49,7 +49,6 @@ class PythonWorkspace(Workspace):
             project is also installed in the interpreter.
         test_command: Command that runs the project's tests.
         test_folder: Folder to run it in, relative to the git root; None for the project's folder.
-        loopback: Whether processes of one run may connect to each other, see `Command`.
         recording_seconds: Time limit for recording the calls that they make; 0 not to.
         workers: Waiting worker processes, also of workspaces made from this one.
         other: The same workspace with another interpreter that the project supports; None if there is none.
@@ -61,7 +60,6 @@ class PythonWorkspace(Workspace):
     owned_modules: frozenset[str] = frozenset()
     test_command: TestCommand = PLAIN_PYTEST
     test_folder: str | None = None
-    loopback: bool = False
     recording_seconds: float = 0.0
     workers: WorkerPool = field(default_factory=WorkerPool)
     other: PythonWorkspace | None = None

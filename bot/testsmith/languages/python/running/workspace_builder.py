@@ -172,7 +172,6 @@ def _lay_out(order: WorkspaceOrder, sandbox: Sandbox, scratch: Path) -> PythonWo
         notes=tuple(note for note in notes if note),
         test_command=test_command,
         test_folder=_test_folder(order, test_command),
-        loopback=order.settings.loopback,
         recording_seconds=_recording_seconds(order.settings, test_command),
     )
 

@@ -96,7 +96,7 @@ def _command(workspace: PythonWorkspace, copy: ProjectCopy, folder: Path, text: 
             "PYTHONPATH": os.pathsep.join(map(str, copy.source_roots)),
             "VIRTUAL_ENV": str(python.parent.parent),
         },
-        loopback=workspace.loopback,
+        loopback=True,
     )
 
 

@@ -7,11 +7,19 @@ names.
 
 from __future__ import annotations
 
+import _thread
+import errno
 import importlib.util
 import os
 import sys
 
 PACKAGE = "_testsmith_worker"
+
+_OF_THE_KERNEL = ("/proc/", "/sys/")
+_READING = frozenset({"open", "os.listdir", "os.scandir"})
+"""Audit events of reading a file or folder; the first argument is its path."""
+
+_looks = _thread._local()  # noqa: SLF001 - importing threading takes time
 
 
 def start(name: str) -> None:
@@ -26,6 +34,7 @@ def start(name: str) -> None:
     sys.modules[PACKAGE] = package
     spec.loader.exec_module(package)
     trust_effective_rights()
+    hide_what_is_refused()
     importlib.import_module(f"{PACKAGE}.{name}").main()
 
 
@@ -53,6 +62,48 @@ def trust_effective_rights() -> None:
         if real in known:
             known.add(access)
     os.access = access
+
+
+def hide_what_is_refused() -> None:
+    """Let files of the kernel that the sandbox refuses look as if they were not there.
+
+    Code that can do without them, for example on macOS, looks whether they are there before it reads them,
+    and does not expect that it has no right to.
+    """
+    real = os.stat
+
+    def stat(
+        path: int | str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        *,
+        dir_fd: int | None = None,
+        follow_symlinks: bool = True,
+    ) -> os.stat_result:
+        found = real(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        _raise_if_refused(path)
+        return found
+
+    for known in (os.supports_fd, os.supports_dir_fd, os.supports_follow_symlinks):
+        if real in known:
+            known.add(stat)
+    os.stat = stat
+    sys.addaudithook(lambda event, arguments: _raise_if_refused(arguments[0]) if event in _READING else None)
+
+
+def _raise_if_refused(path: object) -> None:
+    """Raise `FileNotFoundError` for a file of the kernel that this process has no right to open."""
+    if isinstance(path, (bytes, os.PathLike)):
+        path = os.fsdecode(path)
+    if not isinstance(path, str) or not path.startswith(_OF_THE_KERNEL) or getattr(_looks, "now", False):
+        return
+    _looks.now = True  # because opening calls the hook again
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+    except PermissionError:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
+    except OSError:
+        return
+    finally:
+        _looks.now = False
 
 
 if __name__ == "__main__":
