@@ -53,6 +53,7 @@ PINNED = {
     28: "0df4473224a8f01e",
     29: "7c7fd2a9b35a8e62",
     30: "4df4e4045ebd6413",
+    31: "f4f1a9a01bd242b0",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
