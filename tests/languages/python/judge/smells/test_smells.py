@@ -886,3 +886,22 @@ def test_smells_of__a_parameter_that_is_more_than_the_object_that_it_is_said_to_
     found = smells_of(f"from shop import Shop, total\n\n\n{head}\n    {body}\n", MEMBER)
     assert ("which type checkers refuse" in found.get("test_x", "")) is is_wrong
     assert is_wrong or "test_x" not in found
+
+
+NESTED = f"{'os.path.join(' * 60}'a'{')' * 60}"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("path = make()\npath = Path(path)\npath.write_text('a')\nassert total(1, 2) == 2", None),
+        (f"open({NESTED}, 'w').close()\nassert total(1, 2) == 2", "writes outside `tmp_path`"),
+        (
+            "\n".join(f"a{n} = os.path.join(a{n - 1})" for n in range(1, 60))
+            + "\nopen(a59, 'w').close()\nassert total(1, 2) == 2",
+            None,
+        ),
+    ],
+)
+def test_smells_of__paths_made_of_themselves_or_of_many_others(body: str, reason: str | None) -> None:
+    assert smell(body) == reason

@@ -128,6 +128,8 @@ class _Places:
         self._function = function
         self._body = body
         self._bound = function.of.values | {name: values[-1] for name, values in body.bindings.items()}
+        self._texts: dict[ast.expr, bool] = {}
+        self._paths: dict[ast.expr, bool] = {}
 
     def writes(self, call: ast.Call) -> bool:
         """Return whether a call writes to such a path."""
@@ -170,6 +172,18 @@ class _Places:
         return bool(arguments) and (self._is_text(arguments[0]) or self._is_path(arguments[0]))
 
     def _is_text(self, node: ast.expr) -> bool:
+        if node not in self._texts:
+            self._texts[node] = False  # if a name is bound to itself, as in `path = str(path)`
+            self._texts[node] = self._gives_text(node)
+        return self._texts[node]
+
+    def _is_path(self, node: ast.expr) -> bool:
+        if node not in self._paths:
+            self._paths[node] = False
+            self._paths[node] = self._gives_path(node)
+        return self._paths[node]
+
+    def _gives_text(self, node: ast.expr) -> bool:
         match node:
             case ast.Constant(value=str(text)) | ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
                 return text != "" and not text.startswith(_NOWHERE)
@@ -182,7 +196,7 @@ class _Places:
                 return origin == "os.getcwd" or (origin in _SAME_PATH and self._is_named(arguments[:1]))
         return False
 
-    def _is_path(self, node: ast.expr) -> bool:
+    def _gives_path(self, node: ast.expr) -> bool:
         match node:
             case ast.Name(id=name):
                 return name in self._bound and self._is_path(self._bound[name])
