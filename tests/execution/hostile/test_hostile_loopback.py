@@ -100,7 +100,7 @@ def test_loopback__not_without_being_asked_for(arena: Arena) -> None:
         ("socket.socket(socket.AF_INET6).connect(('::ffff:192.0.2.1', 80))", "PermissionError"),
         ("socket.socket().sendto(b'secret', 0x20000000, ('192.0.2.1', 80))", "PermissionError"),
         ("socket.socket().listen()", "PermissionError"),  # the kernel would take all networks
-        ("socket.socket().bind(('127.0.0.1', 8080))", "PermissionError"),
+        ("socket.socket().bind(('127.0.0.1', 80))", "PermissionError"),
         ("socket.socket().bind(('192.0.2.1', 0))", "OSError"),
     ],
 )
@@ -117,7 +117,8 @@ def test_loopback__a_service_of_the_machine(arena: Arena, service: socket.socket
     ):
         attack = f"socket.socket(socket.{family}).connect(({host!r}, {port}))"
         assert arena.attack(attack, loopback=True).startswith("held ConnectionRefusedError")
-    assert arena.attack(f"socket.socket().bind(('127.0.0.1', {port}))", loopback=True).startswith("held")
+    code = f"server = serve('127.0.0.1', {port})\nprint(server.getsockname()[1] == {port})"
+    assert results(arena, code) == ["False"]
     with pytest.raises(BlockingIOError):
         service.accept()
 
@@ -147,6 +148,25 @@ with socket.socket() as asking:
 print(ask("127.0.0.1", serve("127.0.0.1", port).getsockname()[1]))
 """
     assert results(arena, code) == ["b'HELLO'"]
+
+
+def test_loopback__a_certain_port_is_another_one_that_only_the_run_knows(arena: Arena) -> None:
+    code = """
+server = serve("127.0.0.1", 8000)
+print(server.getsockname()[1] == 8000)
+try:
+    serve("127.0.0.1", 8000)
+except OSError as error:
+    print(error.strerror)
+print(ask("127.0.0.1", 8000))
+server.close()
+try:
+    ask("127.0.0.1", 8000)
+except ConnectionRefusedError:
+    print("refused")
+print(ask("127.0.0.1", serve("127.0.0.1", 8000).getsockname()[1]))
+"""
+    assert results(arena, code) == ["False", "Address already in use", "b'HELLO'", "refused", "b'HELLO'"]
 
 
 def test_loopback__a_run_cannot_take_all_ports(arena: Arena) -> None:
