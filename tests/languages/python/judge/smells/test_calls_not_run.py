@@ -190,6 +190,40 @@ def test_calls_not_run__a_helper_that_may_do_something_else_than_in_the_test_fil
     assert idle_in_helper(code, test_text) == ("has a call that was not executed: `shop.deploy()`")
 
 
+MOCKED = HEAD.replace(
+    "import shop\n", "import shop\nfrom unittest import mock\nfrom unittest.mock import Mock\n", 1
+)
+
+
+def with_double(*lines: str) -> str:
+    """Return a module whose test sets an attribute that its helper uses, on something of its own."""
+    body = "\n".join(f"    {line}" for line in (*lines, "double.deploy = open"))
+    return MOCKED + TEST.replace("    assert", f"{body}\n    assert")
+
+
+@pytest.mark.parametrize("made", ["Mock()", "mock.MagicMock(spec=shop)"])
+def test_calls_not_run__an_attribute_of_a_mock_is_not_that_of_a_helper(made: str) -> None:
+    assert idle_in_helper(with_double(f"double = {made}"), MOCKED) is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("double = shop",),
+        ("double = Mock()", "double = shop"),
+        ("double = total(Mock(), 1)",),
+        ("Mock = shop.it", "double = Mock()"),
+        ("double = Mock()", "import shop as double"),
+        ("double = Mock()", "match shop:", "    case double:", "        pass"),
+        ("double = Mock()", "try:", "    total(1, 1)", "except ValueError as double:", "    pass"),
+        ("double = Mock(it=shop)", "double.it.deploy = open"),
+    ],
+)
+def test_calls_not_run__what_only_looks_like_a_mock(lines: tuple[str, ...]) -> None:
+    reason = idle_in_helper(with_double(*lines), MOCKED)
+    assert reason == "has a call that was not executed: `shop.deploy()`"
+
+
 OPTIONAL = """\
 import shop
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from testsmith.languages.python.judge.smells.known_checks import read_test_files
@@ -20,6 +20,17 @@ _CALLS = ast.Call | ast.Import | ast.ImportFrom
 _LEAST_STATEMENTS = 3
 _BINDING = frozenset({"setattr", "delattr", "setitem", "delitem", "patch", "__setattr__"})
 _REACHING = frozenset({"globals", "vars", "locals", "__dict__", "exec", "eval", "__import__"})
+_NAMING = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
+_FIELDS = ("name", "rest")
+"""Nodes that bind a name, and their attributes that have it."""
+
+_MOCKS = frozenset(
+    f"0 unittest{dot}{kind}"
+    for kind in ("AsyncMock", "MagicMock", "Mock", "NonCallableMagicMock", "NonCallableMock")
+    for dot in (".mock ", " mock.")
+)
+"""What a name is bound to that makes mocks, see `_bindings`."""
+
 _KNOWN = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.If, ast.Try)
 
 
@@ -147,7 +158,8 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
     new = [node for node in ast.walk(tree) if id(node) not in inside]
     might_bind: set[object] = set(_bound_by_text(new))
     might_bind |= {name for node in new if isinstance(node, ast.Global) for name in node.names}
-    attributes = [node for node in new if isinstance(node, ast.Attribute)]
+    doubles = _doubles(new, tree, here)
+    attributes = [node for node in new if isinstance(node, ast.Attribute) and not _is_of(node, doubles)]
     might_bind |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
     might_bind |= {node.name for node in new if isinstance(node, _Definition)}
     tests = {id(node) for _, node in functions_of(tree)}
@@ -173,6 +185,29 @@ def _known_nodes(tree: ast.Module, file: ast.Module) -> Iterator[int]:
         is_same = all(here.get(name) == there.get(name) for name in used)
         if is_same and might_bind.isdisjoint({*used, *used_attributes, *name}):
             yield from map(id, ast.walk(part))
+
+
+def _doubles(new: Sequence[ast.AST], tree: ast.Module, imported: Mapping[str, set[str]]) -> frozenset[str]:
+    """Return the names that new code only binds to mocks of its own, as in `response = Mock()`."""
+    imports = [one for one in tree.body if isinstance(one, ast.Import | ast.ImportFrom)]
+    outer = {id(alias) for one in imports for alias in one.names}
+    within = [node for node in new if not isinstance(node, ast.Attribute) and id(node) not in outer]
+    bound = Counter(name for node in within for name in _bound_by(node))
+    made = Counter[str]()
+    for node in new:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=called)):
+                root, _, rest = dotted_name(called).partition(".")
+                origins = {f"{origin}.{rest}".rstrip(".") for origin in imported.get(root, ())}
+                made[name] += root not in bound and bool(origins) and origins <= _MOCKS
+    otherwise = {getattr(node, field, None) for node in new if isinstance(node, _NAMING) for field in _FIELDS}
+    return frozenset(
+        name for name, count in made.items() if count == bound[name] and name not in {*imported, *otherwise}
+    )
+
+
+def _is_of(attribute: ast.Attribute, names: Collection[str]) -> bool:
+    return isinstance(attribute.value, ast.Name) and attribute.value.id in names
 
 
 def _bound_by_text(new: Sequence[ast.AST]) -> Iterator[str]:
