@@ -303,7 +303,7 @@ class _Place:
 
 
 def _only(lines: Sequence[str], places: Sequence[_Place], hunk: _Hunk, shown: Collection[int]) -> _Place:
-    """Return the only place; of several, the one that the diff names, or else the one that was shown."""
+    """Return the only place; of several, the one that the diff names, was shown, or is at an end."""
     named = [place for place in places if place.start + 1 == hunk.first]
     if len(places) == 1 or not named:
         places = [place for place in places if place.start + 1 in shown] or places

@@ -184,7 +184,8 @@ class SelectionSettings:
     @property
     def has_globs(self) -> bool:
         """Whether `include` or `exclude` is set, which then decides about scripts and the like alone."""
-        return self.include != ("**",) or self.exclude != DEFAULT_EXCLUDE
+        defaults = SelectionSettings()
+        return (self.include, self.exclude) != (defaults.include, defaults.exclude)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,11 +114,12 @@ class _Edit:
 async def ask_about_broken_tests(run: RunState, context: ProofContext, report: Report) -> Report:
     """Add a question for each of the project's tests that the change breaks, if an edit is proven.
 
-    The edit is the model's, which may also correct the name and the docstring of the test. If that does not
-    hold, or there is no model, it makes the test expect what was observed, and changes nothing else. Nothing
-    is asked about a test that the change edits itself. About tests that fail in the same way there is one
-    question, which names them; if no value can be replaced, the cause may be what they share, and there is a
-    note instead.
+    The model writes the edit, and may also correct the name and the docstring of the test. Without a model,
+    or if its edit is not proven, the edit replaces the expected values with the observed ones, and changes
+    nothing else.
+    There is no question about a test that the change edits itself. Tests that fail in the same way get one
+    question, which names them; if no value can be replaced, the cause may be something that they share, and
+    there is a note instead.
 
     A suggestion is left out if the edited tests make all of its calls of changed functions.
 
@@ -246,12 +247,20 @@ async def _ask(
     """Append the questions about broken tests, as many as are shown, and notes on others."""
     causes = await _by_cause(run, context, broken)
     most = _MOST_SHOWN if len(causes) <= _MOST_SHOWN else 1
-    observed = [(test, await _observed_edit(run, context, test)) for test in causes[:_MOST_TRIED]]
-    for_model = [test for test, edit in observed if test.extension is None and (edit or not test.alike)]
-    written = await _edits_by_model(run, context, for_model[:most])
-    for test, edit in observed:
+    tried, observed = causes[:_MOST_TRIED], list[_Edit | None]()
+    for_model: list[_BrokenTest] = []
+    for test in tried:
+        if len(for_model) == most:
+            break
+        observed.append(await _observed_edit(run, context, test))
+        if test.extension is None and (observed[-1] or not test.alike):
+            for_model.append(test)
+    written = await _edits_by_model(run, context, for_model)
+    for number, test in enumerate(tried):
         if len(questions) == most:
             break
+        is_known = number < len(observed)
+        edit = observed[number] if is_known else await _observed_edit(run, context, test)
         edits = [*(one for asked, one in written if asked is test), *filter(None, [edit])]
         found = await _first_proven(run, context, test, edits)
         questions += found

@@ -101,6 +101,10 @@ def test_loopback__not_without_being_asked_for(arena: Arena) -> None:
         ("socket.socket().sendto(b'secret', 0x20000000, ('192.0.2.1', 80))", "PermissionError"),
         ("socket.socket().listen()", "PermissionError"),  # the kernel would take all networks
         ("socket.socket().bind(('127.0.0.1', 80))", "PermissionError"),
+        (
+            "s = socket.create_server(('127.0.0.1', 0)); socket.create_connection(('127.0.0.1', 0))",
+            "ConnectionRefusedError",
+        ),
         ("socket.socket().bind(('192.0.2.1', 0))", "OSError"),
     ],
 )

@@ -116,7 +116,7 @@ class Loopback:
                 raise OSError(errno.EMFILE, "too many sockets listen")
             bound.listen(backlog)
             host, port = bound.getsockname()[:2]
-            self._listening[inode] = InternetAddress(ipaddress.ip_address(host), port), asked
+            self._listening[inode] = InternetAddress(ipaddress.ip_address(host), port), asked or port
         return True
 
     def _at(self, address: InternetAddress) -> dict[int, InternetAddress]:

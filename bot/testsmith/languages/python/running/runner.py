@@ -161,8 +161,8 @@ class PythonRunner(TestRunner):
         Another interpreter has other lines and arcs for the same code, so runs on it are not traced. A module
         that cannot be imported in locale C because of an encoding error is run again in UTF-8: it is not the
         test's fault if the project reads its own files at import. Nor is it if the project's session cannot
-        be set up in that locale, at another time or on another interpreter, or if a function hangs in a fork
-        of a process in which a library has started threads.
+        be set up in that locale, at another time or on another interpreter. If a function hangs in a fork,
+        all are run again in one process, because a library may have started threads, which a fork lacks.
         """
         asked = _python(setting)
         is_other = asked.other_python and self.workspace.other is not None
@@ -181,16 +181,16 @@ class PythonRunner(TestRunner):
         """See `TestRunner.run_changed`.
 
         If all tests pass with the member removed, exchanging its code may have had no effect, for example
-        below a decorator that compiles its function again. If none can be run, they may hang in a fork of a
-        process in which a library has started threads. The changes are then made to the module's file, in a
-        copy of the project, and each is loaded by a process of its own.
+        below a decorator that compiles its function again. If none can be run, they may hang in a fork. The
+        changes are then made to the module's file, in a copy of the project, and a process of its own loads
+        each.
         """
         results = await run_jobs(self.workspace, MUTANTS, jobs)
         removed = {job.number: _statuses_if_removed(job, results[job.number]) for job in jobs}
         doubtful = [
             replace(job, seconds=_TIMES_AS_LONG_IN_FILE * job.seconds)
             for job in jobs
-            if _can_be_removed(job) and all(status == PASSED for status in removed[job.number])
+            if (statuses := removed[job.number]) is not None and all(one == PASSED for one in statuses)
         ]
         in_file = await run_jobs(self.workspace, MUTANTS_IN_FILE, doubtful)
         known = {number: one for number, one in in_file.items() if removed[number] or one.acts}
@@ -259,11 +259,10 @@ def _is_lost(job: TestJob, setting: PythonSetting, result: JobResult) -> bool:
     return setting.locale == "C" and is_unreadable
 
 
-def _can_be_removed(job: TestJob) -> bool:
-    return job.changed is not None and job.changed.direct is not None
+def _statuses_if_removed(job: TestJob, result: JobResult) -> Collection[str] | None:
+    """Return the statuses of the tests with the member removed; empty if they could not be run.
 
-
-def _statuses_if_removed(job: TestJob, result: JobResult) -> Collection[str]:
-    """Return the statuses of the tests with the member removed; none if they could not be run so."""
+    It is None if the job does not remove the member.
+    """
     direct = None if job.changed is None else job.changed.direct
-    return () if direct is None else result.changed.get(direct[2], {}).values()
+    return None if direct is None else result.changed.get(direct[2], {}).values()

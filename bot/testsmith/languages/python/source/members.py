@@ -289,9 +289,7 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         lines = _lines(difference.found) & file.added_lines
         one = _ChangedDefinition(path=file.path, difference=difference, changed_lines=lines)
         if public is not None:
-            each = _chosen(node, one, public)
-            member = replace(each.member, instance=instances.get(name, ""))
-            chosen.append(replace(each, member=member))
+            chosen.append(_chosen(node, one, public, instances.get(name, "")))
         elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
@@ -301,11 +299,11 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
 
 
-def _chosen(node: Node, one: _ChangedDefinition, public: str | None) -> _Chosen:
+def _chosen(node: Node, one: _ChangedDefinition, public: str | None, instance: str = "") -> _Chosen:
     """Return a changed definition as a member, which is private if `public` is None."""
     difference = one.difference
     member = _member(one.path, difference.found, public or node.module, difference.change)
-    member = replace(member, changed_lines=one.changed_lines, is_private=public is None)
+    member = replace(member, changed_lines=one.changed_lines, is_private=public is None, instance=instance)
     if member.change is Change.CHANGED:
         own = source_diff(member.name, difference.base, member.source)
         shown = ShownChange(own=own, digest=digest_of_sources([normalized_source(difference.base)]))

@@ -20,10 +20,6 @@ _CALLS = ast.Call | ast.Import | ast.ImportFrom
 _LEAST_STATEMENTS = 3
 _BINDING = frozenset({"setattr", "delattr", "setitem", "delitem", "patch", "__setattr__"})
 _REACHING = frozenset({"globals", "vars", "locals", "__dict__", "exec", "eval", "__import__"})
-_NAMING = (ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping)
-_FIELDS = ("name", "rest")
-"""Nodes that bind a name, and their attributes that have it."""
-
 _MOCKS = frozenset(
     f"0 unittest{dot}{kind}"
     for kind in ("AsyncMock", "MagicMock", "Mock", "NonCallableMagicMock", "NonCallableMock")
@@ -200,10 +196,7 @@ def _doubles(new: Sequence[ast.AST], tree: ast.Module, imported: Mapping[str, se
                 root, _, rest = dotted_name(called).partition(".")
                 origins = {f"{origin}.{rest}".rstrip(".") for origin in imported.get(root, ())}
                 made[name] += root not in bound and bool(origins) and origins <= _MOCKS
-    otherwise = {getattr(node, field, None) for node in new if isinstance(node, _NAMING) for field in _FIELDS}
-    return frozenset(
-        name for name, count in made.items() if count == bound[name] and name not in {*imported, *otherwise}
-    )
+    return frozenset(name for name, count in made.items() if count == bound[name] and name not in imported)
 
 
 def _is_of(attribute: ast.Attribute, names: Collection[str]) -> bool:
@@ -279,7 +272,13 @@ def _bound_by(node: ast.AST) -> Iterator[str]:
             yield name
         case ast.arg(arg=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
             yield name
-        case ast.ClassDef(name=name):
+        case (
+            ast.ClassDef(name=name)
+            | ast.ExceptHandler(name=str(name))
+            | ast.MatchAs(name=str(name))
+            | ast.MatchStar(name=str(name))
+            | ast.MatchMapping(rest=str(name))
+        ):
             yield name
         case ast.alias(name=name, asname=known_as):
             yield known_as or name.partition(".")[0]

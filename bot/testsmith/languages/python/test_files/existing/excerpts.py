@@ -93,7 +93,7 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
     it marks where the test, or its class, ends. The middle of a long test, and names of a very long import
     that it does not use, are left out. For all tests together, a limited number of lines shows the beginning
     of long helpers, and the methods of its class that a helper calls. One more set of lines comes last: of
-    the helpers that several other tests of the file use.
+    the helpers that several functions of the file use.
     """
     if not tests:
         return ()
@@ -122,7 +122,7 @@ def _with_further_helpers(
 
 
 def _of_common_helpers(file: _File, tests: Sequence[ExistingTest], shown: Collection[int]) -> frozenset[int]:
-    """Return the lines of the helpers that several tests of a file use; of a long one, its signature."""
+    """Return the lines of the helpers that several functions of a file use; of a long one, its signature."""
     lines = set[int]()
     for helper in file.common_helpers(tests):
         excerpts = list(_excerpts(helper))
