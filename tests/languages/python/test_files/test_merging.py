@@ -450,6 +450,16 @@ def test_place__types_that_the_file_imports_under_a_condition_are_not_imported_a
     )
 
 
+def test_place__a_type_goes_into_the_block_that_the_file_has_for_type_checkers() -> None:
+    future = "from __future__ import annotations\n\n"
+    block = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from shop.cart import Cart\n"
+    added = "def test_b(stock: Stock) -> None:\n    assert stock\n"
+    head = "from typing import TYPE_CHECKING\n\nif TYPE_CHECKING:\n    from shop.stock import Stock\n"
+    assert placed(f"{future}{block}", f"{future}{head}\n\n{added}") == (
+        f"{future}{block}    from shop.stock import Stock\n\n\n{added}"
+    )
+
+
 @pytest.mark.parametrize(
     "head",
     [
@@ -499,10 +509,8 @@ def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
             assert show(1, Cart())
     """)
     text = placed(existing, code)
-    assert text.startswith(
-        "from typing import TYPE_CHECKING\nfrom shop.cart import Cart\n"
-        "if TYPE_CHECKING:\n    from shop.stock import Stock\n",
-    )
+    assert text.startswith("from typing import TYPE_CHECKING\nfrom shop.cart import Cart\ntry:\n")
+    assert "if TYPE_CHECKING:\n    from shop.cart import Cart\n    from shop.stock import Stock\n\n" in text
     assert "def show(stock: 'Stock', cart: Cart, limit: 'int | None' = None) -> str:" in text
     assert text.count("import numpy") == 1
     assert "__future__" not in text

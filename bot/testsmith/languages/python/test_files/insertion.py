@@ -6,10 +6,11 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeGuard
 
 import libcst as cst
 
-from testsmith.languages.python.source.definitions import Function, last_name
+from testsmith.languages.python.source.definitions import Function, is_type_checking, last_name
 from testsmith.languages.python.source.parsing import lines_of, parse_untrusted, span_of
 from testsmith.languages.python.test_files.cutting import (
     bindings,
@@ -106,6 +107,7 @@ def _placed_imports(
     """Yield the added imports with their places: among those of the same kind, if there are any.
 
     They are put where they belong by name if those are sorted by name, otherwise after the last of them.
+    Those for type checkers go into the block that the file has for them.
     """
     plain = [each for each in _before_definitions(body) if isinstance(each, ast.Import | ast.ImportFrom)]
     if not plain:
@@ -113,7 +115,12 @@ def _placed_imports(
         return
     found: dict[int, list[str]] = {}
     own = lines_of(imports) if imports else []
+    blocks = {ast.unparse(each.test): each for each in _before_definitions(body) if _is_for_types(each)}
     for statement in parse_untrusted(imports).body:
+        if _is_for_types(statement) and (block := blocks.get(ast.unparse(statement.test))) is not None:
+            inner = own[span_of(statement.body[0]).first - 1 : span_of(statement.body[-1]).last]
+            found.setdefault(block.end_lineno or 0, []).extend(inner)
+            continue
         kinds = ([each for each in plain if kind in _kinds(each)] for kind in _kinds(statement))
         same_kind = next(filter(None, kinds), [])
         place = _end_of_line(body, _line_before(statement, same_kind)) if same_kind else end
@@ -121,6 +128,13 @@ def _placed_imports(
         found.setdefault(place, []).extend(own[span.first - 1 : span.last])
     for place, new in found.items():
         yield place, _import_lines("".join(new), body, lines, place)
+
+
+def _is_for_types(statement: ast.stmt) -> TypeGuard[ast.If]:
+    """Return whether a statement is a block of lines that only type checkers read."""
+    if not isinstance(statement, ast.If) or statement.orelse or not is_type_checking(statement.test):
+        return False
+    return statement.body[0].lineno > statement.lineno
 
 
 def _line_before(statement: ast.stmt, same_kind: Sequence[ast.stmt]) -> int:

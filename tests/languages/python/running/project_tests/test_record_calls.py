@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 
 from fakes.engine import members_of
 from fakes.workspaces import small_workspace
-from testsmith.languages.python.running.project_tests.run import RecordedCall, record_calls
+from testsmith.languages.python.running.project_tests.run import RecordedCall, record_calls, run_worker
 from testsmith.model import Change
 
 SHOP = """class Cart:
@@ -89,3 +90,31 @@ def test_record_calls__outlast_a_test_that_ends_its_process(tmp_path: Path) -> N
     tests = TESTS + "\n\ndef test_end():\n    import os\n\n    os._exit(3)\n"
 
     assert recorded(tmp_path, {"Cart.total"}, tests) == ["Cart([1, 2]).total(3, rounded=True)"]
+
+
+def test_record_calls__end_with_the_test_after_which_no_more_are_kept(tmp_path: Path) -> None:
+    many = "\n\ndef test_many():\n    for each in range(400):\n        assert Cart([each]).total() == each\n"
+    files = {
+        "shop.py": SHOP,
+        "tests/test_shop.py": f"from shop import Cart{many}{many.replace('many', 'more')}",
+    }
+    plan = {
+        "spans": [{"file": "shop.py", "first": 9, "last": 10}],
+        "names": ["Cart"],
+        "modules": ["shop"],
+        "only": None,
+        "backwards": False,
+        "seconds": 20.0,
+        "whole": False,
+        "changes": None,
+        "recorded": ["shop.py"],
+    }
+
+    async def run() -> bytes:
+        async with small_workspace(tmp_path, files) as workspace:
+            outcome, _ = await run_worker(workspace, plan)
+            return outcome.stdout
+
+    said = [json.loads(line) for line in asyncio.run(run()).splitlines() if line.strip()]
+    assert [each["name"] for each in said if each["kind"] == "test"] == ["test_many"]
+    assert sum(each["kind"] == "call" for each in said) == 300

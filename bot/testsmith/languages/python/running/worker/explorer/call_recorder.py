@@ -64,6 +64,11 @@ class CallRecorder:
         self._sent: set[str] = set()
         self._written = 0
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no other call is reported any more."""
+        return len(self._sent) >= _MOST_CALLS or self._written > _MOST_WRITTEN
+
     def _enter(self, frame: FrameType) -> None:
         if threading.current_thread() is not threading.main_thread() or frame.f_code.co_name == "<module>":
             return

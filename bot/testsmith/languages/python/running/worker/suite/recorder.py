@@ -281,12 +281,13 @@ class _SuiteRecorder:
         self._status = self._message = ""
         self._network = False
         self._left_early: set[tuple[str, int]] = set()
+        self._calls = CallRecorder(run.recorded, self._spans, send) if run.recorded else None
 
     def start(self) -> None:
         """Start tracing."""
         self._tracer.exchange(self._loaded)
-        if self._run.recorded:
-            CallRecorder(self._run.recorded, self._spans, self._send).start()
+        if self._calls is not None:
+            self._calls.start()
         elif self._run.spans:
             self._tracer.start()
 
@@ -308,7 +309,7 @@ class _SuiteRecorder:
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
         self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
-        if self._run.recorded:
+        if self._calls is not None:
             items[:] = [item for item in items if self._file(item) not in self._unlikely]
         if self._run.backwards:
             items.reverse()
@@ -357,6 +358,8 @@ class _SuiteRecorder:
         early = {"left_early": sorted(self._left_early), "likely": data["file"] not in self._unlikely}
         why = {"message": self._message, "network": self._network}
         self._send({"kind": "test", **data, **status, **early, **why})
+        if self._calls is not None and self._calls.is_full:
+            item.session.shouldstop = "no more calls are recorded"
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root
