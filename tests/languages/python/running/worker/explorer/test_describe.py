@@ -37,6 +37,11 @@ class Point:
 class Options(TypedDict):
     name: str
 
+D0 = int
+for deep in range(1, 6):
+    keys = {key: globals()[f"D{deep - 1}"] for key in "abcdefgh"}
+    globals()[f"D{deep}"] = TypedDict(f"D{deep}", keys)
+
 class Talks(Protocol):
     def talk(self) -> str: ...
 
@@ -159,6 +164,11 @@ def test_shape__of_a_class_of_the_project() -> None:
         ("x", True, "int"),
         ("y", False, "int"),
     ]
+
+
+def test_shape__of_wide_and_deep_types_is_limited() -> None:
+    assert str(shape("D5")).count("kind") < 1_000
+    assert [part["shape"]["kind"] for part in shape("D1")["parameters"]] == ["int"] * 8
 
 
 def test_description__of_a_function() -> None:

@@ -36,6 +36,9 @@ from typing import Any
 from .literals import public_home, written
 
 _DEEPEST = 3
+_MOST_INSIDE = 600
+"""Maximum number of annotations that are read inside of the classes that one parameter needs."""
+
 _LONGEST_DEFAULT = 60
 
 Shape = dict[str, Any]
@@ -100,7 +103,13 @@ class Shapes:
 
     Args:
         namespace: Names that annotations may use.
+        depth: Number of classes around it, from the parameter inwards.
+
+    Attributes:
+        left: Number of annotations inside of classes that may still be read, for all objects together.
     """
+
+    left = _MOST_INSIDE
 
     def __init__(self, namespace: dict[str, Any], depth: int = 0) -> None:
         self._namespace = namespace
@@ -114,8 +123,17 @@ class Shapes:
             typing.Final: self._first,
         }
 
+    def begin(self) -> None:
+        """Read the next parameter; each of the member has a limit of its own."""
+        if self._depth == 0:
+            Shapes.left = _MOST_INSIDE
+
     def of(self, annotation: Any) -> Shape:
         """Return the shape of an annotation."""
+        if self._depth:
+            if Shapes.left <= 0:
+                return UNKNOWN
+            Shapes.left -= 1
         try:
             return self._shape(annotation)
         except Exception:  # noqa: BLE001 - evaluating annotations may raise anything
@@ -205,9 +223,9 @@ class Shapes:
             return {"kind": "enum", "home": _home(cls), "values": [*cls.__members__]}
         if cls.__module__.partition(".")[0] in _KNOWN_MODULES:
             return {"kind": "known", "home": _known_home(cls)}
-        if hasattr(cls, "__required_keys__"):
-            return self._typed_dict(cls)
-        return UNKNOWN if self._depth >= _DEEPEST else self._own_class(cls)
+        if self._depth >= _DEEPEST:
+            return UNKNOWN
+        return self._typed_dict(cls) if hasattr(cls, "__required_keys__") else self._own_class(cls)
 
     def _own_class(self, cls: Any) -> Shape:
         if getattr(cls, "_is_protocol", False) or inspect.isabstract(cls):
@@ -327,6 +345,7 @@ _MODES = {
 def _parameter(parameter: inspect.Parameter, shapes: Shapes) -> Shape:
     mode = _MODES[parameter.kind]
     has_default = parameter.default is not inspect.Parameter.empty
+    shapes.begin()
     default = written(parameter.default, _LONGEST_DEFAULT) if has_default else None
     return {
         "name": parameter.name,
