@@ -475,6 +475,25 @@ def test_new_class_of_fields_alone__has_no_code_of_its_own(tmp_path: Path) -> No
     assert reason(answer) == "it has no code of its own"
 
 
+STARTING = """import sys
+
+
+def start(count: int) -> int:
+    if count < 1:
+        sys.exit({})
+    return count
+"""
+
+
+def test_exit__is_shown_with_its_status(tmp_path: Path) -> None:
+    answer = _answer(tmp_path, STARTING.format(3), STARTING.format(1), changed_lines=frozenset({6}))
+
+    made = candidate(answer).code
+
+    assert "    with pytest.raises(SystemExit) as exit_info:\n        start(0)\n" in made
+    assert "assert exit_info.value.code == 3" in made
+
+
 SESSION = """from contextlib import contextmanager
 
 

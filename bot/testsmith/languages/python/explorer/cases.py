@@ -78,6 +78,11 @@ class CallResult:
     error: str = ""
     agrees: bool | None = None
 
+    @property
+    def is_exit(self) -> bool:
+        """Whether the call ended the program; the message is then the status."""
+        return self.kind == "raised" and self.home is not None and self.home.path == "SystemExit"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -414,6 +419,8 @@ class Case:
         if self.base is None or self.outcome.kind != "raised" or not self.is_witness:
             return False
         raised, before = self.outcome.home, self.base.outcome
+        if self.outcome.is_exit:  # the status is what it is about
+            return False
         return raised is not None and (raised == before.home or raised.path == before.error)
 
     @property

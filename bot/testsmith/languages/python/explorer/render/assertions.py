@@ -217,9 +217,20 @@ def _value(case: Case, call: str) -> Written:
 
 def _raised(case: Case, call: str) -> Written:
     outcome = case.outcome
+    if outcome.is_exit and outcome.message:
+        return _exited(outcome, call)
     name = outcome.home.path if outcome.home else "Exception"
     lines, imports = refusal(outcome.form, call, name, match_text(outcome.message))
     return lines, imports | exception_imports(outcome)
+
+
+def _exited(outcome: CallResult, call: str) -> Written:
+    brought = brought_out(outcome.form, call)
+    message = outcome.message or ""
+    status = message if message.isdecimal() else quoted(message)
+    lines = ["with pytest.raises(SystemExit) as exit_info:", *indented(brought.expression.splitlines())]
+    lines += ["", f"assert exit_info.value.code == {status}"]
+    return brought._replace(block="").framed(lines), brought.imports | {PYTEST}
 
 
 def match_text(message: str | None) -> str:

@@ -90,6 +90,7 @@ def shape(case: Case) -> Hashable | None:
     made = case.is_witness and outcome.value is not None and bool(outcome.value.imports)
     alone = case.contradicts or case.with_state or case.gives_none or on_variables or not trial.arguments
     alone = alone or made  # in a table, what base cannot create would keep the module from loading there
+    alone = alone or outcome.is_exit
     if alone or trial.stands_alone or outcome.kind not in {"value", "raised"} or outcome.relation == "nan":
         return None
     names = tuple((argument.name, argument.by_keyword) for argument in trial.arguments)

@@ -96,6 +96,9 @@ def write(name):
 def die():
     os._exit(3)
 
+def leave(status):
+    sys.exit(status)
+
 def sleep():
     time.sleep(60)
 
@@ -216,6 +219,13 @@ def test_outcome__of_an_exception_that_the_project_raises(tmp_path: Path) -> Non
     assert outcome["home"] == ["builtins", "ValueError"]
     assert outcome["message"] == "x must not be negative"
     assert MODULE.splitlines()[outcome["line"] - 1].strip().startswith("raise")
+
+
+def test_outcome__of_an_exit_of_the_project(tmp_path: Path) -> None:
+    (outcome,) = outcomes(tmp_path, trial("leave(3)"))
+
+    assert outcome["kind"] == "raised"
+    assert (outcome["home"], outcome["message"]) == (["builtins", "SystemExit"], "3")
 
 
 def test_outcome__of_an_exception_that_happens_to_the_project(tmp_path: Path) -> None:

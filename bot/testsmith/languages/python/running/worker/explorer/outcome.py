@@ -4,7 +4,7 @@ An outcome is one of
 
     {"kind": "value", "form", "text", "imports", "relation"}
     {"kind": "object", "form", "home", "facts"}       no source text, but facts that have one
-    {"kind": "raised", "home", "message", "line"}     by a `raise` statement of the project
+    {"kind": "raised", "home", "message", "line"}     by a `raise` statement of the project, or its `sys.exit`
     {"kind": "printed", "text"}                        returned None and printed something
     {"kind": "none", "reason"}      nothing that a test could assert, and why; if the call raised, the name of
                                     the class is in `error`
@@ -347,7 +347,7 @@ class Raises:
         silent = {**nothing(f"{type(error).__name__}: {_text_of(error)}"), "error": type(error).__name__}
         if self._is_of_the_system(error):
             return silent
-        place = self._raise_place(error.__traceback__)
+        place = self._raise_place(error.__traceback__, is_exit=type(error) is SystemExit)
         home = _exception_home(type(error))
         if (
             documented is not None
@@ -372,8 +372,11 @@ class Raises:
             chain.append(before)
         return any(_is_refused(each) and self._raise_place(each.__traceback__) is None for each in chain)
 
-    def _raise_place(self, trace: TracebackType | None) -> int | None:
-        """Return the line of the project's `raise` statement; 0 for the trial's own, None for neither."""
+    def _raise_place(self, trace: TracebackType | None, *, is_exit: bool = False) -> int | None:
+        """Return the line of the project's `raise` statement; 0 for the trial's own, None for neither.
+
+        A call of `sys.exit` by the project counts, too.
+        """
         if trace is None:
             return None
         while trace.tb_next is not None:
@@ -383,7 +386,7 @@ class Raises:
             return None
         instruction, argument = code.co_code[trace.tb_lasti : trace.tb_lasti + 2]
         # A bare `raise` has no argument; it may re-raise an exception of the interpreter.
-        if instruction != _RAISE or not argument:
+        if not is_exit and (instruction != _RAISE or not argument):
             return None
         return 0 if code.co_filename == TRIAL else trace.tb_lineno
 
