@@ -268,7 +268,7 @@ def test_exception_of_the_tests_own_call__is_not_what_base_did(changed: Mapping[
     witnesses = [each.witness for each in made.sayings if each.witness]
     assert witnesses == [
         (
-            "`chunked([3, 1, 2], -1)` gave `[]` before this change and raises "
+            "`chunked([3], -1)` gave `[]` before this change and raises "
             '`ValueError("n must be at least 0")` now.'
         )
     ]
@@ -492,6 +492,21 @@ def test_exit__is_shown_with_its_status(tmp_path: Path) -> None:
 
     assert "    with pytest.raises(SystemExit) as exit_info:\n        start(0)\n" in made
     assert "assert exit_info.value.code == 3" in made
+
+
+JOINED = """class Words:
+    def __init__(self, words: list[str | None]) -> None:
+        self.words = words
+
+    def joined(self) -> list[str]:
+        return [{} if word is None else word for word in self.words]
+"""
+
+
+def test_list__has_only_the_item_that_shows_the_change(tmp_path: Path) -> None:
+    made = candidate(_answer(tmp_path, JOINED.format('"*"'), JOINED.format('"None"'))).code
+
+    assert 'Words([None]).joined() == ["*"]' in made
 
 
 SESSION = """from contextlib import contextmanager

@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 from typing import NamedTuple
 
 from testsmith.languages.mutants import Mutant
-from testsmith.languages.python.explorer.case_selection import shortlist
+from testsmith.languages.python.explorer.case_selection import choose, shortlist
 from testsmith.languages.python.explorer.cases import (
     Arc,
     Case,
@@ -22,7 +22,7 @@ from testsmith.languages.python.explorer.cases import (
     stable_case,
     with_base,
 )
-from testsmith.languages.python.explorer.guidance import SearchState, further, varied
+from testsmith.languages.python.explorer.guidance import SearchState, further, shorter, varied
 from testsmith.languages.python.explorer.inputs.static_hints import (
     is_data_elsewhere,
     texts_of_change,
@@ -57,6 +57,7 @@ _ENOUGH_TRIALS = 150
 """Number of trials that justify another process."""
 
 _MOST_TELLING = 4
+_MOST_SHRINKS = 3
 
 _A_GROUP = 40
 """Number of calls in tests that run in one process to see what they reach."""
@@ -144,6 +145,7 @@ async def explore(
         if not trials:
             break
         await exploration.look_further(trials)
+    await exploration.shrink()
     return await exploration.findings()
 
 
@@ -270,6 +272,46 @@ class _Seeking:
         is_object = case.outcome.kind == "object"
         marks = (case.differs_in_message, case.base_failed, is_object, not case.repeats_input)
         return (*marks, not text.isascii(), len(text))
+
+    def invented_witnesses(self) -> list[int]:
+        """Return the chosen calls on which base differs and that are not the project's own."""
+        chosen = [case.trial for case in choose([*self.cases.values()]) if case.is_witness]
+        return [
+            number
+            for number, case in self.cases.items()
+            if case.trial in chosen and case.trial.layer >= InputSource.ORDINARY
+        ]
+
+    def shorter(self, numbers: Iterable[int]) -> list[Trial]:
+        """Return calls with shorter lists than some have, without those that were tried."""
+        tried = {trial.text for trial in self.trials.values()}
+        made = {trial.text: trial for number in numbers for trial in shorter(self.trials[number])}
+        return [trial for text, trial in made.items() if text not in tried]
+
+    def take_shorter(self, numbers: Iterable[int]) -> bool:
+        """Replace calls by shorter ones that show the change as well; return whether there are any."""
+        by_text = {trial.text: number for number, trial in self.trials.items() if number in self.cases}
+        found = False
+        for number in numbers:
+            case = self.cases[number]
+            texts = (trial.text for trial in shorter(case.trial))
+            made = next((by_text[text] for text in texts if self._shows_as(by_text.get(text), case)), None)
+            if made is not None:
+                trial = replace(self.trials[made], layer=case.trial.layer)
+                self.trials[made], self.cases[made] = trial, replace(self.cases[made], trial=trial)
+                self._drop(number)
+                found = True
+        return found
+
+    def _shows_as(self, number: int | None, case: Case) -> bool:
+        """Return whether another case shows the change as well as a case does."""
+        other = None if number is None else self.cases.get(number)
+        return (
+            other is not None
+            and other.is_witness
+            and other.outcome.kind == case.outcome.kind
+            and (other.base_failed, other.differs_in_message) <= (case.base_failed, case.differs_in_message)
+        )
 
     def compare(self, numbers: Iterable[int], base: _Seen) -> None:
         """Compare cases with what base did in a process for each call, if they were compared before."""
@@ -400,6 +442,16 @@ class _Exploration:
     def _further_of(self, member: _Seeking, telling: Sequence[Argument]) -> list[Trial]:
         may_differ = member.is_compared and self._explorer.has_base
         return further(member.known, wants_witness=may_differ and not member.has_witness, telling=telling)
+
+    async def shrink(self) -> None:
+        """Take items from the lists of invented calls that show a change, as long as the rest shows it."""
+        for _ in range(_MOST_SHRINKS):
+            parents = {at: each.invented_witnesses() for at, each in enumerate(self._members)}
+            smaller = {at: self._members[at].shorter(numbers) for at, numbers in parents.items()}
+            await self.look({at: trials for at, trials in smaller.items() if trials})
+            taken = [self._members[at].take_shorter(numbers) for at, numbers in parents.items()]
+            if not any(taken):
+                return
 
     async def findings(self) -> list[ExploredMember]:
         """Run the best cases in another setting, in reverse, and return each member's repeatable cases."""

@@ -45,6 +45,7 @@ from testsmith.model import Change, Member
 _LONGEST = 200
 _LARGEST = 10**15
 _MOST_WORDS = 6
+_MOST_ITEMS = 6
 _MOST_ALIKE = 3
 _MOST_STATED = 300
 _MOST_BROKEN = 4
@@ -90,6 +91,14 @@ def variations(
         if made is not None and made.text not in seen and len(made.text) <= len(trial.text) + _LONGEST:
             seen.add(made.text)
             yield made
+
+
+def shorter(trial: Trial) -> Iterator[Trial]:
+    """Yield a trial with one item of a list that it spells out, for each list of several and each item."""
+    for place in places(trial):
+        for leaf in (leaf for leaf in place.leaves if leaf.items is not None and len(leaf.items) > 1):
+            for item in dict.fromkeys((leaf.items or ())[:_MOST_ITEMS]):
+                yield place.exchanged(leaf, f"[{item}]")
 
 
 def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str]) -> list[Trial]:
