@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fakes.workspaces import small_workspace
-from testsmith.execution.jobs import JobResult, TestJob
+from testsmith.execution.jobs import JobResult, TestJob, TracedMember
 from testsmith.execution.shell import OWN_PYTHON
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.run_settings import (
@@ -53,6 +53,7 @@ def run(  # noqa: PLR0913 - each of them changes how candidates run
                     seconds=seconds,
                     test_path="tests/test_shop.py",
                     is_of_file=is_of_file,
+                    traced=TracedMember(path="shop.py", first=1, last=2),
                 )
                 for number, code in enumerate(codes)
             ]
@@ -64,6 +65,14 @@ def run(  # noqa: PLR0913 - each of them changes how candidates run
 
 def statuses(result: JobResult) -> dict[str, str]:
     return {name: function.status for name, function in result.functions.items()}
+
+
+@pytest.mark.parametrize("is_of_file", [True, False])
+def test_session__traces_the_tests_of_a_whole_file(tmp_path: Path, is_of_file: bool) -> None:
+    (result,) = run(tmp_path, {"tests/test_shop.py": OWN}, GOOD, is_of_file=is_of_file)
+
+    assert result.done == BOTH
+    assert result.functions["test_x"].reached.lines == ({2} if is_of_file else set())
 
 
 BOTH = frozenset({BESIDE_OWN_TESTS})

@@ -297,7 +297,8 @@ class _Tests:
             The results, and whether they are complete.
         """
         account = JobResults()
-        is_traced = session is None or (job["in_project"] and session.own is None)
+        is_in_project = job["in_project"] and session is not None and session.own is None
+        is_traced = session is None or is_in_project or job["is_of_file"]
         span = MemberSpan(**job["span"]) if job["span"] is not None and is_traced else None
         deadline = time.monotonic() + seconds
         folder = self._folder(job)
