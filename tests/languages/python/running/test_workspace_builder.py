@@ -91,6 +91,8 @@ def test_x():
         for read in (open, os.listdir, os.stat):
             with pytest.raises(FileNotFoundError, match="No such file or directory: ./"):
                 read(os.fsdecode(path))
+    with pytest.raises(PermissionError):
+        open(f"/proc/{os.getpid()}/stat")
     assert os.stat in os.supports_dir_fd
 """
 

@@ -90,10 +90,15 @@ def hide_what_is_refused() -> None:
 
 
 def _raise_if_refused(path: object) -> None:
-    """Raise `FileNotFoundError` for a file of the kernel that this process has no right to open."""
+    """Raise `FileNotFoundError` for a file of the kernel that this process has no right to open.
+
+    The folder of a process by its number is left as it is: psutil takes a process without one for ended.
+    """
     if isinstance(path, (bytes, os.PathLike)):
         path = os.fsdecode(path)
     if not isinstance(path, str) or not path.startswith(_OF_THE_KERNEL) or getattr(_looks, "now", False):
+        return
+    if path[len("/proc/") :][:1].isdigit():
         return
     _looks.now = True  # because opening calls the hook again
     try:
