@@ -131,11 +131,14 @@ def test_gains_of__what_the_test_raises_itself_on_base_shows_nothing() -> None:
         ("TypeError: Cart.__init__() missing 1 required positional argument: 'tax'", (), False),
         ("TypeError: total() got an unexpected keyword argument 'tax'", (FIRST,), True),
         ("TypeError: total() got an unexpected keyword argument 'tax'", (SECOND,), False),  # not changed
+        ("AttributeError: module 'shop' has no attribute 'TaxError'", (), False),
+        ("AttributeError: module 'shop' has no attribute 'TaxError'", (FIRST,), True),
+        ("AttributeError: type object 'Cart' has no attribute 'taxed'", (), False),
         ("TypeError: unsupported operand type(s) for +: 'int' and 'str'", (), True),
         ("AssertionError: assert 1 == 2", (), True),
     ],
 )
-def test_gains_of__a_signature_that_does_not_fit_on_base_is_no_behavior(
+def test_gains_of__a_name_or_parameter_that_base_lacks_is_no_behavior(
     message: str, killed: tuple[Mutant, ...], *, counts: bool
 ) -> None:
     one = function(TestStatus.FAILED)

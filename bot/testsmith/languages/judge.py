@@ -246,8 +246,8 @@ class Judge:
         """Return the most informative line of a failure message, truncated."""
         return short(next((line for line in message.splitlines() if line.strip()), ""))
 
-    def is_signature_mismatch(self, message: str) -> bool:  # noqa: ARG002 - a default
-        """Return whether a failure says only that a call does not fit the signature of what it calls."""
+    def is_interface_mismatch(self, message: str) -> bool:  # noqa: ARG002 - a default
+        """Return whether a failure says only that a name does not exist, or not with these parameters."""
         return False
 
     def is_of_environment(self, message: str) -> bool:  # noqa: ARG002 - a default

@@ -76,8 +76,8 @@ class Gains:
             a baseline or if the project's branch coverage is unknown.
         fails_on_base: Whether one of them fails on base, in a member that exists there.
         asserts_on_base: Whether an assertion of one of them is what fails on base.
-        only_misfits: Whether one of them fails on base only because its calls do not fit the signature there,
-            and kills no mutant of the change. Any call with a new parameter does that.
+        only_misfits: Whether one of them fails on base only because a name or a parameter that it uses does not
+            exist there, and kills no mutant of the change. Any use of what is new does that.
     """
 
     killed: frozenset[Mutant] = frozenset()
@@ -175,11 +175,11 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
 
 
 def _only_misfits(function: FunctionProof, member: Member, mutation: Mutation, judge: Judge) -> bool:
-    """Return whether all that a failure on base shows is that a call does not fit the signature there.
+    """Return whether all that a failure on base shows is that what the test uses does not exist there.
 
     As for an added member, a mutant of the change must be killed, too, if there is any.
     """
-    if function.base is None or not judge.is_signature_mismatch(function.base.message):
+    if function.base is None or not judge.is_interface_mismatch(function.base.message):
         return False
     killed = mutation.kills.get(function.name, frozenset())
     breaks_change = any(is_of_change(mutant, member) for mutant in mutation.mutants or ())

@@ -50,7 +50,7 @@ _MOST_TRIED = 20_000
 _MOST_NAMED = 2
 _MOST_LINES = 3
 _NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant on a changed line"
-_ONLY_MISFITS = "fails without this change only because it uses new parameters"
+_ONLY_MISFITS = "fails without this change only because it uses new names or parameters"
 _NONE: Mapping[str, str] = {}
 _SHOWS_LESS = "shows less about this change than the proposed tests"
 

@@ -73,9 +73,9 @@ def test_messages__of_assertions_panics_and_the_compiler() -> None:
     assert not JUDGE.is_of_environment(panic)
     assert JUDGE.is_of_environment("    a_test.go:3: open x: no such file or directory")
     assert JUDGE.is_of_environment("it exceeded the time limit")
-    assert JUDGE.is_signature_mismatch("./a_test.go:3:7: not enough arguments in call to Total")
-    assert not JUDGE.is_signature_mismatch("./a_test.go:3:7: undefined: Total")
-    assert not JUDGE.is_signature_mismatch(failed)
+    assert JUDGE.is_interface_mismatch("./a_test.go:3:7: not enough arguments in call to Total")
+    assert not JUDGE.is_interface_mismatch("./a_test.go:3:7: undefined: Total")
+    assert not JUDGE.is_interface_mismatch(failed)
 
 
 def test_lengths_lines_and_form() -> None:

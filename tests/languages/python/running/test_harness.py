@@ -896,6 +896,7 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Pytho
     code = """
         import json
         import pytest
+        import shop
         from shop import clamp
         def fail(*_):
             raise KeyError("own")
@@ -910,6 +911,9 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Pytho
         def test_assertion(): assert clamp(1, 0, 2) == 2
         def test_unknown_argument(): clamp(1, 0, 2, strict=True)
         def test_missing_argument(): clamp(1)
+        def test_missing_name():
+            with pytest.raises(shop.ClampError):
+                clamp(1, 0, 2)
         def test_inside(): clamp("1", 0, 2)
         def test_not_raised():
             with pytest.raises(ValueError):

@@ -147,11 +147,11 @@ def test_is_of_environment__in_case_of_doubt(message: str, is_of_environment: bo
     assert not JUDGE.is_assertion(message)
 
 
-def test_is_signature_mismatch__of_what_the_compiler_says() -> None:
+def test_is_interface_mismatch__of_what_the_compiler_says() -> None:
     arity = "a.test.ts(3,8): error TS2554: Expected 2 arguments, but got 1."
-    assert JUDGE.is_signature_mismatch(arity)
-    assert not JUDGE.is_signature_mismatch(f"{arity}\na.test.ts(4,1): error TS2304: Cannot find name 'x'.")
-    assert not JUDGE.is_signature_mismatch("AssertionError: expected 1 to be 2")
+    assert JUDGE.is_interface_mismatch(arity)
+    assert not JUDGE.is_interface_mismatch(f"{arity}\na.test.ts(4,1): error TS2304: Cannot find name 'x'.")
+    assert not JUDGE.is_interface_mismatch("AssertionError: expected 1 to be 2")
 
 
 def test_first_words__without_the_place() -> None:

@@ -128,7 +128,7 @@ class GoJudge(Judge):
             _ASSERTION.search(message) or _PANIC.search(message)
         )
 
-    def is_signature_mismatch(self, message: str) -> bool:
+    def is_interface_mismatch(self, message: str) -> bool:
         """Return whether the compiler says only that a call does not fit the signature of what it calls."""
         lines = [line for line in message.splitlines() if _PLACE.match(line)]
         return bool(lines) and all(_BAD_CALL.search(line) for line in lines)

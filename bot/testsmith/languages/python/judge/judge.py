@@ -30,9 +30,10 @@ from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.model import Member
 
-_CANNOT_BIND = re.compile(
+_INTERFACE_MISMATCH = re.compile(
     r"TypeError: [\w.<>]+\(\) (?:got an unexpected keyword argument|got some positional-only arguments|"
     r"takes .* positional argument|missing \d+ required |got multiple values for argument)"
+    r"|AttributeError: (?:module|type object) '[\w.]+' has no attribute "
 )
 
 _ASSERTION = re.compile(r"assert\b|(?:\w+\.)*AssertionError\b|Failed\b|(?:\w+\.)*outcomes\.Failed\b")
@@ -119,9 +120,9 @@ class PythonJudge(Judge):
             for node in ast.walk(place)
         )
 
-    def is_signature_mismatch(self, message: str) -> bool:
-        """Return whether a failure is the `TypeError` of a call whose arguments cannot be bound."""
-        return _CANNOT_BIND.match(message) is not None
+    def is_interface_mismatch(self, message: str) -> bool:
+        """Return whether arguments of a call cannot be bound, or a module or class lacks a name."""
+        return _INTERFACE_MISMATCH.match(message) is not None
 
     def is_of_environment(self, message: str) -> bool:
         """Return whether a failure is about a missing module, program, service, network or plugin."""

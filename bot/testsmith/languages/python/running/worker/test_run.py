@@ -426,12 +426,15 @@ def file_of(item: pytest.Item) -> str:
 _CANNOT_BIND = re.compile(r"[\w.<>]+\(\) |Can't instantiate ")
 """Start of the message of a `TypeError` for a call with the wrong arguments."""
 
+_LACKS_NAME = re.compile(r"(?:module|type object) '")
+"""Start of the message of an `AttributeError` for a name that a module or a class does not define."""
+
 
 def is_raised_by_test(error: BaseException, file: str) -> bool:
     """Return whether an expression in a test module raised the error itself, after all calls in it returned.
 
     Such an error concerns what the test does with a value. Assertions do not count, nor do calls with wrong
-    arguments or errors that passed through other code.
+    arguments, names that a module or class lacks, or errors that passed through other code.
 
     Args:
         error: Error that a test failed with.
@@ -440,6 +443,8 @@ def is_raised_by_test(error: BaseException, file: str) -> bool:
     if isinstance(error, AssertionError):
         return False
     if isinstance(error, TypeError) and _CANNOT_BIND.match(str(error)):
+        return False
+    if isinstance(error, AttributeError) and _LACKS_NAME.match(str(error)):
         return False
     files = _files_of(error)
     return file in files and set(files[files.index(file) :]) == {file}
