@@ -199,6 +199,9 @@ def _telling(lines: Sequence[str]) -> str:
 
 
 _MOST_SOURCE_BYTES = 1_000_000
+_MOST_ID_CHARACTERS = 2_000
+"""Tests with longer ids are not run: their results are not read, and megabytes leave no room for others."""
+
 UNLIKELY = 2
 """Rank of test files that neither import nor name a member and run last."""
 
@@ -305,7 +308,8 @@ class _SuiteRecorder:
         root, without, only = self._run.place.root, self._run.without, self._run.only
         ids = {id(item): test_id(item, root) for item in items}
         kept = [item for item in items if only is None or not only.isdisjoint(self._names(item))]
-        items[:] = [item for item in kept if ids[id(item)] not in without]
+        readable = [item for item in kept if len(ids[id(item)]) <= _MOST_ID_CHARACTERS]
+        items[:] = [item for item in readable if ids[id(item)] not in without]
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
         self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
