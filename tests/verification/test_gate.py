@@ -347,6 +347,17 @@ def test_judge__of_a_class_it_is_enough_to_name_it_or_to_fail_on_base(
     assert len(judge(run, Conflicts(), {}, PYTHON).drafts) == drafts
 
 
+@pytest.mark.parametrize(
+    ("lines", "base", "drafts"), [({2}, F, 1), ({2}, P, 0), ({2}, M, 0), (set[int](), F, 0)]
+)
+def test_judge__of_what_runs_when_tests_are_loaded_it_is_enough_to_fail_on_base(
+    lines: set[int], base: TestStatus, drafts: int
+) -> None:
+    runs = tuple(Run(status=P, import_lines=frozenset(lines)) for _ in range(5))
+    run = proof(FunctionProof(name="test_a", head=runs, base=Run(status=base)))
+    assert len(judge(run, Conflicts(), {}, PYTHON).drafts) == drafts
+
+
 def green(run: Proof) -> ReducedCandidate:
     return ReducedCandidate(kind=TestKind.GREEN, candidate=run.candidate, tests=run.names)
 

@@ -347,15 +347,17 @@ def _fails_on_head_alone(function: FunctionProof) -> bool:
 def _touches(function: FunctionProof, proof: Proof, judge: Judge) -> bool:
     """Return whether a function reaches the member.
 
-    A class body runs only at import. For a class without other executed lines it is enough that the function
-    names it, or that it fails on base: what it uses may read the class.
+    Some members run only when the test module is loaded: class bodies, and what a class or an object of the
+    module is made with. Then it is enough that the function fails on base, or that it names the class.
     """
     if function.lines:
         return True
-    if proof.member.kind is not MemberKind.CLASS or not any(run.import_lines for run in function.head):
+    if not any(run.import_lines for run in function.head):
         return False
-    fails = function.base is not None and function.base.status is TestStatus.FAILED
-    return fails or judge.names_member(proof.candidate.code, function.name, proof.member)
+    if function.base is not None and function.base.status is TestStatus.FAILED:
+        return True
+    is_class = proof.member.kind is MemberKind.CLASS
+    return is_class and judge.names_member(proof.candidate.code, function.name, proof.member)
 
 
 def _failure(function: FunctionProof, judge: Judge) -> str:
