@@ -141,7 +141,8 @@ def _is_chosen(run: RunState) -> bool:
 def _causes(member: Member) -> frozenset[_Cause]:
     """Return the changed private definitions that a member uses, and itself if it is one."""
     used = frozenset((place.path, place.name) for place in member.because_places)
-    return used | {(member.path, member.name)} if member.is_private else used
+    is_cause = member.is_private and member.change is not Change.AFFECTED
+    return used | {(member.path, member.name)} if is_cause else used
 
 
 def _is(member: Member, cause: _Cause) -> bool:

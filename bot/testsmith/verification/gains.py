@@ -76,8 +76,8 @@ class Gains:
             a baseline or if the project's branch coverage is unknown.
         fails_on_base: Whether one of them fails on base, in a member that exists there.
         asserts_on_base: Whether an assertion of one of them is what fails on base.
-        only_misfits: Whether one of them fails on base only because a name or a parameter that it uses does not
-            exist there, and kills no mutant of the change. Any use of what is new does that.
+        only_misfits: Whether one of them fails on base only because a name or a parameter that it uses does
+            not exist there, and kills no mutant of the change. Any use of what is new does that.
     """
 
     killed: frozenset[Mutant] = frozenset()

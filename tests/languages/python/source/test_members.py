@@ -375,6 +375,19 @@ def test_changed_members__private_one_that_tests_use_shows_what_it_uses_itself()
     assert len(found[0].shown_change.private) == 1
 
 
+def test_changed_members__private_one_that_tests_use_and_that_uses_what_changed() -> None:
+    two = "def _two(x): return _pick(_pick(x))\ndef f(x): return _two(x)\n"
+    base = "_KNOWN = [1]\ndef _pick(x): return _KNOWN[x]\n" + two
+    test = {"test_m.py": "from m import _pick, _two\ndef test_m(): assert _pick(0) == _two(0)\n"}
+    found = _found({**test, "m.py": base}, {**test, "m.py": base.replace("[1]", "[2]")}).members
+    assert [(one.name, str(one.change), one.is_private, one.because) for one in found] == [
+        ("_pick", "affected", True, ("_KNOWN",)),
+        ("f", "affected", False, ("_KNOWN",)),
+    ]
+    untested = _found({"m.py": base}, {"m.py": base.replace("[1]", "[2]")}).members
+    assert [one.name for one in untested] == ["f"]
+
+
 def test_changed_members__function_of_a_private_module_that_tests_use() -> None:
     base = {
         "p/__init__.py": "VERSION = 1\n",

@@ -54,8 +54,9 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     For a new class, its public methods are returned, or the class itself if it has none, but nothing if it
     only has a name and bases: what raises a new exception is what can be tested. For an existing class, added
     and changed dunder methods are included. A changed private definition is a member if tests of the project
-    already use it. Code that only moved, within a file or between changed files, does not count as changed. A
-    member with a skip comment is returned both as a member and as skipped.
+    already use it, and so is a private function that uses one directly. Code that only moved, within a file
+    or between changed files, does not count as changed. A member with a skip comment is returned both as a
+    member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -63,7 +64,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     changes = [_sorted_out(file, gone, packages) for file in files]
     chosen = [*(each for change in changes for each in change.chosen), *_used_by_tests(changes, scope)]
     chosen = _with_private_changes(chosen, changes, files, scope, packages.tested)
-    chosen += _affected_members(changes, packages, scope.reference_steps)
+    chosen += _affected_members(changes, packages, scope)
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
     return MemberFindings(
         members=tuple(each.member for each in chosen),
@@ -450,7 +451,9 @@ def _with_diffs(member: Member, causes: Sequence[Node], private: Mapping[Node, _
     return replace(member, shown_change=shown)
 
 
-def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: int) -> Iterator[_Chosen]:
+def _affected_members(
+    changes: Sequence[_Changes], packages: _Packages, scope: ComparisonScope
+) -> Iterator[_Chosen]:
     """Yield unchanged members that use changed private definitions."""
     private = {node: one for change in changes for node, one in change.private.items()}
     new = {node: one for change in changes for node, one in change.new_private.items()}
@@ -459,17 +462,18 @@ def _affected_members(changes: Sequence[_Changes], packages: _Packages, steps: i
     for name in sorted({top_level(node.module) for node in private}):
         package, public = packages.read(name)
         changed = [node for node in private if top_level(node.module) == name]
-        reached = effects(package, public, changed, steps)
+        reached = effects(package, public, changed, scope.reference_steps)
         added = [node for node in new if top_level(node.module) == name]
-        using = effects(package, public, added, steps) if added else {}
-        for path, nodes in _by_path(package, public, reached, settled).items():
+        using = effects(package, public, added, scope.reference_steps) if added else {}
+        tested = _tested_users(package, public, reached, scope)
+        for path, nodes in _by_path(package, public, reached, settled, tested).items():
             definitions = packages.definitions(path)
             for node, module in nodes.items():
                 found = definitions.found(node.name)
                 if found.is_stub:
                     continue
                 member = _member(path, found, module, Change.AFFECTED)
-                member = replace(member, instance=public.instance(node))
+                member = replace(member, instance=public.instance(node), is_private=node in tested)
                 member = _with_causes(member, reached[node], sources)
                 member = replace(member, because_places=tuple(_places(package, private, reached[node])))
                 causes = _causes(reached[node])
@@ -500,18 +504,34 @@ def _by_path(
     public: PublicModules,
     reached: Iterable[Node],
     settled: frozenset[tuple[str, str]],
+    tested: Collection[Node],
 ) -> dict[str, dict[Node, str]]:
-    """Return the reached public nodes by file, each with its public module."""
+    """Return the reached public and tested nodes by file, each with the module to import it from."""
     found: dict[str, dict[Node, str]] = {}
     for node in reached:
         defined = package.defined(node)
         if defined is None or defined.kind is None:
             continue
         module = package.modules[node.module].module
-        public_module = public.module_for(module, node.name)
-        if public_module is not None and (module.path, node.name) not in settled:
-            found.setdefault(module.path, {})[node] = public_module
+        importable = module.name if node in tested else public.module_for(module, node.name)
+        if importable is not None and (module.path, node.name) not in settled:
+            found.setdefault(module.path, {})[node] = importable
     return found
+
+
+def _tested_users(
+    package: Package, public: PublicModules, reached: Mapping[Node, Effect], scope: ComparisonScope
+) -> frozenset[Node]:
+    """Return the private functions that use a changed definition directly and that tests of base use."""
+    if scope.base_with_tests is None:
+        return frozenset()
+    keys: dict[DefinitionKey, Node] = {}
+    for node, effect in reached.items():
+        if effect.steps == 1 and package.is_function(node):
+            module = package.modules[node.module].module
+            if public.module_for(module, node.name) is None:
+                keys[DefinitionKey(module.path, node.name)] = node
+    return frozenset(keys[key] for key in used_by_tests(scope.base_with_tests, keys, scope.project))
 
 
 def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) -> Member:
