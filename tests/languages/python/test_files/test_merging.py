@@ -517,6 +517,19 @@ def test_place__conditional_imports_of_the_file_and_of_the_module() -> None:
 
 
 @pytest.mark.parametrize(
+    "shared",
+    [
+        "@pytest.fixture(autouse=True)\ndef quiet(monkeypatch):\n    monkeypatch.chdir('a')\n",
+        "pytestmark = [pytest.mark.slow]\n",
+    ],
+)
+def test_place__what_acts_on_the_whole_file_and_is_in_both(shared: str) -> None:
+    head = f"import pytest\n\n\n{shared}"
+    tests = "\n\ndef test_a():\n    assert 1\n", "\n\ndef test_b():\n    assert 2\n"
+    assert place(head + tests[0], head + tests[1]) == head + "".join(tests)
+
+
+@pytest.mark.parametrize(
     ("existing", "code", "reason"),
     [
         ("X = 1\n", "from shop import *\n\ndef test_a():\n    pass\n", "star import"),

@@ -132,7 +132,7 @@ def _placed(
         return file.text
     if _ENCODING.match(file.text) and not addition.text.isascii():
         raise CannotPlace("the existing file declares an encoding other than UTF-8")
-    _refuse_acting_on_others(addition)
+    _refuse_acting_on_others(addition, there)
     _refuse_acted_upon(file, addition)
     from testsmith.languages.python.test_files.insertion import inserted
 
@@ -165,10 +165,10 @@ class _Side:
     def may_be_shared(self, name: str) -> bool:
         """Return whether a definition may be replaced by an equal one on the other side.
 
-        Variables have state, and so does code that uses them, unless they are constants. Otherwise only
-        tests may be shared, because nothing else uses a test.
+        Variables have state, and so does code that uses them, unless they are constants or marks. Otherwise
+        only tests may be shared, because nothing else uses a test.
         """
-        if self._is_constant(name):
+        if self._is_constant(name) or name == "pytestmark":
             return True
         if not all(isinstance(each.statement, Function | ast.ClassDef) for each in self.bindings[name]):
             return False
@@ -252,8 +252,10 @@ def _global_names(table: symtable.SymbolTable) -> Iterator[str]:
         yield from _global_names(child)
 
 
-def _refuse_acting_on_others(addition: _Side) -> None:
+def _refuse_acting_on_others(addition: _Side, there: Collection[str]) -> None:
     for name, places in addition.bindings.items():
+        if name in there:
+            continue
         if name in ACT_ON_THE_WHOLE_FILE or name == "*":
             what = "a star import" if name == "*" else f"`{name}`"
             raise CannotPlace(f"{what} would affect the existing tests")
