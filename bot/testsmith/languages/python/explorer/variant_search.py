@@ -96,7 +96,8 @@ class _Search:
     async def _telling(self) -> list[str]:
         """Return tests that pass on both sides: those that reach changed lines, or have a text of them."""
         calling = [test.id for test in self.request.existing if test.path == self.request.test_path]
-        near = [name for name in (*calling, *self._holding()) if name in self.file.tests]
+        holding = self._holding()
+        near = [name for name in (*calling, *holding) if name in self.file.tests]
         every = dict.fromkeys([*near, *sorted(self.file.tests, key=self.file.length)])
         tests = [name for name in every if self.file.length(name) <= _MOST_LINES][:_MOST_TRIED]
         if not tests:
@@ -104,9 +105,9 @@ class _Search:
         head, base = await self._both(self.request.test_text, tests, is_traced=True)
         changed = _traced(self.request.member)[1]
 
-        def distance(name: str) -> tuple[bool, bool, int]:
+        def distance(name: str) -> tuple[bool, bool, bool, int]:
             reached = head[name].reached.lines
-            return changed.isdisjoint(reached), not reached, self.file.length(name)
+            return changed.isdisjoint(reached), name not in holding, not reached, self.file.length(name)
 
         passing = [name for name in tests if _has(PASSED, head, name) and _has(PASSED, base, name)]
         telling = [name for name in passing if name in near or head[name].reached.lines]

@@ -310,6 +310,46 @@ def test_variant_of_its_tests__is_none_if_base_does_the_same(tmp_path: Path) -> 
     assert variant(tmp_path, '["ctrl+u"]', '("ctrl+u",)') is None
 
 
+KEYS = """_DATA = {data}
+
+
+def clean(schema):
+    for key in [key for key in schema if key not in _DATA]:
+        del schema[key]
+    return schema
+"""
+CLEANING = """from schemas import clean
+
+
+def test_clean_keeps_data():
+    schema = {"title": "a", "default": {"title": "b"}}
+    clean(schema)
+    assert schema == {"default": {"title": "b"}}
+""" + "".join(f"\n\ndef test_clean_{at}():\n    assert clean({{'a': {at}}}) == {{}}\n" for at in range(14))
+
+
+def test_variant_of_its_tests__is_of_one_that_has_a_text_of_the_change(tmp_path: Path) -> None:
+    head, base = (
+        {"schemas.py": KEYS.format(data=each)} for each in ('{"default", "example"}', '{"default"}')
+    )
+    tests = {"tests/test_schemas.py": CLEANING}
+    shown = ShownChange(private=('-_DATA = {"default"}\n+_DATA = {"default", "example"}\n',))
+    [clean] = members_of(head, Change.AFFECTED)
+    member = replace(clean, shown_change=shown)
+    request = Request(member=member, test_path="tests/test_schemas.py", test_text=CLEANING)
+
+    async def found() -> Candidate | None:
+        async with small_workspace(tmp_path, {**head, **tests}, {**base, **tests}) as workspace:
+            return await search_variants(workspace, request)
+
+    made = asyncio.run(found())
+    assert made is not None
+    assert (
+        '    schema = {"title": "a", "example": {"title": "b"}}\n    clean(schema)\n'
+        "    assert schema == {'example': {'title': 'b'}}\n"
+    ) in made.edited
+
+
 COUNTED = """count = 1
 
 

@@ -13,6 +13,11 @@ EDITS = {
     "of unittest": ("self.assertEqual(f(1), 2)", "3", "self.assertEqual(f(1), 3)"),
     "with a message": ("assert f(1) == 2, 'why'", "3", "assert f(1) == 3, 'why'"),
     "a variable": ("wanted = 2\nassert f(1) == wanted", "3", "wanted = 3\nassert f(1) == wanted"),
+    "of a variable that was changed": (
+        "given = [1]\nf(given)\nassert given == [2]",
+        "[3]",
+        "given = [1]\nf(given)\nassert given == [3]",
+    ),
     "a second line": ("assert f(1) == (\n    2\n)", "3", "assert f(1) == (\n    3\n)"),
     "the quotes of the file": ('assert f(1) == "a"', "'b'", 'assert f(1) == "b"'),
     "what quotes do not fit": ('assert f(1) == "a"', "'\"'", "assert f(1) == '\"'"),

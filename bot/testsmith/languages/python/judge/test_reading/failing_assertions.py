@@ -184,6 +184,8 @@ def _equality(node: ast.AST, names: Collection[str]) -> _Equality | None:
         case _:
             return None
     fixed = [is_literal(side) or (isinstance(side, ast.Name) and side.id in names) for side in sides]
+    if all(fixed):  # a variable that is compared with a literal was changed before
+        fixed = [is_literal(side) for side in sides]
     if fixed[0] == fixed[1]:
         return None
     subject, expected = sides if fixed[1] else sides[::-1]
