@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from testsmith.pipeline.merged_files import (
     new_test_file,
     patch_of_head,
     prove_in_files,
+    repeated_tests,
 )
 from testsmith.test_files.plan import Marking
 
@@ -198,3 +200,25 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
     )
     assert [one.reason for one in found.skipped] == ([reason] if uses_helper else [])
     assert found.statistics.funnel.posted == len(found.suggestions)
+
+
+def test_repeated_tests__are_equal_ones_for_the_same_file() -> None:
+    load = Suggestion(
+        member="shop.py::load",
+        number=1,
+        test_path="tests/test_shop.py",
+        code="def test_load(): ...\n",
+        tests=("test_load",),
+        origin=Origin.OFFLINE,
+        evidence=None,
+        label=Label.NEW_BEHAVIOR,
+    )
+    find = replace(load, member="shop.py::find")
+    others = [
+        replace(find, test_path="tests/test_other.py"),
+        replace(find, code="def test_find(): ...\n"),
+        replace(find, label=Label.QUESTION),
+    ]
+
+    assert repeated_tests([load, find]) == {"shop.py::find": "its tests are those of `load`"}
+    assert all(repeated_tests([load, other]) == {} for other in others)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from difflib import unified_diff
@@ -119,8 +119,9 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
 
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
     as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven, unless
-    it has copies of the project's test helpers there.
+    it has copies of the project's test helpers there. Of equal suggestions for one file, the first is left.
     """
+    report = left_out(run, report, repeated_tests(report.suggestions))
     if run.options.candidates is None:
         report = await _formatted_in_files(run, context, report)
     jobs, changed = list[TestJob](), dict[int, frozenset[str]]()
@@ -150,6 +151,17 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
             where = f"not proven in `{suggestion.test_path}`, {trouble}"
             reasons[suggestion.member] = f"{where}, and a new file {copied}"
     return left_out(run, replace(report, suggestions=tuple(suggestions)), reasons)
+
+
+def repeated_tests(suggestions: Iterable[Suggestion]) -> dict[str, str]:
+    """Return the members whose suggestion for a file is that of an earlier one, with the reason."""
+    first: dict[tuple[str, str], str] = {}
+    reasons: dict[str, str] = {}
+    for one in suggestions:
+        other = first.setdefault((one.test_path, one.code), one.member) if one.is_green else one.member
+        if other != one.member:
+            reasons[one.member] = f"its tests are those of `{other.rpartition('::')[2]}`"
+    return reasons
 
 
 def left_out(run: RunState, report: Report, reasons: Mapping[str, str]) -> Report:
