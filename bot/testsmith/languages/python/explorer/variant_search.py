@@ -9,6 +9,7 @@ from itertools import groupby
 
 from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, TestJob, TracedMember
 from testsmith.languages.python.explorer.usage.change_words import read_change_words
+from testsmith.languages.python.explorer.usage.raised_errors import expecting_error, is_raised_by
 from testsmith.languages.python.explorer.usage.test_variants import Variant, VariedFile
 from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.running.harness import run_jobs
@@ -130,6 +131,11 @@ class _Search:
         for one in found:
             if _has(PASSED, head, one.name) and _has(FAILED, base, one.name):
                 return one
+        raising = [one for one in found if self._is_raised(head.get(one.name), base.get(one.name))]
+        for one in raising[:_MOST_OBSERVED]:
+            edited = await self._expecting(text, one.name, head[one.name])
+            if edited:
+                return replace(one, text=edited)
         if variants[0].change.rank <= _FARTHEST_OBSERVED:
             differing = [one for one in found if _differs(head.get(one.name), base.get(one.name))]
             for one in differing[:_MOST_OBSERVED]:
@@ -137,6 +143,18 @@ class _Search:
                 if edited:
                     return replace(one, text=edited)
         return None
+
+    def _is_raised(self, head: FunctionResult | None, base: FunctionResult | None) -> bool:
+        """Return whether a test fails on head with an exception that the change raises."""
+        return _differs(head, base) and head is not None and is_raised_by(self.file.words.added, head.message)
+
+    async def _expecting(self, text: str, name: str, failed: FunctionResult) -> str:
+        """Return the file in which a test expects the exception of head; empty if base does the same."""
+        edited = expecting_error(text, name, failed.failing_line, failed.message)
+        if not edited:
+            return ""
+        head, base = await self._both(edited, [name])
+        return edited if _has(PASSED, head, name) and _has(FAILED, base, name) else ""
 
     async def _observed(self, text: str, name: str) -> str:
         """Return the file in which a test expects what head gives; empty if it does not fail on base then."""

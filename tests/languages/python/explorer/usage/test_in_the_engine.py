@@ -310,7 +310,7 @@ def test_variant_of_its_tests__is_none_if_base_does_the_same(tmp_path: Path) -> 
     assert variant(tmp_path, '["ctrl+u"]', '("ctrl+u",)') is None
 
 
-KEYS = """_DATA = {data}
+SCHEMAS = """_DATA = {data}
 
 
 def clean(schema):
@@ -330,7 +330,7 @@ def test_clean_keeps_data():
 
 def test_variant_of_its_tests__is_of_one_that_has_a_text_of_the_change(tmp_path: Path) -> None:
     head, base = (
-        {"schemas.py": KEYS.format(data=each)} for each in ('{"default", "example"}', '{"default"}')
+        {"schemas.py": SCHEMAS.format(data=each)} for each in ('{"default", "example"}', '{"default"}')
     )
     tests = {"tests/test_schemas.py": CLEANING}
     shown = ShownChange(private=('-_DATA = {"default"}\n+_DATA = {"default", "example"}\n',))
@@ -348,6 +348,51 @@ def test_variant_of_its_tests__is_of_one_that_has_a_text_of_the_change(tmp_path:
         '    schema = {"title": "a", "example": {"title": "b"}}\n    clean(schema)\n'
         "    assert schema == {'example': {'title': 'b'}}\n"
     ) in made.edited
+
+
+SENDING = """def send(headers):
+    length = int(headers["length"])
+    {}return length
+"""
+SENDS = """import pytest
+
+from sending import send
+
+
+@pytest.fixture
+def headers():
+    return {"id": "a"}
+
+
+def test_send(headers):
+    headers["length"] = "15"
+    sent = send(headers)
+    assert sent == 15
+"""
+
+
+def test_variant_of_its_tests__expects_the_exception_that_the_change_raises(tmp_path: Path) -> None:
+    lines = ["    if length < 0:\n", '        raise ValueError("the length must not be negative")\n']
+    check = "".join(lines).lstrip() + "    "
+    tests = {"tests/test_sending.py": SENDS}
+    head, base = ({"sending.py": SENDING.format(each)} for each in (check, ""))
+    [send] = members_of(head, Change.CHANGED)
+    shown = ShownChange(own="".join(f"+{line}" for line in lines))
+    member = replace(send, shown_change=shown, changed_lines=frozenset({3, 4}))
+    request = Request(member=member, test_path="tests/test_sending.py", test_text=SENDS)
+
+    async def found() -> Candidate | None:
+        async with small_workspace(tmp_path, {**head, **tests}, {**base, **tests}) as workspace:
+            return await search_variants(workspace, request)
+
+    made = asyncio.run(found())
+    assert made is not None
+    assert made.edited.removeprefix(SENDS).strip() == (
+        "def test_send_with_a_negative_number(headers):\n"
+        '    headers["length"] = "-15"\n'
+        '    with pytest.raises(ValueError, match="the length must not be negative"):\n'
+        "        send(headers)"
+    )
 
 
 COUNTED = """count = 1

@@ -35,6 +35,7 @@ class ChangeWords:
         lost: Names before a `=` or `:` that only base has.
         touches_files: Whether a line of head looks at files or folders, or makes them.
         said: What the authors say about the change, in lower case.
+        added: The lines of head, without comments.
     """
 
     new: tuple[str, ...]
@@ -44,6 +45,7 @@ class ChangeWords:
     lost: frozenset[str] = frozenset()
     touches_files: bool = False
     said: str = ""
+    added: str = ""
 
     @property
     def telling(self) -> list[str]:
@@ -70,6 +72,7 @@ def read_change_words(member: Member, intent: str = "") -> ChangeWords:
         lost=frozenset(re.findall(r"\b(\w+)\s*[:=]", removed)) - set(re.findall(r"\w+", added)),
         touches_files=_FILES.search(added) is not None,
         said=intent.lower(),
+        added=added,
     )
 
 

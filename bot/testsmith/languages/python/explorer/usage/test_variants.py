@@ -264,6 +264,8 @@ class _Inputs:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 texts.setdefault(self.source.of(node), []).append(node)
             yield from self._of_node(node)
+            if "raise" in self.words.added:
+                yield from self._to_be_refused(node)
         for alike in texts.values():
             for new, words, rank in self._texts(alike[0], str(alike[0].value)):
                 yield OtherInput(tuple(self._piece(node, new) for node in alike), words, rank)
@@ -283,6 +285,16 @@ class _Inputs:
                 if name in self._folders:
                     piece = self._piece(value, self._folders[name].format(name))
                     yield OtherInput((piece,), "in_a_missing_folder", 1)
+
+    def _to_be_refused(self, node: ast.AST) -> Iterator[OtherInput]:
+        """Yield other inputs that may be invalid."""
+        match node:
+            case ast.Constant(value=int() as value) if not isinstance(value, bool) and value > 0:
+                yield OtherInput((self._piece(node, repr(-value)),), "with_a_negative_number", 3)
+            case ast.Constant(value=str() as text) if text.isdecimal():
+                yield OtherInput((self._piece(node, quoted(f"-{text}")),), "with_a_negative_number", 3)
+            case ast.Constant(value=bytes() as data) if data:
+                yield OtherInput((self._piece(node, repr(data[:-1])),), "without_the_last_byte", 3)
 
     def _piece(self, node: ast.expr, text: str) -> Piece:
         return (*self.source.place(node), text)
