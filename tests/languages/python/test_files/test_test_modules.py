@@ -230,7 +230,8 @@ def test_keep_tests__what_nothing_names_in_a_test_class_goes(base: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "is_suite"), [("TestBase", True), ("testing.TestBase", True), ("Base", False)]
+    ("base", "is_suite"),
+    [("TestBase", True), ("testing.TestBase", True), ("UnitTest", True), ("OpTests", True), ("Base", False)],
 )
 def test_test_functions__methods_of_a_class_by_the_name_of_its_base(base: str, is_suite: bool) -> None:
     code = f"class OpTest({base}):\n    def test_add(self):\n        assert True\n"

@@ -15,7 +15,7 @@ from tokenize import STRING, TokenError, TokenInfo, generate_tokens
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
 from testsmith.languages.python.source.projects import read_toml
-from testsmith.languages.python.test_files.test_modules import is_suite, is_test_name
+from testsmith.languages.python.test_files.test_modules import is_of_unittest, is_suite, is_test_name
 from testsmith.languages.python.test_files.test_paths import TEST_FOLDERS, TestFileNames
 from testsmith.languages.source import CannotParse, SourceTree
 
@@ -88,7 +88,7 @@ def _kinds_of_tests(data: bytes) -> Iterator[str]:
                 yield PYTEST
             case ast.ImportFrom(module=str(module)) if module.partition(".")[0] == "pytest":
                 yield PYTEST
-            case ast.ClassDef(bases=bases) if any(last_name(base).endswith("TestCase") for base in bases):
+            case ast.ClassDef(name=name, bases=bases) if is_of_unittest(name, list(map(last_name, bases))):
                 yield UNITTEST
             case ast.ClassDef(name=name) if is_suite(name, ()) and _tests_in(statement):
                 yield PYTEST if not statement.bases else UNITTEST

@@ -99,7 +99,7 @@ def unittest_suites(bases: Mapping[str, Collection[str]]) -> frozenset[str]:
     Args:
         bases: Last names of the bases of each class of the top level.
     """
-    found = {name for name, own in bases.items() if any(base.endswith("TestCase") for base in own)}
+    found = {name for name, own in bases.items() if is_of_unittest(name, own)}
     while more := {name for name, own in bases.items() if not found.isdisjoint(own)} - found:
         found |= more
     return frozenset(found)
@@ -110,9 +110,18 @@ def is_suite(name: str, bases: Collection[str]) -> bool:
 
     Names such as `test_Cart` count because some projects set `python_classes = test_*`.
     """
-    return name.startswith(("Test", "test_")) or any(
-        base.endswith(("TestBase", "TestCase")) for base in bases
-    )
+    is_named = name.startswith(("Test", "test_")) or any(base.endswith("TestBase") for base in bases)
+    return is_named or is_of_unittest(name, bases)
+
+
+def is_of_unittest(name: str, bases: Collection[str]) -> bool:
+    """Return whether a class inherits from a `TestCase`, as far as names say.
+
+    For a class whose own name does not begin with `Test`, a base such as `UnitTest` says so, too: otherwise,
+    pytest would not look for tests in it.
+    """
+    endings = ("TestCase",) if name.startswith(("Test", "test_")) else ("TestCase", "Test", "Tests")
+    return any(base.endswith(endings) for base in bases)
 
 
 def is_test_name(name: str) -> bool:

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth
-from testsmith.languages.python.test_files.test_modules import is_fixture, is_suite, is_test_name
+from testsmith.languages.python.test_files.test_modules import (
+    is_fixture,
+    is_of_unittest,
+    is_suite,
+    is_test_name,
+)
 from testsmith.languages.tests import CannotConvert
 
 _COMPARISONS: dict[type[ast.cmpop], str] = {
@@ -97,7 +102,7 @@ def _refuse_suites_of_pytest(tree: ast.Module) -> None:
     for each in tree.body:
         if isinstance(each, ast.ClassDef):
             bases = [last_name(base) for base in each.bases]
-            is_test_case = any(base.endswith("TestCase") for base in bases) or _asserts_by_method(each)
+            is_test_case = is_of_unittest(each.name, bases) or _asserts_by_method(each)
             if is_suite(each.name, bases) and not is_test_case:
                 raise CannotConvert(f"`{each.name}` is a class of tests, and no TestCase")
         elif isinstance(each, Function) and is_fixture(each):

@@ -17,6 +17,7 @@ from testsmith.languages.python.test_files.cutting import (
     is_test,
 )
 from testsmith.languages.python.test_files.renaming import rename
+from testsmith.languages.python.test_files.test_modules import is_of_unittest
 from testsmith.model import TestPlace
 
 _SPELLED = "_testsmith_spelled"
@@ -58,7 +59,7 @@ class Suite:
     @property
     def is_test_case(self) -> bool:
         """Whether its methods use the assertions of `unittest`."""
-        return any(base.endswith("TestCase") for base in self.bases)
+        return is_of_unittest(self.node.name, self.bases)
 
     @property
     def names(self) -> frozenset[str]:
@@ -208,7 +209,7 @@ def _has_form(statement: _Statement, suite: Suite) -> bool:
     ]
     there = {ast.dump(each) for each in suite.node.body} if others else set[str]()
     is_plain = all(isinstance(each, _Statement) and _dumps(each) <= there for each in others)
-    is_test_case = any(dotted(base.value).endswith("TestCase") for base in statement.bases)
+    is_test_case = is_of_unittest(statement.name.value, [dotted(base.value) for base in statement.bases])
     return is_plain and is_test_case == suite.is_test_case
 
 

@@ -17,6 +17,7 @@ from testsmith.languages.python.test_files.test_modules import (
     SETUPS,
     inner_statements,
     is_fixture,
+    is_of_unittest,
     is_suite,
     is_test_name,
 )
@@ -271,7 +272,7 @@ class _FileReader:
                 inner_suite = _Suite(
                     name=f"{suite.name}::{each.name}" if suite else each.name,
                     is_collected=is_suite(each.name, bases) and (suite is None or suite.is_collected),
-                    is_of_unittest=any(base.endswith("TestCase") for base in bases),
+                    is_of_unittest=is_of_unittest(each.name, bases),
                 )
                 self.enter(each.body, types.new_child(), inner_suite)
 
