@@ -26,6 +26,7 @@ def place_of(  # noqa: PLR0913 - each of them is a reason for a place
     named: str = "tests/test_cart.py",
     *,
     intent: str = "",
+    is_private: bool = False,
     **files: str,
 ) -> TestPlace | None:
     """Return the place of a member's tests, given the texts of `tests/<name>.py`."""
@@ -34,7 +35,7 @@ def place_of(  # noqa: PLR0913 - each of them is a reason for a place
     by_name = {each.name: each for each in all_members(tree, ["src/shop/cart.py"], "").members}
     places = tuple(Place(path="src/shop/cart.py", line=1, end_line=1, name=each) for each in because)
     member = by_name.get(name) or replace(by_name["Cart.add"], name=name)
-    member = replace(member, change=change, because_places=places)
+    member = replace(member, change=change, because_places=places, is_private=is_private)
     names = ProjectNames(tree, "")
     return Places(MemberTests(tree, [member], names), names, intent).of(member, named, through).place
 
@@ -63,6 +64,17 @@ def test_place_of__the_file_that_tests_it_rather_than_the_one_that_is_named_afte
     found = place_of("chunked", test_iteration=text, test_cart=other)
     assert found is not None
     assert found.path == "tests/test_iteration.py"
+
+
+@pytest.mark.parametrize(
+    ("is_private", "path"), [(True, "tests/test_text.py"), (False, "tests/test_cart.py")]
+)
+def test_place_of__a_private_function_beside_the_tests_that_call_it(path: str, *, is_private: bool) -> None:
+    text = "from shop.cart import parse_price\n\ndef test_pounds():\n    assert parse_price('1')\n"
+    other = "from shop.cart import Cart\n\ndef test_total():\n    assert Cart().total() == 0\n"
+    found = place_of("parse_price", is_private=is_private, test_text=text, test_cart=other)
+    assert found is not None
+    assert found.path == path
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class Places:
         near_in_named = _in(named, near)
         return (
             self._of_what_changed(member, direct, has_own=has_own),
-            direct if has_own else [],
+            direct if has_own or member.is_private else [],
             _in(named, direct),
             self._alike(near_in_named, member),
             self._in_file_of_subject(member, direct),
