@@ -54,7 +54,8 @@ _MOST_MEMBERS = 3
 _OF_PROJECT = (
     "This is a test of the project. It passes without the change and fails with it. Change only what the "
     "change makes wrong: the assertions, and the name and docstring of the test if they would say the "
-    "opposite. Leave the test out if the change looks like a mistake."
+    "opposite. If what it shows still holds in some case, for example with another option, keep the test "
+    "for that case. Leave the test out if the change looks like a mistake."
 )
 _CHECK_NAME = " If so, check that its name still says what it shows."
 _MOST_OF_A_FAILURE = 1_500
