@@ -10,9 +10,9 @@ from typing import Any
 from bench.figures import Figure
 from bench.program import run_program
 from bench.projects import write_change
-from fakes import parcels
+from fakes import many_members
 from fakes.endpoint import Endpoint
-from fakes.guessing import GuessingModel
+from fakes.guessing_model import GuessingModel
 
 WAYS = {
     "openai, nothing observed": ("--provider", "openai", "--observation-token-budget", "0"),
@@ -78,7 +78,7 @@ class Row:
 
 def measure_competition(folder: Path) -> Iterator[Figure]:
     """Print the table of a change of 20 members, and of what it takes to have tests for them."""
-    repository = write_change(folder / "parcels", parcels.base(), parcels.HEAD)
+    repository = write_change(folder / "many_members", many_members.base(), many_members.HEAD)
     print(f"\n| {'asked':<31} | posted    | fail base | killed  | engine  | calls | {_TOKENS} | not asked |")
     print(f"|{'-' * 33}|{'-' * 11}|{'-' * 11}|---------|---------|-------|{'-' * 10}|{'-' * 10}|{'-' * 11}|")
     for number, (way, arguments) in enumerate(WAYS.items()):
@@ -92,7 +92,7 @@ def measure_competition(folder: Path) -> Iterator[Figure]:
 
 def measured(repository: Path, cache: Path, way: str, arguments: tuple[str, ...]) -> Row:
     """Ask in one way, with a cache of its own."""
-    model = GuessingModel(parcels.INPUTS, parcels.namespace())
+    model = GuessingModel(many_members.INPUTS, many_members.namespace())
     with Endpoint(answer=model) as endpoint:
         there = ("--head", "change", "--base-url", endpoint.url, "--model", "guessing")
         ran = run_program(repository, *there, "--cache-dir", str(cache), "--suite-seconds", "0", *arguments)

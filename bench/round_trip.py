@@ -20,7 +20,7 @@ from bench.engine import NEEDED
 from bench.figures import Figure
 from bench.pulls import pull_request
 from bench.subjects import NotToBeHad, environment_with
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.github.actions_run import Finished
 from fakes.github.clock import WallClock
 from fakes.github.github import fake_github

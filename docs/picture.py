@@ -731,7 +731,7 @@ def action_run() -> tuple[str, dict[str, Any], list[str]]:
     """Return the job summary, the report and the posted comments of the action, run on the tests' GitHub."""
     sys.path.insert(0, str(ROOT / "tests"))
     from fakes.actions_cache import ActionsCacheService
-    from fakes.arena import everybodys_folder
+    from fakes.attack_site import everybodys_folder
     from fakes.github.clock import WallClock
     from fakes.github.github import fake_github
     from fakes.packages import PackageIndex, hatchling_wheels

@@ -499,7 +499,7 @@ class Candidate:
         member: The member's id.
         code: The test module's source.
         origin: Kind of generator that produced it.
-        sayings: Descriptions of its test functions, most informative first; may be empty.
+        descriptions: Descriptions of its test functions, most informative first; may be empty.
         edited: Text of the whole test file if the generator edited `Request.test_text`; `code` then has the
             tests that it added or extended. Empty if it did not.
         test_path: The file that the generator chose among `Request.files`; empty for that of the request.
@@ -508,18 +508,18 @@ class Candidate:
     member: str
     code: str
     origin: Origin
-    sayings: tuple[TestDescription, ...] = ()
+    descriptions: tuple[TestDescription, ...] = ()
     edited: str = ""
     test_path: str = ""
 
     def summary(self, tests: Collection[str]) -> str:
         """Return one sentence on what these test functions show, or an empty string."""
-        data = dict.fromkeys(each.shows for each in self.sayings if each.shows and each.test in tests)
+        data = dict.fromkeys(each.shows for each in self.descriptions if each.shows and each.test in tests)
         return "; ".join(list(data)[:_MOST_TOLD]) + "." if data else ""
 
     def witness(self, tests: Collection[str]) -> str | None:
         """Return what the change does, from the first of these test functions that shows it."""
-        return next((each.witness for each in self.sayings if each.witness and each.test in tests), None)
+        return next((each.witness for each in self.descriptions if each.witness and each.test in tests), None)
 
 
 Result = Candidate | Skipped

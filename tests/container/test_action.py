@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from fakes.act import run_workflow
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.containers import ROOT, Engine, give_to_runner
 from fakes.endpoint import Endpoint
 from fakes.github.actions_run import ActionsRun, Finished, Step

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.containers import BASE, ROOT, Engine, give_to_runner
 from fakes.go_workspaces import installed_go
 from fakes.typescript_workspaces import installed_node

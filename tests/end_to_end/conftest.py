@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.github.clock import WallClock
 from fakes.github.github import fake_github
 from fakes.packages import PackageIndex, shop_wheels

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from fakes import parcels
+from fakes import many_members
 from fakes.command_line import CommandLine, Ran
 from fakes.endpoint import Endpoint, Received
 from fakes.git_repository import GitRepository
-from fakes.guessing import GuessingModel
+from fakes.guessing_model import GuessingModel
 
 pytestmark = pytest.mark.slow
 
@@ -43,14 +43,14 @@ class Parcels:
 @pytest.fixture(name="change")
 def _change(tmp_path: Path, command_line: CommandLine) -> Parcels:
     made = GitRepository.create(tmp_path / "project")
-    made.commit({**parcels.base()})
+    made.commit({**many_members.base()})
     made.git("switch", "-qc", "change")
-    made.commit({**parcels.HEAD})
+    made.commit({**many_members.HEAD})
     return Parcels(made, command_line)
 
 
 def model() -> GuessingModel:
-    return GuessingModel(parcels.INPUTS, parcels.namespace())
+    return GuessingModel(many_members.INPUTS, many_members.namespace())
 
 
 def prompt(call: Received) -> str:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, shop_wheels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.command_line import CommandLine
 from fakes.git_repository import GitRepository
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fakes import parcels
+from fakes import many_members
 from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.git_repository import GitRepository
-from fakes.guessing import GuessingModel
+from fakes.guessing_model import GuessingModel
 
 pytestmark = pytest.mark.slow
 
@@ -31,8 +31,8 @@ def answer(body: Body) -> str:
     if prompt.startswith("Choose inputs"):
         inputs = ((member, PROBES[member.rpartition("::")[2]]) for member in members_in(body))
         return json.dumps({"probes": [{"name": member, "inputs": each} for member, each in inputs]})
-    tests = json.loads(GuessingModel(parcels.INPUTS, parcels.namespace())(body))["tests"]
-    wrong = {"code": "from parcels.pricing import fee\n\n\ndef test_fee():\n    assert fee(17) == 1\n"}
+    tests = json.loads(GuessingModel(many_members.INPUTS, many_members.namespace())(body))["tests"]
+    wrong = {"code": "from many_members.pricing import fee\n\n\ndef test_fee():\n    assert fee(17) == 1\n"}
     return json.dumps({"tests": [one | (wrong if one["name"].endswith("fee") else {}) for one in tests]})
 
 
@@ -40,9 +40,9 @@ def test_probe__results_on_both_sides_are_facts_and_inputs_for_the_engine_and_ar
     tmp_path: Path, command_line: CommandLine
 ) -> None:
     project = GitRepository.create(tmp_path / "project")
-    project.commit({**parcels.base()})
+    project.commit({**many_members.base()})
     project.git("switch", "-qc", "change")
-    project.commit({**parcels.HEAD})
+    project.commit({**many_members.HEAD})
     with Endpoint(answer=answer) as endpoint:
         model = ("--base-url", endpoint.url, "--model", "guessing", "--only", "fee", "--only", "tax")
         both = (*model, "--provider", "openai+offline", "--strategy", "probe")

@@ -60,7 +60,7 @@ def test_index_access__only_what_is_known_and_bare(tmp_path: Path) -> None:
         "PIP_CONFIG_FILE": "/dev/null",
     }
     assert access.files == {"PIP_CERT": b"public"}
-    assert access.bared == ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+    assert access.stripped == ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL")
 
 
 def test_index_access__ports_are_those_of_the_addresses() -> None:
@@ -106,6 +106,6 @@ def test_index_access__constraints_hold_no_credentials(tmp_path: Path) -> None:
         "two @ git+https://host.example/two.git ; python_version > '3.11'",
         "five<6",
     ]
-    assert access.bared == ("PIP_CONSTRAINT",)
+    assert access.stripped == ("PIP_CONSTRAINT",)
     file.write_text("five<6\n")
-    assert index_access({"PIP_CONSTRAINT": str(file), "PIP_CONFIG_FILE": "/dev/null"}).bared == ()
+    assert index_access({"PIP_CONSTRAINT": str(file), "PIP_CONFIG_FILE": "/dev/null"}).stripped == ()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fakes.arena import PLANTED, as_user, everybodys_folder
+from fakes.attack_site import PLANTED, as_user, everybodys_folder
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.forgeries import (
     BETRAYED,

@@ -1,7 +1,7 @@
 """A bot of its own, as another user or with fewer rights: runs commands, one JSON line each.
 
 Run as `python second_bot.py RIGHTS`, where RIGHTS is `all` or `docker`. The test process holds the other end
-of its standard streams; see `fakes/arena.py`.
+of its standard streams; see `fakes/attack_site.py`.
 """
 
 import asyncio

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fakes.actions_cache import ActionsCacheService
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.github.actions_run import ActionsRun, Finished, Step
 from fakes.github.checkouts import Checkout
 from fakes.github.clock import WallClock

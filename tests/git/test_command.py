@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import ORDINARY_USER, as_user
+from fakes.attack_site import ORDINARY_USER, as_user
 from fakes.git_repository import GitRepository
 from testsmith.git.command import Git, GitFailed, GitTookTooLong
 

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from fakes.agent import Agent, Answer, agent
-from fakes.arena import PLANTED
+from fakes.attack_site import PLANTED
 from fakes.command_line import CommandLine
 from fakes.endpoint import Endpoint
 from fakes.git_repository import GitRepository

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.timely import printed_in_time
+from fakes.busy_work import printed_in_time
 from testsmith.test_files.plan import FileEdit
 from testsmith.test_files.write import patch_of
 

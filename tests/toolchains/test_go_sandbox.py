@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import PLANTED
+from fakes.attack_site import PLANTED
 from fakes.go_workspaces import GoSite, go_job, statuses
 from testsmith.execution.jobs import CRASHED, FAILED, PASSED, JobResult
 from testsmith.execution.sandbox.isolated import build_sandbox

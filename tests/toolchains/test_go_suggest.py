@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint, members_in
 from fakes.git_repository import GitRepository

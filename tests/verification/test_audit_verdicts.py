@@ -15,7 +15,7 @@ from testsmith.verification.audit_verdicts import AuditFindings, decide, weaknes
 
 FIRST, SECOND = ("hash seed 1", "order of the file"), ("hash seed 2", "reverse order")
 PASSES = AuditedRun(status="passed")
-PASSES_WITHOUT = WithoutProject(alone="passed", words=("no other test",), passes=True, is_blind=True)
+PASSES_WITHOUT = WithoutProject(alone="passed", words=("no other test",), passes=True, ignores_results=True)
 
 
 def failed(message: str = "assert 1 == 2", *, wants_network: bool = False) -> AuditedRun:
@@ -170,7 +170,7 @@ def test_base_outcome__is_that_of_the_run(
 
 
 def test_weakness__a_test_that_is_only_absent_on_base_may_notice_nothing() -> None:
-    blind = WithoutProject(alone="passed", passes=False, is_blind=True)
+    blind = WithoutProject(alone="passed", passes=False, ignores_results=True)
     absent = found(base=None, base_not_loaded="ImportError: fee", without=blind)
     assert weakness(absent) == "passes whatever `refund` returns"
     assert not weakness(replace(absent, killed=("`a` to `b` on line 1",)))

@@ -54,7 +54,7 @@ def verdict(
         member=FEE.id,
         code="",
         origin=Origin.OFFLINE,
-        sayings=(TestDescription(test="test_a", witness=witness),),
+        descriptions=(TestDescription(test="test_a", witness=witness),),
     )
     halves = {"test_a": lines & {5, 6, 7, 8}, "test_b": lines & {9, 10}, "test_cut": LINES}
     functions = tuple(

@@ -83,7 +83,7 @@ def proof(*functions: FunctionProof, member: Member = MEMBER) -> Proof:
         TestDescription(test="test_gone", shows="it is gone"),
         TestDescription(test="test_1", shows="it adds up"),
     )
-    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=says)
+    candidate = Candidate(member=member.id, code=code, origin=Origin.OFFLINE, descriptions=says)
     return Proof(member=member, candidate=candidate, functions=functions)
 
 
@@ -298,14 +298,16 @@ def test_judge__what_was_said_of_a_row_goes_with_it() -> None:
         for row in (1, 0, 2)
     ]
     run = proof(one, member=replace(MEMBER, change=Change.ADDED))
-    candidate = replace(run.candidate, code=TABLE, sayings=(*says, TestDescription(test="test_b", shows="b")))
+    candidate = replace(
+        run.candidate, code=TABLE, descriptions=(*says, TestDescription(test="test_b", shows="b"))
+    )
 
     (draft,) = judge(replace(run, candidate=candidate), Conflicts(), {}, PYTHON).drafts
 
     assert draft.candidate.code == TABLE.replace("[1, 2, 3]", "[1, 3]")
     assert draft.candidate.summary({"test_a", "test_b"}) == "row 0; row 2."
     assert draft.candidate.witness({"test_a"}) == "new in 0"
-    assert [each.row for each in draft.candidate.sayings] == [0, 1, None]
+    assert [each.row for each in draft.candidate.descriptions] == [0, 1, None]
 
 
 def test_judge__rows_that_held_before_the_change_are_a_catch() -> None:

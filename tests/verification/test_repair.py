@@ -157,7 +157,7 @@ def test_repair_of__a_call_that_was_not_run_is_mended() -> None:
 
 
 def test_repair_of__a_test_that_passes_whatever_the_member_returns_is_mended() -> None:
-    blind = replace(cut("test_a", Point.STABLE, "passes anyway"), is_blind=True)
+    blind = replace(cut("test_a", Point.STABLE, "passes anyway"), ignores_results=True)
     assert failures(repair(verdict(ran("test_a", PASSED), cuts=[blind]))) == {"test_a": "passes anyway"}
 
 
@@ -440,7 +440,7 @@ def test_repair_of__a_class_needs_no_line_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "is_gainless", "entries", "sent"),
+    ("reason", "adds_nothing", "entries", "sent"),
     [
         ("shows nothing about this change", False, (), True),
         ("fails without this change, but so do your tests", False, (), True),
@@ -450,9 +450,9 @@ def test_repair_of__a_class_needs_no_line_of_its_own() -> None:
     ],
 )
 def test_repair_of__what_adds_nothing_goes_back_if_there_are_mutants_to_kill(
-    reason: str, is_gainless: bool, entries: Collection[ProvenSuggestion], *, sent: bool
+    reason: str, adds_nothing: bool, entries: Collection[ProvenSuggestion], *, sent: bool
 ) -> None:
-    idle = replace(cut("test_a", Point.STABLE, reason), is_gainless=is_gainless)
+    idle = replace(cut("test_a", Point.STABLE, reason), adds_nothing=adds_nothing)
     found = verdict(ran("test_a", PASSED, PASSED), cuts=[idle], entries=entries)
     candidate, goals = found.proof.candidate, ("line 2: `a` becomes `b`",)
     assert RepairState.of(PYTHON, candidate, found).repair is None

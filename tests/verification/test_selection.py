@@ -124,7 +124,7 @@ def test_weigh__each_function_is_judged_for_itself() -> None:
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_b",)]
     (cut,) = found.cuts
-    assert (cut.function, cut.reason, cut.is_gainless) == (
+    assert (cut.function, cut.reason, cut.adds_nothing) == (
         "test_a",
         "kills none of 2 mutants of the function",
         True,
@@ -176,7 +176,7 @@ def test_weigh__a_function_that_passes_whatever_the_member_returns_is_cut_though
     assert isinstance(found, Judgment)
     assert [draft.tests for draft in found.drafts] == [("test_a",)]
     reason = "also passes if the function returns something else"
-    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, is_blind=True),)
+    assert found.cuts == (Cut(function="test_b", point=Point.STABLE, reason=reason, ignores_results=True),)
 
 
 @pytest.mark.parametrize(

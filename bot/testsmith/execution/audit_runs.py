@@ -74,7 +74,7 @@ class WithoutProject:
         backwards_words: What is special about that run.
         passes: Whether they also pass without the project; None if that was not tried, because they kill a
             mutant or do not pass by themselves.
-        is_blind: Whether they pass whatever the project's functions return.
+        ignores_results: Whether they pass whatever the project's functions return.
         in_setup: Whether only fixtures fail without the project.
         uncertain: Why it is not certain that they pass without the project; empty if it is. Untrusted text.
     """
@@ -84,7 +84,7 @@ class WithoutProject:
     backwards: str = ""
     backwards_words: tuple[str, ...] = ()
     passes: bool | None = None
-    is_blind: bool = False
+    ignores_results: bool = False
     in_setup: bool = False
     uncertain: str = ""
 

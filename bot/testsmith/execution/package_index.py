@@ -53,12 +53,12 @@ class PackageIndexAccess:
     Attributes:
         variables: Environment variables, except those for `files`.
         files: Content of files by variable: certificates, constraints.
-        bared: Variables from which credentials or local folders were removed.
+        stripped: Variables from which credentials or local folders were removed.
     """
 
     variables: Mapping[str, str]
     files: Mapping[str, bytes]
-    bared: tuple[str, ...] = ()
+    stripped: tuple[str, ...] = ()
 
     @property
     def tcp_ports(self) -> tuple[int, ...]:
@@ -75,15 +75,17 @@ def index_access(environment: Mapping[str, str]) -> PackageIndexAccess:
     variables = {name: value for name, value in bare.items() if value}
     variables |= {name: given[name] for name in _PLAIN if given.get(name)}
     lower_too = {name.lower(): variables[name] for name in (*_PROXIES, "NO_PROXY") if name in variables}
-    bared = [name for name, value in addresses.items() if bare[name] != " ".join(value.split())]
+    stripped = [name for name, value in addresses.items() if bare[name] != " ".join(value.split())]
     found = {name: _content(Path(given[name])) for name in _FILES if given.get(name)}
     files = {name: content for name, content in found.items() if content is not None}
     if _CONSTRAINTS in files:
         bare_constraints = _bare_constraints(files[_CONSTRAINTS])
-        bared += [_CONSTRAINTS] if bare_constraints != files[_CONSTRAINTS] else []
+        stripped += [_CONSTRAINTS] if bare_constraints != files[_CONSTRAINTS] else []
         files[_CONSTRAINTS] = bare_constraints
     return PackageIndexAccess(
-        variables={**variables, **lower_too, "PIP_CONFIG_FILE": "/dev/null"}, files=files, bared=tuple(bared)
+        variables={**variables, **lower_too, "PIP_CONFIG_FILE": "/dev/null"},
+        files=files,
+        stripped=tuple(stripped),
     )
 
 

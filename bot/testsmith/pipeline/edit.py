@@ -80,7 +80,7 @@ async def _edited(
     run.progress.phase("reviewing tests", len(requests))
     answers = await ask(again, model, time_budget.GENERATION)
     candidates = [
-        with_known_sayings(one, greens[one.member].candidate, run.language_of(one.member))
+        with_known_descriptions(one, greens[one.member].candidate, run.language_of(one.member))
         for one in answers.candidates
     ]
     judged = await verify(again, context, candidates)
@@ -120,21 +120,21 @@ def _evidence(green: ProvenSuggestion) -> Iterator[str]:
         yield f"they do not notice if one changes {', '.join(evidence.alive[:_MOST_NAMED])}"
 
 
-def with_known_sayings(answer: Candidate, reviewed: Candidate, language: Language) -> Candidate:
+def with_known_descriptions(answer: Candidate, reviewed: Candidate, language: Language) -> Candidate:
     """Return an answer with what is known of the reviewed tests that it leaves as they were."""
 
     def text(code: str, test: str) -> str:
         return language.judge.normalized(language.tests.keep_tests(code, [test]))
 
-    sayings: list[TestDescription] = []
+    descriptions: list[TestDescription] = []
     with suppress(CannotParse):
-        sayings += (
+        descriptions += (
             one
-            for one in reviewed.sayings
+            for one in reviewed.descriptions
             if one.test in language.tests.test_functions(answer.code)
             and text(answer.code, one.test) == text(reviewed.code, one.test)
         )
-    return replace(answer, origin=reviewed.origin, sayings=tuple(sayings))
+    return replace(answer, origin=reviewed.origin, descriptions=tuple(descriptions))
 
 
 def _shows_as_much(verdict: Verdict, new: ProvenSuggestion, old: ProvenSuggestion) -> bool:

@@ -33,7 +33,7 @@ from testsmith.test_files.plan import EditPlan, FileEdit, Marking, plan_edits, w
 from testsmith.test_files.write import write_edits
 from testsmith.verification.baseline_mutants import changes_reached
 
-Fates = Mapping[tuple[str, int], bool]
+Kills = Mapping[tuple[str, int], bool]
 """Whether a mutant is killed, by member id and mutant number. Mutants that were not run are missing."""
 
 
@@ -56,15 +56,15 @@ async def scores(
     mutants = await in_thread(_mutants, runners[0].workspace, members, settings.max_mutants, tools.languages)
     if not mutants:
         return Scores()
-    fates = [await _fates(runner, members, mutants, settings, tools) for runner in runners]
-    both = fates[0].keys() & fates[1].keys()
+    kills = [await _kills(runner, members, mutants, settings, tools) for runner in runners]
+    both = kills[0].keys() & kills[1].keys()
     lost = sum(map(len, mutants.values())) - len(both)
     note = f"the mutation score does not include {lost} mutants that could not be run in time"
-    return Scores(before=_score(fates[0], both), after=_score(fates[1], both), notes=(note,) if lost else ())
+    return Scores(before=_score(kills[0], both), after=_score(kills[1], both), notes=(note,) if lost else ())
 
 
-def _score(fates: Fates, known: set[tuple[str, int]]) -> MutationScore | None:
-    return MutationScore(mutants=len(known), noticed=sum(fates[one] for one in known)) if known else None
+def _score(kills: Kills, known: set[tuple[str, int]]) -> MutationScore | None:
+    return MutationScore(mutants=len(known), noticed=sum(kills[one] for one in known)) if known else None
 
 
 def _mutants(
@@ -85,7 +85,7 @@ def _mutator_of(member: Member, languages: Sequence[Language]) -> Mutator:
     return next(language.mutator for language in languages if language.name == member.language)
 
 
-async def _fates(
+async def _kills(
     runner: TestRunner,
     members: Sequence[Member],
     mutants: Mapping[str, Sequence[Mutant]],
@@ -96,7 +96,7 @@ async def _fates(
     asked = replace(settings, coverage=None)
     suite = await runner.own_tests(members, asked, tools.measurements)
     changed: dict[str, ChangedModules] = {}
-    fates: dict[tuple[str, int], bool] = {}
+    kills: dict[tuple[str, int], bool] = {}
     for member in members:
         baseline = _baseline(suite, member)
         if member.id not in mutants or baseline is None:
@@ -111,7 +111,7 @@ async def _fates(
         )
         tried = {change.number for change in one.changes}
         untouched = (number for number in range(len(mutants[member.id])) if number not in tried)
-        fates |= {(member.id, number): False for number in untouched}
+        kills |= {(member.id, number): False for number in untouched}
         if one.changes:
             changed[member.id] = one
     try:
@@ -119,7 +119,7 @@ async def _fates(
     except CannotRun:
         data = {}
     tools.progress.advance(len(members))
-    return fates | {(id_, number): fails for id_, ones in data.items() for number, fails in ones.items()}
+    return kills | {(id_, number): fails for id_, ones in data.items() for number, fails in ones.items()}
 
 
 def _baseline(suite: OwnSuite, member: Member) -> MemberBaseline | None:

@@ -173,9 +173,9 @@ def _undecided_words(found: AuditFindings) -> str:
 
 def _unnoticed_words(found: AuditFindings) -> str:
     """Return which changes of what it reaches a test does not notice, as a clause about it."""
-    if found.without is not None and found.without.is_blind and found.without.in_setup:
+    if found.without is not None and found.without.ignores_results and found.without.in_setup:
         return f"only its fixtures need {found.subject}"
-    if found.without is not None and found.without.is_blind:
+    if found.without is not None and found.without.ignores_results:
         return f"passes whatever {found.subject} {'returns' if len(found.reached) == 1 else 'return'}"
     if not found.mutants:
         return f"there is nothing to change in what it reaches of {found.subject}"

@@ -65,10 +65,10 @@ def _converted(
         names = {name.rpartition("::")[2]: name for name in language.tests.test_functions(code)}
     except (CannotConvert, CannotParse) as error:
         return f"cannot be written for {framework}: {error}"
-    sayings = tuple(
-        replace(one, test=names.get(one.test.rpartition("::")[2], one.test)) for one in candidate.sayings
+    descriptions = tuple(
+        replace(one, test=names.get(one.test.rpartition("::")[2], one.test)) for one in candidate.descriptions
     )
-    return replace(candidate, code=code, sayings=sayings)
+    return replace(candidate, code=code, descriptions=descriptions)
 
 
 def _joined(first: Verdict, second: Verdict) -> Verdict:

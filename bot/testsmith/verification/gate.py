@@ -76,15 +76,15 @@ class Cut:
         function: Its name.
         point: The last stage it reached.
         reason: Why it was cut, in plain text.
-        is_gainless: Whether it is a valid test that adds nothing.
-        is_blind: Whether it passes whatever the member returns.
+        adds_nothing: Whether it is a valid test that adds nothing.
+        ignores_results: Whether it passes whatever the member returns.
     """
 
     function: str
     point: Point
     reason: str
-    is_gainless: bool = False
-    is_blind: bool = False
+    adds_nothing: bool = False
+    ignores_results: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +178,7 @@ class Verdict:
 def _reasons(cuts: Sequence[Cut]) -> str:
     if cuts and all(cut.reason == NOTHING_ABOUT_CHANGE for cut in cuts):
         return "no test of it showed anything about this change"
-    if cuts and all(cut.is_gainless for cut in cuts):
+    if cuts and all(cut.adds_nothing for cut in cuts):
         has_own = any(cut.reason == NOTHING_ALIVE for cut in cuts)
         return f"no test killed a mutant {'that survives your tests' if has_own else 'of the function'}"
     if cuts and all(cut.reason == NOT_MUTATED for cut in cuts):
@@ -228,14 +228,14 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
 
 def _without_rows(candidate: Candidate, rows: Mapping[str, frozenset[int]], judge: Judge) -> Candidate:
     """Return a candidate without some rows, and without what was said of them."""
-    sayings: list[TestDescription] = []
-    for one in candidate.sayings:
+    descriptions: list[TestDescription] = []
+    for one in candidate.descriptions:
         gone = rows.get(one.test, frozenset())
         if one.row is None:
-            sayings.append(one)
+            descriptions.append(one)
         elif one.row not in gone:
-            sayings.append(replace(one, row=one.row - sum(row < one.row for row in gone)))
-    return replace(candidate, code=judge.without_rows(candidate.code, rows), sayings=tuple(sayings))
+            descriptions.append(replace(one, row=one.row - sum(row < one.row for row in gone)))
+    return replace(candidate, code=judge.without_rows(candidate.code, rows), descriptions=tuple(descriptions))
 
 
 def _wrong_rows(proof: Proof, judge: Judge) -> dict[str, frozenset[int]]:

@@ -94,7 +94,9 @@ class RepairState:
         if self.green is None:
             return whole
         good = self.green.candidate
-        return replace(whole, code=self.language.tests.place(good.code, answer.code), sayings=good.sayings)
+        return replace(
+            whole, code=self.language.tests.place(good.code, answer.code), descriptions=good.descriptions
+        )
 
     def after(self, judged: Judged) -> RepairState:
         """Return the state after an answer to a repair. An answer that cannot be proven ends the repairs."""
@@ -231,9 +233,11 @@ def _repairable(verdict: Verdict, judge: Judge, *, has_goals: bool) -> Iterator[
         function = functions.get(cut.function)
         if function is None or function.fault or _passed_before(function, proof.member):
             continue
-        is_idle = cut.is_gainless or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
+        is_idle = cut.adds_nothing or cut.reason in {NOTHING_ABOUT_CHANGE, SHOWN_ALREADY}
         reasons = {one.reason for one in findings.get(cut.function, ())} | {idle.get(cut.function)}
-        is_poor = cut.reason in reasons or cut.is_blind or (has_goals and not verdict.entries and is_idle)
+        is_poor = (
+            cut.reason in reasons or cut.ignores_results or (has_goals and not verdict.entries and is_idle)
+        )
         if cut.point < Point.STABLE or is_poor or not _reaches(function, proof.member):
             yield cut.function, _said(cut, function)
 

@@ -298,7 +298,7 @@ def _label(entry: ProvenSuggestion, gains: Gains, weight: EntryWeight) -> Label 
 def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
     """Return the cut for a function that gains nothing, or None."""
     mutation = weight.mutation
-    is_gainless = is_blind = False
+    adds_nothing = ignores_results = False
     if mutation.impossible:
         if gains.fails_on_base and not weight.own.fail_on_base:
             return None
@@ -308,7 +308,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
     elif name in mutation.empty:
         reason = "also passes if the function is removed"
     elif name in mutation.blind and not gains.asserts_on_base:  # it may be about a side effect
-        reason, is_blind = "also passes if the function returns something else", True
+        reason, ignores_results = "also passes if the function returns something else", True
     elif weight.gains_enough(gains):
         return None
     elif gains.fails_on_base:
@@ -319,8 +319,14 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         was_run = base_outcome(weight.proof) is not BaseOutcome.NOT_RUN
         reason = NOTHING_ABOUT_CHANGE if was_run else _NOT_RUN_ON_BASE
     else:
-        reason, is_gainless = _lack(gains, mutation), mutation.mutants is not None
-    return Cut(function=name, point=Point.STABLE, reason=reason, is_gainless=is_gainless, is_blind=is_blind)
+        reason, adds_nothing = _lack(gains, mutation), mutation.mutants is not None
+    return Cut(
+        function=name,
+        point=Point.STABLE,
+        reason=reason,
+        adds_nothing=adds_nothing,
+        ignores_results=ignores_results,
+    )
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.arena import (
+from fakes.attack_site import (
     ORDINARY_USER,
-    Arena,
+    AttackSite,
     SecondBot,
     can_run_the_bot,
     is_filtered_already,
-    new_arena,
+    new_attack_site,
 )
 from testsmith.execution.sandbox.linux import landlock
 
@@ -41,7 +41,7 @@ def connects(second_bot: SecondBot) -> None:
 
 
 @pytest.fixture
-def arena(second_bot: SecondBot) -> Iterator[Arena]:
+def attack_site(second_bot: SecondBot) -> Iterator[AttackSite]:
     """Where one attack is tried."""
-    with new_arena(second_bot) as the_arena:
+    with new_attack_site(second_bot) as the_arena:
         yield the_arena

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakes.arena import Arena
+from fakes.attack_site import AttackSite
 
 HONEST = {
     "files": """
@@ -195,33 +195,33 @@ assert "2 passed" in done.stdout, done
 
 
 @pytest.mark.parametrize("code", HONEST.values(), ids=HONEST)
-def test_honest__works_inside(arena: Arena, code: str) -> None:
-    outcome = arena.run(code)
+def test_honest__works_inside(attack_site: AttackSite, code: str) -> None:
+    outcome = attack_site.run(code)
     assert outcome.stderr.decode() == ""
     assert outcome.exit_code == 0
 
 
 @pytest.mark.usefixtures("connects")
 @pytest.mark.parametrize("code", CONNECTING.values(), ids=CONNECTING)
-def test_honest__connects_inside(arena: Arena, code: str) -> None:
-    outcome = arena.run(code)
+def test_honest__connects_inside(attack_site: AttackSite, code: str) -> None:
+    outcome = attack_site.run(code)
     assert outcome.stderr.decode() == ""
     assert outcome.exit_code == 0
 
 
 @pytest.mark.usefixtures("connects")
-def test_honest__connects_by_an_abstract_name_as_an_ordinary_user_alone(arena: Arena) -> None:
+def test_honest__connects_by_an_abstract_name_as_an_ordinary_user_alone(attack_site: AttackSite) -> None:
     attack = """
         server, client = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
         server.bind(f"\\0honest-{os.getpid()}")
         server.listen()
         client.connect(server.getsockname())
         """
-    assert arena.attack(attack).startswith("done" if arena.bot.uid else "held PermissionError")
+    assert attack_site.attack(attack).startswith("done" if attack_site.bot.uid else "held PermissionError")
 
 
-def test_honest__pytest_runs_inside(arena: Arena) -> None:
-    folder = arena.new_folder()
-    outcome = arena.run(PYTEST, folder=folder, variables={"TMPDIR": str(folder), "HOME": str(folder)})
+def test_honest__pytest_runs_inside(attack_site: AttackSite) -> None:
+    folder = attack_site.new_folder()
+    outcome = attack_site.run(PYTEST, folder=folder, variables={"TMPDIR": str(folder), "HOME": str(folder)})
     assert outcome.stderr.decode() == ""
     assert outcome.exit_code == 0

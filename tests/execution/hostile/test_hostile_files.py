@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import PLANTED, Arena
+from fakes.attack_site import PLANTED, AttackSite
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
 pytestmark = pytest.mark.parametrize(
@@ -49,12 +49,14 @@ ON_FILES = {
 
 
 @pytest.mark.parametrize("attack", ON_FILES.values(), ids=ON_FILES)
-def test_files__are_out_of_reach(arena: Arena, attack: str) -> None:
-    before = (arena.outside / "secret").stat()
-    assert arena.attack(attack).startswith("held")
-    assert (arena.outside / "secret").stat().st_ctime_ns == before.st_ctime_ns  # nothing of it was changed
-    assert [path.name for path in arena.outside.iterdir()] == ["secret"]
-    assert arena.attack(attack, sandbox="off").startswith("done")
+def test_files__are_out_of_reach(attack_site: AttackSite, attack: str) -> None:
+    before = (attack_site.outside / "secret").stat()
+    assert attack_site.attack(attack).startswith("held")
+    assert (
+        attack_site.outside / "secret"
+    ).stat().st_ctime_ns == before.st_ctime_ns  # nothing of it was changed
+    assert [path.name for path in attack_site.outside.iterdir()] == ["secret"]
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
 PLACES_OF_TOKENS = (
@@ -66,101 +68,105 @@ PLACES_OF_TOKENS = (
 
 
 @pytest.mark.parametrize("place", PLACES_OF_TOKENS)
-def test_files__the_runners_are_neither_read_nor_written(arena: Arena, place: str) -> None:
-    path = arena.base / place  # as a runner has it: everybody may read it
+def test_files__the_runners_are_neither_read_nor_written(attack_site: AttackSite, place: str) -> None:
+    path = attack_site.base / place  # as a runner has it: everybody may read it
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(PLANTED)
-    os.chown(path, arena.bot.uid, arena.bot.uid)
+    os.chown(path, attack_site.bot.uid, attack_site.bot.uid)
     path.chmod(0o666)
     reading, writing = f"return open({str(path)!r}).read()", f"open({str(path)!r}, 'a').write('PATH=/tmp')"
-    assert arena.attack(reading).startswith("held")
-    assert arena.attack(writing).startswith("held")
+    assert attack_site.attack(reading).startswith("held")
+    assert attack_site.attack(writing).startswith("held")
     assert path.read_text() == PLANTED
-    assert PLANTED in arena.attack(reading, sandbox="off")
-    assert arena.attack(writing, sandbox="off").startswith("done")
+    assert PLANTED in attack_site.attack(reading, sandbox="off")
+    assert attack_site.attack(writing, sandbox="off").startswith("done")
 
 
-def test_files__the_socket_of_docker_is_out_of_reach(arena: Arena) -> None:
-    path = arena.base / "docker.sock"
+def test_files__the_socket_of_docker_is_out_of_reach(attack_site: AttackSite) -> None:
+    path = attack_site.base / "docker.sock"
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(path))
         listening.listen()
-        os.chown(path, arena.bot.uid, arena.bot.uid)
+        os.chown(path, attack_site.bot.uid, attack_site.bot.uid)
         path.chmod(0o660)
         attack = f"socket.socket(socket.AF_UNIX).connect({str(path)!r})"
-        assert arena.attack(attack).startswith("held")
+        assert attack_site.attack(attack).startswith("held")
         by_link = f"os.symlink({str(path)!r}, 'link'); socket.socket(socket.AF_UNIX).connect('link')"
-        assert arena.attack(by_link).startswith("held")
-        assert arena.attack(attack, sandbox="off").startswith("done")
+        assert attack_site.attack(by_link).startswith("held")
+        assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
-def test_files__what_is_executed_lends_nobody_its_owners_rights(arena: Arena) -> None:
-    folder = arena.new_folder()
+def test_files__what_is_executed_lends_nobody_its_owners_rights(attack_site: AttackSite) -> None:
+    folder = attack_site.new_folder()
     by_mode = 'open("a", "w").close(); os.chmod("a", 0o4755)'
     at_once = 'os.close(os.open("b", os.O_CREAT | os.O_WRONLY, 0o6755))'
     by_number = 'os.fchmod(os.open("c", os.O_CREAT | os.O_WRONLY), 0o2755)'
     for attack in (by_mode, at_once, by_number):
-        assert arena.attack(attack, folder=folder).startswith("held")
-        assert arena.attack(attack, sandbox="off").startswith("done")
+        assert attack_site.attack(attack, folder=folder).startswith("held")
+        assert attack_site.attack(attack, sandbox="off").startswith("done")
     assert not any(path.stat().st_mode & 0o6000 for path in folder.iterdir())
 
 
-def test_files__pytest_itself_cannot_be_edited(arena: Arena) -> None:
+def test_files__pytest_itself_cannot_be_edited(attack_site: AttackSite) -> None:
     attack = """
         import pytest
         with open(pytest.__file__, "a") as file:
             return file.name
         """
     before = Path(pytest.__file__).read_bytes()
-    assert arena.attack(attack).startswith("held")
+    assert attack_site.attack(attack).startswith("held")
     assert Path(pytest.__file__).read_bytes() == before
 
 
-def test_files__of_another_run_are_out_of_reach(arena: Arena) -> None:
-    first = arena.new_folder()
-    arena.run('open("result", "w").write("mine")', folder=first)
+def test_files__of_another_run_are_out_of_reach(attack_site: AttackSite) -> None:
+    first = attack_site.new_folder()
+    attack_site.run('open("result", "w").write("mine")', folder=first)
     result = first / "result"
-    assert arena.attack(f"return open({str(result)!r}).read()").startswith("held")
-    assert arena.attack(f"open({str(result)!r}, 'w')").startswith("held")
+    assert attack_site.attack(f"return open({str(result)!r}).read()").startswith("held")
+    assert attack_site.attack(f"open({str(result)!r}, 'w')").startswith("held")
     assert result.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     "trick", ["os.symlink(OUTSIDE, 'trick')", "os.symlink(OUTSIDE + '/secret', 'trick')"]
 )
-def test_files__a_link_left_in_a_folder_does_not_lead_the_bot_astray(arena: Arena, trick: str) -> None:
-    folder = arena.new_folder()
-    before = (arena.outside / "secret").stat()
-    assert arena.attack(trick, folder=folder).startswith("done")
-    assert arena.run("print('again')", folder=folder).stdout == b"again\n"
-    assert (arena.outside / "secret").stat() == before
-    assert arena.outside.stat().st_uid == arena.bot.uid
+def test_files__a_link_left_in_a_folder_does_not_lead_the_bot_astray(
+    attack_site: AttackSite, trick: str
+) -> None:
+    folder = attack_site.new_folder()
+    before = (attack_site.outside / "secret").stat()
+    assert attack_site.attack(trick, folder=folder).startswith("done")
+    assert attack_site.run("print('again')", folder=folder).stdout == b"again\n"
+    assert (attack_site.outside / "secret").stat() == before
+    assert attack_site.outside.stat().st_uid == attack_site.bot.uid
 
 
-def test_files__a_second_name_left_in_a_folder_does_not_change_hands(arena: Arena) -> None:
-    folder = arena.new_folder()
-    os.link(arena.outside / "secret", folder / "trick")
-    before = (arena.outside / "secret").stat()
-    assert arena.run("print('again')", folder=folder).stdout == b"again\n"
-    assert (arena.outside / "secret").stat() == before
+def test_files__a_second_name_left_in_a_folder_does_not_change_hands(attack_site: AttackSite) -> None:
+    folder = attack_site.new_folder()
+    os.link(attack_site.outside / "secret", folder / "trick")
+    before = (attack_site.outside / "secret").stat()
+    assert attack_site.run("print('again')", folder=folder).stdout == b"again\n"
+    assert (attack_site.outside / "secret").stat() == before
 
 
-def test_files__left_in_the_shared_memory_do_not_stay(arena: Arena) -> None:
+def test_files__left_in_the_shared_memory_do_not_stay(attack_site: AttackSite) -> None:
     name = f"left-by-{os.getpid()}"
     path = Path("/dev", "shm", name)
     try:
-        assert arena.attack(f"open('/dev/shm/{name}', 'w').write('x')").startswith("done")
-        assert path.exists() == (arena.bot.uid != 0)  # another user's cannot be told from the person's own
+        assert attack_site.attack(f"open('/dev/shm/{name}', 'w').write('x')").startswith("done")
+        assert path.exists() == (
+            attack_site.bot.uid != 0
+        )  # another user's cannot be told from the person's own
     finally:
         path.unlink(missing_ok=True)
 
 
-def test_files__of_the_working_folder_are_only_read(arena: Arena) -> None:
-    folder = arena.base / "project"
+def test_files__of_the_working_folder_are_only_read(attack_site: AttackSite) -> None:
+    folder = attack_site.base / "project"
     folder.mkdir(mode=0o755)
     (folder / "go.mod").write_text("module x\n")
-    os.chown(folder, arena.bot.uid, arena.bot.uid)
-    assert arena.attack("return open('go.mod').read()", working_folder=folder) == "done 'module x\\n'\n"
-    assert arena.attack("open('go.mod', 'a')", working_folder=folder).startswith("held PermissionError")
-    assert arena.attack("open('new', 'w')", working_folder=folder).startswith("held PermissionError")
+    os.chown(folder, attack_site.bot.uid, attack_site.bot.uid)
+    assert attack_site.attack("return open('go.mod').read()", working_folder=folder) == "done 'module x\\n'\n"
+    assert attack_site.attack("open('go.mod', 'a')", working_folder=folder).startswith("held PermissionError")
+    assert attack_site.attack("open('new', 'w')", working_folder=folder).startswith("held PermissionError")
     assert [path.name for path in folder.iterdir()] == ["go.mod"]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fakes.arena import Arena
+from fakes.attack_site import AttackSite
 from testsmith.execution.sandbox.interface import Limits
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
@@ -42,8 +42,8 @@ def service() -> Iterator[socket.socket]:
         yield listening
 
 
-def results(arena: Arena, code: str, *, loopback: bool = True) -> list[str]:
-    outcome = arena.run(ECHO + code, loopback=loopback, limits=Limits(seconds=60))
+def results(attack_site: AttackSite, code: str, *, loopback: bool = True) -> list[str]:
+    outcome = attack_site.run(ECHO + code, loopback=loopback, limits=Limits(seconds=60))
     assert outcome.exit_code == 0, outcome
     return outcome.stdout.decode().splitlines()
 
@@ -52,7 +52,7 @@ ALL_NETWORKS = "0.0.0.0"  # noqa: S104 - what no run gets
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", ALL_NETWORKS])
-def test_loopback__a_run_talks_to_itself(arena: Arena, host: str) -> None:
+def test_loopback__a_run_talks_to_itself(attack_site: AttackSite, host: str) -> None:
     code = f"""
 server = serve({host!r})
 address, port = server.getsockname()
@@ -60,10 +60,10 @@ print(address, ask(address, port))
 server.close()
 """
     address = "127.0.0.1" if host == ALL_NETWORKS else host
-    assert results(arena, code) == [f"{address} b'HELLO'"]
+    assert results(attack_site, code) == [f"{address} b'HELLO'"]
 
 
-def test_loopback__processes_of_a_run_talk_to_each_other_without_waiting(arena: Arena) -> None:
+def test_loopback__processes_of_a_run_talk_to_each_other_without_waiting(attack_site: AttackSite) -> None:
     code = """
 import asyncio
 async def main():
@@ -80,12 +80,12 @@ async def main():
     print(await reader.read())
 asyncio.run(main())
 """
-    assert results(arena, f"ECHO = {ECHO!r}\n{code}") == ["b'HELLO'", "0", "b'THERE'"]
+    assert results(attack_site, f"ECHO = {ECHO!r}\n{code}") == ["b'HELLO'", "0", "b'THERE'"]
 
 
-def test_loopback__not_without_being_asked_for(arena: Arena) -> None:
+def test_loopback__not_without_being_asked_for(attack_site: AttackSite) -> None:
     for family in ("AF_INET", "AF_INET6"):
-        assert arena.attack(f"socket.socket(socket.{family})").startswith("held PermissionError")
+        assert attack_site.attack(f"socket.socket(socket.{family})").startswith("held PermissionError")
 
 
 @pytest.mark.parametrize(
@@ -108,11 +108,11 @@ def test_loopback__not_without_being_asked_for(arena: Arena) -> None:
         ("socket.socket().bind(('192.0.2.1', 0))", "OSError"),
     ],
 )
-def test_loopback__nothing_leads_out(arena: Arena, attack: str, error: str) -> None:
-    assert arena.attack(attack, loopback=True).startswith(f"held {error}")
+def test_loopback__nothing_leads_out(attack_site: AttackSite, attack: str, error: str) -> None:
+    assert attack_site.attack(attack, loopback=True).startswith(f"held {error}")
 
 
-def test_loopback__a_service_of_the_machine(arena: Arena, service: socket.socket) -> None:
+def test_loopback__a_service_of_the_machine(attack_site: AttackSite, service: socket.socket) -> None:
     port = service.getsockname()[1]
     for host, family in (
         ("127.0.0.1", "AF_INET"),
@@ -120,14 +120,14 @@ def test_loopback__a_service_of_the_machine(arena: Arena, service: socket.socket
         (ALL_NETWORKS, "AF_INET"),
     ):
         attack = f"socket.socket(socket.{family}).connect(({host!r}, {port}))"
-        assert arena.attack(attack, loopback=True).startswith("held ConnectionRefusedError")
+        assert attack_site.attack(attack, loopback=True).startswith("held ConnectionRefusedError")
     code = f"server = serve('127.0.0.1', {port})\nprint(server.getsockname()[1] == {port})"
-    assert results(arena, code) == ["False"]
+    assert results(attack_site, code) == ["False"]
     with pytest.raises(BlockingIOError):
         service.accept()
 
 
-def test_loopback__a_port_that_was_given_back(arena: Arena) -> None:
+def test_loopback__a_port_that_was_given_back(attack_site: AttackSite) -> None:
     code = """
 server = serve("127.0.0.1")
 port = server.getsockname()[1]
@@ -141,20 +141,20 @@ again = socket.socket()
 again.bind(("127.0.0.1", port))
 print(again.getsockname()[1] == port)
 """
-    assert results(arena, code) == ["b'HELLO'", "refused", "True"]
+    assert results(attack_site, code) == ["b'HELLO'", "refused", "True"]
 
 
-def test_loopback__a_port_that_was_only_asked_for(arena: Arena) -> None:
+def test_loopback__a_port_that_was_only_asked_for(attack_site: AttackSite) -> None:
     code = """
 with socket.socket() as asking:
     asking.bind(("127.0.0.1", 0))
     port = asking.getsockname()[1]
 print(ask("127.0.0.1", serve("127.0.0.1", port).getsockname()[1]))
 """
-    assert results(arena, code) == ["b'HELLO'"]
+    assert results(attack_site, code) == ["b'HELLO'"]
 
 
-def test_loopback__a_certain_port_is_another_one_that_only_the_run_knows(arena: Arena) -> None:
+def test_loopback__a_certain_port_is_another_one_that_only_the_run_knows(attack_site: AttackSite) -> None:
     code = """
 server = serve("127.0.0.1", 8000)
 print(server.getsockname()[1] == 8000)
@@ -170,10 +170,16 @@ except ConnectionRefusedError:
     print("refused")
 print(ask("127.0.0.1", serve("127.0.0.1", 8000).getsockname()[1]))
 """
-    assert results(arena, code) == ["False", "Address already in use", "b'HELLO'", "refused", "b'HELLO'"]
+    assert results(attack_site, code) == [
+        "False",
+        "Address already in use",
+        "b'HELLO'",
+        "refused",
+        "b'HELLO'",
+    ]
 
 
-def test_loopback__a_run_cannot_take_all_ports(arena: Arena) -> None:
+def test_loopback__a_run_cannot_take_all_ports(attack_site: AttackSite) -> None:
     code = """
 kept = []
 try:
@@ -187,10 +193,10 @@ for each in kept:
     each.close()
 print(ask("127.0.0.1", serve("127.0.0.1").getsockname()[1]))
 """
-    assert results(arena, code) == ["64 Too many open files", "b'HELLO'"]
+    assert results(attack_site, code) == ["64 Too many open files", "b'HELLO'"]
 
 
-def test_loopback__a_descriptor_that_changes_while_it_is_looked_at(arena: Arena) -> None:
+def test_loopback__a_descriptor_that_changes_while_it_is_looked_at(attack_site: AttackSite) -> None:
     """`bind` goes on for a local socket; an internet socket put in its place must not listen then."""
     code = """
 import ctypes
@@ -220,4 +226,4 @@ internet_ones = [each for each in found if each.family == socket.AF_INET]
 listening = [each for each in internet_ones if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)]
 print([each.getsockname() for each in listening if each.getsockname()[0] != "127.0.0.1"])
 """
-    assert results(arena, code) == ["[]"]
+    assert results(attack_site, code) == ["[]"]

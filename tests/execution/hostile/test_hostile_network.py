@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import Arena, SecondBot, is_filtered_already, new_arena
+from fakes.attack_site import AttackSite, SecondBot, is_filtered_already, new_attack_site
 from testsmith.execution.sandbox.interface import Limits
 from testsmith.execution.sandbox.linux import landlock
 from testsmith.execution.sandbox.linux.seccomp import LANDLOCK_UNIX_PATHS
@@ -48,8 +48,8 @@ def listening() -> Iterator[dict[str, socket.socket]]:
 @pytest.fixture(scope="session")
 def results(second_bot: SecondBot) -> dict[str, str]:
     """What came of trying to make each kind of socket."""
-    with new_arena(second_bot) as arena:
-        return arena.attack_by_all(FAMILIES)
+    with new_attack_site(second_bot) as attack_site:
+        return attack_site.attack_by_all(FAMILIES)
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -57,40 +57,42 @@ def test_network__no_socket_that_leads_out_can_be_made(results: dict[str, str], 
     assert results[name].startswith("held PermissionError")
 
 
-def test_network__tcp(arena: Arena, listening: dict[str, socket.socket]) -> None:
+def test_network__tcp(attack_site: AttackSite, listening: dict[str, socket.socket]) -> None:
     attack = f"socket.create_connection({listening['tcp'].getsockname()!r}).send(b'secret')"
-    assert arena.attack(attack).startswith("held")
+    assert attack_site.attack(attack).startswith("held")
     with pytest.raises(BlockingIOError):
         listening["tcp"].accept()
-    assert arena.attack(attack, sandbox="off").startswith("done")
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
-def test_network__udp(arena: Arena, listening: dict[str, socket.socket]) -> None:
+def test_network__udp(attack_site: AttackSite, listening: dict[str, socket.socket]) -> None:
     address = listening["udp"].getsockname()
     attack = f"socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'secret', {address!r})"
-    assert arena.attack(attack).startswith("held")
+    assert attack_site.attack(attack).startswith("held")
     with pytest.raises(BlockingIOError):
         listening["udp"].recv(100)
-    assert arena.attack(attack, sandbox="off").startswith("done")
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
-def test_network__host_names_are_not_looked_up(arena: Arena) -> None:
-    assert arena.attack('return socket.getaddrinfo("secret.example.com", 80)').startswith("held gaierror")
+def test_network__host_names_are_not_looked_up(attack_site: AttackSite) -> None:
+    assert attack_site.attack('return socket.getaddrinfo("secret.example.com", 80)').startswith(
+        "held gaierror"
+    )
 
 
-def test_network__abstract_sockets(arena: Arena, listening: dict[str, socket.socket]) -> None:
+def test_network__abstract_sockets(attack_site: AttackSite, listening: dict[str, socket.socket]) -> None:
     address = listening["abstract"].getsockname()
     attack = f"socket.socket(socket.AF_UNIX).connect({address!r})"
-    assert arena.attack(attack).startswith("held")
+    assert attack_site.attack(attack).startswith("held")
     with pytest.raises(BlockingIOError):
         listening["abstract"].accept()
-    assert arena.attack(attack, sandbox="off").startswith("done")
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
 @pytest.mark.parametrize("network", [False, True])
-def test_network__a_socket_that_everybody_may_write_to(arena: Arena, *, network: bool) -> None:
+def test_network__a_socket_that_everybody_may_write_to(attack_site: AttackSite, *, network: bool) -> None:
     """As Docker's is where somebody has opened it to all: who speaks to it owns the machine."""
-    place = arena.base / "docker.sock"
+    place = attack_site.base / "docker.sock"
     with socket.socket(socket.AF_UNIX) as docker:
         docker.bind(str(place))
         docker.listen()
@@ -99,15 +101,15 @@ def test_network__a_socket_that_everybody_may_write_to(arena: Arena, *, network:
         attack = f"socket.socket(socket.AF_UNIX).connect({str(place)!r})"
         through_link = f"os.symlink({str(place)!r}, 'mine'); socket.socket(socket.AF_UNIX).connect('mine')"
         for each in (attack, through_link):
-            assert arena.attack(each, network=network).startswith("held PermissionError")
+            assert attack_site.attack(each, network=network).startswith("held PermissionError")
         with pytest.raises(BlockingIOError):
             docker.accept()
-        assert arena.attack(attack, sandbox="off").startswith("done")
+        assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
 @pytest.mark.skipif(landlock.version() >= LANDLOCK_UNIX_PATHS, reason="the kernel connects by itself")
-def test_network__few_connections_wait_in_the_keeper(arena: Arena) -> None:
-    """Each keeps files of the keeper's open, and it watches the bounds of a run by opening more."""
+def test_network__few_connections_wait_in_the_launcher(attack_site: AttackSite) -> None:
+    """Each keeps files of the launcher's open, and it watches the bounds of a run by opening more."""
     code = """
         import os, socket, threading, time
         threading.stack_size(1 << 16)
@@ -128,11 +130,11 @@ def test_network__few_connections_wait_in_the_keeper(arena: Arena) -> None:
         print(len(refused) >= 30, flush=True)
         os._exit(0)
         """
-    assert arena.run(code, limits=Limits(seconds=60)).stdout == b"True\n"
+    assert attack_site.run(code, limits=Limits(seconds=60)).stdout == b"True\n"
 
 
-def test_network__a_path_that_changes_while_it_is_looked_at(arena: Arena) -> None:
-    place = arena.base / "docker.sock"
+def test_network__a_path_that_changes_while_it_is_looked_at(attack_site: AttackSite) -> None:
+    place = attack_site.base / "docker.sock"
     code = f"""
         import ctypes, os, socket, threading, time
         libc = ctypes.CDLL(None, use_errno=True)
@@ -163,7 +165,7 @@ def test_network__a_path_that_changes_while_it_is_looked_at(arena: Arena) -> Non
         docker.listen()
         docker.settimeout(0)
         place.chmod(0o666)
-        outcome = arena.run(code)
+        outcome = attack_site.run(code)
         assert b"13" in outcome.stdout, outcome  # it was refused at least once
         with pytest.raises(BlockingIOError):
             docker.accept()
@@ -174,35 +176,37 @@ def test_network__a_path_that_changes_while_it_is_looked_at(arena: Arena) -> Non
     ["socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)", "socket.socketpair(type=socket.SOCK_DGRAM)[0]"],
     ids=["alone", "of a pair"],
 )
-def test_network__abstract_datagrams(arena: Arena, listening: dict[str, socket.socket], made: str) -> None:
+def test_network__abstract_datagrams(
+    attack_site: AttackSite, listening: dict[str, socket.socket], made: str
+) -> None:
     attack = f"{made}.sendto(b'secret', {listening['datagrams'].getsockname()!r})"
-    assert arena.attack(attack).startswith("held")
+    assert attack_site.attack(attack).startswith("held")
     with pytest.raises(BlockingIOError):
         listening["datagrams"].recv(100)
-    assert arena.attack(attack, sandbox="off").startswith("done")
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
-def test_network__io_uring_makes_no_sockets(arena: Arena) -> None:
+def test_network__io_uring_makes_no_sockets(attack_site: AttackSite) -> None:
     attack = """
         import ctypes
         ring = ctypes.CDLL(None, use_errno=True).syscall(425, 4, (ctypes.c_char * 120)())
         if ring < 0:
             raise OSError(ctypes.get_errno(), "no ring")
         """
-    assert arena.attack(attack).startswith("held PermissionError")
+    assert attack_site.attack(attack).startswith("held PermissionError")
     allowed = Path("/proc/sys/kernel/io_uring_disabled").read_text().strip() == "0"
     if allowed and not is_filtered_already():
-        assert arena.attack(attack, sandbox="off").startswith("done")
+        assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
 @pytest.mark.usefixtures("connects")
 def test_network__open_for_a_command_that_asks_for_it(
-    arena: Arena, listening: dict[str, socket.socket]
+    attack_site: AttackSite, listening: dict[str, socket.socket]
 ) -> None:
     attack = f"socket.create_connection({listening['tcp'].getsockname()!r}).send(b'please')"
-    assert arena.attack(attack, network=True).startswith("done")
+    assert attack_site.attack(attack, network=True).startswith("done")
     connection, _ = listening["tcp"].accept()
     with connection:
         assert connection.recv(100) == b"please"
-    assert arena.attack('return open(OUTSIDE + "/secret").read()', network=True).startswith("held")
-    assert arena.attack('return open("/etc/resolv.conf").read()', network=True).startswith("done")
+    assert attack_site.attack('return open(OUTSIDE + "/secret").read()', network=True).startswith("held")
+    assert attack_site.attack('return open("/etc/resolv.conf").read()', network=True).startswith("done")

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import (
+from fakes.attack_site import (
     PLANTED,
-    Arena,
+    AttackSite,
     SecondBot,
     is_filtered_already,
     marked,
-    new_arena,
+    new_attack_site,
 )
 from testsmith.execution.sandbox.interface import Limits
 
@@ -72,31 +72,33 @@ if got < 0 and number != 14:  # EFAULT: that memory would have been read, if it 
 
 
 @pytest.mark.parametrize("attack", ON_PROCESSES.values(), ids=ON_PROCESSES)
-def test_processes__of_others_are_out_of_reach(arena: Arena, attack: str) -> None:
-    result = arena.attack(attack)
+def test_processes__of_others_are_out_of_reach(attack_site: AttackSite, attack: str) -> None:
+    result = attack_site.attack(attack)
     assert result.startswith("held")
     assert PLANTED not in result
-    assert arena.victim_is_well()
-    assert arena.attack(attack, sandbox="off").startswith("done")
-    os.kill(arena.victim, signal.SIGCONT)
+    assert attack_site.victim_is_well()
+    assert attack_site.attack(attack, sandbox="off").startswith("done")
+    os.kill(attack_site.victim, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("attack", FOR_TRACERS.values(), ids=FOR_TRACERS)
-def test_processes__of_others_are_not_traced(arena: Arena, attack: str) -> None:
-    assert arena.attack(attack).startswith("held PermissionError")
+def test_processes__of_others_are_not_traced(attack_site: AttackSite, attack: str) -> None:
+    assert attack_site.attack(attack).startswith("held PermissionError")
     allowed = not YAMA.exists() or YAMA.read_text().strip() == "0"
     if allowed and not is_filtered_already():
-        assert arena.attack(attack, sandbox="off").startswith("done")
+        assert attack_site.attack(attack, sandbox="off").startswith("done")
 
 
-def test_processes__the_bots_own_key_is_out_of_reach(arena: Arena) -> None:
-    assert PLANTED not in arena.attack("return dict(os.environ)")
-    assert arena.attack("return open(f'/proc/{BOT}/environ').read()").startswith("held")
-    if arena.bot.uid:  # root reads everything of root's
-        assert arena.attack("return open(f'/proc/{BOT}/environ').read()", sandbox="off").startswith("held")
+def test_processes__the_bots_own_key_is_out_of_reach(attack_site: AttackSite) -> None:
+    assert PLANTED not in attack_site.attack("return dict(os.environ)")
+    assert attack_site.attack("return open(f'/proc/{BOT}/environ').read()").startswith("held")
+    if attack_site.bot.uid:  # root reads everything of root's
+        assert attack_site.attack("return open(f'/proc/{BOT}/environ').read()", sandbox="off").startswith(
+            "held"
+        )
 
 
-def test_processes__no_open_file_of_the_bot_is_left(arena: Arena) -> None:
+def test_processes__no_open_file_of_the_bot_is_left(attack_site: AttackSite) -> None:
     attack = """
         import fcntl
         found = []
@@ -108,17 +110,17 @@ def test_processes__no_open_file_of_the_bot_is_left(arena: Arena) -> None:
                 pass
         return found
         """
-    assert arena.attack(attack) == "done [0, 1, 2]\n"
+    assert attack_site.attack(attack) == "done [0, 1, 2]\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL, signal.SIGTERM])
-def test_processes__the_keeper_is_out_of_reach(arena: Arena, number: signal.Signals) -> None:
-    assert arena.attack(f"os.kill(os.getppid(), {int(number)})").startswith("held")
-    assert arena.attack(f"os.kill(BOT, {int(number)})").startswith("held")
+def test_processes__the_launcher_is_out_of_reach(attack_site: AttackSite, number: signal.Signals) -> None:
+    assert attack_site.attack(f"os.kill(os.getppid(), {int(number)})").startswith("held")
+    assert attack_site.attack(f"os.kill(BOT, {int(number)})").startswith("held")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
-def test_processes__everybody_at_once(arena: Arena, number: signal.Signals) -> None:
+def test_processes__everybody_at_once(attack_site: AttackSite, number: signal.Signals) -> None:
     attack = f"""
         child = os.fork()
         if child == 0:
@@ -127,11 +129,11 @@ def test_processes__everybody_at_once(arena: Arena, number: signal.Signals) -> N
         os.kill(-1, {int(number)})
         return os.waitpid(child, os.WUNTRACED)
         """
-    assert arena.attack(attack).startswith("done")  # its own child
-    assert arena.victim_is_well()
+    assert attack_site.attack(attack).startswith("done")  # its own child
+    assert attack_site.victim_is_well()
 
 
-def test_processes__a_signal_by_a_file_reaches_nobody(arena: Arena) -> None:
+def test_processes__a_signal_by_a_file_reaches_nobody(attack_site: AttackSite) -> None:
     attack = """
         import fcntl
         reading, writing = os.pipe()
@@ -142,13 +144,13 @@ def test_processes__a_signal_by_a_file_reaches_nobody(arena: Arena) -> None:
         first, second = socket.socketpair()
         fcntl.ioctl(first, 0x8901, array.array("i", [VICTIM]))
         """
-    for each in (attack, by_socket) if arena.bot.uid else (attack,):
-        assert arena.attack(each).startswith("held")
-    assert arena.victim_is_well()
+    for each in (attack, by_socket) if attack_site.bot.uid else (attack,):
+        assert attack_site.attack(each).startswith("held")
+    assert attack_site.victim_is_well()
 
 
 @pytest.mark.parametrize("landlock", [1, 3, 5])
-def test_processes__with_an_older_landlock(arena: Arena, landlock: int) -> None:
+def test_processes__with_an_older_landlock(attack_site: AttackSite, landlock: int) -> None:
     for attack in (
         "os.kill(VICTIM, signal.SIGSTOP)",
         "os.killpg(VICTIM, signal.SIGURG)",
@@ -157,12 +159,12 @@ def test_processes__with_an_older_landlock(arena: Arena, landlock: int) -> None:
         "os.chmod(OUTSIDE, 0o777)",
         "socket.socket(socket.AF_UNIX).connect('x')",
     ):
-        assert arena.attack(attack, landlock=landlock).startswith("held"), attack
+        assert attack_site.attack(attack, landlock=landlock).startswith("held"), attack
     child = "child = os.fork()\nif not child: time.sleep(30)\n"
     end = "os.kill(child, signal.SIGKILL); return os.waitpid(child, 0)[1]"
-    assert arena.attack(child + end, landlock=landlock) == "done 9\n"
+    assert attack_site.attack(child + end, landlock=landlock) == "done 9\n"
     everybody = "os.kill(-1, signal.SIGKILL); return os.waitpid(child, 0)[1]"
-    assert arena.attack(child + everybody, landlock=landlock) == "done 9\n"
+    assert attack_site.attack(child + everybody, landlock=landlock) == "done 9\n"
     raised = """
         import threading
         came = []
@@ -171,12 +173,12 @@ def test_processes__with_an_older_landlock(arena: Arena, landlock: int) -> None:
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         return came
         """
-    assert arena.attack(
+    assert attack_site.attack(
         raised, landlock=landlock
     ) == "done [<Signals.SIGUSR1: 10>, <Signals.SIGUSR1: 10>]\n" or (
-        arena.attack(raised, landlock=landlock) == "done [10, 10]\n"
+        attack_site.attack(raised, landlock=landlock) == "done [10, 10]\n"
     )
-    assert arena.victim_is_well()
+    assert attack_site.victim_is_well()
 
 
 KERNEL = {
@@ -209,8 +211,8 @@ KERNEL = {
 @pytest.fixture(scope="session")
 def results(second_bot: SecondBot) -> dict[str, str]:
     """What came of each attack on the kernel."""
-    with new_arena(second_bot) as arena:
-        return arena.attack_by_all(KERNEL)
+    with new_attack_site(second_bot) as attack_site:
+        return attack_site.attack_by_all(KERNEL)
 
 
 @pytest.mark.parametrize("name", KERNEL)
@@ -218,15 +220,15 @@ def test_kernel__gives_no_way_out(results: dict[str, str], name: str) -> None:
     assert results[name].startswith("held")
 
 
-def test_kernel__executing_a_file_adds_no_rights(arena: Arena) -> None:
+def test_kernel__executing_a_file_adds_no_rights(attack_site: AttackSite) -> None:
     attack = "import ctypes; return ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)"  # PR_GET_NO_NEW_PRIVS
-    assert arena.attack(attack) == "done 1\n"
+    assert attack_site.attack(attack) == "done 1\n"
     undo = in_c("c.prctl(38, 0, 0, 0, 0)")  # PR_SET_NO_NEW_PRIVS
-    assert arena.attack(undo).startswith("held")
-    assert arena.attack(attack, sandbox="off") == "done 0\n"
+    assert attack_site.attack(undo).startswith("held")
+    assert attack_site.attack(attack, sandbox="off") == "done 0\n"
 
 
-def test_kernel__calls_of_another_architecture_end_the_process(arena: Arena) -> None:
+def test_kernel__calls_of_another_architecture_end_the_process(attack_site: AttackSite) -> None:
     attack = """
         import ctypes, mmap
         code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
@@ -236,7 +238,7 @@ def test_kernel__calls_of_another_architecture_end_the_process(arena: Arena) -> 
         """
     if os.uname().machine != "x86_64":
         pytest.skip("NOT SHOWN: the gate of 32-bit programs, which only x86-64 has")
-    assert arena.attack(attack) in {"ended -31", "ended -11"}
+    assert attack_site.attack(attack) in {"ended -31", "ended -11"}
 
 
 DAEMON = """
@@ -262,17 +264,17 @@ WAYS_TO_STAY = {
 
 
 @pytest.mark.parametrize("stays", WAYS_TO_STAY.values(), ids=WAYS_TO_STAY)
-def test_daemons__do_not_outlive_the_run(arena: Arena, stays: str) -> None:
-    marker = f"marked in {arena.base}"
+def test_daemons__do_not_outlive_the_run(attack_site: AttackSite, stays: str) -> None:
+    marker = f"marked in {attack_site.base}"
     before = time.monotonic()
-    outcome = arena.run(DAEMON.format(stays=stays), variables={"MARKER": marker})
+    outcome = attack_site.run(DAEMON.format(stays=stays), variables={"MARKER": marker})
     assert outcome.stdout == b"begun\n"
     assert time.monotonic() - before < 5
     assert not marked(marker)
 
 
-def test_daemons__that_stop_everybody_do_not_outlive_the_time_limit(arena: Arena) -> None:
-    marker = f"marked in {arena.base}"
+def test_daemons__that_stop_everybody_do_not_outlive_the_time_limit(attack_site: AttackSite) -> None:
+    marker = f"marked in {attack_site.base}"
     code = DAEMON.format(stays="os.kill(-1, 19)") + "time.sleep(30)"
-    assert arena.run(code, variables={"MARKER": marker}, limits=Limits(seconds=0.5)).timed_out
+    assert attack_site.run(code, variables={"MARKER": marker}, limits=Limits(seconds=0.5)).timed_out
     assert not marked(marker)

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import pytest
 
-from fakes.arena import ORDINARY_USER, PLANTED, can_run_the_bot
+from fakes.attack_site import ORDINARY_USER, PLANTED, can_run_the_bot
 from fakes.forgeries import BETRAYED, NAMES
 from fakes.hostile_project import HostileRun, hostile_project
 from testsmith.execution.sandbox.linux import landlock

@@ -7,23 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import Arena
+from fakes.attack_site import AttackSite
 from testsmith.execution.sandbox.interface import Limits, ProcessOutcome
 
 MIB = 1024**2
 
 
-def limited(arena: Arena, code: str) -> tuple[Limits, ProcessOutcome]:
+def limited(attack_site: AttackSite, code: str) -> tuple[Limits, ProcessOutcome]:
     """Run something with a short time limit; with a longer one where a busy machine has not begun by then."""
     limits = Limits(seconds=0.5)
-    outcome = arena.run(code, limits=limits)
+    outcome = attack_site.run(code, limits=limits)
     if outcome.stdout:
         return limits, outcome
     limits = Limits(seconds=5.0)
-    return limits, arena.run(code, limits=limits)
+    return limits, attack_site.run(code, limits=limits)
 
 
-def test_resources__a_fork_bomb(arena: Arena) -> None:
+def test_resources__a_fork_bomb(attack_site: AttackSite) -> None:
     code = """
         import os, time
         print("attempted", flush=True)
@@ -35,23 +35,23 @@ def test_resources__a_fork_bomb(arena: Arena) -> None:
                 time.sleep(0.1)
         """
     before = time.monotonic()
-    outcome = arena.run(code, limits=Limits(seconds=3, tasks=100))
+    outcome = attack_site.run(code, limits=Limits(seconds=3, tasks=100))
     assert outcome.stdout.startswith(b"attempted")
     # On a busy machine the whole tree may be ended before a fork is refused.
     refused = outcome.stderr.startswith(b"Resource temporarily unavailable\n")
     assert outcome.exceeded == "more than 100 processes and threads" or (outcome.timed_out and refused)
     assert time.monotonic() - before < 10
-    assert arena.run("print('well')").stdout == b"well\n"
+    assert attack_site.run("print('well')").stdout == b"well\n"
 
 
-def test_resources__memory_of_one_process(arena: Arena) -> None:
+def test_resources__memory_of_one_process(attack_site: AttackSite) -> None:
     attack = "return len(bytearray(200 * 1024**2))"
     limits = Limits(memory_bytes=128 * MIB)
-    assert arena.attack(attack, limits=limits).startswith("held MemoryError")
-    assert arena.attack(attack).startswith("done")
+    assert attack_site.attack(attack, limits=limits).startswith("held MemoryError")
+    assert attack_site.attack(attack).startswith("done")
 
 
-def test_resources__memory_of_many_processes(arena: Arena) -> None:
+def test_resources__memory_of_many_processes(attack_site: AttackSite) -> None:
     code = """
         import os, time
         print("attempted", flush=True)
@@ -61,7 +61,7 @@ def test_resources__memory_of_many_processes(arena: Arena) -> None:
                 time.sleep(20)
         time.sleep(20)
         """
-    outcome = arena.run(code, limits=Limits(memory_bytes=200 * MIB))
+    outcome = attack_site.run(code, limits=Limits(memory_bytes=200 * MIB))
     assert outcome.stdout == b"attempted\n"
     assert outcome.exit_code == -signal.SIGKILL
     assert outcome.exceeded == "more than 200 MiB of memory"
@@ -84,30 +84,32 @@ time.sleep(20)
     ("processes", "mebibytes", "reserves"), [(1, 500, True), (10, 50, True), (10, 50, False)]
 )
 def test_resources__memory_that_is_shared_on_purpose(
-    arena: Arena, processes: int, mebibytes: int, *, reserves: bool
+    attack_site: AttackSite, processes: int, mebibytes: int, *, reserves: bool
 ) -> None:
     limits = Limits(memory_bytes=200 * MIB, reserves_memory=reserves)
-    outcome = arena.run(HOARDING.format(processes=processes, mebibytes=mebibytes), limits=limits)
+    outcome = attack_site.run(HOARDING.format(processes=processes, mebibytes=mebibytes), limits=limits)
     assert outcome.stdout == b"attempted\n"
     assert (outcome.exit_code, outcome.exceeded) == (-signal.SIGKILL, "more than 200 MiB of memory")
 
 
-def test_resources__memory_that_is_only_reserved(arena: Arena) -> None:
+def test_resources__memory_that_is_only_reserved(attack_site: AttackSite) -> None:
     reserve = "import mmap; mmap.mmap(-1, 2**33, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, {})"
     limits = Limits(memory_bytes=128 * MIB, reserves_memory=True)
-    assert arena.attack(reserve.format(0), limits=limits) == "done None\n"
-    assert arena.attack(reserve.format("mmap.PROT_WRITE"), limits=limits).startswith("held")
-    assert arena.attack("return len(bytearray(200 * 1024**2))", limits=limits).startswith("held MemoryError")
-    assert arena.attack(reserve.format(0), limits=Limits(memory_bytes=128 * MIB)).startswith("held")
+    assert attack_site.attack(reserve.format(0), limits=limits) == "done None\n"
+    assert attack_site.attack(reserve.format("mmap.PROT_WRITE"), limits=limits).startswith("held")
+    assert attack_site.attack("return len(bytearray(200 * 1024**2))", limits=limits).startswith(
+        "held MemoryError"
+    )
+    assert attack_site.attack(reserve.format(0), limits=Limits(memory_bytes=128 * MIB)).startswith("held")
 
 
-def test_resources__one_large_file(arena: Arena) -> None:
+def test_resources__one_large_file(attack_site: AttackSite) -> None:
     attack = "open('big', 'wb').write(bytes(2 * 1024**2))"
-    assert arena.attack(attack, limits=Limits(file_bytes=MIB)).startswith("held OSError")
-    assert arena.attack(attack).startswith("done")
+    assert attack_site.attack(attack, limits=Limits(file_bytes=MIB)).startswith("held OSError")
+    assert attack_site.attack(attack).startswith("done")
 
 
-def test_resources__many_files(arena: Arena) -> None:
+def test_resources__many_files(attack_site: AttackSite) -> None:
     code = """
         print("attempted", flush=True)
         number = 0
@@ -115,7 +117,7 @@ def test_resources__many_files(arena: Arena) -> None:
             number += 1
             open(f"file-{number}", "wb").write(bytes(1024**2))
         """
-    outcome = arena.run(code, limits=Limits(seconds=20, disk_bytes=20 * MIB))
+    outcome = attack_site.run(code, limits=Limits(seconds=20, disk_bytes=20 * MIB))
     assert outcome.stdout == b"attempted\n"
     assert outcome.exceeded == "more than 20 MiB of disk"
 
@@ -164,14 +166,14 @@ time.sleep(30)
 
 
 @pytest.mark.parametrize("what", TOO_MUCH)
-def test_resources__the_bounds_hold_while_orphans_keep_ending(arena: Arena, what: str) -> None:
+def test_resources__the_bounds_hold_while_orphans_keep_ending(attack_site: AttackSite, what: str) -> None:
     code, limits, exceeded = TOO_MUCH[what]
-    outcome = arena.run(STORM + code, limits=limits)
+    outcome = attack_site.run(STORM + code, limits=limits)
     assert outcome.stdout == b"attempted\n"
     assert (outcome.exit_code, outcome.exceeded) == (-signal.SIGKILL, exceeded)
 
 
-def test_resources__shared_memory_counts_where_the_user_is_the_runs_own(arena: Arena) -> None:
+def test_resources__shared_memory_counts_where_the_user_is_the_runs_own(attack_site: AttackSite) -> None:
     code = """
         import os, time
         print("attempted", flush=True)
@@ -180,22 +182,22 @@ def test_resources__shared_memory_counts_where_the_user_is_the_runs_own(arena: A
             time.sleep(0.05)
         time.sleep(20)
         """
-    if arena.bot.uid:
+    if attack_site.bot.uid:
         pytest.skip("NOT HELD: an ordinary user shares this folder with the sandbox, see docs/security.md")
     room = os.statvfs("/dev/shm")  # noqa: S108 - what the test is about
     if room.f_bavail * room.f_frsize < 250 * MIB:
         pytest.skip("NOT SHOWN: there is less shared memory here than a run may use")
-    outcome = arena.run(code, limits=Limits(seconds=60, memory_bytes=150 * MIB))
+    outcome = attack_site.run(code, limits=Limits(seconds=60, memory_bytes=150 * MIB))
     assert outcome.stdout == b"attempted\n"
     assert outcome.exceeded == "more than 150 MiB of memory"
 
 
-def test_resources__many_open_files(arena: Arena) -> None:
+def test_resources__many_open_files(attack_site: AttackSite) -> None:
     attack = "return [os.open('/dev/null', os.O_RDONLY) for _ in range(100)]"
-    assert arena.attack(attack, limits=Limits(open_files=50)).startswith("held OSError")
+    assert attack_site.attack(attack, limits=Limits(open_files=50)).startswith("held OSError")
 
 
-def test_resources__limits_are_set_and_cannot_be_raised(arena: Arena) -> None:
+def test_resources__limits_are_set_and_cannot_be_raised(attack_site: AttackSite) -> None:
     attack = """
         import resource
         names = ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_CORE")
@@ -211,7 +213,7 @@ def test_resources__limits_are_set_and_cannot_be_raised(arena: Arena) -> None:
         return found
         """
     limits = Limits(seconds=20, memory_bytes=300 * MIB, file_bytes=MIB, open_files=50)
-    assert arena.attack(attack, limits=limits) == (
+    assert attack_site.attack(attack, limits=limits) == (
         f"done {{'RLIMIT_AS': {300 * MIB}, 'RLIMIT_CPU': {20 * (os.cpu_count() or 1) + 1},"
         f" 'RLIMIT_FSIZE': {MIB}, 'RLIMIT_NOFILE': 50, 'RLIMIT_CORE': 1}}\n"
     )
@@ -221,7 +223,7 @@ def test_resources__limits_are_set_and_cannot_be_raised(arena: Arena) -> None:
     "loop",
     ["list(iter(int, 1))", "sum(1 for _ in iter(int, 1))", "__import__('re').match('(a*)*b', 'a' * 40)"],
 )
-def test_resources__an_endless_loop_that_hears_no_signal(arena: Arena, loop: str) -> None:
+def test_resources__an_endless_loop_that_hears_no_signal(attack_site: AttackSite, loop: str) -> None:
     code = f"""
         import signal
         for number in range(1, 32):
@@ -231,14 +233,14 @@ def test_resources__an_endless_loop_that_hears_no_signal(arena: Arena, loop: str
         print("attempted", flush=True)
         {loop}
         """
-    limits, outcome = limited(arena, code)
+    limits, outcome = limited(attack_site, code)
     assert outcome.stdout == b"attempted\n"
     assert outcome.timed_out
     assert outcome.exit_code == -signal.SIGKILL
     assert outcome.seconds < limits.seconds + 2.5
 
 
-def test_output__a_gigabyte_of_it(arena: Arena) -> None:
+def test_output__a_gigabyte_of_it(attack_site: AttackSite) -> None:
     code = """
         import os
         block = b"::error::x" * 100_000
@@ -246,12 +248,12 @@ def test_output__a_gigabyte_of_it(arena: Arena) -> None:
             os.write(1, block)
             os.write(2, block)
         """
-    before = resident_bytes(arena.bot.pid)
-    outcome = arena.run(code, limits=Limits(seconds=60, output_bytes=MIB))
+    before = resident_bytes(attack_site.bot.pid)
+    outcome = attack_site.run(code, limits=Limits(seconds=60, output_bytes=MIB))
     assert outcome.exit_code == 0
     assert outcome.truncated
     assert len(outcome.stdout) == len(outcome.stderr) == MIB
-    assert resident_bytes(arena.bot.pid) - before < 50 * MIB
+    assert resident_bytes(attack_site.bot.pid) - before < 50 * MIB
 
 
 def resident_bytes(pid: int) -> int:
@@ -260,8 +262,8 @@ def resident_bytes(pid: int) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-def test_output__is_only_bytes(arena: Arena) -> None:
+def test_output__is_only_bytes(attack_site: AttackSite) -> None:
     printed = b"\x1b]0;owned\x07\x1b[2J::add-mask::x\n::set-output name=a::b\r\n\x00\xff\xfe"
-    outcome = arena.run(f"import os; os.write(1, {printed!r}); os.write(2, {printed!r})")
+    outcome = attack_site.run(f"import os; os.write(1, {printed!r}); os.write(2, {printed!r})")
     assert outcome.stdout == printed
     assert outcome.stderr == printed

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from fakes.arena import PLANTED, Arena, marked
+from fakes.attack_site import PLANTED, AttackSite, marked
 from fakes.packages import PackageIndex, shop_wheels
 
 # Docker's root has fewer rights than root, and nothing here depends on the bot's.
@@ -82,16 +82,16 @@ def index() -> Iterator[PackageIndex]:
 
 
 @pytest.fixture
-def scratch(arena: Arena) -> Path:
+def scratch(attack_site: AttackSite) -> Path:
     """A scratch folder of the bot's."""
-    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=arena.base))
-    os.chown(folder, arena.bot.uid, arena.bot.uid)
+    folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=attack_site.base))
+    os.chown(folder, attack_site.bot.uid, attack_site.bot.uid)
     return folder
 
 
-def install(arena: Arena, index: PackageIndex, scratch: Path, setup: str) -> dict[str, object]:
+def install(attack_site: AttackSite, index: PackageIndex, scratch: Path, setup: str) -> dict[str, object]:
     """Have the bot install a project with a setup.py."""
-    return arena.bot.ask(
+    return attack_site.bot.ask(
         {
             "install": {**SHOP, "setup.py": setup},
             "sandbox": "strict",
@@ -102,9 +102,11 @@ def install(arena: Arena, index: PackageIndex, scratch: Path, setup: str) -> dic
     )
 
 
-def review(arena: Arena, index: PackageIndex, scratch: Path, setup: str, module: str) -> dict[str, object]:
+def review(
+    attack_site: AttackSite, index: PackageIndex, scratch: Path, setup: str, module: str
+) -> dict[str, object]:
     """Have the bot install a project with a setup.py and a module, and load the module."""
-    return arena.bot.ask(
+    return attack_site.bot.ask(
         {
             "review": {
                 "shop/__init__.py": "",
@@ -118,20 +120,20 @@ def review(arena: Arena, index: PackageIndex, scratch: Path, setup: str, module:
             "scratch": str(scratch),
             "seconds": 60,
             "variables": {"PIP_INDEX_URL": f"http://{index.host}/simple/"},
-            "watched": [str(arena.base / "public"), str(arena.outside)],
+            "watched": [str(attack_site.base / "public"), str(attack_site.outside)],
         }
     )
 
 
 @pytest.fixture
-def secrets(arena: Arena) -> list[str]:
+def secrets(attack_site: AttackSite) -> list[str]:
     """Files that the bot may read: as an ordinary user those of that user, as root those that anybody may."""
-    public = arena.base / "public"
+    public = attack_site.base / "public"
     public.mkdir()
     (public / "secret").write_text(PLANTED)
     (public / "secret").chmod(0o644)
-    os.chown(public, arena.bot.uid, arena.bot.uid)
-    return [str(public / "secret"), str(arena.outside / "secret")]
+    os.chown(public, attack_site.bot.uid, attack_site.bot.uid)
+    return [str(public / "secret"), str(attack_site.outside / "secret")]
 
 
 FORGER = """
@@ -160,19 +162,19 @@ raise RuntimeError(" ".join(found))
 
 
 def test_setup__a_forged_greeting_opens_nothing_and_ends_the_run(
-    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+    attack_site: AttackSite, index: PackageIndex, scratch: Path, secrets: list[str]
 ) -> None:
-    setup = FORGER.format(base=str(arena.base), version="[3, 9]")
-    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    setup = FORGER.format(base=str(attack_site.base), version="[3, 9]")
+    told = review(attack_site, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
     assert PLANTED not in str(told)
     assert "but what runs in it says Python 3.9" in str(told["error"]), told
 
 
 def test_setup__a_forged_greeting_of_the_right_version_opens_nothing(
-    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+    attack_site: AttackSite, index: PackageIndex, scratch: Path, secrets: list[str]
 ) -> None:
-    setup = FORGER.format(base=str(arena.base), version=list(sys.version_info[:2]))
-    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    setup = FORGER.format(base=str(attack_site.base), version=list(sys.version_info[:2]))
+    told = review(attack_site, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
     assert told["error"] == ""
     assert str(told["problem"]).endswith("RuntimeError: PermissionError PermissionError")
     assert PLANTED not in str(told)
@@ -204,20 +206,20 @@ for name in ("src", "planted", "conftest.py", ".venv", "tests"):
 
 
 def test_setup__the_bot_follows_no_link_that_was_planted(
-    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+    attack_site: AttackSite, index: PackageIndex, scratch: Path, secrets: list[str]
 ) -> None:
     public = Path(secrets[0]).parent
     for name in ("__init__.py", "direct_url.json", "os.py", "made.so"):
         (public / name).write_text(PLANTED)
     setup = PLANTER.format(outside=str(public))
-    told = review(arena, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
+    told = review(attack_site, index, scratch, setup, TEST_OF_SECRETS.format(secrets=secrets))
     assert told["opened"] == []
     assert PLANTED not in str(told)
     assert str(told["problem"]).endswith("RuntimeError: PermissionError PermissionError"), told
 
 
 def test_setup__the_bot_changes_no_rights_outside_its_own_folders(
-    arena: Arena, index: PackageIndex, scratch: Path, secrets: list[str]
+    attack_site: AttackSite, index: PackageIndex, scratch: Path, secrets: list[str]
 ) -> None:
     public = Path(secrets[0]).parent
     library = public / "lib" / "python3.9" / "site-packages"
@@ -225,29 +227,31 @@ def test_setup__the_bot_changes_no_rights_outside_its_own_folders(
     (library / "local_settings.py").write_text(PLANTED)
     (library / "local_settings.py").chmod(0o600)
     before = [(path.stat().st_mode, path.stat().st_gid) for path in (library, library / "local_settings.py")]
-    setup = FORGER.format(base=str(arena.base), version="[3, 9]").replace("% forged", f"% {str(public)!r}")
-    told = review(arena, index, scratch, setup, "")
+    setup = FORGER.format(base=str(attack_site.base), version="[3, 9]").replace(
+        "% forged", f"% {str(public)!r}"
+    )
+    told = review(attack_site, index, scratch, setup, "")
     after = [(path.stat().st_mode, path.stat().st_gid) for path in (library, library / "local_settings.py")]
     assert after == before, told
 
 
-def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch: Path) -> None:
+def test_setup__what_attacks_is_held(attack_site: AttackSite, index: PackageIndex, scratch: Path) -> None:
     service = socket.create_server(("127.0.0.1", 0))
     setup = SETUP.format(
-        outside=str(arena.outside),
+        outside=str(attack_site.outside),
         service=service.getsockname(),
-        victim=arena.victim,
-        bot=arena.bot.pid,
+        victim=attack_site.victim,
+        bot=attack_site.bot.pid,
         bots_file=__file__,
         attacks=ATTACKS,
         results=f"http://{index.host}/results/",
     )
     with service, socket.socket(socket.AF_UNIX) as docker:
-        docker.bind(str(arena.base / "docker.sock"))
+        docker.bind(str(attack_site.base / "docker.sock"))
         docker.listen()
-        os.chown(arena.base / "docker.sock", arena.bot.uid, arena.bot.uid)
-        (arena.base / "docker.sock").chmod(0o660)
-        told = install(arena, index, scratch, setup)
+        os.chown(attack_site.base / "docker.sock", attack_site.bot.uid, attack_site.bot.uid)
+        (attack_site.base / "docker.sock").chmod(0o660)
+        told = install(attack_site, index, scratch, setup)
     results = [unquote(path) for path, _ in index.asked if path.startswith("/results/")]
     assert json.loads(results[0].removeprefix("/results/")) == [f"held: {name}" for name in ATTACKS]
     assert PLANTED not in repr(index.asked)
@@ -258,11 +262,11 @@ def test_setup__what_attacks_is_held(arena: Arena, index: PackageIndex, scratch:
     assert [path.name for path in scratch.iterdir()] == ["installation"]
     assert {path.name for path in (scratch / "installation").iterdir()} == {"environment", "project"}
     assert not marked(str(scratch))
-    assert arena.victim_is_well()
+    assert attack_site.victim_is_well()
 
 
 def test_setup__an_exchanged_environment_is_not_used(
-    arena: Arena, index: PackageIndex, scratch: Path
+    attack_site: AttackSite, index: PackageIndex, scratch: Path
 ) -> None:
     setup = """
 import os
@@ -270,5 +274,5 @@ home = os.path.dirname(os.environ["UV_PROJECT_ENVIRONMENT"])
 os.rename(home + "/environment", home + "/moved")
 os.symlink("/", home + "/environment")
 """
-    told = install(arena, index, scratch, setup)
+    told = install(attack_site, index, scratch, setup)
     assert "replaced the environment" in str(told["error"])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import everybodys_folder, state_of
+from fakes.attack_site import everybodys_folder, state_of
 from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, Sandbox
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.sandbox.layers import CannotIsolate, Offer, offer
@@ -290,17 +290,17 @@ def is_gone(pid: int) -> bool:
 
 @AS_ROOT
 @WITH_LANDLOCK
-def test_run__nothing_is_left_when_the_keeper_is_killed(base: Path) -> None:
+def test_run__nothing_is_left_when_the_launcher_is_killed(base: Path) -> None:
     sandbox = build("strict")
 
-    async def kill_keeper() -> tuple[ProcessOutcome, int]:
+    async def kill_launcher() -> tuple[ProcessOutcome, int]:
         running = asyncio.create_task(asyncio.to_thread(run, sandbox, base / "x", STAYS))
         daemon = await asyncio.to_thread(wait_for_number, base / "x" / "daemon")
         target = processes.parent(daemon)
         os.kill(processes.parent(target), signal.SIGKILL)
         return await running, daemon
 
-    outcome, daemon = asyncio.run(kill_keeper())
+    outcome, daemon = asyncio.run(kill_launcher())
     assert outcome.exit_code == -signal.SIGKILL
     assert is_gone(daemon)  # it is not the new launcher's child, which sends it SIGKILL and does not wait
     assert outcome.seconds < 5

@@ -22,8 +22,8 @@ from fakes.github.operations.review_comments import ReviewComments
 from fakes.github.operations.reviews import Reviews
 from fakes.github.operations.room import Room
 from fakes.github.permissions import need, require
+from fakes.github.review_views import ReviewViews
 from fakes.github.state import Token
-from fakes.github.talk_views import TalkViews
 from fakes.github.wire import Answer, Asked, Refused
 from fakes.github.world import World
 
@@ -80,7 +80,7 @@ class Dispatcher:
 
     world: World
     rates: RateLimits
-    views: TalkViews
+    views: ReviewViews
     faults: FaultQueue = field(default_factory=FaultQueue)
 
     def __post_init__(self) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fakes.github.contract import webhook_skeletons
 from fakes.github.errata import Json
 from fakes.github.github import FakeGitHub
+from fakes.github.review_views import ReviewViews
 from fakes.github.state import IssueComment, Pull, Repository, ReviewComment, User
-from fakes.github.talk_views import TalkViews
 
 _QUEUE = "refs/heads/gh-readonly-queue"
 
@@ -42,10 +42,10 @@ class Events:
     """Makes events; each payload is held against GitHub's schema for it."""
 
     github: FakeGitHub
-    views: TalkViews = field(init=False)
+    views: ReviewViews = field(init=False)
 
     def __post_init__(self) -> None:
-        self.views = TalkViews(self.github.world)
+        self.views = ReviewViews(self.github.world)
         self._skeletons = webhook_skeletons()
 
     def pull_request(

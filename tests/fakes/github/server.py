@@ -15,8 +15,8 @@ from fakes.github.dispatch import Dispatcher, Exchange, Request, exchange
 from fakes.github.faults import Fault, FaultQueue
 from fakes.github.graphql_api import GraphQL
 from fakes.github.limits import RateLimits
+from fakes.github.review_views import ReviewViews
 from fakes.github.smart_http import GitRequest, answer_git, read_path
-from fakes.github.talk_views import TalkViews
 from fakes.github.wire import Answer, Refused
 from fakes.github.world import World
 
@@ -37,7 +37,7 @@ class Answering:
         self.exchanges: list[Exchange] = []
         self.before_each: list[Callable[[Request], None]] = []
         self.rates = RateLimits(world)
-        self.rest = Dispatcher(world, self.rates, TalkViews(world))
+        self.rest = Dispatcher(world, self.rates, ReviewViews(world))
         self._graphql = GraphQL(world, self.rates)
         self.lock = threading.RLock()
 

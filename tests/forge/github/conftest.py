@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from forge.github.desk import Desk
+from forge.github.clients import Clients
 from forge.github.http import Http, http
 
 from fakes.github.scene import scene
 
 
-@pytest.fixture(name="desk")
-def _desk(tmp_path: Path) -> Iterator[Desk]:
+@pytest.fixture(name="clients")
+def _clients(tmp_path: Path) -> Iterator[Clients]:
     """A pull request on a fake GitHub, which must hold by GitHub's contract until the end."""
     with scene(tmp_path / "github") as at:
-        desk = Desk(at)
-        yield desk
-        desk.close()
+        clients = Clients(at)
+        yield clients
+        clients.close()
 
 
 @pytest.fixture(name="http")

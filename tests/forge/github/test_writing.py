@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from forge.github.desk import comment as new_comment
+from forge.github.clients import comment as new_comment
 from forge.github.http import (
     BOT,
     COMMENTS,

@@ -244,7 +244,7 @@ def test_user__asked_again_golden() -> None:
 def test_user__asked_again_says_why_each_patch_could_not_be_used() -> None:
     first, second, third = requests = make_requests(1, 3)
     why = {first.member.id: "hunk 1 fits\n```\nnowhere", third.member.id: "x" * 9_999}
-    batch = replace(batch_of(*requests), asked_again=1, misfits=why)
+    batch = replace(batch_of(*requests), asked_again=1, diff_problems=why)
     said = Prompts().user(batch, BUDGET).partition("An earlier answer")[2]
     assert said.splitlines()[1:6] == [
         "Why its patches could not be used:",

@@ -59,15 +59,15 @@ class BranchWriter(RepositoryReader):
         for _ in range(HEAD_LOOKS):
             if self.head(number) == sha:
                 return
-            self._hub.pause()
+            self._connection.pause()
 
     def create_branch(self, name: str, sha: str) -> None:
         """Create a branch at a commit. If the branch exists, leave it where it is."""
         data = {"ref": f"refs/heads/{name}", "sha": sha}
         try:
-            self._hub.write(
+            self._connection.write(
                 f"make branch {name}",
-                lambda: self._hub.rest(Accepted, "POST", "/git/refs", data),
+                lambda: self._connection.rest(Accepted, "POST", "/git/refs", data),
                 lambda: self._at(name, sha),
             )
         except Refused as refused:
@@ -80,9 +80,9 @@ class BranchWriter(RepositoryReader):
             return
         self._require_at(name, sha)
         path = f"/git/refs/heads/{quote(name)}"
-        self._hub.write(
+        self._connection.write(
             f"remove branch {name}",
-            lambda: self._hub.rest(Accepted, "DELETE", path),
+            lambda: self._connection.rest(Accepted, "DELETE", path),
             lambda: Accepted() if self.branch(name) is None else None,
         )
 
@@ -105,7 +105,7 @@ class BranchWriter(RepositoryReader):
 
     def _commit_by_mutation(self, order: NewCommit) -> MadeCommit:
         data = {
-            "branch": {"repositoryNameWithOwner": self._hub.repository, "branchName": order.branch},
+            "branch": {"repositoryNameWithOwner": self._connection.repository, "branchName": order.branch},
             "expectedHeadOid": order.parent,
             "message": {"headline": order.headline, "body": order.body},
             "fileChanges": {
@@ -119,7 +119,7 @@ class BranchWriter(RepositoryReader):
         }
 
         def send() -> MadeCommit:
-            made = self._hub.mutate(
+            made = self._connection.mutate(
                 _Made, "createCommitOnBranch", data, fields="commit { oid }", permission="contents: write"
             )
             return MadeCommit(sha=made.sha)
@@ -132,21 +132,21 @@ class BranchWriter(RepositoryReader):
             is_ours = commit.parents == (order.parent,) and commit.message.strip() == _message(order).strip()
             return MadeCommit(sha=tip.sha) if is_ours else None
 
-        return self._hub.write("commit", send, look_up)[0]
+        return self._connection.write("commit", send, look_up)[0]
 
     def _commit_by_objects(self, order: NewCommit) -> MadeCommit:
         """Make the commit from blobs and a tree, without an author, so that GitHub signs it for a bot."""
         self._require_at(order.branch, order.parent)
         parents = [order.parent, *([order.merged] if order.merged else [])]
         what, path = "read the tree of a commit", f"/git/commits/{parents[-1]}"
-        base = self._hub.get(_GitCommit, what, path)
+        base = self._connection.get(_GitCommit, what, path)
         entries = [self._tree_entry(one) for one in order.changes]
         tree = self._made_object("/git/trees", base_tree=base.tree, tree=entries)
         sha = self._made_object("/git/commits", message=_message(order), tree=tree, parents=parents)
         path, data = f"/git/refs/heads/{quote(order.branch)}", {"sha": sha, "force": False}
-        self._hub.write(
+        self._connection.write(
             "commit",
-            lambda: self._hub.rest(Accepted, "PATCH", path, data),
+            lambda: self._connection.rest(Accepted, "PATCH", path, data),
             lambda: self._at(order.branch, sha),
         )
         return MadeCommit(sha=sha)
@@ -160,7 +160,9 @@ class BranchWriter(RepositoryReader):
 
     def _made_object(self, path: str, **data: object) -> str:
         """Create a git object. Safe to repeat."""
-        return self._hub.write("commit", lambda: self._hub.rest(_Object, "POST", path, data))[0].sha
+        return self._connection.write("commit", lambda: self._connection.rest(_Object, "POST", path, data))[
+            0
+        ].sha
 
     def _require_at(self, branch: str, sha: str) -> None:
         tip = self.branch(branch)
@@ -177,14 +179,14 @@ class BranchWriter(RepositoryReader):
         what = f"open a pull request from {branch}"
 
         def send() -> OwnPull:
-            made = self._hub.rest(_Pull, "POST", "/pulls", data)
+            made = self._connection.rest(_Pull, "POST", "/pulls", data)
             return OwnPull(number=made.number, url=made.html_url)
 
         def look_up() -> OwnPull | None:
             return next((one for one in self.own_pulls(branch, onto) if one.is_open), None)
 
         try:
-            return self._hub.write(what, send, look_up)[0]
+            return self._connection.write(what, send, look_up)[0]
         except ForgeFailure as failed:
             if not refusal_of(failed).has("", ("not permitted to create",)):
                 raise
@@ -197,7 +199,9 @@ class BranchWriter(RepositoryReader):
     def update_pull(self, number: int, text: PullText) -> None:
         """Replace the title (unless the new one is empty) and the text of a pull request."""
         path, data = f"/pulls/{number}", {"body": text.body} | ({"title": text.title} if text.title else {})
-        self._hub.write(f"update pull request {number}", lambda: self._hub.rest(_Pull, "PATCH", path, data))
+        self._connection.write(
+            f"update pull request {number}", lambda: self._connection.rest(_Pull, "PATCH", path, data)
+        )
 
 
 def _message(order: NewCommit) -> str:

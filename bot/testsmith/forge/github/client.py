@@ -28,14 +28,16 @@ class GitHub(BranchWriter):
 
     def close(self) -> None:
         """Close the connection. The client cannot be used afterwards."""
-        self._hub.close()
+        self._connection.close()
 
     def react(self, said: CommentRef, reaction: Reaction) -> None:
         """React to a comment. Safe to repeat."""
         kind = "pulls" if said.is_on_diff else "issues"
         path = f"/{kind}/comments/{said.comment}/reactions"
         data = {"content": reaction.value}
-        self._hub.write("react to a comment", lambda: self._hub.rest(Accepted, "POST", path, data))
+        self._connection.write(
+            "react to a comment", lambda: self._connection.rest(Accepted, "POST", path, data)
+        )
 
     def answer(self, number: int, said: CommentRef, body: str) -> None:
         """Answer a comment exactly once, in its thread or in the conversation."""
@@ -46,9 +48,9 @@ class GitHub(BranchWriter):
         def look_up() -> Accepted | None:
             return Accepted() if (answer_to(body) or 0) in own_answers(self.existing(number)) else None
 
-        self._hub.write(
+        self._connection.write(
             f"answer a comment on pull request {number}",
-            lambda: self._hub.rest(Accepted, "POST", path, {"body": body}),
+            lambda: self._connection.rest(Accepted, "POST", path, {"body": body}),
             look_up,
         )
 
@@ -60,9 +62,9 @@ class GitHub(BranchWriter):
         """
         match operation:
             case CreateReview():
-                applied = NewReview(self, self._hub, number, operation).create()
+                applied = NewReview(self, self._connection, number, operation).create()
             case DeletePendingReview(review=review):
-                applied = Applied(was_there=delete_pending(self._hub, number, review))
+                applied = Applied(was_there=delete_pending(self._connection, number, review))
             case CreateSummary(body=body):
                 applied = self._create_summary(number, body)
             case UpdateSummary(comment=comment, body=body):
@@ -90,9 +92,9 @@ class GitHub(BranchWriter):
                 self._update_summary(summaries[0].id, body)
             return Accepted()
 
-        _, was_there = self._hub.write(
+        _, was_there = self._connection.write(
             f"comment on pull request {number}",
-            lambda: self._hub.rest(Accepted, "POST", path, {"body": body}),
+            lambda: self._connection.rest(Accepted, "POST", path, {"body": body}),
             look_up,
         )
         return Applied(was_there=was_there)
@@ -100,7 +102,7 @@ class GitHub(BranchWriter):
     def _update_summary(self, comment: int, body: str) -> Applied:
         path = f"/issues/comments/{comment}"
         what = "update the summary comment"
-        self._hub.write(what, lambda: self._hub.rest(Accepted, "PATCH", path, {"body": body}))
+        self._connection.write(what, lambda: self._connection.rest(Accepted, "PATCH", path, {"body": body}))
         return Applied()
 
     def _mutate(self, what: str, name: str, **data: str) -> Applied:
@@ -108,10 +110,12 @@ class GitHub(BranchWriter):
         permission = "contents: write" if "threadId" in data else "pull-requests: write"
 
         def send() -> Accepted:
-            return self._hub.mutate(Accepted, name, data, fields="clientMutationId", permission=permission)
+            return self._connection.mutate(
+                Accepted, name, data, fields="clientMutationId", permission=permission
+            )
 
         try:
-            self._hub.write(what, send)
+            self._connection.write(what, send)
         except (Forbidden, NotFound) as refused:
             if isinstance(refused, Forbidden) and "threadId" not in data:
                 raise

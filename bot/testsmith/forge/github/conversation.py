@@ -26,7 +26,7 @@ _PAGE = "pageInfo { hasNextPage endCursor }"
 _AUTHOR = "author { __typename login }"
 _COMMENT = f"fullDatabaseId id body isMinimized {_AUTHOR} editor {{ __typename login }}"
 
-_TALK = f"""\
+_CONVERSATION = f"""\
 query Talk(
   $owner: String!, $name: String!, $number: Int!,
   $withComments: Boolean! = false, $comments: String,
@@ -115,39 +115,43 @@ class _ThreadEdge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Talk:
+class _Conversation:
     viewer: Annotated[str, at("data", "viewer", "login")]
     comments: Annotated[_Page[_Comment] | None, at(*_PULL, "comments")] = None
     reviews: Annotated[_Page[_Review] | None, at(*_PULL, "reviews")] = None
     threads: Annotated[_Page[_ThreadEdge] | None, at(*_PULL, "reviewThreads")] = None
 
 
-def read_conversation(hub: Connection, number: int) -> Existing:
+def read_conversation(connection: Connection, number: int) -> Existing:
     """Return all comments and reviews of a pull request.
 
     Raises:
         ForgeFailure: They could not be read, or are too many.
     """
-    return _Reader(hub, number).read()
+    return _Reader(connection, number).read()
 
 
 class _Reader:
-    def __init__(self, hub: Connection, number: int) -> None:
-        self._hub = hub
+    def __init__(self, connection: Connection, number: int) -> None:
+        self._connection = connection
         self._number = number
         self._what = f"read the comments of pull request {number}"
         self._requests = 0
 
     def read(self) -> Existing:
-        talk = self._ask(withComments=True, withReviews=True, withThreads=True)
+        conversation = self._ask(withComments=True, withReviews=True, withThreads=True)
         comments = self._all(
-            talk.comments, lambda after: self._ask(withComments=True, comments=after).comments
+            conversation.comments, lambda after: self._ask(withComments=True, comments=after).comments
         )
-        reviews = self._all(talk.reviews, lambda after: self._ask(withReviews=True, reviews=after).reviews)
-        threads = self._all(talk.threads, lambda after: self._ask(withThreads=True, threads=after).threads)
+        reviews = self._all(
+            conversation.reviews, lambda after: self._ask(withReviews=True, reviews=after).reviews
+        )
+        threads = self._all(
+            conversation.threads, lambda after: self._ask(withThreads=True, threads=after).threads
+        )
         places = (None, *(edge.cursor for edge in threads))
         return Existing(
-            viewer=Viewer(login=talk.viewer),
+            viewer=Viewer(login=conversation.viewer),
             comments=tuple(
                 Comment(
                     id=int(one.number),
@@ -175,11 +179,13 @@ class _Reader:
             ),
         )
 
-    def _ask(self, **variables: str | int | None) -> _Talk:
+    def _ask(self, **variables: str | int | None) -> _Conversation:
         self._requests += 1
         if self._requests > REQUESTS:
             raise self._failed("there are more than can be read")
-        return self._hub.query(_Talk, self._what, _TALK, number=self._number, **variables)
+        return self._connection.query(
+            _Conversation, self._what, _CONVERSATION, number=self._number, **variables
+        )
 
     def _failed(self, reason: str) -> ForgeFailure:
         return ForgeFailure(f"Cannot {self._what}: {reason}.")

@@ -123,13 +123,13 @@ class _Viewer:
 class RepositoryReader:
     """What is read of one repository."""
 
-    def __init__(self, hub: Connection) -> None:
-        self._hub = hub
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def pull_request(self, number: int) -> PullRequest:
         """Return the current state of a pull request."""
         what = f"read pull request {number}"
-        pull = self._hub.get(_Pull, what, f"/pulls/{number}")
+        pull = self._connection.get(_Pull, what, f"/pulls/{number}")
         if pull.changed_files is None:
             raise ForgeFailure(f"Cannot {what}: GitHub did not return the number of its files.")
         return PullRequest(
@@ -154,7 +154,7 @@ class RepositoryReader:
 
     def issue(self, number: int) -> Issue:
         """Return an issue of the repository."""
-        found = self._hub.get(_Issue, f"read issue {number}", f"/issues/{number}")
+        found = self._connection.get(_Issue, f"read issue {number}", f"/issues/{number}")
         return Issue(number=number, title=found.title, body=found.body or "")
 
     def file_patches(self, number: int) -> tuple[FilePatch, ...]:
@@ -167,7 +167,7 @@ class RepositoryReader:
         what, pages = f"read the files of pull request {number}", 0 if files > FILES else -(-files // PAGE)
         for page in range(1, pages + 1):
             try:
-                found += self._hub.get(
+                found += self._connection.get(
                     tuple[_File, ...], what, f"/pulls/{number}/files", per_page=PAGE, page=page
                 )
             except Refused as refused:  # GitHub's response if a diff takes too long
@@ -182,7 +182,7 @@ class RepositoryReader:
 
     def existing(self, number: int) -> Existing:
         """Return all comments and reviews of a pull request."""
-        return read_conversation(self._hub, number)
+        return read_conversation(self._connection, number)
 
     def commit(self, sha: str) -> Commit:
         """Return a commit.
@@ -192,7 +192,7 @@ class RepositoryReader:
         it signs what an app commits through the API.
         """
         path = f"/commits/{sha}"  # the response includes the commit's files, so the page size is 1
-        found = self._hub.get(_Commit, f"read commit {sha}", path, per_page=1)
+        found = self._connection.get(_Commit, f"read commit {sha}", path, per_page=1)
         return Commit(
             author=found.author,
             message=found.message,
@@ -206,14 +206,14 @@ class RepositoryReader:
         """Return the current state of a branch, or None if it does not exist."""
         path = f"/branches/{quote(name)}"
         try:
-            found = self._hub.get(_Branch, f"read branch {name}", path)
+            found = self._connection.get(_Branch, f"read branch {name}", path)
         except NotFound:
             return None
         return Branch(name=name, sha=found.sha, is_protected=found.protected)
 
     def default_branch(self) -> Branch:
         """Return the current state of the default branch."""
-        name = self._hub.get(_Repository, "read the repository", "").default_branch
+        name = self._connection.get(_Repository, "read the repository", "").default_branch
         found = self.branch(name)
         if found is None:
             raise ForgeFailure(
@@ -224,7 +224,7 @@ class RepositoryReader:
     def ahead(self, base: str, head: str) -> Ahead:
         """Return what one commit has that another does not."""
         path = f"/compare/{base}...{head}"
-        found = self._hub.get(_Comparison, "compare two commits", path)
+        found = self._connection.get(_Comparison, "compare two commits", path)
         files = dict[str, str | None]()
         for one in found.files:  # a renamed file is gone from its earlier path
             files |= {one.previous_filename: None} if one.previous_filename else {}
@@ -244,16 +244,16 @@ class RepositoryReader:
 
     def _content(self, sha: str) -> bytes:
         path = f"/git/blobs/{sha}"
-        return base64.b64decode(self._hub.get(_Blob, "read a file", path).content)
+        return base64.b64decode(self._connection.get(_Blob, "read a file", path).content)
 
     def own_pulls(self, branch: str, onto: str) -> tuple[OwnPull, ...]:
         """Return the pull requests from one branch of the repository onto another, newest first."""
-        found = self._hub.get(
+        found = self._connection.get(
             tuple[_Pull, ...],
             f"look for pull requests from {branch}",
             "/pulls",
             state="all",
-            head=f"{self._hub.owner}:{branch}",
+            head=f"{self._connection.owner}:{branch}",
             base=onto,
             sort="created",
             direction="desc",
@@ -274,13 +274,13 @@ class RepositoryReader:
 
     def login(self) -> str:
         """Return the login of the account that the token belongs to. GraphQL has it in the form of REST."""
-        return self._hub.query(_Viewer, "look up the token's account", "{ viewer { login } }").login
+        return self._connection.query(_Viewer, "look up the token's account", "{ viewer { login } }").login
 
     def role(self, login: str) -> Role:
         """Return a user's role in the repository. Deleted accounts and non-users have none."""
         what, path = f"look up the role of {login}", f"/collaborators/{quote(login, safe='')}/permission"
         try:
-            found = self._hub.get(_Permission, what, path)
+            found = self._connection.get(_Permission, what, path)
         except NotFound:
             return Role.NONE
         if found.permission in {"admin", "write"}:

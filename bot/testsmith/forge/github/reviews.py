@@ -37,9 +37,9 @@ class _Created:
 class NewReview:
     """A review that is to be created once, on one pull request."""
 
-    def __init__(self, forge: Forge, hub: Connection, number: int, review: CreateReview) -> None:
+    def __init__(self, forge: Forge, connection: Connection, number: int, review: CreateReview) -> None:
         self._forge = forge
-        self._hub = hub
+        self._connection = connection
         self._number = number
         self._review = review
         self._path = f"/pulls/{number}/reviews"
@@ -68,7 +68,7 @@ class NewReview:
             self._send(comments, event="COMMENT")
             return ()
 
-        refused, was_there = self._hub.write(self._what, send, lambda: self._missing(comments))
+        refused, was_there = self._connection.write(self._what, send, lambda: self._missing(comments))
         kept = {comment.content for comment in comments}
         left_out = (one.content for one in self._review.comments if one.content not in kept)
         return Applied(was_there=was_there, refused=(*left_out, *refused))
@@ -77,7 +77,7 @@ class NewReview:
         """Send the review. Without an event, it is pending and only the bot sees it."""
         data = [_body_of(comment) for comment in comments]
         body = {"commit_id": self._review.head, "body": self._review.body, "comments": data, **event}
-        return self._hub.rest(_Created, "POST", self._path, body).id
+        return self._connection.rest(_Created, "POST", self._path, body).id
 
     def _missing(self, comments: Sequence[NewComment]) -> tuple[str, ...] | None:
         """Return the contents missing from the bot's review; None if there is no such review."""
@@ -95,7 +95,7 @@ class NewReview:
         if not ours and _has_pending(existing):
             raise Refused(f"{refused} This account has a pending review: submit or delete it.") from refused
         for review in ours:
-            delete_pending(self._hub, self._number, review)
+            delete_pending(self._connection, self._number, review)
         return bool(ours)
 
     def _submit_taken(self, refused: Refused) -> Applied:
@@ -136,10 +136,10 @@ class NewReview:
     def _is_taken(self, comments: Sequence[NewComment]) -> bool:
         """Return whether GitHub accepts some comments, using a pending review that is deleted at once."""
         try:
-            pending, _ = self._hub.write(self._what, lambda: self._send(comments), self._pending)
+            pending, _ = self._connection.write(self._what, lambda: self._send(comments), self._pending)
         except Refused:
             return False
-        delete_pending(self._hub, self._number, pending)
+        delete_pending(self._connection, self._number, pending)
         return True
 
     def _pending(self) -> int | None:
@@ -147,11 +147,11 @@ class NewReview:
         return next((review.id for review in reviews if review.is_pending), None)
 
 
-def delete_pending(hub: Connection, number: int, review: int) -> bool:
+def delete_pending(connection: Connection, number: int, review: int) -> bool:
     """Delete a pending review; return whether it was already gone."""
     what, path = f"delete a pending review of pull request {number}", f"/pulls/{number}/reviews/{review}"
     try:
-        hub.write(what, lambda: hub.rest(Accepted, "DELETE", path))
+        connection.write(what, lambda: connection.rest(Accepted, "DELETE", path))
     except NotFound:
         return True
     return False

@@ -77,7 +77,7 @@ class ParsedAnswer:
         without_tests: Members for which the answer says that there is nothing to test: their entry has empty
             code and an empty diff. A member without an entry may only have been forgotten.
         unusable: Entries whose code and diff are empty, too long or not text.
-        misfits: Why the diffs of members could not be used, by member id.
+        diff_problems: Why the diffs of members could not be used, by member id.
         readable: Whether the answer is in a supported format, even if it contains no tests.
     """
 
@@ -88,7 +88,7 @@ class ParsedAnswer:
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
-    misfits: Mapping[str, str] = field(default_factory=dict)
+    diff_problems: Mapping[str, str] = field(default_factory=dict)
     readable: bool = True
 
 
@@ -432,7 +432,7 @@ def _after_silence(
         reason = f"the model's answers {lack}, asked {MAX_ASKED_AGAIN + 1} times"
         # An unreadable answer may be a temporary problem of the endpoint.
         return CallOutcome(results=skipped(rest, reason, permanent=answer.readable))
-    counted = replace(batch, asked_again=batch.asked_again + 1, misfits=answer.misfits)
+    counted = replace(batch, asked_again=batch.asked_again + 1, diff_problems=answer.diff_problems)
     if len(rest) < len(batch.requests):
         return CallOutcome(again=_smaller(counted, rest, len(rest), limits))
     if batch.asked_again == 0:

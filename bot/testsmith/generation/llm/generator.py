@@ -73,7 +73,7 @@ class IgnoredEntries:
     repeated: int = 0
     unknown: int = 0
     unusable: int = 0
-    misfits: int = 0
+    diff_problems: int = 0
 
     def with_answer(self, answer: ParsedAnswer) -> IgnoredEntries:
         """Return the counts with those of another answer added."""
@@ -81,7 +81,7 @@ class IgnoredEntries:
             repeated=self.repeated + answer.repeated,
             unknown=self.unknown + answer.unknown,
             unusable=self.unusable + answer.unusable,
-            misfits=self.misfits + len(answer.misfits),
+            diff_problems=self.diff_problems + len(answer.diff_problems),
         )
 
     def note(self) -> str:
@@ -90,7 +90,7 @@ class IgnoredEntries:
             "for members that were answered already": self.repeated,
             "for members that were not asked for": self.unknown,
             "without usable code": self.unusable,
-            "with a diff that does not fit": self.misfits,
+            "with a diff that does not fit": self.diff_problems,
         }
         data = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
         return data and f"ignored entries of the model's answers: {data}"
@@ -260,14 +260,14 @@ def _in_file(result: Result, paths: Mapping[str, str]) -> Result:
 
 def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, TestFiles]) -> ParsedAnswer:
     """Return an answer with the tests of its edits; a member whose edit does not fit keeps its other code."""
-    codes, edited, misfits = dict(answer.codes), dict[str, str](), dict[str, str]()
+    codes, edited, diff_problems = dict(answer.codes), dict[str, str](), dict[str, str]()
     for request in batch.requests:
         member, tests = request.member.id, languages.get(request.member.language)
         patch = answer.patches.get(member)
         if patch is None:
             continue
         if tests is None or not request.test_text:
-            misfits[member] = "no test file was shown for it"
+            diff_problems[member] = "no test file was shown for it"
             continue
         try:
             shown = frozenset[int]().union(*request.context.test_lines)
@@ -275,8 +275,8 @@ def _with_edits(answer: ParsedAnswer, batch: Batch, languages: Mapping[str, Test
             text = tests.with_known_rows(request.test_text, text)
             codes[member], edited[member] = tests.edited_tests(request.test_text, text), text
         except (CannotApply, CannotParse, CannotPlace) as error:
-            misfits[member] = str(error)
-    return replace(answer, codes=codes, edited=edited, misfits=misfits)
+            diff_problems[member] = str(error)
+    return replace(answer, codes=codes, edited=edited, diff_problems=diff_problems)
 
 
 def limits_of(settings: ModelSettings) -> BatchLimits:

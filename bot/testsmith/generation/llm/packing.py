@@ -90,14 +90,14 @@ class Batch:
         max_tokens: Output token limit of the call.
         tiers: Number of context tiers in the prompt: 3 for all, 2 without style sample, 1 for sources only.
         asked_again: Number of earlier calls for these members without a test in the answer.
-        misfits: Why diffs in the latest answer could not be used, by member id. Untrusted text.
+        diff_problems: Why diffs in the latest answer could not be used, by member id. Untrusted text.
     """
 
     requests: tuple[Request, ...]
     max_tokens: int
     tiers: int = STYLE_TIER
     asked_again: int = 0
-    misfits: Mapping[str, str] = field(default_factory=dict)
+    diff_problems: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def task(self) -> str:

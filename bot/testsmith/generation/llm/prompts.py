@@ -159,10 +159,10 @@ class Prompts:
             )
             for request in batch.requests
         ]
-        misfits = [
-            shown(f"{member.id}: {batch.misfits[member.id][:_MOST_REASON]}")
+        diff_problems = [
+            shown(f"{member.id}: {batch.diff_problems[member.id][:_MOST_REASON]}")
             for member in (request.member for request in batch.requests)
-            if member.id in batch.misfits
+            if member.id in batch.diff_problems
         ]
         name = _template("user.j2", batch.task if folder is None else folder)
         return self._environment.get_template(name).render(
@@ -179,9 +179,9 @@ class Prompts:
             intent=first.intent if batch.tiers >= USES_TIER else "",
             hint=first.hint,
             runtime=shown(first.runtime),
-            fence=_fence((*_fenced_texts(members, context), first.intent, first.hint, *misfits)),
+            fence=_fence((*_fenced_texts(members, context), first.intent, first.hint, *diff_problems)),
             asked_again=batch.asked_again,
-            misfits=misfits,
+            diff_problems=diff_problems,
             may_patch=batch.task != "repair" and any(one.test_file for one in members),
         )
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fakes.github.clock import stamp
 from fakes.github.limits import RateLimits
 from fakes.github.operations.room import Room
+from fakes.github.review_views import ReviewViews
 from fakes.github.state import User
-from fakes.github.talk_views import TalkViews
 from fakes.github.wire import Answer, Asked, Refused
 from fakes.github.world import World
 
@@ -16,7 +16,7 @@ _CORE = {"limit": 60, "remaining": 60, "reset": 0, "used": 0}
 class Accounts(Room):
     """Who is who, and how much is left."""
 
-    def __init__(self, world: World, views: TalkViews, rates: RateLimits) -> None:
+    def __init__(self, world: World, views: ReviewViews, rates: RateLimits) -> None:
         super().__init__(world, views)
         self.rates = rates
 

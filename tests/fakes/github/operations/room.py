@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fakes.github.diffs import ChangedFile
+from fakes.github.review_views import ReviewViews
 from fakes.github.state import Pull, Repository, User
-from fakes.github.talk_views import TalkViews
 from fakes.github.wire import Asked, Refused, not_found
 from fakes.github.world import World
 
@@ -12,7 +12,7 @@ from fakes.github.world import World
 class Room:
     """Some of the operations, each a method named as its `operationId` with underscores."""
 
-    def __init__(self, world: World, views: TalkViews) -> None:
+    def __init__(self, world: World, views: ReviewViews) -> None:
         self.world = world
         self.views = views
 

@@ -34,11 +34,11 @@ KIOSK = (GOLDEN / "kiosk.py.txt").read_text(encoding="utf-8")
 
 
 def summary_of(made: Candidate) -> str:
-    return made.summary({each.test for each in made.sayings})
+    return made.summary({each.test for each in made.descriptions})
 
 
 def witness_of(made: Candidate) -> str | None:
-    return made.witness({each.test for each in made.sayings})
+    return made.witness({each.test for each in made.descriptions})
 
 
 def test_kiosk__tests_are_as_a_person_found_them_good_and_pass(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_exception_of_the_tests_own_call__is_not_what_base_did(changed: Mapping[
     """On base the list that it gives for -1 cannot be called; on head there is no list."""
     made = changed["chunked"]
 
-    witnesses = [each.witness for each in made.sayings if each.witness]
+    witnesses = [each.witness for each in made.descriptions if each.witness]
     assert witnesses == [
         (
             "`chunked([3], -1)` gave `[]` before this change and raises "

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels
 from testsmith.execution.jobs import JobResult, TestJob

@@ -57,13 +57,13 @@ class ProcessSupervisor:
     def run(self) -> None:
         """Start the target, wait for it, end what it left behind, and report."""
         plan = self._plan
-        self._become_keeper()
+        self._become_subreaper()
         scoped = plan.scoped and _keep_own_signals_inside(plan.parent)
-        keeper = os.getpid()
+        launcher = os.getpid()
         post = SupervisorChannel() if plan.supervised else None
         target = os.fork()
         if target == 0:
-            become_target(plan, keeper, self._tell, None if post is None else post.send)
+            become_target(plan, launcher, self._tell, None if post is None else post.send)
         self._tell(target=target)
         _let_go_of_streams()
         if post is not None:
@@ -88,7 +88,7 @@ class ProcessSupervisor:
     def _tell(self, **data: object) -> None:
         os.write(self._plan_file, json.dumps(data).encode() + b"\n")
 
-    def _become_keeper(self) -> None:
+    def _become_subreaper(self) -> None:
         """Become the parent of all orphans, and receive SIGTERM when the parent dies."""
         signal.pthread_sigmask(signal.SIG_BLOCK, [*_STOP_SIGNALS, signal.SIGCHLD])
         kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)

@@ -177,7 +177,7 @@ class SupervisorChannel:
     """Passes the filter's listener from the new target to the supervisor; created before the fork."""
 
     def __init__(self) -> None:
-        self._keepers_end, self._targets_end = socket.socketpair()
+        self._launchers_end, self._targets_end = socket.socketpair()
 
     def send(self, listener: int) -> None:
         """Send the listener to the supervisor; called in the new target."""
@@ -186,8 +186,8 @@ class SupervisorChannel:
     def begin(self, plan: LaunchPlan) -> None:
         """Start answering notifications in a thread; do nothing if the target could not be started."""
         self._targets_end.close()
-        _, listeners, _, _ = socket.recv_fds(self._keepers_end, 1, 1)
-        self._keepers_end.close()
+        _, listeners, _, _ = socket.recv_fds(self._launchers_end, 1, 1)
+        self._launchers_end.close()
         if listeners:
             supervisor = SeccompSupervisor(listeners[0], plan)
             threading.Thread(target=supervisor.serve, daemon=True).start()

@@ -16,19 +16,19 @@ CANNOT_START = 127
 
 
 def become_target(
-    plan: LaunchPlan, keeper: int, report: Callable[..., None], listen: Callable[[int], None] | None
+    plan: LaunchPlan, launcher: int, report: Callable[..., None], listen: Callable[[int], None] | None
 ) -> NoReturn:
     """Apply the layers and execute the target; if that fails, report why and exit.
 
     Args:
         plan: The plan.
-        keeper: Process id of the launcher; the target must not outlive it.
+        launcher: Process id of the launcher; the target must not outlive it.
         report: Reports fields of the result to the bot.
         listen: Receives the file descriptor for the filter's notifications; None if there are none.
     """
     layer = ""
     try:
-        for layer in _apply(plan, keeper, listen):  # noqa: B007 - used if a layer fails
+        for layer in _apply(plan, launcher, listen):  # noqa: B007 - used if a layer fails
             pass
         os.execvpe(plan.argv[0], plan.argv, plan.variables)  # noqa: S606 - no shell is wanted here
     except landlock.PathRefused as error:  # not a failure of the layer, so the target is not run without it
@@ -39,7 +39,7 @@ def become_target(
         os._exit(CANNOT_START)
 
 
-def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) -> Iterator[str]:
+def _apply(plan: LaunchPlan, launcher: int, listen: Callable[[int], None] | None) -> Iterator[str]:
     """Yield the name of each layer before applying it, or an empty name for other steps."""
     yield ""
     os.setsid()
@@ -55,7 +55,7 @@ def _apply(plan: LaunchPlan, keeper: int, listen: Callable[[int], None] | None) 
         credentials.drop(plan.identity.uid, plan.identity.gid, reads_all=plan.identity.reads_all)
     yield ""
     os.chdir(plan.working_folder)
-    _die_with(keeper)
+    _die_with(launcher)
     yield Layer.NO_NEW_PRIVILEGES
     if plan.no_new_privileges:
         kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
@@ -80,10 +80,10 @@ def _be_killed_first() -> None:
         os.close(adjustment)
 
 
-def _die_with(keeper: int) -> None:
+def _die_with(launcher: int) -> None:
     """Die with the launcher. Must be set after the change of user, which would reset it."""
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != keeper:
+    if os.getppid() != launcher:
         os._exit(CANNOT_START)
 
 

@@ -37,7 +37,13 @@ from testsmith.languages.python.explorer.probes import (
     probe_trials,
     stated_inputs,
 )
-from testsmith.languages.python.explorer.render.summaries import Test, facts, in_words, sayings, tests_of
+from testsmith.languages.python.explorer.render.summaries import (
+    Test,
+    facts,
+    in_words,
+    test_descriptions,
+    tests_of,
+)
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
 from testsmith.languages.python.explorer.render.test_names import TestNames
 from testsmith.languages.python.explorer.runner import FIRST, Explorer, ExplorerJob
@@ -482,7 +488,9 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     name = member.plain_name
     if is_dunder(name) and re.search(rf"(?<!def ){name}\(", code):
         return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
-    return Candidate(member=member.id, code=code, origin=Origin.OFFLINE, sayings=sayings(cases, tests))
+    return Candidate(
+        member=member.id, code=code, origin=Origin.OFFLINE, descriptions=test_descriptions(cases, tests)
+    )
 
 
 def own_file(request: Request) -> str:

@@ -213,15 +213,19 @@ async def run_plan(
         if tested is not None:
             files = {job.test_path for job in jobs if job.test_path}
             copy = await in_thread(copy_of_base, workspace, tested, files)
-        grounds = None if folder is None else await in_thread(_grounds, copy, folder)
-        if setting.in_file and grounds is None:
+        working_copy = None if folder is None else await in_thread(_working_copy, copy, folder)
+        if setting.in_file and working_copy is None:
             raise CannotRun("The project is too large to copy again.")
-        plan = _plan(workspace, copy if grounds is None else grounds, setting, jobs)
-        if grounds is not None:
-            home = grounds.source_roots[0]
-            plan["grounds"] = {"root": str(grounds.root), "pristine": str(copy.root), "home": str(home)}
+        plan = _plan(workspace, copy if working_copy is None else working_copy, setting, jobs)
+        if working_copy is not None:
+            home = working_copy.source_roots[0]
+            plan["working_copy"] = {
+                "root": str(working_copy.root),
+                "pristine": str(copy.root),
+                "home": str(home),
+            }
         limits = replace(workspace.limits, seconds=_seconds(jobs), output_bytes=_MOST_OUTPUT_BYTES)
-        if grounds is not None:
+        if working_copy is not None:
             limits = replace(limits, disk_bytes=limits.disk_bytes + MOST_COPY_BYTES)
         outcome = await run_in_worker(
             workspace,
@@ -239,7 +243,7 @@ async def run_plan(
     return read_answer(outcome, {job.number for job in jobs})
 
 
-def _grounds(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
+def _working_copy(copy: ProjectCopy, folder: Path) -> ProjectCopy | None:
     """Copy the project into a working folder for a pytest session; return None if space is short."""
     if not is_small(copy.root):
         return None
@@ -270,7 +274,7 @@ def _plan(
         "ini": ini if setting.with_ini else without_strictness(ini),
         "place": setting.place,
         "instant": setting.instant,
-        "grounds": None,
+        "working_copy": None,
         "seed": setting.order_seed or 0,
         "jobs": [_planned(copy, setting, job) for job in jobs],
     }
@@ -349,7 +353,7 @@ async def trouble_under_unittest(
     """
     folder = workspace.new_folder("unittest")
     try:
-        copy = None if test_path is None else await in_thread(_grounds, workspace.head, folder)
+        copy = None if test_path is None else await in_thread(_working_copy, workspace.head, folder)
         place, home = folder, folder
         if copy is not None and test_path is not None:
             place, home = (copy.root / test_path).parent, copy.source_roots[0]

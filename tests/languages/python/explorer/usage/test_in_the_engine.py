@@ -101,7 +101,7 @@ def test_what_own_tests_check__is_varied_until_base_differs(tmp_path: Path) -> N
 
     assert isinstance(alone["mark"], Skipped)
     assert 'assert parse("later now").marked == ["now"]' in candidate(helped["mark"]).code
-    shown = candidate(helped["mark"]).sayings[0].witness
+    shown = candidate(helped["mark"]).descriptions[0].witness
     assert shown == '`parse("later now").marked` gave `[]` before this change and gives `["now"]` now.'
 
 

@@ -7,7 +7,7 @@ import textwrap
 
 import pytest
 
-from fakes.timely import printed_in_time
+from fakes.busy_work import printed_in_time
 from testsmith.languages.python.judge.documentation.doc_contract import (
     documented_exceptions,
     raised_exceptions,

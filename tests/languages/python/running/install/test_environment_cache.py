@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from languages.python.running.install.test_installer import TEST, order, repository, run_on_both, statuses
 
-from fakes.arena import everybodys_folder
+from fakes.attack_site import everybodys_folder
 from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, shop_wheels
 from fakes.trees import MemoryTree

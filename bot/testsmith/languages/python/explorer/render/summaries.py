@@ -114,7 +114,9 @@ _FORM_WORDS = {
 """Descriptions of how a value was obtained from a call, if it is not the value itself."""
 
 
-def sayings(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[TestDescription, ...]:
+def test_descriptions(
+    cases: Sequence[Case], tests: Sequence[tuple[str, Test]]
+) -> tuple[TestDescription, ...]:
     """Return descriptions of the cases that can be described briefly, most informative first.
 
     Args:

@@ -117,8 +117,12 @@ async def install_project(order: InstallOrder) -> Installed:
         installation.check_place()
     finally:
         await in_thread(keep_what_was_made, place, {"environment", "project", _FETCHED})
-    bared = f"installed without possibly private settings: {', '.join(access.bared)}" if access.bared else ""
-    notes = tuple(filter(None, (*notes, bared)))
+    stripped = (
+        f"installed without possibly private settings: {', '.join(access.stripped)}"
+        if access.stripped
+        else ""
+    )
+    notes = tuple(filter(None, (*notes, stripped)))
     if cached is not None and not await in_thread(_has_siblings, place, needs):
         await in_thread(cached.keep, place, notes)
     return Installed(

@@ -204,7 +204,7 @@ def _without_project(one: _Audited) -> WithoutProject:
         backwards=one.backwards if one.backwards in {PASSED, SKIPPED, ""} else FAILED,
         backwards_words=_BACKWARDS,
         passes=all(one.without.get(way) == PASSED for way in _WAYS) if tried else None,
-        is_blind=tried and all(one.without.get(way) == PASSED for way in _VALUES),
+        ignores_results=tried and all(one.without.get(way) == PASSED for way in _VALUES),
         in_setup=one.without.get("gone") == "setup",
         uncertain=one_line(one.why),
     )
@@ -270,7 +270,7 @@ async def _confirmed(
         if place < _MOST_CONFIRMED:
             answer = await run_in_setting(workspace, tests, seconds, AUDIT_VARIED)
             status = FAILED if answer.failed else PASSED if answer.tests else ""
-        confirmed[number] = replace(found[number], alone=status, passes=None, is_blind=False)
+        confirmed[number] = replace(found[number], alone=status, passes=None, ignores_results=False)
     return confirmed
 
 

@@ -335,7 +335,7 @@ def _open(path: str, folders: Sequence[str]) -> None:
                 place.chmod(0o700)
 
 
-def read_grounds(plan: dict[str, Any]) -> ProjectFolder | None:
+def read_working_copy(plan: dict[str, Any]) -> ProjectFolder | None:
     """Return the copy of the project that a plan names, if any."""
-    data = plan.get("grounds")
+    data = plan.get("working_copy")
     return None if data is None else ProjectFolder(data, plan["hidden"], plan["seed"])

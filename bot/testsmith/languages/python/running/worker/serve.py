@@ -10,8 +10,8 @@ Because of the children, a job only uses up its own limits, whatever its code do
     ini       content of the pytest configuration
     place     path below a test's own folder to use as the working folder; `""` for that folder itself
     instant   start time of the clock in seconds since 1970; null for the real clock
-    grounds   `{root, pristine, home}`: a writable copy of the project, its original, and the project's folder
-              in the copy; null if nothing runs in a session of the project
+    working_copy  `{root, pristine, home}`: a writable copy of the project, its original, and the
+              project's folder in the copy; null if nothing runs in a session of the project
     seed      seed for plugins of the project that shuffle tests
     jobs      a list of
 
@@ -67,7 +67,7 @@ from .clock import set_clock
 from .forking import DONE, SAYINGS, Message, Send, Sender, run_child
 from .imports import arrange
 from .plans import Plan, run_plans
-from .project_session import TEMPORARY, ProjectFolder, Session, read_grounds, remove_folder
+from .project_session import TEMPORARY, ProjectFolder, Session, read_working_copy, remove_folder
 from .results import JobResults
 from .tracer import MemberSpan
 
@@ -185,13 +185,13 @@ def _is_there(name: str) -> bool:
 def _serve_jobs(plan: Plan, teller: Sender, done: list[str]) -> None:
     ini = Path("settings.ini").resolve()  # not a name that pytest looks for
     ini.write_text(plan["ini"], encoding="utf-8")
-    grounds = read_grounds(plan)
-    tests = _Tests(ini, plan["place"], grounds, teller.descriptor)
+    working_copy = read_working_copy(plan)
+    tests = _Tests(ini, plan["place"], working_copy, teller.descriptor)
     for job in plan["jobs"]:
         if job["kind"] == "import":
             teller.tell(_serve_import(job, teller.descriptor))
         elif job["kind"] == "mutants":
-            teller.tell(_serve_mutants(job, ini, grounds, teller.descriptor))
+            teller.tell(_serve_mutants(job, ini, working_copy, teller.descriptor))
         else:
             data = tests.serve(job)
             teller.tell({**data, "done": [*done, *data["done"]]})
@@ -218,14 +218,14 @@ class _Tests:
     Args:
         ini: pytest configuration for modules that run alone.
         place: Path below a test's own folder to use as the working folder.
-        grounds: Copy of the project for sessions, if any.
+        working_copy: Copy of the project for sessions, if any.
         closed: File descriptor to close in children.
     """
 
-    def __init__(self, ini: Path, place: str, grounds: ProjectFolder | None, closed: int) -> None:
+    def __init__(self, ini: Path, place: str, working_copy: ProjectFolder | None, closed: int) -> None:
         self._ini = ini
         self._place = place
-        self._grounds = grounds
+        self._working_copy = working_copy
         self._closed = closed
 
     def serve(self, job: dict[str, Any]) -> Message:
@@ -245,34 +245,34 @@ class _Tests:
 
     def _in_session(self, job: dict[str, Any], path: str | None) -> tuple[JobResults, list[str]] | None:
         """Run it in the best session of the project that can be set up; return None if none can."""
-        grounds = self._grounds
-        if grounds is None or path is None:
+        working_copy = self._working_copy
+        if working_copy is None or path is None:
             return None
         ignored = None
         limits = _MOST_TIME_LIMITS if job["in_project"] else 1  # otherwise it can be run alone
         deadline = time.monotonic() + limits * job["seconds"]
         own_is_slow = False
-        for session in grounds.sessions(path, with_own_tests=job["with_own"]):
+        for session in working_copy.sessions(path, with_own_tests=job["with_own"]):
             if own_is_slow and session.own is not None:
-                grounds.give_up(path, session)
+                working_copy.give_up(path, session)
                 continue
             started = _Spent.so_far()
             share = _OWN_SHARE if session.own is not None else _SHARE
             left = max((deadline - time.monotonic()) * share, _LEAST_SECONDS)
             account, is_done = self._attempts(job, left, session)
             own_is_slow = session.own is not None and time.monotonic() - started.clock >= left
-            grounds.restore()
+            working_copy.restore()
             if job["is_of_file"] and session.own is not None and account.problem:
                 continue
             if account.is_whole and is_done:
                 if started.is_long_ago() and not job["in_project"]:
-                    grounds.give_up(path, session)
+                    working_copy.give_up(path, session)
                 return account, session.words
             if account.is_ignored and not session.with_addopts:
                 account.problem = account.problem or _IGNORED
                 ignored = account, session.words
             elif not account.is_spoiled:
-                grounds.give_up(path, session)
+                working_copy.give_up(path, session)
         return ignored
 
     def _alone(self, job: dict[str, Any]) -> JobResults:
@@ -353,12 +353,16 @@ def _holds_files(folder: Path) -> bool:
     return bool(there - {folder / name for name in ("tests", "tmp", "work", TEMPORARY)})
 
 
-def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None, closed: int) -> Message:
+def _serve_mutants(
+    job: dict[str, Any], ini: Path, working_copy: ProjectFolder | None, closed: int
+) -> Message:
     mutating = importlib.import_module(__package__ + ".mutation")
     folder = Path(f"job-{job['number']}").resolve()
     folder.mkdir()
     run, path = mutating.read_run(job, ini, folder), job["test_path"]
-    sessions = [None] if grounds is None or path is None else grounds.sessions(path, with_own_tests=False)
+    sessions = (
+        [None] if working_copy is None or path is None else working_copy.sessions(path, with_own_tests=False)
+    )
     mutants, acts = [], False
     try:
         for session in sessions:
@@ -367,8 +371,8 @@ def _serve_mutants(job: dict[str, Any], ini: Path, grounds: ProjectFolder | None
                 mutants, acts = mutating.run_in_file(run, run.direct, closed)
             else:
                 mutants = mutating.run_mutants(run, closed)
-            if grounds is not None:
-                grounds.restore()
+            if working_copy is not None:
+                working_copy.restore()
             if mutants:
                 break
         return {"number": job["number"], "mutants": mutants, "acts": acts}

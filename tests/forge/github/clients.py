@@ -24,7 +24,7 @@ NOT_SHOWN = 15
 
 
 @dataclass
-class Desk:
+class Clients:
     """A scene and clients for it.
 
     Attributes:

@@ -140,7 +140,7 @@ class How:
 
 
 @dataclass(frozen=True, slots=True)
-class Arena:
+class AttackSite:
     """One attack's surroundings.
 
     Attributes:
@@ -220,7 +220,7 @@ def _attempt(attack: str) -> str:
 @contextmanager
 def everybodys_folder() -> Iterator[Path]:
     """Give a folder that everybody may enter, unlike pytest's own."""
-    folder = Path(tempfile.mkdtemp(prefix="arena-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="attack_site-", dir="/tmp"))
     folder.chmod(0o755)
     try:
         yield folder
@@ -229,8 +229,8 @@ def everybodys_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def new_arena(bot: SecondBot) -> Iterator[Arena]:
-    """Give an arena, and remove it at the end."""
+def new_attack_site(bot: SecondBot) -> Iterator[AttackSite]:
+    """Give an attack_site, and remove it at the end."""
     with everybodys_folder() as base:
         outside = base / "outside"
         outside.mkdir(mode=0o700)
@@ -241,6 +241,6 @@ def new_arena(bot: SecondBot) -> Iterator[Arena]:
         asked = {"spawn": ["/bin/sleep", "600"], "variables": {"KEY": PLANTED}}
         victim: int = bot.ask(asked)["pid"]
         try:
-            yield Arena(bot=bot, base=base, outside=outside, victim=victim)
+            yield AttackSite(bot=bot, base=base, outside=outside, victim=victim)
         finally:
             os.kill(victim, signal.SIGKILL)

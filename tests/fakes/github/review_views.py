@@ -8,7 +8,7 @@ from fakes.github.state import IssueComment, Pull, Repository, Review, ReviewCom
 from fakes.github.views import Views
 
 
-class TalkViews(Views):
+class ReviewViews(Views):
     """All views: those of the talk beside the others."""
 
     def issue_comment(self, repository: Repository, pull: Pull, comment: IssueComment) -> Json:
