@@ -54,7 +54,7 @@ PINNED = {
     29: "7c7fd2a9b35a8e62",
     30: "4df4e4045ebd6413",
     31: "f4f1a9a01bd242b0",
-    32: "b938230f39b43055",
+    32: "62e95f2db55af5f4",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
