@@ -53,7 +53,13 @@ REFUSED = """        with self.assertRaisesRegex(shop.errors.SizeError, "it is n
             "ValueError: it is negative",
             '    with pytest.raises(ValueError, match="it is negative"):\n        size(path)\n',
         ),
-        (WITH_PYTEST, "test_size", "    assert size(path) == 3\n", "other.OtherError: it is negative", None),
+        (
+            WITH_PYTEST,
+            "test_size",
+            "    assert size(path) == 3\n",
+            "shop._a.OtherError: it is negative",
+            None,
+        ),
         (WITH_PYTEST, "test_size", "    assert path == 3\n", "ValueError: it is negative", None),
         (
             UNITTEST,
@@ -73,3 +79,22 @@ def test_expecting_error__ends_with_it(
     found = expecting_error(head + body, name, line, message)
 
     assert found == ("" if expected is None else head + expected)
+
+
+@pytest.mark.parametrize(
+    ("module", "imports"),
+    [
+        ("shop", "from shop import EmptyError, SizeError, size\n"),
+        (
+            "shop.errors",
+            "from shop import SizeError, size\nfrom shop.errors import EmptyError\n",
+        ),
+    ],
+)
+def test_expecting_error__imports_it(module: str, imports: str) -> None:
+    text = f"{WITH_PYTEST}    size(path)\n"
+
+    found = expecting_error(text, "test_size", "size(path)", f"{module}.EmptyError: it is empty")
+
+    assert found.startswith(f"import pytest\n\n{imports}")
+    assert '    with pytest.raises(EmptyError, match="it is empty"):\n        size(path)\n' in found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from testsmith.languages.python.explorer.render.assertions import match_text
 from testsmith.languages.python.judge.test_reading.claims import functions_of
-from testsmith.languages.python.judge.test_reading.edits import Text
+from testsmith.languages.python.judge.test_reading.edits import Piece, Text
 from testsmith.languages.python.source.definitions import last_name
 from testsmith.languages.python.source.parsing import parse_untrusted
 
@@ -43,7 +43,7 @@ def expecting_error(text: str, name: str, line: str, message: str) -> str:
         message: The exception, as the test fails with it. Untrusted.
 
     Returns:
-        The file; empty if the statement calls nothing, or the exception has no name in this file.
+        The file; empty if the statement calls nothing, or the exception cannot be imported.
 
     Raises:
         CannotParse: The text is not valid Python.
@@ -56,13 +56,15 @@ def expecting_error(text: str, name: str, line: str, message: str) -> str:
     failing = [node for node in alike if " ".join(source.of(node).split()) == line]
     called = _call_in(failing[0]) if len(failing) == 1 else None
     error, manager = _name_of(tree, found[1] or "", found[2]), _manager(tree, text)
+    imported = None if error else _import_of(source, tree, found[1] or "", found[2])
+    error = found[2] if imported else error
     match = match_text(found[3])
     if called is None or not error or not manager or not match:
         return ""
     start, end = source.place(failing[0])[0], source.place(test)[1]
     indent = " " * failing[0].col_offset
     call = f"with {manager.format(error, match)}:\n{indent}    {source.of(called)}"
-    return source.with_pieces([(start, end, call)])
+    return source.with_pieces([*filter(None, [imported]), (start, end, call)])
 
 
 def _call_in(node: ast.Assign | ast.Assert | ast.Expr) -> ast.expr | None:
@@ -92,6 +94,20 @@ def _name_of(tree: ast.Module, module: str, name: str) -> str:
             case ast.Import(names=names) if any((each.name, each.asname) == (module, None) for each in names):
                 return f"{module}.{name}"
     return name if not module and hasattr(builtins, name) else ""
+
+
+def _import_of(source: Text, tree: ast.Module, module: str, name: str) -> Piece | None:
+    """Return the piece that imports an exception, next to what a file imports from its public module."""
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    if not module or not imports or any(part.startswith("_") for part in module.split(".")):
+        return None
+    for node in imports:
+        if isinstance(node, ast.ImportFrom) and node.module == module and node.level == 0:
+            later = next((each for each in node.names if each.name > name), None)
+            start, end = source.place(later or node.names[-1])
+            return (start, start, f"{name}, ") if later else (end, end, f", {name}")
+    end = source.place(imports[-1])[1]
+    return end, end, f"\nfrom {module} import {name}"
 
 
 def _top(module: str) -> str:

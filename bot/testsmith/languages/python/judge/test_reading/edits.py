@@ -31,7 +31,7 @@ class Text:
             starts.append(starts[-1] + len(line))
         return starts
 
-    def place(self, node: ast.expr | ast.stmt | ast.arg) -> tuple[int, int]:
+    def place(self, node: ast.expr | ast.stmt | ast.arg | ast.alias) -> tuple[int, int]:
         """Return the start and end of a node."""
         last_line, last_column = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
         return self._starts[node.lineno - 1] + node.col_offset, self._starts[last_line - 1] + last_column
