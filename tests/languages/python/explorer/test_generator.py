@@ -22,6 +22,7 @@ from testsmith.model import (
     Member,
     MemberKind,
     Origin,
+    Place,
     Request,
     Result,
     Skipped,
@@ -492,6 +493,40 @@ def test_exit__is_shown_with_its_status(tmp_path: Path) -> None:
 
     assert "    with pytest.raises(SystemExit) as exit_info:\n        start(0)\n" in made
     assert "assert exit_info.value.code == 3" in made
+
+
+CONFIG = """from dataclasses import dataclass
+
+VERSIONS = {}
+
+
+@dataclass
+class Config:
+    version: str
+    is_known: bool = False
+
+    def __post_init__(self) -> None:
+        self.is_known = self.version in VERSIONS
+"""
+
+
+def test_post_init__is_shown_by_a_text_of_the_constant_that_changed(tmp_path: Path) -> None:
+    head, base = (CONFIG.format(each) for each in ('["3.14", "3.15"]', '["3.14"]'))
+    place = Place(path="m.py", line=3, end_line=3, name="VERSIONS", changed_lines=frozenset({3}))
+    changed: dict[str, Any] = {
+        "name": "Config.__post_init__",
+        "kind": MemberKind.METHOD,
+        "change": Change.AFFECTED,
+        "because_source": ("VERSIONS = ['3.14', '3.15']",),
+        "because_places": (place,),
+        "line": 11,
+        "end_line": 12,
+    }
+
+    answer = _answer(tmp_path, head, base, **changed)
+
+    assert 'config = Config("3.15")' in candidate(answer).code
+    assert "assert config.is_known is True" in candidate(answer).code
 
 
 JOINED = """class Words:

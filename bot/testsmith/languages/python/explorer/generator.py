@@ -23,7 +23,7 @@ from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
 from testsmith.languages.python.explorer.inputs.stated_values import stated_texts, stated_values
-from testsmith.languages.python.explorer.inputs.static_hints import read_hints
+from testsmith.languages.python.explorer.inputs.static_hints import literals_of_change, read_hints
 from testsmith.languages.python.explorer.module_source import (
     ModuleSource,
     ShownExample,
@@ -262,6 +262,9 @@ class OfflineGenerator:
         description = descriptions.get(member.name)
         if description is None:
             return _skip(member, SkipStage.GENERATION, "no description of it came from the sandbox")
+        if member.plain_name == "__post_init__" and description.owner is not None:
+            callee = replace(description.callee, parameters=description.owner.parameters)
+            description = replace(description, callee=callee)
         if description.problem is not None:
             why = f"it could not be imported by its public name: {description.problem}"
             return _skip(member, SkipStage.GENERATION, why)
@@ -275,6 +278,8 @@ class OfflineGenerator:
         base = None if member.change is Change.ADDED else ground.sources.base
         intent = self._requests[member.id].intent
         stated = [] if base is None else stated_values(member, intent)
+        if member.because_source:  # constants, which calls may be about
+            stated += literals_of_change(member, source)
         subject = Subject(
             member=member,
             description=description,

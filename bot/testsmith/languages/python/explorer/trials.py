@@ -37,6 +37,7 @@ from testsmith.model import Change, MemberKind
 _MOST_SET = 6
 _MOST_ITERATED = 3
 
+_INITIALIZERS = frozenset({"__init__", "__post_init__"})
 _HEADS = {"__enter__": "with ", "__exit__": "with ", "__aenter__": "async with ", "__aexit__": "async with "}
 _ITERATED = {"__aiter__": ("[item async for item in ", "]"), "__anext__": ("await ", ".__anext__()")}
 
@@ -200,7 +201,7 @@ class _Planner:
         path = self._path if self._member.kind is MemberKind.CLASS else self._path.rpartition(".")[0]
         pieces = (f"{path}(", Slot.ALL, ")")
         plain = Trial(imports=frozenset({self._import}), pieces=pieces, inside=True)
-        is_own = self._member.kind is MemberKind.CLASS or self._member.plain_name == "__init__"
+        is_own = self._member.kind is MemberKind.CLASS or self._member.plain_name in _INITIALIZERS
         yield from islice(self._calls(plain) if is_own else (), MOST_TRIALS // 2)
         objects = Objects(self._subject, self._columns, path, self._import).made()
         if self._member.kind is MemberKind.CLASS:

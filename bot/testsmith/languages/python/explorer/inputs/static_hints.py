@@ -484,6 +484,13 @@ def texts_of_change(member: Member, source: ModuleSource) -> list[str]:
 
 
 _LONGEST_TOKEN = 12
+_MOST_LITERALS = 4
+
+
+def literals_of_change(member: Member, source: ModuleSource) -> list[Expression]:
+    """Return the same texts as values, the first ones."""
+    texts = texts_of_change(member, source)[:_MOST_LITERALS]
+    return [Expression(quoted(text), layer=InputSource.USED) for text in texts]
 
 
 def is_data_elsewhere(member: Member) -> bool:
