@@ -26,6 +26,12 @@ def test_varied__gives_the_longest_text_what_the_change_is_about() -> None:
     assert 'f("select 1")' not in made
 
 
+def test_varied__takes_code_that_the_authors_write_as_it_is() -> None:
+    made = [each.call for each in varied([call('"Iterator[int]"')], ["tuple[()]"], [])]
+
+    assert made[0] == 'f("tuple[()]")'
+
+
 def test_varied__gives_a_test_the_texts_of_others_those_like_its_own_first() -> None:
     made = [each.call for each in varied([call('"a = {b = 1}"')], [], ["nothing", "a = {b = 1, c = 2}"])]
 

@@ -61,6 +61,8 @@ _UNITS = (1024, 1000, 60, 100, 24, 7, 12, 10, 3600, 86400, 2)
 """Common factors applied to numbers before they are compared."""
 _ESCAPED = re.compile("%[0-9A-Fa-f]{2}")
 """A character of a URL, of which `%41` is one that needs no escape."""
+_CODE = re.compile(r"\w+(\[.*\]|\(.+\)|\{.*\})")
+"""Code, such as `tuple[()]`, that is more than the name of a function."""
 _MARKED = re.compile(r"(\W+)(\w+)(.*?)(\W)", re.DOTALL)
 """A word between marks, such as `</b >`."""
 
@@ -129,7 +131,7 @@ def varied(trials: Sequence[Trial], texts: Sequence[str], others: Sequence[str])
 
 def _is_whole(text: str) -> bool:
     """Return whether a text is a complete input, not a word or a mark inside of one."""
-    return len(text.split()) > 1 or len(text) > _LONGEST_WORD
+    return len(text.split()) > 1 or len(text) > _LONGEST_WORD or _CODE.fullmatch(text) is not None
 
 
 def _replaced(sites: Iterable[tuple[LiteralSite, Leaf]], text: str) -> Iterator[Trial]:
