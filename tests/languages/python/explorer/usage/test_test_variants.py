@@ -60,7 +60,12 @@ def test_read_change_words__name_what_is_new_in_a_signature() -> None:
 
 
 NONE = ChangeWords(new=(), known=frozenset())
+RAISE = ChangeWords(new=(), known=frozenset(), added='raise ValueError("too small")')
 BODY = {
+    "a negative number": (RAISE, "assert f(15) == x", "assert f(-15) == x", "with_a_negative_number"),
+    "a negative number as text": (RAISE, 'f("15")', 'f("-15")', "with_a_negative_number"),
+    "a negative number as bytes": (RAISE, "f(b'15')", "f(b'-15')", "with_a_negative_number"),
+    "bytes without the last one": (RAISE, "f(b'15a')", "f(b'15')", "without_the_last_byte"),
     "a text of the change": (
         ChangeWords(new=("new",), known=frozenset({"old"})),
         'x = "old"\nassert f(x) == f("old")',

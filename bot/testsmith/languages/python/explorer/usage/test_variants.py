@@ -293,6 +293,8 @@ class _Inputs:
                 yield OtherInput((self._piece(node, repr(-value)),), "with_a_negative_number", 3)
             case ast.Constant(value=str() as text) if text.isdecimal():
                 yield OtherInput((self._piece(node, quoted(f"-{text}")),), "with_a_negative_number", 3)
+            case ast.Constant(value=bytes() as data) if data.isdigit():
+                yield OtherInput((self._piece(node, repr(b"-" + data)),), "with_a_negative_number", 3)
             case ast.Constant(value=bytes() as data) if data:
                 yield OtherInput((self._piece(node, repr(data[:-1])),), "without_the_last_byte", 3)
 
