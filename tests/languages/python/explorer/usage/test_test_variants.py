@@ -200,6 +200,32 @@ def test_variants__of_a_table_are_rows_or_have_the_values_of_one() -> None:
     assert text == 'def test_alone():\n    assert f({"key": "old"}) == 1'
 
 
+OF_CLASS = """\
+import pytest
+
+class TestF:
+    sample = [1]
+
+    @pytest.mark.parametrize("given", [sample])
+    def test_f(self, given):
+        assert f(given, 15) == 1
+"""
+
+
+def test_variants__keep_a_table_whose_values_are_of_the_class() -> None:
+    file = VariedFile(OF_CLASS, member(), RAISE)
+
+    [variant] = file.variants(["TestF::test_f"])
+
+    text = file.with_variants([variant], ["test_g"]).removeprefix(OF_CLASS.rstrip("\n"))
+    added = """
+    @pytest.mark.parametrize("given", [sample])
+    def test_g(self, given):
+        assert f(given, -15) == 1
+"""
+    assert text.strip() == added.strip()
+
+
 def test_stem__is_what_the_names_of_several_tests_share() -> None:
     names = ["test_osv_vuln_fallbacks", "test_osv_vuln_missing", "test_osv_vuln_withdrawn", "test_other"]
     file = VariedFile("\n".join(module("pass", name) for name in names), member(), NONE)

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from testsmith.languages.python.explorer.render.expressions import quoted
 from testsmith.languages.python.explorer.usage.change_words import ChangeWords
@@ -156,7 +156,7 @@ class VariedFile:
             pieces = [self._one_row(rows.elements, variant.row, pieces)]
             if rows.labels:
                 pieces.append(self._one_row(rows.labels, variant.row, ()))
-        elif rows is not None:
+        elif rows is not None and not self._of_class(variant.test, rows):
             pieces += self._inlined(test, rows)
         if _has_docstring(test):
             pieces.append((*self._lines(test.body[0]), ""))
@@ -164,6 +164,14 @@ class VariedFile:
         inside = [(at - start, to - start, piece) for at, to, piece in pieces if start <= at and to <= end]
         copied = Text(self._source.between(start, end)).with_pieces(inside)
         return re.sub(rf"\bdef {re.escape(test.name)}\b", f"def {name}", copied, count=1)
+
+    def _of_class(self, name: str, rows: Rows) -> bool:
+        """Return whether the first row of a table has names of a test's class, which its body cannot use."""
+        owners = [node for node in self._tree.body if isinstance(node, ast.ClassDef)]
+        inside = [node for each in owners if each.name == name.partition("::")[0] for node in each.body]
+        bound = {node.id for each in inside for node in ast.walk(each) if _is_bound(node)}
+        used = (node for value in rows.values[0].values() for node in ast.walk(value))
+        return any(isinstance(node, ast.Name) and node.id in bound for node in used)
 
     def _one_row(self, elements: Sequence[ast.expr], row: int, pieces: Iterable[Piece]) -> Piece:
         """Return the replacement of all rows by one of them, in which something is replaced."""
@@ -389,6 +397,10 @@ class _Inputs:
 
     def _nearness(self, line: str) -> int:
         return sum(word in self.words.said for word in re.findall(r"\w{4,}", line.lower()))
+
+
+def _is_bound(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _parses(text: str) -> bool:
