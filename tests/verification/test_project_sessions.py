@@ -204,6 +204,31 @@ def test_prove__a_file_that_is_only_found_from_the_projects_folder(tmp_path: Pat
     assert "another working folder" in reason
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        "json.loads(FILE.read_text())",
+        "type('', (dict,), {'__missing__': lambda *_: len(FILE.read_text())})()",
+    ],
+    ids=["in its setup", "when it is used"],
+)
+def test_prove__a_fixture_that_only_finds_its_file_from_the_projects_folder(
+    result: str, tmp_path: Path
+) -> None:
+    fixture = (
+        "import json, pathlib, pytest\n\nFILE = pathlib.Path('tests/unit/data/rates.json')\n\n"
+        f"@pytest.fixture\ndef rates():\n    return {result}\n"
+    )
+    own = f"{OWN}\n\ndef test_rates(rates):\n    assert rates['tax']\n"
+    code = WITH_FIXTURE.replace("== 4", "> 0").replace("price(-1, rates)", "price(-1, rates) * rates['tax']")
+    files = {"tests/unit/conftest.py": fixture, "tests/unit/data/rates.json": DATA}
+    files["tests/unit/test_shop.py"] = own
+    (verdict,) = verdicts_of(tmp_path, {"x": candidate(code)}, files).values()
+    assert verdict.green
+    settings = {words for one in verdict.proof.functions for run in one.head for words in run.settings}
+    assert "another working folder" not in settings
+
+
 def test_prove__the_fixture_of_a_folder_above_is_run_from_its_own_file(tmp_path: Path) -> None:
     files = {"tests/conftest.py": RATES, "tests/data/rates.json": DATA}
     edited = OWN + textwrap.dedent(WITH_FIXTURE).replace("from shop import price\n", "")

@@ -26,10 +26,13 @@ only, or either of these ran without the project's `addopts`.
 """
 
 AS_USUAL = "as usual"
-"""Marks a run that was made again in UTF-8, at the real time and on the workspace's own interpreter.
+"""Marks a run that was made again in UTF-8, in the usual folder, at the real time and on the main Python.
 
 The project cannot be imported in locale C, or no session of it could be set up as requested.
 """
+
+IN_PROJECTS_FOLDER = "in the project's folder"
+"""Marks a run that was made again there, because tests of the same file fail in another folder, too."""
 
 TOGETHER = "together"
 """Marks a run that was made again with all functions in one process, because one hung in a fork."""
@@ -186,7 +189,7 @@ def words_of(
         f"time zone {zone}": bool(zone),
         f"locale {setting.locale}": setting.locale != UTF_8 and AS_USUAL not in done,
         "clock at 2032-02-29": MOVED_CLOCK in done,
-        "another working folder": bool(setting.place),
+        "another working folder": bool(setting.place) and done.isdisjoint({AS_USUAL, IN_PROJECTS_FOLDER}),
         "two runs in one folder": setting.twice and not session,
         session: bool(session),
         "without the project's pytest settings": not setting.with_ini and not session,

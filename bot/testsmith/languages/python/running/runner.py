@@ -9,7 +9,15 @@ from pathlib import Path
 
 from testsmith.execution.audit_runs import AuditedMutants, AuditRuns
 from testsmith.execution.baseline import OwnSuite, WholeSuite
-from testsmith.execution.jobs import PASSED, TIMED_OUT, ChangedModules, JobResult, RunSetting, TestJob
+from testsmith.execution.jobs import (
+    FAILED,
+    PASSED,
+    TIMED_OUT,
+    ChangedModules,
+    JobResult,
+    RunSetting,
+    TestJob,
+)
 from testsmith.execution.measurements import Measurements
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.workspace import ProjectCopy, WorkspaceOrder
@@ -30,6 +38,7 @@ from testsmith.languages.python.running.python_version import (
 )
 from testsmith.languages.python.running.run_settings import (
     AS_USUAL,
+    IN_PROJECTS_FOLDER,
     MUTANTS,
     MUTANTS_IN_FILE,
     ON_BASE,
@@ -161,21 +170,46 @@ class PythonRunner(TestRunner):
         Another interpreter has other lines and arcs for the same code, so runs on it are not traced. A module
         that cannot be imported in locale C because of an encoding error is run again in UTF-8: it is not the
         test's fault if the project reads its own files at import. Nor is it if the project's session cannot
-        be set up in that locale, at another time or on another interpreter. If a function hangs in a fork,
-        all are run again in one process, because a library may have started threads, which a fork lacks.
+        be set up in that locale or folder, at another time or on another interpreter, nor if the tests of its
+        file only pass in the project's folder. If a function hangs in a fork, all are run again in one
+        process, because a library may have started threads, which a fork lacks.
         """
         asked = _python(setting)
         is_other = asked.other_python and self.workspace.other is not None
         if asked.on_base or asked.own_calls or is_other:
             jobs = [replace(job, traced=None) for job in jobs]
         results = await run_jobs(self.workspace, asked, jobs)
-        usual = replace(asked, locale=UTF_8, instant=None, other_python=False)
+        usual = replace(asked, locale=UTF_8, instant=None, other_python=False, place="")
         lost = [job for job in jobs if usual != asked and _is_lost(job, asked, results[job.number])]
         again = await run_jobs(self.workspace, usual, lost)
         results |= {at: replace(one, done=one.done | {AS_USUAL}) for at, one in again.items()}
+        if asked.place:
+            results |= await self._in_projects_folder(asked, jobs, results)
         hanging = [job for job in jobs if asked.apart and _hangs(results[job.number])]
         again = await run_jobs(self.workspace, replace(asked, apart=False), hanging)
         return {**results, **{at: replace(one, done=one.done | {TOGETHER}) for at, one in again.items()}}
+
+    async def _in_projects_folder(
+        self, asked: PythonSetting, jobs: Sequence[TestJob], results: Mapping[int, JobResult]
+    ) -> Mapping[int, JobResult]:
+        """Run failing jobs again in the project's folder if tests of their file fail in another one, too."""
+        usual = replace(asked, place="")
+        failing = [job for job in jobs if job.in_project and FAILED in _statuses(results[job.number])]
+        own = [replace(job, code=text, traced=None) for job in failing if (text := self._text_on_head(job))]
+        there, elsewhere = [await run_jobs(self.workspace, setting, own) for setting in (usual, asked)]
+        bound = {
+            job.number
+            for job in own
+            for name, one in there[job.number].functions.items()
+            if one.status == PASSED and elsewhere[job.number].functions.get(name, one).status == FAILED
+        }
+        again = await run_jobs(self.workspace, usual, [job for job in failing if job.number in bound])
+        return {at: replace(one, done=one.done | {IN_PROJECTS_FOLDER}) for at, one in again.items()}
+
+    def _text_on_head(self, job: TestJob) -> str:
+        """Return the text of a job's test file on head; empty if there is none."""
+        file = self.workspace.head.root / (job.test_path or "")
+        return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
     async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
         """See `TestRunner.run_changed`.
@@ -257,6 +291,10 @@ def _is_lost(job: TestJob, setting: PythonSetting, result: JobResult) -> bool:
     errors = ("UnicodeDecodeError", "UnicodeEncodeError")
     is_unreadable = not result.functions and any(error in result.problem for error in errors)
     return setting.locale == "C" and is_unreadable
+
+
+def _statuses(result: JobResult) -> Collection[str]:
+    return [one.status for one in result.functions.values()]
 
 
 def _statuses_if_removed(job: TestJob, result: JobResult) -> Collection[str] | None:
