@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 
 import pytest
 
@@ -210,6 +211,13 @@ class TestF:
     def test_f(self, given):
         assert f(given, 15) == 1
 """
+
+
+def test_variants__that_the_change_may_refuse_come_before_far_ones() -> None:
+    words = replace(RAISE, new=("must not be negative",), known=frozenset({"old"}))
+    file = VariedFile(module('f("some text", 15)'), member(), words)
+
+    assert file.variants(["test_a"])[0].change.words == "with_a_negative_number"
 
 
 def test_variants__keep_a_table_whose_values_are_of_the_class() -> None:

@@ -298,13 +298,13 @@ class _Inputs:
         """Yield other inputs that may be invalid."""
         match node:
             case ast.Constant(value=int() as value) if not isinstance(value, bool) and value > 0:
-                yield OtherInput((self._piece(node, repr(-value)),), "with_a_negative_number", 3)
+                yield OtherInput((self._piece(node, repr(-value)),), "with_a_negative_number", 1)
             case ast.Constant(value=str() as text) if text.isdecimal():
-                yield OtherInput((self._piece(node, quoted(f"-{text}")),), "with_a_negative_number", 3)
+                yield OtherInput((self._piece(node, quoted(f"-{text}")),), "with_a_negative_number", 1)
             case ast.Constant(value=bytes() as data) if data.isdigit():
-                yield OtherInput((self._piece(node, repr(b"-" + data)),), "with_a_negative_number", 3)
+                yield OtherInput((self._piece(node, repr(b"-" + data)),), "with_a_negative_number", 1)
             case ast.Constant(value=bytes() as data) if data:
-                yield OtherInput((self._piece(node, repr(data[:-1])),), "without_the_last_byte", 3)
+                yield OtherInput((self._piece(node, repr(data[:-1])),), "without_the_last_byte", 1)
 
     def _piece(self, node: ast.expr, text: str) -> Piece:
         return (*self.source.place(node), text)
