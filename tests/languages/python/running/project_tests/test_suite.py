@@ -244,8 +244,8 @@ def test_measure_own_suite__a_test_that_ends_the_process_takes_no_other_along(tm
 
 
 def test_measure_own_suite__an_id_of_megabytes_takes_no_other_result_along(tmp_path: Path) -> None:
-    values = "import pytest\nimport shop\nVALUES = ['a' * 10**7, 'b']\n"
-    test = "@pytest.mark.parametrize('value', VALUES)\ndef test_it(value):\n    shop.fetch('')\n"
+    values = "import pytest\nimport shop\nIDS = ['a' * 10**7, 'b' * 10**7, 'c']\n"
+    test = "@pytest.mark.parametrize('value', range(3), ids=IDS)\ndef test_it(value):\n    shop.fetch('')\n"
     suite = measured(tmp_path, {"test_shop.py": values + test})
     assert suite.members[MEMBERS[1].id].reached.lines == {11, 12}
     assert not suite.notes
