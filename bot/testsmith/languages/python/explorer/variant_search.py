@@ -9,7 +9,11 @@ from itertools import groupby
 
 from testsmith.execution.jobs import FAILED, PASSED, FunctionResult, TestJob, TracedMember
 from testsmith.languages.python.explorer.usage.change_words import read_change_words
-from testsmith.languages.python.explorer.usage.raised_errors import expecting_error, is_raised_by
+from testsmith.languages.python.explorer.usage.raised_errors import (
+    expecting_error,
+    is_raised_by,
+    with_error_imported,
+)
 from testsmith.languages.python.explorer.usage.test_variants import Variant, VariedFile
 from testsmith.languages.python.judge.test_reading.failing_assertions import watched, with_observed
 from testsmith.languages.python.running.harness import run_jobs
@@ -68,11 +72,13 @@ class _Found:
         variant: The variant.
         name: Its name in the text.
         text: A test file that has it.
+        raised: The exception that it expects, as a test fails with it; empty if it expects none. Untrusted.
     """
 
     variant: Variant
     name: str
     text: str
+    raised: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +141,7 @@ class _Search:
         for one in raising[:_MOST_OBSERVED]:
             edited = await self._expecting(text, one.name, head[one.name])
             if edited:
-                return replace(one, text=edited)
+                return replace(one, text=edited, raised=head[one.name].message)
         if variants[0].change.rank <= _FARTHEST_OBSERVED:
             differing = [one for one in found if _differs(head.get(one.name), base.get(one.name))]
             for one in differing[:_MOST_OBSERVED]:
@@ -150,7 +156,8 @@ class _Search:
 
     async def _expecting(self, text: str, name: str, failed: FunctionResult) -> str:
         """Return the file in which a test expects the exception of head; empty if base does the same."""
-        edited = expecting_error(text, name, failed.failing_line, failed.message)
+        imported = with_error_imported(text, failed.message)
+        edited = expecting_error(imported, name, failed.failing_line, failed.message)
         if not edited:
             return ""
         head, base = await self._both(edited, [name])
@@ -172,7 +179,8 @@ class _Search:
     async def _with_test(self, found: _Found) -> str:
         """Return the file with a variant as a row of its table, or as a test of its own."""
         variant, rows = found.variant, self.file.rows(found.variant.test)
-        if rows is not None and variant.row is not None and not rows.labels:
+        is_row = rows is not None and variant.row is not None and not rows.labels
+        if is_row and variant.row is not None and not found.raised:
             row = self._of(found.text).text_of_row(found.name)
             return self.file.with_row(variant.test, variant.row, row)
         _, base = await self._both(found.text, [found.name])
@@ -184,7 +192,8 @@ class _Search:
             stem = f"test_{self.request.member.plain_name.strip('_')}"
         name = self._unused(f"{stem}_{variant.change.words}")
         copied = self._of(text).text_of(found.name).replace(found.name.rpartition("::")[2], name, 1)
-        return self.file.with_text_after(variant.test, copied)
+        file = self._of(with_error_imported(self.file.text, found.raised))
+        return file.with_text_after(variant.test, copied)
 
     def _unused(self, name: str) -> str:
         taken = {each.rpartition("::")[2] for each in self.file.tests}

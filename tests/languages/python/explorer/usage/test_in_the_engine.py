@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from fakes.engine import answers, candidate, members_of, reason, run_pytest
 from fakes.workspaces import small_workspace
 from testsmith.languages.python.explorer.generator import OfflineGenerator
@@ -353,6 +355,10 @@ def test_variant_of_its_tests__is_of_one_that_has_a_text_of_the_change(tmp_path:
 SENDING = """def send(headers):
     length = int(headers["length"])
     {}return length
+
+
+class SendError(ValueError):
+    pass
 """
 SENDS = """import pytest
 
@@ -371,12 +377,15 @@ def test_send(headers):
 """
 
 
-def test_variant_of_its_tests__expects_the_exception_that_the_change_raises(tmp_path: Path) -> None:
-    lines = ["    if length < 0:\n", '        raise ValueError("the length must not be negative")\n']
+@pytest.mark.parametrize(("error", "imports"), [("ValueError", "send"), ("SendError", "SendError, send")])
+def test_variant_of_its_tests__expects_the_exception_that_the_change_raises(
+    error: str, imports: str, tmp_path: Path
+) -> None:
+    lines = ["    if length < 0:\n", f'        raise {error}("the length must not be negative")\n']
     check = "".join(lines).lstrip() + "    "
     tests = {"tests/test_sending.py": SENDS}
     head, base = ({"sending.py": SENDING.format(each)} for each in (check, ""))
-    [send] = members_of(head, Change.CHANGED)
+    send = next(one for one in members_of(head, Change.CHANGED) if one.name == "send")
     shown = ShownChange(own="".join(f"+{line}" for line in lines))
     member = replace(send, shown_change=shown, changed_lines=frozenset({3, 4}))
     request = Request(member=member, test_path="tests/test_sending.py", test_text=SENDS)
@@ -387,10 +396,11 @@ def test_variant_of_its_tests__expects_the_exception_that_the_change_raises(tmp_
 
     made = asyncio.run(found())
     assert made is not None
-    assert made.edited.removeprefix(SENDS).strip() == (
+    before = SENDS.replace("import send\n", f"import {imports}\n")
+    assert made.edited.removeprefix(before).strip() == (
         "def test_send_with_a_negative_number(headers):\n"
         '    headers["length"] = "-15"\n'
-        '    with pytest.raises(ValueError, match="the length must not be negative"):\n'
+        f'    with pytest.raises({error}, match="the length must not be negative"):\n'
         "        send(headers)"
     )
 

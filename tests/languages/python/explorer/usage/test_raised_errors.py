@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from testsmith.languages.python.explorer.usage.raised_errors import expecting_error, is_raised_by
+from testsmith.languages.python.explorer.usage.raised_errors import (
+    expecting_error,
+    is_raised_by,
+    with_error_imported,
+)
 
 ADDED = 'if size < 0:\n    raise ValueError(f"Size of {name} must not be negative")\n'
 
@@ -91,10 +95,18 @@ def test_expecting_error__ends_with_it(
         ),
     ],
 )
-def test_expecting_error__imports_it(module: str, imports: str) -> None:
-    text = f"{WITH_PYTEST}    size(path)\n"
+def test_with_error_imported__next_to_what_the_file_imports(module: str, imports: str) -> None:
+    rest = "\n\ndef test_size(path):\n    size(path)\n"
 
-    found = expecting_error(text, "test_size", "size(path)", f"{module}.EmptyError: it is empty")
+    found = with_error_imported(
+        f"import pytest\n\nfrom shop import SizeError, size\n{rest}", f"{module}.EmptyError: x"
+    )
 
-    assert found.startswith(f"import pytest\n\n{imports}")
-    assert '    with pytest.raises(EmptyError, match="it is empty"):\n        size(path)\n' in found
+    assert found == f"import pytest\n\n{imports}{rest}"
+
+
+@pytest.mark.parametrize(
+    "message", ["shop.errors.SizeError: x", "ValueError: x", "shop._a.OtherError: x", "x", ""]
+)
+def test_with_error_imported__leaves_what_has_a_name_or_is_private(message: str) -> None:
+    assert with_error_imported(WITH_PYTEST + "    size(path)\n", message) == WITH_PYTEST + "    size(path)\n"

@@ -43,7 +43,7 @@ def expecting_error(text: str, name: str, line: str, message: str) -> str:
         message: The exception, as the test fails with it. Untrusted.
 
     Returns:
-        The file; empty if the statement calls nothing, or the exception cannot be imported.
+        The file; empty if the statement calls nothing, or the file has no name for the exception.
 
     Raises:
         CannotParse: The text is not valid Python.
@@ -56,15 +56,30 @@ def expecting_error(text: str, name: str, line: str, message: str) -> str:
     failing = [node for node in alike if " ".join(source.of(node).split()) == line]
     called = _call_in(failing[0]) if len(failing) == 1 else None
     error, manager = _name_of(tree, found[1] or "", found[2]), _manager(tree, text)
-    imported = None if error else _import_of(source, tree, found[1] or "", found[2])
-    error = found[2] if imported else error
     match = match_text(found[3])
     if called is None or not error or not manager or not match:
         return ""
     start, end = source.place(failing[0])[0], source.place(test)[1]
     indent = " " * failing[0].col_offset
     call = f"with {manager.format(error, match)}:\n{indent}    {source.of(called)}"
-    return source.with_pieces([*filter(None, [imported]), (start, end, call)])
+    return source.with_pieces([(start, end, call)])
+
+
+def with_error_imported(text: str, message: str) -> str:
+    """Return a test file that imports an exception from its public module, if it has no name for it.
+
+    Args:
+        text: The test file.
+        message: The exception, as a test fails with it. Untrusted.
+
+    Raises:
+        CannotParse: The text is not valid Python.
+    """
+    tree, source, found = parse_untrusted(text), Text(text), _ERROR.match(message)
+    if found is None or _name_of(tree, found[1] or "", found[2]):
+        return text
+    piece = _import_of(source, tree, found[1] or "", found[2])
+    return text if piece is None else source.with_pieces([piece])
 
 
 def _call_in(node: ast.Assign | ast.Assert | ast.Expr) -> ast.expr | None:
