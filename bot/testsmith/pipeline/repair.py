@@ -75,7 +75,7 @@ async def _verified(
     run: RunState, context: ProofContext, repairs: Repairs, answers: Answers
 ) -> dict[str, Judged]:
     """Prove repaired tests together with the ones that already passed, and return the results by member."""
-    merged = [_with_accepted(run, repairs.states[one.member], one) for one in answers.candidates]
+    merged = [with_accepted(run, repairs.states[one.member], one) for one in answers.candidates]
     candidates = [one for one in merged if isinstance(one, Candidate)]
     results = await verify(run, context, candidates)
     refused = {one.member: one for one in merged if isinstance(one, Skipped) and one.member is not None}
@@ -83,9 +83,19 @@ async def _verified(
     return {**answers.skipped, **refused, **proven}
 
 
-def _with_accepted(run: RunState, state: RepairState, answer: Candidate) -> Result:
-    member = run.requests[answer.member].member
+def with_accepted(run: RunState, state: RepairState, answer: Candidate) -> Result:
+    """Return an answer to a repair combined with the tests that passed, or why they cannot be combined.
+
+    Tests that passed in an edited file have with them what the file takes from others, such as fixtures, so
+    the answer must have it, too.
+    """
+    request = run.requests[answer.member]
+    member = request.member
     try:
+        if state.best is not None and state.best.proof.candidate.edited:
+            tests = run.language_of(answer.member).tests
+            code = tests.self_contained(answer.code, request.test_path, run.search.head_tree)
+            answer = replace(answer, code=code)
         return state.with_accepted(answer)
     except CannotPlace as error:
         reason = f"its repaired tests cannot be added to those that passed: {error}"
