@@ -12,7 +12,7 @@ from fakes.cases import call, case, fact, gives, on_object, raises
 from testsmith.languages.python.explorer.cases import CallResult, Case, Observation
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
-from testsmith.languages.python.explorer.render.summaries import Test, facts, test_descriptions
+from testsmith.languages.python.explorer.render.summaries import Test, described_tests, facts
 from testsmith.languages.python.explorer.subjects import Home
 from testsmith.languages.python.explorer.trial import Trial
 from testsmith.model import Candidate, Origin
@@ -27,23 +27,23 @@ def witness(cases: Sequence[Case]) -> str | None:
 
 
 def candidate_of(cases: Sequence[Case]) -> Candidate:
-    told = test_descriptions(cases, [("test_it", Test(tuple(cases)))])
+    told = described_tests(cases, [("test_it", Test(tuple(cases)))])
     return Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, descriptions=told)
 
 
-def test_descriptions__of_a_test_that_was_cut_are_not_told() -> None:
+def test_described_tests__of_a_test_that_was_cut_are_not_told() -> None:
     kept, gone = case(call("1"), gives("2")), case(call("0"), gives("3"))
-    told = test_descriptions([gone, kept], [("test_gone", Test((gone,))), ("test_kept", Test((kept,)))])
+    told = described_tests([gone, kept], [("test_gone", Test((gone,))), ("test_kept", Test((kept,)))])
     candidate = Candidate(member="m.py::f", code="", origin=Origin.OFFLINE, descriptions=told)
     assert candidate.summary(["test_kept"]) == "`f(1)` gives `2`."
     assert candidate.summary(["test_gone", "test_kept"]) == "`f(0)` gives `3`; `f(1)` gives `2`."
     assert candidate.summary([]) == ""
 
 
-def test_descriptions__name_the_row_of_a_table() -> None:
+def test_described_tests__name_the_row_of_a_table() -> None:
     cases = [case(call(each), gives(each)) for each in ("2", "1", "3")]
     alone = case(call("4"), gives("8"))
-    told = test_descriptions(
+    told = described_tests(
         [*cases, alone], [("test_table", Test((*cases[1:], cases[0]))), ("test_it", Test((alone,)))]
     )
     assert [(each.shows, each.row) for each in told] == [

@@ -39,9 +39,9 @@ from testsmith.languages.python.explorer.probes import (
 )
 from testsmith.languages.python.explorer.render.summaries import (
     Test,
+    described_tests,
     facts,
     in_words,
-    test_descriptions,
     tests_of,
 )
 from testsmith.languages.python.explorer.render.test_module import CannotRender, write_module
@@ -494,7 +494,7 @@ def _answer(work: Work, findings: ExploredMember) -> Result:
     if is_dunder(name) and re.search(rf"(?<!def ){name}\(", code):
         return _skip(member, SkipStage.GENERATION, f"no operation that calls `{name}` is known")
     return Candidate(
-        member=member.id, code=code, origin=Origin.OFFLINE, descriptions=test_descriptions(cases, tests)
+        member=member.id, code=code, origin=Origin.OFFLINE, descriptions=described_tests(cases, tests)
     )
 
 

@@ -114,9 +114,7 @@ _FORM_WORDS = {
 """Descriptions of how a value was obtained from a call, if it is not the value itself."""
 
 
-def test_descriptions(
-    cases: Sequence[Case], tests: Sequence[tuple[str, Test]]
-) -> tuple[TestDescription, ...]:
+def described_tests(cases: Sequence[Case], tests: Sequence[tuple[str, Test]]) -> tuple[TestDescription, ...]:
     """Return descriptions of the cases that can be described briefly, most informative first.
 
     Args:
