@@ -31,7 +31,8 @@ def test_leaves():
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            pathlib.Path({note!r}).write_text(str(os.getpid()))
+            pathlib.Path({note!r} + ".new").write_text(str(os.getpid()))
+            os.rename({note!r} + ".new", {note!r})  # there with its text, or not at all
             time.sleep(600)
         os._exit(0)
     while not os.path.exists({note!r}):
