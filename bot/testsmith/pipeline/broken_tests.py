@@ -117,10 +117,9 @@ async def ask_about_broken_tests(run: RunState, context: ProofContext, report: R
 
     The model writes the edit, and may also correct the name and the docstring of the test. Without a model,
     or if its edit is not proven, the edit replaces the expected values with the observed ones, and changes
-    nothing else.
-    There is no question about a test that the change edits itself. Tests that fail in the same way get one
-    question, which names them; if no value can be replaced, the cause may be something that they share, and
-    there is a note instead.
+    nothing else. A test that the change edits itself gets no question. Tests that fail in the same way get
+    one question, which names them; if no value can be replaced, the cause may be something that they share,
+    and there is a note instead.
 
     A suggestion is left out if the edited tests make all of its calls of changed functions.
 

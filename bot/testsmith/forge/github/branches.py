@@ -160,9 +160,8 @@ class BranchWriter(RepositoryReader):
 
     def _made_object(self, path: str, **data: object) -> str:
         """Create a git object. Safe to repeat."""
-        return self._connection.write("commit", lambda: self._connection.rest(_Object, "POST", path, data))[
-            0
-        ].sha
+        made, _ = self._connection.write("commit", lambda: self._connection.rest(_Object, "POST", path, data))
+        return made.sha
 
     def _require_at(self, branch: str, sha: str) -> None:
         tip = self.branch(branch)

@@ -179,8 +179,7 @@ class _Search:
     async def _with_test(self, found: _Found) -> str:
         """Return the file with a variant as a row of its table, or as a test of its own."""
         variant, rows = found.variant, self.file.rows(found.variant.test)
-        is_row = rows is not None and variant.row is not None and not rows.labels
-        if is_row and variant.row is not None and not found.raised:
+        if rows is not None and variant.row is not None and not rows.labels and not found.raised:
             row = self._of(found.text).text_of_row(found.name)
             return self.file.with_row(variant.test, variant.row, row)
         _, base = await self._both(found.text, [found.name])

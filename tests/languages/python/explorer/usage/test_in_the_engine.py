@@ -277,6 +277,18 @@ def test_deletes_the_line(editor):
 """
 
 
+def found_variant(
+    folder: Path, head: dict[str, str], base: dict[str, str], request: Request
+) -> Candidate | None:
+    """Return what the search for variants finds for a request in a project with these files."""
+
+    async def found() -> Candidate | None:
+        async with small_workspace(folder, head, base) as workspace:
+            return await search_variants(workspace, request)
+
+    return asyncio.run(found())
+
+
 def variant(folder: Path, keys: str, before: str) -> Candidate | None:
     head, base = ({"editor.py": PRESSED.format(keys=each)} for each in (keys, before))
     tests = {"tests/test_editor.py": PRESSING}
@@ -287,11 +299,7 @@ def variant(folder: Path, keys: str, before: str) -> Candidate | None:
         member=replace(press, shown_change=shown), test_path="tests/test_editor.py", test_text=PRESSING
     )
 
-    async def found() -> Candidate | None:
-        async with small_workspace(folder, {**head, **tests}, {**base, **tests}) as workspace:
-            return await search_variants(workspace, request)
-
-    return asyncio.run(found())
+    return found_variant(folder, {**head, **tests}, {**base, **tests}, request)
 
 
 def test_variant_of_its_tests__shows_what_needs_their_fixtures(tmp_path: Path) -> None:
@@ -340,11 +348,7 @@ def test_variant_of_its_tests__is_of_one_that_has_a_text_of_the_change(tmp_path:
     member = replace(clean, shown_change=shown)
     request = Request(member=member, test_path="tests/test_schemas.py", test_text=CLEANING)
 
-    async def found() -> Candidate | None:
-        async with small_workspace(tmp_path, {**head, **tests}, {**base, **tests}) as workspace:
-            return await search_variants(workspace, request)
-
-    made = asyncio.run(found())
+    made = found_variant(tmp_path, {**head, **tests}, {**base, **tests}, request)
     assert made is not None
     assert (
         '    schema = {"title": "a", "example": {"title": "b"}}\n    clean(schema)\n'
@@ -390,11 +394,7 @@ def test_variant_of_its_tests__expects_the_exception_that_the_change_raises(
     member = replace(send, shown_change=shown, changed_lines=frozenset({3, 4}))
     request = Request(member=member, test_path="tests/test_sending.py", test_text=SENDS)
 
-    async def found() -> Candidate | None:
-        async with small_workspace(tmp_path, {**head, **tests}, {**base, **tests}) as workspace:
-            return await search_variants(workspace, request)
-
-    made = asyncio.run(found())
+    made = found_variant(tmp_path, {**head, **tests}, {**base, **tests}, request)
     assert made is not None
     before = SENDS.replace("import send\n", f"import {imports}\n")
     assert made.edited.removeprefix(before).strip() == (

@@ -488,7 +488,7 @@ _MOST_LITERALS = 4
 
 
 def literals_of_change(member: Member, source: ModuleSource) -> list[Expression]:
-    """Return the same texts as values, the first ones."""
+    """Return the first texts of a member's change, see `texts_of_change`, as values."""
     texts = texts_of_change(member, source)[:_MOST_LITERALS]
     return [Expression(quoted(text), layer=InputSource.USED) for text in texts]
 

@@ -98,7 +98,7 @@ def _raise_if_refused(path: object) -> None:
         path = os.fsdecode(path)
     if not isinstance(path, str) or not path.startswith(_OF_THE_KERNEL) or getattr(_looks, "now", False):
         return
-    if path[len("/proc/") :][:1].isdigit():
+    if path.startswith("/proc/") and path[len("/proc/") :][:1].isdigit():
         return
     _looks.now = True  # because opening calls the hook again
     try:
