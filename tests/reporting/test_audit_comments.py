@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reporting.talks import PullRequest
+from reporting.written_pull_request import PullRequest
 
 from testsmith.forge.comment_positions import Hunk, ShownFile
 from testsmith.forge.interface import CreateReview
@@ -36,28 +36,28 @@ def test_comments__at_a_test_until_it_is_repaired() -> None:
     (comment,) = review.comments
     assert (comment.anchor.path, comment.anchor.line) == (PATH, 5)
     assert comment.body.startswith("`test_a` cannot fail: it passes even with `refund` removed.")
-    assert "The test of this pull request cannot fail." in pull.talk.summary()
-    assert "| 1 |" not in pull.talk.summary()
-    assert "question" not in without_block(pull.talk.summary())
+    assert "The test of this pull request cannot fail." in pull.conversation.summary()
+    assert "| 1 |" not in pull.conversation.summary()
+    assert "question" not in without_block(pull.conversation.summary())
 
     assert not pull.run(report_of(CANNOT_FAIL, head="b" * 40)).operations[:-1]  # nothing but the summary
     pull.run(report_of(GOOD, head="c" * 40))
-    (posted,) = pull.talk.review_comments.values()
+    (posted,) = pull.conversation.review_comments.values()
     assert posted.is_minimized
-    assert "The test of this pull request fails without it." in pull.talk.summary()
+    assert "The test of this pull request fails without it." in pull.conversation.summary()
 
 
 def test_comments__where_the_diff_does_not_show_the_test_only_the_summary_says_so() -> None:
     pull = PullRequest()
     pull.run(report_of(CANNOT_FAIL))
-    assert not pull.talk.review_comments
-    assert "`test_a` cannot fail" in pull.talk.summary()
+    assert not pull.conversation.review_comments
+    assert "`test_a` cannot fail" in pull.conversation.summary()
 
 
 def test_summary__a_run_that_does_not_judge_keeps_what_was_said_of_the_same_head() -> None:
     pull = PullRequest()
     pull.run(report_of(CANNOT_FAIL))
     pull.run(replace(report_of(CANNOT_FAIL), audit=None))
-    assert "`test_a` cannot fail" in pull.talk.summary()
+    assert "`test_a` cannot fail" in pull.conversation.summary()
     pull.run(replace(report_of(head="d" * 40), audit=None))
-    assert "cannot fail" not in pull.talk.summary()
+    assert "cannot fail" not in pull.conversation.summary()

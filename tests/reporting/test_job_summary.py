@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from reporting.pages import Page, assert_harmless
-from reporting.talks import PullRequest
+from reporting.written_pull_request import PullRequest
 
 from fakes.golden import check_golden
 from fakes.reports import (

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from forge.talk import numbers_in
+from forge.conversation import numbers_in
 from reporting.pages import Page, assert_harmless
-from reporting.talks import PullRequest
+from reporting.written_pull_request import PullRequest
 
 from fakes.golden import check_golden
 from fakes.reports import (
@@ -162,8 +162,8 @@ def test_texts__are_safe_whatever_things_are_called(name: str, max_comments: int
     for text in (*planned.texts.comments.values(), planned.texts.summary, planned.texts.review):
         assert_harmless(text)
         assert text.encode()
-    assert is_summary(pull.talk.summary())
-    assert list(numbers_in(pull.talk).values()) == [1] * bool(max_comments)
+    assert is_summary(pull.conversation.summary())
+    assert list(numbers_in(pull.conversation).values()) == [1] * bool(max_comments)
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_texts__carry_no_fold_that_a_person_pastes_elsewhere() -> None:
     report = sample_report()
     pull = PullRequest(without_place=frozenset({report.suggestions[0].member}))
     pull.run(report)
-    pasted = pull.talk.summary().replace("assert cart", "assert not cart")
-    pull.talk.say(pasted)
+    pasted = pull.conversation.summary().replace("assert cart", "assert not cart")
+    pull.conversation.say(pasted)
 
     planned = pull.plan(remembered(report))
 

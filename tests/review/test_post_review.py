@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from forge.talk import BOT, HEAD, Talk, Wanted, content_of, proposing, skipping, wanted
+from forge.conversation import BOT, HEAD, Conversation, Wanted, content_of, proposing, skipping, wanted
 
 from testsmith.forge.interface import (
     Applied,
@@ -33,14 +33,14 @@ NUMBER = 7
 
 @dataclass
 class TalkingForge:
-    """A forge with one pull request, whose talk is in memory.
+    """A forge with one pull request, whose conversation is in memory.
 
     Attributes:
         faults: By operation's class, what becomes of the next ones: called before the work is done; its
             answer, if any, is given in place of the work's.
     """
 
-    talk: Talk = field(default_factory=Talk)
+    conversation: Conversation = field(default_factory=Conversation)
     head_sha: str = HEAD
     faults: dict[type[object], list[Callable[[Operation], Applied | None]]] = field(default_factory=dict)
     reads: int = 0
@@ -75,7 +75,7 @@ class TalkingForge:
     def existing(self, number: int) -> Existing:
         assert number == NUMBER
         self.reads += 1
-        return self.talk.existing()
+        return self.conversation.existing()
 
     def apply(self, number: int, operation: Operation) -> Applied:
         assert number == NUMBER
@@ -84,7 +84,7 @@ class TalkingForge:
         fault = self.faults.get(type(operation))
         given = fault.pop(0)(operation) if fault else None
         if given is None:
-            self.talk.apply([operation])
+            self.conversation.apply([operation])
             self.done.append(operation)
         return given or Applied()
 
@@ -116,7 +116,7 @@ def test_post__first_run_then_nothing_to_do() -> None:
 def test_post__nothing_to_say_writes_and_asks_nothing() -> None:
     forge = TalkingForge()
     assert posted(forge, wanted(skipping("b"))).operations == []
-    assert (forge.talk.comments, forge.reads) == ({}, 1)
+    assert (forge.conversation.comments, forge.reads) == ({}, 1)
 
 
 def test_post__a_place_that_is_refused_costs_no_other_proposal() -> None:
@@ -125,13 +125,15 @@ def test_post__a_place_that_is_refused_costs_no_other_proposal() -> None:
     def refuse_a(operation: Operation) -> Applied:
         assert isinstance(operation, CreateReview)
         kept = tuple(one for one in operation.comments if one.content != content_of("a"))
-        forge.talk.apply([CreateReview(head=HEAD, body=operation.body, comments=kept, run=operation.run)])
+        forge.conversation.apply(
+            [CreateReview(head=HEAD, body=operation.body, comments=kept, run=operation.run)]
+        )
         return Applied(refused=(content_of("a"),))
 
     forge.faults[CreateReview] = [refuse_a]
     posting = posted(forge, wanted(proposing("a"), proposing("b")))
-    assert forge.talk.shown_contents() == [content_of("b")]
-    assert "b: 2\na: 3" in forge.talk.summary()  # no 1 was ever shown
+    assert forge.conversation.shown_contents() == [content_of("b")]
+    assert "b: 2\na: 3" in forge.conversation.summary()  # no 1 was ever shown
     assert posting.settled
     assert {one.member: one.posting for one in posting.settled.proposals} == {
         "a": Place.LISTED,
@@ -143,12 +145,12 @@ def test_post__an_answer_that_was_lost_doubles_nothing() -> None:
     forge = TalkingForge()
 
     def lose(operation: Operation) -> Applied:
-        forge.talk.apply([operation])
+        forge.conversation.apply([operation])
         raise OutcomeUnknown("The answer was lost.")
 
     forge.faults = {CreateReview: [lose], CreateSummary: [lose]}
     posting = posted(forge, wanted(proposing("a")))
-    assert len(forge.talk.reviews) == len(forge.talk.comments) == 1
+    assert len(forge.conversation.reviews) == len(forge.conversation.comments) == 1
     assert list(posting.notes) == ["The answer was lost."]
 
 
@@ -156,12 +158,12 @@ def test_post__another_run_at_the_same_moment_leaves_one_summary() -> None:
     forge = TalkingForge()
 
     def meanwhile(_: Operation) -> None:
-        forge.talk.run(wanted(proposing("a")))
+        forge.conversation.run(wanted(proposing("a")))
 
     forge.faults[CreateReview] = [meanwhile]
     posted(forge, wanted(proposing("a")))
-    assert forge.talk.shown_contents() == [content_of("a")]
-    assert forge.talk.summary()
+    assert forge.conversation.shown_contents() == [content_of("a")]
+    assert forge.conversation.summary()
     assert posted(forge, wanted(proposing("a"))).operations == []
 
 
@@ -182,11 +184,11 @@ def test_post__nothing_where_the_head_has_moved(*, first: bool) -> None:
     forge = TalkingForge()
     if not first:
         posted(forge, wanted(proposing("a")))
-    before = (dict(forge.talk.comments), dict(forge.talk.review_comments))
+    before = (dict(forge.conversation.comments), dict(forge.conversation.review_comments))
     forge.head_sha = "c" * 40
     with pytest.raises(HeadMoved):
         posted(forge, wanted(proposing("a") if first else skipping("a")))
-    assert (forge.talk.comments, forge.talk.review_comments) == before
+    assert (forge.conversation.comments, forge.conversation.review_comments) == before
 
 
 def test_post__a_thread_that_may_not_be_resolved_is_a_note() -> None:
@@ -211,7 +213,7 @@ def test_post__what_is_forbidden_ends_it_and_tells_the_numbers() -> None:
     forge.faults[CreateReview] = [forbid]
     with pytest.raises(Forbidden):
         posted(forge, wanted(proposing("a")), posting=posting)
-    assert (posting.operations, forge.talk.comments) == ([], {})
+    assert (posting.operations, forge.conversation.comments) == ([], {})
     assert posting.settled
     assert [one.number for one in posting.settled.proposals] == [1]
 
@@ -226,6 +228,6 @@ def test_post__a_failure_in_between_is_mended_by_the_next_run() -> None:
     with pytest.raises(ForgeFailure):
         posted(forge, wanted(proposing("a")))
     posted(forge, wanted(proposing("a")))
-    assert len(forge.talk.reviews) == 1
-    assert BOT in {comment.author for comment in forge.talk.comments.values()}
-    assert "a: 1" in forge.talk.summary()
+    assert len(forge.conversation.reviews) == 1
+    assert BOT in {comment.author for comment in forge.conversation.comments.values()}
+    assert "a: 1" in forge.conversation.summary()

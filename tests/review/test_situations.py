@@ -29,7 +29,7 @@ def at(tmp_path: Path) -> Iterator[Stage]:
         yield made
 
 
-def talk(at: Stage) -> list[Any]:
+def conversation(at: Stage) -> list[Any]:
     """Return all that stands below a pull request, from whomever, hidden or not."""
     said = (at.pull.comments, at.pull.review_comments, at.pull.reviews)
     return [(one.id, one.body, getattr(one, "minimized", None)) for each in said for one in each.values()]
@@ -55,12 +55,12 @@ def test_first_run__one_review_and_one_summary(at: Stage) -> None:
 
 def test_second_identical_push__costs_few_reads_and_no_write(at: Stage) -> None:
     at.run()
-    before = talk(at)
+    before = conversation(at)
     at.push({"README.md": "other\n"})
     at.looked_at.clear()
     with at.counting() as counts:
         assert at.run(action="synchronize").delivery is PostStatus.POSTED
-    assert (talk(at), at.looked_at, counts.writes) == (before, [], 0)
+    assert (conversation(at), at.looked_at, counts.writes) == (before, [], 0)
     assert counts.reads <= 8
 
 
@@ -95,10 +95,10 @@ def test_past_a_hundred_comments__finds_its_own(at: Stage) -> None:
     at.run()
     for number in range(130):
         at.github.say(at.pull, "ada", f"comment {number}")
-    before = talk(at)
+    before = conversation(at)
     at.push({"README.md": "other\n"})
     at.run(action="synchronize")
-    assert talk(at) == before
+    assert conversation(at) == before
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_two_summaries_at_the_very_same_moment__the_oldest_stays(at: Stage) -> N
 def test_head_moved_while_proving__posts_nothing(at: Stage) -> None:
     at.while_proving = partial(at.push, {"README.md": "newer\n"})
     reviewed = at.run()
-    assert (reviewed.delivery, talk(at)) == (PostStatus.HEAD_MOVED, [])
+    assert (reviewed.delivery, conversation(at)) == (PostStatus.HEAD_MOVED, [])
     assert at.pull.head[:7] in reviewed.reason
     assert reviewed.report
 
@@ -171,10 +171,10 @@ def test_many_suggestions__ten_comments_and_the_rest_in_the_summary(tmp_path: Pa
         (summary,) = at.summaries()
         assert all(f"`{name}`" in summary.body for name in names)
         assert "test_f34" in summary.body
-        before = talk(at)
+        before = conversation(at)
         at.push({"README.md": "other\n"})
         at.run(action="synchronize")
-        assert talk(at) == before
+        assert conversation(at) == before
         at.limits, at.max_members = ReviewSettings(max_comments=25), 100
         at.push({"shop/more.py": module(*(f"g{number:02}" for number in range(30)))})
         at.run(action="synchronize")
@@ -193,19 +193,19 @@ def test_a_member_that_is_deleted__its_comment_is_hidden(at: Stage) -> None:
 def test_a_force_push__is_as_any_other(at: Stage) -> None:
     at.run()
     at.github.commit(at.shop, "change", {**HEAD, "notes.md": "rewritten\n"}, start="main")
-    before = talk(at)
+    before = conversation(at)
     at.looked_at.clear()
     at.run(action="synchronize")
-    assert (talk(at), at.looked_at) == (before, [])
+    assert (conversation(at), at.looked_at) == (before, [])
 
 
 def test_the_base_branch_moves__nothing_changes(at: Stage) -> None:
     at.run()
     at.push({"other.py": "def other(): ...\n"}, "main")
-    before = talk(at)
+    before = conversation(at)
     at.push({"README.md": "other\n"})
     at.run(action="synchronize")
-    assert talk(at) == before
+    assert conversation(at) == before
 
 
 def test_one_anchor_is_refused__the_others_are_posted(at: Stage) -> None:
@@ -228,7 +228,7 @@ def test_a_502_on_a_write__nothing_is_doubled_or_lost(at: Stage, request_: str, 
 
 def test_a_token_that_may_only_read__tells_which_permission_is_missing(at: Stage) -> None:
     reviewed = at.run(token=at.github.token(at.shop, {"contents": "read", "pull_requests": "read"}))
-    assert (reviewed.delivery, talk(at)) == (PostStatus.NOT_ALLOWED, [])
+    assert (reviewed.delivery, conversation(at)) == (PostStatus.NOT_ALLOWED, [])
     assert reviewed.missing == ("pull-requests: write",)
     assert reviewed.report
     assert reviewed.settled
@@ -261,7 +261,7 @@ def test_a_fork_that_was_deleted__is_reviewed_all_the_same(tmp_path: Path) -> No
 def test_a_pull_request_that_is_closed_before_the_run__is_left_alone(at: Stage) -> None:
     event = at.event()
     at.github.close(at.shop, at.pull)
-    assert (at.review(event).delivery, talk(at)) == (PostStatus.NOTHING, [])
+    assert (at.review(event).delivery, conversation(at)) == (PostStatus.NOTHING, [])
 
 
 def test_a_commit_of_the_bots_own__starts_no_run(at: Stage) -> None:
@@ -320,7 +320,7 @@ def test_a_summary_that_was_deleted__is_made_again_and_keeps_the_numbers(at: Sta
 def test_nothing_to_say__leaves_no_comment(tmp_path: Path) -> None:
     with stage(tmp_path, {"shop/__init__.py": "", "shop/cart.py": module("quiet_one")}) as at:
         assert at.run().delivery is PostStatus.POSTED
-        assert talk(at) == []
+        assert conversation(at) == []
 
 
 def test_what_could_not_be_judged__keeps_what_it_has(tmp_path: Path) -> None:
@@ -367,9 +367,9 @@ def test_a_long_summary__fits_and_settles(tmp_path: Path, members: int, unsettle
         for number in range(unsettled + 1):
             assert at.run().delivery is PostStatus.POSTED
             at.push({"README.md": f"{number}\n"})
-        before = talk(at)
+        before = conversation(at)
         at.run(action="synchronize")
-        assert talk(at) == before
+        assert conversation(at) == before
         (summary,) = at.summaries()
         assert len(summary.body) <= 65_536
 
@@ -412,7 +412,7 @@ def test_git_does_not_answer__the_reason_says_what_to_do(at: Stage) -> None:
     reviewed = at.review(
         event, after_checkout=lambda: at.github.fail(Fault(request=GIT, status=503, times=99))
     )
-    assert (reviewed.delivery, at.looked_at, talk(at)) == (PostStatus.FAILED, [], [])
+    assert (reviewed.delivery, at.looked_at, conversation(at)) == (PostStatus.FAILED, [], [])
     assert "503" in reviewed.reason
     assert "set `fetch-depth: 0` for actions/checkout" in reviewed.reason
 
@@ -431,7 +431,7 @@ def test_git_does_not_answer__a_checkout_with_the_history_needs_no_answer(at: St
 def test_git_does_not_answer__and_nothing_is_checked_out(at: Stage) -> None:
     at.github.fail(Fault(request=GIT, status=503, times=99))
     reviewed = at.review(at.event("opened"), checkout=None, fills_workspace=False)
-    assert (reviewed.delivery, talk(at)) == (PostStatus.FAILED, [])
+    assert (reviewed.delivery, conversation(at)) == (PostStatus.FAILED, [])
     assert reviewed.reason
 
 
@@ -444,7 +444,7 @@ def test_the_test_file_is_in_the_diff__a_test_can_be_committed_by_a_click(tmp_pa
         assert (comment.path, comment.original_line) == ("tests/test_shop.py", 5)
         code = comment.body.partition("```suggestion\n")[2].partition("\n```")[0]
         assert code.startswith("    assert add(1) == 2\n\n\ndef test_add():\n")
-        before = talk(at)
+        before = conversation(at)
         at.push({"README.md": "other\n"})
         at.run(action="synchronize")
-        assert talk(at) == before
+        assert conversation(at) == before

@@ -17,12 +17,12 @@ from fakes.github.git_store import Person
 from fakes.github.limits import RateLimits
 from fakes.github.permissions import Need, may
 from fakes.github.state import (
+    Comment,
     IssueComment,
     Pull,
     Repository,
     Review,
     ReviewComment,
-    Talk,
     Token,
 )
 from fakes.github.wire import Answer
@@ -31,12 +31,12 @@ from fakes.github.world import World
 _MOST = 100
 _TALK = Need(("issues", "pull_requests"), "write")
 _CONTENTS = Need(("contents",), "write")
-_KINDS: dict[type[Talk], str] = {
+_KINDS: dict[type[Comment], str] = {
     IssueComment: "IssueComment",
     ReviewComment: "PullRequestReviewComment",
     Review: "PullRequestReview",
 }
-_PREFIXES: dict[type[Talk], str] = {IssueComment: "IC", ReviewComment: "PRRC", Review: "PRR"}
+_PREFIXES: dict[type[Comment], str] = {IssueComment: "IC", ReviewComment: "PRRC", Review: "PRR"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class _Place:
 
     repository: Repository
     pull: Pull
-    talk: Talk
+    comment: Comment
 
 
 class GraphQL:
@@ -165,22 +165,22 @@ class _Call:
         }
 
     def _comment(self, place: _Place) -> Json:
-        talk = place.talk
+        comment = place.comment
         return {
-            "__typename": _KINDS[type(talk)],
-            "id": f"{_PREFIXES[type(talk)]}_{talk.id}",
-            "databaseId": talk.id,
-            "fullDatabaseId": str(talk.id),
-            "author": self._actor(talk.user.login),
-            "editor": self._actor(talk.edited_by.login) if talk.edited_by else None,
-            "body": talk.body,
-            "createdAt": stamp(talk.created),
-            "lastEditedAt": stamp(talk.updated) if talk.edited_by else None,
-            "isMinimized": talk.minimized is not None,
-            "minimizedReason": talk.minimized,
+            "__typename": _KINDS[type(comment)],
+            "id": f"{_PREFIXES[type(comment)]}_{comment.id}",
+            "databaseId": comment.id,
+            "fullDatabaseId": str(comment.id),
+            "author": self._actor(comment.user.login),
+            "editor": self._actor(comment.edited_by.login) if comment.edited_by else None,
+            "body": comment.body,
+            "createdAt": stamp(comment.created),
+            "lastEditedAt": stamp(comment.updated) if comment.edited_by else None,
+            "isMinimized": comment.minimized is not None,
+            "minimizedReason": comment.minimized,
             "viewerCanMinimize": self._may(place.repository, _TALK),
-            "viewerDidAuthor": talk.user.login == self.token.login,
-            "state": getattr(talk, "state", None),
+            "viewerDidAuthor": comment.user.login == self.token.login,
+            "state": getattr(comment, "state", None),
         }
 
     def _line_comment(self, place: _Place, comment: ReviewComment) -> Json:
@@ -197,13 +197,13 @@ class _Call:
     def _minimize(self, told: Json) -> Json:
         place = self._found(told["subjectId"])
         self._require(place.repository, _TALK)
-        place.talk.minimized = told["classifier"].lower().replace("_", "-")
+        place.comment.minimized = told["classifier"].lower().replace("_", "-")
         return {"minimizedComment": self._comment(place)}
 
     def _unminimize(self, told: Json) -> Json:
         place = self._found(told["subjectId"])
         self._require(place.repository, _TALK)
-        place.talk.minimized = None
+        place.comment.minimized = None
         return {"unminimizedComment": self._comment(place)}
 
     def _resolve(self, told: Json) -> Json:
@@ -216,7 +216,7 @@ class _Call:
         """Resolving needs the permission to write contents; the one for pull requests is not enough."""
         place = self._found(node.replace("PRRT_", "PRRC_"))
         self._require(place.repository, _CONTENTS)
-        head = place.talk
+        head = place.comment
         assert isinstance(head, ReviewComment)
         if resolved:
             place.pull.resolved[head.id] = self.world.user(self.token.login)

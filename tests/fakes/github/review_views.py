@@ -9,7 +9,7 @@ from fakes.github.views import Views
 
 
 class ReviewViews(Views):
-    """All views: those of the talk beside the others."""
+    """All views: those of comments beside the others."""
 
     def issue_comment(self, repository: Repository, pull: Pull, comment: IssueComment) -> Json:
         root = self.repository_url(repository)

@@ -1,4 +1,4 @@
-"""What the fake remembers: repositories, pull requests, and the talk around them."""
+"""What the fake remembers: repositories, pull requests, and the comments on them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Reaction:
 
 
 @dataclass(slots=True, kw_only=True)
-class Talk:
+class Comment:
     """What reviews and comments have in common.
 
     Attributes:
@@ -81,12 +81,12 @@ class Talk:
 
 
 @dataclass(slots=True, kw_only=True)
-class IssueComment(Talk):
+class IssueComment(Comment):
     """A comment below a pull request's description."""
 
 
 @dataclass(slots=True, kw_only=True)
-class Review(Talk):
+class Review(Comment):
     """A review; its state is PENDING, COMMENTED, APPROVED, CHANGES_REQUESTED or DISMISSED."""
 
     state: str
@@ -95,7 +95,7 @@ class Review(Talk):
 
 
 @dataclass(slots=True, kw_only=True)
-class ReviewComment(Talk):
+class ReviewComment(Comment):
     """A comment on a line or on a file.
 
     Attributes:

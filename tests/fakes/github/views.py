@@ -17,7 +17,7 @@ _SIGNED_BY = "web-flow"
 
 
 class Views:
-    """Everything but the talk; that is in `talk_views`."""
+    """Everything but comments; those are in `review_views`."""
 
     def __init__(self, world: World) -> None:
         self.world = world

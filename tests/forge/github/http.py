@@ -170,7 +170,7 @@ def thread(number: int, *comments: Json, before: str | None = None, **more: Any)
     return {"cursor": f"cursor {number}", "node": told | more}
 
 
-def talk(**lists: Json) -> Json:
+def conversation(**lists: Json) -> Json:
     """Return an answer with the conversation of a pull request."""
     pull = {"comments": EMPTY, "reviews": EMPTY, "reviewThreads": EMPTY} | lists
     return {"data": {"viewer": {"login": BOT}, "repository": {"pullRequest": pull}}}

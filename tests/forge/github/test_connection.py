@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import requests
-from forge.github.http import API, COMMENTS, GRAPHQL, PULL, SHA, TOKEN, Http, Json, client, talk
+from forge.github.http import API, COMMENTS, GRAPHQL, PULL, SHA, TOKEN, Http, Json, client, conversation
 
 from testsmith.decode import MOST_BYTES
 from testsmith.forge.comment_markers import SUMMARY_MARK
@@ -45,7 +45,7 @@ def test_read__what_failed_is_tried_again(http: Http, body: Any, status: int) ->
 def test_read__graphql_is_tried_again(http: Http) -> None:
     http.on("POST", GRAPHQL, "", 502)
     http.on("POST", GRAPHQL, {"errors": [{"message": "Something went wrong."}]})
-    http.on("POST", GRAPHQL, talk())
+    http.on("POST", GRAPHQL, conversation())
     assert http.forge.existing(1).comments == ()
     assert http.naps == [1, 2]
 
@@ -127,7 +127,7 @@ def test_write__one_a_second(http: Http) -> None:
 @pytest.mark.parametrize(("body", "status"), [*FAILED, ("<html>", 200)])
 def test_write__never_again_before_it_was_looked_for(http: Http, body: Any, status: int) -> None:
     http.on("POST", COMMENTS, body, status)
-    http.on("POST", GRAPHQL, talk())
+    http.on("POST", GRAPHQL, conversation())
     with pytest.raises(OutcomeUnknown, match=r"Cannot comment on pull request 1: .* no usable"):
         http.forge.apply(1, SUMMARY)
     kinds = [call.request.path_url.rpartition("/")[2] for call in http.mock.calls]
@@ -206,7 +206,7 @@ def test_limit__by_graphql(http: Http) -> None:
 def test_redirect__to_another_host_is_not_followed(http: Http, status: int) -> None:
     away = "https://elsewhere.example/repos/octo/shop/issues/1/comments"
     http.on("POST", COMMENTS, "", status, headers={"Location": away})
-    http.on("POST", GRAPHQL, talk())
+    http.on("POST", GRAPHQL, conversation())
     with pytest.raises(ForgeFailure, match="Cannot comment on pull request 1"):
         http.forge.apply(1, SUMMARY)
     assert {str(call.request.url).split("/")[2] for call in http.mock.calls} == {"api.github.com:443"}

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from forge.conversation import Wanted, plan_for, proposing, wanted
 from forge.github.clients import NOT_SHOWN, REVIEWS, SHOWN, Clients, comment, contents
-from forge.talk import Wanted, plan_for, proposing, wanted
 
 from fakes.github.scene import WORKFLOW, scene
 from fakes.github.state import ACTIONS_BOT

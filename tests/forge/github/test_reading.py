@@ -18,9 +18,9 @@ from forge.github.http import (
     Http,
     Json,
     comment,
+    conversation,
     page,
     review,
-    talk,
     thread,
 )
 
@@ -242,7 +242,7 @@ def test_login__of_the_token(http: Http) -> None:
 
 
 def test_existing__nothing_in_one_request(http: Http) -> None:
-    http.on("POST", GRAPHQL, talk())
+    http.on("POST", GRAPHQL, conversation())
     assert http.forge.existing(1) == Existing(viewer=Viewer(login=BOT))
     assert len(http.sent("POST")) == 1
 
@@ -254,7 +254,7 @@ def test_existing__who_wrote_what(http: Http) -> None:
         "editor": {"__typename": "User", "login": "ada"},
     }
     pending = comment(6, "p", state="PENDING")
-    told = talk(
+    told = conversation(
         comments=page(comment(3, "c", "bob"), None, comment(4, "gone", author=None)),
         reviews=page(review(1, "r"), review(2, "mine", state="PENDING")),
         reviewThreads=page(thread(7, comment(5, "t") | hidden, pending, line=None, isResolved=True)),
@@ -286,7 +286,7 @@ def test_existing__who_wrote_what(http: Http) -> None:
 
 
 def test_existing__past_the_first_page_of_everything(http: Http) -> None:
-    first = talk(
+    first = conversation(
         comments=page(comment(1, "a"), after="c1"),
         reviews=page(review(2, "b"), after="r1"),
         reviewThreads=page(
@@ -294,10 +294,10 @@ def test_existing__past_the_first_page_of_everything(http: Http) -> None:
         ),
     )
     http.on("POST", GRAPHQL, first)
-    http.on("POST", GRAPHQL, talk(comments=page(comment(5, "e"))))
-    http.on("POST", GRAPHQL, talk(reviews=page(review(6, "f"))))
-    http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(7, comment(7, "g")))))
-    http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(4, comment(8, "h")), after="cursor 4")))
+    http.on("POST", GRAPHQL, conversation(comments=page(comment(5, "e"))))
+    http.on("POST", GRAPHQL, conversation(reviews=page(review(6, "f"))))
+    http.on("POST", GRAPHQL, conversation(reviewThreads=page(thread(7, comment(7, "g")))))
+    http.on("POST", GRAPHQL, conversation(reviewThreads=page(thread(4, comment(8, "h")), after="cursor 4")))
     existing = http.forge.existing(1)
     assert [one.id for one in existing.comments] == [1, 5]
     assert [one.id for one in existing.reviews] == [2, 6]
@@ -329,14 +329,14 @@ UNREADABLE: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("comments", UNREADABLE, ids=range(len(UNREADABLE)))
 def test_existing__answers_that_are_none(http: Http, comments: Any) -> None:
-    http.on("POST", GRAPHQL, talk(comments=comments))
+    http.on("POST", GRAPHQL, conversation(comments=comments))
     with pytest.raises(ForgeFailure, match="Cannot read the comments of pull request 1: "):
         http.forge.existing(1)
     assert len(http.sent("POST")) in {1, 4, REQUESTS}
 
 
 def test_existing__another_thread_than_was_asked_for(http: Http) -> None:
-    http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(4, comment(4, "d"), before="t1"))))
-    http.on("POST", GRAPHQL, talk(reviewThreads=page(thread(5, comment(5, "e")))))
+    http.on("POST", GRAPHQL, conversation(reviewThreads=page(thread(4, comment(4, "d"), before="t1"))))
+    http.on("POST", GRAPHQL, conversation(reviewThreads=page(thread(5, comment(5, "e")))))
     with pytest.raises(ForgeFailure, match="GitHub did not return a list"):
         http.forge.existing(1)

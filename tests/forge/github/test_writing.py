@@ -15,9 +15,9 @@ from forge.github.http import (
     Http,
     Json,
     comment,
+    conversation,
     page,
     review,
-    talk,
 )
 
 from testsmith.forge.comment_markers import SUMMARY_MARK, answer_mark, run_digest, run_mark
@@ -51,7 +51,7 @@ FORBIDDEN_BY_GRAPHQL = {"errors": [{"type": "FORBIDDEN", "message": FORBIDDEN["m
 
 def test_summary__lost_and_there_is_not_made_again(http: Http) -> None:
     http.lose("POST", COMMENTS)
-    http.on("POST", GRAPHQL, talk(comments=page(comment(7, SUMMARY))))
+    http.on("POST", GRAPHQL, conversation(comments=page(comment(7, SUMMARY))))
     assert http.forge.apply(1, CreateSummary(body=SUMMARY)).was_there
     assert http.sent("POST", "comments") == [{"body": SUMMARY}]
 
@@ -60,14 +60,14 @@ def test_summary__lost_and_there_is_not_made_again(http: Http) -> None:
 def test_summary__lost_and_not_there_is_made(http: Http, there: Json) -> None:
     http.lose("POST", COMMENTS)
     http.on("POST", COMMENTS, {}, 201)
-    http.on("POST", GRAPHQL, talk(comments=there))
+    http.on("POST", GRAPHQL, conversation(comments=there))
     assert not http.forge.apply(1, CreateSummary(body=SUMMARY)).was_there
     assert len(http.sent("POST", "comments")) == 2
 
 
 def test_summary__lost_while_another_run_makes_one(http: Http) -> None:
     http.lose("POST", COMMENTS)
-    http.on("POST", GRAPHQL, talk(comments=page(comment(7, SUMMARY_BEFORE))))
+    http.on("POST", GRAPHQL, conversation(comments=page(comment(7, SUMMARY_BEFORE))))
     http.on("PATCH", SUMMARY_PATH, {})
     assert http.forge.apply(1, CreateSummary(body=SUMMARY)).was_there
     assert http.sent("PATCH") == [{"body": SUMMARY}]
@@ -94,8 +94,8 @@ def test_summary__an_update_is_sent_again(http: Http) -> None:
 def test_answer__a_lost_one_makes_no_second(http: Http, said: CommentRef, path: str) -> None:
     body = f"Help.\n\n{answer_mark(5)}"
     http.lose("POST", f"{REPO}/{path}", times=2)
-    http.on("POST", GRAPHQL, talk())
-    http.on("POST", GRAPHQL, talk(comments=page(comment(7, body))))
+    http.on("POST", GRAPHQL, conversation())
+    http.on("POST", GRAPHQL, conversation(comments=page(comment(7, body))))
     http.forge.answer(1, said, body)
     assert http.sent("POST", path) == [{"body": body}] * 2
 
@@ -177,7 +177,7 @@ def test_review__the_head_moves_while_a_limit_is_waited_for(http: Http) -> None:
 def test_review__lost_and_there_is_not_made_again(http: Http) -> None:
     at_head(http)
     http.lose("POST", REVIEWS)
-    http.on("POST", GRAPHQL, talk(reviews=page(review(5, REVIEW.body))))
+    http.on("POST", GRAPHQL, conversation(reviews=page(review(5, REVIEW.body))))
     applied = http.forge.apply(1, REVIEW)
     assert (applied.was_there, applied.refused) == (True, (COMMENT.content,))  # its comment is not there
     assert len(http.sent("POST", "/reviews")) == 1
@@ -192,7 +192,7 @@ def test_review__lost_and_not_there_is_made(http: Http, there: Json) -> None:
     at_head(http)
     http.lose("POST", REVIEWS)
     http.on("POST", REVIEWS, {"id": 6})
-    http.on("POST", GRAPHQL, talk(reviews=there))
+    http.on("POST", GRAPHQL, conversation(reviews=there))
     assert not http.forge.apply(1, REVIEW).was_there
     told = {"commit_id": SHA, "body": REVIEW.body, "event": "COMMENT"}
     place = {"path": "cart.py", "line": 3, "side": "RIGHT", "body": COMMENT.body}
@@ -202,7 +202,7 @@ def test_review__lost_and_not_there_is_made(http: Http, there: Json) -> None:
 def test_review__a_pending_one_that_is_not_ours_stays(http: Http) -> None:
     at_head(http)
     http.on("POST", REVIEWS, {"message": "User can only have one pending review per pull request"}, 422)
-    http.on("POST", GRAPHQL, talk(reviews=page(review(5, "my thoughts", state="PENDING"))))
+    http.on("POST", GRAPHQL, conversation(reviews=page(review(5, "my thoughts", state="PENDING"))))
     with pytest.raises(Refused, match="has a pending review: submit or delete it"):
         http.forge.apply(1, REVIEW)
 

@@ -285,7 +285,7 @@ class LaunchedProcess:
         self._plan_file = plan_file
         self._launcher = launcher
         self._requests = requests
-        self._talk = _Talk(output_bytes)
+        self._output = _LauncherOutput(output_bytes)
         self._stdin: asyncio.WriteTransport | None = None
         self._pipes: list[asyncio.BaseTransport] = []
         self._release = release
@@ -309,11 +309,11 @@ class LaunchedProcess:
         files = [os.fdopen(pipe, "rb" if stream else "wb", 0) for stream, pipe in enumerate(pipes)]
         loop = asyncio.get_running_loop()
         try:
-            protocol = functools.partial(_Stream, self._talk, 0)
+            protocol = functools.partial(_Stream, self._output, 0)
             self._stdin, _ = await loop.connect_write_pipe(protocol, files[0])
             self._pipes.append(self._stdin)
             for stream in _STREAMS[1:]:
-                protocol = functools.partial(_Stream, self._talk, stream)
+                protocol = functools.partial(_Stream, self._output, stream)
                 pipe, _ = await loop.connect_read_pipe(protocol, files[stream])
                 self._pipes.append(pipe)
         except BaseException:
@@ -327,7 +327,7 @@ class LaunchedProcess:
     @property
     def has_ended(self) -> bool:
         """Whether it has ended."""
-        return self._talk.exited.is_set()
+        return self._output.exited.is_set()
 
     def write(self, data: bytes) -> None:
         """Write to its standard input; what it does not read yet is buffered."""
@@ -341,7 +341,7 @@ class LaunchedProcess:
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait until it ends or the time is over; return whether it has ended."""
-        return await _happens(self._talk.exited, seconds)
+        return await _happens(self._output.exited, seconds)
 
     async def read(self, seconds: float) -> bytes:
         """Return what it has written to standard output since the last call.
@@ -349,13 +349,13 @@ class LaunchedProcess:
         Returns:
             Empty if it has ended and everything was read, or the time is over.
         """
-        talk = self._talk
-        if not talk.kept[1]:
-            talk.news.clear()
-            if not talk.closed.is_set():
-                await _happens(talk.news, seconds)
-        data = bytes(talk.kept[1])
-        talk.kept[1].clear()
+        output = self._output
+        if not output.kept[1]:
+            output.news.clear()
+            if not output.closed.is_set():
+                await _happens(output.news, seconds)
+        data = bytes(output.kept[1])
+        output.kept[1].clear()
         return data
 
     async def end(self, *, timed_out: bool = False) -> ProcessOutcome:
@@ -371,9 +371,9 @@ class LaunchedProcess:
         is_cancelled = await self._end()
         ending = decode_ending(os.pread(self._plan_file, os.fstat(self._plan_file).st_size, 0))
         os.close(self._plan_file)
-        error = _error(self._plan, ending, self._talk)
+        error = _error(self._plan, ending, self._output)
         seconds = time.monotonic() - self._started
-        outcome = _outcome(ending, self._talk, timed_out=timed_out, seconds=seconds)
+        outcome = _outcome(ending, self._output, timed_out=timed_out, seconds=seconds)
         if self._release is not None:
             await self._release(error is not None or (ending.exit_code is not None and not ending.left))
         if is_cancelled:
@@ -384,12 +384,12 @@ class LaunchedProcess:
 
     async def _end(self) -> bool:
         """Have the launcher end everything, even if the wait for it is canceled; return whether it was."""
-        talk = self._talk
-        if not talk.exited.is_set():
+        output = self._output
+        if not output.exited.is_set():
             self._ask_to_end()
-        cancelled = await _insist(talk.exited, _SECONDS_TO_END)
-        cancelled |= await _insist(talk.closed, _SECONDS_TO_READ)
-        if not talk.exited.is_set():
+        cancelled = await _insist(output.exited, _SECONDS_TO_END)
+        cancelled |= await _insist(output.closed, _SECONDS_TO_READ)
+        if not output.exited.is_set():
             self._signal(signal.SIGKILL)  # and with it the target
         self._let_go()
         with contextlib.suppress(OSError):  # the process that launchers are forked from has ended
@@ -406,32 +406,34 @@ class LaunchedProcess:
             os.kill(self._launcher, number)
 
     def _let_go(self) -> None:
-        if self._stdin is not None and 0 in self._talk.open:
+        if self._stdin is not None and 0 in self._output.open:
             self._stdin.abort()  # `close` would wait until everything is read
         for pipe in self._pipes[1:]:
             pipe.close()
 
 
-def _error(plan: LaunchPlan, ending: TargetEnding, talk: _Talk) -> CannotRun | None:
+def _error(plan: LaunchPlan, ending: TargetEnding, output: _LauncherOutput) -> CannotRun | None:
     """Return the error that prevented the target from starting."""
     if ending.error and ending.layer:
         return LayerRefused(ending.layer, ending.error)
     if ending.error or ending.target is None:
-        reason = ending.error or shown(bytes(talk.kept[2]), _MOST_WORDS)
+        reason = ending.error or shown(bytes(output.kept[2]), _MOST_WORDS)
         return CannotRun(f"Cannot run {plan.argv[0]}: {reason or 'its launcher ended early'}.")
     return None
 
 
-def _outcome(ending: TargetEnding, talk: _Talk, *, timed_out: bool, seconds: float) -> ProcessOutcome:
+def _outcome(
+    ending: TargetEnding, output: _LauncherOutput, *, timed_out: bool, seconds: float
+) -> ProcessOutcome:
     if ending.target is not None and ending.exit_code is None:
         _signal_group(ending.target)  # the launcher was killed: end at least the target's group
     return ProcessOutcome(
         exit_code=-signal.SIGKILL if ending.exit_code is None else ending.exit_code,
-        stdout=bytes(talk.kept[1]),
-        stderr=bytes(talk.kept[2]),
+        stdout=bytes(output.kept[1]),
+        stderr=bytes(output.kept[2]),
         seconds=seconds if ending.seconds is None else ending.seconds,
         timed_out=timed_out,
-        truncated=talk.truncated,
+        truncated=output.truncated,
         exceeded=ending.exceeded,
     )
 
@@ -465,7 +467,7 @@ async def _insist(event: asyncio.Event, seconds: float) -> bool:
     return cancelled
 
 
-class _Talk:
+class _LauncherOutput:
     """What a launcher's pipes say: keeps the first bytes of each stream and drops the rest.
 
     Attributes:
@@ -508,14 +510,14 @@ class _Talk:
 class _Stream(asyncio.Protocol):
     """Protocol of one pipe."""
 
-    def __init__(self, talk: _Talk, stream: int) -> None:
-        self._talk = talk
+    def __init__(self, output: _LauncherOutput, stream: int) -> None:
+        self._output = output
         self._stream = stream
 
     def data_received(self, data: bytes) -> None:
         """Pass on the data."""
-        self._talk.receive(self._stream, data)
+        self._output.receive(self._stream, data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio names it
         """Pass on that the pipe is closed."""
-        self._talk.lose(self._stream)
+        self._output.lose(self._stream)

@@ -27,7 +27,7 @@ _AUTHOR = "author { __typename login }"
 _COMMENT = f"fullDatabaseId id body isMinimized {_AUTHOR} editor {{ __typename login }}"
 
 _CONVERSATION = f"""\
-query Talk(
+query Conversation(
   $owner: String!, $name: String!, $number: Int!,
   $withComments: Boolean! = false, $comments: String,
   $withReviews: Boolean! = false, $reviews: String,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakes.github.operations.room import Room
-from fakes.github.state import Reaction, Talk
+from fakes.github.state import Comment, Reaction
 from fakes.github.wire import Answer, Asked, not_found
 
 
@@ -27,13 +27,13 @@ class Reactions(Room):
         reactions.append(reaction)
         return Answer(status=201, body=self.views.reaction(reaction))
 
-    def _comment(self, asked: Asked) -> Talk:
+    def _comment(self, asked: Asked) -> Comment:
         for pull in self.repository(asked).pulls.values():
             if asked.number("comment_id") in pull.comments:
                 return pull.comments[asked.number("comment_id")]
         raise not_found()
 
-    def _review_comment(self, asked: Asked) -> Talk:
+    def _review_comment(self, asked: Asked) -> Comment:
         for pull in self.repository(asked).pulls.values():
             if asked.number("comment_id") in pull.review_comments:
                 return pull.review_comments[asked.number("comment_id")]

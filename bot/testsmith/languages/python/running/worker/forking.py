@@ -19,7 +19,7 @@ PR_SET_CHILD_SUBREAPER = 36
 DONE, TIMED_OUT, CRASHED = "done", "timed out", "crashed"
 """How a child ended: it sent its final message, exceeded a limit, or ended without a final message."""
 
-SAYINGS = {DONE: "ended", TIMED_OUT: "exceeded the time limit", CRASHED: "ended the test process"}
+ENDING_TEXTS = {DONE: "ended", TIMED_OUT: "exceeded the time limit", CRASHED: "ended the test process"}
 """Messages for these endings."""
 
 _SECONDS_BETWEEN_LOOKS = 0.05

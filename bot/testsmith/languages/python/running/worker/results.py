@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from .forking import DONE, SAYINGS, Message
+from .forking import DONE, ENDING_TEXTS, Message
 
 _BADNESS = ("passed", "skipped", "failed", "timed out", "crashed")
 
@@ -76,10 +76,12 @@ class JobResults:
             return False
         self._was_cut_short = True
         if self._running is None:
-            self.problem = self.problem or f"the test module {SAYINGS[ending]} outside its test functions"
+            self.problem = (
+                self.problem or f"the test module {ENDING_TEXTS[ending]} outside its test functions"
+            )
             return False
         status = ending if ending in _BADNESS else "crashed"
-        case = {"name": self._running, "status": status, "message": f"it {SAYINGS[ending]}"}
+        case = {"name": self._running, "status": status, "message": f"it {ENDING_TEXTS[ending]}"}
         self._add_case({**case, "lines": [], "branches": []})
         self._running = None
         return True

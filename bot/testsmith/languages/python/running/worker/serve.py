@@ -64,7 +64,7 @@ from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from .clock import set_clock
-from .forking import DONE, SAYINGS, Message, Send, Sender, run_child
+from .forking import DONE, ENDING_TEXTS, Message, Send, Sender, run_child
 from .imports import arrange
 from .plans import Plan, run_plans
 from .project_session import TEMPORARY, ProjectFolder, Session, read_working_copy, remove_folder
@@ -114,11 +114,11 @@ def _prepare(plan: Plan) -> str | None:
     return _load_pytest(plan["roots"])
 
 
-def _serve(plan: Plan, problem: str | None, teller: Sender) -> None:
+def _serve(plan: Plan, problem: str | None, sender: Sender) -> None:
     is_moved = plan["instant"] is not None and set_clock(plan["instant"])
-    teller.tell(_greeting(problem))
+    sender.tell(_greeting(problem))
     if problem is None:
-        _serve_jobs(plan, teller, [CLOCK] if is_moved else [])
+        _serve_jobs(plan, sender, [CLOCK] if is_moved else [])
 
 
 def _load_pytest(roots: list[str]) -> str | None:
@@ -182,25 +182,25 @@ def _is_there(name: str) -> bool:
     return True
 
 
-def _serve_jobs(plan: Plan, teller: Sender, done: list[str]) -> None:
+def _serve_jobs(plan: Plan, sender: Sender, done: list[str]) -> None:
     ini = Path("settings.ini").resolve()  # not a name that pytest looks for
     ini.write_text(plan["ini"], encoding="utf-8")
     working_copy = read_working_copy(plan)
-    tests = _Tests(ini, plan["place"], working_copy, teller.descriptor)
+    tests = _Tests(ini, plan["place"], working_copy, sender.descriptor)
     for job in plan["jobs"]:
         if job["kind"] == "import":
-            teller.tell(_serve_import(job, teller.descriptor))
+            sender.tell(_serve_import(job, sender.descriptor))
         elif job["kind"] == "mutants":
-            teller.tell(_serve_mutants(job, ini, working_copy, teller.descriptor))
+            sender.tell(_serve_mutants(job, ini, working_copy, sender.descriptor))
         else:
             data = tests.serve(job)
-            teller.tell({**data, "done": [*done, *data["done"]]})
+            sender.tell({**data, "done": [*done, *data["done"]]})
 
 
 def _serve_import(job: dict[str, Any], closed: int) -> Message:
     account = JobResults()
     ending = run_child(lambda send: _import(job["code"], send), job["seconds"], account.receive, closed)
-    problem = account.problem if ending == DONE else f"it {SAYINGS[ending]}"
+    problem = account.problem if ending == DONE else f"it {ENDING_TEXTS[ending]}"
     return {"number": job["number"], "problem": problem or None, "loaded": account.loaded, "functions": []}
 
 

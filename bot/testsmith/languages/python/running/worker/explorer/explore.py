@@ -60,7 +60,7 @@ from types import ModuleType
 
 from ..clock import move_clock
 from ..code_swap import LoadedModule
-from ..forking import SAYINGS, Patience, Send, Sender, run_child
+from ..forking import ENDING_TEXTS, Patience, Send, Sender, run_child
 from ..imports import arrange
 from ..plans import run_plans
 from .comparison_tracing import Comparing
@@ -82,17 +82,17 @@ def main() -> None:
     run_plans(lambda job: arrange(job["roots"], job["hidden"], job["owned"], job["refused"]), _explore)
 
 
-def _explore(job: Json, _: None, teller: Sender) -> None:
+def _explore(job: Json, _: None, sender: Sender) -> None:
     if job["days"]:
         move_clock(job["days"])
     problem = _load(job["module"])
-    teller.tell(problem)
+    sender.tell(problem)
     if problem["problem"] is not None:
         return
     for name in job["describe"]:
-        teller.tell({"description": describe(job["module"], name)})
+        sender.tell({"description": describe(job["module"], name)})
     prepare(statement for trial in job["trials"] for statement in trial["setup"])
-    runner = _Runner(job, teller, _Hashes(job["owned"]) if job["days"] else None)
+    runner = _Runner(job, sender, _Hashes(job["owned"]) if job["days"] else None)
     gc.collect()
     gc.freeze()  # exclude loaded objects from the children's garbage collection
     for _, trials in itertools.groupby(job["trials"], key=operator.itemgetter("member")):
@@ -151,23 +151,23 @@ class _Search:
     Args:
         job: The job.
         folder: Working folder of the trials.
-        teller: Writes the results.
+        sender: Writes the results.
     """
 
-    def __init__(self, job: Json, folder: Path, teller: Sender) -> None:
+    def __init__(self, job: Json, folder: Path, sender: Sender) -> None:
         module = LoadedModule(job["file"], job["source"])  # before gc.freeze hides objects
         self._changes = job["changes"]
-        self._teller = teller
-        self._noticing = Noticing(job, module, folder, teller.descriptor)
-        self._comparing = Comparing(job, module, folder, teller.descriptor)
+        self._sender = sender
+        self._noticing = Noticing(job, module, folder, sender.descriptor)
+        self._comparing = Comparing(job, module, folder, sender.descriptor)
 
     def tell_of(self, seen: list[Seen]) -> None:
         """Report on the trials of one member."""
         noticed = self._noticing.run(seen)
         for each in noticed:
-            self._teller.tell({"noticed": each})
+            self._sender.tell({"noticed": each})
         for each in self._comparing.run([each.trial for each in self._leading_on(seen, noticed)]):
-            self._teller.tell(each)
+            self._sender.tell(each)
 
     def _leading_on(self, seen: list[Seen], noticed: list[Json]) -> list[Seen]:
         """Return the trials to continue from: the first ones, and those close to surviving mutants."""
@@ -196,16 +196,16 @@ class _Runner:
 
     Args:
         job: The job.
-        teller: Writes the results.
+        sender: Writes the results.
         hashes: Replacement for hashes in the project; None to keep them.
     """
 
-    def __init__(self, job: Json, teller: Sender, hashes: _Hashes | None) -> None:
+    def __init__(self, job: Json, sender: Sender, hashes: _Hashes | None) -> None:
         self._job = job
-        self._teller = teller
+        self._sender = sender
         self._hashes = hashes
         self._folder = Path("trial").resolve()
-        self._search = None if job["source"] is None else _Search(job, self._folder, teller)
+        self._search = None if job["source"] is None else _Search(job, self._folder, sender)
 
     def run(self, trials: list[Json]) -> None:
         """Run the trials of one member; report results and what a search needs."""
@@ -231,7 +231,7 @@ class _Runner:
             left = left[len(seen) :]
             if len(seen) < len(part):
                 failures += 1
-                self._tell(left[0], _unseen(f"it {SAYINGS[ending]}"))
+                self._tell(left[0], _unseen(f"it {ENDING_TEXTS[ending]}"))
                 left = left[1:]
         for trial in left:
             self._tell(trial, _unseen("other calls of it exceeded a limit"))
@@ -239,7 +239,7 @@ class _Runner:
 
     def _tell(self, trial: Json, observation: Json) -> None:
         heard = {name: observation.get(name) for name in _unseen("")}
-        self._teller.tell({"number": trial["number"], **heard})
+        self._sender.tell({"number": trial["number"], **heard})
 
     def _in_child(self, trials: list[Json]) -> tuple[list[Json], str]:
         """Run trials in a child in an empty folder; return the results, and how the child ended."""
@@ -254,7 +254,7 @@ class _Runner:
                 send({"kind": "observation", **observe(trial)})
 
         patience = Patience(silence=seconds, most_bytes=_MOST_BYTES_A_TRIAL * len(trials))
-        ending = run_child(body, seconds * len(trials), seen.append, self._teller.descriptor, patience)
+        ending = run_child(body, seconds * len(trials), seen.append, self._sender.descriptor, patience)
         if any(self._folder.iterdir()):
             remove_all(self._folder)
         return seen[: len(trials)], ending

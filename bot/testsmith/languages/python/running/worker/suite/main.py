@@ -64,7 +64,7 @@ _TESTS_BY_NAME = ("test.py", "tests.py")
 
 def main() -> None:
     """Read the plan from standard input and write the results to standard output."""
-    teller = ResultChannel()
+    channel = ResultChannel()
     become_parent()
     plan = json.load(sys.stdin)
     os.environ.pop("PYTEST_DISABLE_PLUGIN_AUTOLOAD", None)
@@ -75,15 +75,15 @@ def main() -> None:
     os.chdir(plan["project"])
     arrange(plan["roots"], plan["hidden"], plan["owned"], plan["refused"])
     if plan["changes"] is None:
-        _Suite(plan, teller, output).run()
+        _Suite(plan, channel, output).run()
     else:
-        _try_changes(plan, teller)
+        _try_changes(plan, channel)
 
 
-def _try_changes(plan: dict[str, Any], teller: ResultChannel) -> None:
+def _try_changes(plan: dict[str, Any], channel: ResultChannel) -> None:
     changes = importlib.import_module(__package__ + ".mutation")
-    for data in changes.try_changes(changes.read_changes(plan, _place(plan), teller.descriptor)):
-        teller.tell({"kind": "change", **data})
+    for data in changes.try_changes(changes.read_changes(plan, _place(plan), channel.descriptor)):
+        channel.tell({"kind": "change", **data})
 
 
 def _place(plan: dict[str, Any]) -> Any:
@@ -94,9 +94,9 @@ def _place(plan: dict[str, Any]) -> Any:
 class _Suite:
     """Runs the tests in children: if one hangs or crashes, the next child runs the remaining tests."""
 
-    def __init__(self, plan: dict[str, Any], teller: ResultChannel, output: Path) -> None:
+    def __init__(self, plan: dict[str, Any], channel: ResultChannel, output: Path) -> None:
         self._plan = plan
-        self._teller = teller
+        self._channel = channel
         self._output = output
         self._deadline = time.monotonic() + plan["seconds"]
         self._attempt = 0
@@ -139,7 +139,7 @@ class _Suite:
             importlib.import_module(__package__ + ".recorder").run_suite(run, send)
 
         left = self._deadline - time.monotonic()
-        how = run_child(body, left, self._receive, self._teller.descriptor, patience)
+        how = run_child(body, left, self._receive, self._channel.descriptor, patience)
         words = _pytest_part().last_words(output)
         self._tell({"kind": "ended", "how": how, "running": self._running, "words": words})
         return how
@@ -177,7 +177,7 @@ class _Suite:
         self._tell(message)
 
     def _tell(self, message: Message) -> None:
-        self._teller.tell({**message, "attempt": self._attempt})
+        self._channel.tell({**message, "attempt": self._attempt})
 
 
 def _pytest_part() -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forge.talk import Planned, Talk, Wanted, plan_for
+from forge.conversation import Conversation, Planned, Wanted, plan_for
 
 from fakes.reports import VIEW
 from testsmith.forge.comment_markers import content_digest
@@ -36,7 +36,7 @@ class PullRequest:
         files: The test files that the diff shows, for comments at tests.
     """
 
-    talk: Talk = field(default_factory=Talk)
+    conversation: Conversation = field(default_factory=Conversation)
     view: View = VIEW
     without_place: frozenset[str] = frozenset()
     changes: Mapping[str, str] = field(default_factory=dict)
@@ -45,27 +45,30 @@ class PullRequest:
     def run(self, report: Report, limits: ReviewSettings | None = None) -> Planned:
         """Plan what a report leaves there, and do it."""
         planned = self.plan(report, limits)
-        self.talk.apply(planned.operations)
+        self.conversation.apply(planned.operations)
         return planned
 
     def plan(self, report: Report, limits: ReviewSettings | None = None) -> Planned:
         """Plan what a report leaves there."""
-        before = "".join(one.body for one in own_summaries(self.talk.existing())[:1])
+        before = "".join(one.body for one in own_summaries(self.conversation.existing())[:1])
 
         def write(settled: Reconciled, _: str = "") -> Texts:
             return texts(report, settled, self.view, self.changes, before)
 
         wanted = Wanted(head=report.head or "", outcomes=self._outcomes(report), write=write, has_news=True)
-        return plan_for(self.talk.existing(), wanted, limits or ReviewSettings())
+        return plan_for(self.conversation.existing(), wanted, limits or ReviewSettings())
 
     def shown(self) -> str:
         """Return all texts that stand there, one after the other, without what is remembered."""
-        reviews = [f"%%%% review\n{one.body}" for one in self.talk.reviews.values()]
+        reviews = [f"%%%% review\n{one.body}" for one in self.conversation.reviews.values()]
         remarks = [
             f"%%%% {one.path}, line {one.line}{', hidden' if one.is_minimized else ''}\n{one.body}"
-            for one in self.talk.review_comments.values()
+            for one in self.conversation.review_comments.values()
         ]
-        return "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.talk.summary())}")) + "\n"
+        return (
+            "\n\n".join((*reviews, *remarks, f"%%%% summary\n{without_block(self.conversation.summary())}"))
+            + "\n"
+        )
 
     def _outcomes(self, report: Report) -> tuple[MemberOutcome, ...]:
         of_members = (self._outcome(report, member) for member in report.members)

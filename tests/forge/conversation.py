@@ -1,4 +1,4 @@
-"""The talk on a pull request, in memory: what plans do to it, and what people do."""
+"""The conversation on a pull request, in memory: what plans do to it, and what people do."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def plan_for(existing: Existing, want: Wanted, limits: ReviewSettings) -> Planne
 
 
 @dataclass
-class Talk:
+class Conversation:
     """All comments of one pull request.
 
     Attributes:
@@ -223,7 +223,7 @@ def wanted(
     return Wanted(head=head, outcomes=outcomes, write=write, is_complete=is_complete)
 
 
-def numbers_in(talk: Talk) -> dict[str, int]:
+def numbers_in(conversation: Conversation) -> dict[str, int]:
     """Return the number in each suggestion's comment, by content."""
-    marks = [suggestion_of(comment.body) for comment in talk.review_comments.values()]
+    marks = [suggestion_of(comment.body) for comment in conversation.review_comments.values()]
     return {mark.content: mark.number for mark in marks if mark}
