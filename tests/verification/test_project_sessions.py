@@ -320,6 +320,13 @@ def test_prove__a_test_that_needs_the_project_is_judged_as_any_other(tmp_path: P
     assert {expected: reason for expected, reason in reasons.items() if expected not in reason} == {}
 
 
+def test_prove__files_that_git_ignores_may_be_left(tmp_path: Path) -> None:
+    code = in_class("assert price(-1, self.app.rates) == 0", "self.app.save()")
+    files = {"tests/unit/conftest.py": SETTING_UP, ".gitignore": "*.txt\n"}
+    (verdict,) = verdicts_of(tmp_path, {"x": candidate(code)}, files, changed_lines={2, 3}).values()
+    assert verdict.green
+
+
 def test_prove__a_setup_that_fails_in_a_locale_is_made_in_another(tmp_path: Path) -> None:
     reading = APP + "\nimport pathlib\n(pathlib.Path(__file__).parent / 'name.txt').read_text()\n"
     files = {"tests/conftest.py": reading, "tests/name.txt": "na\u00efve"}

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from testsmith.execution.sandbox.interface import Limits, Sandbox
@@ -20,6 +21,8 @@ from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.model import Failure
 from testsmith.settings import VerificationSettings
+
+_MOST_IGNORE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,19 @@ class ProjectCopy:
 
     root: Path
     source_roots: tuple[Path, ...]
+
+    def ignores(self, name: str) -> bool:
+        """Return whether `.gitignore` at the root covers a file of this name in any folder.
+
+        Only patterns without folders are read; the last one that matches decides, as in git.
+        """
+        try:
+            with (self.root / ".gitignore").open("rb") as file:
+                lines = file.read(_MOST_IGNORE_BYTES).decode("utf-8", "replace").splitlines()
+        except OSError:
+            return False
+        found = [line for line in map(str.strip, lines) if fnmatchcase(name, line.lstrip("!").strip("/"))]
+        return bool(found) and not found[-1].startswith("!")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

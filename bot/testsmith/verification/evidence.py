@@ -398,7 +398,8 @@ def _is_lost(result: FunctionResult | None) -> bool:
 
 def _head_run(setting: RunSetting, name: str, result: JobResult, runner: TestRunner) -> Run:
     run = _run(runner.words(setting, result.done), name, result)
-    return replace(run, session=runner.session(result.done))
+    left = tuple(file for file in run.left if not runner.workspace.head.ignores(file))
+    return replace(run, session=runner.session(result.done), left=left)
 
 
 def _run(settings: tuple[str, ...], name: str, result: JobResult) -> Run:

@@ -3,8 +3,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from fakes.engine import members_of
 from fakes.workspaces import small_workspace
-from testsmith.languages.python.running.import_check import could_not_import, modules_that_do_not_load
+from testsmith.languages.python.running.import_check import (
+    could_not_import,
+    members_that_do_not_load,
+    modules_that_do_not_load,
+)
+from testsmith.settings import VerificationSettings
 
 FILES = {
     "good.py": "x = 1\n",
@@ -29,6 +37,32 @@ def test_modules_that_do_not_load__each_with_its_reason(tmp_path: Path) -> None:
         "leaving": "it ended the test process",
         "package.gone": "ModuleNotFoundError: No module named 'package.gone'",
     }
+
+
+CONFIGURED = {
+    "settings.py": "READY = False\n",
+    "shop.py": "import settings\n\nif not settings.READY:\n    raise RuntimeError('no settings')\n\n\n"
+    "def price():\n    return 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("tests/conftest.py", ""),
+        ("other.py", "could not import shop (RuntimeError: no settings)."),
+    ],
+    ids=["made by conftest", "made by no one"],
+)
+def test_members_that_do_not_load__settings(tmp_path: Path, path: str, problem: str) -> None:
+    files = {**CONFIGURED, path: "import settings\n\nsettings.READY = True\n", "tests/test_shop.py": ""}
+    member = next(one for one in members_of(CONFIGURED) if one.name == "price")
+
+    async def scenario() -> dict[str, str]:
+        async with small_workspace(tmp_path, files) as workspace:
+            return await members_that_do_not_load(workspace, [member], VerificationSettings())
+
+    assert asyncio.run(scenario()) == ({member.id: problem} if problem else {})
 
 
 def test_could_not_import__says_what_to_do() -> None:

@@ -63,6 +63,38 @@ def test_project_of__the_nearest_one_above_a_file(path: str, opened: str, expect
     assert project_of(tree, path, opened) == expected
 
 
+WORKSPACE = (
+    f'{DECLARED}\n[tool.uv.workspace]\nmembers = ["slim", "packages/*", "", 1]\nexclude = ["packages/c"]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "opened", "expected"),
+    [
+        ("slim/shop/cart.py", "", ""),
+        ("slim/shop/cart.py", "slim", "slim"),
+        ("packages/a/shop/cart.py", "", ""),
+        ("packages/b/shop/cart.py", "", "packages/b"),
+        ("packages/c/shop/cart.py", "", "packages/c"),
+        ("other/shop/cart.py", "", "other"),
+    ],
+    ids=["member", "opened", "by pattern", "has tests", "excluded", "no member"],
+)
+def test_project_of__a_member_of_a_workspace_without_tests(path: str, opened: str, expected: str) -> None:
+    projects = ("slim", "packages/a", "packages/b", "packages/c", "other")
+    files = {f"{folder}/pyproject.toml": DECLARED for folder in projects}
+    files |= {f"{folder}/shop/cart.py": "" for folder in projects}
+    tree = MemoryTree({"pyproject.toml": WORKSPACE, "packages/b/shop/test_cart.py": "", **files})
+    assert project_of(tree, path, opened) == expected
+
+
+@pytest.mark.parametrize("text", ["workspace = 1", "workspace = []", "workspace = { members = 'slim' }"])
+def test_project_of__a_workspace_that_cannot_be_read(text: str) -> None:
+    root = f"{DECLARED}\n[tool.uv]\n{text}\n"
+    tree = MemoryTree({"pyproject.toml": root, "slim/pyproject.toml": DECLARED, "slim/shop/cart.py": ""})
+    assert project_of(tree, "slim/shop/cart.py", "") == "slim"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
-from testsmith.execution.jobs import FAILED, TestJob, batches_of
+from testsmith.execution.jobs import FAILED, PASSED, TestJob, batches_of
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import NotInstalled
 from testsmith.languages.python.running.harness import run_jobs
@@ -18,6 +19,9 @@ from testsmith.settings import VerificationSettings
 from testsmith.tasks import gather, in_thread
 
 _SECONDS = 20.0
+_MOST_FILES = 20_000
+"""Files among which a test file of the project is looked for."""
+
 _WITHOUT_METADATA = re.compile(r"(?:importlib\.metadata\.)?PackageNotFoundError: .*", re.DOTALL)
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>(?P<top>\w+)[\w.]*)'.*", re.DOTALL)
 
@@ -75,6 +79,7 @@ async def members_that_do_not_load(
     fixable = [module for module, problem in problems.items() if may_be_installed(problem)]
     if settings.offer_install and fixable:
         raise NotInstalled(_what_failed(fixable[0], problems[fixable[0]]))
+    problems = await _not_in_session(workspace, problems)
     loaded = [member for member in members if member.module not in problems]
     conditional = await in_thread(lambda: [one for one in loaded if _is_conditional(workspace, one)])
     absent = await members_that_do_not_exist(workspace, conditional)
@@ -118,6 +123,47 @@ async def modules_that_do_not_load(workspace: PythonWorkspace, modules: Iterable
 
     found = await gather(*map(reasons, batches))
     return {name: reason for part in found for name, reason in part.items()}
+
+
+async def _not_in_session(workspace: PythonWorkspace, problems: Mapping[str, str]) -> dict[str, str]:
+    """Return the problems of modules that cannot be imported after the project's setup for tests, either.
+
+    Modules of Django and its extensions need settings, which a `conftest.py` or a plugin of pytest makes.
+    """
+    others = {module: problem for module, problem in problems.items() if not may_be_installed(problem)}
+    path = await in_thread(_test_path, workspace) if others else None
+    if path is None:
+        return dict(problems)
+    jobs = [
+        TestJob(number=number, code=_IMPORT.format(module), seconds=_SECONDS, in_project=True, test_path=path)
+        for number, module in enumerate(others)
+    ]
+    results = await run_jobs(workspace, PLAIN, jobs)
+    loaded = {
+        module
+        for module, result in zip(others, (results[job.number] for job in jobs), strict=True)
+        if [one.status for one in result.functions.values()] == [PASSED]
+    }
+    return {module: problem for module, problem in problems.items() if module not in loaded}
+
+
+_IMPORT = """\
+import importlib
+
+
+def test_import():
+    importlib.import_module({!r})
+"""
+
+
+def _test_path(workspace: PythonWorkspace) -> str | None:
+    """Return where a test file could be: by the outermost `conftest.py`, or by a test; None if nowhere."""
+    root, folder = workspace.head.root, workspace.head.source_roots[0]
+    files = [path.relative_to(root) for path in islice(folder.rglob("*.py"), _MOST_FILES)]
+    tests = [path for path in files if workspace.test_file_names.is_test_module(path.as_posix())]
+    near = [path for path in files if path.name == "conftest.py"] or tests
+    nearest = min(near, key=lambda path: (len(path.parts), path), default=None)
+    return None if nearest is None else nearest.with_name("test_import_of_module.py").as_posix()
 
 
 async def members_that_do_not_exist(workspace: PythonWorkspace, members: Sequence[Member]) -> frozenset[str]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice, takewhile
+from pathlib import PurePosixPath
 from typing import Any
 
 from testsmith.languages.source import SourceTree, nearest_folder
@@ -13,6 +16,10 @@ from testsmith.languages.source import SourceTree, nearest_folder
 _FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _NOT_PROJECTS = frozenset({"test", "tests", "testing", "docs", "doc", "example", "examples", "benchmarks"})
 _MOST_FOLDERS = 3
+_TEST_FILE = re.compile(r"(?:.*/)?(?:tests?/.*|test_[^/]*|[^/]*_test)\.py")
+_MOST_FILES_OF_MEMBER = 5_000
+"""Files of a workspace's member among which tests are looked for."""
+
 _METADATA = re.compile(rb"^\[metadata\]", re.MULTILINE)
 _NAME = re.compile(
     rb"^\[metadata\][ \t]*\r?\n(?:[^\[\n].*+\n|\n)*?name[ \t]*+[=:][ \t]*+([\w.-]++)[ \t]*+\r?$", re.MULTILINE
@@ -25,9 +32,42 @@ _LONG_KEY = re.compile(rb"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*"|'[^'\n]*')[ \t]*+\
 
 
 def project_of(tree: SourceTree, path: str, opened: str) -> str:
-    """Return the nearest folder above a file that declares a project; see `SourceReader.project_of`."""
-    return nearest_folder(
+    """Return the nearest folder above a file that declares a project; see `SourceReader.project_of`.
+
+    A member of a uv workspace that has no tests belongs to the workspace's project, which has them.
+    """
+    project = nearest_folder(
         path, opened, lambda folder: _may_hold_project(folder) and declares_project(tree, folder)
+    )
+    if project == opened or _has_tests(tree, project):
+        return project
+    workspace = nearest_folder(project, opened, lambda folder: _has_member(tree, folder, project))
+    return workspace if _has_member(tree, workspace, project) else project
+
+
+def _has_member(tree: SourceTree, folder: str, project: str) -> bool:
+    """Return whether a folder's project is a uv workspace of which another project is a member."""
+    table: object = pyproject(tree, folder)
+    for key in ("tool", "uv", "workspace"):
+        table = table.get(key) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or not declares_project(tree, folder):
+        return False
+    place = PurePosixPath("/", project.removeprefix(f"{folder}/" if folder else ""))
+    members, excluded = (_texts(table.get(key)) for key in ("members", "exclude"))
+    return any(place.match(f"/{one}") for one in members) and not any(
+        place.match(f"/{one}") for one in excluded
+    )
+
+
+def _texts(listed: object) -> list[str]:
+    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+
+
+def _has_tests(tree: SourceTree, project: str) -> bool:
+    prefix, paths = f"{project}/", tree.paths()
+    there = takewhile(lambda path: path.startswith(prefix), islice(paths, bisect_left(paths, prefix), None))
+    return any(
+        _TEST_FILE.fullmatch(path.removeprefix(prefix)) for path in islice(there, _MOST_FILES_OF_MEMBER)
     )
 
 
