@@ -205,6 +205,18 @@ def test_select__the_offline_engine_keeps_to_the_public_functions(project: GitRe
     assert _asked(_selected(project)) == ["_split", "host", "port", "scheme", "path"]
 
 
+def test_select__the_offline_engine_looks_at_a_private_function_that_nothing_public_uses(
+    project: GitRepository,
+) -> None:
+    source = "def _strip(url):\n    return url\n\ndef _host(url):\n    return _strip(url)\n"
+    test = "from urls import _host\n\ndef test_host():\n    assert _host('a')\n"
+    project.git("checkout", "-q", "main")
+    project.commit({"urls.py": source, "tests/test_urls.py": test})
+    project.git("checkout", "-q", "-B", "topic")
+    project.commit({"urls.py": source.replace("return url\n", "return url.strip()\n")})
+    assert _asked(_selected(project)) == ["_host"]
+
+
 def test_shown_elsewhere__keeps_the_private_function_before_what_uses_it(project: GitRepository) -> None:
     _with_test_of_private_change(project)
     run = _selected(project)

@@ -38,11 +38,12 @@ def farther_members(run: RunState) -> dict[str, tuple[Member, ...]]:
         ranked = [one for one in ones if _is(one.member, cause)] or sorted(ones, key=_distance)
         near[cause] = [one.member for one in ranked[:most]]
     chosen = {member.id for members in near.values() for member in members}
-    return {
-        member.id: tuple(dict.fromkeys(one for cause in sorted(_causes(member)) for one in near[cause]))
+    nearer = {
+        member.id: dict.fromkeys(one for cause in sorted(_causes(member)) for one in near.get(cause, ()))
         for member in run.members
-        if member.change is Change.AFFECTED and _causes(member) and member.id not in chosen
+        if member.change is Change.AFFECTED and member.id not in chosen
     }
+    return {member: tuple(ones) for member, ones in nearer.items() if ones}
 
 
 def not_chosen(member: Member, nearest: Member, stage: SkipStage = SkipStage.CHANGES) -> Skipped:

@@ -388,6 +388,32 @@ def test_changed_members__private_one_that_tests_use_and_that_uses_what_changed(
     assert [one.name for one in untested] == ["f"]
 
 
+@pytest.mark.parametrize(
+    ("imports", "expected"),
+    [
+        ("from p._shown import shown", ["shown"]),
+        ("from p._any import _compared\nfrom p._shown import shown", ["_compared", "shown"]),
+        ("from p._shown import other", []),
+    ],
+    ids=["the one that tests use", "two of them", "none"],
+)
+def test_changed_members__function_of_an_unchanged_private_module_that_tests_use(
+    imports: str, expected: list[str]
+) -> None:
+    head = {
+        "p/__init__.py": "",
+        "p/public.py": "def f(): return 1\n",
+        "p/_shown.py": "from p._any import _compared\ndef shown(x): return _compared(x)\n"
+        "def other(): return 1\n",
+        "p/_any.py": "from p._text import _text\ndef _compared(x): return _text(x)\n",
+        "p/_text.py": "def _text(x): return [x, 2]\n",
+    }
+    used = " and ".join(line.rpartition(" ")[2] for line in imports.splitlines())
+    test = {"test_p.py": f"{imports}\ndef test_it(): assert {used}\n"}
+    base = {**head, **test, "p/_text.py": "def _text(x): return [x]\n"}
+    assert [one.name for one in _found(base, {**head, **test}).members] == expected
+
+
 def test_changed_members__function_of_a_private_module_that_tests_use() -> None:
     base = {
         "p/__init__.py": "VERSION = 1\n",

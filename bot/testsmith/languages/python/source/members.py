@@ -522,16 +522,23 @@ def _by_path(
 def _tested_users(
     package: Package, public: PublicModules, reached: Mapping[Node, Effect], scope: ComparisonScope
 ) -> frozenset[Node]:
-    """Return the private functions that use a changed definition directly and that tests of base use."""
+    """Return the private functions that tests of base use and that use a changed definition.
+
+    If something public uses one, only those count that do so directly.
+    """
     if scope.base_with_tests is None:
         return frozenset()
-    keys: dict[DefinitionKey, Node] = {}
-    for node, effect in reached.items():
-        if effect.steps == 1 and package.is_function(node):
-            module = package.modules[node.module].module
-            if public.module_for(module, node.name) is None:
-                keys[DefinitionKey(module.path, node.name)] = node
-    return frozenset(keys[key] for key in used_by_tests(scope.base_with_tests, keys, scope.project))
+    private: dict[DefinitionKey, Node] = {}
+    has_public = False
+    for node in reached:
+        module = package.modules[node.module].module
+        if public.module_for(module, node.name) is not None:
+            has_public = True
+        elif package.is_function(node):
+            private[DefinitionKey(module.path, node.name)] = node
+    if has_public:
+        private = {key: node for key, node in private.items() if reached[node].steps == 1}
+    return frozenset(private[key] for key in used_by_tests(scope.base_with_tests, private, scope.project))
 
 
 def _with_causes(member: Member, effect: Effect, sources: Mapping[Node, str]) -> Member:
