@@ -17,7 +17,7 @@ IMPL = "def f(): ...\ndef g(): ...\nclass A:\n def m(self): ...\n def _n(self): 
 
 def _public_module(files: dict[str, str], name: str, path: str = "p/_impl.py") -> str | None:
     tree = MemoryTree({"p/__init__.py": "", "p/_impl.py": IMPL, **files})
-    modules = SourceRoots.of("", set()).package_files(tree.paths())["p"]
+    modules = SourceRoots.of("", MemoryTree({})).package_files(tree.paths())["p"]
     module = next(each for each in modules if each.path == path)
     return PublicModules(Package.read(tree, modules)).module_for(module, name)
 
@@ -148,7 +148,7 @@ def test_module_for__chain_of_a_thousand_imports() -> None:
 
 def test_is_public__nodes() -> None:
     tree = MemoryTree({"p/__init__.py": "", "p/_impl.py": IMPL, "p/api.py": IMPL})
-    modules = SourceRoots.of("", set()).package_files(tree.paths())["p"]
+    modules = SourceRoots.of("", MemoryTree({})).package_files(tree.paths())["p"]
     public = PublicModules(Package.read(tree, modules))
     nodes = [Node("p.api", "f"), Node("p.api", "A._n"), Node("p._impl", "f"), Node("elsewhere", "f")]
     assert [public.is_public(node) for node in nodes] == [True, False, False, False]

@@ -11,7 +11,7 @@ from testsmith.languages.python.source.package import Node, Package, PublicModul
 
 def _effects(files: dict[str, str], *changed: str, limit: int = 3) -> dict[Node, Effect]:
     tree = MemoryTree({path: textwrap.dedent(text) for path, text in files.items()})
-    modules = SourceRoots.of("", set()).package_files(tree.paths())["p"]
+    modules = SourceRoots.of("", MemoryTree({})).package_files(tree.paths())["p"]
     package = Package.read(tree, modules)
     nodes = [Node(*each.split(":")) for each in changed]
     return effects(package, PublicModules(package), nodes, limit)

@@ -48,6 +48,7 @@ from testsmith.languages.python.running.python_version import (
 from testsmith.languages.python.running.run_settings import PLAIN
 from testsmith.languages.python.running.source_roots import ignored_imports, source_roots, top_level_modules
 from testsmith.languages.python.running.workspace import UNKNOWN_VERSION, Interpreter, PythonWorkspace
+from testsmith.languages.python.source.projects import parts_of
 from testsmith.languages.python.test_files.test_paths import TestFileNames
 from testsmith.settings import VerificationSettings
 from testsmith.tasks import in_thread
@@ -204,7 +205,9 @@ def _copied(
     folder.mkdir()
     report = write_copy(tree, folder)
     bring_ignored_files(repository.root, ignored, folder)
-    return ProjectCopy(root=folder, source_roots=source_roots(folder, repository.project)), report
+    folders = (repository.project, *parts_of(tree, repository.project))
+    roots = [root for one in folders for root in source_roots(folder, one)]
+    return ProjectCopy(root=folder, source_roots=tuple(roots)), report
 
 
 async def _tried(workspace: PythonWorkspace) -> PythonWorkspace:

@@ -140,7 +140,7 @@ class _Packages:
 
     def __init__(self, scope: ComparisonScope) -> None:
         self.tree = scope.head
-        self.roots = SourceRoots.of(scope.project, frozenset(self.tree.paths()))
+        self.roots = SourceRoots.of(scope.project, self.tree)
         self._scope = scope
         self._read: dict[str, Package] = {}
         self._public: dict[str, PublicModules] = {}

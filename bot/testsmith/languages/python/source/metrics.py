@@ -27,7 +27,7 @@ def weights(tree: SourceTree, members: Sequence[Member], project: str) -> Mappin
     Packages are read one at a time to limit memory. Callers of a method cannot be determined from the source
     alone, so users of its class are counted instead.
     """
-    roots = SourceRoots.of(project, frozenset(tree.paths()))
+    roots = SourceRoots.of(project, tree)
     files = roots.package_files(tree.paths())
     found: dict[str, MemberWeight] = {}
     for name, its_members in _by_package(members, roots).items():

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from testsmith.languages.python.source.definitions import Definition, definitions, statements
 from testsmith.languages.python.source.parsing import LineSpan, SourceFile, read_source
+from testsmith.languages.python.source.projects import parts_of
 from testsmith.languages.python.source.references import (
     Imports,
     ImportTarget,
@@ -71,11 +72,14 @@ class SourceRoots:
     folders: tuple[str, ...]
 
     @classmethod
-    def of(cls, project: str, paths: Collection[str]) -> SourceRoots:
-        """Return a project's source roots: its folder, and its `src/` unless that is a package."""
-        source = f"{project}/src" if project else "src"
-        is_package = f"{source}/__init__.py" in paths
-        return cls((project,) if is_package else (source, project))
+    def of(cls, project: str, tree: SourceTree) -> SourceRoots:
+        """Return the roots of a project and its parts: the folder and its `src/` unless that is a package."""
+        found: list[str] = []
+        for folder in (*parts_of(tree, project), project):
+            source = f"{folder}/src" if folder else "src"
+            is_package = tree.read(f"{source}/__init__.py") is not None
+            found += (folder,) if is_package else (source, folder)
+        return cls(tuple(found))
 
     def module(self, path: str) -> Module | None:
         """Return the module for a path, or None if it cannot be imported by name."""

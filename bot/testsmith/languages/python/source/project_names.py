@@ -49,7 +49,7 @@ class ProjectNames:
     def __init__(self, tree: SourceTree, project: str) -> None:
         self._tree = tree
         self._paths = frozenset(tree.paths())
-        self.roots = SourceRoots.of(project, self._paths)
+        self.roots = SourceRoots.of(project, tree)
         self.file = lru_cache(maxsize=_FILES_KEPT)(self._read)
 
     def named(self, file: SourceNames, names: Sequence[str]) -> Resolved | None:

@@ -45,22 +45,30 @@ def project_of(tree: SourceTree, path: str, opened: str) -> str:
     return workspace if _has_member(tree, workspace, project) else project
 
 
+def parts_of(tree: SourceTree, project: str) -> tuple[str, ...]:
+    """Return the folders of the members of a project's uv workspace that have no tests, innermost first."""
+    if not _members(tree, project, "members"):
+        return ()
+    others = (folder for folder in project_folders(tree) if folder != project)
+    parts = [folder for folder in others if project_of(tree, f"{folder}/any.py", project) == project]
+    return tuple(sorted(parts, key=len, reverse=True))
+
+
 def _has_member(tree: SourceTree, folder: str, project: str) -> bool:
     """Return whether a folder's project is a uv workspace of which another project is a member."""
-    table: object = pyproject(tree, folder)
-    for key in ("tool", "uv", "workspace"):
-        table = table.get(key) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or not declares_project(tree, folder):
-        return False
     place = PurePosixPath("/", project.removeprefix(f"{folder}/" if folder else ""))
-    members, excluded = (_texts(table.get(key)) for key in ("members", "exclude"))
-    return any(place.match(f"/{one}") for one in members) and not any(
-        place.match(f"/{one}") for one in excluded
+    is_member, is_excluded = (
+        any(place.match(f"/{one}") for one in _members(tree, folder, key)) for key in ("members", "exclude")
     )
+    return is_member and not is_excluded and declares_project(tree, folder)
 
 
-def _texts(listed: object) -> list[str]:
-    return [one for one in listed if isinstance(one, str)] if isinstance(listed, list) else []
+def _members(tree: SourceTree, folder: str, key: str) -> list[str]:
+    """Return the patterns in a list of a folder's uv workspace."""
+    table: object = pyproject(tree, folder)
+    for name in ("tool", "uv", "workspace", key):
+        table = table.get(name) if isinstance(table, dict) else None
+    return [one for one in table if isinstance(one, str)] if isinstance(table, list) else []
 
 
 def _has_tests(tree: SourceTree, project: str) -> bool:
