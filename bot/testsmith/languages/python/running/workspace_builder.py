@@ -21,7 +21,8 @@ from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.answers import Greeting
 from testsmith.languages.python.running.harness import install_workers, run_plan
 from testsmith.languages.python.running.install.installed import with_installation
-from testsmith.languages.python.running.install.installer import InstallOrder, install_project, version_of
+from testsmith.languages.python.running.install.installer import InstallOrder, install_project
+from testsmith.languages.python.running.install.versions import version_of
 from testsmith.languages.python.running.interpreter import (
     ChosenInterpreter,
     choose_interpreter,

@@ -21,7 +21,6 @@ from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.harness import run_jobs
-from testsmith.languages.python.running.install.installer import version_of
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.run_settings import PythonSetting
@@ -287,28 +286,6 @@ def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
             CannotPrepare, match=r"Could not install the test dependencies .*no-such-package.*--python"
         ):
             asyncio.run(scenario(order(project, index)))
-
-
-@pytest.mark.parametrize(
-    ("tags", "version"),
-    [
-        ((), "0.0.1"),
-        (("v2.0.1",), "2.0.1"),
-        (("release-3.4-final",), "3.4"),
-        (("nothing",), "0.0.1"),
-    ],
-)
-def test_version_of__the_last_tag(tags: tuple[str, ...], version: str, tmp_path: Path) -> None:
-    made = GitRepository.create(tmp_path)
-    made.commit({"a.py": ""})
-    for tag in tags:
-        made.git("tag", tag)
-    assert version_of(Repository.open(tmp_path)) == version
-
-
-def test_version_of__counts_the_commits_since(tmp_path: Path) -> None:
-    repository(tmp_path, {"other.py": ""})
-    assert version_of(Repository.open(tmp_path)) == "1.2.post1"
 
 
 DEEP = """

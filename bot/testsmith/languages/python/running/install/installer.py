@@ -27,17 +27,15 @@ from testsmith.execution.project_copy import write_copy
 from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandbox
 from testsmith.execution.shell import in_folder, last_words, shell_command
 from testsmith.execution.workspace import CannotPrepare
-from testsmith.git.command import GitFailed
-from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
 from testsmith.languages.python.running.install.environment_cache import CachedEnvironment, key_of
 from testsmith.languages.python.running.install.installed import Installed
 from testsmith.languages.python.running.install.requirements import normal
+from testsmith.languages.python.running.install.versions import version_variables, write_versions
 from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
 
-_RELEASE = re.compile(r"\d+(?:\.\d+)*")
 _UV, _FETCHED = "tools/uv", "python"
 _PROGRAM = re.compile(r"python3\.\d+")
 _EXPORT = ("export", "--frozen", "--no-hashes", "--no-emit-workspace", "--no-annotate", "--no-header")
@@ -163,19 +161,6 @@ def _cached_environment(
     return CachedEnvironment(folder=order.environments / key_of(order.tree, parts))
 
 
-def version_of(repository: Repository) -> str:
-    """Return the version in a repository's last tag, with the number of commits since."""
-    try:
-        data = repository.git.line("describe", "--tags", "--long")
-    except GitFailed:
-        return "0.0.1"
-    tag, since, _ = data.rsplit("-", 2)
-    release = _RELEASE.search(tag)
-    if release is None:
-        return "0.0.1"
-    return release.group() if since == "0" else f"{release.group()}.post{since}"
-
-
 def _lay_out(
     order: InstallOrder, place: Path, needs: TestDependencies, access: PackageIndexAccess
 ) -> dict[str, str]:
@@ -185,6 +170,7 @@ def _lay_out(
     shutil.copyfile(uv_program(), place / _UV)
     (place / _UV).chmod(0o755)
     write_copy(order.tree, place / "project")
+    write_versions(order.tree, place / "project", order.version)
     for name, lines in _lists(needs).items():
         _write_lines(place / "files" / name, lines)
     siblings = {
@@ -197,7 +183,7 @@ def _lay_out(
     (place / "files" / _TRIAL_FILE).write_text("def test_nothing():\n    pass\n")
     return {
         **_own_variables(order, place),
-        **_version_variables(order.version),
+        **version_variables(order.version),
         **index_variables(access, place / "files"),
     }
 
@@ -256,13 +242,6 @@ def _own_variables(order: InstallOrder, place: Path) -> dict[str, str]:
         "PIP_NO_INPUT": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
-
-
-def _version_variables(version: str) -> dict[str, str]:
-    """Return the variables that set the version for setuptools-scm, pbr, PDM and Poetry."""
-    names = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
-    bypass = ("POETRY_DYNAMIC_VERSIONING_BYPASS", "UV_DYNAMIC_VERSIONING_BYPASS")
-    return dict.fromkeys((*names, *bypass), version)
 
 
 def _programs(folder: Path) -> list[Path]:
