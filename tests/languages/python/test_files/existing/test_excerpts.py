@@ -117,6 +117,28 @@ class AddTests(unittest.TestCase):
     ]
 
 
+def test_requests__show_the_attributes_of_a_test_class_that_its_base_may_read() -> None:
+    tests = """\
+import shop
+from tools import Case
+
+HERE = "here"
+THERE = "there"
+
+
+class TestAdd(Case):
+    options = {"folder": HERE}
+
+    def test_add(self):
+        self.check(shop.add(1, 1), 2)
+"""
+    shown_lines = shown(request_for("add", tests))
+    assert '    options = {"folder": HERE}' in shown_lines
+    assert [line for line in shown_lines if line.isupper() or "HERE =" in line] == ['HERE = "here"']
+    many = tests.replace("    options =", "".join(f"    a{n} = {n}\n" for n in range(15)) + "    options =")
+    assert '    options = {"folder": HERE}' not in shown(request_for("add", many))
+
+
 def test_requests__a_function_without_tests_is_shown_two_short_ones_of_its_module() -> None:
     tests = "from shop import double\n" + "".join(
         f"def test_{n}():\n" + "    assert double(1) == 2\n" * n for n in (3, 1, 2)

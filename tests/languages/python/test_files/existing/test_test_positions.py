@@ -109,3 +109,35 @@ def test_beside_subject__words_that_many_tests_have_do_not_make_a_subject() -> N
     after = before.replace("def test_daterange_d", f"{new}\n\ndef test_daterange_d")
     moved = beside_subject(before, after, about("isoparse"), ())
     assert order(moved) == [*order(before), "test_isoparse_daterange"]
+
+
+SUITE = dedent("""\
+    # of prices
+    class TestPrice:
+        def test_price(self):
+            assert price(1)
+
+
+    class TestPrices:
+        def test_prices(self):
+            assert prices(1)
+    """)
+
+
+@pytest.mark.parametrize(
+    ("own", "below"),
+    [
+        ((), "def test_total_of_two"),
+        (("TestAll::test_total",), "def test_chunks"),
+        (("test_last",), "if __name"),
+    ],
+)
+def test_beside_subject__a_class_goes_behind_tests_that_are_there(own: tuple[str, ...], below: str) -> None:
+    after = edited(SUITE, "def test_total_of_one")
+    assert beside_subject(BEFORE, after, about("price"), own) == edited(SUITE, below)
+
+
+@pytest.mark.parametrize("above", ["def test_total_of_two", "if __name__"])
+def test_beside_subject__a_class_below_a_test_stays(above: str) -> None:
+    after = edited(SUITE, above)
+    assert beside_subject(BEFORE, after, about("price"), ()) == after

@@ -23,6 +23,7 @@ _MOST_LINES_OF_A_TEST = 60
 _LAST_LINES = 20
 _MOST_LINES_OF_A_HELPER = 25
 _MOST_LINES_OF_AN_IMPORT = 30
+_MOST_LINES_OF_ATTRIBUTES = 15
 _MOST_LINES_AFTER_A_TEST = 8
 _MOST_HELPERS = 12
 _MOST_LINES_OF_FURTHER_HELPERS = 60
@@ -88,12 +89,12 @@ def nearest_tests(
 def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[int], ...]:
     """Return the lines to show for each test of a file, counted from 1; none if it cannot be parsed.
 
-    They are those of the test, of the head and `setUp` of its class, of the constants, fixtures and helpers
-    that it uses, and all imports. What follows the test is shown if it is short, otherwise its signature:
-    it marks where the test, or its class, ends. The middle of a long test, and names of a very long import
-    that it does not use, are left out. For all tests together, a limited number of lines shows the beginning
-    of long helpers, and the methods of its class that a helper calls. One more set of lines comes last: of
-    the helpers that several functions of the file use.
+    They are those of the test, of the head, the attributes and `setUp` of its class, of the constants,
+    fixtures and helpers that it uses, and all imports. What follows the test is shown if it is short,
+    otherwise its signature: it marks where the test, or its class, ends. The middle of a long test, and
+    names of a very long import that it does not use, are left out. For all tests together, a limited
+    number of lines shows the beginning of long helpers, and the methods of its class that a helper calls.
+    One more set of lines comes last: of the helpers that several functions of the file use.
     """
     if not tests:
         return ()
@@ -184,7 +185,7 @@ class _File:
         yield from _until_next(test, [self._body, *(suite.body for suite in suites)])
         nodes = self._nodes(test)
         for helper in nodes[1:] if suites else ():
-            if isinstance(helper, Function):
+            if isinstance(helper, Function | ast.Assign | ast.AnnAssign):
                 yield from span_of(helper).lines()
         for statement, name in self._used(nodes):
             if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -258,11 +259,15 @@ class _File:
         return [each for each in (suites[-1].body if suites else self._body) if isinstance(each, Function)]
 
     def _nodes(self, test: ExistingTest) -> list[ast.AST]:
-        """Return a test, what it uses of its class, and the bases and decorators of the classes around it."""
+        """Return a test, what it uses of its class, and the heads and attributes of the classes around it.
+
+        A base class may read the attributes, for example to set up each test.
+        """
         suites, functions = self._suites(test), self._functions(test)
         nodes: list[ast.AST] = [each for each in functions if span_of(each).first == test.line]
         if suites:
             nodes += [each for each in _helpers(nodes, functions) if _length(each) <= _MOST_LINES_OF_A_HELPER]
+        nodes += [each for suite in suites for each in _attributes(suite)]
         return [*nodes, *(each for suite in suites for each in (*suite.bases, *suite.decorator_list))]
 
     def _used(self, nodes: Sequence[ast.AST]) -> Iterator[tuple[ast.stmt, str]]:
@@ -277,6 +282,12 @@ class _File:
                     seen.add(id(statement))
                     yield statement, name
                     names.extend(_names(statement))
+
+
+def _attributes(suite: ast.ClassDef) -> list[ast.stmt]:
+    """Return the assignments in the body of a class; none if they are long."""
+    found: list[ast.stmt] = [each for each in suite.body if isinstance(each, ast.Assign | ast.AnnAssign)]
+    return found if sum(map(_length, found)) <= _MOST_LINES_OF_ATTRIBUTES else []
 
 
 def _helpers(users: Sequence[ast.AST], methods: Sequence[Function]) -> list[Function]:

@@ -53,13 +53,22 @@ class _File:
     def _tests(self, body: Sequence[ast.stmt], suite: str) -> Iterator[_Positioned]:
         for node in body:
             if isinstance(node, Function) and is_test_name(node.name):
-                span = span_of(node)
-                first = span.first - 1
-                while first and self.lines[first - 1].lstrip().startswith("#"):
-                    first -= 1
-                yield _Positioned(node.name, suite, first, span.last)
+                yield _Positioned(node.name, suite, self._first_line(node), span_of(node).last)
             elif isinstance(node, ast.ClassDef) and not suite:
                 yield from self._tests(node.body, node.name)
+
+    def statement(self, test: _Positioned) -> _Positioned:
+        """Return the class around a test, or the test itself."""
+        if not test.suite:
+            return test
+        node = next(each for each in self.body if isinstance(each, ast.ClassDef) and each.name == test.suite)
+        return _Positioned(test.suite, "", self._first_line(node), span_of(node).last)
+
+    def _first_line(self, node: ast.stmt) -> int:
+        first = span_of(node).first - 1
+        while first and self.lines[first - 1].lstrip().startswith("#"):
+            first -= 1
+        return first
 
     @cached_property
     def common(self) -> set[str]:
@@ -81,6 +90,8 @@ def beside_subject(before: str, after: str, member: Member, own: Collection[str]
     """Return an edited test file without added tests between two tests of another subject.
 
     They go after the last test of their subject in the same class or on the top level, or else to its end.
+    An added class above all tests of the file goes after the class or function of the member's first test,
+    or else of the file's first.
 
     Args:
         before: The file before the edit.
@@ -97,7 +108,20 @@ def beside_subject(before: str, after: str, member: Member, own: Collection[str]
     added = [test.id for test in _File(after).tests if test.id not in known and test.suite in suites]
     for name in added:
         after = _moved(_File(after), name, known, member, own)
+    new_suites = dict.fromkeys(test.suite for test in _File(after).tests if test.suite not in suites)
+    for suite in reversed(new_suites):
+        after = _with_suite_behind(_File(after), suite, known, own)
     return after
+
+
+def _with_suite_behind(file: _File, suite: str, known: Collection[str], own: Collection[str]) -> str:
+    """Return a file with a class behind the tests that are there, if it is above all of them."""
+    there = [test for test in file.tests if test.id in known]
+    new = next(file.statement(test) for test in file.tests if test.suite == suite)
+    if not there or there[0].first < new.first:
+        return "".join(file.lines)
+    first = next((test for test in there if test.id in own), there[0])
+    return "".join(_with_moved(file.lines, new, file.statement(first).last))
 
 
 def _moved(file: _File, name: str, known: Collection[str], member: Member, own: Collection[str]) -> str:
