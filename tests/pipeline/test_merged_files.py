@@ -199,6 +199,8 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
         f"not proven in {path}, where {how}, and a new file copies `make` from {path} instead of using it"
     )
     assert [one.reason for one in found.skipped] == ([reason] if uses_helper else [])
+    note = f"the test of `total` is in a new file, because it is not proven in {path}, where {how}"
+    assert list(found.notes) == ([] if uses_helper else [note])
     assert found.statistics.funnel.posted == len(found.suggestions)
 
 

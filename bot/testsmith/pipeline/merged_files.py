@@ -139,18 +139,22 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     except TimeIsOver:
         results = [{}]
     paths = set(run.search.head_tree.paths())
-    suggestions, reasons = list[Suggestion](), dict[str, str]()
+    suggestions, reasons, notes = list[Suggestion](), dict[str, str](), list[str]()
     for number, suggestion in enumerate(report.suggestions):
         if number in changed:
             trouble = _trouble(number, suggestion, results, changed[number])
         else:
             trouble = "" if _has_place(run, suggestion) else "which cannot hold it"
         suggestions.append(_in_new_file(run, suggestion, paths) if trouble else suggestion)
-        copied = _copied(run, suggestions[-1]) if trouble else ""
-        if copied:
+        if trouble:
             where = f"not proven in `{suggestion.test_path}`, {trouble}"
-            reasons[suggestion.member] = f"{where}, and a new file {copied}"
-    return left_out(run, replace(report, suggestions=tuple(suggestions)), reasons)
+            if copied := _copied(run, suggestions[-1]):
+                reasons[suggestion.member] = f"{where}, and a new file {copied}"
+            else:
+                name = suggestion.member.rpartition("::")[2]
+                notes.append(f"the test of `{name}` is in a new file, because it is {where}")
+    report = replace(report, suggestions=tuple(suggestions), notes=(*report.notes, *notes))
+    return left_out(run, report, reasons)
 
 
 def repeated_tests(suggestions: Iterable[Suggestion]) -> dict[str, str]:

@@ -196,6 +196,23 @@ def test_joined_edit__a_test_that_was_changed_since_is_as_in_its_module() -> Non
     assert PYTHON.tests.joined_edit(BEFORE, AFTER, code) == AFTER.replace("math.pi", "math.e")
 
 
+def test_joined_edit__variables_that_only_the_module_has_go_above_their_first_test() -> None:
+    before = "from shop import total\n\n\ndef test_old():\n    assert total([1]) == 1\n"
+    first, second = (f"\n\ndef test_{name}():\n    assert total([2]) == 2\n" for name in ("two", "three"))
+    new = (
+        "def test_two():\n    assert total(_pair()) == 4\n",
+        "def test_three():\n    assert total(MANY) == 6\n",
+    )
+    own = "MANY = [1, 2, 3]\n\nFEW = [2, 2]\n", "def _pair():\n    return FEW + MANY[:0]\n", "IDLE = 1\n"
+    code = "\n\n".join(("from shop import total\n", *own, *new))
+    expected = f"{before}\n\n{own[0]}\n\n{own[1]}\n\n{new[0]}\n\n{new[1]}"
+    assert PYTHON.tests.joined_edit(before, before + first + second, code) == expected
+    methods = f"{before}\n\nclass TestMore:\n    def test_two(self):\n        assert total([2])\n"
+    of_class = "FEW = [1]\n\n\nclass TestMore:\n    def test_two(self):\n        assert total(FEW)\n"
+    with pytest.raises(CannotPlace, match="a test in a class uses variables"):
+        PYTHON.tests.joined_edit(before, methods, f"from shop import total\n\n{of_class}")
+
+
 def test_joined_edit__a_test_that_a_formatter_has_annotated_is_as_it_was_written() -> None:
     after = AFTER.replace("math.pi", "math.tau")
     code = "from typing import NoReturn\n" + MODULE.replace("math.pi", "math.tau + len([NoReturn])")

@@ -9,13 +9,14 @@ from copy import copy
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
-from itertools import takewhile
+from itertools import takewhile, zip_longest
 
 from testsmith.languages.python.judge.test_reading.claims import functions_of
 from testsmith.languages.python.judge.test_reading.edits import Text, without_rows
 from testsmith.languages.python.judge.test_reading.situations import Rows, Shared
 from testsmith.languages.python.source.definitions import Function, is_type_checking, last_name
 from testsmith.languages.python.source.parsing import parse_untrusted, refusing_depth, span_of
+from testsmith.languages.python.test_files.equivalence import module_bindings
 from testsmith.languages.python.test_files.existing.file_imports import (
     Bound,
     imports_in,
@@ -26,6 +27,7 @@ from testsmith.languages.python.test_files.test_modules import is_suite, keep_te
 from testsmith.languages.tests import CannotPlace
 
 _Import = ast.Import | ast.ImportFrom
+_Variable = ast.Assign | ast.AnnAssign
 _WORD = re.compile(r"\w+")
 
 
@@ -53,7 +55,8 @@ def joined_edit(before: str, after: str, code: str) -> str:
     """Return an edited test file with its added and extended tests as in a module that was made of them.
 
     Tests that the module no longer has, and rows that it no longer has, are put back as they were. A test for
-    which a formatter has added an import to the module stays as it was written into the file.
+    which a formatter has added an import to the module stays as it was written into the file. Variables and
+    helpers that only the module has are added above the first test that uses them.
 
     Raises:
         CannotParse: One of the texts is not valid Python.
@@ -70,15 +73,43 @@ def joined_edit(before: str, after: str, code: str) -> str:
             for name in edit.changed
             if name not in kept.tests
         ]
-        pieces += [
-            (new.span(name), kept.lines(name))
+        replaced = [
+            name
             for name in kept.tests
             if name not in old.tests or (not edit.known_rows(name) and not kept.is_same(name, new))
             if not typing & _names_in(kept.tests[name])
         ]
+        added = _lines_added(kept, new, replaced)
+        pieces += [(new.span(name), [*added.get(name, ()), *kept.lines(name)]) for name in replaced]
         text = _with_pieces(new, [*pieces, *_emptied_suites(edit, kept), *_unread_tables(edit, kept)])
         text = without_rows(text, {name: rows for name in kept.tests if (rows := edit.cut_rows(name, kept))})
         return _without_idle_imports(old, _TestFile(text), kept)
+
+
+def _lines_added(kept: _TestFile, new: _TestFile, tests: Sequence[str]) -> dict[str, list[str]]:
+    """Return the lines of a module's variables and helpers that tests use and a file lacks, by first test.
+
+    Raises:
+        CannotPlace: The first test is in a class.
+    """
+    there = set(module_bindings(new.tree))
+    found: dict[str, list[str]] = {}
+    for test in sorted(tests, key=new.span):
+        wanted, statements = _names_in(kept.tests[test]), list[ast.stmt]()
+        for statement in reversed(kept.tree.body):
+            bound = module_bindings(ast.Module([statement], [])).keys() & wanted
+            if bound - there and not isinstance(statement, _Import) and not _is_suite(statement):
+                statements.insert(0, statement)
+                wanted |= _names_in(statement)
+                there |= bound
+        if statements and "::" in test:
+            raise CannotPlace("a test in a class uses variables that are not in the edited file")
+        for statement, following in zip_longest(statements, statements[1:]):
+            span = span_of(statement)
+            are_variables = isinstance(statement, _Variable) and isinstance(following, _Variable)
+            blank = ["\n"] if are_variables else ["\n", "\n"]
+            found.setdefault(test, []).extend((*kept.text_lines[span.first - 1 : span.last], *blank))
+    return found
 
 
 def changed_tests(before: str, after: str) -> tuple[str, ...]:
