@@ -155,6 +155,14 @@ def test_format__arguments_are_bare_where_those_of_the_file_are(project: Path) -
     assert "def test_more(a, b) -> None:" in text
 
 
+def test_format__arguments_are_annotated_if_only_tests_without_any_annotation_have_bare_ones(
+    project: Path,
+) -> None:
+    others = "def test_a(shop: Shop) -> None: ...\ndef test_b() -> None: ...\ndef test_c(shop): ...\n"
+    (project / TEST_PATH).write_text(others)
+    assert "def test_more(a: int, b: int) -> None:" in formatted(project)
+
+
 def test_format__annotated_as_the_file_itself_rather_than_its_neighbors(project: Path) -> None:
     (project / "tests" / "test_a.py").write_text("def test_a() -> None: ...\n")
     (project / TEST_PATH).write_text("def test_b(): ...\n")

@@ -189,10 +189,9 @@ def are_annotated(test_files: Iterable[str]) -> bool:
 
 
 def have_bare_arguments(test_files: Iterable[str]) -> bool:
-    """Return whether a test function in these texts has an argument without an annotation."""
-    arguments = (
-        argument for text in test_files for test in _test_functions(text) for argument in test.args.args
-    )
+    """Return whether a test function with a return annotation has an argument without one in these texts."""
+    tests = (test for text in test_files for test in _test_functions(text) if test.returns is not None)
+    arguments = (argument for test in tests for argument in test.args.args)
     return any(one.annotation is None and one.arg not in {"self", "cls"} for one in arguments)
 
 
