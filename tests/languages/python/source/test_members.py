@@ -388,6 +388,41 @@ def test_changed_members__private_one_that_tests_use_and_that_uses_what_changed(
     assert [one.name for one in untested] == ["f"]
 
 
+CALLBACKS = """\
+class Parser:
+    def on_start(self):
+        return {start}
+    def on_end(self):
+        return {end}
+    def size(self):
+        return {end}
+    def parse(self, text):
+        self.size()
+        return run(text, {start}, [self.on_start, self.on_end])
+"""
+
+
+@pytest.mark.parametrize(
+    ("values", "test", "expected"),
+    [
+        ({"start": 2, "end": 1}, "Parser().parse('')", ["parse"]),
+        ({"start": 2, "end": 1}, "Parser().on_start()", ["on_start", "parse"]),
+        ({"start": 1, "end": 2}, "Parser().parse('')", ["on_end", "size"]),
+        ({"start": 2, "end": 2}, "Parser().parse('')", ["size", "parse"]),
+    ],
+    ids=["passed on", "tested", "by what did not change", "others"],
+)
+def test_changed_members__methods_that_a_changed_one_passes_on(
+    values: dict[str, int], test: str, expected: list[str]
+) -> None:
+    tests = {"test_m.py": f"from m import Parser\ndef test_m(): assert {test}\n"}
+    base = {**tests, "m.py": CALLBACKS.format(start=1, end=1)}
+    found = _found(base, {**tests, "m.py": CALLBACKS.format(**values)}).members
+    assert [one.name for one in found] == [f"Parser.{name}" for name in expected]
+    shown = [len(one.shown_change.private) for one in found if one.name == "Parser.parse"]
+    assert shown == [sum(values.values()) - 2] * ("parse" in expected)
+
+
 @pytest.mark.parametrize(
     ("imports", "expected"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -30,7 +31,7 @@ from testsmith.languages.python.source.package import (
     private_modules,
     top_level,
 )
-from testsmith.languages.python.source.parsing import SourceFile, read_source
+from testsmith.languages.python.source.parsing import SourceFile, parse_untrusted, read_source
 from testsmith.languages.python.source.references import is_private
 from testsmith.languages.python.test_files.existing.member_tests import keys_of, used_by_tests
 from testsmith.languages.python.test_files.existing.test_file_uses import DefinitionKey
@@ -54,9 +55,10 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     For a new class, its public methods are returned, or the class itself if it has none, but nothing if it
     only has a name and bases: what raises a new exception is what can be tested. For an existing class, added
     and changed dunder methods are included. A changed private definition is a member if tests of the project
-    already use it, and so is a private function that uses one directly. Code that only moved, within a file
-    or between changed files, does not count as changed. A member with a skip comment is returned both as a
-    member and as skipped.
+    already use it, and so is a private function that uses one directly, or farther if nothing public does. A
+    changed method that another changed method of its class passes on as a value counts as private. Code that
+    only moved, within a file or between changed files, does not count as changed. A member with a skip
+    comment is returned both as a member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -276,7 +278,8 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
     moved = _moved(file.comparison, gone)
     names = [each.found.name for each in file.comparison.differences]
     instances = {name: door for name in names if (door := packages.instance(file.module, name))}
-    counting = _counting(file.comparison, gone, moved, instances)
+    callbacks = _callbacks(file.comparison.differences)
+    counting = _counting(file.comparison, gone, moved, instances) - callbacks
     chosen: list[_Chosen] = []
     private: dict[Node, _ChangedDefinition] = {}
     new_private: dict[Node, _ChangedDefinition] = {}
@@ -291,13 +294,45 @@ def _sorted_out(file: _ComparedFile, gone: Gone, packages: _Packages) -> _Change
         one = _ChangedDefinition(path=file.path, difference=difference, changed_lines=lines)
         if public is not None:
             chosen.append(_chosen(node, one, public, instances.get(name, "")))
-        elif _is_private(difference, is_public=name not in counting and has_public_name(name)):
+        elif name in callbacks or _is_private(
+            difference, is_public=name not in counting and has_public_name(name)
+        ):
             # New definitions are used only by new code, so they affect nothing.
             is_new = difference.change is Change.ADDED and name not in gone
             changes = new_private if is_new else private
             changes[node] = one
     settled = frozenset((file.path, each.found.name) for each in differences)
     return _Changes(chosen=tuple(chosen), private=private, new_private=new_private, settled=settled)
+
+
+def _callbacks(differences: Sequence[Difference]) -> frozenset[str]:
+    """Return the changed methods that another changed public method of their class passes on as values.
+
+    That method is how the class is used; a test that calls what it passes on would imitate the caller.
+    """
+    passed: set[str] = set()
+    for each in differences:
+        owner, _, name = each.found.name.rpartition(".")
+        if owner and has_public_name(each.found.name) and not is_dunder(name):
+            passed |= {f"{owner}.{other}" for other in _passed_on(each.found.source) if other != name}
+    return frozenset(
+        each.found.name
+        for each in differences
+        if each.found.name in passed and each.found.kind is MemberKind.METHOD
+    )
+
+
+def _passed_on(source: str) -> Iterator[str]:
+    """Yield the attributes of `self` in a method that are neither called nor assigned."""
+    try:
+        nodes = list(ast.walk(parse_untrusted(source)))
+    except CannotParse:
+        return
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    for node in nodes:
+        match node:
+            case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Load()) if id(node) not in called:
+                yield node.attr
 
 
 def _chosen(node: Node, one: _ChangedDefinition, public: str | None, instance: str = "") -> _Chosen:
