@@ -77,3 +77,12 @@ def test_suggest__writes_methods_of_test_cases_that_unittest_runs(
     count = 1 + sum(len(one["tests"]) for one in suggestions)
     assert f"Ran {count} tests" in told
     assert "test_light (tests.test_fees.TestFee.test_light)" in told
+
+
+def test_suggest__methods_in_a_project_of_pytest_are_run_by_pytest(
+    command_line: CommandLine, project: Path
+) -> None:
+    (project / "tests/conftest.py").write_text("import pytest\n")
+    ran = command_line.suggest(project, "--base", "HEAD~1", "--provider", "offline", "--no-verify")
+    found = {(one["framework"], one["run"]) for one in ran.report["suggestions"]}
+    assert found == {("unittest", "pytest tests/test_fees.py")}

@@ -256,7 +256,10 @@ def _note_of_complete(run: RunState, complete: int) -> tuple[str, ...]:
 
 
 def _runnable(run: RunState, one: Suggestion) -> Suggestion:
-    command = run.language_of(one.member).tests.command(one.framework, one.test_path, one.tests)
+    tests, request = run.language_of(one.member).tests, run.requests.get(one.member)
+    by_another = request is not None and not request.is_run_by_framework
+    framework = tests.framework if by_another else one.framework
+    command = tests.command(framework, one.test_path, one.tests)
     return replace(one, run=shlex.join(command))
 
 
