@@ -137,7 +137,9 @@ async def _suggestions(run: RunState, audited: Sequence[NamedTests]) -> Report:
     for place, (name, folder) in enumerate(projects):
         part, named = left.of_project(name, folder), tests.get((name, folder))
         if part.requests or named is None:
-            share = len(part.requests) / len(left.requests)
+            share = time_budget.share_of_project(
+                len(part.requests), len(left.requests), len(projects) - place
+            )
             report = await _suggestions_in(replace(part, deadline=run.deadline.part(share)), name, named)
         else:
             share = 1 / (len(projects) - place)

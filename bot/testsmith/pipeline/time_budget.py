@@ -20,3 +20,17 @@ GOALS = 0.05
 
 OWN_TESTS = 0.25
 """The project's own tests on base, and again with mutants of changed lines."""
+
+_PREPARATION = 5
+"""Members whose tests take about as long as the preparation of a project, such as its installation."""
+
+
+def share_of_project(members: int, all_members: int, projects: int) -> float:
+    """Return the share of the time left for one of several projects.
+
+    Args:
+        members: Its members.
+        all_members: Those of all projects that are left, its own included.
+        projects: Number of these projects.
+    """
+    return (members + _PREPARATION) / (all_members + _PREPARATION * projects)
