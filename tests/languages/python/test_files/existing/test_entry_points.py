@@ -168,6 +168,18 @@ def test_entry_points__a_method_that_delegates_if_no_test_calls_a_function() -> 
     assert request.test_path == "tests/test_pages.py"
 
 
+def test_entry_points__a_method_in_the_test_file_before_a_function_elsewhere() -> None:
+    named = "tests/test_stream.py"
+    used = "from pages.writing import generate\n\n\ndef test_generate():\n    assert generate(None)\n"
+    tests = {named: PAGES["tests/test_pages.py"], "tests/test_others.py": used}
+    head = PAGES | tests | {"pages/stream.py": PAGES["pages/stream.py"].replace("'red'", "'blue'")}
+    members = changed_members(scope(PAGES | tests, head)).members
+    found = requests(MemoryTree(head), members, "", "")
+    request = next(one for one in found if one.member.name == "Stream.color")
+    assert request.entry_points == ("FakeHTML('red').write_page()",)
+    assert request.test_path == named
+
+
 FACADE = {
     "ddl/__init__.py": "",
     "ddl/op.py": "import ddl.proxies\n\nddl.proxies.fill(globals())\n",

@@ -59,7 +59,7 @@ def entry_points(
     """Return the entry point of each of these members that has one, by member id.
 
     Of several, it is the one that most tests call in the member's test file, or else anywhere; a method only
-    if tests call none of the functions, and a class only if no function uses the member.
+    if these tests call none of the functions, and a class only if no function uses the member.
 
     Args:
         tree: Files of head.
@@ -75,6 +75,7 @@ def entry_points(
     everyone = {user.id: user for its_users in users.values() for user in its_users}
     tests = MemberTests(tree, [*everyone.values(), *members], names, readings)
     calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
+    homes_of = {name: {test.path for test in its_tests} for name, its_tests in calling.items()}
     found: dict[str, EntryPoint] = {}
     for member, home in homes:
         its_users = users.get(member.id, ())
@@ -82,10 +83,11 @@ def entry_points(
         methods = [user for user in its_users if user.kind is not MemberKind.CLASS]
         methods = [user for user in methods if user.plain_name not in CONSTRUCTORS]
         ranked = (functions, methods) if functions else (its_users,)
-        called = ([user for user in some if calling[user.id]] for some in ranked)
+        called = [[user for user in some if calling[user.id]] for some in ranked]
+        at_home = [[user for user in some if home in homes_of[user.id]] for some in called]
         counts = {
             user.id: (sum(test.path == home for test in calling[user.id]), len(calling[user.id]))
-            for user in next(filter(None, called), [])
+            for user in next(filter(None, (*at_home, *called)), [])
         }
         best = max(counts, key=lambda user: counts[user], default=None)
         door = member if best is None else everyone[best]
