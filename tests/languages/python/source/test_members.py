@@ -424,6 +424,24 @@ def test_changed_members__methods_that_a_changed_one_passes_on(
 
 
 @pytest.mark.parametrize(
+    ("test", "expected"),
+    [("Layers()._next(2)", ["Layers._next", "Layers.next"]), ("Layers().next(2)", ["Layers.next"])],
+    ids=["that tests use", "that no test uses"],
+)
+def test_changed_members__private_method_that_uses_what_changed(test: str, expected: list[str]) -> None:
+    source = """\
+def _hello(data): return data
+class Layers:
+    def _next(self, data): return _hello(data)
+    def next(self, data): return self._next(data)
+"""
+    tests = {"test_m.py": f"from m import Layers\ndef test_next(): assert {test}\n"}
+    head = {**tests, "m.py": source.replace("return data", "return -data")}
+    found = _found({**tests, "m.py": source}, head).members
+    assert [(one.name, one.is_private) for one in found] == [(name, "_" in name) for name in expected]
+
+
+@pytest.mark.parametrize(
     ("imports", "expected"),
     [
         ("from p._shown import shown", ["shown"]),

@@ -52,13 +52,13 @@ LANGUAGE = "python"
 def changed_members(scope: ComparisonScope) -> MemberFindings:
     """Return the added, changed and affected members; see `SourceReader.changed_members`.
 
-    For a new class, its public methods are returned, or the class itself if it has none, but nothing if it
-    only has a name and bases: what raises a new exception is what can be tested. For an existing class, added
-    and changed dunder methods are included. A changed private definition is a member if tests of the project
-    already use it, and so is a private function that uses one directly, or farther if nothing public does. A
-    changed method that another changed method of its class passes on as a value counts as private. Code that
-    only moved, within a file or between changed files, does not count as changed. A member with a skip
-    comment is returned both as a member and as skipped.
+    For a new class, its public methods are returned, or the class itself if it has none, but nothing if
+    it only has a name and bases: what raises a new exception is what can be tested. For an existing
+    class, added and changed dunder methods are included. A changed private definition is a member if
+    tests of the project already use it, and so is a private function or method that uses one directly, or
+    farther if nothing public does. A changed method that another changed method of its class passes on as
+    a value counts as private. Code that only moved, within a file or between changed files, does not
+    count as changed. A member with a skip comment is returned both as a member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -557,7 +557,7 @@ def _by_path(
 def _tested_users(
     package: Package, public: PublicModules, reached: Mapping[Node, Effect], scope: ComparisonScope
 ) -> frozenset[Node]:
-    """Return the private functions that tests of base use and that use a changed definition.
+    """Return the private functions and methods that tests of base use and that use a changed definition.
 
     If something public uses one, only those count that do so directly.
     """
@@ -569,7 +569,7 @@ def _tested_users(
         module = package.modules[node.module].module
         if public.module_for(module, node.name) is not None:
             has_public = True
-        elif package.is_function(node):
+        elif package.is_function(node) or package.is_method(node):
             private[DefinitionKey(module.path, node.name)] = node
     if has_public:
         private = {key: node for key, node in private.items() if reached[node].steps == 1}

@@ -121,6 +121,8 @@ def _is_importable(part: str) -> bool:
 CONSTRUCTORS = ("__init__", "__new__", "__post_init__")
 """Methods that run when an object is created."""
 
+_METHODS = (MemberKind.METHOD, MemberKind.CLASS_METHOD, MemberKind.STATIC_METHOD)
+
 MOST_HOMONYMS = 8
 """An attribute of an object of unknown class is followed if at most this many definitions have it: classes a
 private one, callers a method."""
@@ -363,6 +365,11 @@ class Package:
         """Return whether a node is a module-level function."""
         defined = self.defined(node)
         return defined is not None and defined.kind is MemberKind.FUNCTION
+
+    def is_method(self, node: Node) -> bool:
+        """Return whether a node is a method of a class that a test may call, other than a special one."""
+        defined, name = self.defined(node), node.name.rpartition(".")[2]
+        return defined is not None and defined.kind in _METHODS and not is_dunder(name)
 
     def follow(self, node: Node, reference: Reference) -> Sequence[Node]:
         """Return what a reference in a node's code resolves to in this package."""
