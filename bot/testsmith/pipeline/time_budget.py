@@ -1,4 +1,4 @@
-"""How a run divides its time: each value is a fraction of the time left when a phase begins."""
+"""How a run divides its time, in fractions of the time left when a phase begins."""
 
 GENERATION = 0.6
 """Generation; the rest is for verification."""

@@ -141,8 +141,8 @@ async def _not_in_session(workspace: PythonWorkspace, problems: Mapping[str, str
     results = await run_jobs(workspace, PLAIN, jobs)
     loaded = {
         module
-        for module, result in zip(others, (results[job.number] for job in jobs), strict=True)
-        if [one.status for one in result.functions.values()] == [PASSED]
+        for number, module in enumerate(others)
+        if [one.status for one in results[number].functions.values()] == [PASSED]
     }
     return {module: problem for module, problem in problems.items() if module not in loaded}
 

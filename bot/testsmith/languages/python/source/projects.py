@@ -47,7 +47,7 @@ def project_of(tree: SourceTree, path: str, opened: str) -> str:
 
 def parts_of(tree: SourceTree, project: str) -> tuple[str, ...]:
     """Return the folders of the members of a project's uv workspace that have no tests, innermost first."""
-    if not _members(tree, project, "members"):
+    if not _patterns(tree, project, "members"):
         return ()
     others = (folder for folder in project_folders(tree) if folder != project)
     parts = [folder for folder in others if project_of(tree, f"{folder}/any.py", project) == project]
@@ -58,12 +58,12 @@ def _has_member(tree: SourceTree, folder: str, project: str) -> bool:
     """Return whether a folder's project is a uv workspace of which another project is a member."""
     place = PurePosixPath("/", project.removeprefix(f"{folder}/" if folder else ""))
     is_member, is_excluded = (
-        any(place.match(f"/{one}") for one in _members(tree, folder, key)) for key in ("members", "exclude")
+        any(place.match(f"/{one}") for one in _patterns(tree, folder, key)) for key in ("members", "exclude")
     )
     return is_member and not is_excluded and declares_project(tree, folder)
 
 
-def _members(tree: SourceTree, folder: str, key: str) -> list[str]:
+def _patterns(tree: SourceTree, folder: str, key: str) -> list[str]:
     """Return the patterns in a list of a folder's uv workspace."""
     table: object = pyproject(tree, folder)
     for name in ("tool", "uv", "workspace", key):

@@ -38,7 +38,7 @@ def version_variables(version: str) -> dict[str, str]:
 def write_versions(tree: SourceTree, copy: Path, version: str) -> None:
     """Write the version as a source distribution has it, for projects whose build finds it out.
 
-    Hatchling and versioningit, for which there is no variable, read it there.
+    Hatchling and versioningit read it there; no variable sets it for them.
 
     Args:
         tree: The project's files.
