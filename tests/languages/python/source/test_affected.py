@@ -116,6 +116,19 @@ def test_effects__what_a_public_base_calls_is_of_the_subclass_that_overrides_it(
     assert "Base.__init__" in _reached(text, "Base._use")
 
 
+def test_effects__what_a_base_calls_and_another_base_of_its_subclass_has() -> None:
+    text = """
+        class _Query:
+            def run(self): self._execute()
+            def _execute(self): ...
+        class _Loading:
+            def _execute(self): ...
+        class Select(_Loading, _Query): ...
+        class Insert(_Query): ...
+    """
+    assert _reached(text, "_Loading._execute") == {"_Query.run": 1, "Select": 1, "Insert": 2}
+
+
 def test_effects__a_base_that_is_an_attribute_of_a_class() -> None:
     text = """
         class Unit:

@@ -331,16 +331,18 @@ class Package:
         return found
 
     def overrides(self, node: Node, name: str) -> Iterator[Node]:
-        """Yield the definitions of an attribute in all direct and indirect subclasses."""
+        """Yield what an attribute is in direct and indirect subclasses, also from their other bases."""
         waiting, seen = list(self._subclasses.get(node, ())), {node}
+        found = set(self.members(node, name))
         while waiting:
             subclass = waiting.pop()
             if subclass in seen:
                 continue
             seen.add(subclass)
             waiting.extend(self._subclasses.get(subclass, ()))
-            if self.defined(own := Node(subclass.module, f"{subclass.name}.{name}")) is not None:
-                yield own
+            new = [each for each in self.members(subclass, name) if each not in found]
+            found.update(new)
+            yield from new
 
     def is_class(self, node: Node) -> bool:
         """Return whether a node is a class."""
