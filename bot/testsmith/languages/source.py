@@ -141,32 +141,34 @@ class CannotParse(ValueError):
     """Text is not valid source in its language. The message says where and why, without the text."""
 
 
-MOST_DIFF_CHARACTERS = 4_000
+MOST_DIFF_CHARACTERS = 8_000
 """Maximum length of the diff of one definition."""
 
 _MOST_LINES_SHOWN_WHOLE = 80
 """Maximum length of a definition whose diff shows all of its lines."""
 
-_DIFF_CONTEXT = 3
-"""Number of unchanged lines around each change in the diff of a longer definition."""
+_DIFF_CONTEXTS = (3, 1)
+"""Numbers of unchanged lines around each change in a longer diff; the second if it is too long."""
 
 
 def source_diff(name: str, before: str, after: str) -> str:
     """Return the unified diff of one definition, of a short one with all of its lines.
 
-    Each hunk starts with the name instead of line numbers.
+    Each hunk starts with the name instead of line numbers. A diff that is too long has fewer lines around
+    each change, and is then cut.
 
     Args:
         name: Name to show.
         before: Source on base, dedented; empty if there is none.
         after: Source on head, dedented.
     """
-    old, new = before.splitlines(), after.splitlines()
-    context = _MOST_LINES_SHOWN_WHOLE if len(new) <= _MOST_LINES_SHOWN_WHOLE else _DIFF_CONTEXT
-    lines = list(unified_diff(old, new, n=context, lineterm=""))[2:]
-    text = "\n".join(f"@@ {name} @@" if line.startswith("@@") else line.rstrip() for line in lines)
-    if len(text) <= MOST_DIFF_CHARACTERS:
-        return text
+    old, new, text = before.splitlines(), after.splitlines(), ""
+    whole = [_MOST_LINES_SHOWN_WHOLE] if len(new) <= _MOST_LINES_SHOWN_WHOLE else []
+    for context in (*whole, *_DIFF_CONTEXTS):
+        lines = list(unified_diff(old, new, n=context, lineterm=""))[2:]
+        text = "\n".join(f"@@ {name} @@" if line.startswith("@@") else line.rstrip() for line in lines)
+        if len(text) <= MOST_DIFF_CHARACTERS:
+            return text
     return f"{text[:MOST_DIFF_CHARACTERS].rpartition(chr(10))[0]}\n[The diff is cut here.]"
 
 

@@ -142,10 +142,11 @@ def _changes(requests: Sequence[Request]) -> Iterator[str]:
     diffs = dict.fromkeys(chain.from_iterable(_diffs(one.member) for one in requests))
     room = _MOST_DIFF_CHARACTERS
     for diff in diffs:
-        fitting = diff if len(diff) <= room else diff[:room].rpartition("\n")[0]
+        most = min(room, _MOST_DIFF_CHARACTERS // 2)
+        fitting = diff if len(diff) <= most else diff[:most].rpartition("\n")[0]
         if fitting:
             yield fitting
-        room -= len(diff)
+        room -= len(fitting)
         if room <= 0:
             return
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from textwrap import dedent
 
 from fakes.trees import MemoryTree
 from testsmith.languages.python.language import PYTHON
-from testsmith.model import Request
+from testsmith.model import Change, Member, Place, Request, ShownChange
 
 CART = dedent('''\
     """The cart."""
@@ -165,6 +166,77 @@ def test_requests__the_enclosing_class_first_then_what_is_used_in_order() -> Non
         class Base:
             """What all carts are."""
             def clear(self): ...''')
+
+
+def test_requests__bodies_of_what_changed_lines_call() -> None:
+    add = requests()["Cart.add"].member
+    shown = _signatures(
+        replace(
+            add,
+            change=Change.CHANGED,
+            shown_change=ShownChange(
+                own="""\
+@@ Cart.add @@
+-    if store.find(item):
+-        return Money(cheaper(1))
++    if store.find(item) and self._fits(item):
++        return Money(_rest(LIMIT))
+"""
+            ),
+        )
+    )
+    assert shown.startswith(
+        dedent('''\
+        # shop.stock
+        def find(item: str) -> bool:
+            """Find an item."""
+            return True
+
+        # shop.cart
+        def _fits(self, item: str) -> bool:
+            """Tell whether it fits."""
+            return len(item) < self.limit
+
+        # shop.cart
+        def _rest(amount):
+            return amount - TABLE[1]
+
+        # shop.cart
+        class Cart(Base):''')
+    )
+    assert shown.count("def find") == shown.count("def _rest") == 1
+    assert "def discounted(price, *args, by=2, **more): ..." in shown
+
+
+def test_requests__bodies_of_what_changed_private_definitions_call() -> None:
+    member, path = requests()["tabled"].member, "src/shop/cart.py"
+    affected = replace(
+        member,
+        change=Change.AFFECTED,
+        because_places=(
+            Place(path=path, line=1, end_line=1, name="Cart._fits"),
+            Place(path=path, line=1, end_line=1, name="Cart.add"),
+            Place(path=path, line=1, end_line=1, name="gone"),
+        ),
+        shown_change=ShownChange(private=("+        if store.find(item) and self._fits(item):",)),
+    )
+    shown = _signatures(affected)
+    assert shown.startswith("# shop.stock\ndef find(item: str) -> bool:")
+    assert "    return True" in shown
+    assert "def _fits" not in shown
+
+
+def test_requests__bodies_that_are_long_are_left_out() -> None:
+    lines = "\n".join(f"    x = {number}" for number in range(30))
+    text = f"def long():\n{lines}\n\ndef use():\n    return long()\n"
+    member = requests({"shop.py": text})["use"].member
+    changed = replace(member, change=Change.CHANGED, shown_change=ShownChange(own="+    return long()"))
+    assert _signatures(changed, {"shop.py": text}) == "# shop\ndef long(): ..."
+
+
+def _signatures(member: Member, files: dict[str, str] | None = None) -> str:
+    [request] = PYTHON.source.requests(MemoryTree(files or FILES), [member], "", "")
+    return request.context.signatures
 
 
 def test_requests__a_member_that_uses_nothing_and_one_that_uses_itself() -> None:

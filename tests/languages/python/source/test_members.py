@@ -822,3 +822,14 @@ def test_changed_members__renamed_is_no_change_even_with_another_parameter() -> 
 
     assert "has_end" not in _changes(base, head)
     assert _changes(base, {"a.py": head["a.py"].replace("'.'", "';'")})["has_end"] == "added"
+
+
+def test_changed_members__long_diff_has_fewer_lines_around_each_change() -> None:
+    def text(mark: str) -> str:
+        lines = (f"    x{line} = '{'a' * 100}{mark if line in {3, 60} else ''}'\n" for line in range(70))
+        return "".join(["def f():\n", *lines])
+
+    (member,) = _found({"m.py": text("")}, {"m.py": text("b")}).members
+    shown = member.shown_change.own.splitlines()
+    assert [line.partition(" =")[0] for line in shown if line.startswith("+")] == ["+    x3", "+    x60"]
+    assert len(shown) == 2 * len(["@@", "before", "before", "before", "-", "+", "after", "after", "after"])

@@ -1,4 +1,7 @@
-"""Build generation requests: test file, existing tests, and signatures of what each member uses."""
+"""Build generation requests: test file, existing tests, and what each member uses.
+
+Of what it uses the signatures are shown, and the bodies of short functions that changed lines call.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 
 from testsmith.languages.conventions import Conventions
 from testsmith.languages.python.source.comparison import normalized_source
@@ -151,6 +154,9 @@ _MOST_ALIKE = 2
 """Maximum number of tests shown of a file that has none near the member."""
 
 _MOST_BLOCKS = 30
+_MOST_BODIES = 4
+_MOST_LINES_OF_A_BODY = 25
+_CALLED = re.compile(r"(\w+)\(")
 
 
 def requests(tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> Iterator[Request]:
@@ -312,23 +318,62 @@ class _Used:
         shown = signature(self.file.definitions[self.name], methods=self.methods)
         return f"# {self.file.module.name}\n{shown}"
 
+    @property
+    def body(self) -> str:
+        """Return its code if it is a short function, preceded by its module; otherwise nothing."""
+        statement = self.file.definitions[self.name].parts[-1].statement
+        if not isinstance(statement, Function):
+            return ""
+        code = statement.body[ast.get_docstring(statement) is not None :]
+        lines = [line for each in code for line in ast.unparse(each).split("\n") if line.strip()]
+        if not lines or len(lines) > _MOST_LINES_OF_A_BODY:
+            return ""
+        heading = [line.removesuffix(" ...") for line in _function_lines(statement)]
+        return "\n".join([f"# {self.file.module.name}", *heading, *(f"    {line}" for line in lines)])
+
 
 class _Signatures:
-    """Second tier of the context: signatures of what members use."""
+    """Second tier of the context: signatures of what members use, and bodies of what changed lines call."""
 
     def __init__(self, names: ProjectNames) -> None:
         self._names = names
 
     def of(self, member: Member) -> str:
-        """Return the signatures separated by blank lines, the enclosing class first."""
+        """Return the blocks separated by blank lines: bodies, the enclosing class, other signatures."""
         file = self._names.file(member.path)
         if file is None or member.name not in file.definitions:
             return ""
         try:
-            blocks = dict.fromkeys(used.block for used in self._used_by(member, file))
+            called = {used: used.body for used in self._called_by_change(member, file)}
+            bodies = dict(islice(((used, text) for used, text in called.items() if text), _MOST_BODIES))
+            signatures = (used.block for used in self._used_by(member, file) if used not in bodies)
+            blocks = dict.fromkeys(chain(bodies.values(), signatures))
         except RecursionError:  # generated code may be nested thousands of levels deep; omit signatures then
             return ""
         return "\n\n".join(islice(blocks, _MOST_BLOCKS))
+
+    def _called_by_change(self, member: Member, file: SourceNames) -> Iterator[_Used]:
+        """Yield what lines that the change adds call, if the change leaves it as it was."""
+        change = member.shown_change
+        added = [
+            line for diff in (change.own, *change.private) for line in diff.split("\n") if line[:1] == "+"
+        ]
+        called = {name for line in added for name in _CALLED.findall(line)}
+        callers = [(file, member.name)] if change.own else []
+        places = ((self._names.file(place.path), place.name) for place in member.because_places)
+        callers += [(caller, name) for caller, name in places if caller is not None]
+        for caller, name in callers:
+            definition = caller.definitions.get(name)
+            found = () if definition is None else references(definition, caller.module.package)
+            for reference in _in_order("\n".join(added), found):
+                if reference.names[-1] not in called:
+                    continue
+                used = self._meant(caller, reference)
+                if reference.via is Via.OWN:
+                    own = f"{name.rpartition('.')[0]}.{reference.names[0]}"
+                    used = _Used(file=caller, name=own) if own in caller.definitions else None
+                if used is not None and (used.file, used.name) not in callers:
+                    yield used
 
     def _used_by(self, member: Member, file: SourceNames) -> Iterator[_Used]:
         definition = file.definitions[member.name]

@@ -139,13 +139,16 @@ class TestAdd(Case):
     assert '    options = {"folder": HERE}' not in shown(request_for("add", many))
 
 
-def test_requests__a_function_without_tests_is_shown_two_short_ones_of_its_module() -> None:
-    tests = "from shop import double\n" + "".join(
-        f"def test_{n}():\n" + "    assert double(1) == 2\n" * n for n in (3, 1, 2)
-    )
-    request = request_for("add", tests)
+def test_requests__a_function_without_tests_is_shown_two_of_its_module() -> None:
+    names = (3, 1, 2)
+    tests = [f"def test_{n}():\n" + "    assert double(1) == 2\n" * n for n in names]
+    request = request_for("add", "".join(["from shop import double\n", *tests]))
     assert request.test_path == "tests/test_shop.py"
     assert [line for line in shown(request) if line.startswith("def")] == ["def test_1():", "def test_2():"]
+    alike = tests[0].replace("test_3", "test_double_can_add")
+    request = request_for("add", "".join(["from shop import double\n", alike, *tests[1:]]))
+    of_tests = [line for line in shown(request) if line.startswith("def")]
+    assert of_tests[:2] == ["def test_double_can_add():", "def test_1():"]
 
 
 def test_requests__a_project_without_tests_has_nothing_to_edit() -> None:

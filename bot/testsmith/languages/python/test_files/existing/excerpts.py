@@ -69,7 +69,7 @@ def names_in(text: str) -> frozenset[str]:
 def nearest_tests(
     existing: Sequence[ExistingTest], path: str, member: Member, intent: str = ""
 ) -> list[ExistingTest]:
-    """Return a member's nearest tests in a file; if none calls it, two short ones as samples.
+    """Return a member's nearest tests in a file; if none calls it, the two that are most like the change.
 
     Half of them are those most like the change. One that runs over a table of cases is among them, because
     its table may take the new cases.
@@ -77,8 +77,9 @@ def nearest_tests(
     here = [test for test in existing if test.path == path]
     calling = [test for test in here if test.calls]
     if not calling:
-        short = sorted(here, key=lambda test: test.end_line - test.line)[:_MOST_SAMPLES]
-        return [test for test in here if test in short]
+        short = sorted(here, key=lambda test: test.end_line - test.line)
+        samples = most_alike(short, member, intent)[:_MOST_SAMPLES]
+        return [test for test in here if test in samples]
     nearest = calling[: MOST_TESTS // 2]
     others = [test for test in most_alike(calling, member, intent) if test not in nearest]
     shown = [*nearest, *others[: MOST_TESTS - len(nearest)]]
