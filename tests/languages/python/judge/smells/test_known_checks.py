@@ -147,3 +147,12 @@ def test_smells_of__the_setup_of_a_base_class_may_change_the_folder(code: str, *
     judge = PythonJudge().of_project(MemoryTree(files))
     found = judge.smells(f"from shop import total\n{code}{_WRITES}", _MEMBER)
     assert list(found.values()) == (["writes outside `tmp_path`"] if writes else [])
+
+
+@pytest.mark.parametrize(("call", "smells"), [("self.validate", []), ("rules.validate", ["asserts nothing"])])
+def test_smells_of__helper_of_the_class_with_the_name_of_the_member(call: str, smells: list[str]) -> None:
+    tree = MemoryTree({path: textwrap.dedent(text) for path, text in _FILES.items()})
+    member = make_member("src/rules.py::validate", "def validate(text): return text")
+    code = f"class A(Validator):\n    def test_a(self): {call}('a')\n"
+    code = f"import rules\nfrom .base import Validator\n\n{code}"
+    assert list(PythonJudge().of_project(tree).smells(code, member).values()) == smells

@@ -326,8 +326,14 @@ class TestFunction:
             for body in self.bodies
             if body.is_helper
             for call in body.calls()
-            if self.last(call.func) != self.names.member.plain_name and self._is_known_check(call, body)
+            if self._may_be_helper(call, body) and self._is_known_check(call, body)
         ]
+
+    def _may_be_helper(self, call: ast.Call, body: Body) -> bool:
+        """Return whether a call has another name than the member, or calls a method of the test's class."""
+        first = body.node.args.args[:1] if self.suites else []
+        own = {f"{argument.arg}.{self.names.member.plain_name}" for argument in first}
+        return self.last(call.func) != self.names.member.plain_name or dotted_name(call.func) in own
 
     def _is_known_check(self, call: ast.Call, body: Body) -> bool:
         called = self._called(call)
