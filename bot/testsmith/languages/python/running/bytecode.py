@@ -2,7 +2,7 @@
 
 Processes in the sandbox cannot keep bytecode: without this, each compiles every module that it imports. The
 compiled files are in the copies of head and base. Python checks each against a hash of its source, so a
-file that a run changes is compiled anew.
+file that a run changes is compiled again.
 """
 
 from __future__ import annotations
