@@ -244,6 +244,19 @@ def test_joined_edit__a_name_that_a_copied_fixture_imports_from_elsewhere_is_tha
         PYTHON.tests.joined_edit(before, after, code.replace("from shop.carts", "from shop"))
 
 
+def test_joined_edit__a_name_that_a_copied_fixture_imports_and_the_file_only_for_types() -> None:
+    block = "if TYPE_CHECKING:\n    from shop.carts import Cart\n"
+    before, after = (
+        text.replace("import shop\n", f"from typing import TYPE_CHECKING\n\nimport shop\n\n{block}")
+        for text in (BEFORE, AFTER.replace("nothing(self, cart)", "nothing(self, cart: Cart)"))
+    )
+    copied = "from shop.carts import Cart\n\n\ndef new() -> Cart:\n    return Cart()\n\n\n"
+    code = copied + MODULE.replace("nothing(self, cart)", "nothing(self, cart: Cart)")
+    assert PYTHON.tests.joined_edit(before, after, code) == after
+    with pytest.raises(CannotPlace, match="imports that are not in the edited file"):
+        PYTHON.tests.joined_edit(before, after, code.replace("from shop.carts", "from shop"))
+
+
 def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
     added = "class TestMore:\n    size = 1\n\n    def test_more(self):\n        assert shop.more\n"
     after = f"{AFTER}\n\n{added}"

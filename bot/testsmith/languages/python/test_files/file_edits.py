@@ -442,7 +442,7 @@ def _without_idle_imports(old: _TestFile, new: _TestFile, kept: _TestFile) -> st
     Raises:
         CannotPlace: A kept test uses a name that only its module has.
     """
-    of_file = {key for key in kept.imports if new.is_imported(*key)}
+    of_file = {key for key in kept.imports if new.is_imported(*key) or key in new.typing_imports}
     # A copied fixture may import the same name from elsewhere; the file's own import comes after it.
     own = {local for _, _, local in kept.imports - of_file} - {local for _, _, local in of_file}
     used_by = (new.tests[name] for name in kept.tests)
