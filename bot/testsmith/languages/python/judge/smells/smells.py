@@ -156,13 +156,14 @@ def _operands(test: ast.expr) -> Sequence[ast.expr]:
 def skipped(function: TestFunction) -> str | None:
     """Return a reason if it is skipped or allowed to fail.
 
-    A condition is allowed if it is a minimum version of Python, a module that can be imported, or one that
-    the project's own tests in the file have: if it holds here, the runs of the test show that.
+    A condition is allowed if it is about Python, the system or an imported constant such as `HAS_NUMPY`, or
+    one that the project's own tests in the file have, and so is a module that can be imported: if the test
+    is skipped here, its runs show that.
     """
     harmless: list[ast.expr] = [
         one
         for one in function.decorators
-        if _is_about_python_version(function, one) or _is_known(function, one)
+        if _is_about_surroundings(function, one) or _is_known(function, one)
     ]
     harmless += [
         node.func
@@ -193,8 +194,8 @@ def _names_of(expression: ast.expr) -> Iterator[ast.Name | ast.Attribute]:
     yield from (node for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute))
 
 
-def _is_about_python_version(function: TestFunction, decorator: ast.expr) -> bool:
-    """Return whether a decorator skips a test by nothing but the version of Python."""
+def _is_about_surroundings(function: TestFunction, decorator: ast.expr) -> bool:
+    """Return whether a decorator skips a test by Python, the system or imported constants alone."""
     if not isinstance(decorator, ast.Call) or not decorator.args:
         return False
     origins = {function.origin(node) for node in _names_of(decorator.args[0])}
@@ -202,12 +203,16 @@ def _is_about_python_version(function: TestFunction, decorator: ast.expr) -> boo
     return (
         function.origin(decorator.func) in _CONDITIONAL_SKIPS
         and bool(names)
-        and all(name.startswith("sys.version_info") or _PYTHON_VERSION.search(name) for name in names)
+        and all(map(_SURROUNDINGS.search, names))
     )
 
 
-_PYTHON_VERSION = re.compile(r"(?:^|\.)PY(?:THON)?_?\d\w*$")
-"""Name of a constant that says which version of Python it is, such as `PY_3_13_PLUS`."""
+_SURROUNDINGS = re.compile(
+    r"^(?:sys\.(?:version_info|platform|implementation)|os\.name|platform\.(?:system|machine))\b"
+    r"|(?:^|\.)PY(?:THON)?_?\d\w*$"
+    r"|\.[A-Z][A-Z0-9_]*$"
+)
+"""What says where a test runs: Python, the system and constants, such as `PY_3_13` or `compat.HAS_NUMPY`."""
 
 _CONDITIONAL_SKIPS = frozenset({"pytest.mark.skipif", "unittest.skipIf", "unittest.skipUnless"})
 _SKIPS = frozenset(
