@@ -257,6 +257,13 @@ def test_joined_edit__a_name_that_a_copied_fixture_imports_and_the_file_only_for
         PYTHON.tests.joined_edit(before, after, code.replace("from shop.carts", "from shop"))
 
 
+def test_joined_edit__copied_fixtures_of_a_conftest_stay_out_of_the_file() -> None:
+    test = "\n\ndef test_new(given):\n    assert shop.new(given)\n"
+    copied = "import data\n\n\n@pytest.fixture\ndef given():\n    return data.GIVEN\n"
+    code = f"import pytest\n\nimport shop\n\n{copied}{test}"
+    assert PYTHON.tests.joined_edit(BEFORE, BEFORE + test, code) == BEFORE + test
+
+
 def test_joined_edit__an_added_class_goes_with_its_last_test() -> None:
     added = "class TestMore:\n    size = 1\n\n    def test_more(self):\n        assert shop.more\n"
     after = f"{AFTER}\n\n{added}"

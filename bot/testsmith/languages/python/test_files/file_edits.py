@@ -23,7 +23,7 @@ from testsmith.languages.python.test_files.existing.file_imports import (
     imports_of,
     is_relative_form,
 )
-from testsmith.languages.python.test_files.test_modules import is_suite, keep_tests
+from testsmith.languages.python.test_files.test_modules import is_fixture, is_suite, keep_tests
 from testsmith.languages.tests import CannotPlace
 
 _Import = ast.Import | ast.ImportFrom
@@ -89,6 +89,8 @@ def joined_edit(before: str, after: str, code: str) -> str:
 def _lines_added(kept: _TestFile, new: _TestFile, tests: Sequence[str]) -> dict[str, list[str]]:
     """Return the lines of a module's variables and helpers that tests use and a file lacks, by first test.
 
+    Fixtures are left out: a module has copies of those that the file gets from a `conftest.py`.
+
     Raises:
         CannotPlace: The first test is in a class.
     """
@@ -98,7 +100,9 @@ def _lines_added(kept: _TestFile, new: _TestFile, tests: Sequence[str]) -> dict[
         wanted, statements = _names_in(kept.tests[test]), list[ast.stmt]()
         for statement in reversed(kept.tree.body):
             bound = module_bindings(ast.Module([statement], [])).keys() & wanted
-            if bound - there and not isinstance(statement, _Import) and not _is_suite(statement):
+            is_known = isinstance(statement, Function) and is_fixture(statement)  # in a `conftest.py`
+            is_known = is_known or isinstance(statement, _Import) or _is_suite(statement)
+            if bound - there and not is_known:
                 statements.insert(0, statement)
                 wanted |= _names_in(statement)
                 there |= bound
