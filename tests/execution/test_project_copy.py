@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from fakes.trees import MemoryTree
-from testsmith.execution.project_copy import bring_ignored_files, is_safe_path, write_copy
+from testsmith.execution.project_copy import (
+    bring_ignored_files,
+    exchange_files,
+    is_safe_path,
+    write_copy,
+)
 from testsmith.git.trees import MOST_FILE_BYTES
 
 
@@ -123,4 +128,31 @@ def test_bring_ignored_files__follows_no_link_out_of_the_copy(tmp_path: Path) ->
     (root / "shop/x.so").write_bytes(b"x")
     (folder / "shop").symlink_to(outside)
     bring_ignored_files(root, ["shop/x.so"], folder)
+    assert files_below(outside) == set()
+
+
+def test_exchange_files__links_are_exchanged_unless_they_lead_out(tmp_path: Path) -> None:
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    for root in (copy, other):
+        (root / "tests/data").mkdir(parents=True)
+        (root / "tests/certs").symlink_to("data")
+    (copy / "tests/old").symlink_to("data")
+    (other / "tests/data/ca.crt").write_text("new")
+    (other / "tests/new").symlink_to("../tests/data/ca.crt")
+    (other / "tests/out").symlink_to("../../outside")
+    (other / "tests/absolute").symlink_to(other / "tests/data")
+    exchange_files(copy, other, lambda path: path.startswith("tests/"))
+    assert {str(path.relative_to(copy)) for path in copy.rglob("*")} == {
+        *("tests", "tests/certs", "tests/data", "tests/data/ca.crt", "tests/new"),
+    }
+    assert (copy / "tests/certs/ca.crt").read_text() == (copy / "tests/new").read_text() == "new"
+
+
+def test_exchange_files__writes_through_no_link(tmp_path: Path) -> None:
+    copy, other, outside = tmp_path / "copy", tmp_path / "other", tmp_path / "outside"
+    for place in (copy, other / "tests", outside):
+        place.mkdir(parents=True)
+    (copy / "tests").symlink_to(outside)
+    (other / "tests/a.py").write_text("a")
+    exchange_files(copy, other, lambda path: path != "tests")
     assert files_below(outside) == set()

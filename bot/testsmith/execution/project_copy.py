@@ -197,7 +197,8 @@ def _content(place: Path) -> bytes:
 def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> None:
     """Replace selected files of one copy with those of another, which may have fewer or more.
 
-    Links are neither written nor written through; files that would need one are skipped.
+    Links are not written through, and those that would leave the copy are skipped, as are files that would
+    need one.
 
     Args:
         copy: Root of the copy to change.
@@ -212,11 +213,16 @@ def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> 
         (home / path).unlink()
     for path in filter(is_meant, _files_below(other)):
         source, target = other / path, home / path
-        if source.is_symlink() or target.parent.resolve() != target.parent:
+        if target.parent.resolve() != target.parent:
             continue
         with contextlib.suppress(FileExistsError, NotADirectoryError):  # the path is taken
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write_file(target, _content(source), executable=os.access(source, os.X_OK))
+            if not source.is_symlink():
+                _write_file(target, _content(source), executable=os.access(source, os.X_OK))
+            elif _write_link(target, str(source.readlink())) and not _is_inside(
+                str(home), os.path.realpath(target)
+            ):
+                target.unlink()
 
 
 def _files_below(root: Path) -> list[str]:

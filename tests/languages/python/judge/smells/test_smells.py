@@ -263,6 +263,7 @@ def test_smells_of__each_smell(body: str, reason: str) -> None:
         ("@pytest.mark.skipif('CI' in os.environ, reason='x')", "is skipped"),
         ("@pytest.mark.skipif(shop.compat.is_slow, reason='x')", "is skipped"),
         ("@pytest.mark.skipif(sys.platform == 'win32', reason='x')", None),
+        ("@pytest.mark.skipif(shop.config.CONFIG.is_slow, reason='x')", None),
         ("@unittest.skipIf(os.name == 'nt' or shop.compat.HAS_NUMPY, 'x')", None),
         ("@pytest.mark.skip(sys.version_info < (3, 13))", "is skipped"),
         ("@pytest.mark.skipif(sys.version_info < (3, 13), reason='x')", None),

@@ -476,6 +476,16 @@ def test_with_base__a_file_that_imports_what_base_lacks_fails_there(tmp_path: Pa
     assert suite.reported([]).fail_on_base == 3
 
 
+def test_with_base__a_test_that_needs_another_before_it_shows_nothing(tmp_path: Path) -> None:
+    tests = (
+        "import shop\n\nSEEN = []\n\ndef test_first():\n    SEEN.append(1)\n\n"
+        "def test_second():\n    assert SEEN and shop.clamp(5, 1, 2) == 2\n\n"
+        "def test_low():\n    assert shop.clamp(0, 1, 2) == 1\n"
+    )
+    suite, _ = on_base(tmp_path, {"tests/test_shop.py": tests}, {})
+    assert suite.on_base == OnBase(failed=frozenset({"tests/test_shop.py::test_low"}))
+
+
 def test_with_base__settings_helpers_and_data_are_those_of_head(tmp_path: Path) -> None:
     head = {
         "setup.cfg": "[tool:pytest]\naddopts = --strict-markers\nmarkers = new\npython_files = check_*.py\n",

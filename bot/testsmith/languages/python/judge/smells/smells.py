@@ -210,7 +210,7 @@ def _is_about_surroundings(function: TestFunction, decorator: ast.expr) -> bool:
 _SURROUNDINGS = re.compile(
     r"^(?:sys\.(?:version_info|platform|implementation)|os\.name|platform\.(?:system|machine))\b"
     r"|(?:^|\.)PY(?:THON)?_?\d\w*$"
-    r"|\.[A-Z][A-Z0-9_]*$"
+    r"|\.[A-Z][A-Z0-9_]*(?:\.\w+)?$"
 )
 """What says where a test runs: Python, the system and constants, such as `PY_3_13` or `compat.HAS_NUMPY`."""
 
