@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -115,6 +117,18 @@ def test_patch_of_head__what_repairs_an_edit_may_have_other_tests() -> None:
     assert "test_b" not in patch
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "\n"])
+def test_file_diff__git_applies_it_to_the_file_on_head(ending: str, last: str, tmp_path: Path) -> None:
+    before = "import shop\n\n\ndef test_a():\n    assert shop.a() == 1\f\n\n\nEND = 1"
+    after = f"{before.replace('== 1', '== 2')}\n\n\ndef test_b():\n    assert shop.a()\n"
+    on_head = f"{before}{last}".replace("\n", ending)
+    diff = file_diff(MemoryTree({"test_shop.py": on_head}), "test_shop.py", f"{before}{last}", after)
+    (tmp_path / "test_shop.py").write_bytes(on_head.encode())
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=diff.encode(), check=True)
+    assert (tmp_path / "test_shop.py").read_bytes() == after.replace("\n", ending).encode()
+
+
 @pytest.mark.parametrize(
     ("on_head", "on_base", "trouble"),
     [
@@ -168,7 +182,7 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
         origin=Origin.MODEL,
         evidence=None,
         label=Label.NEW_BEHAVIOR,
-        patch=file_diff("tests/test_shop.py", file, f"{file}\n\n{test}"),
+        patch=file_diff(MemoryTree({}), "tests/test_shop.py", file, f"{file}\n\n{test}"),
     )
 
     async def failing(_setting: Any, jobs: Any) -> dict[int, JobResult]:

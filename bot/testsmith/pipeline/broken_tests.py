@@ -523,5 +523,5 @@ def _question(run: RunState, test: _BrokenTest, edit: _Edit, proof: Proof) -> Su
             f"{f'So do {_listed(test.alike)}. ' if test.alike else ''}Was this meant?"
             f"{'' if edit.origin is Origin.MODEL else _CHECK_NAME}"
         ),
-        patch=file_diff(test.path, _text(run.search.head_tree, test.path), edit.text),
+        patch=file_diff(run.search.head_tree, test.path, _text(run.search.head_tree, test.path), edit.text),
     )

@@ -15,7 +15,7 @@ from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, SKIPPED, JobResult, RunSetting, TestJob
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.judge import short
-from testsmith.languages.source import CannotParse
+from testsmith.languages.source import CannotParse, SourceTree
 from testsmith.languages.tests import CannotPlace, UnfinishedFile, UnformattedModule
 from testsmith.model import Candidate, Report, Skipped, SkipStage, Suggestion
 from testsmith.patches import CannotApply, apply_patch, with_new_lines
@@ -23,6 +23,7 @@ from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import same_tests
 from testsmith.tasks import gather
 from testsmith.test_files.plan import Marking, plan_edits
+from testsmith.test_files.write import lines_of, marked_ends
 from testsmith.verification.prove import ProofContext
 
 TIMES_AS_LONG = 3
@@ -71,14 +72,16 @@ def patches_of_head(
             if file is not None and run.language_of(candidates[number].member) is language
         }
         for number, text in zip(own, language.tests.finish_all(list(own.values()), tree), strict=True):
-            patches[number] = file_diff(own[number].test_path, own[number].existing or "", text) or None
+            patches[number] = file_diff(tree, own[number].test_path, own[number].existing or "", text) or None
     return patches
 
 
-def file_diff(path: str, before: str, after: str) -> str:
-    """Return the unified diff of a file; empty if it stays the same."""
-    lines = before.splitlines(keepends=True), after.splitlines(keepends=True)
-    return "".join(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}"))
+def file_diff(tree: SourceTree, path: str, before: str, after: str) -> str:
+    """Return the unified diff of a file, with its line ends in a tree; empty if it stays the same."""
+    ending = "\r\n" if b"\r\n" in (tree.read(path) or b"") else "\n"
+    old, new = (text.replace("\r\n", "\n").replace("\n", ending) for text in (before, after))
+    lines = lines_of(old), lines_of(new)
+    return "".join(marked_ends(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")))
 
 
 def _unfinished(run: RunState, candidate: Candidate, marking: Callable[[], Marking]) -> UnfinishedFile | None:
@@ -224,7 +227,9 @@ async def _formatted_in_files(run: RunState, context: ProofContext, report: Repo
         one = suggestions[number]
         new = same_tests(with_new_lines(before, after, text), after, run.language_of(one.member))
         if new != after:
-            suggestions[number] = replace(one, patch=file_diff(one.test_path, before, new))
+            suggestions[number] = replace(
+                one, patch=file_diff(run.search.head_tree, one.test_path, before, new)
+            )
     return replace(report, suggestions=tuple(suggestions))
 
 

@@ -100,10 +100,17 @@ def _file(edit: FileEdit) -> Iterator[str]:
             yield "index 0000000..e69de29\n"
     if edit.removes_file:
         yield "deleted file mode 100644\n"
-    old, new = _lines(edit.old or b""), [] if edit.removes_file else _lines(edit.new)
     names = _NOWHERE if edit.old is None else before, _NOWHERE if edit.removes_file else after
+    old, new = lines_of((edit.old or b"").decode()), [] if edit.removes_file else lines_of(edit.new.decode())
     is_long = len(old) + len(new) > _MOST_COMPARED_LINES
-    for line in _one_hunk(old, new, names) if is_long else unified_diff(old, new, *names, n=_CONTEXT):
+    yield from marked_ends(
+        _one_hunk(old, new, names) if is_long else unified_diff(old, new, *names, n=_CONTEXT)
+    )
+
+
+def marked_ends(diff: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a diff, with a mark after each that is the last of a file without a line end."""
+    for line in diff:
         yield line if line.endswith("\n") else f"{line}\n{_NO_LINE_END}"
 
 
@@ -127,8 +134,9 @@ def common_start(one: Sequence[str], other: Sequence[str]) -> int:
     return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
-def _lines(data: bytes) -> list[str]:
-    lines = [f"{line}\n" for line in data.decode().split("\n")]
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text as git counts them, with their ends."""
+    lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]
     return lines if lines[-1] else lines[:-1]
 
