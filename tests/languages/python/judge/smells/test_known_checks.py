@@ -156,3 +156,39 @@ def test_smells_of__helper_of_the_class_with_the_name_of_the_member(call: str, s
     code = f"class A(Validator):\n    def test_a(self): {call}('a')\n"
     code = f"import rules\nfrom .base import Validator\n\n{code}"
     assert list(PythonJudge().of_project(tree).smells(code, member).values()) == smells
+
+
+_COMPARE = """
+def compare(actual, expected):
+    if actual != expected:
+        raise AssertionError(actual)
+
+def refuse(value):
+    assert value
+"""
+_USING = """
+from shop.compare import compare, refuse
+from shop import total
+
+def test_old():
+    compare(total(1), 1)
+    refuse(total(1))
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "test_path", "reason"),
+    [
+        ("compare(total(2), 2)", "tests/test_shop.py", None),
+        ("compare(total(2), 2)", "tests/test_other.py", "asserts nothing"),
+        ("compare(total(2), 2)", None, "asserts nothing"),
+        ("refuse(total(2))", "tests/test_shop.py", "asserts nothing"),
+    ],
+)
+def test_smells__a_function_of_the_project_for_tests_asserts(
+    call: str, test_path: str | None, reason: str | None
+) -> None:
+    files = {"src/shop/compare.py": _COMPARE, "src/shop/__init__.py": "", "tests/test_shop.py": _USING}
+    judge = PythonJudge().of_project(MemoryTree(files))
+    code = f"{_USING}\n\ndef test_new():\n    {call}\n"
+    assert judge.smells(code, _MEMBER, test_path).get("test_new") == reason

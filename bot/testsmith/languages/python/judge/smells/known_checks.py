@@ -53,6 +53,23 @@ class KnownChecks:
             for node in ast.walk(statement)
         )
 
+    def is_check_of_project(self, name: str, module: str) -> bool:
+        """Return whether a function of the project's sources raises an `AssertionError` itself, for tests.
+
+        Args:
+            name: Name of a function.
+            module: Dotted name of its module.
+        """
+        place = module.replace(".", "/")
+        ends = (f"/{place}.py", f"/{place}/__init__.py")
+        return any(
+            isinstance(node, ast.Raise) and _asserts(node)
+            for path in self._tree.paths()
+            if f"/{path}".endswith(ends)
+            for helper in _functions(self._tree.read(path) or b"", name)
+            for node in ast.walk(helper)
+        )
+
     def classes(self, name: str, module: str) -> Iterator[tuple[ast.ClassDef, ast.Module]]:
         """Yield the classes of a name with their modules.
 

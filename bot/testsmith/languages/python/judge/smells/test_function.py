@@ -15,6 +15,7 @@ from testsmith.languages.python.judge.smells.known_parts import (
     parsed,
 )
 from testsmith.languages.python.judge.test_reading.situations import BoundNames, dotted_name
+from testsmith.languages.python.source.definitions import last_name
 from testsmith.languages.python.test_files.existing.conftest_fixtures import fixture_name
 from testsmith.languages.python.test_files.test_modules import (
     SETUPS,
@@ -125,6 +126,12 @@ class TestModule:
     def known_marks(self) -> frozenset[str]:
         """Decorators and `pytestmark`s of the project's own tests, each as `ast.dump` returns it."""
         return known_marks(self._trees)
+
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Last names of what the project's own tests call without using the result."""
+        nodes = (node for tree in self._trees for node in ast.walk(tree) if isinstance(node, ast.Expr))
+        return frozenset(last_name(node.value.func) for node in nodes if isinstance(node.value, ast.Call))
 
     @cached_property
     def is_annotated(self) -> bool:
@@ -344,7 +351,10 @@ class TestFunction:
         if root in {argument.arg for argument in body.node.args.args}:
             return checks.is_check(rest.rpartition(".")[2] or root)
         module, _, name = self.origin(called).rpartition(".")
-        return root in self.names.imported and checks.is_check(name, module.rpartition(".")[2])
+        return root in self.names.imported and (
+            checks.is_check(name, module.rpartition(".")[2])
+            or (name in self.of.called and checks.is_check_of_project(name, module))
+        )
 
     def _called(self, call: ast.Call) -> ast.expr:
         """Return what a call calls; if that is a variable of a `functools.partial`, the function in it."""
