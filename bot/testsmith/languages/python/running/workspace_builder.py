@@ -19,7 +19,6 @@ from testsmith.execution.workspace import CannotPrepare, NotInstalled, ProjectCo
 from testsmith.git.repository import Repository
 from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.answers import Greeting
-from testsmith.languages.python.running.bytecode import compile_sources
 from testsmith.languages.python.running.harness import install_workers, run_plan
 from testsmith.languages.python.running.install.installed import with_installation
 from testsmith.languages.python.running.install.installer import InstallOrder, install_project
@@ -99,9 +98,7 @@ async def open_workspace(order: WorkspaceOrder) -> AsyncIterator[PythonWorkspace
             interpreter = await in_thread(_chosen, choice, workspace.head.source_roots)
         workspace = replace(workspace, interpreter=interpreter, notes=(*workspace.notes, *notes))
         try:
-            workspace = await _tried(workspace)
-            await compile_sources(workspace)
-            yield workspace
+            yield await _tried(workspace)
         finally:
             await workspace.workers.close()
 
