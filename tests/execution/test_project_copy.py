@@ -141,9 +141,11 @@ def test_exchange_files__links_are_exchanged_unless_they_lead_out(tmp_path: Path
     (other / "tests/new").symlink_to("../tests/data/ca.crt")
     (other / "tests/out").symlink_to("../../outside")
     (other / "tests/absolute").symlink_to(other / "tests/data")
+    for name, place in {"a": "z/../outside", "z": "..", "b": "z/../outside"}.items():
+        (other / "tests" / name).symlink_to(place)
     exchange_files(copy, other, lambda path: path.startswith("tests/"))
     assert {str(path.relative_to(copy)) for path in copy.rglob("*")} == {
-        *("tests", "tests/certs", "tests/data", "tests/data/ca.crt", "tests/new"),
+        *("tests", "tests/certs", "tests/data", "tests/data/ca.crt", "tests/new", "tests/z"),
     }
     assert (copy / "tests/certs/ca.crt").read_text() == (copy / "tests/new").read_text() == "new"
 

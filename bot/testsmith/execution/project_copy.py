@@ -56,7 +56,8 @@ def write_copy(tree: RepositoryTree, folder: Path) -> CopyReport:
             refused.append(entry.path)
             continue
         room -= entry.size
-    refused += _remove_leaving_links(folder, entries)
+    links = (entry.path for entry in entries if entry.is_symlink)
+    refused += _remove_leaving_links(folder, filter(is_safe_path, links))
     return CopyReport(refused=tuple(refused))
 
 
@@ -112,16 +113,13 @@ def _write_link(target: Path, destination: str | None) -> bool:
     return True
 
 
-def _remove_leaving_links(folder: Path, entries: Iterable[TreeEntry]) -> list[str]:
-    """Remove links that end outside the copy, once all links are written."""
+def _remove_leaving_links(folder: Path, paths: Iterable[str]) -> list[str]:
+    """Remove those of some links that end outside the copy, once all links are written."""
     root = os.path.realpath(folder)
     leaving = [
-        entry.path
-        for entry in entries
-        if entry.is_symlink
-        and is_safe_path(entry.path)
-        and (folder / entry.path).is_symlink()
-        and not _is_inside(root, os.path.realpath(folder / entry.path))
+        path
+        for path in paths
+        if (folder / path).is_symlink() and not _is_inside(root, os.path.realpath(folder / path))
     ]
     for path in leaving:
         (folder / path).unlink()
@@ -209,6 +207,7 @@ def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> 
         OSError: There is not enough space.
     """
     home = copy.resolve()
+    links = list[str]()
     for path in filter(is_meant, _files_below(home)):
         (home / path).unlink()
     for path in filter(is_meant, _files_below(other)):
@@ -219,10 +218,9 @@ def exchange_files(copy: Path, other: Path, is_meant: Callable[[str], bool]) -> 
             target.parent.mkdir(parents=True, exist_ok=True)
             if not source.is_symlink():
                 _write_file(target, _content(source), executable=os.access(source, os.X_OK))
-            elif _write_link(target, str(source.readlink())) and not _is_inside(
-                str(home), os.path.realpath(target)
-            ):
-                target.unlink()
+            elif _write_link(target, str(source.readlink())):
+                links.append(path)
+    _remove_leaving_links(home, links)
 
 
 def _files_below(root: Path) -> list[str]:

@@ -23,7 +23,7 @@ from testsmith.pipeline.state import RunState
 from testsmith.pipeline.verify import same_tests
 from testsmith.tasks import gather
 from testsmith.test_files.plan import Marking, plan_edits
-from testsmith.test_files.write import lines_of, marked_ends
+from testsmith.test_files.write import git_lines, marked_ends
 from testsmith.verification.prove import ProofContext
 
 TIMES_AS_LONG = 3
@@ -80,7 +80,7 @@ def file_diff(tree: SourceTree, path: str, before: str, after: str) -> str:
     """Return the unified diff of a file, with its line ends in a tree; empty if it stays the same."""
     ending = "\r\n" if b"\r\n" in (tree.read(path) or b"") else "\n"
     old, new = (text.replace("\r\n", "\n").replace("\n", ending) for text in (before, after))
-    lines = lines_of(old), lines_of(new)
+    lines = git_lines(old), git_lines(new)
     return "".join(marked_ends(unified_diff(*lines, fromfile=f"a/{path}", tofile=f"b/{path}")))
 
 

@@ -101,7 +101,10 @@ def _file(edit: FileEdit) -> Iterator[str]:
     if edit.removes_file:
         yield "deleted file mode 100644\n"
     names = _NOWHERE if edit.old is None else before, _NOWHERE if edit.removes_file else after
-    old, new = lines_of((edit.old or b"").decode()), [] if edit.removes_file else lines_of(edit.new.decode())
+    old, new = (
+        git_lines((edit.old or b"").decode()),
+        [] if edit.removes_file else git_lines(edit.new.decode()),
+    )
     is_long = len(old) + len(new) > _MOST_COMPARED_LINES
     yield from marked_ends(
         _one_hunk(old, new, names) if is_long else unified_diff(old, new, *names, n=_CONTEXT)
@@ -134,7 +137,7 @@ def common_start(one: Sequence[str], other: Sequence[str]) -> int:
     return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
-def lines_of(text: str) -> list[str]:
+def git_lines(text: str) -> list[str]:
     """Return the lines of a text as git counts them, with their ends."""
     lines = [f"{line}\n" for line in text.split("\n")]
     lines[-1] = lines[-1][:-1]

@@ -152,8 +152,8 @@ def _followed(
 ) -> Iterator[tuple[Node, Node]]:
     """Yield `(user, used)` pairs for one reference.
 
-    Of what a method of a public class calls on itself, the user of an override is the public subclass that
-    has it: no other subclass runs it.
+    Of what a method of a public class calls on itself, the user of an override is the public class that has
+    it: a subclass, or another base of one. No other subclass runs it.
     """
     if reference.via is not Via.OWN:
         yield from ((node, used) for used in package.follow(node, reference))

@@ -344,8 +344,8 @@ class _Signatures:
         if file is None or member.name not in file.definitions:
             return ""
         try:
-            called = {used: used.body for used in self._called_by_change(member, file)}
-            bodies = dict(islice(((used, text) for used, text in called.items() if text), _MOST_BODIES))
+            called = ((used, used.body) for used in dict.fromkeys(self._called_by_change(member, file)))
+            bodies = dict(islice((each for each in called if each[1]), _MOST_BODIES))
             signatures = (used.block for used in self._used_by(member, file) if used not in bodies)
             blocks = dict.fromkeys(chain(bodies.values(), signatures))
         except RecursionError:  # generated code may be nested thousands of levels deep; omit signatures then
@@ -355,19 +355,16 @@ class _Signatures:
     def _called_by_change(self, member: Member, file: SourceNames) -> Iterator[_Used]:
         """Yield what lines that the change adds call, if the change leaves it as it was."""
         change = member.shown_change
-        added = [
-            line for diff in (change.own, *change.private) for line in diff.split("\n") if line[:1] == "+"
-        ]
-        called = {name for line in added for name in _CALLED.findall(line)}
+        lines = (line for diff in (change.own, *change.private) for line in diff.split("\n"))
+        added = "\n".join(line for line in lines if line.startswith("+"))
+        called = set(_CALLED.findall(added))
         callers = [(file, member.name)] if change.own else []
         places = ((self._names.file(place.path), place.name) for place in member.because_places)
         callers += [(caller, name) for caller, name in places if caller is not None]
         for caller, name in callers:
             definition = caller.definitions.get(name)
             found = () if definition is None else references(definition, caller.module.package)
-            for reference in _in_order("\n".join(added), found):
-                if reference.names[-1] not in called:
-                    continue
+            for reference in _in_order(added, (each for each in found if each.names[-1] in called)):
                 used = self._meant(caller, reference)
                 if reference.via is Via.OWN:
                     own = f"{name.rpartition('.')[0]}.{reference.names[0]}"

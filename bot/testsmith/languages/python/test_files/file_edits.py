@@ -100,9 +100,11 @@ def _lines_added(kept: _TestFile, new: _TestFile, tests: Sequence[str]) -> dict[
         wanted, statements = _names_in(kept.tests[test]), list[ast.stmt]()
         for statement in reversed(kept.tree.body):
             bound = module_bindings(ast.Module([statement], [])).keys() & wanted
-            is_known = isinstance(statement, Function) and is_fixture(statement)  # in a `conftest.py`
-            is_known = is_known or isinstance(statement, _Import) or _is_suite(statement)
-            if bound - there and not is_known:
+            if isinstance(statement, _Import) or _is_suite(statement):
+                continue
+            if isinstance(statement, Function) and is_fixture(statement):
+                continue
+            if bound - there:
                 statements.insert(0, statement)
                 wanted |= _names_in(statement)
                 there |= bound

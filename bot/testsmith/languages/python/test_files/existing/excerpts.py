@@ -77,8 +77,8 @@ def nearest_tests(
     here = [test for test in existing if test.path == path]
     calling = [test for test in here if test.calls]
     if not calling:
-        short = sorted(here, key=lambda test: test.end_line - test.line)
-        samples = most_alike(short, member, intent)[:_MOST_SAMPLES]
+        shortest_first = sorted(here, key=lambda test: test.end_line - test.line)
+        samples = most_alike(shortest_first, member, intent)[:_MOST_SAMPLES]
         return [test for test in here if test in samples]
     nearest = calling[: MOST_TESTS // 2]
     others = [test for test in most_alike(calling, member, intent) if test not in nearest]
