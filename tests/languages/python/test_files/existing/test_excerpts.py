@@ -172,7 +172,10 @@ def shown_after(text: str, last: str) -> list[str]:
     [
         (f"def test_later(\n    tmp_path,\n):\n{LONG_BODY}", ["def test_later(", "    tmp_path,", "):"]),
         ("# Later.\n\n\ndef test_it():\n    pass\n", ["# Later.", "def test_it():", "    pass"]),
-        (f"class TestLater:\n    def test_it(self):\n{LONG_BODY}", ["class TestLater:"]),
+        (
+            f"class TestLater:\n    def test_it(self):\n{LONG_BODY}",
+            ["class TestLater:", "    def test_it(self):"],
+        ),
         ("@skip(\n" + "    1,\n" * 10 + ")\ndef test_later():\n    pass\n", []),
         ("TABLE = [\n" + "    1,\n" * 10 + "]\n", []),
         ("", []),
@@ -364,6 +367,20 @@ def test_requests__show_the_signature_of_a_long_class_and_the_beginning_of_a_lon
     lines = [line for line in shown(request_for("add", tests)) if line]
     expected = ["import shop", "class Bag:", '    """Holds things."""', "def total(bag):"]
     assert lines[:-2] == [*expected, *["    bag.put()"] * 24]
+
+
+def test_requests__show_the_beginnings_of_other_classes_of_tests() -> None:
+    others = (
+        'class TestExpiry:\n    """Entries expire."""\n\n    def make(self):\n        pass\n\n'
+        "    def test_expired(self):\n        assert 1\n\n    def test_fresh(self):\n        assert 2\n"
+        "\n\nclass Helper:\n    def check(self):\n        assert 3\n"
+    )
+    text = f"import shop\n\n\ndef test_add():\n    assert shop.add(1, 1)\n\n\n{others}"
+    lines = [line for line in shown(request_for("add", text)) if line]
+    assert lines[3:] == ["class TestExpiry:", '    """Entries expire."""', "    def test_expired(self):"]
+    more = "\n\nclass Test{n}:\n    def test_it(self):\n        assert {n}\n"
+    many = text + "".join(more.format(n=n) for n in range(99))
+    assert len(shown(request_for("add", many))) < 100
 
 
 def test_lines_to_show__the_middle_of_a_long_test_is_left_out() -> None:

@@ -29,6 +29,7 @@ _MOST_HELPERS = 12
 _MOST_LINES_OF_FURTHER_HELPERS = 60
 _MOST_LINES_OF_A_COMMON_HELPER = 12
 _MOST_LINES_OF_COMMON_HELPERS = 40
+_MOST_LINES_OF_OTHER_CLASSES = 60
 _FEWEST_USERS = 2
 _MOST_FIXTURES = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
@@ -95,7 +96,8 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
     otherwise its signature: it marks where the test, or its class, ends. The middle of a long test, and
     names of a very long import that it does not use, are left out. For all tests together, a limited
     number of lines shows the beginning of long helpers, and the methods of its class that a helper calls.
-    One more set of lines comes last: of the helpers that several functions of the file use.
+    Two more sets of lines come last: of the helpers that several functions of the file use, and of the
+    beginnings of the other classes, which say what tests of another subject are next to.
     """
     if not tests:
         return ()
@@ -103,6 +105,7 @@ def lines_to_show(text: str, tests: Sequence[ExistingTest]) -> tuple[frozenset[i
         file, length = _file(text), text.count("\n")
         shown = list(_with_further_helpers(file, tests, [frozenset(file.lines(test)) for test in tests]))
         shown.append(_of_common_helpers(file, tests, frozenset[int]().union(*shown)))
+        shown.append(_of_other_classes(file, frozenset[int]().union(*shown)))
         return tuple(frozenset(line for line in lines if line <= length) for lines in shown if lines)
     except CannotParse:
         return ()
@@ -131,6 +134,17 @@ def _of_common_helpers(file: _File, tests: Sequence[ExistingTest], shown: Collec
         added = excerpts[0 if _length(helper) <= _MOST_LINES_OF_A_COMMON_HELPER else -1]
         if helper.lineno not in shown and len(lines | added) <= _MOST_LINES_OF_COMMON_HELPERS:
             lines |= added
+    return frozenset(lines)
+
+
+def _of_other_classes(file: _File, shown: Collection[int]) -> frozenset[int]:
+    """Return the lines of the classes of tests that are not shown, to the signature of the first test."""
+    lines = set[int]()
+    for suite, first in file.suites_with_first_tests():
+        head = {*[*_excerpts(suite)][-1], *_signature(first)}
+        inside = range(max(head), span_of(suite).last + 1)
+        if len(lines | head) <= _MOST_LINES_OF_OTHER_CLASSES and not any(line in shown for line in inside):
+            lines |= head
     return frozenset(lines)
 
 
@@ -218,6 +232,13 @@ class _File:
         known = [each for each in helpers if not _is_test(each) and each.name not in SETUPS]
         common = [each for each in known if self._users[each.name] >= _FEWEST_USERS]
         return sorted(common, key=lambda each: -self._users[each.name])
+
+    def suites_with_first_tests(self) -> Iterator[tuple[ast.ClassDef, Function]]:
+        """Yield the classes of the file that hold tests, each with its first one."""
+        for suite in self._body:
+            if isinstance(suite, ast.ClassDef):
+                tests = [each for each in suite.body if isinstance(each, Function) and _is_test(each)]
+                yield from ((suite, test) for test in tests[:1])
 
     @cached_property
     def _users(self) -> Counter[str]:
@@ -320,6 +341,11 @@ def _excerpts(helper: Function | ast.ClassDef) -> Iterator[set[int]]:
     elif isinstance(helper, Function):
         yield head | set(inner[: max(_MOST_LINES_OF_A_HELPER - len(head), 0)])
     yield head
+
+
+def _signature(function: Function) -> range:
+    """Return the lines of a function's decorators and signature."""
+    return range(span_of(function).first, max(function.lineno + 1, span_of(function.body[0]).first))
 
 
 def _of_test(test: ExistingTest) -> Iterator[int]:
