@@ -629,6 +629,23 @@ def test_changed_members__private_one_that_only_new_tests_use_or_that_is_new() -
     assert _changes({**base, **test}, {**head, **test}) == {"_f": "changed"}
 
 
+def test_changed_members__new_one_of_a_private_module_if_tests_import_others_of_its_package() -> None:
+    base = {
+        "p/__init__.py": "",
+        "p/_main.py": "def run(x): return x\n",
+        "p/cli.py": "def main(x): return x\n",
+    }
+    head = {**base, "p/_safe.py": "class Safe:\n    def check(self, x): return x\ndef _f(x): return x\n"}
+    test = {"tests/test_main.py": "from p._main import run\ndef test_run(): assert run(1) == 1\n"}
+    (found,) = _found({**base, **test}, {**head, **test}).members
+    assert (found.name, found.change, found.is_private) == ("Safe.check", Change.ADDED, True)
+    assert import_line(found) == "from p._safe import Safe"
+    of_others = {"tests/test_main.py": "from q._main import run\nfrom p.cli import main, __name__\n"}
+    assert _changes({**base, **of_others}, {**head, **of_others}) == {}
+    public = {**head, "p/cli.py": "def main(x): return x + 1\n"}
+    assert _changes({**base, **test}, {**public, **test}) == {"main": "changed"}
+
+
 def test_changed_members__new_class_is_not_affected_too() -> None:
     head = "X = 2\nclass A:\n def __init__(self): self.x = X\n def f(self): return X\n"
     assert _in_module("X = 1\n", head) == {"A.f": "added"}

@@ -33,7 +33,11 @@ from testsmith.languages.python.source.package import (
 )
 from testsmith.languages.python.source.parsing import SourceFile, parse_untrusted, read_source
 from testsmith.languages.python.source.references import is_private
-from testsmith.languages.python.test_files.existing.member_tests import keys_of, used_by_tests
+from testsmith.languages.python.test_files.existing.member_tests import (
+    keys_of,
+    packages_tested_privately,
+    used_by_tests,
+)
 from testsmith.languages.python.test_files.existing.test_file_uses import DefinitionKey
 from testsmith.languages.source import (
     CannotParse,
@@ -56,9 +60,11 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     it only has a name and bases: what raises a new exception is what can be tested. For an existing
     class, added and changed dunder methods are included. A changed private definition is a member if
     tests of the project already use it, and so is a private function or method that uses one directly, or
-    farther if nothing public does. A changed method that another changed method of its class passes on as
-    a value counts as private. Code that only moved, within a file or between changed files, does not
-    count as changed. A member with a skip comment is returned both as a member and as skipped.
+    farther if nothing public does. If there is no member at all, those are that the change adds under public
+    names in a private module of a package whose private modules the tests import. A changed method that
+    another changed method of its class passes on as a value counts as private. Code that only moved, within
+    a file or between changed files, does not count as changed. A member with a skip comment is returned both
+    as a member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -67,6 +73,7 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     chosen = [*(each for change in changes for each in change.chosen), *_used_by_tests(changes, scope)]
     chosen = _with_private_changes(chosen, changes, files, scope, packages.tested)
     chosen += _affected_members(changes, packages, scope)
+    chosen = chosen or list(_new_in_private_modules(changes, scope))
     chosen.sort(key=lambda each: (each.member.path, each.member.line, each.member.name))
     return MemberFindings(
         members=tuple(each.member for each in chosen),
@@ -360,6 +367,16 @@ def _used_by_tests(changes: Sequence[_Changes], scope: ComparisonScope) -> Itera
     keys = {each.node: {key for key in keys_of(each.member) if key.path} for each in chosen}
     used = used_by_tests(scope.base_with_tests, frozenset().union(*keys.values()), scope.project)
     yield from (each for each in chosen if used & keys[each.node])
+
+
+def _new_in_private_modules(changes: Sequence[_Changes], scope: ComparisonScope) -> Iterator[_Chosen]:
+    """Yield public names that are new in private modules, if base's tests import such of their package."""
+    new = [item for change in changes for item in change.new_private.items()]
+    new = [(node, one) for node, one in new if one.difference.found.kind and has_public_name(node.name)]
+    packages = {top_level(node.module) for node, _ in new}
+    if scope.base_with_tests is not None and packages:
+        tested = packages_tested_privately(scope.base_with_tests, packages)
+        yield from (_chosen(node, one, None) for node, one in new if top_level(node.module) in tested)
 
 
 def _by_inheritance(

@@ -165,13 +165,30 @@ def used_by_tests(
     )
 
 
+def packages_tested_privately(tree: SourceTree, packages: Collection[str]) -> frozenset[str]:
+    """Return the packages of which a test file imports a private module, or something from one."""
+    private = re.compile(rb"(?m)^\s*(?:from|import)\s+(\w+)(?:\.\w+)*?\._(?!_)\w")
+    found = {
+        match[1].decode()
+        for path in _test_paths(tree)
+        if len(data := tree.read(path) or b"") <= _MOST_FILE_BYTES
+        for match in private.finditer(data)
+    }
+    return frozenset(packages) & found
+
+
+def _test_paths(tree: SourceTree) -> list[str]:
+    is_test = TestFileNames.of(tree).is_test
+    return [
+        path for path in tree.paths() if path.endswith(".py") and is_test(path) and is_about_behavior(path)
+    ]
+
+
 def _files_read(
     tree: SourceTree, wanted: frozenset[bytes], names: ProjectNames, readings: Readings
 ) -> Iterator[tuple[TestFile, TestFileUses]]:
     """Yield the test files with one of some words, each parsed once, `conftest.py` files first."""
-    paths = tree.paths() if wanted else ()
-    is_test = TestFileNames.of(tree).is_test
-    tests = [path for path in paths if path.endswith(".py") and is_test(path) and is_about_behavior(path)]
+    tests = _test_paths(tree) if wanted else []
     found: list[tuple[bool, int, str, bytes]] = []
     for path in tests:
         data = tree.read(path) or b""
