@@ -642,8 +642,8 @@ class Spending:
     Attributes:
         api_calls: HTTP requests, including retries.
         prompt_tokens: Prompt tokens as counted by the endpoint.
-        prefix_tokens: Prompt tokens that are the same in every call, estimated from their share of the
-            characters. Many endpoints charge less for them from the second call on.
+        prefix_tokens: Prompt tokens that are the same in every call of a kind, estimated from their share
+            of the characters. Many endpoints charge less for them from the second call on.
         completion_tokens: Completion tokens as counted by the endpoint.
         thinking_tokens: Completion tokens spent on reasoning.
         cost: US dollars; None if the price of a model in use is unknown.

@@ -227,7 +227,7 @@ class ModelSettings:
         details="See [models](providers.md#with-the-offline-engine).",
     )
     strategy: Strategy = option(
-        Strategy.WRITE,
+        Strategy.EDIT,
         "calls to the model: write (ask for tests), probe (first ask for inputs and run them), edit "
         "(review the proven tests) or probe+edit",
         details="See [models](providers.md#strategies).",

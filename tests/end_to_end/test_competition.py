@@ -74,8 +74,9 @@ def test_observations__are_facts_of_this_change(change: Parcels) -> None:
     members = ("fee", "express", "pairs")
     with Endpoint(answer=model()) as endpoint:
         suggest = partial(change.suggest, endpoint, members=members)
-        ran = suggest()
-        blind = suggest("--observation-token-budget", "0", "--cache-dir", "elsewhere")
+        write = ("--strategy", "write")
+        ran = suggest(*write)
+        blind = suggest("--observation-token-budget", "0", "--cache-dir", "elsewhere", *write)
         unproven = suggest("--no-verify", "--cache-dir", "another", "--strategy", "probe+edit")
         told, *others = endpoint.requests  # unproven, no inputs are asked for, and nothing is reviewed
 

@@ -78,6 +78,19 @@ def test_estimate__at_the_price_of_the_service_tier(command_line: CommandLine, s
     assert {received.body["service_tier"] for received in endpoint.requests} == {"flex"}
 
 
+def test_estimate__counts_the_review_of_tests(command_line: CommandLine, shop: Path) -> None:
+    asking = (*CHANGE, *NOWHERE, "--max-output-tokens", "700", "--estimate")
+    both, written = (
+        command_line.suggest(shop, *asking, "--strategy", strategy).report["calls"]
+        for strategy in ("edit", "write")
+    )
+    assert [call["members"] for call in both] == [call["members"] for call in written for _ in range(2)]
+    for write, review in zip(both[::2], both[1::2], strict=True):
+        tests = len(review["members"]) * TOKENS_A_MEMBER
+        assert review["prompt_tokens"] > write["prompt_tokens"] - 1000 + tests
+        assert review["completion_tokens"] == write["completion_tokens"]
+
+
 @pytest.mark.parametrize("caps", [("--max-calls", "2"), ("--max-tokens", "5000")], ids=" ".join)
 def test_estimate__leaves_out_what_the_caps_leave_out(
     command_line: CommandLine, shop: Path, caps: tuple[str, ...]
@@ -98,7 +111,7 @@ def test_estimate__asks_for_no_key_and_no_interpreter(command_line: CommandLine,
 
     assert ran.code == 0, ran.stderr
     assert ran.report["model"] == "gpt-6-luna"
-    assert len(ran.report["calls"]) == 1
+    assert len(ran.report["calls"]) == 2  # to write and to review
     assert ran.report["stats"]["cost"] > 0
 
 
@@ -116,11 +129,11 @@ def test_estimate__as_a_table(command_line: CommandLine, shop: Path) -> None:
     assert plain.code == capped.code == 0, plain.stderr
     assert "small would be called for 6 of 6 functions; 0 already in the cache." in plain.stdout
     table = {line.rsplit(maxsplit=1)[0].strip(): line.split()[-1] for line in plain.stdout.splitlines()[2:6]}
-    assert (table["calls"], table["answer tokens"], table["cost"]) == ("1", "1,800", "unknown")
+    assert (table["calls"], table["answer tokens"], table["cost"]) == ("2", "3,600", "unknown")
     assert "--prompt-price" in plain.stdout
-    assert "same in every call" not in plain.stdout
-    several = command_line.run(*arguments, "--max-output-tokens", "700")
-    assert "% of the prompt tokens are the same in every call" in several.stdout
+    assert "% of the prompt tokens are the same in every call of a kind" in plain.stdout
+    one = command_line.run(*arguments, "--strategy", "write")
+    assert "same in every call" not in one.stdout
     assert "Skipped, 6 functions: The model was not called: the run's limit is 0 calls" in capped.stdout
     assert "  src/shop/cart.py::Cart.add" in capped.stdout
 

@@ -218,7 +218,7 @@ def notes(ran: Ran) -> list[str]:
 
 def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop) -> None:
     """As many rounds are made as are wanted, each with the last answer."""
-    members = [*only(*FIRST, "fare"), "--runs", "2", "--repairs", "3"]
+    members = [*only(*FIRST, "fare"), "--runs", "2", "--repairs", "3", "--strategy", "write"]
     first, mended = FIRST | {"fare": FARE.format(7)}, MENDED | {"fare": IN_THE_SECOND_ROUND}
     with Endpoint(answer=Model(first, mended)) as endpoint:
         ran = shop.suggest(endpoint, *members)
@@ -226,7 +226,7 @@ def test_repairs__mend_what_failed_in_one_call_that_is_paid_for_once(shop: Shop)
         again = shop.suggest(endpoint, *members)
         warm = len(endpoint.requests) - len(calls)
         shop.project.write({"prices.py": PRICES.replace("return 5", "return 5 + 0")})
-        shop.suggest(endpoint, *only("fee", "label"), "--runs", "2")
+        shop.suggest(endpoint, *only("fee", "label"), "--runs", "2", "--strategy", "write")
         edited = endpoint.requests[len(calls) + warm :]
 
     assert [(mends(call), sorted(map(short, call.members))) for call in calls] == [

@@ -42,6 +42,7 @@ def test_watch__a_save_costs_only_what_changed(tmp_path: Path) -> None:
     base = repository.commit({"testsmith.toml": SETTINGS})
     repository.write({"shop.py": SOURCE.format(cents=500)})
     command = ("suggest", "--repo", str(repository.folder), "--base", base, "--watch", "--model", "small")
+    command += ("--strategy", "write")
 
     with (
         orphanage() as orphans,

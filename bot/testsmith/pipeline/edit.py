@@ -10,11 +10,11 @@ from testsmith.deadline import next_group
 from testsmith.generation.interface import TestGenerator
 from testsmith.languages.language import Language
 from testsmith.languages.source import CannotParse
-from testsmith.model import BaseOutcome, Candidate, Label, ReviewRequest, TestDescription
+from testsmith.model import BaseOutcome, Candidate, Label, Origin, ReviewRequest, TestDescription
 from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import marking_of, patch_of_head
-from testsmith.pipeline.state import RunState
+from testsmith.pipeline.state import RunState, asks_for_hard_alone
 from testsmith.pipeline.verify import verify
 from testsmith.test_files.plan import Marking
 from testsmith.verification.gate import Point, ProvenSuggestion, Verdict
@@ -45,6 +45,8 @@ class Edits:
 async def edit(run: RunState, context: ProofContext, verdicts: Mapping[str, Sequence[Verdict]]) -> Edits:
     """Have the best tests of each member reviewed, and return those that are proven to show as much.
 
+    If the model is asked only for hard members, it reviews only its own tests.
+
     Args:
         run: The run's state.
         context: What candidates are proven with.
@@ -55,6 +57,8 @@ async def edit(run: RunState, context: ProofContext, verdicts: Mapping[str, Sequ
         return Edits()
     best = {member: best_verdict(ones) for member, ones in verdicts.items()}
     greens = {member: one.green for member, one in best.items() if one.green is not None}
+    if asks_for_hard_alone(run.settings):
+        greens = {member: one for member, one in greens.items() if one.candidate.origin is Origin.MODEL}
     if not greens or not next_group(len(greens), run.deadline.left, None):
         return Edits()
     try:

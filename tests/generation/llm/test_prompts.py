@@ -55,6 +55,7 @@ PINNED = {
     30: "4df4e4045ebd6413",
     31: "f4f1a9a01bd242b0",
     32: "62e95f2db55af5f4",
+    33: "51d5b3817e315b39",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 

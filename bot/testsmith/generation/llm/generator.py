@@ -21,7 +21,7 @@ from testsmith.generation.llm.answers import (
     parse_answer,
 )
 from testsmith.generation.llm.choosing import FileChoices, calls_for_files, choice_request
-from testsmith.generation.llm.context import with_observations
+from testsmith.generation.llm.context import CHARACTERS_PER_TOKEN, with_observations
 from testsmith.generation.llm.packing import Batch, BatchLimits, pack, task_of
 from testsmith.generation.llm.probing import InputProbes, probe_request
 from testsmith.generation.llm.prompts import PROMPT_VERSION, Prompts
@@ -39,7 +39,7 @@ from testsmith.llm.interface import (
     TokenUsage,
 )
 from testsmith.llm.profiles import profile_of
-from testsmith.model import Candidate, ExpectedCall, Request, Result
+from testsmith.model import Candidate, ExpectedCall, Request, Result, ReviewRequest
 from testsmith.patches import CannotApply, apply_patch
 from testsmith.settings import ModelSettings
 from testsmith.storage.keys import ModelIdentity
@@ -362,7 +362,17 @@ class EstimatingGenerator:
                 await self._reckon(batch.requests, request, self._limits.shares_of(batch.requests))
             except OverBudget as error:
                 return after_error(batch, error, self._limits)
+        if self._settings.strategy.edits:
+            await self._reckon_review(batch)
         return CallOutcome(results=skipped(batch.requests, "its call is only estimated"))
+
+    async def _reckon_review(self, batch: Batch) -> None:
+        """Add the call that reviews the tests of these members, as if all were proven, unless over budget."""
+        tests = ReviewRequest(code="#" * (self._settings.tokens_per_member * CHARACTERS_PER_TOKEN))
+        reviewed = replace(batch, requests=tuple(replace(one, review=tests) for one in batch.requests))
+        request = completion_request(reviewed, self._prompts, self._settings)
+        with suppress(OverBudget):
+            await self._reckon(batch.requests, request, self._limits.shares_of(batch.requests))
 
     async def _reckon(self, requests: Sequence[Request], request: CompletionRequest, shares: int) -> None:
         """Count one call, whose answer is as long as that many shares.
