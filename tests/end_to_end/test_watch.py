@@ -41,8 +41,8 @@ def test_watch__a_save_costs_only_what_changed(tmp_path: Path) -> None:
     repository = GitRepository.create(tmp_path / "shop")
     base = repository.commit({"testsmith.toml": SETTINGS})
     repository.write({"shop.py": SOURCE.format(cents=500)})
-    command = ("suggest", "--repo", str(repository.folder), "--base", base, "--watch", "--model", "small")
-    command += ("--strategy", "write")
+    watched = ("suggest", "--repo", str(repository.folder), "--base", base, "--watch")
+    command = (*watched, "--model", "small", "--strategy", "write")
 
     with (
         orphanage() as orphans,
