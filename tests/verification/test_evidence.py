@@ -301,6 +301,7 @@ def test_gather_evidence__what_a_class_of_the_projects_tests_has_counts_only_if_
     code = """
         from shared import Base
         class TestOne(Base):
+            answer = 1  # of test_answer
             def test_own(self): assert True
         class TestTwo(Base):
             answer = 2
