@@ -25,6 +25,11 @@ EDITS = {
     "one entry": ("assert f(1) == {'a': (1,), 'b': 2}", "{'a': (4,), 'b': 2}", None),
     "another length": ("assert f(1) == [1,  2]", "[1]", "assert f(1) == [1]"),
     "not a literal": ("assert f(1) == 2", "<object at 0x7f>", ""),
+    "what a stand-in lacks": (
+        "assert calls == []",
+        """[("'Dummy' object has no attribute 'warn'", True)]""",
+        "",
+    ),
     "a long value": ("assert f(1) == 'a'", repr("b" * 600), ""),
 }
 

@@ -23,6 +23,12 @@ _MOST_REPORTED = 1_500
 _SEEN = "_testsmith_seen"
 _REPORT = "testsmith saw"
 _REPORTED = re.compile(rf"(?:AssertionError: )?{_REPORT} (\d+): (.+)")
+_LACKING = re.compile(
+    r"object has no attribute |\(\) got an unexpected keyword argument |\(\) missing \d+ required "
+    r"|\(\) takes .{1,20} positional arguments? but |object is not (?:callable|subscriptable|iterable)"
+)
+"""In messages of the interpreter, often on a stand-in of the test that lacks what the change needs."""
+
 _EQUALITIES = re.compile(r"assert(?:|List|Tuple|Dict|Set|Sequence|MultiLine)Equals?")
 
 
@@ -70,7 +76,8 @@ def with_observed(text: str, name: str, message: str, failed_rows: Collection[in
         failed_rows: The rows of its table that failed.
 
     Returns:
-        The edit; None if another statement failed, or the value or the expectation is not a plain literal.
+        The edit; None if another statement failed, if the value or the expectation is not a plain literal,
+        or if the value has the message of an error that a stand-in of the test causes by what it lacks.
 
     Raises:
         CannotParse: The text is not valid Python.
@@ -88,7 +95,7 @@ def with_observed(text: str, name: str, message: str, failed_rows: Collection[in
             value = _inside(seen, whole, ast.literal_eval(expected))
         if expected is None or value is None or ast.literal_eval(expected) == value:
             return None
-        if len(repr(value)) > _MOST_CHARACTERS:
+        if len(repr(value)) > _MOST_CHARACTERS or _LACKING.search(reported[2]):
             return None
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
