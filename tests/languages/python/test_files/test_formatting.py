@@ -465,6 +465,7 @@ NARROW = "import os\n" + "def test_here():\n    assert os\n\n\n" * 20
         ("", NARROW + f"# {'x' * 80}\n", False),
         ("[tool.black]\nline-length = 100\n", NARROW, False),
         ("[tool.ruff]\nline-length = 100\n", NARROW, False),
+        ("[tool.ruff]\nline-length = 100\n\n[tool.black]\nline-length = 80\n", None, True),
     ],
 )
 def test_format__lines_are_as_long_as_black_or_the_file_has_them(

@@ -37,6 +37,25 @@ def test_style__of_an_invalid_pyproject_is_unknown(text: str) -> None:
     assert (lowest_python(text, None), black_line_length(text)) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("pyproject", "hooks", "expected"),
+    [
+        ("[tool.black]\nline-length = 100\n", None, 100),
+        ("[tool.black]\npreview = true\n", None, 88),
+        ('[dependency-groups]\ndev = ["black>=26"]\n[tool.ruff]\nline-length = 120\n', None, 88),
+        ('[dependency-groups]\ndev = ["black>=26"]\n[tool.ruff.format]\n', None, None),
+        ('[dependency-groups]\ndev = ["black>=26"]\n', "hooks:\n  - id: ruff-format\n", None),
+        ("", "hooks:\n  - id: black\n", 88),
+        ('keywords = ["blacklist"]\n', "hooks:\n  - id: isort\n", None),
+        (None, None, None),
+    ],
+)
+def test_black_line_length__if_black_formats(
+    pyproject: str | None, hooks: str | None, expected: int | None
+) -> None:
+    assert black_line_length(pyproject, hooks) == expected
+
+
 def test_lowest_python__from_poetry_and_setup_cfg() -> None:
     poetry = '[tool.poetry.dependencies]\npython = "^3.9"\n'
     setup_cfg = "[options]\npython_requires = >=3.8\n"

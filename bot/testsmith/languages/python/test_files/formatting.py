@@ -33,6 +33,7 @@ from testsmith.languages.python.test_files.ruff import (
     ruff_program,
     ruff_settings,
     settings_copy,
+    with_length,
 )
 from testsmith.languages.python.test_files.style import (
     added_lines,
@@ -243,13 +244,13 @@ class RuffFormatter:
             try:
                 _refuse_unreadable(module.code, version)
                 settings = style.settings(folder)
-                length = style.line_length(module.test_path) if settings is None else None
+                length = style.line_length(module.test_path, is_set=settings is not None)
                 groups.setdefault((settings, version, length), []).append(number)
             except CannotParse as error:
                 results[number] = error
         for (settings, version, length), numbers in groups.items():
             group = [modules[number] for number in numbers]
-            with self._ruffs(tree, settings, isolated(version, length), group) as ruffs:
+            with self._ruffs(tree, settings, isolated(version, length), group, with_length(length)) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
                     files = {path: modules[number] for path, number in batch.items()}
                     texts = _formatted(ruffs, files, style)
@@ -288,12 +289,13 @@ class RuffFormatter:
         settings: RuffSettings | None,
         options: tuple[str, ...],
         modules: Sequence[UnformattedModule],
+        own: tuple[str, ...] = (),
     ) -> Iterator[tuple[Ruff, ...]]:
-        """Yield ruff with the project's own settings, if any, and with ruff's defaults."""
+        """Yield ruff with the project's own settings and `own` options, if any, and with ruff's defaults."""
         files = [(module.test_path, module.code) for module in modules]
         with settings_copy(tree, settings, files) as folder:
             plain = Ruff(program=self.program, folder=folder, options=options, seconds=self.seconds)
-            yield (plain,) if settings is None else (replace(plain, options=()), plain)
+            yield (plain,) if settings is None else (replace(plain, options=own), plain)
 
 
 class _Style:
@@ -311,10 +313,15 @@ class _Style:
         """Return the text of a test file; empty if it is new."""
         return _read(self._tree, test_path) or ""
 
-    def line_length(self, test_path: str) -> int | None:
-        """Return the limit of black's settings, or of PEP 8 if the test file keeps it; None if unknown."""
+    def line_length(self, test_path: str, *, is_set: bool) -> int | None:
+        """Return black's limit, or that of PEP 8 if the test file keeps it; None if ruff's settings say it.
+
+        Args:
+            test_path: The test file.
+            is_set: Whether there are settings of ruff. If black formats, they are only about ruff's rules.
+        """
         length = self._black_line_length(str(PurePosixPath(test_path).parent))
-        if length is not None:
+        if length is not None or is_set:
             return length
         lines = self.text(test_path).splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW
@@ -322,7 +329,11 @@ class _Style:
 
     def _read_black_line_length(self, folder: str) -> int | None:
         for parent in _upwards(folder):
-            length = black_line_length(_read(self._tree, str(PurePosixPath(parent) / "pyproject.toml")))
+            pyproject, hooks = (
+                _read(self._tree, str(PurePosixPath(parent) / name))
+                for name in ("pyproject.toml", ".pre-commit-config.yaml")
+            )
+            length = black_line_length(pyproject, hooks)
             if length is not None:
                 return length
         return None

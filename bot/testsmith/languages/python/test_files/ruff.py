@@ -303,13 +303,16 @@ def _imported(code: str) -> set[str]:
 
 def isolated(version: tuple[int, int] | None, line_length: int | None = None) -> tuple[str, ...]:
     """Return options for ruff's own defaults, the oldest Python version to support, and a line length."""
-    options = ["--isolated"]
-    if line_length is not None:
-        options += ["--config", f"line-length={line_length}"]
+    options = ["--isolated", *with_length(line_length)]
     if version is not None:
         major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
         options += ["--target-version", f"py{major}{minor}"]
     return tuple(options)
+
+
+def with_length(line_length: int | None) -> tuple[str, ...]:
+    """Return options for a line length, if there is one."""
+    return () if line_length is None else ("--config", f"line-length={line_length}")
 
 
 def _is_coded(entry: dict[str, object]) -> bool:

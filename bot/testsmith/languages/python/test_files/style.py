@@ -99,6 +99,11 @@ def _kinds_of_tests(data: bytes) -> Iterator[str]:
 _MOST_SAMPLED_LINES = 80
 _MOST_SAMPLED_TESTS = 3
 _SHORTEST, _LONGEST = 40, 320
+_BLACK_LENGTH = 88
+_BLACK_REQUIRED = re.compile(r"[\"']black\b|^\[tool\.black\]", re.MULTILINE)
+_BLACK_HOOK = re.compile(r"\bid:\s*black\b")
+_RUFF_FORMATS = re.compile(r"\bruff[\"', ]+format\b|^\[tool\.ruff\.format\]", re.MULTILINE)
+_RUFF_HOOK = re.compile(r"\bid:\s*ruff-format\b")
 _ENOUGH_TEXTS = 10
 _MOST_OF_ALL = 0.8
 _PREFIXES = "rRbBuU"
@@ -139,12 +144,21 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
         ) from error
 
 
-def black_line_length(pyproject: str | None) -> int | None:
-    """Return the line length of black's settings in a `pyproject.toml`, or None if it has none."""
+def black_line_length(pyproject: str | None, hooks: str | None = None) -> int | None:
+    """Return the line length of black if it formats the project's files; None if it does not.
+
+    Args:
+        pyproject: Text of the `pyproject.toml`. It may have settings of black, or require it.
+        hooks: Text of the `.pre-commit-config.yaml`, which may run black, or ruff's formatter instead.
+    """
     settings: object = read_toml((pyproject or "").encode())
     for key in ("tool", "black", "line-length"):
         settings = settings.get(key) if isinstance(settings, dict) else None
-    return settings if isinstance(settings, int) and _SHORTEST <= settings <= _LONGEST else None
+    if isinstance(settings, int) and _SHORTEST <= settings <= _LONGEST:
+        return settings
+    is_required = _BLACK_REQUIRED.search(pyproject or "") and not _RUFF_FORMATS.search(pyproject or "")
+    runs = _BLACK_HOOK.search(hooks or "") or (is_required and not _RUFF_HOOK.search(hooks or ""))
+    return _BLACK_LENGTH if runs else None
 
 
 def added_lines(text: str, existing: str) -> frozenset[int]:
