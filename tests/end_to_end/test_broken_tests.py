@@ -231,6 +231,32 @@ def test_broken_tests__the_model_edits_what_is_no_literal_and_adds_rows_to_what_
     assert text == TESTS.replace(ROW, EDITED_ROWS)
 
 
+MANY = ("first", "second", "third", "fourth")
+
+
+@pytest.mark.slow
+def test_broken_tests__of_many_the_one_with_new_rows_is_asked_about(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    before = "\n\n".join(f"def {name}(text):\n    return text.split()\n" for name in MANY)
+    check = "assert {name}('A b') == ['A', 'b']"
+    own = {f"tests/test_a_{name}.py": module_of(name, check) for name in MANY}
+    repository = GitRepository.create(tmp_path / "project")
+    repository.commit({"labels.py": before, "fees.py": BEFORE, "tests/test_fees.py": TESTS, **own})
+    repository.write({"labels.py": before.replace("split", "lower().split"), "fees.py": LOWERED})
+    with Endpoint(answer=edited) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "small", *ASKED)
+        ran = command_line.suggest(repository.folder, "--base", "HEAD", *model, key="sk-test")
+    assert ran.code == 0, ran.stderr
+    (one,) = ran.report["suggestions"]
+    assert (one["label"], one["test_path"], one["tests"]) == (
+        "question",
+        "tests/test_fees.py",
+        ["test_words"],
+    )
+    assert [line for line in EDITED_ROWS.splitlines() if f"+{line}" not in one["patch"]] == []
+
+
 CALL = 'label("A b") == ["A", "b"]'
 KEEPS = f"from labels import label\n\n\ndef test_label_keeps_capitals():\n    assert {CALL}\n"
 LOWERS = KEEPS.replace("keeps_capitals", "has_no_capitals").replace('["A"', '["a"')

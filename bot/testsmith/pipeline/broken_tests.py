@@ -244,8 +244,11 @@ async def _ask(
     questions: list[Suggestion],
     notes: list[str],
 ) -> None:
-    """Append the questions about broken tests, as many as are shown, and notes on others."""
-    causes = await _by_cause(run, context, broken)
+    """Append the questions about broken tests, as many as are shown, and notes on others.
+
+    Those that the model extends come first: without the question, its rows would be in a new file.
+    """
+    causes = sorted(await _by_cause(run, context, broken), key=lambda test: test.extension is None)
     most = _MOST_SHOWN if len(causes) <= _MOST_SHOWN else 1
     tried, observed = causes[:_MOST_TRIED], list[_Edit | None]()
     for_model: list[_BrokenTest] = []
