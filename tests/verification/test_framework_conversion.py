@@ -34,17 +34,25 @@ def test_prove_in_framework__runs_it_by_unittest_only_if_the_project_does(tmp_pa
         candidate=Candidate(member=member.id, code=CODE, origin=Origin.MODEL),
         framework="unittest",
     )
-    subjects = [subject, replace(subject, is_run_by_framework=False)]
+    in_a_class_of_pytest = CODE.replace("(unittest.TestCase)", "").replace("self.assertEqual", "self.check")
+    in_a_class_of_pytest += "\n    def check(self, found, wanted):\n        assert found == wanted\n"
+    edit = replace(subject.candidate, code=in_a_class_of_pytest, edited=in_a_class_of_pytest)
+    subjects = [
+        subject,
+        replace(subject, is_run_by_framework=False),
+        replace(subject, is_run_by_framework=False, candidate=edit, test_path="test_shop.py"),
+    ]
 
     async def scenario() -> list[Verdict]:
         async with small_workspace(tmp_path, {"shop.py": HEAD}, {"shop.py": BASE}) as workspace:
             context = proof_context(workspace, VerificationSettings(runs=1))
             return await prove_in_framework(subjects, PYTHON, context)
 
-    by_unittest, by_pytest = asyncio.run(scenario())
+    by_unittest, by_pytest, edited = asyncio.run(scenario())
     assert by_unittest.green is None
     assert "does not pass under `python -m unittest`" in by_unittest.cuts[-1].reason
     assert by_pytest.green is not None
+    assert edited.green is not None
 
 
 WITH_FILE = """\
