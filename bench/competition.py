@@ -94,6 +94,6 @@ def measured(repository: Path, cache: Path, way: str, arguments: tuple[str, ...]
     """Ask in one way, with a cache of its own."""
     model = GuessingModel(many_members.INPUTS, many_members.namespace())
     with Endpoint(answer=model) as endpoint:
-        there = ("--head", "change", "--base-url", endpoint.url, "--model", "guessing")
+        there = ("--head", "change", "--base-url", endpoint.url, "--model", "guessing", "--strategy", "write")
         ran = run_program(repository, *there, "--cache-dir", str(cache), "--suite-seconds", "0", *arguments)
         return Row(way=way, report=ran.report, calls=len(endpoint.requests))
