@@ -53,6 +53,7 @@ def test_prove_in_framework__runs_it_by_unittest_only_if_the_project_does(tmp_pa
     assert "does not pass under `python -m unittest`" in by_unittest.cuts[-1].reason
     assert by_pytest.green is not None
     assert edited.green is not None
+    assert edited.green.candidate.code == in_a_class_of_pytest
 
 
 WITH_FILE = """\

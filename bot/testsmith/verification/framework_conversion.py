@@ -21,7 +21,8 @@ async def prove_in_framework(
     """Return the candidates' verdicts, with green tests converted to the form that would be posted.
 
     Candidates are first proven in the form that their generator wrote, because the checks support it best.
-    Green tests are then converted, proven again, and run by the framework itself if the project does so.
+    Green tests are then converted, proven again, and run by the framework itself if the project does so. What
+    a model wrote into a file that pytest runs stays as it is: the file may have both forms, and helpers.
 
     Args:
         subjects: The candidates, all of one language.
@@ -32,7 +33,9 @@ async def prove_in_framework(
     wanted = {
         at: verdict.green
         for at, (subject, verdict) in enumerate(zip(subjects, verdicts, strict=True))
-        if verdict.green is not None and subject.framework not in {None, language.tests.framework}
+        if verdict.green is not None
+        and subject.framework not in {None, language.tests.framework}
+        and (subject.is_run_by_framework or not subject.candidate.edited)
     }
     again: dict[int, RunSubject] = {}
     for at, green in wanted.items():
@@ -64,8 +67,6 @@ def _converted(
             code = language.tests.format(code, subject.test_path or "", context.tree)
         names = {name.rpartition("::")[2]: name for name in language.tests.test_functions(code)}
     except (CannotConvert, CannotParse) as error:
-        if candidate.edited and not subject.is_run_by_framework:
-            return candidate  # in another class of its file than the place that was expected
         return f"cannot be written for {framework}: {error}"
     descriptions = tuple(
         replace(one, test=names.get(one.test.rpartition("::")[2], one.test)) for one in candidate.descriptions
