@@ -167,7 +167,7 @@ def used_by_tests(
 
 def packages_tested_privately(tree: SourceTree, packages: Collection[str]) -> frozenset[str]:
     """Return the packages of which a test file imports a private module, or something from one."""
-    private = re.compile(rb"(?m)^\s*(?:from|import)\s+(\w+)(?:\.\w+)*?\._(?!_)\w")
+    private = re.compile(rb"(?m)^[ \t]*(?:from|import)[ \t]+(\w+)(?:\.\w+)*?\._(?!_)\w")
     found = {
         match[1].decode()
         for path in _test_paths(tree)
