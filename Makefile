@@ -32,7 +32,7 @@ help: ## show this list
 demo: $(if $(wildcard .venv/.installed),,.venv/.program) ## review the example project's pull request
 	@$(BIN)/python examples/demo.py
 
-quick: .venv/.installed ## run the quick tests: no interpreters, installations or whole pull requests (2 minutes)
+quick: .venv/.installed ## run the quick tests: no interpreters, installations or whole pull requests (3 minutes)
 	$(BIN)/python -m pytest -n 3 --dist worksteal -m quick $(TESTS)
 
 test: .venv/.installed ## run the whole test suite (one test: make test TESTS=tests/test_x.py)
