@@ -87,7 +87,7 @@ class SpendingMeter:
         Args:
             usage: The tokens.
             cost: Their cost in US dollars; None if unknown.
-            prefix: Fraction of the prompt that is the same in every call.
+            prefix: Fraction of the prompt that is the same in every call of a kind.
         """
         before = self._spent.cost
         self._spent = replace(
@@ -158,7 +158,7 @@ class Budget:
 
         Args:
             model: The model's id.
-            prompt: The part that is the same in every call, and the rest.
+            prompt: The part that is the same in every call of a kind, and the rest.
             max_tokens: Maximum tokens of the answer.
 
         Raises:

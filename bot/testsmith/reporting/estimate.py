@@ -65,7 +65,10 @@ def _lines(estimate: Estimate, model: str) -> Iterator[str]:
         yield f"  {name:<14} {figure:>14}"
     if spending.api_calls > 1:
         share = spending.prefix_tokens / max(1, spending.prompt_tokens)
-        yield f"  {share:.0%} of the prompt tokens are the same in every call of a kind and often cost less."
+        yield (
+            f"  {share:.0%} of the prompt tokens are the same in every call of a kind, and often cost less "
+            "from the second one on."
+        )
     if spending.cost is None:
         yield "  The price of this model is not known. Set --prompt-price and --completion-price."
     yield from _left_out(estimate)

@@ -115,6 +115,7 @@ async def gather_evidence(
     for number, subject in enumerate(subjects):
         proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
         own = names[number]
+        code = _COMMENT.sub("", subject.candidate.code)  # a hook may name the test that calls it in a comment
         if isinstance(own, str):
             proofs.append(replace(proof, problem=own))
             continue
@@ -123,7 +124,7 @@ async def gather_evidence(
             name
             for _, result in head_results
             for name, function in sorted(result.functions.items())
-            if not _is_of_the_project(name, function, subject.candidate)
+            if not _is_of_the_project(name, function, code)
         ]
         functions = tuple(
             _function(name, head_results, found.base.get(number), runner)
@@ -137,9 +138,8 @@ async def gather_evidence(
     return tuple(proofs)
 
 
-def _is_of_the_project(name: str, function: FunctionResult, candidate: Candidate) -> bool:
+def _is_of_the_project(name: str, function: FunctionResult, code: str) -> bool:
     """Return whether a test that passed is inherited from a class of the project's own tests."""
-    code = _COMMENT.sub("", candidate.code)  # a hook of the class may say in a comment which test calls it
     return function.status == PASSED and name.rpartition("::")[2] not in code
 
 

@@ -1,8 +1,8 @@
 """Render prompts from the templates in this folder.
 
-The system prompt is byte-identical for all calls of a run with the same conventions, and its beginning is the
-same for all calls, so that endpoints with prefix caching charge it only once. Everything specific to a call
-is in the user prompt. Generation and repair use separate pairs of prompts.
+The system prompt is byte-identical for all calls of a run with the same task and conventions, and its
+beginning for all with the same task, so that endpoints with prefix caching charge less for it. Everything
+specific to a call is in the user prompt. Writing, repair and review use separate pairs of prompts.
 """
 
 from __future__ import annotations

@@ -60,11 +60,11 @@ def changed_members(scope: ComparisonScope) -> MemberFindings:
     it only has a name and bases: what raises a new exception is what can be tested. For an existing
     class, added and changed dunder methods are included. A changed private definition is a member if
     tests of the project already use it, and so is a private function or method that uses one directly, or
-    farther if nothing public does. If there is no member at all, those are that the change adds under public
-    names in a private module of a package whose private modules the tests import. A changed method that
-    another changed method of its class passes on as a value counts as private. Code that only moved, within
-    a file or between changed files, does not count as changed. A member with a skip comment is returned both
-    as a member and as skipped.
+    farther if nothing public does. If nothing else is a member, the definitions that the change adds are,
+    if they have public names and are in a private module of a package whose private modules the tests
+    import. A changed method that another changed method of its class passes on as a value counts as private.
+    Code that only moved, within a file or between changed files, does not count as changed. A member with a
+    skip comment is returned both as a member and as skipped.
     """
     packages = _Packages(scope)
     files, skipped = _compared_files(scope, packages)
@@ -370,9 +370,13 @@ def _used_by_tests(changes: Sequence[_Changes], scope: ComparisonScope) -> Itera
 
 
 def _new_in_private_modules(changes: Sequence[_Changes], scope: ComparisonScope) -> Iterator[_Chosen]:
-    """Yield public names that are new in private modules, if base's tests import such of their package."""
-    new = [item for change in changes for item in change.new_private.items()]
-    new = [(node, one) for node, one in new if one.difference.found.kind and has_public_name(node.name)]
+    """Yield added definitions with public names, if base's tests import private modules of their package."""
+    new = [
+        (node, one)
+        for change in changes
+        for node, one in change.new_private.items()
+        if one.difference.found.kind is not None and has_public_name(node.name)
+    ]
     packages = {top_level(node.module) for node, _ in new}
     if scope.base_with_tests is not None and packages:
         tested = packages_tested_privately(scope.base_with_tests, packages)

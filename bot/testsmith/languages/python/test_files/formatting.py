@@ -244,13 +244,13 @@ class RuffFormatter:
             try:
                 _refuse_unreadable(module.code, version)
                 settings = style.settings(folder)
-                length = style.line_length(module.test_path, is_set=settings is not None)
+                length = style.line_length(module.test_path, has_ruff_settings=settings is not None)
                 groups.setdefault((settings, version, length), []).append(number)
             except CannotParse as error:
                 results[number] = error
         for (settings, version, length), numbers in groups.items():
             group = [modules[number] for number in numbers]
-            with self._ruffs(tree, settings, isolated(version, length), group, with_length(length)) as ruffs:
+            with self._ruffs(tree, settings, group, version, length) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
                     files = {path: modules[number] for path, number in batch.items()}
                     texts = _formatted(ruffs, files, style)
@@ -275,7 +275,7 @@ class RuffFormatter:
         modules = [UnformattedModule(file.text, file.test_path) for file in files]
         for (settings, version), numbers in groups.items():
             group = [modules[number] for number in numbers]
-            with self._ruffs(tree, settings, isolated(version), group) as ruffs:
+            with self._ruffs(tree, settings, group, version) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
                     texts = _finished(ruffs, {path: files[number] for path, number in batch.items()})
                     for path, number in batch.items():
@@ -287,15 +287,16 @@ class RuffFormatter:
         self,
         tree: SourceTree,
         settings: RuffSettings | None,
-        options: tuple[str, ...],
         modules: Sequence[UnformattedModule],
-        own: tuple[str, ...] = (),
+        version: _Version | None,
+        length: int | None = None,
     ) -> Iterator[tuple[Ruff, ...]]:
-        """Yield ruff with the project's own settings and `own` options, if any, and with ruff's defaults."""
+        """Yield ruff with the project's settings, if any, and with its defaults; both with a given length."""
         files = [(module.test_path, module.code) for module in modules]
         with settings_copy(tree, settings, files) as folder:
+            options = isolated(version, length)
             plain = Ruff(program=self.program, folder=folder, options=options, seconds=self.seconds)
-            yield (plain,) if settings is None else (replace(plain, options=own), plain)
+            yield (plain,) if settings is None else (replace(plain, options=with_length(length)), plain)
 
 
 class _Style:
@@ -313,15 +314,15 @@ class _Style:
         """Return the text of a test file; empty if it is new."""
         return _read(self._tree, test_path) or ""
 
-    def line_length(self, test_path: str, *, is_set: bool) -> int | None:
+    def line_length(self, test_path: str, *, has_ruff_settings: bool) -> int | None:
         """Return black's limit, or that of PEP 8 if the test file keeps it; None if ruff's settings say it.
 
         Args:
             test_path: The test file.
-            is_set: Whether there are settings of ruff. If black formats, they are only about ruff's rules.
+            has_ruff_settings: Whether ruff is set up. If black formats, this is only for ruff's rules.
         """
         length = self._black_line_length(str(PurePosixPath(test_path).parent))
-        if length is not None or is_set:
+        if length is not None or has_ruff_settings:
             return length
         lines = self.text(test_path).splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW

@@ -100,6 +100,8 @@ _MOST_SAMPLED_LINES = 80
 _MOST_SAMPLED_TESTS = 3
 _SHORTEST, _LONGEST = 40, 320
 _BLACK_LENGTH = 88
+"""Black's own default."""
+
 _BLACK_REQUIRED = re.compile(r"[\"']black\b|^\[tool\.black\]", re.MULTILINE)
 _BLACK_HOOK = re.compile(r"\bid:\s*black\b")
 _RUFF_FORMATS = re.compile(r"\bruff[\"', ]+format\b|^\[tool\.ruff\.format\]", re.MULTILINE)

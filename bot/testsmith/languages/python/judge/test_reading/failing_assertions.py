@@ -27,7 +27,7 @@ _LACKING = re.compile(
     r"object has no attribute |\(\) got an unexpected keyword argument |\(\) missing \d+ required "
     r"|\(\) takes .{1,20} positional arguments? but |object is not (?:callable|subscriptable|iterable)"
 )
-"""In messages of the interpreter, often on a stand-in of the test that lacks what the change needs."""
+"""In messages of the interpreter, for example on a stand-in of the test that lacks what the change needs."""
 
 _EQUALITIES = re.compile(r"assert(?:|List|Tuple|Dict|Set|Sequence|MultiLine)Equals?")
 
@@ -77,7 +77,7 @@ def with_observed(text: str, name: str, message: str, failed_rows: Collection[in
 
     Returns:
         The edit; None if another statement failed, if the value or the expectation is not a plain literal,
-        or if the value has the message of an error that a stand-in of the test causes by what it lacks.
+        or if the value has a message of the interpreter about what something lacks.
 
     Raises:
         CannotParse: The text is not valid Python.

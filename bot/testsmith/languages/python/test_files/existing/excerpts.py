@@ -141,10 +141,12 @@ def _of_other_classes(file: _File, shown: Collection[int]) -> frozenset[int]:
     """Return the lines of the classes of tests that are not shown, to the signature of the first test."""
     lines = set[int]()
     for suite, first in file.suites_with_first_tests():
-        head = {*[*_excerpts(suite)][-1], *_signature(first)}
-        inside = range(max(head), span_of(suite).last + 1)
-        if len(lines | head) <= _MOST_LINES_OF_OTHER_CLASSES and not any(line in shown for line in inside):
-            lines |= head
+        *_, beginning = _excerpts(suite)
+        beginning |= {*_head(first)}
+        inside = range(max(beginning), span_of(suite).last + 1)
+        is_shown = any(line in shown for line in inside)
+        if not is_shown and len(lines | beginning) <= _MOST_LINES_OF_OTHER_CLASSES:
+            lines |= beginning
     return frozenset(lines)
 
 
@@ -196,7 +198,7 @@ class _File:
                 yield from span_of(statement).lines()
         suites = self._suites(test)
         for suite in suites:
-            yield from range(span_of(suite).first, max(suite.lineno + 1, span_of(suite.body[0]).first))
+            yield from _head(suite)
         yield from _until_next(test, [self._body, *(suite.body for suite in suites)])
         nodes = self._nodes(test)
         for helper in nodes[1:] if suites else ():
@@ -329,7 +331,7 @@ def _helpers(users: Sequence[ast.AST], methods: Sequence[Function]) -> list[Func
 def _excerpts(helper: Function | ast.ClassDef) -> Iterator[set[int]]:
     """Yield the lines of a helper: as many as may be shown, and those to the first line of its docstring."""
     span, first = span_of(helper), helper.body[0]
-    head = set(range(span.first, max(helper.lineno + 1, span_of(first).first)))
+    head = {*_head(helper)}
     match first:
         case ast.Expr(value=ast.Constant(value=str(text))):
             head |= {first.lineno, first.lineno + text.startswith("\n")}
@@ -343,9 +345,10 @@ def _excerpts(helper: Function | ast.ClassDef) -> Iterator[set[int]]:
     yield head
 
 
-def _signature(function: Function) -> range:
-    """Return the lines of a function's decorators and signature."""
-    return range(span_of(function).first, max(function.lineno + 1, span_of(function.body[0]).first))
+def _head(definition: Function | ast.ClassDef) -> range:
+    """Return the lines of the decorators and the signature of a definition."""
+    last = max(definition.lineno, span_of(definition.body[0]).first - 1)
+    return range(span_of(definition).first, last + 1)
 
 
 def _of_test(test: ExistingTest) -> Iterator[int]:
@@ -370,7 +373,7 @@ def _until_next(test: ExistingTest, bodies: Iterable[Sequence[ast.stmt]]) -> ran
     following = min(later, key=lambda each: span_of(each).first)
     ends = [span_of(following).last]
     if isinstance(following, Function | ast.ClassDef):
-        ends.append(max(following.lineno, span_of(following.body[0]).first - 1))
+        ends.append(_head(following)[-1])
     fitting = (end for end in ends if end - test.end_line <= _MOST_LINES_AFTER_A_TEST)
     return range(test.end_line + 1, next(fitting, test.end_line) + 1)
 

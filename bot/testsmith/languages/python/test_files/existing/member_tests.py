@@ -47,6 +47,7 @@ _COMMON = frozenset(
     for name in dir(kind)
 )
 _WORD = re.compile(rb"[A-Za-z_]\w*")
+_PRIVATE_IMPORT = re.compile(rb"(?m)^[ \t]*(?:from|import)[ \t]+(\w+)(?:\.\w+)*?\._(?!_)\w")
 _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 FILLERS = frozenset({"test", "tests", "case", "cases"})
 
@@ -166,13 +167,12 @@ def used_by_tests(
 
 
 def packages_tested_privately(tree: SourceTree, packages: Collection[str]) -> frozenset[str]:
-    """Return the packages of which a test file imports a private module, or something from one."""
-    private = re.compile(rb"(?m)^[ \t]*(?:from|import)[ \t]+(\w+)(?:\.\w+)*?\._(?!_)\w")
+    """Return the packages of which a test file names a private module with its package in an import."""
     found = {
         match[1].decode()
         for path in _test_paths(tree)
         if len(data := tree.read(path) or b"") <= _MOST_FILE_BYTES
-        for match in private.finditer(data)
+        for match in _PRIVATE_IMPORT.finditer(data)
     }
     return frozenset(packages) & found
 
