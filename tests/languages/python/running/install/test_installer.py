@@ -17,10 +17,12 @@ from fakes.git_repository import GitRepository
 from fakes.packages import PackageIndex, hatchling_wheels, made_wheel, shop_wheels
 from testsmith.execution.jobs import JobResult, TestJob
 from testsmith.execution.package_index import uv_program
+from testsmith.execution.sandbox.interface import CannotRun, Command, Limits, ProcessOutcome, RunningProcess
 from testsmith.execution.sandbox.isolated import build_sandbox
 from testsmith.execution.workspace import CannotPrepare, WorkspaceOrder
 from testsmith.git.repository import Repository
 from testsmith.languages.python.running.harness import run_jobs
+from testsmith.languages.python.running.install.installer import InstallOrder, install_project
 from testsmith.languages.python.running.project_tests.answers import SuiteAnswer
 from testsmith.languages.python.running.project_tests.run import run_suite
 from testsmith.languages.python.running.run_settings import PythonSetting
@@ -122,10 +124,10 @@ def test_install__what_it_needs_alone_where_it_cannot_be_built(index: PackageInd
 
 
 @pytest.mark.slow
-def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) -> None:
+def test_install__without_what_cannot_be_had(index: PackageIndex) -> None:
     head: dict[str, str | bytes | None] = {
         "requirements-test.txt": "no-such-package\n--index-url https://evil.test\n",
-        "tox.ini": "[testenv]\ndeps = for-tests\n",
+        "tox.ini": "[testenv]\ndeps =\n    for-tests\n    needed<1\n",
     }
 
     async def scenario(whole: WorkspaceOrder) -> tuple[PythonWorkspace, JobResult]:
@@ -136,11 +138,56 @@ def test_install__without_the_one_set_that_cannot_be_had(index: PackageIndex) ->
         project = repository(folder / "project", head)
         workspace, result = asyncio.run(scenario(order(project, index)))
     assert statuses(result)["test_what_is_there"] == "passed", result
-    [note] = [note for note in workspace.notes if note.startswith("Could not install the dep")]
-    assert note.startswith("Could not install the dependencies in requirements-test.txt:")
-    assert "no-such-package" in note
+    whole, one = sorted(
+        (note for note in workspace.notes if note.startswith("Could not install ")), reverse=True
+    )
+    assert whole.startswith("Could not install the dependencies in requirements-test.txt:")
+    assert "no-such-package" in whole
+    assert one.startswith("Could not install needed<1, a dependency in tox.ini:")
     [left_out] = [note for note in workspace.notes if "evil.test" in note]
     assert left_out.startswith("not installed for the tests")
+
+
+class SlowSandbox:
+    """A sandbox whose installations all take the whole of their time; it keeps how much that was."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def layers(self) -> tuple[str, ...]:
+        return ()
+
+    def warning(self) -> str:
+        return ""
+
+    async def start(self, command: Command, limits: Limits) -> RunningProcess:  # noqa: ARG002 - the seam's names
+        raise CannotRun("no process can be started")
+
+    async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
+        """Answer as if a time limit had ended an installation."""
+        is_slow = "install" in command.argv
+        if is_slow:
+            self.seconds.append(limits.seconds)
+        return ProcessOutcome(
+            exit_code=int(is_slow), stdout=b"", stderr=b"", seconds=limits.seconds, timed_out=is_slow
+        )
+
+
+def test_install__a_slow_build_leaves_time_for_the_rest(tmp_path: Path) -> None:
+    sandbox = SlowSandbox()
+    made = repository(tmp_path / "project", {"requirements-test.txt": "for-tests\n"})
+    whole = InstallOrder(
+        sandbox=sandbox,
+        interpreter=Path(sys.executable),
+        tree=made.working_tree(),
+        project="",
+        version="1",
+        scratch=tmp_path / "scratch",
+        seconds=1000.0,
+    )
+    with pytest.raises(CannotPrepare):
+        asyncio.run(install_project(whole))
+    assert 600 < sandbox.seconds[0] < 800
 
 
 OLD_PYTEST = made_wheel("pytest", "3.0", {"pytest/__init__.py": "", "pytest/__main__.py": "import gone\n"})

@@ -12,7 +12,7 @@ import re
 import shlex
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,7 +31,7 @@ from testsmith.git.trees import RepositoryTree
 from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
 from testsmith.languages.python.running.install.environment_cache import CachedEnvironment, key_of
 from testsmith.languages.python.running.install.installed import Installed
-from testsmith.languages.python.running.install.requirements import normal
+from testsmith.languages.python.running.install.requirements import Declared, normal
 from testsmith.languages.python.running.install.versions import version_variables, write_versions
 from testsmith.languages.source import SourceTree
 from testsmith.tasks import in_thread
@@ -193,9 +193,8 @@ def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
     for_tests = ("pytest", *(text for one in needs.sets for text in one.requirements))
     apart: dict[str, tuple[str, ...]] = {}
     for number, one in enumerate(needs.sets):
-        own = (f".{_brackets(one.extras)}",) if one.extras else ()
-        apart[_set_file(number, with_project=True)] = (*own, *one.requirements)
-        apart[_set_file(number, with_project=False)] = one.requirements
+        for with_project in (True, False):
+            apart[_set_file(number, with_project=with_project)] = _set_lines(one, with_project=with_project)
     return {
         _WITH_PROJECT: (f".{_brackets(needs.extras)}", *for_tests),
         _WITHOUT_PROJECT: (*for_tests, *needs.dependencies, *needs.plain),
@@ -211,6 +210,12 @@ def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
 def _set_file(number: int, *, with_project: bool) -> str:
     """Return the file name of one set's requirements, with or without the project's extras."""
     return f"set{number}{'-with' if with_project else ''}.txt"
+
+
+def _set_lines(one: Declared, *, with_project: bool) -> tuple[str, ...]:
+    """Return one set's requirements, with or without the project's extras."""
+    own = (f".{_brackets(one.extras)}",) if one.extras and with_project else ()
+    return (*own, *one.requirements)
 
 
 def _brackets(extras: tuple[str, ...]) -> str:
@@ -323,7 +328,9 @@ class _Installation:
     async def _together_or_apart(
         self, needs: TestDependencies, whole: str, first: str
     ) -> tuple[str, ...] | None:
-        """Install everything for the tests; if that fails, install set by set and skip those that fail.
+        """Install everything for the tests; if that fails, set by set, and one by one if a set fails.
+
+        A package without a wheel may take longer to build than there is time: no attempt may take all of it.
 
         Args:
             needs: What to install.
@@ -331,21 +338,36 @@ class _Installation:
             first: Requirements file that is installed in any case.
 
         Returns:
-            A note for each set that was left out; None if `first` cannot be installed.
+            A note for each requirement that was left out; None if `first` cannot be installed.
         """
-        done = await self._pip(whole)
+        done = await self._pip(("-r", self._file(whole)), share=0.7)
         if done.exit_code == 0:
             return ()
-        done = await self._pip(first)
+        done = await self._pip(("-r", self._file(first)))
         if done.exit_code != 0:
             self._failed = _said(done)
             return None
         notes: list[str] = []
+        with_project = first == _PROJECT
         for number, one in enumerate(needs.sets):
-            done = await self._pip(_set_file(number, with_project=first == _PROJECT))
-            if done.exit_code != 0:
+            file = self._file(_set_file(number, with_project=with_project))
+            done = await self._pip(("-r", file), share=0.5)
+            lines = _set_lines(one, with_project=with_project)
+            if done.exit_code != 0 and len(lines) > 1:
+                notes += [note async for note in self._one_by_one(lines, one.source)]
+            elif done.exit_code != 0:
                 notes.append(f"Could not install the dependencies in {one.source}: {_said(done)}")
         return tuple(notes)
+
+    async def _one_by_one(self, requirements: Iterable[str], source: str) -> AsyncIterator[str]:
+        """Install requirements one after another; yield a note for each that cannot be installed."""
+        for requirement in requirements:
+            done = await self._pip((requirement,), share=0.25)
+            if done.exit_code != 0:
+                yield f"Could not install {requirement}, a dependency in {source}: {_said(done)}"
+
+    def _file(self, name: str) -> str:
+        return str(self._place / "files" / name)
 
     async def _with_a_working_pytest(self) -> tuple[str, ...]:
         """Install the newest pytest if the installed one or one of its plugins does not work.
@@ -445,28 +467,32 @@ class _Installation:
         done = await self._run_in_project((*shell_command(), f"{export} | grep '^[^ ]*==' > {locked}"))
         return done.exit_code == 0
 
-    async def _pip(self, name: str) -> ProcessOutcome:
-        """Install one requirements file, in the locked versions if they are known and can be installed."""
+    async def _pip(self, what: tuple[str, ...], *, share: float = 1.0) -> ProcessOutcome:
+        """Install requirements, in the locked versions if they are known and can be installed.
+
+        Args:
+            what: The requirements, or the option for a file of them.
+            share: How much of the time that is left it may take.
+        """
         if self._knows_locked:
-            done = await self._pip_with(name, "-c", str(self._place / "files" / _LOCKED))
+            done = await self._pip_with(*what, "-c", self._file(_LOCKED), share=share)
             if done.exit_code == 0:
                 return done
-        return await self._pip_with(name)
+        return await self._pip_with(*what, share=share)
 
-    async def _pip_with(self, name: str, *options: str) -> ProcessOutcome:
+    async def _pip_with(self, *arguments: str, share: float) -> ProcessOutcome:
         self.check_place()
-        files = self._place / "files"
-        named = ["-r", str(files / name), "-c", str(files / _CONSTRAINTS)]
+        named = [*arguments, "-c", self._file(_CONSTRAINTS)]
         if self._with_siblings:
-            named += ["-r", str(files / _NAMED_SIBLINGS), "--override", str(files / _SIBLINGS)]
-        return await self._run_in_project((*self._uv_pip, *named, *options))
+            named += ["-r", self._file(_NAMED_SIBLINGS), "--override", self._file(_SIBLINGS)]
+        return await self._run_in_project((*self._uv_pip, *named), share=share)
 
-    async def _run_in_project(self, argv: tuple[str, ...]) -> ProcessOutcome:
+    async def _run_in_project(self, argv: tuple[str, ...], *, share: float = 1.0) -> ProcessOutcome:
         project = self._place / "project" / self._order.project
-        return await self._run(in_folder(self.python, project, argv), network=True)
+        return await self._run(in_folder(self.python, project, argv), network=True, share=share)
 
-    async def _run(self, argv: tuple[str, ...], *, network: bool) -> ProcessOutcome:
-        left = max(self._deadline - time.monotonic(), 1.0)
+    async def _run(self, argv: tuple[str, ...], *, network: bool, share: float = 1.0) -> ProcessOutcome:
+        left = max((self._deadline - time.monotonic()) * share, 1.0)
         command = Command(
             argv=argv,
             folder=self._place,
