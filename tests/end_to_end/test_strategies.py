@@ -97,6 +97,17 @@ RENAMED = WRITTEN.replace("fare__1", "fare__refuses_negative_zones")
 WRONG = RENAMED.replace("fare(-1)", "fare(1)")
 
 
+ALSO_WRONG = WRITTEN.replace(
+    " def test_fare__of", "+def test_fare__2():\n+    assert fare(2) == 5\n+\n+\n def test_fare__of"
+)
+ROWS = (
+    WRITTEN.replace("+def", '+@pytest.mark.parametrize("zones", [-1, 2])\n+def')
+    .replace("1():", "1(zones):")
+    .replace("fare(-1)", "fare(zones)")
+)
+FIRST = {"renamed": WRITTEN, "wrong": WRITTEN, "empty": ALSO_WRONG, "prose": ROWS}
+"""By the module of a function, what the model proposes."""
+
 EDITS = {"renamed": RENAMED, "wrong": WRONG, "empty": "", "prose": "no diff at all"}
 """By the module of a function, what the model answers when it reviews the function's tests."""
 
@@ -111,7 +122,7 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     project.commit({f"{name}.py": FARE for name in EDITS})
 
     def answer(body: Body) -> str:
-        edits = EDITS if "Review the tests" in str(body) else dict.fromkeys(EDITS, WRITTEN)
+        edits = EDITS if "Review the tests" in str(body) else FIRST
         named = ((member, member.partition(".")[0]) for member in members_in(body))
         return json.dumps({"tests": [{"name": one, "code": "", "patch": edits[name]} for one, name in named]})
 
@@ -121,7 +132,12 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     assert ran.code == 0
     write, read = prompts(endpoint)
     assert write.startswith("Write")
-    assert read.count("+def test_fare__1():") == len(EDITS)
+    assert read.count("+def test_fare__1(") == len(EDITS)
+    assert "`test_fare__2` was proposed, too, and fails on head: assert 4 == 5" in read
+    assert (
+        "of the rows that were proposed for `test_fare__1`, these failed: 2; Failed: DID NOT RAISE ValueError"
+        in read
+    )
     assert read.count("1 of 1 test functions fail on the code before the change") == len(EDITS)
     found = {one["member"].partition(".")[0]: one for one in ran.report["suggestions"]}
     assert {name: one["tests"] for name, one in found.items()} == {

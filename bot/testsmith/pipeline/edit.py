@@ -21,6 +21,7 @@ from testsmith.verification.gate import Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import ProofContext, best_verdict
 
 _MOST_NAMED = 5
+_MOST_OF_A_MESSAGE = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +78,7 @@ async def _edited(
 ) -> Edits:
     marking = marking_of(run)
     requests = {
-        member: replace(run.requests[member], repair=None, review=_review(run, green, marking))
+        member: replace(run.requests[member], repair=None, review=_review(run, green, best[member], marking))
         for member, green in greens.items()
     }
     again = replace(run, requests=requests)
@@ -98,13 +99,15 @@ async def _edited(
     return Edits(verdicts=found, sent=len(requests))
 
 
-def _review(run: RunState, green: ProvenSuggestion, marking: Callable[[], Marking]) -> ReviewRequest:
+def _review(
+    run: RunState, green: ProvenSuggestion, verdict: Verdict, marking: Callable[[], Marking]
+) -> ReviewRequest:
     code = green.candidate.code
     is_edit = bool(run.requests[green.candidate.member].test_text)
     return ReviewRequest(
         code=code,
         patch=(is_edit and patch_of_head(run, green.candidate, marking)) or "",
-        evidence=tuple(_evidence(green)),
+        evidence=(*_evidence(green), *_failed(verdict)),
         normalized_code=run.language_of(green.candidate.member).judge.normalized(code),
     )
 
@@ -122,6 +125,19 @@ def _evidence(green: ProvenSuggestion) -> Iterator[str]:
         yield f"they notice if one changes {', '.join(evidence.killed[:_MOST_NAMED])}"
     if evidence.alive:
         yield f"they do not notice if one changes {', '.join(evidence.alive[:_MOST_NAMED])}"
+
+
+def _failed(verdict: Verdict) -> Iterator[str]:
+    """Yield what was proposed and did not pass, so that the review brings none of it back."""
+    wrong = [cut for cut in verdict.cuts if cut.point < Point.STABLE]
+    yield from (f"`{cut.function}` was proposed, too, and {cut.reason}" for cut in wrong[:_MOST_NAMED])
+    gone = {cut.function for cut in wrong}
+    for function in verdict.proof.functions[:_MOST_NAMED]:
+        rows = next((run for run in function.head if run.failed_rows), None)
+        if rows is not None and function.name not in gone:
+            numbers = ", ".join(str(row + 1) for row in sorted(rows.failed_rows)[:_MOST_NAMED])
+            why = rows.message.partition("\n")[0][:_MOST_OF_A_MESSAGE]
+            yield f"of the rows that were proposed for `{function.name}`, these failed: {numbers}; {why}"
 
 
 def with_known_descriptions(answer: Candidate, reviewed: Candidate, language: Language) -> Candidate:
