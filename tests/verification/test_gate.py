@@ -126,6 +126,22 @@ def test_judge__each_function_that_is_cut_has_its_reason(one: FunctionProof, cut
 
 
 @pytest.mark.parametrize(
+    ("change", "message", "is_kept"),
+    [
+        (Change.AFFECTED, "assert 1 == 2", True),
+        (Change.AFFECTED, "TypeError: f() takes no arguments", False),
+        (Change.CHANGED, "assert 1 == 2", False),
+    ],
+)
+def test_judge__a_test_of_what_an_affected_member_leads_to_may_get_there_another_way(
+    change: Change, message: str, is_kept: bool
+) -> None:
+    elsewhere = replace(function("test_a", lines=()), base=Run(status=F, message=message))
+    found = judged(elsewhere, member=replace(MEMBER, change=change))
+    assert bool(found.drafts) is is_kept
+
+
+@pytest.mark.parametrize(
     ("failing", "words"),
     [
         ({2}, "failed in 1 of 5 runs, with hash seed 2, UTC+9 and locale C"),

@@ -111,6 +111,21 @@ def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "own_fail", "is_kept"),
+    [(Change.AFFECTED, False, True), (Change.AFFECTED, True, False), (Change.CHANGED, False, False)],
+)
+def test_weigh__a_function_may_show_what_an_affected_member_leads_to_without_it(
+    change: Change, own_fail: bool, is_kept: bool
+) -> None:
+    base = Run(status=TestStatus.FAILED, message="assert 1 == 2")
+    functions = [replace(function(name), base=base) for name in ("test_a", "test_b")]
+    run = proof(*functions, member=replace(MEMBER, change=change))
+    mutation = a_mutation((FIRST,), {"test_a": (FIRST,)}, "test_a", "test_b")
+    weight = EntryWeight(proof=run, mutation=mutation, own=OwnEvidence(fail_on_base=own_fail), thins=False)
+    assert isinstance(weighed(weight), ProvenSuggestion) is is_kept
+
+
 def test_weigh__nothing_is_left_where_all_pass_without_the_member() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}, "test_a", "test_b")))
     assert isinstance(found, Judgment)

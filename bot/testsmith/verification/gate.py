@@ -348,13 +348,17 @@ def _touches(function: FunctionProof, proof: Proof, judge: Judge) -> bool:
     """Return whether a function reaches the member.
 
     Some members run only when the test module is loaded: class bodies, and what a class or an object of the
-    module is made with. Then it is enough that the function fails on base, or that it names the class.
+    module is made with. Then it is enough that the function fails on base, or that it names the class. A test
+    of what an affected member leads to may get there by another way, if one of its assertions fails on base.
     """
-    if function.lines:
+    base = function.base
+    fails_on_base = base is not None and base.status is TestStatus.FAILED
+    goes_another_way = base is not None and fails_on_base and judge.is_assertion(base.message)
+    if function.lines or (proof.member.change is Change.AFFECTED and goes_another_way):
         return True
     if not any(run.import_lines for run in function.head):
         return False
-    if function.base is not None and function.base.status is TestStatus.FAILED:
+    if fails_on_base:
         return True
     is_class = proof.member.kind is MemberKind.CLASS
     return is_class and judge.names_member(proof.candidate.code, function.name, proof.member)

@@ -225,6 +225,14 @@ class EntryWeight:
         is_there_on_base = base_outcome(self.proof) is BaseOutcome.PASSES
         return not self.table.keeps_unchanged and (is_there_on_base or not is_added)
 
+    def goes_another_way(self, gains: Gains) -> bool:
+        """Return whether a function shows the change of code that an affected member only leads to.
+
+        Then it need not get there by the member.
+        """
+        is_affected = self.proof.member.change is Change.AFFECTED
+        return is_affected and gains.asserts_on_base and not self.own.fail_on_base
+
     def gains_enough(self, gains: Gains) -> bool:
         """Return whether a function is worth suggesting."""
         if self.is_of_change:
@@ -305,7 +313,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         reason = NOT_MUTATED
     elif mutation.unheard:  # otherwise, breaking this one run would hide a forged result
         reason = "could not be run with the function removed"
-    elif name in mutation.empty:
+    elif name in mutation.empty and not weight.goes_another_way(gains):
         reason = "also passes if the function is removed"
     elif name in mutation.blind and not gains.asserts_on_base:  # it may be about a side effect
         reason, ignores_results = "also passes if the function returns something else", True
