@@ -77,6 +77,10 @@ def test_needs__files_by_their_usual_names() -> None:
     assert found.plain == ("package5",)
 
 
+def test_needs__the_projects_own_dependencies_may_be_in_a_folder() -> None:
+    assert needs({"setup.py": "", "requirements/install.txt": "janus"}).plain == ("janus",)
+
+
 def test_needs__a_file_that_is_compiled_from_another_counts_alone() -> None:
     files = {"requirements/test.in": "pytest", "requirements/test.txt": "pytest==9.0"}
     assert required(needs(files)) == ("pytest==9.0",)

@@ -149,10 +149,11 @@ def test_install__without_what_cannot_be_had(index: PackageIndex) -> None:
 
 
 class SlowSandbox:
-    """A sandbox whose installations all take the whole of their time; it keeps how much that was."""
+    """A sandbox whose installations all take all of their time; it keeps how much, and if they built."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.builds: list[bool] = []
 
     def layers(self) -> tuple[str, ...]:
         return ()
@@ -168,6 +169,7 @@ class SlowSandbox:
         is_slow = "install" in command.argv
         if is_slow:
             self.seconds.append(limits.seconds)
+            self.builds.append("--only-binary" not in command.argv)
         return ProcessOutcome(
             exit_code=int(is_slow), stdout=b"", stderr=b"", seconds=limits.seconds, timed_out=is_slow
         )
@@ -188,6 +190,7 @@ def test_install__a_slow_build_leaves_time_for_the_rest(tmp_path: Path) -> None:
     with pytest.raises(CannotPrepare):
         asyncio.run(install_project(whole))
     assert 600 < sandbox.seconds[0] < 800
+    assert sandbox.builds == [True, *(False, True), False, *(False, True)]
 
 
 OLD_PYTEST = made_wheel("pytest", "3.0", {"pytest/__init__.py": "", "pytest/__main__.py": "import gone\n"})

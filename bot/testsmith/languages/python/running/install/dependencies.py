@@ -99,6 +99,12 @@ _FILE = re.compile(
     r"|(?P<folder>u?tests?|unit_?tests?|testing)/requirements\.(?:txt|in)"
 )
 _PLAIN_FILE = "requirements.txt"
+_PLAIN_FILES = (
+    _PLAIN_FILE,
+    *(f"requirements/{name}.txt" for name in ("base", "install", "main", "core", "default", "requirements")),
+)
+"""Files of the project's own dependencies, of which the first that has any is read."""
+
 _LOCK = "uv.lock"
 _MOST_INCLUDED_GROUPS = 100
 _MOST_NAMED = 5
@@ -131,7 +137,8 @@ class TestDependencies:
         is_package: Whether the project can be built.
         sets: What each source declares for tests, most relevant first, with groups resolved.
         dependencies: Dependencies of the project itself, as far as they are declared.
-        plain: Content of `requirements.txt`, if it is to be installed without the project.
+        plain: Content of `requirements.txt` or of a file such as `requirements/base.txt`, if it is to be
+            installed without the project.
         is_locked: Whether a uv lock file pins all of it.
         groups: Dependency groups that the tests need, by their names for uv.
         siblings: Other projects of the repository.
@@ -321,7 +328,7 @@ class _Places:
             is_package=is_package,
             sets=_without_repeats(sets),
             dependencies=dependencies,
-            plain=self._file(_PLAIN_FILE).requirements,
+            plain=next(filter(None, (self._file(name).requirements for name in _PLAIN_FILES)), ()),
             is_locked=self._is_locked,
             groups=tuple(dict.fromkeys(groups)),
         )

@@ -270,6 +270,7 @@ class _Installation:
         self._failed = ""
         self._with_siblings = False
         self._knows_locked = False
+        self._is_slow = False
         self.python = _python_in(place)
 
     async def carry_out(self, needs: TestDependencies) -> tuple[str, ...]:
@@ -330,7 +331,8 @@ class _Installation:
     ) -> tuple[str, ...] | None:
         """Install everything for the tests; if that fails, set by set, and one by one if a set fails.
 
-        A package without a wheel may take longer to build than there is time: no attempt may take all of it.
+        A package without a wheel may take longer to build than there is time: no attempt may take all of it,
+        and after one that took too long, wheels are tried first.
 
         Args:
             needs: What to install.
@@ -340,7 +342,7 @@ class _Installation:
         Returns:
             A note for each requirement that was left out; None if `first` cannot be installed.
         """
-        done = await self._pip(("-r", self._file(whole)), share=0.7)
+        done = await self._pip(("-r", self._file(whole)), share=0.7, builds=False)
         if done.exit_code == 0:
             return ()
         done = await self._pip(("-r", self._file(first)))
@@ -351,7 +353,7 @@ class _Installation:
         with_project = first == _PROJECT
         for number, one in enumerate(needs.sets):
             file = self._file(_set_file(number, with_project=with_project))
-            done = await self._pip(("-r", file), share=0.5)
+            done = await self._pip(("-r", file), share=0.5, builds=False)
             lines = _set_lines(one, with_project=with_project)
             if done.exit_code != 0 and len(lines) > 1:
                 notes += [note async for note in self._one_by_one(lines, one.source)]
@@ -467,13 +469,18 @@ class _Installation:
         done = await self._run_in_project((*shell_command(), f"{export} | grep '^[^ ]*==' > {locked}"))
         return done.exit_code == 0
 
-    async def _pip(self, what: tuple[str, ...], *, share: float = 1.0) -> ProcessOutcome:
+    async def _pip(self, what: tuple[str, ...], *, share: float = 1.0, builds: bool = True) -> ProcessOutcome:
         """Install requirements, in the locked versions if they are known and can be installed.
 
         Args:
             what: The requirements, or the option for a file of them.
             share: How much of the time that is left it may take.
+            builds: Whether to build packages even after an installation that took too long.
         """
+        if self._is_slow:
+            done = await self._pip_with(*what, "--only-binary", ":all:", share=share)
+            if done.exit_code == 0 or not builds:
+                return done
         if self._knows_locked:
             done = await self._pip_with(*what, "-c", self._file(_LOCKED), share=share)
             if done.exit_code == 0:
@@ -485,7 +492,9 @@ class _Installation:
         named = [*arguments, "-c", self._file(_CONSTRAINTS)]
         if self._with_siblings:
             named += ["-r", self._file(_NAMED_SIBLINGS), "--override", self._file(_SIBLINGS)]
-        return await self._run_in_project((*self._uv_pip, *named), share=share)
+        done = await self._run_in_project((*self._uv_pip, *named), share=share)
+        self._is_slow = self._is_slow or done.timed_out
+        return done
 
     async def _run_in_project(self, argv: tuple[str, ...], *, share: float = 1.0) -> ProcessOutcome:
         project = self._place / "project" / self._order.project
