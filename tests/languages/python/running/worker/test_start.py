@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import grp
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import testsmith.languages.python.running.worker
-from testsmith.languages.python.running.worker.start import trust_effective_rights
+from testsmith.languages.python.running.worker.start import know_own_user, trust_effective_rights
 
 START = Path(testsmith.languages.python.running.worker.__file__).parent / "start.py"
 
@@ -87,3 +89,30 @@ def test_trust_effective_rights__without_the_system_call_nothing_changes(
     before = os.access
     trust_effective_rights()
     assert os.access is before
+
+
+def test_know_own_user__a_number_without_an_entry_has_a_name_and_a_home(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = next(one for one in range(60_000, 65_000) if _is_unknown(one))
+    monkeypatch.setattr(os, "getuid", lambda: number)
+    monkeypatch.setattr(os, "getgid", lambda: number)
+    monkeypatch.setattr(pwd, "getpwuid", pwd.getpwuid)
+    monkeypatch.setattr(grp, "getgrgid", grp.getgrgid)
+    monkeypatch.setenv("HOME", "/somewhere")
+    know_own_user()
+    assert pwd.getpwuid(number).pw_dir == "/somewhere"
+    assert (pwd.getpwuid(number).pw_name, grp.getgrgid(number).gr_name) == ("tester", "tester")
+    assert pwd.getpwuid(0).pw_name == "root"
+    with pytest.raises(KeyError):
+        pwd.getpwuid(number + 70_000)
+
+
+def _is_unknown(number: int) -> bool:
+    for look_up in (pwd.getpwuid, grp.getgrgid):
+        try:
+            look_up(number)
+        except KeyError:
+            continue
+        return False
+    return True

@@ -19,6 +19,9 @@ _OF_THE_KERNEL = ("/proc/", "/sys/")
 _READING = frozenset({"open", "os.listdir", "os.scandir"})
 """Audit events of reading a file or folder; the first argument is its path."""
 
+_USER = "tester"
+"""Name of a user and a group without an entry."""
+
 _looks = _thread._local()  # noqa: SLF001 - importing threading takes time
 
 
@@ -35,6 +38,7 @@ def start(name: str) -> None:
     spec.loader.exec_module(package)
     trust_effective_rights()
     hide_what_is_refused()
+    know_own_user()
     importlib.import_module(f"{PACKAGE}.{name}").main()
 
 
@@ -87,6 +91,38 @@ def hide_what_is_refused() -> None:
             known.add(stat)
     os.stat = stat
     sys.addaudithook(lambda event, arguments: _raise_if_refused(arguments[0]) if event in _READING else None)
+
+
+def know_own_user() -> None:
+    """Let `pwd` and `grp` know the user and the group of this process, as on any person's machine.
+
+    Those of the sandbox have a number, but no entry.
+    """
+    try:
+        import grp
+        import pwd
+    except ImportError:
+        return
+    user, group = os.getuid(), os.getgid()
+    real_user, real_group = pwd.getpwuid, grp.getgrgid
+
+    def getpwuid(uid: int, /) -> pwd.struct_passwd:
+        try:
+            return real_user(uid)
+        except KeyError:
+            if uid != user:
+                raise
+        return pwd.struct_passwd((_USER, "x", user, group, "", os.environ.get("HOME", "/"), "/bin/sh"))
+
+    def getgrgid(id: int) -> grp.struct_group:  # noqa: A002 - as it is called there
+        try:
+            return real_group(id)
+        except KeyError:
+            if id != group:
+                raise
+        return grp.struct_group((_USER, "x", group, [_USER]))
+
+    pwd.getpwuid, grp.getgrgid = getpwuid, getgrgid
 
 
 def _raise_if_refused(path: object) -> None:
