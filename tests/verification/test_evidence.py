@@ -425,7 +425,17 @@ def test_gather_evidence__ctrl_c_leaves_no_process_and_no_folder(tmp_path: Path)
     assert not Path(f"/proc/{child}").exists()
 
 
-def test_needing_project__what_loads_only_in_a_session_has_the_time_for_one() -> None:
+@pytest.mark.parametrize(
+    ("alone", "is_asked"),
+    [
+        (JobResult(problem="ModuleNotFoundError: No module named 'conftest'"), True),
+        (JobResult(functions={"test_x": FunctionResult(status="failed")}), True),
+        (JobResult(functions={"test_x": FunctionResult(status=PASSED)}), False),
+    ],
+)
+def test_needing_project__what_is_lost_without_a_session_has_the_time_for_one(
+    alone: JobResult, is_asked: bool
+) -> None:
     asked: list[TestJob] = []
 
     class _Runner:
@@ -440,10 +450,9 @@ def test_needing_project__what_loads_only_in_a_session_has_the_time_for_one() ->
             return "in the session" if done else ""
 
     plain, session = PythonSetting(name="plain"), PythonSetting(name="session", in_project_session=True)
-    broken = {0: JobResult(problem="ModuleNotFoundError: No module named 'conftest'")}
-    found = _Found(head={plain: broken, session: {}}, base={}, watched={})
+    found = _Found(head={plain: {0: alone}, session: {0: alone}}, base={}, watched={})
     job = TestJob(number=0, code="import conftest\n", seconds=1.0, test_path="tests/test_shop.py")
     runner: Any = _Runner()
     needing = asyncio.run(_Runs(runner, CountingProgress(), times=1).needing_project([job], found))
-    assert asked == [replace(job, in_project=True)] == list(needing.values())
-    assert found.head[session][0].functions.keys() == {"test_x"}
+    assert asked == list(needing.values()) == [replace(job, in_project=True)] * is_asked
+    assert found.head[session][0].functions["test_x"].status == PASSED

@@ -234,13 +234,13 @@ class _Runs:
     async def needing_project(self, jobs: Sequence[TestJob], found: _Found) -> dict[int, TestJob]:
         """Return the jobs with a test that passes only in a session of the project, as jobs for there.
 
-        A module that does not load by itself has not been run there yet. It gets the time of a job that needs
-        the session. If it loads there, that run is added to the results.
+        A module that does not load by itself, or whose tests all fail while no session was set up in time,
+        has not been run there yet. It gets the time of a job that needs the session. If it can be run there,
+        that run is added to the results.
         """
         alone = [job for job in jobs if job.test_path is not None and not job.in_project]
         sessions = [setting for setting in found.head if setting.in_project_session]
-        first = next(iter(found.head.values()))
-        broken = [job for job in alone if not first[job.number].functions and not first[job.number].is_fault]
+        broken = [job for job in alone if self._is_lost_alone(job, found)]
         loaded = await self.run(sessions, [replace(job, in_project=True) for job in broken])
         needing = {
             job.number for job in broken if any(self._loads(ran[job.number]) for ran in loaded.values())
@@ -249,6 +249,13 @@ class _Runs:
             found.head[setting].update({at: one for at, one in ran.items() if at in needing})
         needing |= {job.number for job in alone if self._passes_only_in_session(job, found)}
         return {job.number: replace(job, in_project=True) for job in alone if job.number in needing}
+
+    def _is_lost_alone(self, job: TestJob, found: _Found) -> bool:
+        first = next(iter(found.head.values()))[job.number]
+        ran = [results[job.number] for results in found.head.values() if job.number in results]
+        has_session = any(self.runner.session(one.done) for one in ran)
+        passes = any(_status(first.functions, name) == PASSED for name in first.functions)
+        return not first.is_fault and (not first.functions or not (passes or has_session))
 
     def _loads(self, result: JobResult) -> bool:
         return bool(result.functions and self.runner.session(result.done))
