@@ -193,6 +193,36 @@ def test_install__a_slow_build_leaves_time_for_the_rest(tmp_path: Path) -> None:
     assert sandbox.builds == [True, *(False, True), False, *(False, True)]
 
 
+class FailingSandbox(SlowSandbox):
+    """A sandbox in which installing pytest alone works, and all else takes the time that is left."""
+
+    async def run(self, command: Command, limits: Limits) -> ProcessOutcome:
+        """Answer as if everything but pytest had no wheel."""
+        done = await super().run(command, limits)
+        if any(one.endswith("dependencies.txt") for one in command.argv):
+            return replace(done, exit_code=0, timed_out=False)
+        return done
+
+
+def test_install__one_after_another_ends_with_the_time(tmp_path: Path) -> None:
+    sandbox = FailingSandbox()
+    many = "".join(f"package-{number}\n" for number in range(400))
+    made = repository(tmp_path / "project", {"requirements-test.txt": many, "setup.py": None})
+    whole = InstallOrder(
+        sandbox=sandbox,
+        interpreter=Path(sys.executable),
+        tree=made.working_tree(),
+        project="",
+        version="1",
+        scratch=tmp_path / "scratch",
+        seconds=0.0,
+    )
+    installed = asyncio.run(install_project(whole))
+    assert len(sandbox.seconds) < 10
+    [note] = [note for note in installed.notes if "no time was left" in note]
+    assert note.startswith("Could not install package-0 and what follows it in requirements-test.txt:")
+
+
 OLD_PYTEST = made_wheel("pytest", "3.0", {"pytest/__init__.py": "", "pytest/__main__.py": "import gone\n"})
 OLD_PY = made_wheel("py", "1.0", {"py/__init__.py": "path = None\n"})
 NEW_PY = made_wheel("py", "1.1", {"py/__init__.py": "import _pytest._py.path as path", "py/builtin.py": ""})

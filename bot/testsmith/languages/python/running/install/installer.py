@@ -362,8 +362,11 @@ class _Installation:
         return tuple(notes)
 
     async def _one_by_one(self, requirements: Iterable[str], source: str) -> AsyncIterator[str]:
-        """Install requirements one after another; yield a note for each that cannot be installed."""
+        """Install requirements one after another, while there is time; yield a note for each that fails."""
         for requirement in requirements:
+            if time.monotonic() > self._deadline:
+                yield f"Could not install {requirement} and what follows it in {source}: no time was left"
+                return
             done = await self._pip((requirement,), share=0.25)
             if done.exit_code != 0:
                 yield f"Could not install {requirement}, a dependency in {source}: {_said(done)}"
