@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -128,12 +127,8 @@ def test_pack__estimate_over_the_limit_gives_one_member_a_call() -> None:
     assert {batch.max_tokens for batch in batches} == {4_000}
 
 
-def test_pack__6000_members_in_well_under_a_second() -> None:
-    requests = make_requests(1000, 6)
-    started = time.process_time()
-    batches = pack(requests, LIMITS)
-    assert time.process_time() - started < 1.0
-    assert len(batches) == 250
+def test_pack__6000_members_in_250_calls() -> None:
+    assert len(pack(make_requests(1000, 6), LIMITS)) == 250
 
 
 def repairs_of(files: int, members_each: int, code: str = "x = 1\n") -> list[Request]:
