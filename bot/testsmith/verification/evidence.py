@@ -115,10 +115,10 @@ async def gather_evidence(
     for number, subject in enumerate(subjects):
         proof = Proof(member=subject.member, candidate=subject.candidate, test_path=subject.test_path)
         own = names[number]
-        code = _COMMENT.sub("", subject.candidate.code)  # a hook may name the test that calls it in a comment
         if isinstance(own, str):
             proofs.append(replace(proof, problem=own))
             continue
+        code = _COMMENT.sub("", subject.candidate.code)  # a hook may name the test that calls it in a comment
         head_results = [(setting, ran[number]) for setting, ran in found.head.items() if number in ran]
         others = [
             name

@@ -175,18 +175,29 @@ class SlowSandbox:
         )
 
 
-def test_install__a_slow_build_leaves_time_for_the_rest(tmp_path: Path) -> None:
-    sandbox = SlowSandbox()
-    made = repository(tmp_path / "project", {"requirements-test.txt": "for-tests\n"})
-    whole = InstallOrder(
+def slow_order(
+    folder: Path,
+    sandbox: SlowSandbox,
+    needs: str,
+    seconds: float,
+    head: dict[str, str | bytes | None] | None = None,
+) -> InstallOrder:
+    """Return an order to install a project with these test requirements in a slow sandbox."""
+    made = repository(folder / "project", {"requirements-test.txt": needs, **(head or {})})
+    return InstallOrder(
         sandbox=sandbox,
         interpreter=Path(sys.executable),
         tree=made.working_tree(),
         project="",
         version="1",
-        scratch=tmp_path / "scratch",
-        seconds=1000.0,
+        scratch=folder / "scratch",
+        seconds=seconds,
     )
+
+
+def test_install__a_slow_build_leaves_time_for_the_rest(tmp_path: Path) -> None:
+    sandbox = SlowSandbox()
+    whole = slow_order(tmp_path, sandbox, "for-tests\n", 1000.0)
     with pytest.raises(CannotPrepare):
         asyncio.run(install_project(whole))
     assert 600 < sandbox.seconds[0] < 800
@@ -207,16 +218,7 @@ class FailingSandbox(SlowSandbox):
 def test_install__one_after_another_ends_with_the_time(tmp_path: Path) -> None:
     sandbox = FailingSandbox()
     many = "".join(f"package-{number}\n" for number in range(400))
-    made = repository(tmp_path / "project", {"requirements-test.txt": many, "setup.py": None})
-    whole = InstallOrder(
-        sandbox=sandbox,
-        interpreter=Path(sys.executable),
-        tree=made.working_tree(),
-        project="",
-        version="1",
-        scratch=tmp_path / "scratch",
-        seconds=0.0,
-    )
+    whole = slow_order(tmp_path, sandbox, many, 0.0, {"setup.py": None})
     installed = asyncio.run(install_project(whole))
     assert len(sandbox.seconds) < 10
     [note] = [note for note in installed.notes if "no time was left" in note]

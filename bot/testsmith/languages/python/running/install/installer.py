@@ -331,8 +331,8 @@ class _Installation:
     ) -> tuple[str, ...] | None:
         """Install everything for the tests; if that fails, set by set, and one by one if a set fails.
 
-        A package without a wheel may take longer to build than there is time: no attempt may take all of it,
-        and after one that took too long, wheels are tried first.
+        A package without a wheel may take longer to build than there is time: only `first` may take all that
+        is left, and after an attempt that took too long, wheels are tried first.
 
         Args:
             needs: What to install.
@@ -474,6 +474,8 @@ class _Installation:
 
     async def _pip(self, what: tuple[str, ...], *, share: float = 1.0, builds: bool = True) -> ProcessOutcome:
         """Install requirements, in the locked versions if they are known and can be installed.
+
+        After an installation that took too long, wheels of any version are tried before that.
 
         Args:
             what: The requirements, or the option for a file of them.
