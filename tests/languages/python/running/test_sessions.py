@@ -73,6 +73,7 @@ def test_session__traces_the_tests_of_a_whole_file(tmp_path: Path, is_of_file: b
 
     assert result.done == BOTH
     assert result.functions["test_x"].reached.lines == ({2} if is_of_file else set())
+    assert result.loaded.lines == set()  # the project's tests do not load the module
 
 
 BOTH = frozenset({BESIDE_OWN_TESTS})

@@ -215,7 +215,9 @@ class _Recorder:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
         """Run one case and send its result."""
         if self._is_foreign(item):
+            before = self._note_into(ReachedLines())
             yield
+            self._note_into(before)
             return
         name = function_name(item)
         if self._run.session is None:  # in a session, the project's setup does not count for the function
