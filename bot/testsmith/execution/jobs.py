@@ -163,6 +163,8 @@ class ChangedModules:
         changes: The mutants.
         direct: Module the member is imported from, its dotted name there, and the mutant that removes it. A
             worker calls the member to show that mutants written to a file take effect. None if not needed.
+        quickest: Functions in the order in which to run them, about the quickest first; those that are not
+            listed come last.
     """
 
     path: str
@@ -170,6 +172,7 @@ class ChangedModules:
     names: frozenset[str]
     changes: tuple[ChangedModule, ...]
     direct: tuple[str, str, int] | None = None
+    quickest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.execution.jobs import ChangedModule, ChangedModules, Reached
@@ -43,7 +44,11 @@ def changes_reached(
             function = function_of(mutant.function, runs_when_loaded=runs_when_loaded)
             changes.append(ChangedModule(number=number, edit=edit_of(mutant), function=function, tests=tests))
     names = frozenset[str]().union(*(change.tests for change in changes))
-    return ChangedModules(path=member.path, source=source, names=names, changes=tuple(changes))
+    of_lines = zip_longest(*(tests for _, tests in sorted(baseline.tests.items())))
+    quickest = dict.fromkeys(test for each in of_lines for test in each if test in names)
+    return ChangedModules(
+        path=member.path, source=source, names=names, changes=tuple(changes), quickest=tuple(quickest)
+    )
 
 
 def own_tests_reaching(mutant: Mutant, baseline: MemberBaseline) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from testsmith.execution.sandbox.interface import ProcessOutcome
-from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, joined, read_suite
 
 ROOT = "/copy/project"
 FILE = f"{ROOT}/shop.py"
@@ -142,3 +142,36 @@ def test_read_suite__why_not_all_were_run(
     answer = read(*told, **changed)
     assert trouble in answer.trouble
     assert (answer.is_whole, answer.is_late) == (False, is_late)
+
+
+def test_joined__what_each_process_has_seen() -> None:
+    first = read(
+        LINES,
+        {"kind": "loaded", "set": 0, "attempt": 0},
+        {"kind": "arcs", "arcs": [[FILE, 3, 4]], "attempt": 0},
+        TEST,
+        {"kind": "exit", "code": 0},
+        ENDED,
+    )
+    other = {**LINES, "files": {FILE: [4, 5]}}
+    second = read(
+        other,
+        {"kind": "loaded", "set": 0, "attempt": 0},
+        {"kind": "arcs", "arcs": [[FILE, 4, 5]], "attempt": 0},
+        {**TEST, "id": "u.py::test_b", "file": "u.py", "name": "test_b"},
+        {"kind": "exit", "code": 5},
+        ENDED,
+    )
+    answer = joined([first, second])
+    assert answer.is_whole
+    assert [test.id for test in answer.tests] == ["t.py::test_a", "u.py::test_b"]
+    assert answer.loaded == {"shop.py": frozenset({3, 4, 5})}
+    assert answer.arcs == {"shop.py": frozenset({(3, 4), (4, 5)})}
+
+
+def test_joined__what_one_process_did_not_finish_is_not_whole() -> None:
+    whole = read(TEST, {"kind": "exit", "code": 0}, ENDED)
+    late = read({**ENDED, "how": "timed out"})
+    answer = joined([whole, late])
+    assert (answer.is_whole, answer.is_late, answer.likely_ended) == (False, True, False)
+    assert answer.trouble == late.trouble

@@ -139,6 +139,16 @@ def measured(
     return asyncio.run(scenario())
 
 
+def test_measure_own_suite__many_files_are_shared_by_processes(tmp_path: Path) -> None:
+    names = [f"tests/test_{number}.py" for number in range(13)]
+    text = "import shop\n\n\ndef test_low():\n    assert shop.clamp(0, 1, 2) == 1\n"
+    suite = measured(tmp_path, {**dict.fromkeys(names, text), "tests/test_broken.py": "import nothing\n"})
+    assert suite.tests == len(names)
+    assert suite.members["shop.py::clamp"].is_whole
+    assert suite.passed == {f"{name}::test_low" for name in names}
+    assert suite.failed == {"tests/test_broken.py"}
+
+
 def test_measure_own_suite__lines_arcs_and_tests(tmp_path: Path) -> None:
     suite = measured(tmp_path, {"tests/test_shop.py": TESTS})
     clamp, fetch, size = (suite.members[member.id] for member in MEMBERS)

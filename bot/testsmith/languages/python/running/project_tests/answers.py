@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -97,6 +97,30 @@ class SuiteAnswer:
     def failing_ids(self) -> frozenset[str]:
         """Ids of failing tests, and `FILE::` for each file that could not be loaded."""
         return frozenset((*(test.id for test in self.failed), *(f"{file}::" for file in self.broken)))
+
+
+def joined(parts: Sequence[SuiteAnswer]) -> SuiteAnswer:
+    """Return the result of a run whose test files were shared by several processes."""
+    if len(parts) == 1:
+        return parts[0]
+    return SuiteAnswer(
+        tests=tuple(test for part in parts for test in part.tests),
+        broken={file: reason for part in parts for file, reason in part.broken.items()},
+        loaded=_united(part.loaded for part in parts),
+        arcs=_united(part.arcs for part in parts),
+        is_whole=all(part.is_whole for part in parts),
+        trouble=next((part.trouble for part in parts if part.trouble), ""),
+        is_late=any(part.is_late for part in parts),
+        likely_ended=all(part.likely_ended for part in parts),
+    )
+
+
+def _united(parts: Iterable[Mapping[str, frozenset[_T]]]) -> dict[str, frozenset[_T]]:
+    found: dict[str, frozenset[_T]] = {}
+    for part in parts:
+        for file, numbers in part.items():
+            found[file] = found.get(file, frozenset()) | numbers
+    return found
 
 
 _Numbers = frozenset[Annotated[int, Ge(1), IF_VALID]]

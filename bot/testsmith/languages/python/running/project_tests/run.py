@@ -19,7 +19,7 @@ from testsmith.execution.jobs import ChangedModule, ChangedModules
 from testsmith.execution.sandbox.interface import CannotRun, Limits, ProcessOutcome
 from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.python.running.harness import worker_command
-from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, read_suite
+from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, joined, read_suite
 from testsmith.languages.python.running.project_tests.command import PLAIN_PYTEST, PytestCall
 from testsmith.languages.python.running.project_tests.copies import copy_for_own_tests, copy_of_base
 from testsmith.languages.python.running.run_settings import PythonSetting, variable_of_zone
@@ -41,14 +41,16 @@ _MOST_IMPORTS = 20
 async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
     """Run the project's tests and return the results.
 
-    Tests whose files import a member's module run first, then those whose files name a member.
+    Tests whose files import a member's module run first, then those whose files name a member. If there are
+    many test files, several processes share them.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
-    return await _run(workspace, _plan(_spans(members), seconds, names=names, modules=modules))
+    plan = _plan(_spans(members), seconds, names=names, modules=modules)
+    return await _run_parts(workspace, plan, await in_thread(_test_files, workspace.head.root))
 
 
 async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
@@ -64,7 +66,8 @@ async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], second
         CannotRun: There is no base, not enough space for a copy, or the sandbox could not start a process.
     """
     files = frozenset(test.partition("::")[0] for test in tests)
-    return await _run(workspace, _plan((), seconds, only=sorted(tests)), partial(copy_of_base, files=files))
+    plan = _plan((), seconds, only=sorted(tests))
+    return await _run_parts(workspace, plan, len(files), partial(copy_of_base, files=files))
 
 
 async def run_whole_suite(workspace: PythonWorkspace, paths: Sequence[str], seconds: float) -> SuiteAnswer:
@@ -124,6 +127,7 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
         "modules": [],
         "only": None,
         "backwards": False,
+        "part": [0, 1],
         "seconds": seconds,
         "whole": False,
         "recorded": None,
@@ -139,6 +143,27 @@ def _names(member: Member) -> set[str]:
 
 LayOut = Callable[[PythonWorkspace, Path], ProjectCopy]
 """Writes the copy of the project that the tests run in into a working folder."""
+
+
+_LEAST_FILES = 12
+"""With fewer test files, it is not worth it to load the project in another process."""
+
+
+def _test_files(root: Path) -> int:
+    """Return the number of test files below a root."""
+    return sum(is_test(path.relative_to(root).as_posix()) for path in islice(root.rglob("*.py"), _MOST_FILES))
+
+
+async def _run_parts(
+    workspace: PythonWorkspace,
+    plan: Mapping[str, object],
+    files: int,
+    lay_out: LayOut = copy_for_own_tests,
+) -> SuiteAnswer:
+    """Run a plan in as many processes as are of use, each of which runs some of the test files."""
+    count = workspace.parallel if files >= _LEAST_FILES else 1
+    parts = [{**plan, "part": [number, count]} for number in range(count)]
+    return joined(await gather(*(_run(workspace, part, lay_out) for part in parts)))
 
 
 async def _run(
@@ -294,7 +319,7 @@ async def record_calls(workspace: PythonWorkspace, members: Sequence[Member]) ->
     return [RecordedCall(each.text, each.imports) for each in sent[:_MOST_RECORDED]]
 
 
-_LEAST_A_PROCESS = 8
+_LEAST_A_PROCESS = 2
 """Fewer mutants are not worth a separate process and copy."""
 
 
@@ -344,7 +369,9 @@ class MutantsPlan:
             files: The project's source files, for an audit.
         """
         keys = list(dict.fromkeys(key for key, _ in self.changes))
-        tests = sorted(set(chain(*(change.tests for _, change in self.changes), *functions.values())))
+        asked = set(chain(*(change.tests for _, change in self.changes), *functions.values()))
+        quick = dict.fromkeys(test for key in keys for test in self.modules[key].quickest if test in asked)
+        tests = [*quick, *sorted(asked - quick.keys())]
         numbers = {test: number for number, test in enumerate(tests)}
         return {
             "seconds": seconds,

@@ -9,6 +9,7 @@ from testsmith.languages.python.running.worker.mutation import LoadedMutant
 from testsmith.languages.python.running.worker.suite.mutation import (
     CollectedTests,
     ModuleChange,
+    UnchangedSeconds,
     choose,
     read_changes,
 )
@@ -42,6 +43,26 @@ def test_choose__one_that_takes_long_alone_is_run() -> None:
 def test_choose__with_one_that_says_nothing_what_is_left_alive_is_not_known(other: str) -> None:
     choice = choose(CLEAN, {"quick", other})
     assert (choice.tests, choice.is_whole) == (("quick",), False)
+
+
+def reached_by(*tests: str) -> ModuleChange:
+    return ModuleChange(0, LoadedMutant(0, (0, 1, ""), ("f", 1), frozenset(tests), whole=False))
+
+
+def test_unchanged_seconds__until_enough_pass_for_each_mutant() -> None:
+    needed = UnchangedSeconds([reached_by("slow", "other"), reached_by("rare", "failing")], CLEAN)
+    assert needed.is_needed("other")
+    needed.add("other", "passed", 3.0)
+    assert [one for one in ("slow", "other", "rare", "failing") if needed.is_needed(one)] == [
+        "rare",
+        "failing",
+    ]
+    needed.add("failing", "failed", 9.0)
+    assert needed.is_needed("rare")
+
+
+def test_unchanged_seconds__what_reaches_no_mutant_is_not_needed() -> None:
+    assert not UnchangedSeconds([reached_by("slow")], {}).is_needed("other")
 
 
 def known(*messages: Any) -> CollectedTests:

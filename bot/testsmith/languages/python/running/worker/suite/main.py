@@ -10,6 +10,7 @@ The plan is one JSON object on standard input:
     only                              ids of tests or test functions to run, or files to run as a whole; null
                                       for all
     backwards                         whether to run them in reverse order
+    part                              number of this process, and the number of those that share the files
     seconds                           time limit for all tests
     whole                             whether to report each line only once, for all tests together
     recorded                          source files whose calls to record instead of tracing, below the root;
@@ -159,6 +160,7 @@ class _Suite:
             whole=bool(plan["whole"]),
             only=None if plan["only"] is None else frozenset(plan["only"]),
             backwards=bool(plan["backwards"]),
+            part=(plan["part"][0], plan["part"][1]),
             recorded=frozenset(f"{plan['root']}/{file}" for file in plan["recorded"] or ()),
         )
 

@@ -5,9 +5,9 @@ mutant. That child replaces the code of one function and runs the tests that rea
 one fails. For a mutant in code that runs when its module is loaded, a child that has not imported the project
 loads the changed module, provided that loading is fast.
 
-Only tests that pass unchanged, before and afterwards, count. If some of the tests that reach a mutant are
-left out, because they fail or there is not enough time, and the others do not kill it, no result is reported
-for it.
+Only tests that pass unchanged, before and afterwards, count. They run unchanged in the order of the plan, as
+many as the time limit for a mutant allows. If some of the tests that reach a mutant are left out, because
+they fail or there is not enough time, and the others do not kill it, no result is reported for it.
 
 For an audit, the unchanged tests run in reverse order, which shows whether they depend on it. The tests of
 one function are also run alone, and, if they kill no mutant, with the project taken away from them (see
@@ -94,6 +94,7 @@ class ChangesRun(NamedTuple):
 
     Attributes:
         place: Where pytest runs.
+        ordered: Ids of all tests that reach a mutant or are audited, those to run first at the beginning.
         modules: Changed files, as named in code objects, with their source texts.
         changes: The mutants.
         deadline: End of the time limit on the monotonic clock.
@@ -103,6 +104,7 @@ class ChangesRun(NamedTuple):
     """
 
     place: SuiteFolder
+    ordered: tuple[str, ...]
     modules: tuple[tuple[str, str], ...]
     changes: tuple[ModuleChange, ...]
     deadline: float
@@ -112,9 +114,8 @@ class ChangesRun(NamedTuple):
 
     @property
     def tests(self) -> frozenset[str]:
-        """Ids of all tests that reach a mutant or are audited."""
-        audited = (function.tests for function in self.audited)
-        return frozenset[str]().union(*(change.mutant.tests for change in self.changes), *audited)
+        """Ids of all tests."""
+        return frozenset(self.ordered)
 
     @property
     def left(self) -> float:
@@ -129,6 +130,7 @@ def read_changes(plan: dict[str, Any], place: SuiteFolder, closed: int) -> Chang
     files = frozenset(f"{plan['root']}/{file}" for file in audit["files"])
     return ChangesRun(
         place=place,
+        ordered=tuple(data["tests"]),
         modules=tuple((f"{plan['root']}/{module['path']}", module["source"]) for module in data["modules"]),
         changes=tuple(_change(change, data["tests"]) for change in data["changes"]),
         deadline=time.monotonic() + plan["seconds"],
@@ -271,6 +273,34 @@ def choose(clean: dict[str, tuple[str, float]], tests: Collection[str]) -> TestC
     return TestChoice(tuple(chosen), total, len(chosen) + skipped == len(tests))
 
 
+class UnchangedSeconds:
+    """Which tests still have to run unchanged, so that enough are known to pass for each mutant.
+
+    Args:
+        changes: The mutants.
+        known: Status and seconds of the tests that have run.
+    """
+
+    def __init__(self, changes: Iterable[ModuleChange], known: dict[str, tuple[str, float]]) -> None:
+        self._reached: dict[str, list[int]] = {}
+        self._seconds: dict[int, float] = {}
+        for number, change in enumerate(changes):
+            self._seconds[number] = 0.0
+            for test in change.mutant.tests:
+                self._reached.setdefault(test, []).append(number)
+        for test, ended in known.items():
+            self.add(test, *ended)
+
+    def is_needed(self, test: str) -> bool:
+        """Return whether the known tests of one of its mutants take less than the time limit for a mutant."""
+        return any(self._seconds[number] <= MOST_SECONDS_A_CHANGE for number in self._reached.get(test, ()))
+
+    def add(self, test: str, status: str, seconds: float) -> None:
+        """Take note of how a test ended."""
+        for number in self._reached.get(test, ()) if status == "passed" else ():
+            self._seconds[number] += seconds
+
+
 class _Stage:
     """Plugin for the child that collects the tests: forks a child per mutant instead of running the tests."""
 
@@ -310,8 +340,7 @@ class _Stage:
         gc.collect()
         gc.freeze()
         items = {test_id(item, self._run.place.root): item for item in session.items}
-        ordered = dict(reversed(items.items())) if self._run.audited else items
-        clean = self._clean(ordered, "clean")
+        clean = self._clean(self._in_order(items), "clean")
         removal = None if self._run.project is None else Removal(self._run.project)
         noticing = [by for change in self._run.changes for by in self._tried(change, items, clean)]
         self._clean({by: items[by] for by in noticing if by in items}, "after")
@@ -322,6 +351,12 @@ class _Stage:
                 backwards = _together(clean[test][0] for test in function.tests) if is_known else ""
                 self._audit(function, own, removal, backwards)
         return True
+
+    def _in_order(self, items: dict[str, pytest.Item]) -> dict[str, pytest.Item]:
+        """Return the tests in the order to run them unchanged: that of the plan, or reversed for an audit."""
+        if self._run.audited:
+            return dict(reversed(items.items()))
+        return {test: items[test] for test in self._run.ordered if test in items}
 
     def _audit(
         self, function: AuditedCases, items: Sequence[pytest.Item], removal: Removal, backwards: str
@@ -358,17 +393,22 @@ class _Stage:
     def _clean(self, items: dict[str, pytest.Item], kind: str) -> dict[str, tuple[str, float]]:
         """Run tests unchanged and report their results; if one ends the process, continue with the rest.
 
-        This uses part of the remaining time; tests that did not run in it have no result.
+        This uses part of the remaining time; tests that did not run in it have no result. Nor have those that
+        are not needed before mutants are tried, unless there is an audit.
         """
         found: dict[str, tuple[str, float]] = {}
+        is_limited = kind == "clean" and not self._run.audited
         deadline = time.monotonic() + self._run.left * _SHARE_UNCHANGED
         for _ in range(_MOST_ATTEMPTS):
             left = [item for test, item in items.items() if test not in found]
             seconds = deadline - time.monotonic()
             if not left or seconds <= 0:
                 break
-            trial = self._case.trial(left, (), whole=True, seconds=seconds)
+            needed = UnchangedSeconds(self._run.changes, found) if is_limited else None
+            trial = self._case.trial(left, (), whole=True, seconds=seconds, needed=needed)
             found.update(trial.ended)
+            if trial.is_over:
+                break
             if trial.running is not None and time.monotonic() < deadline:
                 found[trial.running] = ("crashed", 0.0)
         for test, (status, seconds) in found.items():
@@ -463,7 +503,7 @@ class _OwnCase(QuickCase):
         super().__init__()
         self._root = root
 
-    def trial(
+    def trial(  # noqa: PLR0913 - all of it makes one child
         self,
         items: Sequence[pytest.Item],
         exchange: Any,
@@ -471,23 +511,36 @@ class _OwnCase(QuickCase):
         whole: bool,
         seconds: float,
         prepare: Callable[[Send], None] = lambda _: None,
+        needed: UnchangedSeconds | None = None,
     ) -> _Trial:
-        """Run tests in a child with replaced code, all or until one fails; prepare the child first."""
+        """Run tests in a child with replaced code, as `run_own` does; prepare the child first."""
         trial = _Trial()
 
         def body(send: Send) -> None:
             prepare(send)
             for function, code in exchange:
                 function.__code__ = code
-            self.run_own(items, send, whole=whole)
+            self.run_own(items, send, whole=whole, needed=needed)
 
         trial.is_over = run_child(body, seconds, trial.receive, None, _PATIENCE) == DONE
         return trial
 
-    def run_own(self, items: Sequence[pytest.Item], send: Send, *, whole: bool) -> None:
-        """Run tests in order, all or until one fails."""
-        for item, following in zip(items, [*items[1:], None]):  # noqa: B905 - Python 3.9 has no `strict`
-            test = test_id(item, self._root)
+    def run_own(
+        self,
+        items: Sequence[pytest.Item],
+        send: Send,
+        *,
+        whole: bool,
+        needed: UnchangedSeconds | None = None,
+    ) -> None:
+        """Run tests in order, all, those needed, or until one fails.
+
+        The next one is chosen before a test runs, because pytest tears down what that one does not use.
+        """
+        waiting = (one for one in items if needed is None or needed.is_needed(test_id(one, self._root)))
+        item = next(waiting, None)
+        while item is not None:
+            test, following = test_id(item, self._root), next(waiting, None)
             send({"kind": "begun", "id": test})
             self.status, self.phase = CRASHED, ""
             started = time.monotonic()
@@ -495,8 +548,11 @@ class _OwnCase(QuickCase):
             seconds = round(time.monotonic() - started, 5)
             ended = {"status": self.status, "phase": self.phase, "seconds": seconds}
             send({"kind": "case", "id": test, **ended})
+            if needed is not None:
+                needed.add(test, self.status, seconds)
             if self.status == "failed" and not whole:
                 return
+            item = following
 
 
 def _loaded_verdict(run: ChangesRun, change: ModuleChange, known: CollectedTests) -> Iterator[Message]:

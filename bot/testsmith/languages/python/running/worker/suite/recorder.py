@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -234,6 +235,7 @@ class SuiteRun(NamedTuple):
         only: Ids of the tests to run, of test functions without their cases, or files to run as a whole; None
             for all.
         backwards: Whether to run the tests in reverse order.
+        part: Number of this process, and the number of those that share the test files.
         recorded: Source files whose calls are recorded instead of tracing lines, by the tests that are likely
             to reach a member; empty for a traced run.
         files: Files to collect, relative to the project; empty for pytest's default.
@@ -247,6 +249,7 @@ class SuiteRun(NamedTuple):
     whole: bool = False
     only: frozenset[str] | None = None
     backwards: bool = False
+    part: tuple[int, int] = (0, 1)
     recorded: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
 
@@ -312,11 +315,23 @@ class _SuiteRecorder:
         items[:] = [item for item in readable if ids[id(item)] not in without]
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
+        items[:] = self._of_part(items)
         self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
         if self._calls is not None:
             items[:] = [item for item in items if self._file(item) not in self._unlikely]
         if self._run.backwards:
             items.reverse()
+
+    def _of_part(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Return the tests of this process. Each file goes to the process that has the fewest tests."""
+        number, count = self._run.part
+        shares = [0] * count
+        for_process: dict[str, int] = {}
+        sizes = Counter(map(self._file, items))
+        for file, size in sizes.items():
+            for_process[file] = shares.index(min(shares))
+            shares[for_process[file]] += size
+        return [item for item in items if for_process[self._file(item)] == number]
 
     def _names(self, item: pytest.Item) -> set[str]:
         """Return what `SuiteRun.only` may call a test."""
