@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
+from testsmith.execution.jobs import ChangedModule, ChangedModules, JobResult, TestJob
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
@@ -14,7 +15,7 @@ from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Change, Member, Origin, Place
 from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import RunSubject, gather_evidence
-from testsmith.verification.mutation import Mutation, gather_mutants
+from testsmith.verification.mutation import Mutation, gather_mutants, joined_parts, shared_out
 
 CLAMP = """\
 def clamp(value, low, high):
@@ -476,3 +477,69 @@ def test_gather_mutants__what_only_subclasses_run_counts_for_the_class_that_has_
     (found,) = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")))
     assert words(found).keys() == {"Shared::test_value"}
     assert counts(found) == (4, 3)
+
+
+GONE = 1_000_000
+
+
+def job(number: int, mutants: int) -> TestJob:
+    changes = (
+        ChangedModule(number=one, edit=(0, 1, ""), function=None, tests=frozenset({"test_x"}))
+        for one in (GONE, *range(mutants))
+    )
+    changed = ChangedModules(path="a.py", source="", names=frozenset(), changes=tuple(changes))
+    return TestJob(number=number, code="", seconds=1.0, changed=changed)
+
+
+def numbers(part: TestJob) -> list[int]:
+    return [] if part.changed is None else [one.number for one in part.changed.changes]
+
+
+def test_shared_out__the_only_job_is_split() -> None:
+    batches = shared_out([job(3, 9)], 2)
+    assert [(one.number, numbers(one)) for [one] in batches] == [
+        (3, [GONE, 0, 2, 4, 6, 8]),
+        (3, [GONE, 1, 3, 5, 7]),
+    ]
+
+
+def test_shared_out__few_mutants_or_several_jobs_are_not_split() -> None:
+    assert [[numbers(one) for one in batch] for batch in shared_out([job(0, 7)], 2)] == [
+        [[GONE, 0, 1, 2, 3, 4, 5, 6]]
+    ]
+    assert [len(batch) for batch in shared_out([job(0, 9), job(1, 9)], 2)] == [1, 1]
+    assert shared_out([], 2) == []
+
+
+def ran(**changed: dict[str, str]) -> JobResult:
+    return JobResult(changed={int(number.removeprefix("n")): one for number, one in changed.items()})
+
+
+FAILED_THEN = {"test_x": "failed"}
+PASSED_THEN = {"test_x": "passed"}
+
+
+def test_joined_parts__what_each_has_shown() -> None:
+    first, second = ran(n1000000=FAILED_THEN, n0=PASSED_THEN), ran(n1000000=FAILED_THEN, n1=FAILED_THEN)
+    assert joined_parts([first, second]).changed == {GONE: FAILED_THEN, 0: PASSED_THEN, 1: FAILED_THEN}
+
+
+def test_joined_parts__nothing_is_known_if_one_was_not_run() -> None:
+    joined = joined_parts([ran(n1000000=FAILED_THEN, n0=PASSED_THEN), JobResult(problem="it hung")])
+    assert (dict(joined.changed), joined.problem) == ({}, "it hung")
+
+
+def test_joined_parts__changes_in_the_file_count_alone() -> None:
+    in_file = replace(ran(n1000000=FAILED_THEN, n0=FAILED_THEN), in_file=True, acts=True)
+    joined = joined_parts([in_file, ran(n1000000=PASSED_THEN, n1=PASSED_THEN)])
+    assert (joined.in_file, joined.acts) == (True, True)
+    assert dict(joined.changed) == {GONE: FAILED_THEN, 0: FAILED_THEN}
+
+
+def test_gather_mutants__the_only_candidate_by_several_processes(tmp_path: Path) -> None:
+    code = "from shop import clamp\n\n\ndef test_clamp():\n    assert clamp(0, 1, 2) == 1\n"
+    progress = CountingProgress()
+    [mutation] = tried(tmp_path, CLAMP, subject(code, function_member(CLAMP, "clamp")), progress=progress)
+    assert progress.phases == [("trying mutants", progress.steps)]
+    assert mutation.mutants is not None
+    assert mutation.killed

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from testsmith.deadline import TimeIsOver, next_group
-from testsmith.execution.jobs import PASSED, FunctionResult, JobResult, RunSetting, TestJob, TracedMember
+from testsmith.execution.jobs import (
+    PASSED,
+    FunctionResult,
+    JobResult,
+    RunSetting,
+    TestJob,
+    TracedMember,
+    batches_of,
+)
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.languages.judge import CannotJudge, added_smells, short
 from testsmith.languages.language import Language, language_of
@@ -34,6 +42,7 @@ from testsmith.pipeline import time_budget
 from testsmith.pipeline.generate import ask
 from testsmith.pipeline.merged_files import TIMES_AS_LONG, file_diff, job_in_file, left_out, why_no_test
 from testsmith.pipeline.state import RunState
+from testsmith.tasks import gather
 from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
 from testsmith.verification.prove import ProofContext
 from testsmith.verification.repair import marked
@@ -286,13 +295,15 @@ async def _first_proven(
 async def _by_cause(run: RunState, context: ProofContext, broken: Sequence[_BrokenTest]) -> list[_BrokenTest]:
     """Return the broken tests, and only the first of those in one file that fail with the same message."""
     files = Counter(test.path for test in broken if test.extension is None)
-    head = context.runner.settings_in_file()[0]
+    compared = {
+        number: (test, _text(run.search.head_tree, test.path))
+        for number, test in enumerate(broken[:_MOST_COMPARED])
+        if test.extension is None and files[test.path] > 1
+    }
+    ran = await _results(context, context.runner.settings_in_file()[0], compared)
     causes: dict[tuple[str, str], _BrokenTest] = {}
     for number, test in enumerate(broken):
-        message = ""
-        if number < _MOST_COMPARED and test.extension is None and files[test.path] > 1:
-            ran = await _result(context, head, test, _text(run.search.head_tree, test.path))
-            message = "" if ran is None else ran.message
+        message = ran[number].message if number in ran else ""
         first = causes.get((test.path, message)) if message else None
         if first is None:
             causes[test.path, message or test.name] = replace(test, message=message)
@@ -470,15 +481,33 @@ async def _holds_in_file(context: ProofContext, test: _BrokenTest, text: str) ->
 async def _result(
     context: ProofContext, setting: RunSetting, test: _BrokenTest, text: str
 ) -> FunctionResult | None:
-    job = TestJob(
-        number=0,
-        code=text,
-        seconds=TIMES_AS_LONG * context.settings.test_seconds,
-        without=frozenset(test.language.tests.test_functions(text)) - {test.name},
-        test_path=test.path,
-        is_of_file=True,
-    )
-    return (await context.runner.run(setting, [job]))[0].functions.get(test.name)
+    """Return how a test ends in its file with some text."""
+    return (await _results(context, setting, {0: (test, text)})).get(0)
+
+
+async def _results(
+    context: ProofContext, setting: RunSetting, tests: Mapping[int, tuple[_BrokenTest, str]]
+) -> dict[int, FunctionResult]:
+    """Return how tests end in their files, each with some text, by the same keys; those that ran."""
+    jobs = [
+        TestJob(
+            number=number,
+            code=text,
+            seconds=TIMES_AS_LONG * context.settings.test_seconds,
+            without=frozenset(test.language.tests.test_functions(text)) - {test.name},
+            test_path=test.path,
+            is_of_file=True,
+        )
+        for number, (test, text) in tests.items()
+    ]
+    batches = batches_of(jobs, 1, context.runner.workspace.parallel)
+    parts = await gather(*(context.runner.run(setting, batch) for batch in batches))
+    results = dict(ChainMap(*map(dict, parts)))
+    return {
+        number: results[number].functions[test.name]
+        for number, (test, _) in tests.items()
+        if test.name in results[number].functions
+    }
 
 
 def _listed(names: Sequence[str]) -> str:

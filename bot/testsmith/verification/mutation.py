@@ -8,8 +8,9 @@ shown that no change of the member can have a visible effect, no test is rejecte
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from testsmith.execution.jobs import (
     PASSED,
@@ -34,6 +35,9 @@ _TAKEN_AWAY = 1_000_000
 
 _RETURNING = _TAKEN_AWAY + 1
 """Job number of the first replacement that returns immediately."""
+
+_LEAST_OF_A_PART = 4
+"""Fewer mutants are not worth a part of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,19 +184,54 @@ async def gather_mutants(
         mutator: Changes the source files of their language.
         runner: Runs them.
         table: Limits for the number of mutants and the time per candidate.
-        progress: Progress display, advanced once per candidate.
+        progress: Progress display, advanced once per candidate, or per part of the only one.
     """
     workspace = runner.workspace
     every = ((number, _trial(proof, mutator, workspace, table)) for number, proof in enumerate(proofs))
     trials = {number: trial for number, trial in every if trial is not None}
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
-    if jobs:
-        progress.phase("trying mutants", len(jobs))
-    results = await _run(runner, batches_of(jobs, 1, workspace.parallel), progress)
+    batches = shared_out(jobs, workspace.parallel)
+    if batches:
+        progress.phase("trying mutants", sum(map(len, batches)))
+    results = await _run(runner, batches, progress)
     again = [job for job in jobs if _is_unheard(results[job.number])]
     results |= await _run(runner, [[job] for job in again], None)
     mutations = {number: trials[number].outcome(result) for number, result in results.items()}
     return tuple(mutations.get(number, Mutation(unheard=True)) for number in range(len(proofs)))
+
+
+def shared_out(jobs: Sequence[TestJob], parallel: int) -> list[Sequence[TestJob]]:
+    """Return batches of jobs that keep all processors busy.
+
+    A job without others is split into parts with the same number, each with some of the mutants, and with the
+    removal of the member. `joined_parts` joins their results.
+    """
+    changed = jobs[0].changed if len(jobs) == 1 else None
+    if changed is None:
+        return batches_of(jobs, 1, parallel)
+    mutants = [change for change in changed.changes if change.number < _TAKEN_AWAY]
+    others = [change for change in changed.changes if change.number >= _TAKEN_AWAY]
+    count = max(1, min(parallel, len(mutants) // _LEAST_OF_A_PART))
+    return [
+        [replace(jobs[0], changed=replace(changed, changes=(*others, *mutants[start::count])))]
+        for start in range(count)
+    ]
+
+
+def joined_parts(parts: Sequence[JobResult]) -> JobResult:
+    """Return the result of a job that was run in parts. What one part does not show is not known."""
+    if len(parts) == 1:
+        return parts[0]
+    in_file = [one for one in parts if one.in_file]
+    changed = dict(ChainMap(*(dict(one.changed) for one in in_file or parts)))
+    is_known = all(_TAKEN_AWAY in one.changed for one in in_file or parts)
+    return replace(
+        parts[0],
+        problem=next((one.problem for one in parts if one.problem), ""),
+        changed=changed if is_known else {},
+        in_file=bool(in_file),
+        acts=bool(in_file) and all(one.acts for one in in_file),
+    )
 
 
 def _is_unheard(result: JobResult) -> bool:
@@ -216,7 +255,10 @@ async def _run(
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run_batch(batch)) for batch in batches]
-    return {number: result for task in tasks for number, result in task.result().items()}
+    parts: dict[int, list[JobResult]] = {}
+    for number, result in (each for task in tasks for each in task.result().items()):
+        parts.setdefault(number, []).append(result)
+    return {number: joined_parts(results) for number, results in parts.items()}
 
 
 def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTable) -> _Trial | None:
