@@ -15,8 +15,7 @@ from fakes.endpoint import Endpoint
 from fakes.guessing_model import GuessingModel
 
 WAYS = {
-    "openai, nothing observed": ("--provider", "openai", "--observation-token-budget", "0"),
-    "openai, with what was observed": ("--provider", "openai"),
+    "openai": ("--provider", "openai"),
     "openai+offline": ("--provider", "openai+offline"),
     "openai+offline, model-for hard": ("--provider", "openai+offline", "--model-for", "hard"),
 }

@@ -248,8 +248,8 @@ class ModelSettings:
     prompt_token_budget: int = option(6000, "maximum context tokens per call, without the functions' source")
     observation_token_budget: int = option(
         2000,
-        "maximum tokens per call for results observed by running the functions; 0 runs nothing before the "
-        "call",
+        "maximum tokens per call for results observed by running the functions, with openai+offline and the "
+        "strategies that probe; 0 for none",
     )
     timeout_seconds: float = option(120.0, "maximum seconds per attempt", name="timeout", least=0.001)
     max_concurrent_calls: int = option(5, "maximum calls in flight", least=1)

@@ -44,7 +44,7 @@ def test_suggest__judges_the_tests_of_the_change_and_names_what_no_test_notices(
     project.write({**over_a_helper("toll", AFTER, OLD_TESTS + FAILING + LARGE)})
     project.write({"tests/test_seeds.py": BY_SEED})
     with Endpoint(answer=lambda _: '{"tests": []}') as endpoint:  # nothing new has to be proven
-        model = ("--base-url", endpoint.url, "--model", "small", "--observation-token-budget", "0")
+        model = ("--base-url", endpoint.url, "--model", "small")
         lean = ("--repairs", "0", "--runs", "1")
         ran = command_line.suggest(project.folder, "--base", "HEAD", *model, *lean, key="sk-test")
     assert ran.code == 0, ran.stderr

@@ -63,7 +63,7 @@ TOLLS = {
 """A test that does not name the function that breaks it."""
 
 
-ASKED = ("--repairs", "0", "--runs", "1", "--observation-token-budget", "0")
+ASKED = ("--repairs", "0", "--runs", "1")
 
 
 @pytest.mark.slow

@@ -114,7 +114,7 @@ def test_suggest__only_what_own_tests_do_not_show_of_the_change_is_shown(
     cache = ("--cache-dir", str(tmp_path / "cache"))
     with Endpoint(answer=answer) as endpoint:
         model = ("--base-url", endpoint.url, "--model", "small", "--repairs", "0", "--audit", "off")
-        lean = ("--runs", "1", "--observation-token-budget", "0", "--strategy", "write", *cache)
+        lean = ("--runs", "1", "--strategy", "write", *cache)
         ran = command_line.suggest(changed, "--base", "HEAD", *model, *lean, key="sk-test")
     assert ran.code == 0, ran.stderr
     assert {member["id"] for member in ran.report["members"]} == ANSWERS.keys()

@@ -159,7 +159,7 @@ def test_real_model__code_that_it_has_written_is_run_and_posted_only_where_it_is
 ) -> None:
     answers: list[str] = []
     with Endpoint(answer=written_by(url, answers)) as endpoint:
-        change = ("--base", "main", "--head", "change", "--only", RESERVE, "--observation-token-budget", "0")
+        change = ("--base", "main", "--head", "change", "--only", RESERVE)
         asking = ("--base-url", endpoint.url, "--model", MODEL, "--timeout", "300", "--repairs", "0")
         ran = command_line.suggest(shop, *change, *asking)
 

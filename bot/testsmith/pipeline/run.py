@@ -238,10 +238,14 @@ async def _suggestions_by(
 
 
 def _observe(run: RunState, engine: Observer, facts: PendingFacts) -> TimedObserver:
-    """Have the model's generator use the engine's observations and the facts, and return their observer."""
-    runs_for_model = run.settings.provider is ProviderChoice.OPENAI or run.settings.model.strategy.probes
-    share = time_budget.ENGINE if runs_for_model else time_budget.OBSERVATIONS
-    observer = TimedObserver(engine, run.deadline, share)
+    """Have the model's generator use observations and the facts, and return the observer.
+
+    Members are not run for the model alone unless it asks for inputs.
+    """
+    probes = run.settings.model.strategy.probes
+    is_of_use = probes or run.settings.provider is ProviderChoice.OPENAI_AND_OFFLINE
+    share = time_budget.ENGINE if probes else time_budget.OBSERVATIONS
+    observer = TimedObserver(engine if is_of_use else NothingObserved(), run.deadline, share)
     model: object = run.clients.model
     if isinstance(model, ObservingGenerator):
         model.observe_with(observer, facts.known)
