@@ -259,20 +259,17 @@ async def _ask(
     """
     causes = sorted(await _by_cause(run, context, broken), key=lambda test: test.extension is None)
     most = _MOST_SHOWN if len(causes) <= _MOST_SHOWN else 1
-    tried, observed = causes[:_MOST_TRIED], list[_Edit | None]()
-    for_model: list[_BrokenTest] = []
-    for test in tried:
-        if len(for_model) == most:
-            break
-        observed.append(await _observed_edit(run, context, test))
-        if test.extension is None and (observed[-1] or not test.alike):
-            for_model.append(test)
-    written = await _edits_by_model(run, context, for_model)
-    for number, test in enumerate(tried):
+    tried = causes[:_MOST_TRIED]
+    observed = await gather(*(_observed_edit(run, context, test) for test in tried))
+    for_model = [
+        test
+        for test, edit in zip(tried, observed, strict=True)
+        if test.extension is None and (edit or not test.alike)
+    ]
+    written = await _edits_by_model(run, context, for_model[:most])
+    for test, edit in zip(tried, observed, strict=True):
         if len(questions) == most:
             break
-        is_known = number < len(observed)
-        edit = observed[number] if is_known else await _observed_edit(run, context, test)
         edits = [*(one for asked, one in written if asked is test), *filter(None, [edit])]
         found = await _first_proven(run, context, test, edits)
         questions += found

@@ -47,8 +47,8 @@ class Limits:
     Attributes:
         seconds: Wall-clock time.
         memory_bytes: Address space of each process, and memory of all of them together.
-        reserves_memory: Whether the program reserves much more address space than it uses, as Go does. Then
-            the limit for each process applies to the private memory that it may write to.
+        reserves_memory: Whether the program reserves much more address space than it uses, as Go and numeric
+            libraries do. Then the limit for each process applies to the private memory that it may write to.
         file_bytes: Size of each file.
         open_files: Open files per process.
         output_bytes: Bytes kept of each of the two output streams.

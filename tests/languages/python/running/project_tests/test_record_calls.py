@@ -104,6 +104,7 @@ def test_record_calls__end_with_the_test_after_which_no_more_are_kept(tmp_path: 
         "modules": ["shop"],
         "only": None,
         "backwards": False,
+        "part": [0, 1],
         "seconds": 20.0,
         "whole": False,
         "changes": None,

@@ -249,13 +249,17 @@ def _call(workspace: PythonWorkspace) -> PytestCall:
 
 
 def limits_of_own_tests(limits: Limits, seconds: object, root: Path) -> Limits:
-    """Return the limits for running the project's tests in a copy, whose size is added to the disk limit."""
+    """Return the limits for running the project's tests in a copy, whose size is added to the disk limit.
+
+    Numeric libraries reserve much address space: with them, all tests together need more of it than one file.
+    """
     size = sum(path.lstat().st_size for path in root.rglob("*"))
     return replace(
         limits,
         seconds=_SECONDS_TO_START + float(str(seconds)),
         output_bytes=_MOST_OUTPUT_BYTES,
         open_files=max(limits.open_files, _OPEN_FILES),
+        reserves_memory=True,
         disk_bytes=limits.disk_bytes + size,
     )
 
