@@ -35,7 +35,8 @@ def test_holds_in_file__passes_with_the_change_and_fails_without_it(
         functions = {} if status is None else {"test_a": FunctionResult(status=status)}
         return {job.number: JobResult(functions=functions) for job in jobs}
 
-    runner = SimpleNamespace(settings_in_file=lambda: ("head", "base"), run=run, workspace=SimpleNamespace(parallel=1))
+    workspace = SimpleNamespace(parallel=1)
+    runner = SimpleNamespace(settings_in_file=lambda: ("head", "base"), run=run, workspace=workspace)
     context: Any = SimpleNamespace(runner=runner, settings=SimpleNamespace(test_seconds=1.0))
     test: Any = SimpleNamespace(name="test_a", path="tests/test_a.py", language=PYTHON)
     assert asyncio.run(_holds_in_file(context, test, "def test_a(): ...\n")) is holds
