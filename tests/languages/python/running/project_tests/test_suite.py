@@ -146,7 +146,7 @@ def test_measure_own_suite__many_files_are_shared_by_processes(tmp_path: Path) -
     assert suite.tests == len(names)
     assert suite.members["shop.py::clamp"].is_whole
     assert suite.passed == {f"{name}::test_low" for name in names}
-    assert suite.failed == {"tests/test_broken.py"}
+    assert suite.failed == frozenset({"tests/test_broken.py"})
 
 
 def test_measure_own_suite__lines_arcs_and_tests(tmp_path: Path) -> None:
