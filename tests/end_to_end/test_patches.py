@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 from fakes.command_line import CommandLine
+from fakes.endpoint import Body, Endpoint, members_in
 from fakes.git_repository import GitRepository
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.tests import TestMark
@@ -112,3 +114,74 @@ def test_patch__goes_into_the_class_that_tests_the_function_or_a_new_file_where_
         assert found[name]["patch"] is None
         assert found[name]["test_path"] == f"tests/test_{name}_2.py"
         assert found[name]["evidence"]["fail_to_pass"]
+
+
+TOTAL = "def total(cart):\n    return cart.price\n"
+TOTAL_OF_GIFT = "def total(cart):\n    return 0 if cart.is_gift else cart.price\n"
+TEST_TOTAL = """\
+from holding import total
+
+
+class Cart:
+    price = 3
+
+
+def test_total():
+    assert total(Cart()) == 3
+"""
+ONE_FIELD = """\
+
+
+def test_fields():
+    assert [name for name in vars(Cart) if name[0] != "_"] == ["price"]
+"""
+WITH_FIELD = """\
+@@
+ class Cart:
+     price = 3
++    is_gift = False
+@@
+ def test_total():
+     assert total(Cart()) == 3
++
++
++def test_total__of_a_gift():
++    cart = Cart()
++    cart.is_gift = True
++    assert total(cart) == 0
+"""
+
+
+def test_patch__may_give_a_field_to_what_stands_in_if_no_other_test_fails_with_it(
+    command_line: CommandLine, tmp_path: Path
+) -> None:
+    repository = GitRepository.create(tmp_path / "shop")
+    breaking = TEST_TOTAL.replace("holding", "breaking") + ONE_FIELD
+    repository.commit(
+        {
+            **dict.fromkeys(["holding.py", "breaking.py"], TOTAL),
+            "tests/test_holding.py": TEST_TOTAL,
+            "tests/test_breaking.py": breaking,
+        }
+    )
+    repository.write(dict.fromkeys(["holding.py", "breaking.py"], TOTAL_OF_GIFT))
+
+    def answer(body: Body) -> str:
+        return json.dumps(
+            {"tests": [{"name": one, "code": "", "patch": WITH_FIELD} for one in members_in(body)]}
+        )
+
+    with Endpoint(answer=answer) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "a-model", "--strategy", "write")
+        quickly = ("--runs", "1", "--repairs", "0")
+        report = command_line.suggest(
+            repository.folder, "--base", "HEAD", *model, *quickly, key="sk-test"
+        ).report
+
+    found = {one["member"]: one for one in report["suggestions"]}
+    one, other = found["holding.py::total"], found["breaking.py::total"]
+    assert (one["test_path"], one["label"]) == ("tests/test_holding.py", "new-behaviour")
+    assert "+    is_gift = False" in one["patch"].splitlines()
+    assert (other["test_path"], other["patch"]) == ("tests/test_total.py", None)
+    [note] = [each for each in report["notes"] if "`tests/test_breaking.py`" in each]
+    assert "where `test_fields` fails with it" in note

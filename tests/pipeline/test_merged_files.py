@@ -11,11 +11,14 @@ import pytest
 
 from fakes.requests import make_member
 from fakes.trees import MemoryTree
-from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, FunctionResult, JobResult
+from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.jobs import FAILED, PASSED, SKIPPED, FunctionResult, JobResult, TestJob
 from testsmith.languages.go.language import GO
 from testsmith.languages.python.language import PYTHON
 from testsmith.model import Candidate, Funnel, Label, Origin, Report, Statistics, Suggestion
 from testsmith.pipeline.merged_files import (
+    JobInFile,
+    _broken_by,
     _has_place,
     _in_new_file,
     _trouble,
@@ -155,6 +158,19 @@ def test_trouble__what_other_classes_inherit_counts_if_it_is_new(
     assert _trouble(0, suggestion, results, {"A::test_x"}) == trouble
 
 
+def test_broken_by__tests_that_share_a_helper_and_passed_before() -> None:
+    job = TestJob(number=0, code="", seconds=1.0, test_path="tests/test_a.py")
+    one = JobInFile(job, frozenset({"test_x"}), frozenset({"test_old", "test_known"}))
+
+    def broken(**statuses: str) -> str:
+        found = {name: FunctionResult(status=status, message="no") for name, status in statuses.items()}
+        return _broken_by(one, JobResult(functions=found), {"tests/test_a.py::test_known"})
+
+    assert broken(test_old=FAILED, test_x=PASSED) == "where `test_old` fails with it (`no`)"
+    assert broken(test_old=PASSED, test_known=FAILED, test_x=FAILED, test_other=FAILED) == ""
+    assert _broken_by(one, None, ()) == ""
+
+
 HELPER = "def make(price):\n    cart = {}\n    cart[price] = 1\n    return cart\n"
 
 
@@ -202,7 +218,7 @@ def test_prove_in_files__a_new_file_has_no_copies_of_helpers(
         requests={member.id: SimpleNamespace(member=member)},
     )
     runner = SimpleNamespace(settings_in_file=lambda: ("head",), run=failing)
-    context: Any = SimpleNamespace(runner=runner)
+    context: Any = SimpleNamespace(runner=runner, own_suite=OwnSuite())
     report = Report(
         members=(member,), suggestions=(suggestion,), statistics=Statistics(funnel=Funnel(posted=1))
     )

@@ -171,6 +171,13 @@ class TestFiles(ABC):
         there = frozenset(self.test_functions(before))
         return tuple(name for name in self.test_functions(after) if name not in there)
 
+    def tests_sharing_edits(self, before: str, after: str) -> tuple[str, ...]:  # noqa: ARG002 - a default
+        """Return the names of the tests that may use a helper that an edit of a test file changes.
+
+        By default, none: then `changed_tests` has those that use it.
+        """
+        return ()
+
     def with_known_rows(self, before: str, after: str) -> str:  # noqa: ARG002 - a default
         """Return an edited test file in which rows of tables that the edit changed are as they were."""
         return after

@@ -190,8 +190,8 @@ async def _repeated(
     every = [*green, *questions]
     jobs = list[TestJob]()
     for number, one in enumerate(every):
-        found_job = job_in_file(run, number, one)
-        job = _job_in_new_file(run, number, one) if found_job is None else found_job[0]
+        in_file = job_in_file(run, number, one)
+        job = _job_in_new_file(run, number, one) if in_file is None else in_file.job_of_changed
         jobs.append(replace(job, recorded=recorded))
     try:
         setting = context.runner.settings_in_file()[0]

@@ -10,6 +10,7 @@ from difflib import unified_diff
 from functools import cache
 from itertools import chain, count
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from testsmith.deadline import TimeIsOver
 from testsmith.execution.jobs import PASSED, SKIPPED, JobResult, RunSetting, TestJob
@@ -121,31 +122,34 @@ async def prove_in_files(run: RunState, context: ProofContext, report: Report) -
     """Run the suggestions once more in the files that they would be merged into.
 
     Each test that is added or extended must pass there on head, next to the file's other tests, and as many
-    as before must fail on base. A suggestion that does not hold goes to a new file, as it was proven, unless
-    it has copies of the project's test helpers there. Of equal suggestions for one file, the first is left.
+    as before must fail on base. If a helper of the file is extended, the other tests may not fail with it. A
+    suggestion that does not hold goes to a new file, as it was proven, unless it has copies of the project's
+    test helpers there. Of equal suggestions for one file, the first is left.
     """
     report = left_out(run, report, repeated_tests(report.suggestions))
     if run.options.candidates is None:
         report = await _formatted_in_files(run, context, report)
-    jobs, changed = list[TestJob](), dict[int, frozenset[str]]()
+    in_files: dict[int, JobInFile] = {}
     for number, suggestion in enumerate(report.suggestions):
         found = job_in_file(run, number, suggestion) if suggestion.is_green else None
         if found is not None:
-            jobs.append(found[0])
-            changed[number] = found[1]
+            in_files[number] = found
     settings = context.runner.settings_in_file()
     if not settings:
         return report
     try:
+        jobs = [one.job for one in in_files.values()]
         running = [_results(context, setting, jobs) for setting in settings] if jobs else []
         results = await run.deadline.within(gather(*running))
     except TimeIsOver:
         results = [{}]
+    failing = context.own_suite.failed or frozenset()
     paths = set(run.search.head_tree.paths())
     suggestions, reasons, notes = list[Suggestion](), dict[str, str](), list[str]()
     for number, suggestion in enumerate(report.suggestions):
-        if number in changed:
-            trouble = _trouble(number, suggestion, results, changed[number])
+        if number in in_files:
+            trouble = _trouble(number, suggestion, results, in_files[number].changed)
+            trouble = trouble or _broken_by(in_files[number], results[0].get(number), failing)
         else:
             trouble = "" if _has_place(run, suggestion) else "which cannot hold it"
         suggestions.append(_in_new_file(run, suggestion, paths) if trouble else suggestion)
@@ -233,15 +237,35 @@ async def _formatted_in_files(run: RunState, context: ProofContext, report: Repo
     return replace(report, suggestions=tuple(suggestions))
 
 
-def job_in_file(run: RunState, number: int, suggestion: Suggestion) -> tuple[TestJob, frozenset[str]] | None:
-    """Return what runs the tests that a patch adds or extends, and their names; None without a patch."""
+class JobInFile(NamedTuple):
+    """What runs the tests of a patch in their file.
+
+    Attributes:
+        job: The job.
+        changed: Names of the tests that the patch adds or extends.
+        sharing: Names of the other tests that are run, because they may use a helper that the patch extends.
+    """
+
+    job: TestJob
+    changed: frozenset[str]
+    sharing: frozenset[str]
+
+    @property
+    def job_of_changed(self) -> TestJob:
+        """The job without the tests that only share a helper."""
+        return replace(self.job, without=self.job.without | self.sharing)
+
+
+def job_in_file(run: RunState, number: int, suggestion: Suggestion) -> JobInFile | None:
+    """Return what runs the tests of a suggestion's patch in their file; None without a patch."""
     if suggestion.patch is None:
         return None
     tests, path = run.language_of(suggestion.member).tests, suggestion.test_path
     before = (run.search.head_tree.read(path) or b"").decode()
     try:
         after = apply_patch(before, suggestion.patch)
-        changed = tests.changed_tests(before, after)
+        changed = frozenset(tests.changed_tests(before, after))
+        sharing = frozenset(tests.tests_sharing_edits(before, after)) - changed
         alone = tests.self_contained(after, path, run.search.head_tree)
     except (CannotApply, CannotParse):
         return None
@@ -249,12 +273,12 @@ def job_in_file(run: RunState, number: int, suggestion: Suggestion) -> tuple[Tes
         number=number,
         code=after,
         seconds=TIMES_AS_LONG * run.settings.verification.test_seconds,
-        without=frozenset(tests.test_functions(after)).difference(changed),
+        without=frozenset(tests.test_functions(after)).difference(changed, sharing),
         test_path=path,
         alone=alone,
         is_of_file=True,
     )
-    return job, frozenset(changed)
+    return JobInFile(job, changed, sharing)
 
 
 async def _results(
@@ -298,6 +322,21 @@ def _trouble(
         there = sum(base[test].status != PASSED for test in tests if test in base)
         if there != failing:
             return f"where {there} of its tests fail on the merge base instead of {failing}"
+    return ""
+
+
+def _broken_by(one: JobInFile, result: JobResult | None, failing: Collection[str]) -> str:
+    """Return which other test of its file a patch breaks, as a clause; empty if it breaks none.
+
+    Args:
+        one: What ran.
+        result: Result on head.
+        failing: The project's tests that fail on head without the patch: file, `::` and name.
+    """
+    for name, ended in {} if result is None else result.functions.items():
+        is_known = name not in one.sharing or f"{one.job.test_path}::{name}" in failing
+        if not is_known and ended.status not in {PASSED, SKIPPED}:
+            return f"where `{name}` fails with it (`{short(ended.message)}`)"
     return ""
 
 

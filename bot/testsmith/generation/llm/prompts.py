@@ -29,7 +29,7 @@ from testsmith.patches import LEFT_OUT
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-PROMPT_VERSION = 33
+PROMPT_VERSION = 34
 """Part of every result's cache key; increment it when a template changes what is requested."""
 
 _MOST_NAMED = 6

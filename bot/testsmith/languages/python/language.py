@@ -87,6 +87,7 @@ class PythonTests(RuffFormatter, TestFiles):
     joined_edit = staticmethod(file_edits.joined_edit)
     beside_subject = staticmethod(beside_subject)
     changed_tests = staticmethod(file_edits.changed_tests)
+    tests_sharing_edits = staticmethod(file_edits.tests_sharing_edits)
     with_known_rows = staticmethod(file_edits.with_known_rows)
     with_test = staticmethod(file_edits.with_test)
     mark = staticmethod(marking.marked)

@@ -381,3 +381,31 @@ def test_changed_tests__are_those_added_changed_and_with_other_rows() -> None:
     after = AFTER.replace("cart.take(1) == self.size", "cart.take(1) == 4")
     names = PYTHON.tests.changed_tests(BEFORE, after)
     assert names == ("TestCart::test_add__nothing", "TestCart::test_take", *EVERY[1:])
+
+
+STANDS_IN = """\
+import shop
+
+
+class Cart:
+    size: int = 3
+
+
+def test_size():
+    assert shop.size(Cart()) == 3
+"""
+
+
+def test_edited_tests__a_class_that_stands_in_may_get_a_field() -> None:
+    after = STANDS_IN.replace("3\n\n\n", "3\n    color: str = 'red'\n\n\n")
+    after += "\n\ndef test_color():\n    assert shop.color(Cart()) == 'red'\n"
+    code = PYTHON.tests.edited_tests(STANDS_IN, after)
+    assert PYTHON.tests.test_functions(code) == ("test_color",)
+    assert "color: str" in code
+    assert PYTHON.tests.joined_edit(STANDS_IN, after, code) == after
+    assert PYTHON.tests.tests_sharing_edits(STANDS_IN, after) == ("test_size",)
+
+
+def test_tests_sharing_edits__none_if_only_tests_and_new_helpers_are_added() -> None:
+    after = f"{STANDS_IN}\n\ndef helper():\n    return 1\n\n\ndef test_x():\n    assert helper()\n"
+    assert PYTHON.tests.tests_sharing_edits(STANDS_IN, after) == ()

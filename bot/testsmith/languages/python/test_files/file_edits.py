@@ -128,6 +128,17 @@ def changed_tests(before: str, after: str) -> tuple[str, ...]:
         return tuple(_Edit(_TestFile(before), _TestFile(after)).changed)
 
 
+def tests_sharing_edits(before: str, after: str) -> tuple[str, ...]:
+    """Return the names of the tests that may use a helper that an edit extends: all that the file had.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    with refusing_depth():
+        old, new = _TestFile(before), _TestFile(after)
+        return tuple(old.tests) if _Edit(old, new).has_edited_helpers else ()
+
+
 def with_known_rows(before: str, after: str) -> str:
     """Return an edited test file in which rows of tables that the edit changed are as they were.
 
@@ -268,6 +279,19 @@ class _Edit:
         old, new = _variables(self.old.tree), _variables(self.new.tree)
         both = {name: (old[name], new[name]) for name in old.keys() & new.keys()}
         return {name: each for name, each in both.items() if ast.dump(each[0]) != ast.dump(each[1])}
+
+    @property
+    def has_edited_helpers(self) -> bool:
+        """Whether a function or class that is neither a test nor a class of tests was changed."""
+        old, new = (
+            {
+                statement.name: ast.dump(statement)
+                for statement in _other_statements(file.tree.body)
+                if isinstance(statement, Function | ast.ClassDef)
+            }
+            for file in (self.old, self.new)
+        )
+        return any(new.get(name, text) != text for name, text in old.items())
 
     def is_extension(self, name: str) -> bool:
         """Return whether a test is new, or has everything that it had."""
