@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -499,7 +499,7 @@ async def _results(
     ]
     batches = batches_of(jobs, 1, context.runner.workspace.parallel)
     parts = await gather(*(context.runner.run(setting, batch) for batch in batches))
-    results = dict(ChainMap(*map(dict, parts)))
+    results = {number: result for part in parts for number, result in part.items()}
     return {
         number: results[number].functions[test.name]
         for number, (test, _) in tests.items()

@@ -8,7 +8,6 @@ shown that no change of the member can have a visible effect, no test is rejecte
 from __future__ import annotations
 
 import asyncio
-from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -223,8 +222,9 @@ def joined_parts(parts: Sequence[JobResult]) -> JobResult:
     if len(parts) == 1:
         return parts[0]
     in_file = [one for one in parts if one.in_file]
-    changed = dict(ChainMap(*(dict(one.changed) for one in in_file or parts)))
-    is_known = all(_TAKEN_AWAY in one.changed for one in in_file or parts)
+    known = in_file or parts
+    changed = {number: ended for one in reversed(known) for number, ended in one.changed.items()}
+    is_known = all(_TAKEN_AWAY in one.changed for one in known)
     return replace(
         parts[0],
         problem=next((one.problem for one in parts if one.problem), ""),

@@ -50,7 +50,8 @@ async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], secon
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
     plan = _plan(_spans(members), seconds, names=names, modules=modules)
-    return await _run_parts(workspace, plan, await in_thread(_test_files, workspace.head.root))
+    files = await in_thread(_python_files, workspace.head.root)
+    return await _run_parts(workspace, plan, sum(map(is_test, files)))
 
 
 async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
@@ -149,11 +150,6 @@ _LEAST_FILES = 12
 """With fewer test files, it is not worth it to load the project in another process."""
 
 
-def _test_files(root: Path) -> int:
-    """Return the number of test files below a root."""
-    return sum(is_test(path.relative_to(root).as_posix()) for path in islice(root.rglob("*.py"), _MOST_FILES))
-
-
 async def _run_parts(
     workspace: PythonWorkspace,
     plan: Mapping[str, object],
@@ -204,8 +200,11 @@ async def run_in_setting(  # noqa: PLR0913 - all of it makes one run
 
 def source_files(root: Path) -> list[str]:
     """Return the source files below a root that do not belong to tests, relative to it."""
-    paths = (path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES))
-    return sorted(path for path in paths if not is_test(path))
+    return sorted(path for path in _python_files(root) if not is_test(path))
+
+
+def _python_files(root: Path) -> list[str]:
+    return [path.relative_to(root).as_posix() for path in islice(root.rglob("*.py"), _MOST_FILES)]
 
 
 def _variables(setting: PythonSetting) -> dict[str, str]:
