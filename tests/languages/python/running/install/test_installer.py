@@ -353,6 +353,31 @@ def test_versions():
 
 
 @pytest.mark.slow
+def test_install__the_versions_that_another_tool_has_locked(index: PackageIndex) -> None:
+    code = """
+from importlib.metadata import version
+import shop
+def test_versions():
+    assert version("needed") == "{}"
+"""
+    lock = '[[package]]\nname = "Needed"\nversion = "{}"\n'
+    for version, used in (("1.0", "1.0"), ("9.9", "2.0")):
+        with everybodys_folder() as folder:
+            project_file = "[project]\nname = 'shop'\nversion = '1'\ndependencies = ['needed']\n"
+            files: dict[str, str | bytes | None] = {
+                "pyproject.toml": project_file,
+                "poetry.lock": lock.format(version),
+                "setup.py": None,
+                "shop/_version.py": "version = '1'\n",
+            }
+            project = repository(folder / "project", files)
+            workspace, result = with_newer_packages(project, index, code.format(used))
+        assert statuses(result) == {"test_versions": "passed"}, result
+        notes = [note for note in workspace.notes if "versions in poetry.lock" in note]
+        assert bool(notes) == (version != used)
+
+
+@pytest.mark.slow
 def test_install__nothing_of_it_can_be_had(index: PackageIndex) -> None:
     async def scenario(whole: WorkspaceOrder) -> None:
         async with open_workspace(whole):

@@ -26,6 +26,7 @@ from typing import Any
 from packaging.requirements import Requirement
 
 from testsmith.languages.python.running.install.known_packages import MODULES_OF, packages_used
+from testsmith.languages.python.running.install.lock_files import Locked, read_lock_file
 from testsmith.languages.python.running.install.requirements import (
     MAX_FILE_BYTES,
     Collector,
@@ -105,7 +106,7 @@ _PLAIN_FILES = (
 )
 """Files of the project's own dependencies, of which the first that has any is read."""
 
-_LOCK = "uv.lock"
+UV_LOCK = "uv.lock"
 _MOST_INCLUDED_GROUPS = 100
 _MOST_NAMED = 5
 _IS_PYTEST = re.compile(r"pytest\b").match
@@ -140,6 +141,7 @@ class TestDependencies:
         plain: Content of `requirements.txt` or of a file such as `requirements/base.txt`, if it is to be
             installed without the project.
         is_locked: Whether a uv lock file pins all of it.
+        locked: Versions that the lock file of another tool pins, if uv has none.
         groups: Dependency groups that the tests need, by their names for uv.
         siblings: Other projects of the repository.
     """
@@ -149,6 +151,7 @@ class TestDependencies:
     dependencies: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
     is_locked: bool = False
+    locked: Locked | None = None
     groups: tuple[str, ...] = ()
     siblings: tuple[Sibling, ...] = ()
 
@@ -183,7 +186,7 @@ def read_test_dependencies(
     prefix = f"{project}/" if project else ""
     names = [path.removeprefix(prefix) for path in tree.paths() if path.startswith(prefix)]
     folders = ("", *(f"{parent}/" for parent in accumulate(project.split("/"), "{}/{}".format) if parent))
-    is_locked = any(tree.read(f"{folder}{_LOCK}") is not None for folder in folders)
+    is_locked = any(tree.read(f"{folder}{UV_LOCK}") is not None for folder in folders)
     read = _reader(tree, project)
     before = read if base is None else _reader(base, project)
     places = _Places(
@@ -207,7 +210,12 @@ def read_test_dependencies(
         )
         required += sibling.dependencies()
     siblings = _siblings(tree, project, others, needs, required)
-    return replace(needs, sets=_without_paths(needs.sets, project, siblings), siblings=siblings)
+    return replace(
+        needs,
+        sets=_without_paths(needs.sets, project, siblings),
+        siblings=siblings,
+        locked=None if is_locked else read_lock_file(tree, folders[::-1]),
+    )
 
 
 def _siblings(

@@ -28,7 +28,11 @@ from testsmith.execution.sandbox.interface import Command, ProcessOutcome, Sandb
 from testsmith.execution.shell import in_folder, last_words, shell_command
 from testsmith.execution.workspace import CannotPrepare
 from testsmith.git.trees import RepositoryTree
-from testsmith.languages.python.running.install.dependencies import TestDependencies, read_test_dependencies
+from testsmith.languages.python.running.install.dependencies import (
+    UV_LOCK,
+    TestDependencies,
+    read_test_dependencies,
+)
 from testsmith.languages.python.running.install.environment_cache import CachedEnvironment, key_of
 from testsmith.languages.python.running.install.installed import Installed
 from testsmith.languages.python.running.install.requirements import Declared, normal
@@ -50,6 +54,7 @@ _PROJECT, _DEPENDENCIES = "project.txt", "dependencies.txt"
 _PYTEST, _CONSTRAINTS, _LOCKED = "pytest.txt", "constraints.txt", "locked.txt"
 _SIBLINGS, _NAMED_SIBLINGS = "siblings.txt", "named-siblings.txt"
 _TRIAL_FILE = "test_trial.py"
+_NOT_LOCKED = "Could not install the versions in {}, so others may be installed"
 _REUSED = "installed by an earlier run (`testsmith cache clear` removes it)"
 
 
@@ -203,6 +208,7 @@ def _lists(needs: TestDependencies) -> dict[str, tuple[str, ...]]:
         _PYTEST: ("pytest",),
         _DEPENDENCIES: ("pytest", *needs.dependencies, *needs.plain),
         _CONSTRAINTS: tuple(text for one in needs.sets for text in one.constraints),
+        _LOCKED: needs.locked.pins if needs.locked else (),
         **apart,
     }
 
@@ -270,6 +276,7 @@ class _Installation:
         self._failed = ""
         self._with_siblings = False
         self._knows_locked = False
+        self._unlocked = ""
         self._is_slow = False
         self.python = _python_in(place)
 
@@ -281,7 +288,10 @@ class _Installation:
             await self._make_environment("-m", "venv")
             return await self._set_up(self._order.setup_command)
         await self._make_environment("-c", _UV_VENV, str(self._place / _UV))
+        self._knows_locked = needs.locked is not None
         notes = await self._install(needs)
+        if needs.locked is not None and self._unlocked:
+            notes = (*notes, f"{_NOT_LOCKED.format(needs.locked.file)}: {self._unlocked}")
         return (*notes, *await self._with_a_working_pytest(), *needs.notes)
 
     async def _install(self, needs: TestDependencies) -> tuple[str, ...]:
@@ -292,8 +302,7 @@ class _Installation:
             data = await self._siblings_first(needs, _SETS, _PYTEST) if done.exit_code == 0 else None
             if data is not None:
                 return data
-            failing = "Could not install the versions in uv.lock, so others may be installed"
-            notes.append(f"{failing}: {self._failed or _said(done)}")
+            notes.append(f"{_NOT_LOCKED.format(UV_LOCK)}: {self._failed or _said(done)}")
             self._knows_locked = await self._export(needs)
         if needs.is_package:
             data = await self._siblings_first(needs, _WITH_PROJECT, _PROJECT)
@@ -490,6 +499,10 @@ class _Installation:
             done = await self._pip_with(*what, "-c", self._file(_LOCKED), share=share)
             if done.exit_code == 0:
                 return done
+            without = await self._pip_with(*what, share=share)
+            if without.exit_code == 0:
+                self._unlocked = _said(done)
+            return without
         return await self._pip_with(*what, share=share)
 
     async def _pip_with(self, *arguments: str, share: float) -> ProcessOutcome:
