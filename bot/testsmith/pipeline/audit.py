@@ -231,7 +231,7 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
 
     Raises:
         UsageFailure: The folder is not in a repository, or a revision, file or test does not exist.
-        CannotPrepare, CannotIsolate, CannotRun: The project cannot be run.
+        CannotPrepare, CannotIsolate, CannotRun: The project cannot be run, or nothing was judged in time.
     """
     started = tools.clock()
     repository = Repository.open(settings.folder)
@@ -239,6 +239,7 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
     deadline = Deadline.after(settings.budget.max_minutes, tools.clock)
     audits: list[Audit] = []
     notes: list[str] = []
+    late: list[str] = []
     for named in named_tests(paths, search, repository, tools.languages):
         toolchain = tools.toolchains.get(named.language.name)
         if toolchain is None:
@@ -255,12 +256,17 @@ async def prove(settings: Settings, tools: RunDependencies, paths: Sequence[str]
                 progress=tools.progress,
                 changed_lines=_changed_lines(search),
             )
-            audits.append(await deadline.within(audit_tests(named.functions, context)))
+            try:
+                audits.append(await deadline.within(audit_tests(named.functions, context)))
+            except TimeIsOver:
+                late.append(deadline.reason(f"the tests in {named.project or 'the project'} were judged"))
             notes += runner.workspace.notes
+    if late and not audits:
+        raise CannotRun(late[0])
     return Report(
         members=(),
         audit=joined_audits(audits) or Audit(),
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(dict.fromkeys((*late, *notes))),
         base=search.base,
         head=search.head,
         statistics=Statistics(seconds=tools.clock() - started),
