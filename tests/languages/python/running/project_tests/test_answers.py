@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 
 from testsmith.execution.sandbox.interface import ProcessOutcome
-from testsmith.languages.python.running.project_tests.answers import SuiteAnswer, joined, read_suite
+from testsmith.languages.python.running.project_tests.answers import (
+    SuiteAnswer,
+    joined,
+    read_suite,
+    suite_notes,
+)
 
 ROOT = "/copy/project"
 FILE = f"{ROOT}/shop.py"
@@ -175,3 +180,26 @@ def test_joined__what_one_process_did_not_finish_is_not_whole() -> None:
     answer = joined([whole, late])
     assert (answer.is_whole, answer.is_late, answer.likely_ended) == (False, True, False)
     assert answer.trouble == late.trouble
+
+
+@pytest.mark.parametrize(
+    ("messages", "words"),
+    [
+        (["E   OSError: no"], "1 of 2 project tests fails in the sandbox (OSError: no)"),
+        (
+            ["A: b", "OSError: no", "OSError: no"],
+            "3 of 4 project tests fail in the sandbox (2 of them: OSError: no)",
+        ),
+        (["", ""], "2 of 3 project tests fail in the sandbox"),
+    ],
+)
+def test_suite_notes__why_most_tests_fail(messages: list[str], words: str) -> None:
+    failed = (
+        TEST | {"id": f"t.py::test_{number}", "status": "failed", "message": message}
+        for number, message in enumerate(messages)
+    )
+    answer = read(LINES, TEST | {"id": "t.py::test_good"}, *failed, {"kind": "exit", "code": 1}, ENDED)
+    assert suite_notes(answer, 1, 1, installs=False) == (words,)
+    assert suite_notes(answer, 0, 1, installs=False) == (
+        f"{words.partition(' (')[0]}, but none of them tests these functions",
+    )

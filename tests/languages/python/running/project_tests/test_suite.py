@@ -206,7 +206,7 @@ def test_measure_own_suite__members_that_a_failing_test_names_are_unknown(tmp_pa
         MEMBERS[1].id: {11, 13}
     }
     assert suite.blamed == {MEMBERS[1].id: {"tests/test_fetch.py::test_fetch"}}
-    assert suite.notes == ("1 of 6 project tests fails in the sandbox",)
+    assert suite.notes == ("1 of 6 project tests fails in the sandbox (OSError: http://x)",)
 
 
 def test_measure_own_suite__a_file_that_cannot_be_loaded(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, TypeVar
@@ -356,10 +357,11 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     failed = len(answer.failed)
     skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)
     total, broken = len(answer.tests), len(answer.broken)
+    reason = _most_frequent_reason(answer.failed) if unknown else ""
     files = "test file" if broken == 1 else "test files"
     are = "is" if skipped == 1 else "are"
     parts = (
-        *([failing_words(failed, total)] if failed else ()),
+        *([failing_words(failed, total) + reason] if failed else ()),
         *([f"{broken} {files} cannot be loaded in the sandbox"] if broken else ()),
         *([f"{skipped} of {total} project tests {are} skipped halfway in the sandbox"] if skipped else ()),
     )
@@ -368,6 +370,15 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     return (
         f"{' and '.join(parts)}{'' if unknown else ', but none of them tests these functions'}",
         *not_loaded,
+    )
+
+
+def _most_frequent_reason(failed: Collection[OwnTest]) -> str:
+    """Return in parentheses why most of some tests fail; nothing if that is unknown."""
+    reasons = Counter(filter(None, (_reason(test.message) for test in failed)))
+    return "".join(
+        f" ({reason})" if len(failed) == 1 else f" ({number} of them: {reason})"
+        for reason, number in reasons.most_common(1)
     )
 
 
