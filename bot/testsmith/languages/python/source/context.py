@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib.resources import files
 from itertools import chain, islice
+from pathlib import PurePosixPath
 
 from testsmith.languages.conventions import Conventions
 from testsmith.languages.python.source.comparison import normalized_source
@@ -37,6 +38,7 @@ from testsmith.languages.python.test_files.existing.entry_points import entry_po
 from testsmith.languages.python.test_files.existing.excerpts import (
     MOST_TESTS,
     fixtures_to_show,
+    imported_helpers,
     lines_to_show,
     most_alike,
     names_in,
@@ -52,6 +54,7 @@ from testsmith.model import Context, ExistingTest, Member, MemberKind, Request, 
 _MOST_CHARACTERS = 300
 _MOST_LINES = 40
 _MOST_FIELDS = 12
+_TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _ACCESSORS = frozenset({"setter", "deleter"})
 
 
@@ -270,10 +273,26 @@ class _Context:
             context=Context(
                 signatures=self._used.of(member),
                 test_lines=test_lines,
-                fixtures=fixtures_to_show(self._text(path), shown, partial(self._fixtures, path)),
+                fixtures=(
+                    *fixtures_to_show(self._text(path), shown, partial(self._fixtures, path)),
+                    *imported_helpers(self._text(path), shown, partial(self._test_module, path)),
+                ),
                 style_sample=self._sample(neighbor) if neighbor is not None else "",
             ),
         )
+
+    def _test_module(self, path: str, imported: ast.ImportFrom) -> str:
+        """Return the text of the module of the tests that a test file imports from; empty for others."""
+        module = (imported.module or "").replace(".", "/")
+        folders = PurePosixPath(path).parents
+        starts = folders[imported.level - 1 : imported.level] if imported.level else folders
+        names = (str(start / module) for start in starts if module)
+        files = (f"{name}{end}" for name in names for end in (".py", "/__init__.py"))
+        return next(filter(None, (self._text(file) for file in files if _is_of_tests(file))), "")
+
+
+def _is_of_tests(path: str) -> bool:
+    return not _TEST_FOLDERS.isdisjoint(PurePosixPath(path).parts[:-1])
 
 
 def _digest(text: str) -> str:

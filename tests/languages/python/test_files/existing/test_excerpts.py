@@ -224,12 +224,18 @@ def coin():
 
 
 def fixtures_of(tests: str, conftests: Mapping[str, str]) -> list[str]:
-    """Return the heads of the statements that are shown of other files."""
+    """Return the heads of the statements that are shown of conftest files."""
     files = {f"{folder}/conftest.py": text for folder, text in conftests.items()}
+    texts = texts_of_others(tests, files)
+    return [next(line for line in text.split("\n") if line[:1] != "@") for text in texts]
+
+
+def texts_of_others(tests: str, files: Mapping[str, str]) -> list[str]:
+    """Return what is shown of other files."""
     tree = MemoryTree({"shop.py": SOURCE, "tests/till/test_shop.py": tests, **files})
     members = all_members(tree, ["shop.py"], "").members
     found = next(one for one in requests(tree, members, "", "") if one.member.name == "add")
-    return [next(line for line in text.split("\n") if line[:1] != "@") for text in found.context.fixtures]
+    return list(found.context.fixtures)
 
 
 def test_requests__show_the_fixtures_of_conftest_files_that_tests_use_with_their_helpers() -> None:
@@ -243,6 +249,53 @@ def test_requests__show_the_fixtures_of_conftest_files_that_tests_use_with_their
     nearer = "import pytest\n\n\n@pytest.fixture\ndef till(coin):\n    return coin\n"
     assert fixtures_of(tests, {"tests": CONFTEST, "tests/till": nearer}) == ["def till(coin):"]
     assert fixtures_of(tests, {"tests": "def ("}) == []
+
+
+def test_requests__show_the_helpers_that_tests_import_from_other_test_modules() -> None:
+    long = "\n".join(f"    value += {number}" for number in range(40))
+    helpers = f"""\
+LIMIT = 3
+
+
+class Till:
+    size = LIMIT
+
+
+@wrapped
+def checked(value):
+    \"\"\"Check a value.\"\"\"
+{long}
+
+
+def unused():
+    pass
+
+
+def test_other():
+    pass
+"""
+    tests = """\
+from shop import add
+from tests.helpers import LIMIT, Till, checked as sure, test_other, unused
+
+from ..helpers import Till as Drawer
+from .nothing import gone
+from . import helpers
+
+
+def test_add():
+    sure(Till(LIMIT), Drawer, gone, helpers, test_other)
+    assert add(1, 1) == 2
+"""
+    found = texts_of_others(tests, {"tests/helpers.py": helpers, "tests/till/helpers.py": "def far(): ..."})
+    assert found == [
+        '@wrapped\ndef checked(value):\n    """Check a value."""',
+        "class Till:\n    size = LIMIT",
+    ]
+    assert texts_of_others(tests, {"tests/helpers.py": "def ("}) == []
+    assert texts_of_others(tests, {"tests/helpers/__init__.py": "class Till:\n    pass\n"}) == [
+        "class Till:\n    pass"
+    ]
 
 
 def test_requests__a_fixture_that_the_file_defines_itself_is_not_that_of_a_conftest_file() -> None:

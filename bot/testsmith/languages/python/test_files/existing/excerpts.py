@@ -32,6 +32,7 @@ _MOST_LINES_OF_COMMON_HELPERS = 40
 _MOST_LINES_OF_OTHER_CLASSES = 60
 _FEWEST_USERS = 2
 _MOST_FIXTURES = 6
+_MOST_IMPORTED_HELPERS = 6
 _WORD = re.compile(r"[A-Za-z]{3,}")
 _NAME = re.compile(r"\b_*([A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)+)")
 """A name of several words, which says more than they do."""
@@ -174,6 +175,27 @@ def fixtures_to_show(
     return tuple(found)[:_MOST_FIXTURES]
 
 
+def imported_helpers(
+    text: str, tests: Sequence[ExistingTest], module: Callable[[ast.ImportFrom], str]
+) -> tuple[str, ...]:
+    """Return functions and classes that tests import from other test modules; of long ones, the signature.
+
+    Args:
+        text: Text of the test file.
+        tests: The tests of it that are shown.
+        module: Returns the text of the test module that an import is from; empty if it is from another one.
+    """
+    found: dict[str, None] = {}
+    try:
+        imported = dict.fromkeys(each for test in tests for each in _file(text).imported(test))
+        for statement, name in imported:
+            shown = _file(module(statement)).shown_helper(name) if len(found) < _MOST_IMPORTED_HELPERS else ""
+            found |= dict.fromkeys([shown] if shown else [])
+    except CannotParse:
+        return ()
+    return tuple(found)
+
+
 @lru_cache(maxsize=16)  # members arrive file by file, and those of a file share their test files
 def _file(text: str) -> _File:
     return _File(text)
@@ -261,6 +283,21 @@ class _File:
         functions = (each for each in self._body if isinstance(each, Function) and is_fixture(each))
         named = {fixture_name(each): each for each in functions if _is_helper(each)}
         return {name: each for name, each in named.items() if name in names}
+
+    def imported(self, test: ExistingTest) -> Iterator[tuple[ast.ImportFrom, str]]:
+        """Yield the imports of what a test uses, with the name in the other module."""
+        for statement, name in self._used(self._nodes(test)):
+            if isinstance(statement, ast.ImportFrom):
+                yield from ((statement, alias.name) for alias in statement.names if name == _bound_by(alias))
+
+    def shown_helper(self, name: str) -> str:
+        """Return the text of a function or class of this file, or its signature; empty if it is none."""
+        helper = next(iter(self._binding.get(name, ())), None)
+        if not isinstance(helper, Function | ast.ClassDef) or _is_test(helper):
+            return ""
+        *_, head = _excerpts(helper)
+        lines = span_of(helper).lines() if _length(helper) <= _MOST_LINES_OF_A_HELPER else sorted(head)
+        return "\n".join(self._text[line - 1] for line in lines)
 
     def with_helpers(self, fixture: Function) -> list[str]:
         """Return the texts of a fixture, and of the short statements of this file that it uses, in order."""
