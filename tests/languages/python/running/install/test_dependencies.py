@@ -200,6 +200,15 @@ def test_needs__workflows_are_those_of_base() -> None:
     assert "new-name" not in required(read_test_dependencies(head, "", base))
 
 
+def test_needs__with_a_lock_only_what_tests_use_of_what_workflows_install() -> None:
+    job = "jobs: {a: {steps: [{run: 'pip install -e .[speed] \"pandas<3\" attrs'}, {run: pytest}]}}\n"
+    files = {".github/workflows/ci.yml": job, "tests/test_a.py": "import attrs\n"}
+    assert required(needs(files)) == ("pandas<3", "attrs")
+    locked = needs({**files, "uv.lock": ""})
+    assert required(locked) == ("attrs",)
+    assert locked.extras == ("speed",)
+
+
 def test_needs__no_name_of_the_project_becomes_an_option() -> None:
     text = """
 [project]

@@ -64,6 +64,12 @@ def test_workflows__job_that_works_in_another_repository() -> None:
     assert "attrs" in from_workflows({".github/workflows/ci.yml": beside}).requirements
 
 
+def test_workflows__job_that_tests_other_projects() -> None:
+    clones = WORKFLOW.replace("run: pytest", "run: git clone https://example.org/user && cd user && pytest")
+    assert from_workflows({".github/workflows/ci.yml": clones}).is_empty
+    assert from_workflows({".github/workflows/downstream_tests.yml": WORKFLOW}).is_empty
+
+
 def test_workflows__other_places_are_not_read() -> None:
     for path in ("ci.yml", ".github/workflows/below/ci.yml", ".github/workflows/ci.txt"):
         assert from_workflows({path: WORKFLOW}).is_empty

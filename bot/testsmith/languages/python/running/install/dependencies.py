@@ -331,7 +331,12 @@ class _Places:
         resolved = map(self._resolved, (*found, by_workflows, self._required_plugins()))
         sets = [self._without_itself(one) for one in resolved]
         dependencies = self.dependencies()
-        sets += self._used(sets, dependencies)
+        offered: tuple[str, ...] = ()
+        if self._is_locked:  # then jobs install more only for other purposes, often in other versions
+            number = len(found)
+            offered = sets[number].requirements
+            sets[number] = replace(sets[number], requirements=())
+        sets += self._used(sets, dependencies, {by_workflows.source: offered})
         return TestDependencies(
             is_package=is_package,
             sets=_without_repeats(sets),
@@ -367,11 +372,16 @@ class _Places:
         collector.items(listed if isinstance(listed, list) else str(listed or "").split())
         return collector.declared()
 
-    def _used(self, sets: Sequence[Declared], dependencies: Sequence[str]) -> tuple[Declared, Declared]:
+    def _used(
+        self,
+        sets: Sequence[Declared],
+        dependencies: Sequence[str],
+        by_workflows: Mapping[str, Sequence[str]],
+    ) -> tuple[Declared, Declared]:
         """Return what is used of extras, groups and files that are not installed as a whole, or of no one."""
         chosen = {extra for one in sets for extra in one.extras}
         optional = _table(self._table, "optional-dependencies")
-        offered: dict[str, Sequence[str]] = {}
+        offered = dict(by_workflows)
         whole: list[str] = []
         for extra, listed in optional.items():
             requirements = self._checked(_texts(listed))

@@ -302,6 +302,7 @@ _MOST_CHARACTERS = MAX_FILE_BYTES
 _MOST_STEPS = 200
 _MOST_NESTED = 5
 _RUNS_TESTS = re.compile(r"\b(?:pytest|unittest)\b")
+_CLONES = re.compile(r"\bgit\s+clone\b")
 _INSTALLS = re.compile(r"(?:\buv\s+)?\bpip3?\s+install\s+(.*)")
 _END = re.compile(r"\s(?:&&|\|\||;|\||>|2>)(?:\s|$).*|;$")
 _INSERTED = re.compile(r"\$\{\{[^{}\n]*\}\}|\$\([^()\n]*\)|`[^`\n]*`")
@@ -328,7 +329,7 @@ _TOOLS = frozenset(
 
 
 def read_workflows(paths: Iterable[str], read: Read) -> Declared:
-    """Return what workflow jobs that run tests install.
+    """Return what workflow jobs that run tests install, unless the tests are those of other projects.
 
     Args:
         paths: All files below the git root.
@@ -338,7 +339,7 @@ def read_workflows(paths: Iterable[str], read: Read) -> Declared:
     left = _MOST_CHARACTERS
     for name in sorted(path for path in paths if _WORKFLOW.fullmatch(path)):
         text = read(name) or ""
-        if "pip" not in text or len(text) > left:
+        if "downstream" in name or "pip" not in text or len(text) > left:
             continue
         left -= len(text)
         for scripts in _jobs(text):
@@ -365,8 +366,9 @@ def _jobs(text: str) -> Iterator[list[str]]:
         steps = job.get("steps") if isinstance(job, dict) else None
         listed = steps[:_MOST_STEPS] if isinstance(steps, list) else ()
         known = [step for step in listed if isinstance(step, dict)]
-        if not any(map(_checks_out_another, known)):
-            yield [step["run"] for step in known if isinstance(step.get("run"), str)]
+        scripts = [step["run"] for step in known if isinstance(step.get("run"), str)]
+        if not any(map(_checks_out_another, known)) and not any(map(_CLONES.search, scripts)):
+            yield scripts
 
 
 def _checks_out_another(step: Mapping[str, Any]) -> bool:
