@@ -398,6 +398,16 @@ def test_run_jobs__settings_reach_the_tests(workspace: PythonWorkspace) -> None:
     assert set(statuses(run(workspace, code, setting=setting)[0]).values()) == {"passed"}
 
 
+def test_run_jobs__duckdb_need_not_look_into_control_groups(workspace: PythonWorkspace) -> None:
+    code = """
+        import os
+        def test_limits():
+            assert os.environ["SLURM_CPUS_ON_NODE"].isdigit()
+            assert os.environ["SLURM_MEM_PER_NODE"].isdigit()
+    """
+    assert statuses(run(workspace, code)[0]) == {"test_limits": "passed"}
+
+
 def test_run_jobs__strictness_of_the_project_holds_unless_left_out(workspace: PythonWorkspace) -> None:
     strict = replace(workspace, pytest_ini="[pytest]\nfilterwarnings = error\n")
     code = "import warnings\ndef test_warns():\n    warnings.warn('x')\n"

@@ -146,6 +146,14 @@ async def run_in_worker(  # noqa: PLR0913 - all of it makes one process
     return await workspace.workers.run(None if folder else key, workspace.sandbox, command, text, limits)
 
 
+_INSTEAD_OF_CGROUPS = {"SLURM_CPUS_ON_NODE": "2", "SLURM_MEM_PER_NODE": "1024"}
+"""Processors and megabytes for DuckDB, which ends the process if it cannot open `/proc/self/cgroup`.
+
+It looks there unless these are set. Landlock cannot allow a file of `/proc` to processes that start later.
+Source: `DBConfig::GetSystemAvailableMemory` in https://github.com/duckdb/duckdb
+"""
+
+
 def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
     """Return the complete environment of a process; nothing is inherited from the bot."""
     programs = (str(interpreter.parent), "/usr/local/bin", "/usr/bin", "/bin")
@@ -158,6 +166,7 @@ def process_variables(interpreter: Path, folder: Path) -> dict[str, str]:
         # An interpreter built as a shared library may need this variable to find it.
         "LD_LIBRARY_PATH": str(interpreter.resolve().parent.parent / "lib"),
         "TZ": "UTC",
+        **_INSTEAD_OF_CGROUPS,
     }
 
 

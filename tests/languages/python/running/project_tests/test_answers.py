@@ -185,7 +185,7 @@ def test_joined__what_one_process_did_not_finish_is_not_whole() -> None:
 @pytest.mark.parametrize(
     ("messages", "words"),
     [
-        (["E   OSError: no"], "1 of 2 project tests fails in the sandbox (OSError: no)"),
+        (["OSError: no\n  + where"], "1 of 2 project tests fails in the sandbox (OSError: no)"),
         (
             ["A: b", "OSError: no", "OSError: no"],
             "3 of 4 project tests fail in the sandbox (2 of them: OSError: no)",

@@ -375,7 +375,8 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
 
 def _most_frequent_reason(failed: Collection[OwnTest]) -> str:
     """Return in parentheses why most of some tests fail; nothing if that is unknown."""
-    reasons = Counter(filter(None, (_reason(test.message) for test in failed)))
+    first_lines = (one_line(test.message.strip().partition("\n")[0]) for test in failed)
+    reasons = Counter(filter(None, first_lines))
     return "".join(
         f" ({reason})" if len(failed) == 1 else f" ({number} of them: {reason})"
         for reason, number in reasons.most_common(1)
