@@ -334,3 +334,58 @@ def test_keep_tests__what_is_set_up_for_pytest_stays() -> None:
         "import re\n\ndef setup_module():\n    re.purge()\n\ndef pytest_generate_tests(metafunc):\n    pass\n"
     )
     assert test_modules.keep_tests(code, []) == code
+
+
+def test_keep_tests__what_registers_itself_with_an_object_that_a_test_uses() -> None:
+    code = """\
+import pytest
+from framework import App, group, hook
+
+app, other = App(), App()
+
+
+@app.get("/home")
+def home():
+    return page()
+
+
+def page():
+    return "home"
+
+
+@other.get("/away")
+def away():
+    return "away"
+
+
+@group
+def cli():
+    pass
+
+
+@cli.command()
+def greet():
+    pass
+
+
+@hook.on_start
+def start():
+    pass
+
+
+@pytest.fixture
+def unused():
+    pass
+
+
+def test_app():
+    assert app.call("/home") == "home"
+
+
+def test_cli():
+    assert cli("greet")
+"""
+    helpers = ("home", "page", "away", "greet", "start", "unused")
+    for test, expected in (("test_app", ["home", "page"]), ("test_cli", ["greet"])):
+        kept = test_modules.keep_tests(code, [test])
+        assert [name for name in helpers if f"def {name}(" in kept] == expected

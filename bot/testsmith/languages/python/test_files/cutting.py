@@ -215,6 +215,7 @@ def without_unused(module: cst.Module, needed: Collection[str] = ()) -> cst.Modu
         said = Counter(word for one in module.body for word in _words(one))
         module = module.with_changes(body=[_without_unused_parts(one, said) for one in module.body])
     pieces = [piece for statement in module.body for piece in _pieces(statement)]
+    pieces += _registrations(module.body)
     reached = _reached([_Piece(bound=frozenset(), uses=frozenset(needed), must_stay=True), *pieces])
     body = _kept_body(module.body, reached)
     return module.with_changes(body=_without_leading_blanks(module, body))
@@ -358,6 +359,18 @@ def _pieces(statement: cst.CSTNode) -> Iterator[_Piece]:
         return
     for binding in found:
         yield _Piece(bound=frozenset(binding.names), uses=binding.uses, must_stay=False)
+
+
+def _registrations(body: Iterable[_Statement]) -> Iterator[_Piece]:
+    """Yield what an object of the file uses because a decorator of it is there: `@app.get("/")` of `app`."""
+    own: set[str] = set()
+    for statement in body:
+        found = () if _is_import(statement) else bindings(statement) or ()
+        own.update(name for binding in found for name in binding.names)
+        if isinstance(statement, cst.FunctionDef | cst.ClassDef):
+            decorators = (dotted(one.decorator).partition(".") for one in statement.decorators)
+            roots = frozenset(root for root, dot, _ in decorators if dot) & own
+            yield _Piece(bound=roots, uses=frozenset({statement.name.value}), must_stay=False)
 
 
 def _must_stay(statement: cst.CSTNode, found: Sequence[Binding]) -> bool:
