@@ -341,7 +341,8 @@ def test_keep_tests__what_registers_itself_with_an_object_that_a_test_uses() -> 
 import pytest
 from framework import App, group, hook
 
-app, other = App(), App()
+app = App()
+other = App()
 
 
 @app.get("/home")
