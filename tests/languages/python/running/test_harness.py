@@ -244,6 +244,32 @@ def test_run_jobs__cases_that_differ_by_a_fixture_share_a_row(workspace: PythonW
     assert rows == {"test_rows": set(), "test_wrong": {1}, "test_alone": set(), "test_own": {1}}
 
 
+def test_run_jobs__cases_that_differ_by_what_a_hook_parametrizes_share_a_row(
+    workspace: PythonWorkspace,
+) -> None:
+    code = """
+        import pytest
+
+        def pytest_generate_tests(metafunc):
+            if "backend" in metafunc.fixturenames:
+                metafunc.parametrize("backend", ["one", "two"])
+
+        @pytest.mark.parametrize("value", [0, 9])
+        def test_rows(request, backend, value):
+            if backend == "two":
+                request.applymarker(pytest.mark.xfail)
+            assert backend == "one"
+
+        @pytest.mark.parametrize("value", [0, 9])
+        def test_never(request, backend, value):
+            if value:
+                request.applymarker(pytest.mark.xfail)
+            assert not value
+    """
+    (result,) = run(workspace, code)
+    assert statuses(result) == {"test_rows": "passed", "test_never": "skipped"}
+
+
 def test_run_jobs__attributes_lines_and_branches_to_functions(workspace: PythonWorkspace) -> None:
     code = """
         import pytest

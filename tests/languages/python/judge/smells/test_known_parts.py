@@ -102,6 +102,40 @@ def test_smells__conditions_for_skipping_that_the_file_has_are_known(
     assert judge.smells(code, _MEMBER, test_path).get("test_total") == reason
 
 
+_BY_BACKEND = """
+import pytest
+from shop import total
+
+
+def test_total(request, backend, value):
+    if "arrow" in str(backend):
+        request.applymarker(pytest.mark.xfail)
+    if backend == "old":
+        pytest.skip()
+    assert total(1) == 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("", "", None),
+        ('"arrow" in str(backend)', 'any(one in str(backend) for one in ("arrow", "spark"))', None),
+        ('"arrow" in str(backend)', "value", "is expected to fail"),
+        ('if "arrow" in str(backend)', "if True", "is expected to fail"),
+        ("pytest.skip()", "pytest.exit()", "is skipped"),
+        ('if backend == "old":\n        ', "", "is skipped"),
+    ],
+)
+def test_smells__a_test_may_skip_itself_by_the_parameters_by_which_others_do(
+    old: str, new: str, reason: str | None
+) -> None:
+    judge = PythonJudge(MemoryTree({"tests/test_backend.py": _BY_BACKEND}))
+    code = _BY_BACKEND.replace(old, new, 1) if old else _BY_BACKEND
+    assert judge.smells(code, _MEMBER, "tests/test_backend.py").get("test_total") == reason
+    assert judge.smells(code, _MEMBER).get("test_total") is not None
+
+
 @pytest.mark.parametrize("returns", ["", " -> None"])
 def test_smells__types_are_looked_at_where_the_test_file_has_annotations(returns: str) -> None:
     file = f"from shop import total\n\n\ndef test_total(){returns}:\n    assert total(1) == 1\n"

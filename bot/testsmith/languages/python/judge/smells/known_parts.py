@@ -135,6 +135,32 @@ def known_marks(files: Iterable[ast.Module]) -> frozenset[str]:
     return frozenset(found)
 
 
+def known_conditions(files: Iterable[ast.Module]) -> frozenset[tuple[str, str]]:
+    """Return on which parameters functions of the project's test files skip themselves or may fail, and how.
+
+    For `if "arrow" in str(backend): pytest.skip()`, this is `backend` and `pytest.skip`.
+    """
+    functions = (each for file in files for each in ast.walk(file) if isinstance(each, _Function))
+    return frozenset(
+        (name, dotted_name(part))
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.If)
+        for name in parameters_in(node.test, function)
+        for statement in node.body
+        for part in ast.walk(statement)
+        if isinstance(part, ast.Attribute)
+    )
+
+
+def parameters_in(condition: ast.expr, function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """Return the parameters of a function that a condition in it reads."""
+    given = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+    return frozenset(
+        node.id for node in ast.walk(condition) if isinstance(node, ast.Name) if node.id in given
+    )
+
+
 def has_annotations(files: Iterable[ast.Module]) -> bool:
     """Return whether a function of the project's test files says what it returns."""
     functions = ast.FunctionDef | ast.AsyncFunctionDef

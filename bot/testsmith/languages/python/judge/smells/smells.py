@@ -22,6 +22,7 @@ from testsmith.languages.python.judge.smells.conditions import (
 )
 from testsmith.languages.python.judge.smells.global_state import changes_global_state
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
+from testsmith.languages.python.judge.smells.known_parts import parameters_in
 from testsmith.languages.python.judge.smells.sleep_and_network import measures_time, sleeps, uses_the_network
 from testsmith.languages.python.judge.smells.tampering import plugged_in, tampering
 from testsmith.languages.python.judge.smells.test_function import TestFunction, TestModule
@@ -157,8 +158,8 @@ def skipped(function: TestFunction) -> str | None:
     """Return a reason if it is skipped or allowed to fail.
 
     A condition is allowed if it is about Python, the system or an imported constant such as `HAS_NUMPY`, or
-    one that the project's own tests in the file have, and so is a module that can be imported: if the test
-    is skipped here, its runs show that.
+    one that the project's own tests in the file have, or about a parameter by which they skip themselves in
+    the same way, and so is a module that can be imported: if the test is skipped here, its runs show that.
     """
     harmless: list[ast.expr] = [
         one
@@ -172,6 +173,7 @@ def skipped(function: TestFunction) -> str | None:
         and function.origin(node.func) == "pytest.importorskip"
         and isinstance(node.args[0] if node.args else None, ast.Constant)
     ]
+    harmless += _by_known_parameters(function)
     allowed = {part for one in harmless for part in ast.walk(one)}
     marks = [part for one in function.decorators for part in ast.walk(one)]
     nodes = [node for node in (*function.nodes, *marks) if isinstance(node, ast.expr) and node not in allowed]
@@ -179,6 +181,19 @@ def skipped(function: TestFunction) -> str | None:
     if origins & _SKIPS or any(origin.endswith(".skipTest") for origin in origins):
         return "is skipped"
     return "is expected to fail" if origins & _MAY_FAIL else None
+
+
+def _by_known_parameters(function: TestFunction) -> Iterator[ast.expr]:
+    """Yield what skips a test, or lets it fail, by a parameter by which tests of the file do so."""
+    known = function.of.known_conditions
+    for node in function.nodes:
+        names = parameters_in(node.test, function.node) if isinstance(node, ast.If) else ()
+        parts = ast.walk(ast.Module(node.body, [])) if isinstance(node, ast.If) and names else ()
+        for part in parts:
+            if isinstance(part, ast.Attribute) and any(
+                (name, function.origin(part)) in known for name in names
+            ):
+                yield part
 
 
 def _is_known(function: TestFunction, decorator: ast.expr) -> bool:

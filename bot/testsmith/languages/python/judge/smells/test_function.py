@@ -10,6 +10,7 @@ from functools import cached_property
 from testsmith.languages.python.judge.smells.known_checks import KnownChecks
 from testsmith.languages.python.judge.smells.known_parts import (
     has_annotations,
+    known_conditions,
     known_marks,
     known_nodes,
     parsed,
@@ -126,6 +127,11 @@ class TestModule:
     def known_marks(self) -> frozenset[str]:
         """Decorators and `pytestmark`s of the project's own tests, each as `ast.dump` returns it."""
         return known_marks(self._trees)
+
+    @cached_property
+    def known_conditions(self) -> frozenset[tuple[str, str]]:
+        """On which parameters the project's own tests skip themselves or may fail; see `known_conditions`."""
+        return known_conditions(self._trees)
 
     @cached_property
     def called(self) -> frozenset[str]:

@@ -305,7 +305,7 @@ class _Recorder:
 
 
 def row_numbers(cases: Iterable[Any]) -> dict[str, int]:
-    """Return the number of each case's row, by node id: cases that only differ by fixtures share one."""
+    """Return the number of each case's row, by node id: those that differ by fixtures or hooks share one."""
     counted: dict[object, int] = {}
     numbers: dict[str, int] = {}
     for case in cases:
@@ -317,17 +317,20 @@ def row_numbers(cases: Iterable[Any]) -> dict[str, int]:
 
 
 def _variant(case: Any) -> object:
-    """Return which parameters of fixtures a case has, each by its index."""
-    indices = getattr(case.callspec, "indices", {})
+    """Return which parameters a case has that its own marks do not give, each by its index or as an object.
+
+    They are those of fixtures, and those that a `pytest_generate_tests` of the project gives, of which pytest
+    only says the index of the whole case.
+    """
     own = [mark.kwargs.get("argnames", (*mark.args, "")[0]) for mark in case.iter_markers("parametrize")]
     named = {
         str(name).strip() for names in own for name in (names.split(",") if isinstance(names, str) else names)
     }
-    known = _known_fixtures(case)
+    known, indices = _known_fixtures(case), getattr(case.callspec, "indices", {})
+    is_fixture = {name: any(getattr(one, "params", None) for one in known.get(name, ())) for name in indices}
     return tuple(
-        (name, index)
-        for name, index in sorted(indices.items())
-        if name not in named and any(getattr(one, "params", None) for one in known.get(name, ()))
+        (name, indices[name] if is_fixture[name] else id(case.callspec.params.get(name)))
+        for name in sorted(indices.keys() - named)
     )
 
 
