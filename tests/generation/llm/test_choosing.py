@@ -28,7 +28,7 @@ SETTINGS = ModelSettings(model="a-model")
 def undecided(member: str, *paths: str) -> Request:
     """A request for a changed member that may be tested in several files."""
     request = make_request(member)
-    change = ShownChange(own=f"@@ {member} @@\n-    return 1\n+    return 2")
+    change = ShownChange(own=f"@@ {request.member.name} @@\n-    return 1\n+    return 2")
     return replace(
         request,
         member=replace(request.member, change=Change.CHANGED, shown_change=change),
@@ -116,6 +116,7 @@ def test_choice__decides_which_file_is_shown_and_goes_with_the_candidate() -> No
     )
     assert "Commit: Read prices in pounds" in choice.user_prompt
     assert choice.user_prompt.count("+    return 2") == 2
+    assert "@@ add in src/shop/cart.py @@\n-    return 1" in choice.user_prompt
 
 
 def test_choice__shows_the_source_of_what_is_new() -> None:
@@ -123,7 +124,8 @@ def test_choice__shows_the_source_of_what_is_new() -> None:
     new = replace(request.member, change=Change.ADDED, shown_change=ShownChange())
     provider = answering({})
     run(provider, [replace(request, member=new)])
-    assert "@@ add @@\n+def add(a, b):\n+    return a + b\n```" in provider.requests[0].user_prompt
+    added = "@@ add in src/shop/cart.py @@\n+def add(a, b):\n+    return a + b\n```"
+    assert added in provider.requests[0].user_prompt
 
 
 def test_choice__is_not_asked_for_if_every_file_is_clear() -> None:

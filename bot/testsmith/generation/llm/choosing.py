@@ -152,11 +152,12 @@ def _changes(requests: Sequence[Request]) -> Iterator[str]:
 
 
 def _diffs(member: Member) -> Sequence[str]:
-    change = member.shown_change
-    if not change.own and member.change is Change.ADDED:
-        lines = (f"+{line}" for line in member.source.strip("\n").split("\n"))
-        return ["\n".join([f"@@ {member.name} @@", *lines])]
-    return [change.own] if change.own else change.private
+    """Return the diffs of a member, whose hunks name its file, or else of the private code that it uses."""
+    change, heading = member.shown_change, f"@@ {member.name} @@"
+    own = change.own
+    if not own and member.change is Change.ADDED:
+        own = "\n".join([heading, *(f"+{line}" for line in member.source.strip("\n").split("\n"))])
+    return [own.replace(heading, f"@@ {member.name} in {shown(member.path)} @@")] if own else change.private
 
 
 def parse_files(text: str, requests: Sequence[Request]) -> dict[str, str]:
