@@ -18,9 +18,9 @@ from fakes.workspaces import CountingProgress
 from testsmith.changes.members import MemberSearch, find_members
 from testsmith.execution.baseline import OwnSuite
 from testsmith.git.repository import Repository
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import languages
 from testsmith.model import Candidate, Member, Origin
 from testsmith.settings import SandboxChoice, SelectionSettings, VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests
@@ -132,9 +132,8 @@ class _Took:
 
 
 async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
-    [language] = languages()
     settings = VerificationSettings(sandbox=choice, max_mutants=0)
-    search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [language])
+    search = find_members(repository, SelectionSettings(base="main", all_paths=("src",)), [PYTHON])
     subjects = list(_subjects(search, repository))
     progress = CountingProgress()
     async with open_workspace(order_for(repository, search, settings)) as workspace:
@@ -142,12 +141,12 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
             runner = PythonRunner(workspace=workspace)
             context = ProofContext(
                 runner=runner,
-                own_tests=OwnTests(OwnSuite(), {language.name: language.mutator}, runner, progress),
+                own_tests=OwnTests(OwnSuite(), {PYTHON.name: PYTHON.mutator}, runner, progress),
                 settings=settings,
                 progress=progress,
                 tree=search.head_tree,
             )
-            verdicts = await prove(subjects, language, context)
+            verdicts = await prove(subjects, PYTHON, context)
     if not all(verdict.entries for verdict in verdicts):
         lost = [verdict.cuts for verdict in verdicts if not verdict.entries]
         print(f"{len(lost)} candidates were cut as a whole, the first for {lost[0][:1]}")
@@ -155,8 +154,7 @@ async def _run(repository: Repository, choice: SandboxChoice) -> _Took:
 
 
 def _subjects(search: MemberSearch, repository: Repository) -> Iterator[RunSubject]:
-    [language] = languages()
-    for request in language.source.requests(search.head_tree, search.members, repository.project, ""):
+    for request in PYTHON.source.requests(search.head_tree, search.members, repository.project, ""):
         for number in range(CANDIDATES):
             code = _code(request.member, number)
             candidate = Candidate(member=request.member.id, code=code, origin=Origin.MODEL)

@@ -26,7 +26,7 @@ from bench.modules import MODULES, Module
 from bench.scores import Ground, Score, open_ground, score_of_candidates, score_of_own_tests
 from bench.subjects import NotToBeHad, environment_with, fetched
 from testsmith.languages.python.explorer.generator import OfflineGenerator
-from testsmith.languages.registry import languages
+from testsmith.languages.python.language import PYTHON
 from testsmith.model import Candidate, Result, Skipped
 
 MOST_SECONDS = 10.0
@@ -114,9 +114,8 @@ def _own_text(root: Path, module: Module) -> str:
 
 
 async def _written(ground: Ground) -> list[Result]:
-    [language] = languages()
     members = ground.search.members
-    requests = list(language.source.requests(ground.search.head_tree, members, "", ""))
+    requests = list(PYTHON.source.requests(ground.search.head_tree, members, "", ""))
     return [result async for result in OfflineGenerator(ground.workspace).generate_batch(requests)]
 
 

@@ -32,7 +32,6 @@ from testsmith.git.repository import Repository
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.running.workspace_builder import open_workspace
-from testsmith.languages.registry import languages
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import Candidate, Origin
 from testsmith.settings import SelectionSettings, VerificationSettings
@@ -195,10 +194,9 @@ def _ours(place: Place) -> Verdicts:
 
 
 async def _our_verdicts(place: Place) -> Verdicts:
-    [language] = languages()
     settings = VerificationSettings(runs=1, test_seconds=60.0, python=place.interpreter)
     repository = Repository.open(place.root)
-    search = find_members(repository, SelectionSettings(all_paths=(place.module.path,)), [language])
+    search = find_members(repository, SelectionSettings(all_paths=(place.module.path,)), [PYTHON])
     code = (place.root / place.module.tests).read_text(encoding="utf-8")
     subjects = [
         RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.MODEL))
@@ -208,7 +206,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
         workspace = replace(opened, parallel=1)
         progress = CountingProgress()
         proofs = await gather_evidence(
-            subjects, PythonRunner(workspace=workspace), language.tests.test_functions, settings, progress
+            subjects, PythonRunner(workspace=workspace), PYTHON.tests.test_functions, settings, progress
         )
         with Stopwatch() as watch:
             mutations = await gather_mutants(

@@ -26,6 +26,7 @@ from testsmith.git.repository import Repository
 from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.explorer.guidance import mutants_around
 from testsmith.languages.python.explorer.module_source import read_module
+from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.mutation.mutants import plain_text
 from testsmith.languages.python.running.harness import run_jobs
 from testsmith.languages.python.running.project_tests.run import run_suite
@@ -149,7 +150,6 @@ def _held_out(mutants: Sequence[Mutant], members: Sequence[Member], source: str)
 
 async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     """Measure test modules that stand alone, all of them together."""
-    [language] = languages()
     member = whole(ground.module, ground.source)
     subjects = [
         RunSubject(member=member, candidate=Candidate(member=member.id, code=code, origin=Origin.OFFLINE))
@@ -159,7 +159,7 @@ async def score_of_candidates(ground: Ground, codes: Sequence[str]) -> Score:
     proofs = await gather_evidence(
         subjects,
         PythonRunner(workspace=ground.workspace),
-        language.tests.test_functions,
+        PYTHON.tests.test_functions,
         settings,
         CountingProgress(),
     )
