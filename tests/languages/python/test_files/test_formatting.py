@@ -335,6 +335,24 @@ def test_format_all__an_edit_keeps_its_layout_in_a_file_with_another(project: Pa
     assert edited(PLAIN, is_edit=True) == in_form
 
 
+@pytest.mark.parametrize("settings", ["", '[lint]\nselect = ["PIE", "E"]\nignore = ["E501"]\n'])
+def test_format_all__an_edit_keeps_what_the_linter_would_change_in_its_file(
+    project: Path, settings: str
+) -> None:
+    (project / "ruff.toml").write_text(settings)
+    helper = "def is_port(number):\n    return number in range(0, 65536)\n"
+    test = "\n\ndef test_port():\n    assert is_port(80) in [True]\n"
+
+    def edited(own: str) -> str | CannotParse:
+        (project / TEST_PATH).write_text(own)
+        module = UnformattedModule(f"import os\n\n\n{helper}{test}", TEST_PATH, is_edit=True)
+        [text] = RuffFormatter().format_all([module], tree_of(project))
+        return text
+
+    assert edited(helper) == f"{helper}{test}"
+    assert edited("") == f"{helper.replace('0, ', '')}{test}"
+
+
 def test_format_all__many_modules_take_few_processes(project: Path, tmp_path: Path) -> None:
     log = tmp_path / "calls"
     program = tmp_path / "ruff"

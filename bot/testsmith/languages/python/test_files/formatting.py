@@ -205,6 +205,7 @@ _Version: TypeAlias = tuple[int, int]
 
 _MISSING_RETURN_TYPES = frozenset({"ANN201", "ANN202"})
 _SORTED_IMPORTS = ("--extend-select", "I,F401")
+_RULES_OF_IMPORTS = frozenset({"I001", "F401"})
 _NO_COPYRIGHT = "CPY001"
 _ROUNDS = 3
 _NEIGHBORS = 3
@@ -415,10 +416,11 @@ def _formatted_by(
 ) -> dict[str, str | CannotParse]:
     existing = {path: style.text(path) for path, one in files.items() if one.is_edit}
     ruff.write(existing)
+    ignored = {path: _rules(found) for path, found in ruff.complaints(existing).items()}
     ruff.format(existing)
     others = {path for path, text in ruff.read(existing).items() if not is_formatted(existing[path], text)}
     ruff.write({path: one.code for path, one in files.items()})
-    ruff.fix(files, *_SORTED_IMPORTS)
+    _fix(ruff, files, ignored)
     complaints = ruff.complaints(files)
     refused = {
         path: CannotParse(f"line {complaint.row}: {complaint.message}")
@@ -435,9 +437,23 @@ def _formatted_by(
     plain.annotate(untyped)
     bare = [path for path in untyped if not style.has_bare_arguments(path)]
     ruff.write({path: with_argument_types(text) for path, text in ruff.read(bare).items()})
-    ruff.fix(untyped, *_SORTED_IMPORTS)
+    _fix(ruff, untyped, ignored)
     ruff.format([path for path in readable if path not in others])
     return {**refused, **ruff.read(readable)}
+
+
+def _rules(complaints: Iterable[Complaint]) -> frozenset[str]:
+    """Return the rules that a file violates, but for those of imports, which an edit has few of."""
+    return frozenset(each.rule for each in complaints if each.rule) - _RULES_OF_IMPORTS
+
+
+def _fix(ruff: Ruff, paths: Iterable[str], ignored: Mapping[str, frozenset[str]]) -> None:
+    """Apply fixes, but not of rules that the existing file violates: its helpers stay as they are."""
+    by_rules: dict[frozenset[str], list[str]] = {}
+    for path in paths:
+        by_rules.setdefault(ignored.get(path, frozenset()), []).append(path)
+    for rules, some in by_rules.items():
+        ruff.fix(some, *_SORTED_IMPORTS, *(["--ignore", ",".join(sorted(rules))] if rules else []))
 
 
 def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
