@@ -126,3 +126,16 @@ def test_of__what_agents_are_told_is_bounded() -> None:
 def test_parts_on_tests__examples_but_no_commands(mark: str) -> None:
     example = f"## Testing\n\n```{mark}\ncode\n```"
     assert parts_on_tests(f"{example}\n\n```sh\nmake test\n```\n") == example
+
+
+def test_parts_on_tests__nothing_leads_to_commands_that_are_left_out() -> None:
+    command = "```bash\npytest\n```"
+    text = f"- Use fakes.\n- While you write:\n  {command}\n\nUse anyio. Run it so:\n\n{command}\n"
+    assert parts_on_tests(f"## Testing\n\n{text}") == "## Testing\n\n- Use fakes.\n\nUse anyio."
+    assert parts_on_tests(f"# Tests\n\n1. Run:\n{command}\n\nThat is all: no\n{command}") == (
+        "# Tests\n\nThat is all: no"
+    )
+    assert parts_on_tests(f"Tests are short:\n\n## Run\n\n{command}") == "Tests are short:"
+    assert parts_on_tests(f"Write:\n\n{command}\n\nTests have:\n\n- a name for tests:\n") == (
+        "Tests have:\n\n- a name for tests:"
+    )

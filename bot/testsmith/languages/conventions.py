@@ -37,6 +37,7 @@ _ABOUT_TESTS = re.compile(
 )
 _HEADING = re.compile(r"(#{1,6})\s+(.*)")
 _ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
+_SENTENCE_END = re.compile(r"[.!?]\s+")
 _NO_EXAMPLES = frozenset(
     {"", "bash", "console", "ini", "json", "sh", "shell", "text", "toml", "yaml", "yml", "zsh"}
 )
@@ -91,10 +92,14 @@ def parts_on_tests(text: str) -> str:
     kept: list[str] = []
     headings: dict[int, str] = {}
     shown: dict[int, str] = {}
+    part = ""
     for block in _blocks(text):
+        if not block and part.strip():
+            kept[-1:] = filter(None, [_without_introduction(kept[-1])])
         if heading := _HEADING.fullmatch(block):
             level = len(heading[1])
             headings = {other: line for other, line in headings.items() if other < level} | {level: block}
+            part = ""
             continue
         in_section = any(_ABOUT_TESTS.search(line) for line in headings.values())
         part = block if in_section else "\n".join(_items_on_tests(block))
@@ -132,9 +137,23 @@ def _blocks(text: str) -> Iterator[str]:
 
 def _items_on_tests(block: str) -> Iterator[str]:
     """Yield the items of a list that mention tests, or the whole of a paragraph that does."""
+    return filter(_ABOUT_TESTS.search, _items(block))
+
+
+def _items(block: str) -> Iterator[str]:
+    """Yield the items of a list, or the whole of a paragraph."""
     items: list[list[str]] = []
     for line in block.split("\n"):
         if not items or _ITEM.match(line):
             items.append([])
         items[-1].append(line)
-    yield from ("\n".join(item) for item in items if _ABOUT_TESTS.search("\n".join(item)))
+    return map("\n".join, items)
+
+
+def _without_introduction(block: str) -> str:
+    """Return a list or paragraph without its last sentence if that only leads to what is left out."""
+    *items, last = _items(block)
+    if last.endswith(":"):
+        start = max((found.end() for found in _SENTENCE_END.finditer(last)), default=0)
+        last = last[:start].rstrip()
+    return "\n".join([*items, *([] if _ITEM.fullmatch(f"{last} ") or not last else [last])])
