@@ -70,6 +70,7 @@ def test_calls_not_run__a_call_or_import_that_nobody_has_seen(body: str, idle: s
             "self.done.append(1)",
         ),
         ("seen = []\nshop.hook(lambda it: seen.append(it))\nassert seen == []", "seen.append(it)"),
+        ("if shop.is_old():\n    pytest.skip(reason='old')\nassert total(1, 1)", "pytest.skip(reason='old')"),
         ("seen: set = {1}\nif shop.ready():\n    seen.add(2)\nassert seen == {1}", "seen.add(2)"),
     ],
 )
@@ -88,6 +89,9 @@ def test_calls_not_run__what_an_honest_test_need_not_reach(body: str, idle: str)
         ("if tmp_path:\n    raise shop.deploy(1)", "shop.deploy(1)"),
         ("import shutil\nif tmp_path:\n    raise AssertionError(shutil.rmtree('a'))", "shutil.rmtree('a')"),
         ("if tmp_path:\n    shop.fail(1)", "shop.fail(1)"),
+        ("if tmp_path:\n    shop.skip(1)", "shop.skip(1)"),
+        ("pytest.skip = shop.deploy\nif tmp_path:\n    pytest.skip(1)", "pytest.skip(1)"),
+        ("if tmp_path:\n    pytest.skip(shop.deploy(6))", "shop.deploy(6)"),
         ("TYPE_CHECKING = shop.on()\nif TYPE_CHECKING:\n    shop.deploy(1)", "shop.deploy(1)"),
         ("if __name__ == '__main__':\n    pass\nelif tmp_path:\n    shop.deploy(1)", "shop.deploy(1)"),
         ("def use(it):\n    if tmp_path:\n        it.deploy(1)\nuse(shop)", "it.deploy(1)"),

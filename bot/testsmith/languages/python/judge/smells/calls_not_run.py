@@ -244,7 +244,7 @@ def _may_stay(node: ast.AST, around: Sequence[ast.AST], reading: _Reading) -> bo
         return reading.is_class(node.func)
     if statement is not None and _fails(statement, reading):
         return not reading.is_of_the_library(node)
-    return _is_harmless(node, around, reading)
+    return _skips(statement, node, reading) or _is_harmless(node, around, reading)
 
 
 def _is_never_true(test: ast.expr, reading: _Reading) -> bool:
@@ -262,6 +262,13 @@ def _fails(statement: ast.stmt, reading: _Reading) -> bool:
             is_plain = "fail" not in reading.rebound.names | reading.rebound.methods
             return is_plain and dotted_name(called) in {"pytest.fail", "self.fail", "fail"}
     return reading.is_builtin("AssertionError")
+
+
+def _skips(statement: ast.stmt | None, call: ast.Call, reading: _Reading) -> bool:
+    """Return whether a call skips the test; another rule decides whether it may."""
+    is_plain = "skip" not in reading.rebound.names | reading.rebound.methods
+    is_statement = isinstance(statement, ast.Expr) and statement.value is call
+    return is_statement and is_plain and reading.function.origin(call.func) == "pytest.skip"
 
 
 def _is_behind_what_raises(statement: ast.AST, block: ast.With | ast.AsyncWith, reading: _Reading) -> bool:
