@@ -494,3 +494,16 @@ def test_format__lines_are_as_long_as_black_or_the_file_has_them(
         (project / TEST_PATH).parent.mkdir(parents=True, exist_ok=True)
         (project / TEST_PATH).write_text(own)
     assert ("assert (\n" in formatted(project, LONG)) == is_wrapped
+
+
+def test_format_all__an_edit_has_the_layout_of_a_project_whose_black_keeps_quotes(project: Path) -> None:
+    (project / "pyproject.toml").write_text(
+        "[tool.black]\nline-length = 60\nskip-string-normalization = true\nskip-magic-trailing-comma = true\n"
+    )
+    own = "from shop import cart\n\n\ndef test_add():\n    assert cart.add('tea', 'cup') == {'tea': 1}\n"
+    (project / TEST_PATH).write_text(own)
+    added = "\n\ndef test_more():\n    assert cart.add(\n        'tea',\n        'pot',\n    )=={'tea': 2}\n"
+    [text] = RuffFormatter().format_all(
+        [UnformattedModule(own + added, TEST_PATH, is_edit=True)], tree_of(project)
+    )
+    assert text == f"{own}\n\ndef test_more():\n    assert cart.add('tea', 'pot') == {{'tea': 2}}\n"

@@ -33,12 +33,13 @@ from testsmith.languages.python.test_files.ruff import (
     ruff_program,
     ruff_settings,
     settings_copy,
-    with_length,
+    with_layout,
 )
 from testsmith.languages.python.test_files.style import (
+    BlackSettings,
     added_lines,
     are_annotated,
-    black_line_length,
+    black_settings,
     have_bare_arguments,
     lowest_python,
     refuse_newer_syntax,
@@ -238,20 +239,20 @@ class RuffFormatter:
         """See `TestFiles.format_all`. If ruff fails on a module, its code is returned unchanged."""
         style = _Style(tree)
         results: dict[int, str | CannotParse] = {}
-        groups: dict[tuple[RuffSettings | None, _Version | None, int | None], list[int]] = {}
+        groups: dict[tuple[RuffSettings | None, _Version | None, BlackSettings | None], list[int]] = {}
         for number, module in enumerate(modules):
             folder = str(PurePosixPath(module.test_path).parent)
             version = style.lowest_python(folder)
             try:
                 _refuse_unreadable(module.code, version)
                 settings = style.settings(folder)
-                length = style.line_length(module.test_path, has_ruff_settings=settings is not None)
-                groups.setdefault((settings, version, length), []).append(number)
+                layout = style.layout(module.test_path, has_ruff_settings=settings is not None)
+                groups.setdefault((settings, version, layout), []).append(number)
             except CannotParse as error:
                 results[number] = error
-        for (settings, version, length), numbers in groups.items():
+        for (settings, version, layout), numbers in groups.items():
             group = [modules[number] for number in numbers]
-            with self._ruffs(tree, settings, group, version, length) as ruffs:
+            with self._ruffs(tree, settings, group, version, layout) as ruffs:
                 for batch in _with_distinct_paths(modules, numbers):
                     files = {path: modules[number] for path, number in batch.items()}
                     texts = _formatted(ruffs, files, style)
@@ -290,14 +291,14 @@ class RuffFormatter:
         settings: RuffSettings | None,
         modules: Sequence[UnformattedModule],
         version: _Version | None,
-        length: int | None = None,
+        layout: BlackSettings | None = None,
     ) -> Iterator[tuple[Ruff, ...]]:
-        """Yield ruff with the project's settings, if any, and with its defaults; both with a given length."""
+        """Yield ruff with the project's settings, if any, and with its defaults; both with a given layout."""
         files = [(module.test_path, module.code) for module in modules]
         with settings_copy(tree, settings, files) as folder:
-            options = isolated(version, length)
+            options = isolated(version, layout)
             plain = Ruff(program=self.program, folder=folder, options=options, seconds=self.seconds)
-            yield (plain,) if settings is None else (replace(plain, options=with_length(length)), plain)
+            yield (plain,) if settings is None else (replace(plain, options=with_layout(layout)), plain)
 
 
 class _Style:
@@ -308,36 +309,36 @@ class _Style:
         self.settings = cache(partial(ruff_settings, tree))
         self.lowest_python = cache(partial(_lowest_python, tree))
         self.is_annotated = cache(self._is_annotated)
-        self._black_line_length = cache(self._read_black_line_length)
+        self._black_settings = cache(self._read_black_settings)
         self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
 
     def text(self, test_path: str) -> str:
         """Return the text of a test file; empty if it is new."""
         return _read(self._tree, test_path) or ""
 
-    def line_length(self, test_path: str, *, has_ruff_settings: bool) -> int | None:
-        """Return black's limit, or that of PEP 8 if the test file keeps it; None if ruff's settings say it.
+    def layout(self, test_path: str, *, has_ruff_settings: bool) -> BlackSettings | None:
+        """Return black's, or the limit of PEP 8 if the test file keeps it; None if ruff's settings say it.
 
         Args:
             test_path: The test file.
             has_ruff_settings: Whether ruff is set up. If black formats, this is only for ruff's rules.
         """
-        length = self._black_line_length(str(PurePosixPath(test_path).parent))
-        if length is not None or has_ruff_settings:
-            return length
+        settings = self._black_settings(str(PurePosixPath(test_path).parent))
+        if settings is not None or has_ruff_settings:
+            return settings
         lines = self.text(test_path).splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW
-        return _NARROW if is_narrow and len(lines) >= _ENOUGH_LINES else None
+        return BlackSettings(_NARROW) if is_narrow and len(lines) >= _ENOUGH_LINES else None
 
-    def _read_black_line_length(self, folder: str) -> int | None:
+    def _read_black_settings(self, folder: str) -> BlackSettings | None:
         for parent in _upwards(folder):
             pyproject, hooks = (
                 _read(self._tree, str(PurePosixPath(parent) / name))
                 for name in ("pyproject.toml", ".pre-commit-config.yaml")
             )
-            length = black_line_length(pyproject, hooks)
-            if length is not None:
-                return length
+            settings = black_settings(pyproject, hooks)
+            if settings is not None:
+                return settings
         return None
 
     def _is_annotated(self, test_path: str) -> bool:

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from testsmith.languages.python.source.parsing import parse_untrusted
+from testsmith.languages.python.test_files.style import BlackSettings
 from testsmith.languages.source import SourceTree
 
 _NEWEST_KNOWN = (3, 14)
@@ -301,18 +302,23 @@ def _imported(code: str) -> set[str]:
     return {".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)}
 
 
-def isolated(version: tuple[int, int] | None, line_length: int | None = None) -> tuple[str, ...]:
-    """Return options for ruff's own defaults, the oldest Python version to support, and a line length."""
-    options = ["--isolated", *with_length(line_length)]
+def isolated(version: tuple[int, int] | None, layout: BlackSettings | None = None) -> tuple[str, ...]:
+    """Return options for ruff's own defaults, the oldest Python version to support, and a layout."""
+    options = ["--isolated", *with_layout(layout)]
     if version is not None:
         major, minor = min(max(version, _OLDEST_KNOWN), _NEWEST_KNOWN)
         options += ["--target-version", f"py{major}{minor}"]
     return tuple(options)
 
 
-def with_length(line_length: int | None) -> tuple[str, ...]:
-    """Return options for a line length, if there is one."""
-    return () if line_length is None else ("--config", f"line-length={line_length}")
+def with_layout(layout: BlackSettings | None) -> tuple[str, ...]:
+    """Return options for a layout, if there is one."""
+    if layout is None:
+        return ()
+    settings = [f"line-length={layout.line_length}"]
+    settings += ["format.quote-style='preserve'"] if layout.keeps_quotes else []
+    settings += ["format.skip-magic-trailing-comma=true"] if layout.ignores_commas else []
+    return tuple(word for one in settings for word in ("--config", one))
 
 
 def _is_coded(entry: dict[str, object]) -> bool:

@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from io import StringIO
 from pathlib import PurePosixPath
 from tokenize import STRING, TokenError, TokenInfo, generate_tokens
+from typing import NamedTuple
 
 from testsmith.languages.python.source.definitions import Function, last_name
 from testsmith.languages.python.source.parsing import decode, lines_of, parse_untrusted, span_of
@@ -146,21 +147,42 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
         ) from error
 
 
-def black_line_length(pyproject: str | None, hooks: str | None = None) -> int | None:
-    """Return the line length of black if it formats the project's files; None if it does not.
+class BlackSettings(NamedTuple):
+    """How black formats a project.
+
+    Attributes:
+        line_length: Its limit of a line.
+        keeps_quotes: Whether it leaves the quotes of texts as they are.
+        ignores_commas: Whether it joins lines although a comma ends them.
+    """
+
+    line_length: int
+    keeps_quotes: bool = False
+    ignores_commas: bool = False
+
+
+def black_settings(pyproject: str | None, hooks: str | None = None) -> BlackSettings | None:
+    """Return the settings of black if it formats the project's files; None if it does not.
 
     Args:
         pyproject: Text of the `pyproject.toml`. It may have settings of black, or require it.
         hooks: Text of the `.pre-commit-config.yaml`, which may run black, or ruff's formatter instead.
     """
     settings: object = read_toml((pyproject or "").encode())
-    for key in ("tool", "black", "line-length"):
+    for key in ("tool", "black"):
         settings = settings.get(key) if isinstance(settings, dict) else None
-    if isinstance(settings, int) and _SHORTEST <= settings <= _LONGEST:
-        return settings
+    given = settings if isinstance(settings, dict) else {}
+    length = given.get("line-length")
+    named = length if isinstance(length, int) and _SHORTEST <= length <= _LONGEST else None
     is_required = _BLACK_REQUIRED.search(pyproject or "") and not _RUFF_FORMATS.search(pyproject or "")
     runs = _BLACK_HOOK.search(hooks or "") or (is_required and not _RUFF_HOOK.search(hooks or ""))
-    return _BLACK_LENGTH if runs else None
+    if named is None and not runs:
+        return None
+    return BlackSettings(
+        line_length=named or _BLACK_LENGTH,
+        keeps_quotes=given.get("skip-string-normalization") is True,
+        ignores_commas=given.get("skip-magic-trailing-comma") is True,
+    )
 
 
 def added_lines(text: str, existing: str) -> frozenset[int]:
