@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from testsmith.languages.python.test_files.style import (
-    BlackSettings,
+    LineLayout,
     are_annotated,
-    black_settings,
+    black_layout,
     lowest_python,
     refuse_newer_syntax,
     sample,
@@ -35,36 +35,36 @@ def test_lowest_python__from_pyproject(requirement: str, expected: tuple[int, in
 
 @pytest.mark.parametrize("text", ["a = [", f"a = {'1' * 5000}", f"a = {'[' * 30_000}"])
 def test_style__of_an_invalid_pyproject_is_unknown(text: str) -> None:
-    assert (lowest_python(text, None), black_settings(text)) == (None, None)
+    assert (lowest_python(text, None), black_layout(text)) == (None, None)
 
 
 @pytest.mark.parametrize(
     ("pyproject", "hooks", "expected"),
     [
-        ("[tool.black]\nline-length = 100\n", None, BlackSettings(100)),
-        ("[tool.black]\npreview = true\n", None, BlackSettings(88)),
+        ("[tool.black]\nline-length = 100\n", None, LineLayout(100)),
+        ("[tool.black]\npreview = true\n", None, LineLayout(88)),
         (
             '[dependency-groups]\ndev = ["black>=26"]\n[tool.ruff]\nline-length = 120\n',
             None,
-            BlackSettings(88),
+            LineLayout(88),
         ),
         ('[dependency-groups]\ndev = ["black>=26"]\n[tool.ruff.format]\n', None, None),
         ('[dependency-groups]\ndev = ["black>=26"]\n', "hooks:\n  - id: ruff-format\n", None),
-        ("", "hooks:\n  - id: black\n", BlackSettings(88)),
+        ("", "hooks:\n  - id: black\n", LineLayout(88)),
         ('keywords = ["blacklist"]\n', "hooks:\n  - id: isort\n", None),
         (None, None, None),
         (
             "[tool.black]\nskip-string-normalization = true\nskip-magic-trailing-comma = true\n",
             "hooks:\n  - id: black\n",
-            BlackSettings(88, keeps_quotes=True, ignores_commas=True),
+            LineLayout(88, keeps_quotes=True, ignores_commas=True),
         ),
         ("[tool]\nblack = 7\n", None, None),
     ],
 )
-def test_black_settings__if_black_formats(
-    pyproject: str | None, hooks: str | None, expected: BlackSettings | None
+def test_black_layout__if_black_formats(
+    pyproject: str | None, hooks: str | None, expected: LineLayout | None
 ) -> None:
-    assert black_settings(pyproject, hooks) == expected
+    assert black_layout(pyproject, hooks) == expected
 
 
 def test_lowest_python__from_poetry_and_setup_cfg() -> None:

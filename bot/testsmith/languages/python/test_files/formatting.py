@@ -36,10 +36,10 @@ from testsmith.languages.python.test_files.ruff import (
     with_layout,
 )
 from testsmith.languages.python.test_files.style import (
-    BlackSettings,
+    LineLayout,
     added_lines,
     are_annotated,
-    black_settings,
+    black_layout,
     have_bare_arguments,
     lowest_python,
     refuse_newer_syntax,
@@ -239,7 +239,7 @@ class RuffFormatter:
         """See `TestFiles.format_all`. If ruff fails on a module, its code is returned unchanged."""
         style = _Style(tree)
         results: dict[int, str | CannotParse] = {}
-        groups: dict[tuple[RuffSettings | None, _Version | None, BlackSettings | None], list[int]] = {}
+        groups: dict[tuple[RuffSettings | None, _Version | None, LineLayout | None], list[int]] = {}
         for number, module in enumerate(modules):
             folder = str(PurePosixPath(module.test_path).parent)
             version = style.lowest_python(folder)
@@ -291,7 +291,7 @@ class RuffFormatter:
         settings: RuffSettings | None,
         modules: Sequence[UnformattedModule],
         version: _Version | None,
-        layout: BlackSettings | None = None,
+        layout: LineLayout | None = None,
     ) -> Iterator[tuple[Ruff, ...]]:
         """Yield ruff with the project's settings, if any, and with its defaults; both with a given layout."""
         files = [(module.test_path, module.code) for module in modules]
@@ -309,34 +309,34 @@ class _Style:
         self.settings = cache(partial(ruff_settings, tree))
         self.lowest_python = cache(partial(_lowest_python, tree))
         self.is_annotated = cache(self._is_annotated)
-        self._black_settings = cache(self._read_black_settings)
+        self._black_layout = cache(self._read_black_layout)
         self._are_neighbors_annotated = cache(lambda folder: are_annotated(self._neighbors(folder)))
 
     def text(self, test_path: str) -> str:
         """Return the text of a test file; empty if it is new."""
         return _read(self._tree, test_path) or ""
 
-    def layout(self, test_path: str, *, has_ruff_settings: bool) -> BlackSettings | None:
+    def layout(self, test_path: str, *, has_ruff_settings: bool) -> LineLayout | None:
         """Return black's, or the limit of PEP 8 if the test file keeps it; None if ruff's settings say it.
 
         Args:
             test_path: The test file.
             has_ruff_settings: Whether ruff is set up. If black formats, this is only for ruff's rules.
         """
-        settings = self._black_settings(str(PurePosixPath(test_path).parent))
+        settings = self._black_layout(str(PurePosixPath(test_path).parent))
         if settings is not None or has_ruff_settings:
             return settings
         lines = self.text(test_path).splitlines()
         is_narrow = max(map(len, lines), default=0) <= _NARROW
-        return BlackSettings(_NARROW) if is_narrow and len(lines) >= _ENOUGH_LINES else None
+        return LineLayout(_NARROW) if is_narrow and len(lines) >= _ENOUGH_LINES else None
 
-    def _read_black_settings(self, folder: str) -> BlackSettings | None:
+    def _read_black_layout(self, folder: str) -> LineLayout | None:
         for parent in _upwards(folder):
             pyproject, hooks = (
                 _read(self._tree, str(PurePosixPath(parent) / name))
                 for name in ("pyproject.toml", ".pre-commit-config.yaml")
             )
-            settings = black_settings(pyproject, hooks)
+            settings = black_layout(pyproject, hooks)
             if settings is not None:
                 return settings
         return None
@@ -444,7 +444,7 @@ def _formatted_by(
 
 
 def _rules(complaints: Iterable[Complaint]) -> frozenset[str]:
-    """Return the rules that a file violates, but for those of imports, which an edit has few of."""
+    """Return the rules that a file violates, but for those of imports, which are enforced in any case."""
     return frozenset(each.rule for each in complaints if each.rule) - _RULES_OF_IMPORTS
 
 

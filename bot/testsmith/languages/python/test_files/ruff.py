@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
 from testsmith.languages.python.source.parsing import parse_untrusted
-from testsmith.languages.python.test_files.style import BlackSettings
+from testsmith.languages.python.test_files.style import LineLayout
 from testsmith.languages.source import SourceTree
 
 _NEWEST_KNOWN = (3, 14)
@@ -302,7 +302,7 @@ def _imported(code: str) -> set[str]:
     return {".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)}
 
 
-def isolated(version: tuple[int, int] | None, layout: BlackSettings | None = None) -> tuple[str, ...]:
+def isolated(version: tuple[int, int] | None, layout: LineLayout | None = None) -> tuple[str, ...]:
     """Return options for ruff's own defaults, the oldest Python version to support, and a layout."""
     options = ["--isolated", *with_layout(layout)]
     if version is not None:
@@ -311,7 +311,7 @@ def isolated(version: tuple[int, int] | None, layout: BlackSettings | None = Non
     return tuple(options)
 
 
-def with_layout(layout: BlackSettings | None) -> tuple[str, ...]:
+def with_layout(layout: LineLayout | None) -> tuple[str, ...]:
     """Return options for a layout, if there is one."""
     if layout is None:
         return ()

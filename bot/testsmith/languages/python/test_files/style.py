@@ -147,13 +147,13 @@ def refuse_newer_syntax(code: str, version: tuple[int, int]) -> None:
         ) from error
 
 
-class BlackSettings(NamedTuple):
-    """How black formats a project.
+class LineLayout(NamedTuple):
+    """How a project lays out its lines, as far as ruff's settings do not say it.
 
     Attributes:
-        line_length: Its limit of a line.
-        keeps_quotes: Whether it leaves the quotes of texts as they are.
-        ignores_commas: Whether it joins lines although a comma ends them.
+        line_length: Maximum length of a line.
+        keeps_quotes: Whether the quotes of texts stay as they are.
+        ignores_commas: Whether lines are joined although a comma ends them.
     """
 
     line_length: int
@@ -161,8 +161,8 @@ class BlackSettings(NamedTuple):
     ignores_commas: bool = False
 
 
-def black_settings(pyproject: str | None, hooks: str | None = None) -> BlackSettings | None:
-    """Return the settings of black if it formats the project's files; None if it does not.
+def black_layout(pyproject: str | None, hooks: str | None = None) -> LineLayout | None:
+    """Return the layout of black if it formats the project's files; None if it does not.
 
     Args:
         pyproject: Text of the `pyproject.toml`. It may have settings of black, or require it.
@@ -178,7 +178,7 @@ def black_settings(pyproject: str | None, hooks: str | None = None) -> BlackSett
     runs = _BLACK_HOOK.search(hooks or "") or (is_required and not _RUFF_HOOK.search(hooks or ""))
     if named is None and not runs:
         return None
-    return BlackSettings(
+    return LineLayout(
         line_length=named or _BLACK_LENGTH,
         keeps_quotes=given.get("skip-string-normalization") is True,
         ignores_commas=given.get("skip-magic-trailing-comma") is True,

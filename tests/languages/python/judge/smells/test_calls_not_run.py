@@ -115,6 +115,14 @@ def test_calls_not_run__what_only_looks_harmless(body: str, idle: str) -> None:
     assert dormant(body, idle) == f"has a call that was not executed: `{idle}`"
 
 
+def test_calls_not_run__a_helper_that_would_skip_the_test() -> None:
+    code = f"{HEAD}\ndef use(ready):\n    if ready:\n        pytest.skip('no')\n"
+    line = code.count("\n")
+    code += "\n\ndef test_x():\n    use(False)\n    assert total(1, 1) == 2\n"
+    reason = "has a call that was not executed: `pytest.skip('no')`"
+    assert calls_not_run(code, MEMBER, [(line, 8, line, 25)]) == {"test_x": reason}
+
+
 def test_calls_not_run__what_makes_a_class() -> None:
     idle = "class Made(metaclass=shop.deploy):\n    pass"
     assert dormant(f"if tmp_path:\n{textwrap.indent(idle, '    ')}", idle) is not None

@@ -265,10 +265,11 @@ def _fails(statement: ast.stmt, reading: _Reading) -> bool:
 
 
 def _skips(statement: ast.stmt | None, call: ast.Call, reading: _Reading) -> bool:
-    """Return whether a call skips the test; another rule decides whether it may."""
+    """Return whether a call of the test itself skips it; the rule for skipped tests says whether it may."""
+    is_its_own = any(node is call for node in reading.function.nodes)
     is_plain = "skip" not in reading.rebound.names | reading.rebound.methods
     is_statement = isinstance(statement, ast.Expr) and statement.value is call
-    return is_statement and is_plain and reading.function.origin(call.func) == "pytest.skip"
+    return is_its_own and is_statement and is_plain and reading.function.origin(call.func) == "pytest.skip"
 
 
 def _is_behind_what_raises(statement: ast.AST, block: ast.With | ast.AsyncWith, reading: _Reading) -> bool:

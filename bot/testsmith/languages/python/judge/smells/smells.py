@@ -186,10 +186,9 @@ def skipped(function: TestFunction) -> str | None:
 def _by_known_parameters(function: TestFunction) -> Iterator[ast.expr]:
     """Yield what skips a test, or lets it fail, by a parameter by which tests of the file do so."""
     known = function.of.known_conditions
-    for node in function.nodes:
-        names = parameters_in(node.test, function.node) if isinstance(node, ast.If) else ()
-        parts = ast.walk(ast.Module(node.body, [])) if isinstance(node, ast.If) and names else ()
-        for part in parts:
+    for condition in (node for node in function.nodes if isinstance(node, ast.If)):
+        names = parameters_in(condition.test, function.node)
+        for part in (part for statement in condition.body for part in ast.walk(statement)):
             if isinstance(part, ast.Attribute) and any(
                 (name, function.origin(part)) in known for name in names
             ):
