@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from testsmith.languages.conventions import holds_conventions
+from testsmith.languages.conventions import are_conventions
 
 MOST_CHARACTERS = 4_000
 """Maximum length of the intent."""
@@ -68,7 +68,7 @@ def linked_issues(text: str, repository: str) -> tuple[int, ...]:
 
 def is_document(path: str) -> bool:
     """Return whether people read a file, such as a changelog. Conventions are read from base alone."""
-    return path.endswith(_DOCUMENTS) and not holds_conventions(path)
+    return path.endswith(_DOCUMENTS) and not are_conventions(path)
 
 
 def intent_of(texts: Sequence[str], messages: Sequence[str], documents: Iterable[str] = ()) -> str:

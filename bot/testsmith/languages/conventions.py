@@ -27,11 +27,6 @@ _AGENT_FILES = ("AGENTS.md", "CLAUDE.md")
 _COPILOT_FILE = ".github/copilot-instructions.md"
 
 
-def holds_conventions(path: str) -> bool:
-    """Return whether a file says how tests are written, to people or to agents."""
-    return path.rpartition("/")[2] in {CONVENTIONS_FILE, *_AGENT_FILES} or path == _COPILOT_FILE
-
-
 _ABOUT_TESTS = re.compile(
     r"\b(?:tests?|testing|tested|pytest|unittest|vitest|jest|mocha|fixtures?|mock(?:s|ing)?)\b", re.IGNORECASE
 )
