@@ -5,8 +5,6 @@ import textwrap
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.jobs import ChangedModule, ChangedModules, JobResult, TestJob
 from testsmith.languages.python.language import PYTHON
@@ -40,13 +38,11 @@ def tried(
     *subjects: RunSubject,
     progress: CountingProgress | None = None,
     settings: VerificationSettings = SETTINGS,
-    base: str | None = None,
 ) -> tuple[Mutation, ...]:
     """Run candidates as they are, then with their members changed."""
 
     async def scenario() -> tuple[Mutation, ...]:
-        old = None if base is None else {"shop.py": base}
-        async with small_workspace(folder, {"shop.py": source}, old) as workspace:
+        async with small_workspace(folder, {"shop.py": source}) as workspace:
             proofs: tuple[Proof, ...] = await gather_evidence(
                 subjects, PythonRunner(workspace=workspace), names_of_tests, settings, CountingProgress()
             )
@@ -115,25 +111,6 @@ def test_gather_mutants__a_hand_made_function_with_known_verdicts(tmp_path: Path
     assert [counts(one) for one in (good, poor, none)] == [(4, 3), (4, 1), (4, 0)]
     assert [one.empty for one in (good, poor, none)] == [frozenset(), frozenset(), frozenset({"test_there"})]
     assert (progress.phases, progress.steps) == ([("trying mutants", 3)], 3)
-
-
-LOW = "from shop import clamp\n\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
-BETWEEN = "\n\ndef test_between():\n    assert clamp(2, 1, 3) == 2\n"
-
-
-@pytest.mark.parametrize(
-    ("code", "changed", "number"),
-    [(LOW, {3}, 1), (LOW, {5}, 4), (LOW + BETWEEN, {3}, 4)],
-    ids=["fails on base", "no mutant of the change", "one passes there"],
-)
-def test_gather_mutants__those_of_changed_lines_if_all_functions_fail_on_base(
-    tmp_path: Path, code: str, changed: set[int], number: int
-) -> None:
-    member = function_member(CLAMP, "clamp", change=Change.CHANGED)
-    member = replace(member, changed_lines=frozenset(changed))
-    old = CLAMP.replace("return low", "return value")
-    (mutation,) = tried(tmp_path, CLAMP, subject(code, member), base=old)
-    assert len(mutation.mutants or ()) == number
 
 
 BLIND = """\

@@ -287,8 +287,7 @@ def _guard_words(evidence: Evidence) -> str:
     killed, guarded = evidence.mutants_killed or 0, evidence.mutants_guarded or 0
     number = 1 if killed == 1 else guarded
     where = "is on a changed line" if number == 1 else "are on changed lines"
-    survive = f" and {verb('survive', number)} your tests{_that_ran(evidence)}"
-    alive = "" if evidence.mutants_gained is None else survive
+    alive = "" if evidence.mutants_gained is None else f" and {verb('survive', number)} your tests"
     return f"{_of_which(guarded, killed)} {where}{alive}"
 
 
@@ -299,11 +298,8 @@ def _alive_words(evidence: Evidence) -> str:
         return ""
     if not gained:
         return f"{_of_which(killed, killed)} your tests also kill"
-    return f"{_of_which(gained, killed)} {verb('survive', gained)} your tests{_that_ran(evidence)}"
-
-
-def _that_ran(evidence: Evidence) -> str:
-    return "" if evidence.suite_is_whole else " that ran"
+    that_ran = "" if evidence.suite_is_whole else " that ran"
+    return f"{_of_which(gained, killed)} {verb('survive', gained)} your tests{that_ran}"
 
 
 def _of_which(part: int, whole: int) -> str:
@@ -470,8 +466,8 @@ def baseline_words(report: Report) -> str:
         return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
     if baseline.status is BaselineStatus.NONE:
         return "The project has no tests that could fail without this change."
-    ran = "" if baseline.status is BaselineStatus.MEASURED else "ran and "
-    return f"No existing test that {ran}reaches a changed function fails without this change."
+    run = "" if baseline.status is BaselineStatus.MEASURED else " and could be run"
+    return f"No existing test that reaches a changed function{run} fails without this change."
 
 
 def failure_words(report: Report) -> Prose:

@@ -24,7 +24,7 @@ from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import Workspace
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
-from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof
+from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
 from testsmith.languages.thresholds import GateTable
 from testsmith.model import Change, Member, MemberKind, Progress
@@ -261,12 +261,6 @@ async def _run(
     return {number: joined_parts(results) for number, results in parts.items()}
 
 
-def _fails_on_base(function: FunctionProof, member: Member) -> bool:
-    """Return whether a function fails without the change, so that mutants of other lines add nothing."""
-    base = function.base
-    return member.change is not Change.ADDED and base is not None and base.status in RAN_AND_FAILED
-
-
 def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTable) -> _Trial | None:
     member = proof.member
     try:
@@ -274,8 +268,6 @@ def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTabl
         gone = mutator.taken_away(source, member)
         returning = mutator.returning_at_once(source, member)
         mutants = mutants_of(mutator, source, member, table)
-        if all(_fails_on_base(one, member) for one in proof.functions):
-            mutants = tuple(one for one in mutants if one.line in member.lines_of_change) or mutants
     except (OSError, CannotParse):
         return None
     if gone is None:

@@ -236,24 +236,14 @@ class PythonRunner(TestRunner):
         return f"does not pass under `python -m unittest`: {found}" if found else ""
 
     async def own_tests(
-        self,
-        members: Sequence[Member],
-        settings: VerificationSettings,
-        measurements: Measurements,
-        others_until: float | None = None,
+        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
     ) -> OwnSuite:
         """See `TestRunner.own_tests`."""
-        return await measure_project_tests(self.workspace, members, settings, measurements, others_until)
+        return await measure_project_tests(self.workspace, members, settings, measurements)
 
-    async def own_on_base(
-        self,
-        suite: OwnSuite,
-        members: Sequence[Member],
-        seconds: float,
-        others_until: float | None = None,
-    ) -> OwnSuite:
+    async def own_on_base(self, suite: OwnSuite, members: Sequence[Member], seconds: float) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
-        return await with_base(self.workspace, suite, members, seconds, others_until)
+        return await with_base(self.workspace, suite, members, seconds)
 
     async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
         """See `TestRunner.own_whole`."""
