@@ -228,6 +228,9 @@ def test_evidence_words__say_what_guards_the_change(
     suggestion = a_suggestion(CHANGED, label=Label.GUARDS_CHANGE, evidence=evidence)
     shown = text_of(facts_line(evidence_words(suggestion, CHANGED)))
     assert shown == f"passes in 5 of 5 runs · also passes without this change · {words}"
+    in_part = replace(suggestion, evidence=replace(evidence, suite_is_whole=False))
+    shown = text_of(facts_line(evidence_words(in_part, CHANGED)))
+    assert shown.endswith(words.replace("your tests", "your tests that ran"))
 
 
 @pytest.mark.parametrize(

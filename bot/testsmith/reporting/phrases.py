@@ -287,7 +287,8 @@ def _guard_words(evidence: Evidence) -> str:
     killed, guarded = evidence.mutants_killed or 0, evidence.mutants_guarded or 0
     number = 1 if killed == 1 else guarded
     where = "is on a changed line" if number == 1 else "are on changed lines"
-    alive = "" if evidence.mutants_gained is None else f" and {verb('survive', number)} your tests"
+    survive = f" and {verb('survive', number)} your tests{_that_ran(evidence)}"
+    alive = "" if evidence.mutants_gained is None else survive
     return f"{_of_which(guarded, killed)} {where}{alive}"
 
 
@@ -298,8 +299,11 @@ def _alive_words(evidence: Evidence) -> str:
         return ""
     if not gained:
         return f"{_of_which(killed, killed)} your tests also kill"
-    that_ran = "" if evidence.suite_is_whole else " that ran"
-    return f"{_of_which(gained, killed)} {verb('survive', gained)} your tests{that_ran}"
+    return f"{_of_which(gained, killed)} {verb('survive', gained)} your tests{_that_ran(evidence)}"
+
+
+def _that_ran(evidence: Evidence) -> str:
+    return "" if evidence.suite_is_whole else " that ran"
 
 
 def _of_which(part: int, whole: int) -> str:
