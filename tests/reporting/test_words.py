@@ -522,7 +522,7 @@ def test_evidence_words__what_is_gained_over_the_own_tests_that_ran() -> None:
         (
             BaselineStatus.PARTLY,
             0,
-            "No existing test that reaches a changed function and could be run fails without this change.",
+            "No existing test that ran and reaches a changed function fails without this change.",
         ),
         (BaselineStatus.NONE, 0, "The project has no tests that could fail without this change."),
         (BaselineStatus.MEASURED, None, ""),

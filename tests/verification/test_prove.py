@@ -12,13 +12,14 @@ import pytest
 from fakes.trees import MemoryTree
 from fakes.workspaces import function_member, proof_context, small_workspace
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
-from testsmith.execution.jobs import Reached
+from testsmith.execution.jobs import ChangedModules, Reached
 from testsmith.languages.judge import Judge
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutator
 from testsmith.languages.python.judge.documentation.questions import DocumentationQuestion
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.project_tests.suite import measure_project_tests
+from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
@@ -33,6 +34,7 @@ from testsmith.model import (
     Place,
 )
 from testsmith.settings import VerificationSettings
+from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.evidence import RunSubject
 from testsmith.verification.gate import Cut, Point, ProvenSuggestion, Verdict
 from testsmith.verification.prove import best_verdict, funnel, prove
@@ -632,3 +634,47 @@ def test_funnel__a_question_takes_the_place_of_what_it_is_about() -> None:
 def test_funnel__the_green_entry_that_was_not_chosen_is_not_posted() -> None:
     counts = funnel([verdict(NEW), verdict(UNCHANGED)], [NEW], 2)
     assert counts == Funnel(asked=4, answered=2, ran=2, stable=2, gains=2, posted=1)
+
+
+CHANGED_FEE = "def fee(days):\n    if days > 7:\n        return days * 2\n    return days * 3\n"
+OLD_FEE = CHANGED_FEE.replace("days * 2", "days * 3")
+WEEK = "from shop import fee\n\n\ndef test_{}():\n    assert fee({}) == {}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "is_tried"),
+    [
+        (WEEK.format("long", 8, 16), False),
+        (WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 21\n", True),
+        (WEEK.format("week", 7, 21), True),
+    ],
+    ids=["shows the change", "one of two is chosen", "shows no change"],
+)
+def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
+    tmp_path: Path, code: str, is_tried: bool
+) -> None:
+    member = replace(function_member(CHANGED_FEE, "fee", change=Change.CHANGED), changed_lines=frozenset({3}))
+    own = MemberBaseline(
+        reached=Reached(lines=frozenset({2, 3, 4})), tests=dict.fromkeys((2, 3, 4), ("t.py::test",))
+    )
+    suite = OwnSuite(members={member.id: own}, passed=frozenset({"t.py::test"}))
+    asked: list[float] = []
+
+    class Noting(PythonRunner):
+        async def own_changed(
+            self, changed: Mapping[str, ChangedModules], seconds: float
+        ) -> Mapping[str, Mapping[int, bool]]:
+            asked.append(seconds)
+            return {one: {change.number: False for change in of.changes} for one, of in changed.items()}
+
+    async def scenario() -> None:
+        settings = VerificationSettings(runs=1)
+        async with small_workspace(tmp_path, {"shop.py": CHANGED_FEE}, {"shop.py": OLD_FEE}) as workspace:
+            context = proof_context(workspace, settings, suite)
+            runner = Noting(workspace=workspace)
+            own_tests = OwnTests(suite, {"python": PYTHON.mutator}, runner, context.progress)
+            context = replace(context, runner=runner, own_tests=own_tests)
+            await prove([subject(code, member)], PYTHON, context)
+
+    asyncio.run(scenario())
+    assert bool(asked) is is_tried

@@ -109,7 +109,7 @@ class MemberBaseline:
             module is loaded are reached by every test; for these, only tests that reach another line of the
             member or name it are listed.
         branches_known: Whether arcs were measured. If not, no arc may be reported as newly covered.
-        is_whole: Whether all tests ran; otherwise those whose files import or name a member.
+        is_whole: Whether all tests ran; otherwise those whose files name a member.
     """
 
     reached: Reached = field(default_factory=Reached)

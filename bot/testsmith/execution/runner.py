@@ -153,6 +153,7 @@ class TestRunner(ABC):
         members: Sequence[Member],  # noqa: ARG002
         settings: VerificationSettings,  # noqa: ARG002
         measurements: Measurements,  # noqa: ARG002
+        others_until: float | None = None,  # noqa: ARG002
     ) -> OwnSuite:
         """Run the project's own tests once, and return what they reach of the members.
 
@@ -160,6 +161,8 @@ class TestRunner(ABC):
             members: Members to measure.
             settings: Time limit, or the coverage file to read instead.
             measurements: Cache of baselines.
+            others_until: Seconds after which a language need not begin a test in a file that does not seem
+                to be about the members; None for no such limit.
         """
         return OwnSuite()
 
@@ -168,6 +171,7 @@ class TestRunner(ABC):
         suite: OwnSuite,
         members: Sequence[Member],  # noqa: ARG002
         seconds: float,  # noqa: ARG002
+        others_until: float | None = None,  # noqa: ARG002
     ) -> OwnSuite:
         """Run the project's own tests on base's source, and return the baseline with the results.
 
@@ -177,6 +181,8 @@ class TestRunner(ABC):
             suite: Baseline of head.
             members: The measured members.
             seconds: Time limit for all tests.
+            others_until: Seconds after which a language need not begin a test in a file that the change
+                neither adds nor edits; None for no such limit.
         """
         return suite
 

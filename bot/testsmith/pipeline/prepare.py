@@ -67,14 +67,21 @@ async def members_not_loading(run: RunState, runner: TestRunner) -> dict[str, Sk
     }
 
 
-async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
-    """Measure the project's own tests, on base as well, while candidates are generated."""
+async def measure_own_suite(run: RunState, runner: TestRunner, *, in_part: bool = False) -> OwnSuite:
+    """Measure the project's own tests, on base as well, while candidates are generated.
+
+    Args:
+        run: The run's state.
+        runner: Runs the tests.
+        in_part: Whether tests that do not seem to be about a member may be left out if there are many.
+    """
+    others_until = time_budget.OTHER_TESTS if in_part else None
     settings = run.with_suite_seconds(time_budget.GENERATION)
     causes = {cause.id: cause for member in run.members for cause in member.causes}
     users = users_of_changes(run.members, run.search.found)
     measured = {one.id: one for one in (*changed_elsewhere(users), *users, *run.members)}
     members = list({**causes, **measured}.values())
-    measuring = runner.own_tests(members, settings, run.clients.measurements)
+    measuring = runner.own_tests(members, settings, run.clients.measurements, others_until)
     suite = await _attempt(run, measuring, time_budget.BASELINE, "the project's tests were {}measured")
     if isinstance(suite, str):
         return OwnSuite(status=BaselineStatus.FAILED, notes=(suite,))
@@ -83,7 +90,7 @@ async def measure_own_suite(run: RunState, runner: TestRunner) -> OwnSuite:
         note = f"the project's tests had {limit}: raise the limit with --max-minutes"
         suite = replace(suite, notes=(*suite.notes, note))
     seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
-    running = runner.own_on_base(suite, members, seconds)
+    running = runner.own_on_base(suite, members, seconds, others_until)
     both = await _attempt(
         run, running, time_budget.BASELINE_ON_BASE, "the project's tests were {}run on the merge base"
     )
@@ -118,9 +125,19 @@ class PendingFacts:
         return self._facts
 
 
-async def measure_own_tests(run: RunState, runner: TestRunner, facts: PendingFacts) -> OwnTests:
-    """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive."""
-    suite = await measure_own_suite(run, runner)
+async def measure_own_tests(
+    run: RunState, runner: TestRunner, facts: PendingFacts, *, is_audited: bool
+) -> OwnTests:
+    """Measure the project's own tests; for a model, also which mutants of changed lines they leave alive.
+
+    Args:
+        run: The run's state.
+        runner: Runs the tests.
+        facts: Receives what they show.
+        is_audited: Whether tests of the change are judged, for which all tests of the project count.
+    """
+    is_sweep = run.search.base_tree is None
+    suite = await measure_own_suite(run, runner, in_part=not (is_audited or is_sweep))
     facts.set_broken(suite.broken)
     elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
     own_tests = OwnTests(
@@ -133,6 +150,8 @@ async def measure_own_tests(run: RunState, runner: TestRunner, facts: PendingFac
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
+        if not is_audited:
+            seconds = min(seconds, time_budget.MUTANTS_FOR_MODEL)
         trying = own_tests.try_changed((*run.members, *own_tests.elsewhere), seconds)
         await _attempt(run, trying, time_budget.BASELINE_ON_BASE, "mutants of changed lines were {}tried")
     facts.set_goals({member.id: own_tests.goals(member) for member in run.members})

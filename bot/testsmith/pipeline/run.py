@@ -190,7 +190,9 @@ async def _suggestions_by(
     facts = PendingFacts(run.deadline)
     observer = _observe(run, engine or NothingObserved(), facts)
     answers, own_tests, runner = await gather(
-        generate(run, engine), measure_own_tests(run, runner, facts), broaden(run, runner)
+        generate(run, engine),
+        measure_own_tests(run, runner, facts, is_audited=named is not None),
+        broaden(run, runner),
     )
     context = ProofContext(
         runner=runner,

@@ -21,6 +21,12 @@ GOALS = 0.05
 OWN_TESTS = 0.25
 """The project's own tests on base, and again with mutants of changed lines."""
 
+OTHER_TESTS = 5.0
+"""Seconds after which no test of the project begins that does not seem to be about a member."""
+
+MUTANTS_FOR_MODEL = 10.0
+"""Seconds for the project's own tests with mutants of changed lines, if only a model uses the results."""
+
 _PREPARATION = 5
 """Members whose tests take about as long as the preparation of a project, such as its installation."""
 

@@ -470,8 +470,8 @@ def baseline_words(report: Report) -> str:
         return f"{count(failing, 'existing test')} {verb('fail', failing)} without this change."
     if baseline.status is BaselineStatus.NONE:
         return "The project has no tests that could fail without this change."
-    run = "" if baseline.status is BaselineStatus.MEASURED else " and could be run"
-    return f"No existing test that reaches a changed function{run} fails without this change."
+    ran = "" if baseline.status is BaselineStatus.MEASURED else "ran and "
+    return f"No existing test that {ran}reaches a changed function fails without this change."
 
 
 def failure_words(report: Report) -> Prose:

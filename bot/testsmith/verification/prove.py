@@ -16,7 +16,7 @@ from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
-from testsmith.verification.gains import with_reach
+from testsmith.verification.gains import gains_of, together, with_reach
 from testsmith.verification.gate import (
     Cut,
     Judgment,
@@ -28,8 +28,11 @@ from testsmith.verification.gate import (
     judge,
     settle,
 )
-from testsmith.verification.mutation import gather_mutants
+from testsmith.verification.mutation import Mutation, gather_mutants
 from testsmith.verification.selection import EntryWeight, weigh
+
+_SECONDS_TO_CHOOSE = 10.0
+"""For the project's own tests with mutants if all candidates fail on base, to choose among functions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +137,7 @@ class _Prover:
             proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
         )
         own_tests = self.context.own_tests
-        await own_tests.learn(proofs, mutations, self.table.suite_seconds)
+        await own_tests.learn(proofs, mutations, self._seconds_to_learn(proofs, mutations))
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
                 proof=proof,
@@ -150,6 +153,19 @@ class _Prover:
             else:
                 case.is_thinned = True
                 case.take(judged)
+
+    def _seconds_to_learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> float:
+        """Return how long the project's own tests are worth running with the mutants that candidates kill.
+
+        If all candidates show the change on base, only a number depends on it, or which functions are kept.
+        """
+        judge, own_tests, most = self.language.judge, self.context.own_tests, self.table.suite_seconds
+        for proof, mutation in zip(proofs, mutations, strict=True):
+            own = own_tests.of(proof.member)
+            gains = together(gains_of(one, proof.member, mutation, own, judge) for one in proof.functions)
+            if own.fail_on_base or not gains.fails_on_base:
+                return most
+        return 0.0 if all(len(proof.functions) == 1 for proof in proofs) else min(most, _SECONDS_TO_CHOOSE)
 
     def _smells(self, proof: Proof) -> dict[str, str]:
         """Return smells, and calls that were not run, of passing functions; failing ones may stop early.

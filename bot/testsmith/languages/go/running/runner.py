@@ -154,12 +154,22 @@ class GoRunner(TestRunner):
         return await run_changed_modules(MutantRuns(self.workspace, self.builder), modules, jobs)
 
     async def own_tests(
-        self, members: Sequence[Member], settings: VerificationSettings, _measurements: Measurements
+        self,
+        members: Sequence[Member],
+        settings: VerificationSettings,
+        _measurements: Measurements,
+        _others_until: float | None = None,
     ) -> OwnSuite:
         """See `TestRunner.own_tests`; they are quick, so they are measured in every run."""
         return await self._project_tests().measure(members, settings)
 
-    async def own_on_base(self, suite: OwnSuite, _members: Sequence[Member], seconds: float) -> OwnSuite:
+    async def own_on_base(
+        self,
+        suite: OwnSuite,
+        _members: Sequence[Member],
+        seconds: float,
+        _others_until: float | None = None,
+    ) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
         return await self._project_tests().on_base(suite, seconds)
 

@@ -236,14 +236,24 @@ class PythonRunner(TestRunner):
         return f"does not pass under `python -m unittest`: {found}" if found else ""
 
     async def own_tests(
-        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
+        self,
+        members: Sequence[Member],
+        settings: VerificationSettings,
+        measurements: Measurements,
+        others_until: float | None = None,
     ) -> OwnSuite:
         """See `TestRunner.own_tests`."""
-        return await measure_project_tests(self.workspace, members, settings, measurements)
+        return await measure_project_tests(self.workspace, members, settings, measurements, others_until)
 
-    async def own_on_base(self, suite: OwnSuite, members: Sequence[Member], seconds: float) -> OwnSuite:
+    async def own_on_base(
+        self,
+        suite: OwnSuite,
+        members: Sequence[Member],
+        seconds: float,
+        others_until: float | None = None,
+    ) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
-        return await with_base(self.workspace, suite, members, seconds)
+        return await with_base(self.workspace, suite, members, seconds, others_until)
 
     async def own_whole(self, paths: Sequence[str], settings: VerificationSettings) -> WholeSuite:
         """See `TestRunner.own_whole`."""

@@ -139,12 +139,22 @@ class TypeScriptRunner(TestRunner):
         return ""
 
     async def own_tests(
-        self, members: Sequence[Member], settings: VerificationSettings, measurements: Measurements
+        self,
+        members: Sequence[Member],
+        settings: VerificationSettings,
+        measurements: Measurements,
+        _others_until: float | None = None,
     ) -> OwnSuite:
         """See `TestRunner.own_tests`."""
         return await self._project_tests().measure(members, settings, measurements)
 
-    async def own_on_base(self, suite: OwnSuite, _members: Sequence[Member], seconds: float) -> OwnSuite:
+    async def own_on_base(
+        self,
+        suite: OwnSuite,
+        _members: Sequence[Member],
+        seconds: float,
+        _others_until: float | None = None,
+    ) -> OwnSuite:
         """See `TestRunner.own_on_base`."""
         return await self._project_tests().on_base(suite, seconds)
 

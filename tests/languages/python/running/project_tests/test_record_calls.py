@@ -101,6 +101,10 @@ def test_record_calls__end_with_the_test_after_which_no_more_are_kept(tmp_path: 
     plan = {
         "spans": [{"file": "shop.py", "first": 9, "last": 10}],
         "names": ["Cart"],
+        "own_names": ["Cart"],
+        "files": [],
+        "others_until": None,
+        "without": [],
         "modules": ["shop"],
         "only": None,
         "backwards": False,

@@ -323,7 +323,7 @@ SLOW = "import time\n\ndef test_other():\n    pass\n\ndef test_slow():\n    time
 
 
 @pytest.mark.slow
-def test_measure_own_suite__not_in_time_but_all_that_import_or_name_a_member_have_run(tmp_path: Path) -> None:
+def test_measure_own_suite__not_in_time_but_all_in_files_that_name_a_member_have_run(tmp_path: Path) -> None:
     files = {
         "test_a_slow.py": SLOW,
         "test_b.py": "# clamp\n" + SLOW.replace("60", "0"),
@@ -334,7 +334,7 @@ def test_measure_own_suite__not_in_time_but_all_that_import_or_name_a_member_hav
     assert set(suite.members) == {member.id for member in MEMBERS}
     assert suite.members[MEMBERS[0].id].reached.lines == {5, 6, 7}
     assert not suite.members[MEMBERS[0].id].is_whole
-    told = "project tests ran, including all that import or name a function to test; the others are unknown:"
+    told = "project tests ran, including all in files that name a function to test; the others are unknown:"
     assert f"{told} they exceeded the time limit" in suite.notes[0]
 
 
@@ -345,6 +345,61 @@ def test_measure_own_suite__not_in_time_for_all_that_name_a_member(tmp_path: Pat
     assert suite.members == {}
     assert suite.partly[MEMBERS[0].id].reached.lines == {5, 6, 7}  # those that import a member come first
     assert suite.notes[0].startswith("the project's tests were not measured: they exceeded the time limit")
+
+
+OTHERS = {
+    "test_a.py": "import shop, time\n\ndef test_late():\n    time.sleep(1)\n\ndef test_other():\n    pass\n",
+    "test_b.py": "import helper\n\ndef test_through():\n    assert helper.low(0) == 1\n",
+}
+"""Tests that name no member; one of them reaches one."""
+
+
+def measured_until(folder: Path, files: Mapping[str, str], until: float | None) -> OwnSuite:
+    helper = "import shop\n\ndef low(value):\n    return shop.clamp(value, 1, 2)\n"
+
+    async def measure() -> OwnSuite:
+        async with small_workspace(folder, {"shop.py": SHOP, "helper.py": helper, **files}) as workspace:
+            return await measure_project_tests(
+                workspace, MEMBERS[:2], VerificationSettings(), others_until=until
+            )
+
+    return asyncio.run(measure())
+
+
+def test_measure_own_suite__tests_that_name_no_member_are_left_out_after_some_time(tmp_path: Path) -> None:
+    files = {**OTHERS, "test_shop.py": TESTS}
+    [part, every] = [
+        measured_until(tmp_path / name, files, until) for name, until in (("a", 0.01), ("b", None))
+    ]
+    assert (part.tests, every.tests) == (5, 8)
+    assert [one.members[MEMBERS[0].id].is_whole for one in (part, every)] == [False, True]
+    assert part.status is BaselineStatus.PARTLY
+    assert part.members.keys() == every.members.keys()
+    assert part.notes == ()
+
+
+def test_measure_own_suite__tests_that_name_no_member_run_if_the_others_reach_none(tmp_path: Path) -> None:
+    naming = "def test_nothing():\n    assert 'clamp'\n"
+    suite = measured_until(tmp_path, {**OTHERS, "test_shop.py": naming}, 0.01)
+    assert suite.tests == 4
+    assert suite.members[MEMBERS[0].id].all_tests == {"test_b.py::test_through"}
+
+
+def test_measure_own_suite__a_part_is_kept_for_those_that_need_no_more(tmp_path: Path) -> None:
+    store = MemoryStore()
+    files = {"shop.py": SHOP, "helper.py": "", "test_shop.py": TESTS, "test_a.py": OTHERS["test_a.py"]}
+
+    async def scenario() -> list[int]:
+        async with small_workspace(tmp_path, files) as workspace:
+            sandbox = CountingSandbox(workspace.sandbox)
+            counted = replace(workspace, sandbox=sandbox)
+            runs = []
+            for until in (0.1, 0.1, None, 0.1):
+                await measure_project_tests(counted, MEMBERS, VerificationSettings(), store, until)
+                runs.append(sandbox.runs)
+            return runs
+
+    assert asyncio.run(scenario()) == [1, 1, 2, 2]
 
 
 def test_measure_own_suite__of_a_small_project_in_one_file(tmp_path: Path) -> None:
@@ -439,7 +494,11 @@ OLD_TESTS = "import shop\n\ndef test_old():\n    assert shop.clamp(0, 1, 2) == 0
 
 
 def on_base(
-    folder: Path, head: Mapping[str, str], base: Mapping[str, str] | None, seconds: float = 60.0
+    folder: Path,
+    head: Mapping[str, str],
+    base: Mapping[str, str] | None,
+    seconds: float = 60.0,
+    others_until: float | None = None,
 ) -> tuple[OwnSuite, bool]:
     """Return what is known once the tests have been run on base, and whether both copies are as they were."""
 
@@ -448,7 +507,7 @@ def on_base(
         async with small_workspace(folder, {"shop.py": SHOP, **head}, files) as workspace:
             before = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
             suite = await measure_project_tests(workspace, MEMBERS, VerificationSettings())
-            suite = await with_base(workspace, suite, MEMBERS, seconds)
+            suite = await with_base(workspace, suite, MEMBERS, seconds, others_until)
             after = [tree_of(copy.root) for copy in (workspace.head, workspace.base) if copy is not None]
             return suite, before == after
 
@@ -471,6 +530,16 @@ def test_with_base__tests_of_head_on_the_source_of_base(tmp_path: Path) -> None:
         status=BaselineStatus.MEASURED, tests=5, fail_on_base=2, known=3
     )
     assert is_untouched
+
+
+def test_with_base__tests_of_files_that_the_change_leaves_alone_may_be_left_out(tmp_path: Path) -> None:
+    size = "import shop\n\ndef test_size():\n    assert shop.Size.LARGE.value == 2\n"
+    low = "import shop\n\ndef test_low():\n    assert shop.clamp(0, 1, 2) == 1\n"
+    head = {"tests/test_a.py": size, "tests/test_z.py": low}
+    suite, _ = on_base(tmp_path, head, {"tests/test_a.py": size}, others_until=0.01)
+    assert suite.on_base == OnBase(failed=frozenset({"tests/test_z.py::test_low"}))
+    assert suite.status is BaselineStatus.PARTLY  # so that a report says "that ran"
+    assert suite.notes == ()
 
 
 def test_with_base__a_file_that_imports_what_base_lacks_fails_there(tmp_path: Path) -> None:

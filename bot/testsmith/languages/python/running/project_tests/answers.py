@@ -77,7 +77,8 @@ class SuiteAnswer:
         is_whole: Whether all tests ran to completion.
         trouble: Why not all tests ran; empty if they did.
         is_late: Whether the time limit was reached.
-        likely_ended: Whether all test files that import or name a member were run.
+        likely_ended: Whether all test files that name a member were run.
+        leaves_others: Whether only tests of other files are missing, because their time was over.
     """
 
     tests: tuple[OwnTest, ...] = ()
@@ -88,6 +89,7 @@ class SuiteAnswer:
     trouble: str = ""
     is_late: bool = False
     likely_ended: bool = False
+    leaves_others: bool = False
 
     @property
     def failed(self) -> tuple[OwnTest, ...]:
@@ -113,6 +115,8 @@ def joined(parts: Sequence[SuiteAnswer]) -> SuiteAnswer:
         trouble=next((part.trouble for part in parts if part.trouble), ""),
         is_late=any(part.is_late for part in parts),
         likely_ended=all(part.likely_ended for part in parts),
+        leaves_others=any(part.leaves_others for part in parts)
+        and all(part.leaves_others or part.is_whole for part in parts),
     )
 
 
@@ -181,6 +185,7 @@ class _Collected:
 class _Exit:
     kind: Literal["exit"]
     code: int
+    leaves_others: Annotated[bool, OrElse(value=False)] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +223,7 @@ class _Reader:
         self._arcs: dict[str, set[tuple[int, int]]] = {}
         self._rootdir = ""
         self._exit: int | None = None
-        self._likely_ended = False
+        self._likely_ended = self._leaves_others = False
         self._how = ""
         self._words = ""
 
@@ -239,7 +244,8 @@ class _Reader:
             case _Collected():
                 self._rootdir = one_line(line.rootdir)
             case _Exit():
-                self._exit = line.code
+                self._exit, self._leaves_others = line.code, line.leaves_others
+                self._likely_ended |= line.leaves_others
             case _Ended():
                 self._take_ending(line)
 
@@ -298,6 +304,7 @@ class _Reader:
             trouble="" if is_whole else self._trouble(outcome),
             is_late=not is_whole and self._is_late(outcome),
             likely_ended=is_whole or (self._likely_ended and not outcome.truncated),
+            leaves_others=self._leaves_others and self._how == "done" and not outcome.truncated,
         )
 
     def _is_late(self, outcome: ProcessOutcome) -> bool:
@@ -312,6 +319,8 @@ class _Reader:
             )
         if outcome.truncated:
             return "their output is too large"
+        if self._leaves_others:
+            return "the time for them was over"
         words = self._words or one_line(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
         said = f": {words}" if words else ""
         return (
@@ -351,8 +360,10 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
     not_loaded = not_loaded_notes(answer, installs=installs)
     if not answer.likely_ended or (not answer.is_whole and unknown == members):
         return (f"the project's tests were not measured: {answer.trouble}", *not_loaded)
+    if answer.leaves_others:
+        return not_loaded
     if not answer.is_whole:
-        ran = f"{len(answer.tests)} project tests ran, including all that import or name a function to test"
+        ran = f"{len(answer.tests)} project tests ran, including all in files that name a function to test"
         return (f"{ran}; the others are unknown: {answer.trouble}", *not_loaded)
     failed = len(answer.failed)
     skipped = sum(bool(test.left_early) and not test.has_failed for test in answer.tests)

@@ -25,7 +25,7 @@ from testsmith.languages.python.running.project_tests.copies import copy_for_own
 from testsmith.languages.python.running.run_settings import PythonSetting, variable_of_zone
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
-from testsmith.model import Member
+from testsmith.model import Change, Member
 from testsmith.tasks import gather, in_thread
 
 _MOST_OUTPUT_BYTES = 32 * 1024**2
@@ -36,25 +36,70 @@ _MOST_FILES = 10_000
 _MOST_RECORDED = 300
 _MOST_CALL_CHARACTERS = 300
 _MOST_IMPORTS = 20
+_MORE_SECONDS = 20.0
+"""For tests in files that do not name a member, if the others reach none."""
 
 
-async def run_suite(workspace: PythonWorkspace, members: Sequence[Member], seconds: float) -> SuiteAnswer:
+async def run_suite(
+    workspace: PythonWorkspace, members: Sequence[Member], seconds: float, others_until: float | None = None
+) -> SuiteAnswer:
     """Run the project's tests and return the results.
 
-    Tests whose files import a member's module run first, then those whose files name a member. If there are
-    many test files, several processes share them.
+    Tests in files that name a member run first, then those in files that name its class or module. If there
+    are many test files, several processes share them.
+
+    Args:
+        workspace: PythonWorkspace to run in.
+        members: Members to trace.
+        seconds: Time limit for all tests.
+        others_until: Seconds after which no test begins in a file that does not name a member. If no test has
+            reached any of the members that base has, too, these tests have some more time.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
     """
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
-    plan = _plan(_spans(members), seconds, names=names, modules=modules)
-    files = await in_thread(_python_files, workspace.head.root)
-    return await _run_parts(workspace, plan, sum(map(is_test, files)))
+    plan = _plan(
+        _spans(members),
+        seconds,
+        names=names,
+        own_names=_own_names(members),
+        modules=modules,
+        others_until=others_until,
+    )
+    files = sum(map(is_test, await in_thread(_python_files, workspace.head.root)))
+    answer = await _run_parts(workspace, plan, files)
+    known = [one for one in members if one.change is not Change.ADDED]
+    if not (known and answer.leaves_others) or any(_is_reached(one, answer) for one in known):
+        return answer
+    ran = sorted(test.id for test in answer.tests)
+    until = min(_MORE_SECONDS, seconds)
+    more = {"seconds": 2 * until, "others_until": until, "without": ran, "own_names": []}
+    others = await _run_parts(workspace, {**plan, **more}, files)
+    return replace(
+        joined([answer, others]),
+        is_whole=others.is_whole,
+        trouble=others.trouble,
+        is_late=False,
+        likely_ended=True,
+        leaves_others=others.leaves_others or others.is_late,
+    )
 
 
-async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], seconds: float) -> SuiteAnswer:
+def _is_reached(member: Member, answer: SuiteAnswer) -> bool:
+    """Return whether a test reaches a member."""
+    lines = range(member.line, member.end_line + 1)
+    return any(not test.lines.get(member.path, frozenset()).isdisjoint(lines) for test in answer.tests)
+
+
+async def run_on_base(
+    workspace: PythonWorkspace,
+    tests: Collection[str],
+    seconds: float,
+    first: Collection[str] = (),
+    others_until: float | None = None,
+) -> SuiteAnswer:
     """Run some of head's tests on base's source and return the results, without tracing.
 
     Args:
@@ -62,12 +107,14 @@ async def run_on_base(workspace: PythonWorkspace, tests: Collection[str], second
         tests: Ids of tests or test functions; `FILE` runs all tests of a file, and `FILE::` loads it without
             running them.
         seconds: Time limit for all tests.
+        first: Test files to run first.
+        others_until: Seconds after which no test begins in other files.
 
     Raises:
         CannotRun: There is no base, not enough space for a copy, or the sandbox could not start a process.
     """
     files = frozenset(test.partition("::")[0] for test in tests)
-    plan = _plan((), seconds, only=sorted(tests))
+    plan = _plan((), seconds, only=sorted(tests), files=sorted(first), others_until=others_until)
     return await _run_parts(workspace, plan, len(files), partial(copy_of_base, files=files))
 
 
@@ -125,7 +172,11 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
     return {
         "spans": [{"file": path, "first": first, "last": last} for path, first, last in spans],
         "names": [],
+        "own_names": [],
         "modules": [],
+        "files": [],
+        "others_until": None,
+        "without": [],
         "only": None,
         "backwards": False,
         "part": [0, 1],
@@ -140,6 +191,12 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
 def _names(member: Member) -> set[str]:
     """Return the names that a test file about a member is likely to contain."""
     return {member.name.partition(".")[0], member.module.rpartition(".")[2]}
+
+
+def _own_names(members: Sequence[Member]) -> list[str]:
+    """Return the names that a test file that calls a member contains, unless it calls another function."""
+    parts = (member.name.split(".") for member in members)
+    return sorted({names[0] if names[-1].startswith("__") else names[-1] for names in parts})
 
 
 LayOut = Callable[[PythonWorkspace, Path], ProjectCopy]
@@ -313,7 +370,8 @@ async def record_calls(workspace: PythonWorkspace, members: Sequence[Member]) ->
     names = sorted({name for member in members for name in _names(member)})
     modules = sorted({member.module for member in members})
     files = await in_thread(source_files, workspace.head.root)
-    plan = _plan(spans, seconds, names=names, modules=modules, recorded=files)
+    own_names = _own_names(members)
+    plan = _plan(spans, seconds, names=names, own_names=own_names, modules=modules, recorded=files)
     try:
         outcome, _ = await run_worker(workspace, plan)
     except CannotRun:

@@ -58,6 +58,7 @@ async def measure_project_tests(
     members: Sequence[Member],
     settings: VerificationSettings,
     measurements: Measurements = _NOTHING_KEPT,
+    others_until: float | None = None,
 ) -> OwnSuite:
     """Run the project's tests once and return what they reach of the members.
 
@@ -66,6 +67,7 @@ async def measure_project_tests(
         members: Members to measure.
         settings: Time limit, or the coverage file to read instead.
         measurements: Cache for baselines.
+        others_until: See `TestRunner.own_tests`.
     """
     if not members:
         return OwnSuite()
@@ -76,7 +78,7 @@ async def measure_project_tests(
     try:
         if isinstance(workspace.test_command, ShellCommand):
             return await run_shell_suite(workspace, workspace.test_command, members, settings.suite_seconds)
-        return await _measured(workspace, members, settings, measurements)
+        return await _measured(workspace, members, settings, measurements, others_until)
     except (CannotRun, OSError) as error:
         return OwnSuite(status=BaselineStatus.FAILED, notes=(f"the project's tests were not run: {error}",))
 
@@ -86,21 +88,29 @@ async def _measured(
     members: Sequence[Member],
     settings: VerificationSettings,
     measurements: Measurements,
+    others_until: float | None,
 ) -> OwnSuite:
     seconds = settings.suite_seconds
     key = await in_thread(suite_key, workspace, members)
-    known = kept_suite(measurements, key, members, seconds)
+    known = kept_suite(measurements, key, members, seconds if others_until is None else others_until)
     if known is not None:
         return known
-    answer = await run_suite(workspace, members, seconds)
+    answer = await run_suite(workspace, members, seconds, others_until)
     suite = await in_thread(partial(_concluded, workspace, members, answer, installs=settings.installs))
-    if answer.is_whole or answer.is_late:  # otherwise the next run may end differently
-        keep(measurements, key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
+    if answer.is_whole:
+        keep(measurements, key, Kept(suite=suite))
+    elif answer.leaves_others or answer.is_late:  # otherwise the next run may end differently
+        limit = others_until if answer.leaves_others else seconds
+        keep(measurements, key, Kept(suite=suite, seconds=limit or seconds))
     return suite
 
 
 async def with_base(
-    workspace: PythonWorkspace, suite: OwnSuite, members: Sequence[Member], seconds: float
+    workspace: PythonWorkspace,
+    suite: OwnSuite,
+    members: Sequence[Member],
+    seconds: float,
+    others_until: float | None = None,
 ) -> OwnSuite:
     """Run some of head's tests on base's source, and add the results to the baseline.
 
@@ -111,18 +121,22 @@ async def with_base(
         suite: Baseline on head.
         members: The measured members.
         seconds: Time limit for all tests.
+        others_until: See `TestRunner.own_on_base`.
     """
     if workspace.base is None or not suite.is_run or seconds <= 0:
         return suite
     ends = time.monotonic() + seconds
     try:
+        changed = await in_thread(
+            changed_test_files, workspace.head.root, workspace.base.root, workspace.test_file_names
+        )
         if suite.passed:
-            suite = _with_answer(suite, await run_on_base(workspace, suite.passed, seconds))
-            suite = await _without_dependent(workspace, suite, ends)
+            answer = await run_on_base(workspace, suite.passed, seconds, changed, others_until)
+            suite = await _without_dependent(workspace, _with_answer(suite, answer), ends)
         else:
             suite = replace(suite, on_base=OnBase())
         suite = await _with_change(workspace, suite, ends)
-        return await _with_changed_tests(workspace, workspace.base.root, suite, members, ends)
+        return await _with_changed_tests(workspace, changed, suite, members, ends)
     except (CannotRun, OSError) as error:
         return replace(
             suite, notes=(*suite.notes, f"the project's tests were not run on the merge base: {error}")
@@ -158,6 +172,8 @@ def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
     on_base = _on_base(suite.passed, answer)
     if answer.is_whole:
         return replace(suite, on_base=on_base)
+    if answer.leaves_others:
+        return replace(suite, on_base=on_base, status=BaselineStatus.PARTLY)
     note = f"not all of the project's tests ran on the merge base: {answer.trouble}"
     known = on_base if on_base.passed or on_base.failed else None
     return replace(suite, on_base=known, notes=(*suite.notes, note))
@@ -191,7 +207,11 @@ async def _with_change(workspace: PythonWorkspace, suite: OwnSuite, ends: float)
 
 
 async def _with_changed_tests(
-    workspace: PythonWorkspace, base: Path, suite: OwnSuite, members: Sequence[Member], ends: float
+    workspace: PythonWorkspace,
+    changed: Mapping[str, frozenset[str]],
+    suite: OwnSuite,
+    members: Sequence[Member],
+    ends: float,
 ) -> OwnSuite:
     """Add to the baseline the tests of the change itself that show it, whatever they reach.
 
@@ -202,12 +222,11 @@ async def _with_changed_tests(
 
     Args:
         workspace: PythonWorkspace to run in.
-        base: Root of the copy of base.
+        changed: The test files of the change, see `changed_test_files`.
         suite: Baseline so far.
         members: The measured members.
         ends: Deadline on the monotonic clock.
     """
-    changed = await in_thread(changed_test_files, workspace.head.root, base, workspace.test_file_names)
     known = Counter(test.partition("::")[0] for test in suite.passed)
     files = [file for file in changed if suite.failed is None or suite.passing.get(file) != known[file]]
     left = ends - time.monotonic()

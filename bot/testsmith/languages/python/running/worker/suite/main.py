@@ -6,7 +6,11 @@ The plan is one JSON object on standard input:
     arguments                         configured arguments for pytest
     roots, hidden, owned, refused     see `serve.py`
     spans                             `[{file, first, last}]`: locations of the members, below the root
-    names, modules                    names and imports in test files that run first
+    own_names, files                  names in test files that run first, and paths of such files
+    names, modules                    names and imports in test files that run next
+    others_until                      seconds after the start in which tests may begin that do not run first;
+                                      null for all of `seconds`
+    without                           ids of tests to leave out
     only                              ids of tests or test functions to run, or files to run as a whole; null
                                       for all
     backwards                         whether to run them in reverse order
@@ -101,7 +105,9 @@ class _Suite:
         self._output = output
         self._deadline = time.monotonic() + plan["seconds"]
         self._attempt = 0
-        self._done: set[str] = set()
+        self._others_until = plan["others_until"]
+        self._begun = time.monotonic()
+        self._done: set[str] = set(plan["without"])
         self._running: str | None = None
         self._exit: int | None = None
 
@@ -154,10 +160,16 @@ class _Suite:
         return recorder.SuiteRun(
             _place(plan),
             spans,
-            recorder.Likely(tuple(plan["names"]), tuple(plan["modules"])),
+            recorder.Likely(
+                tuple(plan["names"]),
+                tuple(plan["own_names"]),
+                tuple(plan["modules"]),
+                frozenset(plan["files"]),
+            ),
             frozenset(self._done),
             with_own,
             whole=bool(plan["whole"]),
+            others_until=None if self._others_until is None else self._begun + self._others_until,
             only=None if plan["only"] is None else frozenset(plan["only"]),
             backwards=bool(plan["backwards"]),
             part=(plan["part"][0], plan["part"][1]),

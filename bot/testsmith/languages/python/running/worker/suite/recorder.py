@@ -203,8 +203,11 @@ _MOST_SOURCE_BYTES = 1_000_000
 _MOST_ID_CHARACTERS = 2_000
 """Tests with longer ids are not run: their results are not read, and megabytes leave no room for others."""
 
-UNLIKELY = 2
-"""Rank of test files that neither import nor name a member and run last."""
+_LIKELY = 1
+"""Highest rank of test files that name a member. They run first."""
+
+_UNLIKELY = 4
+"""Rank of test files that neither import nor name a member's module or class. They run last."""
 
 _LACKS_A_MODULE = "could not import "
 """Message of `pytest.importorskip`."""
@@ -214,12 +217,16 @@ class Likely(NamedTuple):
     """Names in a test file that suggest it reaches a member.
 
     Attributes:
-        names: Names of members and of their modules.
+        names: Names of members, or of their classes, and of their modules.
+        own_names: Names of members, or of their classes if a method has a special name.
         modules: Dotted names of the members' modules.
+        files: Paths of files that are likely to, whatever they contain.
     """
 
     names: tuple[str, ...]
+    own_names: tuple[str, ...]
     modules: tuple[str, ...]
+    files: frozenset[str] = frozenset()
 
 
 class SuiteRun(NamedTuple):
@@ -232,6 +239,8 @@ class SuiteRun(NamedTuple):
         without: Ids of tests to leave out.
         with_own: Whether to use the project's own pytest options.
         whole: Whether to report each line only once, for the first test that reaches it.
+        others_until: Time on the monotonic clock after which no test begins in a file that is not likely to
+            reach a member; None for any time.
         only: Ids of the tests to run, of test functions without their cases, or files to run as a whole; None
             for all.
         backwards: Whether to run the tests in reverse order.
@@ -247,6 +256,7 @@ class SuiteRun(NamedTuple):
     without: frozenset[str]
     with_own: bool
     whole: bool = False
+    others_until: float | None = None
     only: frozenset[str] | None = None
     backwards: bool = False
     part: tuple[int, int] = (0, 1)
@@ -283,7 +293,8 @@ class _SuiteRecorder:
         self._sets: dict[str, int] = {}
         self._arcs: set[tuple[str, int, int]] = set()
         self._sent_lines: dict[str, set[int]] = {}
-        self._unlikely: set[str] = set()
+        self._likely: set[str] = set()
+        self._leaves_others = False
         self._status = self._message = ""
         self._network = False
         self._left_early: set[tuple[str, int]] = set()
@@ -300,7 +311,7 @@ class _SuiteRecorder:
     def finish(self, exit_code: int) -> None:
         """Send the final results."""
         self._tell_loaded()
-        self._send({"kind": "exit", "code": exit_code})
+        self._send({"kind": "exit", "code": exit_code, "leaves_others": self._leaves_others})
 
     def _tell_loaded(self) -> None:
         self._send({"kind": "loaded", "set": self._tell_reached(self._loaded)})
@@ -316,9 +327,9 @@ class _SuiteRecorder:
         ranks = _Ranks(root, self._run.likely)
         items.sort(key=lambda item: ranks.of(file_of(item, root)))
         items[:] = self._of_part(items)
-        self._unlikely = {file for file in map(self._file, items) if ranks.of(file) == UNLIKELY}
+        self._likely = {file for file in map(self._file, items) if ranks.of(file) <= _LIKELY}
         if self._calls is not None:
-            items[:] = [item for item in items if self._file(item) not in self._unlikely]
+            items[:] = [item for item in items if ranks.of(self._file(item)) < _UNLIKELY]
         if self._run.backwards:
             items.reverse()
 
@@ -356,7 +367,9 @@ class _SuiteRecorder:
         self._send({"kind": "collected", "tests": len(session.items), "rootdir": root})
 
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+    def pytest_runtest_protocol(
+        self, item: pytest.Item, nextitem: pytest.Item | None
+    ) -> Generator[None, Any, None]:
         """Run one case and send its result."""
         data = self._told(item)
         self._send({"kind": "begun", **data})
@@ -374,11 +387,18 @@ class _SuiteRecorder:
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
-        early = {"left_early": sorted(self._left_early), "likely": data["file"] not in self._unlikely}
+        early = {"left_early": sorted(self._left_early), "likely": data["file"] in self._likely}
         why = {"message": self._message, "network": self._network}
         self._send({"kind": "test", **data, **status, **early, **why})
         if self._calls is not None and self._calls.is_full:
             item.session.shouldstop = "no more calls are recorded"
+        elif nextitem is not None and self._is_over_for(nextitem):
+            self._leaves_others = True
+            item.session.shouldstop = "the time for other files is over"
+
+    def _is_over_for(self, item: pytest.Item) -> bool:
+        until = self._run.others_until
+        return until is not None and self._file(item) not in self._likely and time.monotonic() > until
 
     def _told(self, item: pytest.Item) -> dict[str, str]:
         root = self._run.place.root
@@ -465,12 +485,15 @@ class _Ranks:
 
     def __init__(self, root: Path, likely: Likely) -> None:
         self._root = root
+        self._files = likely.files
         self._modules = frozenset(likely.modules)
-        self._pattern = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in likely.names) or r"(?!)")
+        self._pattern, self._own = _any_of(likely.names), _any_of(likely.own_names)
         self._known: dict[str, int] = {}
 
     def of(self, file: str) -> int:
-        """Return 0 if the file imports a member's module, 1 if it names a member, otherwise `UNLIKELY`."""
+        """Return the rank of a file; in each group, files that import a member's module come first."""
+        if file in self._files:
+            return 0
         if file not in self._known:
             try:
                 text = (self._root / file).read_bytes()[:_MOST_SOURCE_BYTES].decode("utf-8", "replace")
@@ -481,8 +504,13 @@ class _Ranks:
 
     def _rank(self, text: str) -> int:
         if self._pattern.search(text) is None:
-            return UNLIKELY
-        return 1 if self._modules.isdisjoint(_imported(text)) else 0
+            return _UNLIKELY
+        first = 0 if self._own.search(text) else _LIKELY + 1
+        return first + self._modules.isdisjoint(_imported(text))
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(rf"\b{re.escape(name)}\b" for name in names) or r"(?!)")
 
 
 def _imported(text: str) -> Iterable[str]:
