@@ -642,23 +642,29 @@ WEEK = "from shop import fee\n\n\ndef test_{}():\n    assert fee({}) == {}\n"
 
 
 @pytest.mark.parametrize(
-    ("code", "is_tried"),
+    ("code", "is_tried", "needs_all"),
     [
-        (WEEK.format("long", 8, 16), False),
-        (WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 21\n", True),
-        (WEEK.format("week", 7, 21), True),
+        (WEEK.format("long", 8, 16), False, 0),
+        (WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 21\n", True, 0),
+        (WEEK.format("week", 7, 21), True, 1),
     ],
     ids=["shows the change", "one of two is chosen", "shows no change"],
 )
 def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
-    tmp_path: Path, code: str, is_tried: bool
+    tmp_path: Path, code: str, is_tried: bool, needs_all: int
 ) -> None:
     member = replace(function_member(CHANGED_FEE, "fee", change=Change.CHANGED), changed_lines=frozenset({3}))
     own = MemberBaseline(
         reached=Reached(lines=frozenset({2, 3, 4})), tests=dict.fromkeys((2, 3, 4), ("t.py::test",))
     )
     suite = OwnSuite(members={member.id: own}, passed=frozenset({"t.py::test"}))
+    suite = replace(suite, members={member.id: replace(own, is_whole=False)})
     asked: list[float] = []
+    measured: list[OwnSuite] = []
+
+    async def measure_all() -> OwnSuite:
+        measured.append(OwnSuite(members={member.id: own}, passed=frozenset({"t.py::test"})))
+        return measured[0]
 
     class Noting(PythonRunner):
         async def own_changed(
@@ -672,9 +678,12 @@ def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
         async with small_workspace(tmp_path, {"shop.py": CHANGED_FEE}, {"shop.py": OLD_FEE}) as workspace:
             context = proof_context(workspace, settings, suite)
             runner = Noting(workspace=workspace)
-            own_tests = OwnTests(suite, {"python": PYTHON.mutator}, runner, context.progress)
+            mutators = {"python": PYTHON.mutator}
+            own_tests = OwnTests(suite, mutators, runner, context.progress, measure_all=measure_all)
             context = replace(context, runner=runner, own_tests=own_tests)
             await prove([subject(code, member)], PYTHON, context)
+            assert own_tests.suite == (measured[0] if measured else suite)
 
     asyncio.run(scenario())
     assert bool(asked) is is_tried
+    assert len(measured) == needs_all

@@ -137,7 +137,8 @@ async def measure_own_tests(
         is_audited: Whether tests of the change are judged, for which all tests of the project count.
     """
     is_sweep = run.search.base_tree is None
-    suite = await measure_own_suite(run, runner, in_part=not (is_audited or is_sweep))
+    in_part = not (is_audited or is_sweep)
+    suite = await measure_own_suite(run, runner, in_part=in_part)
     facts.set_broken(suite.broken)
     elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
     own_tests = OwnTests(
@@ -147,6 +148,7 @@ async def measure_own_tests(
         run.progress,
         table=GateTable.of(run.settings.verification),
         elsewhere=[one for one in elsewhere if one.id not in run.requests],
+        measure_all=partial(measure_own_suite, run, runner) if in_part else None,
     )
     if run.clients.model is not None:
         seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -124,6 +124,7 @@ class OwnTests:
         progress: Progress display, advanced once per mutant.
         table: Limits for the number of mutants.
         elsewhere: Changed private definitions that are measured besides the members; see `changed_elsewhere`.
+        measure_all: Measures the suite with all tests, if it was measured with a part of them.
 
     Attributes:
         suite: The measured suite.
@@ -139,6 +140,7 @@ class OwnTests:
         *,
         table: GateTable = DEFAULTS,
         elsewhere: Sequence[Member] = (),
+        measure_all: Callable[[], Awaitable[OwnSuite]] | None = None,
     ) -> None:
         self.suite = suite
         self.elsewhere = elsewhere
@@ -146,6 +148,7 @@ class OwnTests:
         self._runner = runner
         self._progress = progress
         self._table = table
+        self._measure_all = measure_all
         self._noticed: dict[str, dict[Mutant, bool]] = {}
         self._asked: dict[str, set[Mutant]] = {}
         self._loaded: set[str] = set()
@@ -158,6 +161,24 @@ class OwnTests:
             noticed=self._noticed.get(member.id, {}),
             fail_on_base=any(self.suite.fails_on_base(one.id) is True for one in (member, *member.causes)),
         )
+
+    async def complete(self) -> None:
+        """Measure the suite with all tests, once, if tests that were left out may reach a member.
+
+        What is known of mutants that no test killed is forgotten then.
+        """
+        measure, self._measure_all = self._measure_all, None
+        if measure is None or all(one.is_whole for one in self.suite.members.values()):
+            return
+        suite = await measure()
+        if suite.members:
+            self.suite = suite
+            self._of_change.clear()
+            self._asked.clear()
+            self._noticed = {
+                member: {mutant: True for mutant, killed in known.items() if killed}
+                for member, known in self._noticed.items()
+            }
 
     async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation], seconds: float) -> None:
         """Run the project's own tests against mutants that candidates kill and whose result is unknown.

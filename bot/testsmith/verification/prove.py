@@ -137,7 +137,10 @@ class _Prover:
             proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
         )
         own_tests = self.context.own_tests
-        await own_tests.learn(proofs, mutations, self._seconds_to_learn(proofs, mutations))
+        seconds = self._seconds_to_learn(proofs, mutations)
+        if seconds > _SECONDS_TO_CHOOSE:
+            await own_tests.complete()
+        await own_tests.learn(proofs, mutations, seconds)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
                 proof=proof,
