@@ -547,7 +547,7 @@ class Evidence:
         lines_gained: Number of the member's lines that these tests reach and the project's own tests do not.
         branches_gained: Number of the member's branches (line-to-line arcs) gained in the same way.
         suite_is_whole: Whether all of the project's own tests were run. If not, gains are relative to the
-            test files that import or name the member.
+            test files that name the member.
         failures: Pairs of a test function and its failure message on the merge base, or else on head.
             Untrusted text, truncated.
         seconds: Duration of the test functions in a run of the test suite: the sum of their fastest runs.

@@ -172,6 +172,7 @@ def test_learn__nothing_where_there_is_nobody_to_ask_or_no_time(
 
 
 WHOLE = OwnSuite(status=BaselineStatus.MEASURED, tests=2, members={MEMBER.id: BASELINE})
+PART = replace(WHOLE, status=BaselineStatus.PARTLY, members={MEMBER.id: replace(BASELINE, is_whole=False)})
 CHANGED = replace(MEMBER, changed_lines=frozenset({2, 5, 6}))
 
 
@@ -185,6 +186,39 @@ class CountingRunner(PythonRunner):
     ) -> Mapping[str, Mapping[int, bool]]:
         self.tried.append(sum(len(one.changes) for one in changed.values()))
         return await super().own_changed(changed, seconds)
+
+
+@pytest.mark.parametrize(
+    ("part", "every", "is_kept"),
+    [
+        (PART, WHOLE, True),
+        (replace(PART, members={}, partly=PART.members), WHOLE, True),
+        (PART, replace(WHOLE, members={}, partly={MEMBER.id: BASELINE}), True),
+        (PART, OwnSuite(status=BaselineStatus.FAILED), False),
+        (replace(PART, is_cut_short=True), WHOLE, False),
+        (replace(WHOLE, tests=1), WHOLE, False),
+    ],
+    ids=["all", "partly known", "partly known in the end", "not run", "had no time", "nothing left out"],
+)
+def test_complete__what_was_left_out_is_run_once(
+    tmp_path: Path, part: OwnSuite, every: OwnSuite, is_kept: bool
+) -> None:
+    runs = []
+
+    async def measure_all() -> OwnSuite:
+        runs.append(every)
+        return every
+
+    async def scenario() -> OwnSuite:
+        async with small_workspace(tmp_path, {"shop.py": FEE}) as workspace:
+            runner, mutators = PythonRunner(workspace=workspace), {"python": PYTHON.mutator}
+            own = OwnTests(part, mutators, runner, CountingProgress(), measure_all=measure_all)
+            await own.complete()
+            await own.complete()
+            return own.suite
+
+    assert asyncio.run(scenario()) == (every if is_kept else part)
+    assert len(runs) <= 1
 
 
 def test_goals__a_line_that_is_there_twice_is_named_by_the_one_above(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.source import DocumentedExample
 from testsmith.model import (
+    BaselineStatus,
     BaseOutcome,
     Candidate,
     Change,
@@ -639,32 +640,38 @@ def test_funnel__the_green_entry_that_was_not_chosen_is_not_posted() -> None:
 CHANGED_FEE = "def fee(days):\n    if days > 7:\n        return days * 2\n    return days * 3\n"
 OLD_FEE = CHANGED_FEE.replace("days * 2", "days * 3")
 WEEK = "from shop import fee\n\n\ndef test_{}():\n    assert fee({}) == {}\n"
+BOTH = WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 21\n"
 
 
 @pytest.mark.parametrize(
-    ("code", "is_tried", "needs_all"),
+    ("code", "changed", "most", "needs_all"),
     [
-        (WEEK.format("long", 8, 16), False, 0),
-        (WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 21\n", True, 0),
-        (WEEK.format("week", 7, 21), True, 1),
+        (WEEK.format("long", 8, 16), {3}, 300.0, False),
+        (BOTH, {3}, 300.0, False),
+        (BOTH, {2, 3}, 300.0, True),
+        (WEEK.format("week", 7, 21), {3}, 300.0, True),
+        (WEEK.format("week", 7, 21), {3}, 5.0, True),
     ],
-    ids=["shows the change", "one of two is chosen", "shows no change"],
+    ids=["shows the change", "one does", "the other may guard it", "shows no change", "little time"],
 )
-def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
-    tmp_path: Path, code: str, is_tried: bool, needs_all: int
+def test_prove__all_own_tests_are_run_if_a_suggestion_depends_on_them(
+    tmp_path: Path, code: str, changed: set[int], most: float, needs_all: bool
 ) -> None:
-    member = replace(function_member(CHANGED_FEE, "fee", change=Change.CHANGED), changed_lines=frozenset({3}))
+    member = function_member(CHANGED_FEE, "fee", change=Change.CHANGED)
+    member = replace(member, changed_lines=frozenset(changed))
     own = MemberBaseline(
         reached=Reached(lines=frozenset({2, 3, 4})), tests=dict.fromkeys((2, 3, 4), ("t.py::test",))
     )
-    suite = OwnSuite(members={member.id: own}, passed=frozenset({"t.py::test"}))
-    suite = replace(suite, members={member.id: replace(own, is_whole=False)})
+    every = OwnSuite(
+        status=BaselineStatus.MEASURED, tests=1, members={member.id: own}, passed=frozenset({"t.py::test"})
+    )
+    suite = replace(every, members={member.id: replace(own, is_whole=False)})
     asked: list[float] = []
     measured: list[OwnSuite] = []
 
     async def measure_all() -> OwnSuite:
-        measured.append(OwnSuite(members={member.id: own}, passed=frozenset({"t.py::test"})))
-        return measured[0]
+        measured.append(every)
+        return every
 
     class Noting(PythonRunner):
         async def own_changed(
@@ -674,7 +681,7 @@ def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
             return {one: {change.number: False for change in of.changes} for one, of in changed.items()}
 
     async def scenario() -> None:
-        settings = VerificationSettings(runs=1)
+        settings = VerificationSettings(runs=1, suite_seconds=most)
         async with small_workspace(tmp_path, {"shop.py": CHANGED_FEE}, {"shop.py": OLD_FEE}) as workspace:
             context = proof_context(workspace, settings, suite)
             runner = Noting(workspace=workspace)
@@ -682,8 +689,8 @@ def test_prove__tries_mutants_with_the_own_tests_only_if_something_follows(
             own_tests = OwnTests(suite, mutators, runner, context.progress, measure_all=measure_all)
             context = replace(context, runner=runner, own_tests=own_tests)
             await prove([subject(code, member)], PYTHON, context)
-            assert own_tests.suite == (measured[0] if measured else suite)
+            assert own_tests.suite == (every if needs_all else suite)
 
     asyncio.run(scenario())
-    assert bool(asked) is is_tried
-    assert len(measured) == needs_all
+    assert asked == [most if needs_all else 10.0]
+    assert bool(measured) is needs_all

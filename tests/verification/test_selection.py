@@ -7,6 +7,7 @@ import pytest
 from fakes.mutants import a_mutant, a_mutation
 from testsmith.execution.baseline import MemberBaseline
 from testsmith.execution.jobs import Reached
+from testsmith.languages.mutants import Mutant
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.thresholds import GateTable
@@ -97,6 +98,23 @@ def test_weigh__the_evidence_is_that_of_all_functions_and_names_a_few() -> None:
         mutants_guarded=1,
         killed=("`<` to `<=` on line 4", "`<` to `<=` on line 2"),
     )
+
+
+@pytest.mark.parametrize(("noticed", "guarded"), [({}, None), ({FIRST: True}, 0), ({FIRST: False}, 1)])
+def test_weigh__a_mutant_that_the_own_tests_did_not_run_is_not_counted_as_killed_by_them(
+    noticed: dict[Mutant, bool], guarded: int | None
+) -> None:
+    base = function("test_a", base=TestStatus.FAILED), function("test_b", base=TestStatus.FAILED)
+    reached = replace(OWN, tests={FIRST.line: ("t.py::test_own",)})
+    weight = EntryWeight(
+        proof=proof(*base),
+        mutation=a_mutation((FIRST,), {"test_a": (FIRST,)}),
+        own=OwnEvidence(baseline=reached, noticed=noticed),
+        thins=False,
+    )
+    found = weighed(weight)
+    assert isinstance(found, ProvenSuggestion)
+    assert found.evidence.mutants_guarded == guarded
 
 
 def test_weigh__a_function_that_passes_without_the_member_is_cut() -> None:

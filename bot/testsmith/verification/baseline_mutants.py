@@ -168,10 +168,11 @@ class OwnTests:
         What is known of mutants that no test killed is forgotten then.
         """
         measure, self._measure_all = self._measure_all, None
-        if measure is None or all(one.is_whole for one in self.suite.members.values()):
+        baselines = (*self.suite.members.values(), *self.suite.partly.values())
+        if measure is None or self.suite.is_cut_short or all(one.is_whole for one in baselines):
             return
         suite = await measure()
-        if suite.members:
+        if suite.is_run:
             self.suite = suite
             self._of_change.clear()
             self._asked.clear()

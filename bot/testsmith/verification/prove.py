@@ -16,7 +16,7 @@ from testsmith.model import Funnel, Progress
 from testsmith.settings import VerificationSettings
 from testsmith.verification.baseline_mutants import OwnTests
 from testsmith.verification.evidence import RunSubject, gather_evidence, in_place
-from testsmith.verification.gains import gains_of, together, with_reach
+from testsmith.verification.gains import gains_of, is_of_change, together, with_reach
 from testsmith.verification.gate import (
     Cut,
     Judgment,
@@ -31,8 +31,8 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import Mutation, gather_mutants
 from testsmith.verification.selection import EntryWeight, weigh
 
-_SECONDS_TO_CHOOSE = 10.0
-"""For the project's own tests with mutants if all candidates fail on base, to choose among functions."""
+_SECONDS_TO_COUNT = 10.0
+"""For the project's own tests with mutants if only a number depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +137,11 @@ class _Prover:
             proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
         )
         own_tests = self.context.own_tests
-        seconds = self._seconds_to_learn(proofs, mutations)
-        if seconds > _SECONDS_TO_CHOOSE:
+        seconds = self.table.suite_seconds
+        if any(map(self._needs_own_tests, proofs, mutations)):
             await own_tests.complete()
+        else:
+            seconds = min(seconds, _SECONDS_TO_COUNT)
         await own_tests.learn(proofs, mutations, seconds)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
@@ -157,18 +159,16 @@ class _Prover:
                 case.is_thinned = True
                 case.take(judged)
 
-    def _seconds_to_learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation]) -> float:
-        """Return how long the project's own tests are worth running with the mutants that candidates kill.
+    def _needs_own_tests(self, proof: Proof, mutation: Mutation) -> bool:
+        """Return whether it depends on the project's own tests if a candidate's functions are worth posting.
 
-        If all candidates show the change on base, only a number depends on it, or which functions are kept.
+        It does not for functions that fail on base, unless tests of the change do so, too.
         """
-        judge, own_tests, most = self.language.judge, self.context.own_tests, self.table.suite_seconds
-        for proof, mutation in zip(proofs, mutations, strict=True):
-            own = own_tests.of(proof.member)
-            gains = together(gains_of(one, proof.member, mutation, own, judge) for one in proof.functions)
-            if own.fail_on_base or not gains.fails_on_base:
-                return most
-        return 0.0 if all(len(proof.functions) == 1 for proof in proofs) else min(most, _SECONDS_TO_CHOOSE)
+        member, own = proof.member, self.context.own_tests.of(proof.member)
+        gains = [gains_of(one, member, mutation, own, self.language.judge) for one in proof.functions]
+        others = together(one for one in gains if not one.fails_on_base)
+        guards = any(is_of_change(mutant, member) for mutant in others.guarded | others.unknown)
+        return own.fail_on_base or guards or not any(one.fails_on_base for one in gains)
 
     def _smells(self, proof: Proof) -> dict[str, str]:
         """Return smells, and calls that were not run, of passing functions; failing ones may stop early.

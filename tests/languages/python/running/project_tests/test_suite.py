@@ -354,6 +354,12 @@ OTHERS = {
 """Tests that name no member; one of them reaches one."""
 
 
+TEARDOWN = (
+    "import pytest, shop\n\n@pytest.fixture(scope='module')\ndef opened():\n    yield\n"
+    "    {}\n\ndef test_clamp(opened):\n    assert shop.clamp(0, 1, 2) == 1\n"
+)
+
+
 def measured_until(folder: Path, files: Mapping[str, str], until: float | None) -> OwnSuite:
     helper = "import shop\n\ndef low(value):\n    return shop.clamp(value, 1, 2)\n"
 
@@ -383,6 +389,23 @@ def test_measure_own_suite__tests_that_name_no_member_run_if_the_others_reach_no
     suite = measured_until(tmp_path, {**OTHERS, "test_shop.py": naming}, 0.01)
     assert suite.tests == 4
     assert suite.members[MEMBERS[0].id].all_tests == {"test_b.py::test_through"}
+
+
+def test_measure_own_suite__more_tests_run_if_pytest_starts_without_addopts_alone(tmp_path: Path) -> None:
+    naming = "def test_nothing():\n    assert 'clamp'\n"
+    settings = "[pytest]\naddopts = --no-such-option\n"
+    suite = measured_until(tmp_path, {**OTHERS, "test_shop.py": naming, "pytest.ini": settings}, 0.01)
+    assert suite.tests == 4
+    assert suite.members[MEMBERS[0].id].all_tests == {"test_b.py::test_through"}
+
+
+@pytest.mark.parametrize("failure", ["raise OSError", "pytest.fail('not closed')"])
+def test_measure_own_suite__a_teardown_that_fails_when_the_time_is_over(tmp_path: Path, failure: str) -> None:
+    late = "import time\n\ndef test_last():\n    time.sleep(1)\n"
+    scoped = TEARDOWN.format(failure).replace("module", "session")
+    suite = measured_until(tmp_path, {"test_shop.py": scoped, "test_x.py": late, "test_y.py": late}, 0.01)
+    assert (suite.status, suite.tests, suite.notes) == (BaselineStatus.PARTLY, 1, ())
+    assert suite.members[MEMBERS[0].id].all_tests == {"test_shop.py::test_clamp"}
 
 
 def test_measure_own_suite__a_part_is_kept_for_those_that_need_no_more(tmp_path: Path) -> None:
@@ -540,6 +563,37 @@ def test_with_base__tests_of_files_that_the_change_leaves_alone_may_be_left_out(
     assert suite.on_base == OnBase(failed=frozenset({"tests/test_z.py::test_low"}))
     assert suite.status is BaselineStatus.PARTLY  # so that a report says "that ran"
     assert suite.notes == ()
+
+
+def test_with_base__what_is_broken_through_a_helper_is_known_of_a_part(tmp_path: Path) -> None:
+    helper = "import shop\n\ndef low():\n    return shop.clamp(0, 1, 2)\n"
+    failing = "# of clamp\nimport helper\n\ndef test_low():\n    assert helper.low() == 0\n"
+    files = {"helper.py": helper, "test_low.py": failing, "test_a.py": OTHERS["test_a.py"]}
+
+    async def scenario() -> OwnSuite:
+        head, base = {"shop.py": SHOP, **files}, {"shop.py": OLD_SHOP, **files}
+        async with small_workspace(tmp_path, head, base) as workspace:
+            settings, members = VerificationSettings(), MEMBERS[:1]
+            suite = await measure_project_tests(workspace, members, settings, others_until=0.01)
+            return await with_base(workspace, suite, members, 60.0, 0.01)
+
+    suite = asyncio.run(scenario())
+    assert suite.failed is None
+    assert suite.broken == {"test_low.py::test_low"}
+
+
+def test_with_base__part_of_the_tests_is_no_whole_although_a_broken_one_is_known(tmp_path: Path) -> None:
+    broken = "import shop\n\ndef test_fetch():\n    assert shop.fetch('') == 0\n"
+    low = "import shop\n\ndef test_low():\n    assert shop.clamp(0, 1, 2) == 1\n"
+    base = {"shop.py": SHOP.replace("return None", "return 0")}
+    head = {"tests/test_a.py": low, "tests/test_b.py": low, "tests/test_fetch.py": broken}
+    suite, _ = on_base(tmp_path, head, {**base, "tests/test_fetch.py": broken}, others_until=0.01)
+    assert suite.broken == {"tests/test_fetch.py::test_fetch"}
+    assert suite.status is BaselineStatus.MEASURED
+    same = {name: text for name, text in head.items() if name != "tests/test_a.py"}
+    suite, _ = on_base(tmp_path / "part", head, {**base, **same}, others_until=0.01)
+    assert suite.broken == {"tests/test_fetch.py::test_fetch"}
+    assert suite.status is BaselineStatus.PARTLY
 
 
 def test_with_base__a_file_that_imports_what_base_lacks_fails_there(tmp_path: Path) -> None:

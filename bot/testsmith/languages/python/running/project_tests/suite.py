@@ -92,7 +92,8 @@ async def _measured(
 ) -> OwnSuite:
     seconds = settings.suite_seconds
     key = await in_thread(suite_key, workspace, members)
-    known = kept_suite(measurements, key, members, seconds if others_until is None else others_until)
+    limit = seconds if others_until is None else min(others_until, seconds)
+    known = kept_suite(measurements, key, members, limit)
     if known is not None:
         return known
     answer = await run_suite(workspace, members, seconds, others_until)
@@ -100,8 +101,7 @@ async def _measured(
     if answer.is_whole:
         keep(measurements, key, Kept(suite=suite))
     elif answer.leaves_others or answer.is_late:  # otherwise the next run may end differently
-        limit = others_until if answer.leaves_others else seconds
-        keep(measurements, key, Kept(suite=suite, seconds=limit or seconds))
+        keep(measurements, key, Kept(suite=suite, seconds=limit))
     return suite
 
 
@@ -132,11 +132,14 @@ async def with_base(
         )
         if suite.passed:
             answer = await run_on_base(workspace, suite.passed, seconds, changed, others_until)
+            left_others = answer.leaves_others
             suite = await _without_dependent(workspace, _with_answer(suite, answer), ends)
         else:
+            left_others = False
             suite = replace(suite, on_base=OnBase())
         suite = await _with_change(workspace, suite, ends)
-        return await _with_changed_tests(workspace, changed, suite, members, ends)
+        suite = await _with_changed_tests(workspace, changed, suite, members, ends)
+        return replace(suite, status=BaselineStatus.PARTLY) if left_others else suite
     except (CannotRun, OSError) as error:
         return replace(
             suite, notes=(*suite.notes, f"the project's tests were not run on the merge base: {error}")
@@ -170,10 +173,8 @@ def _with_endings(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
 def _with_answer(suite: OwnSuite, answer: SuiteAnswer) -> OwnSuite:
     suite = _with_endings(suite, answer)
     on_base = _on_base(suite.passed, answer)
-    if answer.is_whole:
+    if answer.is_whole or answer.leaves_others:
         return replace(suite, on_base=on_base)
-    if answer.leaves_others:
-        return replace(suite, on_base=on_base, status=BaselineStatus.PARTLY)
     note = f"not all of the project's tests ran on the merge base: {answer.trouble}"
     known = on_base if on_base.passed or on_base.failed else None
     return replace(suite, on_base=known, notes=(*suite.notes, note))
@@ -190,9 +191,10 @@ async def _with_change(workspace: PythonWorkspace, suite: OwnSuite, ends: float)
         suite: Baseline so far.
         ends: Deadline on the monotonic clock.
     """
-    names = suite.failed or frozenset()
-    reaching = {test for test in suite.reaching - suite.passed if test.partition("[")[0] in names}
-    blamed = frozenset(reaching).union(*suite.blamed.values())
+    reaching = suite.reaching - suite.passed
+    if suite.failed is not None:
+        reaching = frozenset(one for one in reaching if one.partition("[")[0] in suite.failed)
+    blamed = reaching.union(*suite.blamed.values())
     left = ends - time.monotonic()
     if not blamed or left <= 0:
         return suite

@@ -22,7 +22,7 @@ def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
     return measurement_key(
         MeasurementParts(
             files=files_digest(workspace.head.root),
-            spans=tuple((member.path, member.line, member.end_line) for member in members),
+            spans=tuple((one.path, one.line, one.end_line, one.change.value) for one in members),
             interpreter=f"{places[0]} {places[1]} {interpreter.version}",
             distributions=tuple(sorted(set(_distributions(interpreter)))),
             layers=workspace.sandbox.layers(),

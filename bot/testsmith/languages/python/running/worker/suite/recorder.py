@@ -271,7 +271,12 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     arguments = suite_arguments(run.place, with_own=run.with_own)
     files = list(run.files) if run.only is None else files_of(run.place, run.only)
     plugins = [InOneProcess(), *([OnlyTheseFiles(run.place, files)] if files else []), recorder]
-    exit_code = pytest.main([*arguments, *files], plugins=plugins)
+    try:
+        exit_code = pytest.main([*arguments, *files], plugins=plugins)
+    except (Exception, pytest.fail.Exception):
+        if not recorder.leaves_others:
+            raise
+        exit_code = pytest.ExitCode.INTERRUPTED  # a fixture failed in its teardown, after the last test
     sys.stdout.flush()  # for `last_words`
     recorder.finish(int(exit_code))
 
@@ -281,6 +286,9 @@ class _SuiteRecorder:
 
     Each set of lines is sent once, because cases of one test usually reach the same lines; arcs are sent when
     first seen.
+
+    Attributes:
+        leaves_others: Whether tests were left out because their time was over.
     """
 
     def __init__(self, send: Send, run: SuiteRun) -> None:
@@ -294,7 +302,7 @@ class _SuiteRecorder:
         self._arcs: set[tuple[str, int, int]] = set()
         self._sent_lines: dict[str, set[int]] = {}
         self._likely: set[str] = set()
-        self._leaves_others = False
+        self.leaves_others = False
         self._status = self._message = ""
         self._network = False
         self._left_early: set[tuple[str, int]] = set()
@@ -311,7 +319,7 @@ class _SuiteRecorder:
     def finish(self, exit_code: int) -> None:
         """Send the final results."""
         self._tell_loaded()
-        self._send({"kind": "exit", "code": exit_code, "leaves_others": self._leaves_others})
+        self._send({"kind": "exit", "code": exit_code, "leaves_others": self.leaves_others})
 
     def _tell_loaded(self) -> None:
         self._send({"kind": "loaded", "set": self._tell_reached(self._loaded)})
@@ -393,7 +401,7 @@ class _SuiteRecorder:
         if self._calls is not None and self._calls.is_full:
             item.session.shouldstop = "no more calls are recorded"
         elif nextitem is not None and self._is_over_for(nextitem):
-            self._leaves_others = True
+            self.leaves_others = True
             item.session.shouldstop = "the time for other files is over"
 
     def _is_over_for(self, item: pytest.Item) -> bool:
