@@ -9,7 +9,7 @@ from testsmith.storage.keys import MeasurementParts, measurement_key
 
 PARTS = MeasurementParts(
     files="f1",
-    spans=(("a.py", 1, 2, "changed"), ("b.py", 3, 4, "added")),
+    spans=(("a.py", 1, 2), ("b.py", 3, 4)),
     interpreter="/python (3, 13)",
     distributions=("pytest-9", "shop-1"),
     layers=("rlimits",),
@@ -22,7 +22,7 @@ PARTS = MeasurementParts(
     "changed",
     [
         {"files": "f2"},
-        {"spans": (("a.py", 1, 2, "changed"), ("b.py", 3, 5, "added"))},
+        {"spans": (("a.py", 1, 2), ("b.py", 3, 5))},
         {"interpreter": "/python (3, 12)"},
         {"distributions": ("pytest-9", "shop-2")},
         {"layers": ("rlimits", "seccomp")},

@@ -153,7 +153,7 @@ class MeasurementParts:
 
     Attributes:
         files: Digest of all files of head, as they are run.
-        spans: Path, first and last line of each measured member, and how it is changed, in any order.
+        spans: Path, first and last line of each measured member, in any order.
         interpreter: The interpreter's path, its link target, and its version.
         distributions: Names and versions of the installed packages, in any order.
         layers: The sandbox layers, because their restrictions influence which tests pass.
@@ -162,7 +162,7 @@ class MeasurementParts:
     """
 
     files: str
-    spans: tuple[tuple[str, int, int, str], ...]
+    spans: tuple[tuple[str, int, int], ...]
     interpreter: str
     distributions: tuple[str, ...]
     layers: tuple[str, ...]

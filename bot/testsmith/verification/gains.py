@@ -230,22 +230,22 @@ def with_mutants(
         evidence,
         mutants=len(mutation.mutants),
         mutants_killed=len(gains.killed),
-        mutants_gained=_known(gains),
-        mutants_guarded=_known_guarded(gains, member),
+        mutants_gained=_known(gains.alive, gains.unknown),
+        mutants_guarded=_guarded(gains, member),
         killed=_named(gains.killed, gains, member)[:most_named],
         alive=_named({*mutation.mutants} - gains.killed, gains, member)[:most_named],
     )
 
 
-def _known(gains: Gains) -> int | None:
-    """Return the number of mutants gained; None if it is unknown whether there are any."""
-    return None if gains.unknown and not gains.alive else len(gains.alive)
-
-
-def _known_guarded(gains: Gains, member: Member) -> int | None:
+def _guarded(gains: Gains, member: Member) -> int | None:
     """Return the number of mutants guarded; None for an added member or if it is unknown."""
-    is_unknown = any(is_of_change(mutant, member) for mutant in gains.unknown) and not gains.guarded
-    return None if is_unknown or member.change is Change.ADDED else len(gains.guarded)
+    unknown = [mutant for mutant in gains.unknown if is_of_change(mutant, member)]
+    return None if member.change is Change.ADDED else _known(gains.guarded, unknown)
+
+
+def _known(found: Collection[Mutant], unknown: Collection[Mutant]) -> int | None:
+    """Return the number of mutants found; None if it is unknown whether there are any."""
+    return None if unknown and not found else len(found)
 
 
 def _named(mutants: Iterable[Mutant], gains: Gains, member: Member) -> tuple[str, ...]:

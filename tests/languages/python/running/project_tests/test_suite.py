@@ -27,7 +27,7 @@ from testsmith.languages.python.running.project_tests.suite import (
     with_base,
 )
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.model import Baseline, BaselineStatus, Member
+from testsmith.model import Baseline, BaselineStatus, Change, Member
 from testsmith.settings import VerificationSettings
 
 SHOP = """\
@@ -355,7 +355,7 @@ OTHERS = {
 
 
 TEARDOWN = (
-    "import pytest, shop\n\n@pytest.fixture(scope='module')\ndef opened():\n    yield\n"
+    "import pytest, shop\n\n@pytest.fixture(scope='session')\ndef opened():\n    yield\n"
     "    {}\n\ndef test_clamp(opened):\n    assert shop.clamp(0, 1, 2) == 1\n"
 )
 
@@ -402,7 +402,7 @@ def test_measure_own_suite__more_tests_run_if_pytest_starts_without_addopts_alon
 @pytest.mark.parametrize("failure", ["raise OSError", "pytest.fail('not closed')"])
 def test_measure_own_suite__a_teardown_that_fails_when_the_time_is_over(tmp_path: Path, failure: str) -> None:
     late = "import time\n\ndef test_last():\n    time.sleep(1)\n"
-    scoped = TEARDOWN.format(failure).replace("module", "session")
+    scoped = TEARDOWN.format(failure)
     suite = measured_until(tmp_path, {"test_shop.py": scoped, "test_x.py": late, "test_y.py": late}, 0.01)
     assert (suite.status, suite.tests, suite.notes) == (BaselineStatus.PARTLY, 1, ())
     assert suite.members[MEMBERS[0].id].all_tests == {"test_shop.py::test_clamp"}
@@ -423,6 +423,40 @@ def test_measure_own_suite__a_part_is_kept_for_those_that_need_no_more(tmp_path:
             return runs
 
     assert asyncio.run(scenario()) == [1, 1, 2, 2]
+
+
+@pytest.mark.slow
+def test_measure_own_suite__a_part_that_had_no_time_is_measured_again_with_more(tmp_path: Path) -> None:
+    store = MemoryStore()
+    slow = f"{TESTS}\n\ndef test_slow():\n    import time\n    time.sleep(8)\n"
+
+    async def scenario() -> list[bool]:
+        async with small_workspace(tmp_path, {"shop.py": SHOP, "test_shop.py": slow}) as workspace:
+            limits = [VerificationSettings(suite_seconds=seconds) for seconds in (1.0, 60.0)]
+            suites = [
+                await measure_project_tests(workspace, MEMBERS, one, store, others_until=0.1)
+                for one in limits
+            ]
+            return [one.is_cut_short for one in suites]
+
+    assert asyncio.run(scenario()) == [True, False]
+
+
+def test_measure_own_suite__a_part_depends_on_which_members_are_new(tmp_path: Path) -> None:
+    store = MemoryStore()
+    naming = "def test_nothing():\n    assert 'clamp'\n"
+    files = {"shop.py": SHOP, "helper.py": "", "test_shop.py": naming, "test_a.py": OTHERS["test_a.py"]}
+
+    async def scenario() -> list[int | None]:
+        async with small_workspace(tmp_path, files) as workspace:
+            changes = [replace(MEMBERS[0], change=one) for one in (Change.ADDED, Change.CHANGED)]
+            suites = [
+                await measure_project_tests(workspace, [one], VerificationSettings(), store, 0.01)
+                for one in changes
+            ]
+            return [one.tests for one in suites]
+
+    assert asyncio.run(scenario()) == [1, 3]
 
 
 def test_measure_own_suite__of_a_small_project_in_one_file(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ from testsmith.languages.python.running.project_tests.run import (
     run_suite,
     try_changes,
 )
-from testsmith.languages.python.running.project_tests.suite_key import suite_key
+from testsmith.languages.python.running.project_tests.suite_key import part_key, suite_key
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
@@ -91,17 +91,18 @@ async def _measured(
     others_until: float | None,
 ) -> OwnSuite:
     seconds = settings.suite_seconds
-    key = await in_thread(suite_key, workspace, members)
-    limit = seconds if others_until is None else min(others_until, seconds)
-    known = kept_suite(measurements, key, members, limit)
-    if known is not None:
-        return known
+    whole = await in_thread(suite_key, workspace, members)
+    key = whole if others_until is None else part_key(whole, members)
+    for each in dict.fromkeys((whole, key)):
+        known = kept_suite(measurements, each, members, seconds)
+        if known is not None:
+            return known
     answer = await run_suite(workspace, members, seconds, others_until)
     suite = await in_thread(partial(_concluded, workspace, members, answer, installs=settings.installs))
     if answer.is_whole:
-        keep(measurements, key, Kept(suite=suite))
+        keep(measurements, whole, Kept(suite=suite))
     elif answer.leaves_others or answer.is_late:  # otherwise the next run may end differently
-        keep(measurements, key, Kept(suite=suite, seconds=limit))
+        keep(measurements, key, Kept(suite=suite, seconds=seconds if answer.is_late else 0.0))
     return suite
 
 
@@ -130,12 +131,12 @@ async def with_base(
         changed = await in_thread(
             changed_test_files, workspace.head.root, workspace.base.root, workspace.test_file_names
         )
+        left_others = False
         if suite.passed:
             answer = await run_on_base(workspace, suite.passed, seconds, changed, others_until)
             left_others = answer.leaves_others
             suite = await _without_dependent(workspace, _with_answer(suite, answer), ends)
         else:
-            left_others = False
             suite = replace(suite, on_base=OnBase())
         suite = await _with_change(workspace, suite, ends)
         suite = await _with_changed_tests(workspace, changed, suite, members, ends)

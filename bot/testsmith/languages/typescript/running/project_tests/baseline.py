@@ -166,7 +166,7 @@ class OwnTestFiles:
         return measurement_key(
             MeasurementParts(
                 files=files_digest(workspace.head.root, {PACKAGES}),
-                spans=tuple((one.path, one.line, one.end_line, one.change.value) for one in members),
+                spans=tuple((member.path, member.line, member.end_line) for member in members),
                 interpreter=f"node {workspace.toolchain.version}",
                 distributions=tuple(place.parent.name for place in workspace.readable),
                 layers=workspace.sandbox.layers(),

@@ -107,8 +107,7 @@ class _Suite:
         self._attempt = 0
         self._others_until = plan["others_until"]
         self._begun = time.monotonic()
-        self._without = frozenset(plan["without"])
-        self._done = set(self._without)
+        self._done: set[str] = set(plan["without"])
         self._running: str | None = None
         self._exit: int | None = None
 
@@ -120,7 +119,7 @@ class _Suite:
             is_unusable = how == DONE and self._exit in _pytest_part().UNUSABLE
             if time.monotonic() > self._deadline:
                 return
-            if is_unusable and with_own and self._done == self._without:
+            if is_unusable and with_own and self._done.issubset(self._plan["without"]):
                 with_own = False
             elif self._exit == _pytest_part().NO_TESTS and not files and self._named_otherwise():
                 files = self._named_otherwise()

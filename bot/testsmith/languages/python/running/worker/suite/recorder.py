@@ -276,7 +276,7 @@ def run_suite(run: SuiteRun, send: Send) -> None:
     except (Exception, pytest.fail.Exception):
         if not recorder.leaves_others:
             raise
-        exit_code = pytest.ExitCode.INTERRUPTED  # a fixture failed in its teardown, after the last test
+        exit_code = pytest.ExitCode.INTERRUPTED  # something failed after the last test, such as a teardown
     sys.stdout.flush()  # for `last_words`
     recorder.finish(int(exit_code))
 
