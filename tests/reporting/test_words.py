@@ -114,7 +114,10 @@ def test_evidence_words__are_checkable_facts_in_one_order() -> None:
             {"fail_to_pass": None, "base": BaseOutcome.ABSENT},
             "passes in 5 of 5 runs · new in this change",
         ),
-        ({"fail_to_pass": None, "base": BaseOutcome.NOT_RUN}, "passes in 5 of 5 runs · not run on the base"),
+        (
+            {"fail_to_pass": None, "base": BaseOutcome.NOT_RUN},
+            "passes in 5 of 5 runs · shows nothing on the base",
+        ),
         (
             {"mutants": 0, "mutants_killed": 0},
             "1 test that fails without this change · passes in 5 of 5 runs",

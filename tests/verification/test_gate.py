@@ -414,6 +414,21 @@ def test_settle__the_evidence_tells_what_base_does(
     assert entry.summary == "it adds up."
 
 
+@pytest.mark.parametrize(
+    ("second", "outcome", "failing", "label"),
+    [(P, BaseOutcome.NOT_RUN, None, None), (F, BaseOutcome.FAILS, 1, Label.NEW_BEHAVIOR)],
+)
+def test_settle__a_failure_that_the_test_raises_itself_is_not_one_of_base(
+    second: TestStatus, outcome: BaseOutcome, failing: int | None, label: Label | None
+) -> None:
+    own = replace(function("test_0", base=F), base=Run(status=F, raised_by_test=True))
+    run = proof(own, function("test_1", base=second))
+    entry = settle(green(run), run, {}, PYTHON)
+    assert isinstance(entry, ProvenSuggestion)
+    assert (entry.evidence.base, entry.evidence.fail_to_pass) == (outcome, failing)
+    assert entry.label == label
+
+
 def test_settle__the_evidence_counts_the_runs_of_the_function_with_the_fewest() -> None:
     run = proof(function("test_0", P, P, P, P), function("test_1"))
     entry = settle(green(run), run, {}, PYTHON)

@@ -187,6 +187,19 @@ def test_weigh__that_it_fails_on_base_is_not_a_gain_if_own_tests_that_reach_the_
     assert (cut.function, cut.reason) == ("test_a", "fails without this change, but so do your tests")
 
 
+def test_weigh__a_failure_on_base_that_the_test_raises_itself_shows_nothing() -> None:
+    mutation = a_mutation((FIRST, SECOND), {"test_b": (SECOND,)})
+    first = function("test_a", base=TestStatus.FAILED)
+    own = replace(first, base=Run(status=TestStatus.FAILED, raised_by_test=True))
+    run = proof(own, function("test_b", base=TestStatus.FAILED))
+    found = weighed(EntryWeight(proof=run, mutation=mutation))
+    assert isinstance(found, Judgment)
+    assert [draft.tests for draft in found.drafts] == [("test_b",)]
+    (cut,) = found.cuts
+    assert cut.function == "test_a"
+    assert cut.reason == "fails without this change only by what the test does, not in the function"
+
+
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}), table=KEEPING))
     assert isinstance(found, Judgment)

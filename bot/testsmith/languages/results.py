@@ -40,8 +40,8 @@ class Run:
         status: The result.
         message: Failure message, truncated and untrusted; empty if it passed.
         failing_line: Statement of the test module that failed, on one line; empty if unknown. Untrusted.
-        raised_by_test: Whether the test's own code raised the error after the call had returned. Such an
-            error is about the test's handling of a value, and shows nothing of the member.
+        raised_by_test: Whether the test's own code raised the error after the call had returned, or named
+            for replacement what does not exist. Such an error shows nothing of the member.
         lines: The member's lines that it reached.
         branches: The member's line-to-line arcs that it took from lines with more than one exit. An arc that
             leaves the code ends in a negative number.
@@ -66,6 +66,11 @@ class Run:
     left: tuple[str, ...] = ()
     failed_rows: frozenset[int] = frozenset()
     seconds: float | None = None
+
+    @property
+    def fails_by_member(self) -> bool:
+        """Whether it ran and did not pass, and not by an error of the test itself."""
+        return self.status in RAN_AND_FAILED and not self.raised_by_test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

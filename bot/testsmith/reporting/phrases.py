@@ -265,7 +265,7 @@ def _base_words(evidence: Evidence, member: Member) -> tuple[str, ...]:
         return (f"{also}{verb('pass', evidence.tests)} without this change",)
     if member.change is Change.ADDED:
         return ()
-    return ("new in this change" if evidence.base is BaseOutcome.ABSENT else "not run on the base",)
+    return ("new in this change" if evidence.base is BaseOutcome.ABSENT else "shows nothing on the base",)
 
 
 def _mutant_words(evidence: Evidence, *, is_guard: bool) -> tuple[Prose, ...]:

@@ -9,7 +9,7 @@ from functools import reduce
 from testsmith.execution.baseline import MemberBaseline, OwnSuite
 from testsmith.languages.judge import Judge
 from testsmith.languages.mutants import Mutant, Operator
-from testsmith.languages.results import RAN_AND_FAILED, FunctionProof, Proof
+from testsmith.languages.results import FunctionProof, Proof
 from testsmith.model import Change, Evidence, Member
 from testsmith.verification.mutation import Mutation
 
@@ -171,7 +171,7 @@ def _fails_on_base(function: FunctionProof, member: Member) -> bool:
     base = function.base
     if base is None or member.change is Change.ADDED:
         return False
-    return base.status in RAN_AND_FAILED and not base.raised_by_test
+    return base.fails_by_member
 
 
 def _only_misfits(function: FunctionProof, member: Member, mutation: Mutation, judge: Judge) -> bool:

@@ -13,14 +13,7 @@ from enum import IntEnum, StrEnum
 
 from testsmith.languages.judge import Conflicts, Judge, Question
 from testsmith.languages.language import Language
-from testsmith.languages.results import (
-    RAN_AND_FAILED,
-    WITHOUT_RUN,
-    FunctionProof,
-    Proof,
-    Run,
-    TestStatus,
-)
+from testsmith.languages.results import WITHOUT_RUN, FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.thresholds import DEFAULTS
 from testsmith.model import (
     BaseOutcome,
@@ -476,16 +469,15 @@ def base_outcome(proof: Proof) -> BaseOutcome:
         return BaseOutcome.PASSES
     if proof.member.change is Change.ADDED:
         return BaseOutcome.ABSENT
-    return BaseOutcome.FAILS if statuses & RAN_AND_FAILED else BaseOutcome.NOT_RUN
+    fails = any(function.base is not None and function.base.fails_by_member for function in proof.functions)
+    return BaseOutcome.FAILS if fails else BaseOutcome.NOT_RUN
 
 
 def _fail_to_pass(proof: Proof, base: BaseOutcome) -> int | None:
     """Count the functions that run and fail on the merge base; None if that shows nothing."""
     if base in {BaseOutcome.NOT_RUN, BaseOutcome.ABSENT}:
         return None
-    return sum(
-        function.base is not None and function.base.status in RAN_AND_FAILED for function in proof.functions
-    )
+    return sum(function.base is not None and function.base.fails_by_member for function in proof.functions)
 
 
 def _label(kind: TestKind, base: BaseOutcome) -> Label | None:

@@ -13,7 +13,7 @@ from math import inf
 
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutant
-from testsmith.languages.results import Proof
+from testsmith.languages.results import RAN_AND_FAILED, Proof
 from testsmith.languages.thresholds import DEFAULTS, GateTable
 from testsmith.model import BaseOutcome, Change, Label, Origin
 from testsmith.verification.gains import (
@@ -49,6 +49,7 @@ _MOST_TRIED = 20_000
 
 _MOST_NAMED = 2
 _MOST_LINES = 3
+_ONLY_IN_TEST = "fails without this change only by what the test does, not in the function"
 _NOT_RUN_ON_BASE = "was not run without this change, and kills no mutant on a changed line"
 _ONLY_MISFITS = "fails without this change only because it uses new names or parameters"
 _NONE: Mapping[str, str] = {}
@@ -324,8 +325,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
     elif gains.only_misfits:
         reason = _ONLY_MISFITS
     elif weight.is_of_change and mutation.mutants is not None:
-        was_run = base_outcome(weight.proof) is not BaseOutcome.NOT_RUN
-        reason = NOTHING_ABOUT_CHANGE if was_run else _NOT_RUN_ON_BASE
+        reason = _nothing_of_change(name, weight.proof)
     else:
         reason, adds_nothing = _lack(gains, mutation), mutation.mutants is not None
     return Cut(
@@ -335,6 +335,14 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         adds_nothing=adds_nothing,
         ignores_results=ignores_results,
     )
+
+
+def _nothing_of_change(name: str, proof: Proof) -> str:
+    """Describe why a function shows nothing of the change."""
+    base = next((one.base for one in proof.functions if one.name == name), None)
+    if base is not None and base.status in RAN_AND_FAILED and not base.fails_by_member:
+        return _ONLY_IN_TEST
+    return _NOT_RUN_ON_BASE if base_outcome(proof) is BaseOutcome.NOT_RUN else NOTHING_ABOUT_CHANGE
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:

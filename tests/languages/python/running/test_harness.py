@@ -934,16 +934,32 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Pytho
         import pytest
         import shop
         from shop import clamp
+        from unittest import mock
         def fail(*_):
             raise KeyError("own")
         class Refuses:
             def __lt__(self, other): fail()
+        class LacksName:
+            def __lt__(self, other): mock.Mock(spec=[]).missing
         def test_called(): clamp(1, 0, 2)()
         def test_attribute(): assert clamp(1, 0, 2).name == "one"
         def test_builtin(): assert sorted(clamp(1, 0, 2)) == []
         def test_another_error_than_expected():
             with pytest.raises(ValueError):
                 clamp(1, 0, 2)[0]
+        def test_replaces_a_missing_name(monkeypatch):
+            monkeypatch.setattr("shop.uuid.uuid4", lambda: 1)
+        def test_replaces_a_missing_attribute(monkeypatch):
+            monkeypatch.setattr(shop, "missing", lambda: 1)
+        @mock.patch("shop.missing")
+        def test_patches_a_missing_name(_): clamp(1, 0, 2)
+        def test_patches_a_missing_module():
+            with mock.patch("shop.missing.uuid4"):
+                clamp(1, 0, 2)
+        def test_patches_a_missing_attribute():
+            with mock.patch.object(shop, "missing"):
+                clamp(1, 0, 2)
+        def test_a_stand_in_lacks_a_name(): clamp(LacksName(), 0, 2)
         def test_assertion(): assert clamp(1, 0, 2) == 2
         def test_unknown_argument(): clamp(1, 0, 2, strict=True)
         def test_missing_argument(): clamp(1)
@@ -964,6 +980,11 @@ def test_run_jobs__what_the_tests_own_expression_raises_is_told(workspace: Pytho
         "test_attribute",
         "test_builtin",
         "test_another_error_than_expected",
+        "test_replaces_a_missing_name",
+        "test_replaces_a_missing_attribute",
+        "test_patches_a_missing_name",
+        "test_patches_a_missing_module",
+        "test_patches_a_missing_attribute",
     }
 
 

@@ -132,6 +132,11 @@ def test_results_of__who_raised_an_error() -> None:
     assert result("TypeError: no\n    at file:///p/a.test.ts:3:4\n    at node:internal:1:2") == (True, False)
     assert result("TypeError: no\n    at f (/p/a.ts:3:4)\n    at /p/a.test.ts:3:4") == (False, False)
     assert result("AssertionError: no\n    at /p/a.test.ts:3:4") == (False, False)
+    spy = "    at Object.spyOn (/p/node_modules/@vitest/spy/dist/index.js:9:9)"
+    assert result(f"Error: uuid does not exist\n{spy}\n    at /p/a.test.ts:3:4") == (True, False)
+    unspied = "TypeError: vi.spyOn() can only spy on a function. Received undefined."
+    assert result(f"{unspied}\n{spy}\n    at /p/a.test.ts:3:4") == (True, False)
+    assert result(f"Error: uuid does not exist\n    at f (/p/a.ts:3:4)\n{spy}") == (False, False)
     assert result("Error: listen EPERM: operation not permitted 127.0.0.1") == (False, True)
 
 

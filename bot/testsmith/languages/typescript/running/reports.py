@@ -34,6 +34,12 @@ _CHANGING = re.compile(r"%[sdifjoOp#%$]|\$\{[^}]*\}|\$#?[\w.]+")
 _FRAME = re.compile(r"^ *at .*?(?P<file>[^\s(]+?):\d+:\d+\)?$", re.MULTILINE)
 _WARNING = re.compile(r"\(node:\d+\) |\(Use `node --trace-")
 _ERROR = re.compile(r"(?P<name>\w*Error)\b")
+_REPLACES_NOTHING = re.compile(
+    r"(?:Type)?Error: (?:`?vi\.spyOn\(\)`? can only spy on a function\. Received undefined"
+    r"|The property \".*\" is not defined on the |Property `.*` does not exist in the provided object"
+    r"|Cannot spy on .* is not a function; undefined given|\S+ does not exist$)"
+)
+"""What vitest, jest and tinyspy say if what a test wants to spy on does not exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,10 +240,15 @@ def _result(tests: Sequence[ReportedTest]) -> FunctionResult:
 
 def _is_raised_by_test(test: ReportedTest) -> bool:
     """Return whether an error that is not a failed assertion began in the test file, as its frames say."""
-    named = _ERROR.search(test.message.partition("\n")[0])
-    if named is None or named["name"] in {"AssertionError", "JestAssertionError", "Error"}:
-        return False
-    first = next((found["file"] for found in _FRAME.finditer(test.message)), "")
+    first_line = test.message.partition("\n")[0]
+    frames = [*_FRAME.finditer(test.message)]
+    if _REPLACES_NOTHING.search(first_line):
+        frames = [found for found in frames if not _is_foreign(found[0])]
+    else:
+        named = _ERROR.search(first_line)
+        if named is None or named["name"] in {"AssertionError", "JestAssertionError", "Error"}:
+            return False
+    first = frames[0]["file"] if frames else ""
     return bool(test.file) and PurePosixPath(first).name == PurePosixPath(test.file).name
 
 

@@ -435,23 +435,46 @@ _LACKS_NAME = re.compile(r"(?:module|type object) '")
 """Start of the message of an `AttributeError` for a name that a module or a class does not define."""
 
 
+_REPLACING = re.compile(r".*[/\\](?:_pytest[/\\]monkeypatch|(?:unittest|mock)[/\\]mock)\.py")
+_IMPORTING = re.compile(r"<frozen importlib.*|.*[/\\](?:pkgutil|contextlib|importlib[/\\]__init__)\.py")
+_RUNNING_TESTS = re.compile(r".*[/\\](?:_pytest|pluggy|pytest_mock|unittest)[/\\][^/\\]+\.py")
+
+
 def is_raised_by_test(error: BaseException, file: str) -> bool:
     """Return whether an expression in a test module raised the error itself, after all calls in it returned.
 
     Such an error concerns what the test does with a value. Assertions do not count, nor do calls with wrong
-    arguments, names that a module or class lacks, or errors that passed through other code.
+    arguments, names that a module or class lacks, or errors that passed through other code. A name that a
+    test wants to replace, and that does not exist, counts: it is what the test says of the code's inside.
 
     Args:
         error: Error that a test failed with.
         file: File of the test module.
     """
+    files = _files_of(error)
+    if isinstance(error, AttributeError | ImportError) and _replaces_nothing(files, file):
+        return True
     if isinstance(error, AssertionError):
         return False
     if isinstance(error, TypeError) and _CANNOT_BIND.match(str(error)):
         return False
     if isinstance(error, AttributeError) and _LACKS_NAME.match(str(error)):
         return False
-    files = _files_of(error)
+    return _ends_in(file, files)
+
+
+def _replaces_nothing(files: list[str], file: str) -> bool:
+    """Return whether `monkeypatch` or `mock.patch`, used by a test module, did not find what to replace."""
+    outer = [*files]
+    while outer and (_IMPORTING.fullmatch(outer[-1]) or _REPLACING.fullmatch(outer[-1])):
+        outer.pop()
+    if not any(_REPLACING.fullmatch(one) for one in files[len(outer) :]):
+        return False
+    is_decorator = file not in outer and (not outer or _RUNNING_TESTS.fullmatch(outer[-1]) is not None)
+    return is_decorator or _ends_in(file, outer)
+
+
+def _ends_in(file: str, files: list[str]) -> bool:
     return file in files and set(files[files.index(file) :]) == {file}
 
 
