@@ -233,29 +233,6 @@ def test_inputs__that_both_sides_meet_are_there_once() -> None:
     assert hints(text, base=text) == hints(text)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "def f(s):\n    return re.match(r'\\d+-[a-z]', s)",
-        "FORM = re.compile(r'\\d+-[a-z]')\ndef f(s):\n    return FORM.match(s)",
-        "NUMBER = r'\\d+-'\nFORM = re.compile(NUMBER + '[a-z]')\ndef f(s):\n    return FORM.match(s)",
-        "def _g(s):\n    return [r'\\d+-[a-z]', s]\ndef f(s):\n    return _g(s)",
-    ],
-)
-def test_inputs__match_the_regular_expressions_of_the_source_and_nearly_do(text: str) -> None:
-    found = texts(inputs(Parameter(name="s", shape=STR), hints(text), ()))
-
-    assert {'"1-a"', '"1-ax"'} <= set(found)
-
-
-def test_inputs__that_are_objects_made_of_a_text_hold_one_that_matches() -> None:
-    needed = Parameter(name="stream", shape=Shape(kind="text file"))
-    reader = Shape(kind="instance", home=Home(module="m", path="Reader"), parameters=(needed,))
-    found = hints("def f(r):\n    return re.match('<[0-9]>', r.text)")
-
-    assert 'Reader(StringIO("<1>"))' in texts(inputs(Parameter(name="r", shape=reader), found, ()))
-
-
 def test_inputs__meet_the_numbers_of_a_comprehension_and_what_rounds_up_to_them() -> None:
     text = "SIZES = [10**n for n in (3, 24)]\ndef f(n):\n    return bisect(SIZES, n)"
 

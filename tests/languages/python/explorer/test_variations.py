@@ -10,7 +10,6 @@ from testsmith.languages.python.explorer.guidance import crossed, variations, va
 from testsmith.languages.python.explorer.literal_sites import Pair
 from testsmith.languages.python.explorer.render.call_text import Argument
 from testsmith.languages.python.explorer.render.expressions import Expression, Import, InputSource
-from testsmith.languages.python.explorer.trial import Recording, Trial
 
 
 def test_varied__gives_the_longest_text_what_the_change_is_about() -> None:
@@ -130,17 +129,6 @@ def test_variations__are_told_from_what_was_planned() -> None:
 
     assert made.layer is InputSource.SEARCHED
     assert made.example is None
-
-
-@pytest.mark.parametrize(
-    "trial",
-    [
-        replace(call("5"), recording=Recording("calls", "calls f")),
-    ],
-)
-def test_variations__are_of_plain_trials_alone(trial: Trial) -> None:
-    assert [*variations(trial, [("5", "6")])] == []
-    assert [*crossed(trial, call("6"))] == []
 
 
 def test_crossed__takes_one_argument_of_the_other() -> None:

@@ -117,8 +117,6 @@ def _ways(case: Case) -> set[Hashable]:
         ways.add(("raised", case.outcome.line))
     if case.changes:
         ways.add("changes its object")
-    if case.trial.recording is not None and case.trial.recording.fails and case.outcome.kind == "value":
-        ways.add("goes on after a failure")
     return ways
 
 

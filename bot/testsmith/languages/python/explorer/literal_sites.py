@@ -86,8 +86,6 @@ class LiteralSite:
 
 def places(trial: Trial) -> list[LiteralSite]:
     """Return a trial's sites, arguments first; none if it states more than the result of its call."""
-    if trial.recording is not None:
-        return []
     arguments = [
         LiteralSite(trial, argument.value.text, argument.name, number, is_argument=True)
         for number, argument in enumerate(trial.arguments)

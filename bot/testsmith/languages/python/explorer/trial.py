@@ -4,38 +4,16 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from testsmith.languages.python.explorer.render.call_text import Argument, Pieces, Slot, call_text
 from testsmith.languages.python.explorer.render.expressions import Imports, InputSource
 from testsmith.languages.source import DocumentedExample
-
-CALLS = "calls"
-"""List in which a function of the test records its calls."""
 
 NAPS = "naps"
 """List that records how long a member would have slept."""
 
 FILE = "file.txt"
 """File used in trials on files."""
-
-
-class Recording(NamedTuple):
-    """A list in which a function of the test records its calls.
-
-    Attributes:
-        name: Name of the list.
-        calls: Which function records and what, for the test's name.
-        when: When it records, for the test's name; may be empty.
-        under: Decorator of the function, in words; empty for none.
-        fails: Whether the function raises, at least the first time.
-    """
-
-    name: str
-    calls: str
-    when: str = ""
-    under: str = ""
-    fails: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +41,6 @@ class Trial:
         allowed: Name of an exception class that may be raised; empty for none.
         only_refusals: Whether values are random, so that only exceptions count.
         must_hold: Whether only the value True may be asserted.
-        recording: Recording of the calls of a function passed to the member, or None.
     """
 
     imports: Imports
@@ -86,13 +63,11 @@ class Trial:
     allowed: str = ""
     only_refusals: bool = False
     must_hold: bool = False
-    recording: Recording | None = None
 
     @property
     def noted(self) -> tuple[str, ...]:
         """The test's own recording lists; a test always asserts their contents."""
-        naps = (NAPS,) if any(statement.startswith(f"{NAPS} = ") for statement in self.still) else ()
-        return naps if self.recording is None else (self.recording.name, *naps)
+        return (NAPS,) if any(statement.startswith(f"{NAPS} = ") for statement in self.still) else ()
 
     @property
     def call(self) -> str:
@@ -128,7 +103,7 @@ class Trial:
     @property
     def stands_alone(self) -> bool:
         """Whether it is too long for a table row."""
-        return self.in_loop or self.enters or self.recording is not None
+        return self.in_loop or self.enters
 
     @property
     def made(self) -> str:

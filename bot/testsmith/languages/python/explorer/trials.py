@@ -11,7 +11,6 @@ from random import Random
 
 from testsmith.languages.python.explorer.inputs.argument_pool import Columns, imports_of
 from testsmith.languages.python.explorer.inputs.determinism import with_stillness
-from testsmith.languages.python.explorer.inputs.function_arguments import function_trials
 from testsmith.languages.python.explorer.inputs.objects import Objects, Prior, file_trials
 from testsmith.languages.python.explorer.inputs.parameter_values import inputs
 from testsmith.languages.python.explorer.inputs.static_hints import Hints
@@ -28,7 +27,7 @@ from testsmith.languages.python.explorer.render.call_text import (
 from testsmith.languages.python.explorer.render.expressions import Expression, InputSource
 from testsmith.languages.python.explorer.render.value_words import value_words
 from testsmith.languages.python.explorer.subjects import Parameter, Subject, reference
-from testsmith.languages.python.explorer.trial import CALLS, Recording, Trial
+from testsmith.languages.python.explorer.trial import Trial
 from testsmith.languages.python.explorer.usage.checked_expressions import CheckedCode, around_literals, turned
 from testsmith.languages.python.explorer.usage.usage_calls import UsedCall, Where
 from testsmith.languages.python.source.definitions import last_name
@@ -220,7 +219,6 @@ class _Planner:
     def _function_trials(self) -> Iterator[Trial]:
         trial = Trial(imports=frozenset({self._import}), pieces=(f"{self._path}(", Slot.ALL, ")"))
         yield from self._with_files(trial)
-        yield from function_trials(self._subject, self._columns, trial, self._path)
         yield from self._calls(trial)
 
     def _with_files(self, trial: Trial) -> Iterator[Trial]:
@@ -253,9 +251,6 @@ class _Planner:
         if set_to is not None:
             yield from setting_trials(bare[0], set_to, plain_name, self._subject.hints)
         yield from self._with_files(bare[0])
-        if not is_property and not plain_name.startswith("__"):
-            alone = replace(bare[0], receiver="")
-            yield from function_trials(self._subject, self._columns, alone, f"{variable}.{plain_name}")
         priors = objects.priors(variable) + ([] if is_property else list(objects.again(variable)))
         yield from islice(self._calls(bare[0]), MOST_TRIALS // 2)
         within = () if is_property else self._within(bare[0])
@@ -359,13 +354,10 @@ def _sequences(trial: Trial, priors: Sequence[Prior]) -> list[Trial]:
 
 def _after(trial: Trial, prior: Prior) -> Trial:
     """Return a trial with another method called on the object before."""
-    made = (f"{CALLS} = []",) if prior.callback else ()
     return replace(
         trial,
-        watched=(*trial.watched, *([CALLS] if prior.callback else [])),
-        recording=Recording(CALLS, prior.callback) if prior.callback else trial.recording,
         imports=trial.imports | prior.imports,
-        setup=(*trial.setup, *made, prior.text),
+        setup=(*trial.setup, prior.text),
         priors=(*trial.priors, prior.name),
     )
 

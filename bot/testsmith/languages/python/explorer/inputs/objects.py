@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from testsmith.languages.python.explorer.inputs.argument_pool import (
     Columns,
-    exchange,
     imports_of,
-    takes_function,
     texts_of,
 )
 from testsmith.languages.python.explorer.inputs.parameter_values import shape_of
@@ -25,7 +23,7 @@ from testsmith.languages.python.explorer.render.expressions import (
     unique,
 )
 from testsmith.languages.python.explorer.subjects import Callee, Home, Owner, Parameter, Subject
-from testsmith.languages.python.explorer.trial import CALLS, FILE, Trial
+from testsmith.languages.python.explorer.trial import FILE, Trial
 
 _MOST_OBJECTS = 5
 _MOST_USED = 3
@@ -72,13 +70,11 @@ class Prior(NamedTuple):
         name: Name of the method.
         text: The call.
         imports: Imports it requires.
-        callback: Parameter that receives a recording function; empty for none.
     """
 
     name: str
     text: str
     imports: Imports
-    callback: str = ""
 
 
 class Objects:
@@ -135,18 +131,10 @@ class Objects:
         for method in methods:
             arguments = self._columns.ordinary(method)
             if arguments is not None:
-                found.append(self._prior(variable, method, arguments))
+                wait = "await " if method in self._owner.awaited else ""
+                text = f"{wait}{variable}.{method.name}({texts_of(arguments)})"
+                found.append(Prior(method.name, text, imports_of(arguments)))
         return found[:_MOST_PRIORS]
-
-    def _prior(self, variable: str, method: Callee, arguments: Sequence[Argument]) -> Prior:
-        """Return a call of a method; function arguments record their calls."""
-        hints = self._subject.hints
-        functions = [each.name for each in method.parameters or () if takes_function(shape_of(each, hints))]
-        noting = Expression(f"{CALLS}.append")
-        given = exchange(arguments, functions[0], noting) if functions else arguments
-        wait = "await " if method in self._owner.awaited else ""
-        text = f"{wait}{variable}.{method.name}({texts_of(given)})"
-        return Prior(method.name, text, imports_of(given), "".join(functions[:1]))
 
     def _brings(self, method: Callee) -> bool:
         if method.name == self._subject.member.plain_name or not method.parameters:

@@ -17,7 +17,6 @@ from testsmith.languages.python.explorer.render.expressions import (
     Expression,
     Import,
     InputSource,
-    joined,
     quoted,
     unique,
 )
@@ -175,7 +174,6 @@ def _by_name(name: str) -> Shape | None:
 _MOST = 40
 _MOST_NEAR = 12
 _MOST_CHANGED = 3
-_MOST_TEXTS = 10
 _LONGEST_SPELLED = 12
 _MOST_LENGTH = 200
 _LONGEST_MARK = 5
@@ -209,15 +207,14 @@ def inputs(parameter: Parameter, hints: Hints, documented: Sequence[Expression])
         *of_numbers(shape, hints.numbers),
         *without_end(shape, hints.calls),
     ]
-    texts = [*fitting(hints.texts, shape), *_files_with(hints.texts, shape), *_made_of(hints.texts, shape)]
     constants = [*fitting(hints.anywhere, shape), *_files_with(hints.anywhere, shape)]
     others = interleaved([constants, fitting(_just_below(hints.numbers), shape)])
     typical = [each.at(InputSource.ORDINARY) for each in typed[:1]]
     ordinary = [*fitting_or_made(documented, shape), *_other_marks(parameter), *typical]
     changed = interleaved(hints.changed.get(parameter.name, ()))[:_MOST_CHANGED]
     of_change = fitting([*hints.stated, *changed], shape)
-    first = [*ordinary[:1], *of_change, *ordinary[1:], *near[:_MOST_NEAR], *texts[:_MOST_TEXTS], *typed[1:]]
-    return unique([*first, *others, *near[_MOST_NEAR:], *texts[_MOST_TEXTS:]])[:_MOST]
+    first = [*ordinary[:1], *of_change, *ordinary[1:], *near[:_MOST_NEAR], *typed[1:]]
+    return unique([*first, *others, *near[_MOST_NEAR:]])[:_MOST]
 
 
 def _just_below(numbers: Iterable[int | float]) -> list[Expression]:
@@ -241,17 +238,6 @@ def _files_with(constants: Iterable[Expression], shape: Shape) -> list[Expressio
     texts = [each.text for each in constants if each.text[:1] in {'"', "'"}]
     imports = frozenset({Import("io", "StringIO")})
     return [Expression(f"StringIO({text})", imports, InputSource.BOUNDARY) for text in texts]
-
-
-def _made_of(texts: Iterable[Expression], shape: Shape) -> list[Expression]:
-    """Return objects constructed from texts, for a constructor that takes a text or a text file."""
-    needed = [each for each in shape.parameters if each.required]
-    if shape.kind != "instance" or shape.home is None or len(needed) != 1:
-        return []
-    given = [*fitting(texts, needed[0].shape), *_files_with(texts, needed[0].shape)]
-    imports = frozenset({shape.home.imported})
-    template = f"{shape.home.path}({{}})"
-    return [joined(template, [each], imports).at(InputSource.BOUNDARY) for each in given]
 
 
 def shape_of(parameter: Parameter, hints: Hints) -> Shape:

@@ -9,10 +9,9 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import TypeVar
 
-from testsmith.languages.python.explorer.inputs.regex_samples import matching, nearly_matching
 from testsmith.languages.python.explorer.module_source import (
     Definition,
     Function,
@@ -28,7 +27,6 @@ _LONGEST_TEXT = 40
 _LARGEST = 10**34
 _MOST_ELEMENTS = 8
 _MOST_EXPONENT = 40
-_MOST_NAMES = 2
 
 Value = str | bytes | int | float
 
@@ -85,19 +83,6 @@ def takes_a_pattern(function: ast.expr) -> bool:
     return name.startswith("re.") or "regex" in name.lower() or name == "compile"
 
 
-def text_of(node: ast.expr, source: ModuleSource, steps: int = _MOST_NAMES) -> str | None:
-    """Return the text of a constant, a named constant, or a concatenation of these, or None."""
-    match node:
-        case ast.Constant(value=str() as text):
-            return text
-        case ast.Name(id=name) if name in source.constants and steps:
-            return text_of(source.constants[name], source, steps - 1)
-        case ast.BinOp(left=left, op=ast.Add(), right=right):
-            before, after = text_of(left, source, steps), text_of(right, source, steps)
-            return None if before is None or after is None else before + after
-    return None
-
-
 def constant_of(node: ast.AST) -> Value | None:
     """Return the value of a constant, a negated one, or arithmetic on constants, or None."""
     match node:
@@ -140,7 +125,6 @@ def _is_usable(value: Value) -> bool:
 
 
 _STEPS = 2
-_MOST_PATTERNS = 12
 _MOST_COMPARED = 400
 
 _LIKE_A_PATTERN = re.compile(r"\(\?P<|\\[dwsDWS]|\[[^\]]*[a-zA-Z0-9]-[a-zA-Z0-9][^\]]*\]")
@@ -160,7 +144,6 @@ class Hints:
         changed: Those of `near` around comparisons that only head or only base has.
         anywhere: Constants of the member and of what it uses in its module, in source order.
         numbers: The numbers among them.
-        texts: Texts that match, or nearly match, their regular expressions, alternating between expressions.
         stated: Literals in what the authors say about the change.
         lengths: By parameter, lengths that it is compared with.
         keys: By parameter, the texts that are looked up in it.
@@ -172,7 +155,6 @@ class Hints:
     changed: dict[str, list[list[Expression]]] = field(default_factory=lambda: defaultdict(list))
     anywhere: list[Expression] = field(default_factory=list)
     numbers: list[int | float] = field(default_factory=list)
-    texts: list[Expression] = field(default_factory=list)
     stated: list[Expression] = field(default_factory=list)
     lengths: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     keys: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -196,23 +178,13 @@ def read_hints(member: Member, source: ModuleSource, base: ModuleSource | None =
 
 def _read(member: Member, source: ModuleSource, below: Sequence[ModuleSource]) -> Hints:
     hints = Hints()
-    patterns: dict[tuple[str, int], None] = {}
     for at, definition in enumerate(reachable(member.name, source, _STEPS)):
         is_class = isinstance(definition, ast.ClassDef)
         for part in definition.body if is_class else [definition]:  # each method has its own names
-            patterns |= _Reader(part, source, hints, parameters_count=at == 0 or is_class).read()
+            _Reader(part, source, hints, parameters_count=at == 0 or is_class).read()
     for node in (node for each in below for node in each.tree.body):
-        patterns |= _Reader(node, source, hints, parameters_count=False).read()
-    hints.texts.extend(_texts_for([*patterns][:_MOST_PATTERNS]))
+        _Reader(node, source, hints, parameters_count=False).read()
     return hints
-
-
-def _texts_for(patterns: Sequence[tuple[str, int]]) -> Iterator[Expression]:
-    """Yield a matching text for each expression, then another, then near misses."""
-    found = [matching(pattern, flags) for pattern, flags in patterns]
-    for columns in (found, [nearly_matching(texts) for texts in found]):
-        for row in zip_longest(*columns):
-            yield from (_written(text) for text in row if text is not None)
 
 
 def _merged(head: Hints, base: Hints) -> Hints:
@@ -223,7 +195,6 @@ def _merged(head: Hints, base: Hints) -> Hints:
         changed=_of_one_side(head.near, base.near),
         anywhere=_differing_first(head.anywhere, base.anywhere),
         numbers=_differing_first(head.numbers, base.numbers),
-        texts=_differing_first(head.texts, base.texts),
         lengths=_merged_by_name(head.lengths, base.lengths),
         keys=_merged_by_name(head.keys, base.keys),
     )
@@ -263,14 +234,9 @@ class _Reader:
         functions = [node for node in ast.walk(definition) if isinstance(node, Function)]
         names = [name for node in functions for name in parameter_names(node)]
         self._parameters = frozenset(names if parameters_count else ())
-        self._patterns: dict[tuple[str, int], None] = {}
 
-    def read(self) -> dict[tuple[str, int], None]:
-        """Read the definition's bodies, without docstrings, messages and annotations.
-
-        Returns:
-            The regular expressions it uses and their flags, in source order.
-        """
+    def read(self) -> None:
+        """Read the definition's bodies, without docstrings, messages and annotations."""
         for node in _telling(ast.Module(body=[self._definition], type_ignores=[])):
             self._look_up(node)
             match node:
@@ -290,7 +256,6 @@ class _Reader:
                     self._anywhere(value)
                 case ast.Name() | ast.Constant():
                     self._anywhere(node)
-        return self._patterns
 
     def _look_up(self, node: ast.AST) -> None:
         """Record a text that is looked up in a parameter."""
@@ -325,26 +290,11 @@ class _Reader:
             self._hints.anywhere.append(_written(value))
 
     def _values(self, node: ast.expr) -> list[Value]:
-        """Return the values of a constant, of a module constant, or in either."""
+        """Return the values of a constant, of a module constant, or in either; no regular expressions."""
         if isinstance(node, ast.Name):
             named = self._source.constants.get(node.id)
-            if isinstance(named, ast.Call):
-                self._pattern(named)
             return [] if named is None else list(constants(named))
-        values = list(constants(node))
-        patterns = [value for value in values if isinstance(value, str) and _LIKE_A_PATTERN.search(value)]
-        self._patterns |= dict.fromkeys((pattern, 0) for pattern in patterns)
-        return [value for value in values if value not in patterns]
-
-    def _pattern(self, node: ast.Call) -> None:
-        """Record the regular expression that a function is called with."""
-        if not takes_a_pattern(node.func) or not node.args:
-            return
-        text = text_of(node.args[0], self._source)
-        if text is not None:
-            words = " ".join(map(ast.unparse, [*node.args[1:], *(each.value for each in node.keywords)]))
-            flags = [flag for flag in ("VERBOSE", "IGNORECASE", "DOTALL") if flag in words]
-            self._patterns[text, sum(getattr(re, flag) for flag in flags)] = None
+        return [value for value in constants(node) if not _is_pattern(value)]
 
     def _compare(self, node: ast.Compare) -> None:
         sides = [node.left, *node.comparators]
@@ -369,7 +319,6 @@ class _Reader:
         self._hints.near[parameter].append([*holding, *map(_written, _around(value))])
 
     def _call(self, node: ast.Call) -> None:
-        self._pattern(node)
         texts = [value for argument in node.args for value in self._values(argument)]
         match node.func:
             case ast.Attribute(value=ast.Name(id=name), attr=method) if name in self._parameters:
@@ -392,6 +341,10 @@ class _Reader:
             for kind in ast.walk(arguments[1]):
                 if isinstance(kind, ast.Name):
                     self._use(arguments[0].id, f"is:{kind.id}")
+
+
+def _is_pattern(value: Value) -> bool:
+    return isinstance(value, str) and _LIKE_A_PATTERN.search(value) is not None
 
 
 def _telling(node: ast.AST) -> Iterator[ast.AST]:

@@ -165,7 +165,7 @@ def _fact(case: Case) -> str:
 
 def _shows(case: Case) -> str:
     """Return a clause about a case; empty if there is no short one."""
-    if case.contradicts or (case.trial.setup and not case.trial.receiver and case.trial.recording is None):
+    if case.contradicts or (case.trial.setup and not case.trial.receiver):
         return ""
     text = f"{_called(case)} {_does(case, case.changes)}"
     return text if len(text) <= _LONGEST else ""
@@ -188,9 +188,6 @@ def _differing(facts: Sequence[Fact], others: Sequence[Fact]) -> tuple[Fact, ...
 
 def _called(case: Case) -> str:
     """Return the call in words, with previous calls."""
-    recording = case.trial.recording
-    if recording is not None and recording.under:
-        return f"`{case.expression}` under `@{recording.under}`"
     after = case.trial.setup[1:] if case.trial.receiver else ()
     before = f" after {' and '.join(f'`{statement}`' for statement in after)}" if after else ""
     return f"`{case.expression}`{before}"

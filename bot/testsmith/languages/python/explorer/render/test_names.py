@@ -115,7 +115,6 @@ class TestNames:
         """Yield possible names: what is special, the plain name, what is given, and what it returns."""
         case = test.first
         after = self._after(case)
-        yield from _recorded(case)
         if _is_about(case):
             yield (case.trial.about, *after)
             yield (case.trial.about, self._values(case), *after)
@@ -275,20 +274,6 @@ def _joined_options(options: Sequence[str]) -> tuple[str, ...]:
             break
         joined, last = longer, word
     return (joined,)
-
-
-def _recorded(case: Case) -> Iterator[tuple[str, ...]]:
-    """Yield names about recorded calls."""
-    recording = case.trial.recording
-    if recording is None:
-        return
-    noted = next((fact.value.text for fact in case.changes if fact.of == recording.name), "[]")
-    node = ast.parse(noted, mode="eval").body
-    count = len(node.elts) if isinstance(node, ast.List) else 0
-    again = "again" if recording.calls.endswith("at_first") else "twice"
-    times = {0: "", 1: "once", 2: again}.get(count, f"{count}_times")
-    verb = "calls" if count else "does_not_call"
-    yield (f"{verb}_{snake(recording.calls)}", times, recording.when)
 
 
 def subject_words(member: Member) -> str:
