@@ -31,7 +31,7 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import Mutation, gather_mutants
 from testsmith.verification.selection import EntryWeight, weigh
 
-_SECONDS_TO_COUNT = 10.0
+_SECONDS_TO_COUNT = 3.0
 """For the project's own tests with mutants if only a number depends on it."""
 
 

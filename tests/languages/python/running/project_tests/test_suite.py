@@ -27,7 +27,7 @@ from testsmith.languages.python.running.project_tests.suite import (
     with_base,
 )
 from testsmith.languages.python.running.workspace import PythonWorkspace
-from testsmith.model import Baseline, BaselineStatus, Change, Member
+from testsmith.model import Baseline, BaselineStatus, Member
 from testsmith.settings import VerificationSettings
 
 SHOP = """\
@@ -384,21 +384,6 @@ def test_measure_own_suite__tests_that_name_no_member_are_left_out_after_some_ti
     assert part.notes == ()
 
 
-def test_measure_own_suite__tests_that_name_no_member_run_if_the_others_reach_none(tmp_path: Path) -> None:
-    naming = "def test_nothing():\n    assert 'clamp'\n"
-    suite = measured_until(tmp_path, {**OTHERS, "test_shop.py": naming}, 0.01)
-    assert suite.tests == 4
-    assert suite.members[MEMBERS[0].id].all_tests == {"test_b.py::test_through"}
-
-
-def test_measure_own_suite__more_tests_run_if_pytest_starts_without_addopts_alone(tmp_path: Path) -> None:
-    naming = "def test_nothing():\n    assert 'clamp'\n"
-    settings = "[pytest]\naddopts = --no-such-option\n"
-    suite = measured_until(tmp_path, {**OTHERS, "test_shop.py": naming, "pytest.ini": settings}, 0.01)
-    assert suite.tests == 4
-    assert suite.members[MEMBERS[0].id].all_tests == {"test_b.py::test_through"}
-
-
 @pytest.mark.parametrize("failure", ["raise OSError", "pytest.fail('not closed')"])
 def test_measure_own_suite__a_teardown_that_fails_when_the_time_is_over(tmp_path: Path, failure: str) -> None:
     late = "import time\n\ndef test_last():\n    time.sleep(1)\n"
@@ -440,23 +425,6 @@ def test_measure_own_suite__a_part_that_had_no_time_is_measured_again_with_more(
             return [one.is_cut_short for one in suites]
 
     assert asyncio.run(scenario()) == [True, False]
-
-
-def test_measure_own_suite__a_part_depends_on_which_members_are_new(tmp_path: Path) -> None:
-    store = MemoryStore()
-    naming = "def test_nothing():\n    assert 'clamp'\n"
-    files = {"shop.py": SHOP, "helper.py": "", "test_shop.py": naming, "test_a.py": OTHERS["test_a.py"]}
-
-    async def scenario() -> list[int | None]:
-        async with small_workspace(tmp_path, files) as workspace:
-            changes = [replace(MEMBERS[0], change=one) for one in (Change.ADDED, Change.CHANGED)]
-            suites = [
-                await measure_project_tests(workspace, [one], VerificationSettings(), store, 0.01)
-                for one in changes
-            ]
-            return [one.tests for one in suites]
-
-    assert asyncio.run(scenario()) == [1, 3]
 
 
 def test_measure_own_suite__of_a_small_project_in_one_file(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from testsmith.languages.python.running.project_tests.copies import copy_for_own
 from testsmith.languages.python.running.run_settings import PythonSetting, variable_of_zone
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.languages.python.test_files.test_paths import is_test
-from testsmith.model import Change, Member
+from testsmith.model import Member
 from testsmith.tasks import gather, in_thread
 
 _MOST_OUTPUT_BYTES = 32 * 1024**2
@@ -36,8 +36,6 @@ _MOST_FILES = 10_000
 _MOST_RECORDED = 300
 _MOST_CALL_CHARACTERS = 300
 _MOST_IMPORTS = 20
-_MORE_SECONDS = 20.0
-"""For tests in files that do not name a member, if the others reach none."""
 
 
 async def run_suite(
@@ -52,8 +50,7 @@ async def run_suite(
         workspace: PythonWorkspace to run in.
         members: Members to trace.
         seconds: Time limit for all tests.
-        others_until: Seconds after which no test begins in a file that does not name a member. If no test has
-            reached any of the members that base has, too, these tests have some more time.
+        others_until: Seconds after which no test begins in a file that does not name a member.
 
     Raises:
         CannotRun: There is not enough space for a copy, or the sandbox could not start a process.
@@ -69,28 +66,7 @@ async def run_suite(
         others_until=others_until,
     )
     files = sum(map(is_test, await in_thread(_python_files, workspace.head.root)))
-    answer = await _run_parts(workspace, plan, files)
-    known = [one for one in members if one.change is not Change.ADDED]
-    if not (known and answer.leaves_others) or any(_is_reached(one, answer) for one in known):
-        return answer
-    ran = sorted(test.id for test in answer.tests)
-    until = min(_MORE_SECONDS, seconds)
-    more = {"seconds": 2 * until, "others_until": until, "without": ran, "own_names": []}
-    others = await _run_parts(workspace, {**plan, **more}, files)
-    return replace(
-        joined([answer, others]),
-        is_whole=others.is_whole,
-        trouble=others.trouble,
-        is_late=False,
-        likely_ended=True,
-        leaves_others=others.leaves_others or others.is_late,
-    )
-
-
-def _is_reached(member: Member, answer: SuiteAnswer) -> bool:
-    """Return whether a test reaches a member."""
-    lines = range(member.line, member.end_line + 1)
-    return any(not test.lines.get(member.path, frozenset()).isdisjoint(lines) for test in answer.tests)
+    return await _run_parts(workspace, plan, files)
 
 
 async def run_on_base(

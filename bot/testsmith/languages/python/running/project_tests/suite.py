@@ -36,10 +36,11 @@ from testsmith.languages.python.running.project_tests.run import (
     run_suite,
     try_changes,
 )
-from testsmith.languages.python.running.project_tests.suite_key import part_key, suite_key
+from testsmith.languages.python.running.project_tests.suite_key import suite_key
 from testsmith.languages.python.running.workspace import PythonWorkspace
 from testsmith.model import BaselineStatus, Member
 from testsmith.settings import VerificationSettings
+from testsmith.storage.keys import canonical_digest
 from testsmith.tasks import in_thread
 
 __all__ = ["MemberBaseline", "OwnSuite", "changes_noticed", "measure_project_tests", "with_base"]
@@ -92,7 +93,7 @@ async def _measured(
 ) -> OwnSuite:
     seconds = settings.suite_seconds
     whole = await in_thread(suite_key, workspace, members)
-    key = whole if others_until is None else part_key(whole, members)
+    key = whole if others_until is None else canonical_digest([whole, others_until])
     for each in dict.fromkeys((whole, key)):
         known = kept_suite(measurements, each, members, seconds)
         if known is not None:

@@ -12,7 +12,7 @@ from testsmith.execution.tempdirs import is_in_scratch
 from testsmith.languages.python.running.interpreter import installed_folders
 from testsmith.languages.python.running.workspace import Interpreter, PythonWorkspace
 from testsmith.model import Member
-from testsmith.storage.keys import MeasurementParts, canonical_digest, measurement_key
+from testsmith.storage.keys import MeasurementParts, measurement_key
 
 
 def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
@@ -30,16 +30,6 @@ def suite_key(workspace: PythonWorkspace, members: Iterable[Member]) -> str:
             command=repr((workspace.test_command, workspace.test_folder)),
         )
     )
-
-
-def part_key(whole: str, members: Iterable[Member]) -> str:
-    """Return the cache key of a baseline with a part of the tests, which depends on what base has, too.
-
-    Args:
-        whole: Key of the baseline with all tests.
-        members: Its members.
-    """
-    return canonical_digest([whole, sorted((member.id, member.change.value) for member in members)])
 
 
 def _lasting(path: Path, workspace: PythonWorkspace) -> Path:
