@@ -97,7 +97,7 @@ async def _timed(folder: Path, candidates: int) -> tuple[tuple[Mutation, ...], S
         with Stopwatch() as watch:
             mutations = await gather_mutants(
                 proofs,
-                PYTHON.mutator,
+                PYTHON,
                 PythonRunner(workspace=workspace),
                 GateTable.of(settings),
                 CountingProgress(),

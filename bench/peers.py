@@ -210,7 +210,7 @@ async def _our_verdicts(place: Place) -> Verdicts:
         )
         with Stopwatch() as watch:
             mutations = await gather_mutants(
-                proofs, PYTHON.mutator, PythonRunner(workspace=workspace), _ALL_MUTANTS, progress
+                proofs, PYTHON, PythonRunner(workspace=workspace), _ALL_MUTANTS, progress
             )
     killed = {
         mutant.edit.applied(place.source): mutant in mutation.killed

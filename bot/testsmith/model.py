@@ -537,7 +537,7 @@ class Evidence:
         tests: Number of test functions.
         fail_to_pass: Number of test functions that run and fail on the merge base; None if they were not run
             there or the member does not exist there.
-        mutants: Number of mutants of the member.
+        mutants: Number of mutants of the member that were tried.
         mutants_killed: Number of mutants that at least one test function kills.
         mutants_gained: Number of killed mutants that survive the project's own tests.
         mutants_guarded: Number of killed mutants on changed lines that survive the project's own tests; None

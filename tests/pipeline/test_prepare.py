@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,8 @@ import pytest
 from fakes.git_repository import GitRepository
 from fakes.sweep_tools import idle_tools
 from testsmith.deadline import Deadline
-from testsmith.execution.baseline import OwnSuite
+from testsmith.execution.baseline import MemberBaseline, OwnSuite
+from testsmith.execution.jobs import Reached
 from testsmith.execution.runner import TestRunner
 from testsmith.generation.interface import OwnTestFacts
 from testsmith.pipeline import time_budget
@@ -47,18 +49,25 @@ def test_pending_facts__are_complete_with_the_goals() -> None:
 
 
 class _Asked:
-    """Notes the limits that it is asked to keep to."""
+    """Notes the limits that it is asked to keep to, and whether the facts are known before base is run."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suite: OwnSuite | None = None) -> None:
         self.limits: list[object] = []
+        self.suite = suite or OwnSuite()
+        self.facts: PendingFacts | None = None
+        self.known_early = False
         self.workspace = SimpleNamespace(head=SimpleNamespace(root=folder))
 
     async def own_tests(self, *given: object) -> OwnSuite:
         self.limits.append(given[-1])
-        return OwnSuite()
+        return self.suite
 
     async def own_on_base(self, suite: OwnSuite, *given: object) -> OwnSuite:
         self.limits.append(given[-1])
+        if self.facts is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.facts.known(), 0.01)
+                self.known_early = True
         return suite
 
 
@@ -85,3 +94,30 @@ def test_measure_own_tests__all_only_if_all_count(
     facts = PendingFacts(run.deadline)
     asyncio.run(measure_own_tests(run, cast(TestRunner, runner), facts, is_audited=is_audited))
     assert runner.limits == [limit, limit]
+
+
+FEE = "fees.py::fee"
+PART = MemberBaseline(
+    reached=Reached(lines=frozenset({2})), tests={2: ("test_fees.py::test_fee",)}, is_whole=False
+)
+WHOLE = replace(PART, is_whole=True)
+PASSED = frozenset({"test_fees.py::test_fee"})
+
+
+@pytest.mark.parametrize(
+    ("suite", "early"),
+    [
+        (OwnSuite(members={FEE: PART}, passed=PASSED), True),
+        (OwnSuite(members={FEE: WHOLE}, passed=PASSED), False),
+        (OwnSuite(members={FEE: PART}), False),
+        (OwnSuite(partly={FEE: PART}, blamed={FEE: PASSED}), False),
+    ],
+    ids=["a part ran", "all ran", "one does not pass", "one is to blame"],
+)
+def test_measure_own_tests__a_model_waits_for_base_only_if_it_can_tell_something(
+    tmp_path: Path, suite: OwnSuite, *, early: bool
+) -> None:
+    run, runner = changed(tmp_path / "project"), _Asked(tmp_path / "project", suite)
+    runner.facts = PendingFacts(run.deadline)
+    asyncio.run(measure_own_tests(run, cast(TestRunner, runner), runner.facts, is_audited=False))
+    assert runner.known_early is early

@@ -96,7 +96,7 @@ def learnt(
                 CountingProgress(),
             )
             mutations = await gather_mutants(
-                proofs, PYTHON.mutator, PythonRunner(workspace=workspace), DEFAULTS, CountingProgress()
+                proofs, PYTHON, PythonRunner(workspace=workspace), DEFAULTS, CountingProgress()
             )
             runner = PythonRunner(workspace=workspace)
             own = OwnTests(own_suite, {"python": PYTHON.mutator}, runner, progress)

@@ -2,20 +2,29 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from fakes.workspaces import CountingProgress, function_member, small_workspace
 from testsmith.execution.jobs import ChangedModule, ChangedModules, JobResult, TestJob
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.python.running.runner import PythonRunner
 from testsmith.languages.python.test_files.test_modules import test_functions as names_of_tests
-from testsmith.languages.results import Proof
+from testsmith.languages.results import FunctionProof, Proof, Run, TestStatus
 from testsmith.languages.thresholds import GateTable
 from testsmith.model import Candidate, Change, Member, Origin, Place
 from testsmith.settings import VerificationSettings
 from testsmith.verification.evidence import RunSubject, gather_evidence
-from testsmith.verification.mutation import Mutation, gather_mutants, joined_parts, shared_out
+from testsmith.verification.mutation import (
+    Mutation,
+    gather_mutants,
+    joined_parts,
+    most_mutants,
+    shared_out,
+)
 
 CLAMP = """\
 def clamp(value, low, high):
@@ -49,7 +58,7 @@ def tried(
             table = GateTable.of(settings)
             return await gather_mutants(
                 proofs,
-                PYTHON.mutator,
+                PYTHON,
                 PythonRunner(workspace=workspace),
                 table,
                 progress or CountingProgress(),
@@ -185,6 +194,37 @@ def clamp(value, low, high):
         return low
     return min(value, high)
 """
+
+
+SLOW = Run(status=TestStatus.PASSED, seconds=2.5)
+FAILING = Run(status=TestStatus.FAILED, message="assert 1 == 2")
+NEW_NAME = replace(FAILING, message="TypeError: clamp() got an unexpected keyword argument 'by'")
+
+
+@pytest.mark.parametrize(
+    ("bases", "seconds", "change", "most"),
+    [
+        ((FAILING,), 2.5, Change.CHANGED, 4),
+        ((FAILING, FAILING), 2.5, Change.CHANGED, 2),
+        ((FAILING,), 60.0, Change.CHANGED, 2),
+        ((FAILING,), 0.1, Change.CHANGED, 30),
+        ((FAILING,), None, Change.CHANGED, 30),
+        ((FAILING, SLOW), 2.5, Change.CHANGED, 30),
+        ((None,), 2.5, Change.CHANGED, 30),
+        ((NEW_NAME,), 2.5, Change.CHANGED, 30),
+        ((replace(FAILING, raised_by_test=True),), 2.5, Change.CHANGED, 30),
+        ((FAILING,), 2.5, Change.ADDED, 30),
+    ],
+)
+def test_most_mutants__few_if_slow_tests_show_the_change_without_them(
+    bases: Sequence[Run | None], seconds: float | None, change: Change, most: int
+) -> None:
+    head = (replace(SLOW, seconds=seconds),)
+    functions = [FunctionProof(name=f"test_{at}", head=head, base=base) for at, base in enumerate(bases)]
+    member = replace(function_member(CLAMP, "clamp"), change=change)
+    candidate = Candidate(member=member.id, code="", origin=Origin.MODEL)
+    proof = Proof(member=member, candidate=candidate, functions=tuple(functions))
+    assert most_mutants(proof, PYTHON.judge, GateTable.of(VerificationSettings())) == most
 
 
 def test_gather_mutants__a_member_that_is_compiled_again_is_changed_in_its_file(tmp_path: Path) -> None:

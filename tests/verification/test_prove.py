@@ -692,5 +692,5 @@ def test_prove__all_own_tests_are_run_if_a_suggestion_depends_on_them(
             assert own_tests.suite == (every if needs_all else suite)
 
     asyncio.run(scenario())
-    assert asked == [most if needs_all else 10.0]
+    assert asked == [most if needs_all else 3.0]
     assert bool(measured) is needs_all

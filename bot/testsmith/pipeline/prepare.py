@@ -67,13 +67,16 @@ async def members_not_loading(run: RunState, runner: TestRunner) -> dict[str, Sk
     }
 
 
-async def measure_own_suite(run: RunState, runner: TestRunner, *, in_part: bool = False) -> OwnSuite:
+async def measure_own_suite(
+    run: RunState, runner: TestRunner, *, in_part: bool = False, facts: PendingFacts | None = None
+) -> OwnSuite:
     """Measure the project's own tests, on base as well, while candidates are generated.
 
     Args:
         run: The run's state.
         runner: Runs the tests.
         in_part: Whether tests that do not seem to be about a member may be left out if there are many.
+        facts: Completed as soon as it is known that nothing else will be known.
     """
     others_until = time_budget.OTHER_TESTS if in_part else None
     settings = run.with_suite_seconds(time_budget.GENERATION)
@@ -89,12 +92,20 @@ async def measure_own_suite(run: RunState, runner: TestRunner, *, in_part: bool 
         limit = f"{settings.suite_seconds:.0f} seconds"
         note = f"the project's tests had {limit}: raise the limit with --max-minutes"
         suite = replace(suite, notes=(*suite.notes, note))
+    if facts is not None and _leaves_no_facts(suite):
+        facts.set_goals({})
     seconds = run.with_suite_seconds(time_budget.OWN_TESTS).suite_seconds
     running = runner.own_on_base(suite, members, seconds, others_until)
     both = await _attempt(
         run, running, time_budget.BASELINE_ON_BASE, "the project's tests were {}run on the merge base"
     )
     return replace(suite, notes=(*suite.notes, both)) if isinstance(both, str) else both
+
+
+def _leaves_no_facts(suite: OwnSuite) -> bool:
+    """Return whether no test can turn out to be broken by the change, and no mutant to survive all tests."""
+    is_broken = bool(suite.blamed) or not suite.reaching <= suite.passed
+    return not is_broken and not any(one.is_whole for one in suite.members.values())
 
 
 class PendingFacts:
@@ -138,7 +149,7 @@ async def measure_own_tests(
     """
     is_sweep = run.search.base_tree is None
     in_part = not (is_audited or is_sweep)
-    suite = await measure_own_suite(run, runner, in_part=in_part)
+    suite = await measure_own_suite(run, runner, in_part=in_part, facts=facts)
     facts.set_broken(suite.broken)
     elsewhere = changed_elsewhere(users_of_changes(run.members, run.search.found), suite)
     own_tests = OwnTests(

@@ -23,6 +23,8 @@ from testsmith.execution.jobs import (
 from testsmith.execution.runner import TestRunner
 from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.workspace import Workspace
+from testsmith.languages.judge import Judge
+from testsmith.languages.language import Language
 from testsmith.languages.mutants import Edit, Mutant, Mutator, Replacement, Scope
 from testsmith.languages.results import Proof
 from testsmith.languages.source import CannotParse
@@ -35,6 +37,12 @@ _TAKEN_AWAY = 1_000_000
 _RETURNING = _TAKEN_AWAY + 1
 """Job number of the first replacement that returns immediately."""
 
+_SECONDS_IF_SHOWN = 10.0
+"""For mutants, besides the first few, if it is known without them that a test shows the change."""
+
+_FEWEST = 2
+"""Mutants that are tried in any case."""
+
 _LEAST_OF_A_PART = 4
 """Fewer mutants are not worth a part of their own."""
 
@@ -44,8 +52,8 @@ class Mutation:
     """Results of one candidate's test functions with its member changed.
 
     Attributes:
-        mutants: The member's mutants, including those that no function reaches; None if they could not be
-            run.
+        mutants: The member's mutants that were tried, including those that no function reaches; None if they
+            could not be run.
         kills: The mutants that each test function kills.
         empty: Functions that pass even with the member removed.
         blind: Functions that pass whatever value the member immediately returns.
@@ -169,7 +177,7 @@ def _fails(status: str | None) -> bool:
 
 async def gather_mutants(
     proofs: Sequence[Proof],
-    mutator: Mutator,
+    language: Language,
     runner: TestRunner,
     table: GateTable,
     progress: Progress,
@@ -180,13 +188,13 @@ async def gather_mutants(
 
     Args:
         proofs: The candidates. All of their test functions pass on head.
-        mutator: Changes the source files of their language.
+        language: Their language.
         runner: Runs them.
         table: Limits for the number of mutants and the time per candidate.
         progress: Progress display, advanced once per candidate, or per part of the only one.
     """
     workspace = runner.workspace
-    every = ((number, _trial(proof, mutator, workspace, table)) for number, proof in enumerate(proofs))
+    every = ((number, _trial(proof, language, workspace, table)) for number, proof in enumerate(proofs))
     trials = {number: trial for number, trial in every if trial is not None}
     jobs = [trial.job(number, table.mutation_seconds) for number, trial in trials.items()]
     batches = shared_out(jobs, workspace.parallel)
@@ -261,18 +269,34 @@ async def _run(
     return {number: joined_parts(results) for number, results in parts.items()}
 
 
-def _trial(proof: Proof, mutator: Mutator, workspace: Workspace, table: GateTable) -> _Trial | None:
-    member = proof.member
+def _trial(proof: Proof, language: Language, workspace: Workspace, table: GateTable) -> _Trial | None:
+    member, mutator = proof.member, language.mutator
     try:
         source = mutator.text((workspace.head.root / member.path).read_bytes())
         gone = mutator.taken_away(source, member)
         returning = mutator.returning_at_once(source, member)
-        mutants = mutants_of(mutator, source, member, table)
+        mutants = mutants_of(mutator, source, member, table)[: most_mutants(proof, language.judge, table)]
     except (OSError, CannotParse):
         return None
     if gone is None:
         return None
     return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning)
+
+
+def most_mutants(proof: Proof, judge: Judge, table: GateTable) -> int:
+    """Return how many mutants to try of a candidate that passes on head.
+
+    If its tests are slow and all of them fail on base, only a number in the report depends on the others.
+    """
+    bases = [function.base for function in proof.functions]
+    is_shown = proof.member.change is not Change.ADDED and all(
+        base is not None and base.fails_by_member and not judge.is_interface_mismatch(base.message)
+        for base in bases
+    )
+    seconds = sum(function.seconds or 0.0 for function in proof.functions)
+    if not is_shown or not seconds:
+        return table.max_mutants
+    return min(table.max_mutants, max(_FEWEST, int(_SECONDS_IF_SHOWN / seconds)))
 
 
 def mutants_of(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:

@@ -134,7 +134,7 @@ class _Prover:
         waiting = [(case, entry) for case in cases for entry in case.unweighed]
         proofs = [self.known[case.proof.member.id, entry.candidate.code] for case, entry in waiting]
         mutations = await gather_mutants(
-            proofs, self.language.mutator, self.context.runner, self.table, self.context.progress
+            proofs, self.language, self.context.runner, self.table, self.context.progress
         )
         own_tests = self.context.own_tests
         seconds = self.table.suite_seconds
