@@ -230,6 +230,8 @@ def test_with_mutants__names_first_what_is_gained_then_what_is_on_changed_lines(
         (Gains(killed=A | {SECOND}, alive=A, unknown=frozenset({SECOND})), 1),
         (Gains(killed=A | {SECOND}, unknown=frozenset({SECOND})), None),
         (Gains(killed=A | {SECOND}), 0),
+        (Gains(killed=A | {SECOND}, alive=A, unknown=frozenset({SECOND}), fails_on_base=True), None),
+        (Gains(killed=A, alive=A, fails_on_base=True), 1),
     ],
 )
 def test_with_mutants__is_null_where_it_is_not_known_whether_any_is_gained(

@@ -223,14 +223,18 @@ def with_reach(evidence: Evidence, proof: Proof, own: OwnEvidence) -> Evidence:
 def with_mutants(
     evidence: Evidence, mutation: Mutation, gains: Gains, member: Member, most_named: int
 ) -> Evidence:
-    """Return evidence with the results of the mutants."""
+    """Return evidence with the results of the mutants.
+
+    If tests fail on base, the project's own tests are run on mutants for a short time only. Then it is not
+    said how many survive unless that is known of all.
+    """
     if mutation.mutants is None:
         return evidence
     return replace(
         evidence,
         mutants=len(mutation.mutants),
         mutants_killed=len(gains.killed),
-        mutants_gained=_known(gains.alive, gains.unknown),
+        mutants_gained=None if gains.fails_on_base and gains.unknown else _known(gains.alive, gains.unknown),
         mutants_guarded=_guarded(gains, member),
         killed=_named(gains.killed, gains, member)[:most_named],
         alive=_named({*mutation.mutants} - gains.killed, gains, member)[:most_named],
