@@ -200,6 +200,15 @@ def test_weigh__a_failure_on_base_that_the_test_raises_itself_shows_nothing() ->
     assert cut.reason == "fails without this change only by what the test does, not in the function"
 
 
+def test_weigh__what_passes_on_base_was_run_there_whatever_the_others_do() -> None:
+    own = replace(function("test_a"), base=Run(status=TestStatus.FAILED, raised_by_test=True))
+    run = proof(own, function("test_b", base=TestStatus.PASSED))
+    found = weighed(EntryWeight(proof=run, mutation=a_mutation((FIRST, SECOND), {})))
+    assert isinstance(found, Judgment)
+    reasons = {cut.function: cut.reason for cut in found.cuts}
+    assert reasons["test_b"] == "shows nothing about this change"
+
+
 def test_weigh__without_own_tests_nothing_is_said_of_them() -> None:
     found = weighed(EntryWeight(proof=proof(), mutation=a_mutation((FIRST,), {}), table=KEEPING))
     assert isinstance(found, Judgment)

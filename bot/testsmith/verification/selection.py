@@ -13,7 +13,7 @@ from math import inf
 
 from testsmith.languages.language import Language
 from testsmith.languages.mutants import Mutant
-from testsmith.languages.results import RAN_AND_FAILED, Proof
+from testsmith.languages.results import RAN_AND_FAILED, Proof, TestStatus
 from testsmith.languages.thresholds import DEFAULTS, GateTable
 from testsmith.model import BaseOutcome, Change, Label, Origin
 from testsmith.verification.gains import (
@@ -340,9 +340,10 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
 def _nothing_of_change(name: str, proof: Proof) -> str:
     """Describe why a function shows nothing of the change."""
     base = next((one.base for one in proof.functions if one.name == name), None)
-    if base is not None and base.status in RAN_AND_FAILED and not base.fails_by_member:
-        return _ONLY_IN_TEST
-    return _NOT_RUN_ON_BASE if base_outcome(proof) is BaseOutcome.NOT_RUN else NOTHING_ABOUT_CHANGE
+    if base is None or base.status not in {TestStatus.PASSED, *RAN_AND_FAILED}:
+        return _NOT_RUN_ON_BASE
+    is_shown = base.status is TestStatus.PASSED or base.fails_by_member
+    return NOTHING_ABOUT_CHANGE if is_shown else _ONLY_IN_TEST
 
 
 def _lack(gains: Gains, mutation: Mutation) -> str:

@@ -104,7 +104,6 @@ def test_record_calls__end_with_the_test_after_which_no_more_are_kept(tmp_path: 
         "own_names": ["Cart"],
         "files": [],
         "others_until": None,
-        "without": [],
         "modules": ["shop"],
         "only": None,
         "backwards": False,

@@ -57,7 +57,7 @@ class Columns:
     def _turned(self, parameter: Parameter, found: list[Expression]) -> list[Expression]:
         """Return the values in another order for a parameter that is not the first to take a function."""
         hints = self._subject.hints
-        functions = [each for each in self._subject.parameters if takes_function(shape_of(each, hints))]
+        functions = [each for each in self._subject.parameters if _takes_function(shape_of(each, hints))]
         turns = functions.index(parameter) % len(found) if found and parameter in functions else 0
         return [*found[turns:], *found[:turns]]
 
@@ -124,7 +124,7 @@ class Columns:
             if parameter.mode == "keywords":
                 rows.append([[*base, option] for option in self._options(parameter, base)])
             elif parameter.required:
-                rows.append([exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
+                rows.append([_exchange(base, parameter.name, value) for value in self.of(parameter)[1:]])
             else:
                 by_keyword = not self._is_given_by_place(parameter, base)
                 values = [given(parameter, each, by_keyword=by_keyword) for each in self.optional(parameter)]
@@ -164,7 +164,7 @@ def given(parameter: Parameter, value: Expression, *, by_keyword: bool = True) -
     return Argument(parameter.name, value, is_named or parameter.mode == "keyword")
 
 
-def takes_function(shape: Shape) -> bool:
+def _takes_function(shape: Shape) -> bool:
     """Return whether a parameter of a shape may be a function."""
     options = shape.parts if shape.kind == "union" else (shape,)
     return any(option.kind == "callable" for option in options)
@@ -175,7 +175,7 @@ def others(base: Sequence[Argument], name: str) -> list[Argument]:
     return [each for each in base if each.name != name]
 
 
-def exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:
+def _exchange(base: Sequence[Argument], name: str, value: Expression) -> list[Argument]:
     """Return the arguments with one value replaced."""
     return [Argument(each.name, value, each.by_keyword) if each.name == name else each for each in base]
 

@@ -152,7 +152,6 @@ def _plan(spans: Sequence[tuple[str, int, int]], seconds: float, **other: object
         "modules": [],
         "files": [],
         "others_until": None,
-        "without": [],
         "only": None,
         "backwards": False,
         "part": [0, 1],

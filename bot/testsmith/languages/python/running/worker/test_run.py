@@ -438,14 +438,15 @@ _LACKS_NAME = re.compile(r"(?:module|type object) '")
 _REPLACING = re.compile(r".*[/\\](?:_pytest[/\\]monkeypatch|(?:unittest|mock)[/\\]mock)\.py")
 _IMPORTING = re.compile(r"<frozen importlib.*|.*[/\\](?:pkgutil|contextlib|importlib[/\\]__init__)\.py")
 _RUNNING_TESTS = re.compile(r".*[/\\](?:_pytest|pluggy|pytest_mock|unittest)[/\\][^/\\]+\.py")
+"""Files of what replaces names in tests, of what it calls to find them, and of what calls tests."""
 
 
 def is_raised_by_test(error: BaseException, file: str) -> bool:
     """Return whether an expression in a test module raised the error itself, after all calls in it returned.
 
     Such an error concerns what the test does with a value. Assertions do not count, nor do calls with wrong
-    arguments, names that a module or class lacks, or errors that passed through other code. A name that a
-    test wants to replace, and that does not exist, counts: it is what the test says of the code's inside.
+    arguments, names that a module or class lacks, or errors that passed through other code. A missing name
+    that a test wants to replace counts: only the test says that the code has it.
 
     Args:
         error: Error that a test failed with.

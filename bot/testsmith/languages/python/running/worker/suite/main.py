@@ -10,7 +10,6 @@ The plan is one JSON object on standard input:
     names, modules                    names and imports in test files that run next
     others_until                      seconds after the start in which tests may begin that do not run first;
                                       null for all of `seconds`
-    without                           ids of tests to leave out
     only                              ids of tests or test functions to run, or files to run as a whole; null
                                       for all
     backwards                         whether to run them in reverse order
@@ -107,7 +106,7 @@ class _Suite:
         self._attempt = 0
         self._others_until = plan["others_until"]
         self._begun = time.monotonic()
-        self._done: set[str] = set(plan["without"])
+        self._done: set[str] = set()
         self._running: str | None = None
         self._exit: int | None = None
 
@@ -119,7 +118,7 @@ class _Suite:
             is_unusable = how == DONE and self._exit in _pytest_part().UNUSABLE
             if time.monotonic() > self._deadline:
                 return
-            if is_unusable and with_own and self._done.issubset(self._plan["without"]):
+            if is_unusable and with_own and not self._done:
                 with_own = False
             elif self._exit == _pytest_part().NO_TESTS and not files and self._named_otherwise():
                 files = self._named_otherwise()
