@@ -17,6 +17,7 @@ def run(
     folder: Path,
     *codes: str,
     seconds: float = 20.0,
+    each: float = 5.0,
     group: int | None = None,
     placed: Mapping[str, str] | None = None,
 ) -> dict[int, StepResult]:
@@ -37,7 +38,7 @@ def run(
             argv=(sys.executable, "-I", "-S", "-c", code),
             variables={"TMPDIR": str(inside / "tmp"), "PROFILE": str(inside / "profile")},
             folder=inside,
-            seconds=5.0,
+            seconds=each,
             budget="all",
             group=group,
             profile=inside / "profile",
@@ -66,8 +67,16 @@ def test_run_steps__how_each_ended_and_what_it_wrote(tmp_path: Path) -> None:
 def test_run_steps__what_hangs_is_ended_and_what_shares_its_time_is_left_out(tmp_path: Path) -> None:
     hangs = "import time; print('here', flush=True); time.sleep(60)"
     found = run(tmp_path, hangs, "pass", seconds=1.0)
-    assert (found[0].timed_out, found[0].output) == (True, "here\n")
+    assert (found[0].timed_out, found[0].cut_short, found[0].output) == (True, True, "here\n")
     assert 1 not in found
+
+
+def test_run_steps__what_takes_longer_than_its_own_limit_is_not_cut_short(tmp_path: Path) -> None:
+    found = run(tmp_path, "import time; time.sleep(60)", "pass", each=0.5)
+    assert [(found[number].timed_out, found[number].cut_short) for number in range(2)] == [
+        (True, False),
+        (False, False),
+    ]
 
 
 def test_run_steps__a_group_ends_with_its_first_failure(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from fakes.go_workspaces import GoSite
@@ -120,6 +121,7 @@ CHANGES = (
     change(6, "from--", "", "TestCount"),  # never ends
     change(7, "return key, true", "return key, !true", "TestFirst", "TestBroken"),
     change(8, "recover() != nil", "recover() == nil", "TestCount"),
+    replace(change(9, "return key, true", "return key, false", "TestFirst"), latest=0.0),  # no time for it
 )
 
 

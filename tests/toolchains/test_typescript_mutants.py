@@ -102,7 +102,9 @@ def changed(tests: frozenset[str]) -> ChangedModules:
 def test_run_changed__which_test_kills_what(node: NodeSite, tmp_path: Path, framework: str) -> None:
     head = {"package.json": manifest(framework), "src/calc.ts": CALC}
     job = typescript_job(TESTS[framework] + CODE, CALC, "clamp", seconds=200.0)
-    job = replace(job, traced=None, changed=changed(NAMES))
+    every = changed(NAMES)
+    late = replace(every.changes[1], number=5, latest=0.0)
+    job = replace(job, traced=None, changed=replace(every, changes=(*every.changes, late)))
     with shared_node(node.runner(tmp_path, head)) as opened:
         found = opened.run_changed(job).changed
     passing = {"clamps": PASSED, "keeps": PASSED, "says nothing": PASSED, "catches everything": PASSED}
@@ -113,6 +115,7 @@ def test_run_changed__which_test_kills_what(node: NodeSite, tmp_path: Path, fram
         **dict.fromkeys(("clamps", "keeps", "catches everything"), TIMED_OUT),
     }
     assert set(found[4].values()) <= {FAILED, CRASHED}
+    assert 5 not in found
     gone = dict(found[9])
     assert gone.pop("says nothing") == PASSED
     assert set(gone) == {"clamps", "keeps", "catches everything"}

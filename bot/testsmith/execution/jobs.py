@@ -141,6 +141,8 @@ class ChangedModule:
         whole: Whether to run all of them instead of stopping at the first failure.
         audited: Number of the audited test function that the tests are of; None without an audit.
         optional: Whether to leave it out if that function has killed another one.
+        latest: Seconds of its job, or of all with such a limit, after which it is not begun; None for no
+            limit but that of the job.
     """
 
     number: int
@@ -150,6 +152,7 @@ class ChangedModule:
     whole: bool = False
     audited: int | None = None
     optional: bool = False
+    latest: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

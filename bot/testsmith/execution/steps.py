@@ -63,6 +63,7 @@ class StepResult:
         output: What it printed. Untrusted text.
         seconds: Duration.
         timed_out: Whether its time was over.
+        cut_short: Whether that was the time that it shares with other steps, so that it says nothing of it.
         profile: Content of the file; None if there was none. Untrusted text.
         trace: Content of the other file.
         left: Some names of what it left in its temporary folder. Untrusted text.
@@ -73,6 +74,7 @@ class StepResult:
     output: str = ""
     seconds: Annotated[float, Ge(0)] = 0.0
     timed_out: bool = False
+    cut_short: bool = False
     profile: str | None = None
     trace: str | None = None
     left: Annotated[tuple[str, ...], OrElse(())] = ()

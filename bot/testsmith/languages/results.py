@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from testsmith.model import Candidate, Member
+from testsmith.model import Candidate, Change, Member
 
 
 class TestStatus(StrEnum):
@@ -88,6 +88,15 @@ class FunctionProof:
     head: tuple[Run, ...]
     base: Run | None = None
     wants_network: bool = False
+
+    def fails_on_base(self, member: Member) -> bool:
+        """Return whether its failure on base says something about the member.
+
+        Tests of an added member always fail there. A module that does not load shows nothing, and neither
+        does an error that the test itself raises while it handles a value from the member.
+        """
+        is_new = member.change is Change.ADDED
+        return self.base is not None and not is_new and self.base.fails_by_member
 
     @property
     def passes(self) -> int:

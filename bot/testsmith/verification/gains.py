@@ -114,7 +114,7 @@ def gains_of(
     alive = frozenset(mutant for mutant, alive in fates.items() if alive)
     unknown = frozenset(mutant for mutant, alive in fates.items() if alive is None)
     lines, branches = _beyond(function, own)
-    fails = _fails_on_base(function, member)
+    fails = function.fails_on_base(member)
     only_misfits = fails and _only_misfits(function, member, mutation, judge)
     return Gains(
         killed=killed,
@@ -160,18 +160,6 @@ def _beyond(function: FunctionProof, own: OwnEvidence) -> tuple[frozenset[int], 
     reached = own.baseline.reached
     known = reached.branches if own.knows_branches else frozenset()
     return function.lines - reached.lines, function.branches - known
-
-
-def _fails_on_base(function: FunctionProof, member: Member) -> bool:
-    """Return whether a function's failure on base says something about the member.
-
-    Tests of an added member always fail there. A module that does not load shows nothing, and neither does an
-    error that the test itself raises while it handles a value from the member.
-    """
-    base = function.base
-    if base is None or member.change is Change.ADDED:
-        return False
-    return base.fails_by_member
 
 
 def _only_misfits(function: FunctionProof, member: Member, mutation: Mutation, judge: Judge) -> bool:

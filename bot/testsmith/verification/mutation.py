@@ -38,7 +38,7 @@ _RETURNING = _TAKEN_AWAY + 1
 """Job number of the first replacement that returns immediately."""
 
 _SECONDS_IF_SHOWN = 10.0
-"""For mutants, besides the first few, if it is known without them that a test shows the change."""
+"""After which no mutant but the first few is begun if a test is known to show the change without them."""
 
 _FEWEST = 2
 """Mutants that are tried in any case."""
@@ -85,6 +85,7 @@ class _Trial:
     mutants: tuple[Mutant, ...]
     gone: Replacement
     returning: tuple[Replacement, ...]
+    is_shown: bool
 
     def job(self, number: int, seconds: float) -> TestJob:
         changed = ChangedModules(
@@ -118,7 +119,12 @@ class _Trial:
                 tests = frozenset(one.name for one in reached)
             if tests:
                 yield ChangedModule(
-                    number=number, edit=edit_of(change), function=function, tests=tests, whole=True
+                    number=number,
+                    edit=edit_of(change),
+                    function=function,
+                    tests=tests,
+                    whole=True,
+                    latest=_SECONDS_IF_SHOWN if self.is_shown and _FEWEST <= number < _TAKEN_AWAY else None,
                 )
 
     def _is_traced(self, mutant: Mutant) -> bool:
@@ -275,28 +281,26 @@ def _trial(proof: Proof, language: Language, workspace: Workspace, table: GateTa
         source = mutator.text((workspace.head.root / member.path).read_bytes())
         gone = mutator.taken_away(source, member)
         returning = mutator.returning_at_once(source, member)
-        mutants = mutants_of(mutator, source, member, table)[: most_mutants(proof, language.judge, table)]
+        mutants = mutants_of(mutator, source, member, table)
     except (OSError, CannotParse):
         return None
     if gone is None:
         return None
-    return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning)
+    shown = is_shown(proof, language.judge)
+    return _Trial(proof=proof, source=source, mutants=mutants, gone=gone, returning=returning, is_shown=shown)
 
 
-def most_mutants(proof: Proof, judge: Judge, table: GateTable) -> int:
-    """Return how many mutants to try of a candidate that passes on head.
+def is_shown(proof: Proof, judge: Judge) -> bool:
+    """Return whether all tests of a candidate that passes on head fail on base, as tests of the change do.
 
-    If its tests are slow and all of them fail on base, only a number in the report depends on the others.
+    Only a number in the report depends on most of its mutants then.
     """
-    bases = [function.base for function in proof.functions]
-    is_shown = proof.member.change is not Change.ADDED and all(
-        base is not None and base.fails_by_member and not judge.is_interface_mismatch(base.message)
-        for base in bases
+    return all(
+        one.base is not None
+        and one.fails_on_base(proof.member)
+        and not judge.is_interface_mismatch(one.base.message)
+        for one in proof.functions
     )
-    seconds = sum(function.seconds or 0.0 for function in proof.functions)
-    if not is_shown or not seconds:
-        return table.max_mutants
-    return min(table.max_mutants, max(_FEWEST, int(_SECONDS_IF_SHOWN / seconds)))
 
 
 def mutants_of(mutator: Mutator, source: str, member: Member, table: GateTable) -> tuple[Mutant, ...]:

@@ -36,6 +36,7 @@ def main() -> None:
         if seconds <= 0 or step["group"] in failed:
             continue
         result = _result(step, seconds)
+        result["cut_short"] = result["timed_out"] and seconds < step["seconds"]
         budgets[step["budget"]] -= result["seconds"]
         if result["exit_code"] != 0 and step["group"] is not None:
             failed.add(step["group"])

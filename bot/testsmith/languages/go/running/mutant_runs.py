@@ -55,6 +55,15 @@ class Target:
     budget: str
     seconds: float
 
+    def budget_of(self, change: ChangedModule | None) -> str:
+        """Return the name of the time limit for a mutant: those with a limit of their own share another."""
+        return self.budget if change is None or change.latest is None else f"{self.budget} {change.latest}"
+
+    def budgets(self) -> dict[str, float]:
+        """Return the time limits by name."""
+        own = {self.budget_of(one): one.latest for one in self.changed.changes if one.latest is not None}
+        return {self.budget: self.seconds, **own}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _MutantBinary:
@@ -142,7 +151,7 @@ class MutantRuns:
     async def _results(
         self, targets: Sequence[Target], trials: Sequence[_Trial], seconds: Mapping[tuple[int, str], float]
     ) -> list[StepResult | None]:
-        """Run trials and return the result of each; None if it did not run."""
+        """Run trials and return the result of each; None if it did not run to its end."""
         head = self._workspace.head
         folder = self._workspace.new_folder("mutants")
         root = await in_thread(run_root, head, folder) if self._copies and trials else head.root
@@ -161,14 +170,14 @@ class MutantRuns:
                     variables={**test_variables(self._workspace.toolchain, folder), **trial.environment},
                     folder=root / place,
                     seconds=seconds.get((trial.target, trial.name), _MOST_SECONDS),
-                    budget=targets[trial.target].budget,
+                    budget=targets[trial.target].budget_of(trial.change),
                     group=group,
                 )
             )
         binaries = {trial.binary.built.binary.parent for trial in trials if trial.binary.built.binary}
         plan = Plan(
             steps=steps,
-            budgets={target.budget: target.seconds for target in targets},
+            budgets={budget: seconds for target in targets for budget, seconds in target.budgets().items()},
             folder=folder,
             readable=(
                 *sorted(binaries),
@@ -180,7 +189,8 @@ class MutantRuns:
             outcome = await run_steps(self._workspace, plan)
         finally:
             await in_thread(remove_folder, folder)
-        return [outcome.results.get(number) for number in range(len(trials))]
+        results = [outcome.results.get(number) for number in range(len(trials))]
+        return [None if result is None or result.cut_short else result for result in results]
 
     async def _binaries(self, targets: Sequence[Target]) -> list[list[_MutantBinary]]:
         """Build one binary with all mutants of a target that can be switched, then one for each other."""

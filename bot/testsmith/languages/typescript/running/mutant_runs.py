@@ -52,6 +52,12 @@ class _Trial:
     names: list[str]
 
     @property
+    def budget(self) -> str:
+        """Name of its time limit: mutants with a limit of their own share another than the others."""
+        number, latest = self.module.job.number, self.change.latest
+        return str(number) if latest is None else f"{number} {latest}"
+
+    @property
     def is_alone(self) -> bool:
         """Whether there is one test."""
         return len(self.names) == 1
@@ -133,10 +139,11 @@ class _MutantRuns:
         """Run processes and add the statuses; return those that have to be run again, with a test each."""
         wanted = [await in_thread(self._wanted, trial) for trial in trials]
         modules = list({trial.module.job.number: trial.module for trial in trials}.values())
-        found, _ = await self.folder.take(wanted, self._budgets(modules))
+        own = {trial.budget: trial.change.latest for trial in trials if trial.change.latest is not None}
+        found, _ = await self.folder.take(wanted, {**self._budgets(modules), **own})
         again = []
         for trial, ran in zip(trials, found, strict=True):
-            if ran.step is None:
+            if ran.step is None or ran.step.cut_short:
                 continue
             self.spent[trial.module.job.number] += ran.step.seconds
             results = (
@@ -163,6 +170,7 @@ class _MutantRuns:
         return replace(
             wanted,
             placed={**wanted.placed, path: self.folder.text(text, path)},
+            budget=trial.budget,
             seconds=self.seconds[module.job.number],
         )
 

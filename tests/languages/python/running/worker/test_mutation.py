@@ -24,10 +24,14 @@ def change(number: int, old: str, new: str, function: tuple[str, int] | None = (
 
 
 def told(
-    folder: Path, code: str, *changes: ChangedModule, names: frozenset[str] = frozenset({"test_x"})
+    folder: Path,
+    code: str,
+    *changes: ChangedModule,
+    names: frozenset[str] = frozenset({"test_x"}),
+    seconds: float = 20.0,
 ) -> Mapping[int, Mapping[str, str]]:
     changed = ChangedModules(path="shop.py", source=SOURCE, names=names, changes=changes)
-    job = TestJob(number=0, code=code, seconds=20.0, changed=changed)
+    job = TestJob(number=0, code=code, seconds=seconds, changed=changed)
 
     async def scenario() -> Mapping[int, Mapping[str, str]]:
         async with small_workspace(folder, {"shop.py": SOURCE}) as workspace:
@@ -59,6 +63,23 @@ def test_run_mutants__in_place_and_when_loaded(tmp_path: Path) -> None:
 def test_run_mutants__what_cannot_be_exchanged_is_loaded(tmp_path: Path) -> None:
     results = told(tmp_path, TESTS, change(0, "<", ">", ("high", 4)), change(1, "<", "<", ("low", 5)))
     assert results == {0: {"test_x": FAILED}, 1: {"test_x": PASSED}}
+
+
+def test_run_mutants__none_is_begun_after_its_latest_second(tmp_path: Path) -> None:
+    results = told(
+        tmp_path,
+        TESTS,
+        change(0, "<", "<="),
+        replace(change(1, "<", ">"), latest=0.0),
+        change(2, "3", "4", None),
+        replace(change(3, "3", "5", None), latest=0.0),
+    )
+    assert results == {0: {"test_x": FAILED}, 2: {"test_x": FAILED}}
+
+
+def test_run_mutants__the_end_of_the_time_for_all_kills_none(tmp_path: Path) -> None:
+    hangs = change(0, "LIMIT = 3", "import time; time.sleep(60)", None)
+    assert told(tmp_path, TESTS, hangs, seconds=1.0) == {}
 
 
 SEVERAL = """\

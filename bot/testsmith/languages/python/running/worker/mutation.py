@@ -54,6 +54,7 @@ class LoadedMutant(NamedTuple):
             loaded.
         tests: Test functions to run.
         whole: Whether to run all of them instead of stopping at the first failure.
+        latest: Seconds of the run after which it is not begun any more; None for the run's own limit.
     """
 
     number: int
@@ -61,6 +62,7 @@ class LoadedMutant(NamedTuple):
     function: tuple[str, int] | None
     tests: frozenset[str]
     whole: bool
+    latest: float | None = None
 
     def applied(self, source: str) -> str:
         """Return a text with the mutant applied."""
@@ -118,6 +120,7 @@ def read_run(job: Mapping[str, Any], ini: Path, folder: Path) -> MutantRun:
             function=None if data["function"] is None else (data["function"][0], data["function"][1]),
             tests=frozenset(data["tests"]),
             whole=data["whole"],
+            latest=data["latest"],
         )
         for data in job["mutants"]
     )
@@ -167,7 +170,7 @@ def run_mutants(run: MutantRun, closed: int) -> list[Message]:
     inside = [mutant for mutant in run.mutants if mutant.function is not None]
     data = _Collector()
     if inside:
-        stage = _Stage(run, inside)
+        stage = _Stage(run, inside, deadline)
         run_child(stage.carry_out, run.seconds, data.receive, closed)
     results = data.trusted(run.names)
     outside = [mutant for mutant in run.mutants if mutant.function is None or mutant.number in data.unplaced]
@@ -220,6 +223,11 @@ def _all_pass(statuses: Mapping[str, str] | None, names: Collection[str]) -> boo
     return bool(statuses and names) and all((statuses or {}).get(name) == "passed" for name in names)
 
 
+def _is_too_late(mutant: LoadedMutant, run: MutantRun, deadline: float) -> bool:
+    """Return whether a mutant is not to be begun any more."""
+    return mutant.latest is not None and time.monotonic() > deadline - run.seconds + mutant.latest
+
+
 def _limit(seconds: float) -> float:
     """Return the time limit for a mutant, based on the time of the unchanged member."""
     return _LEAST_SECONDS + _TIMES_AS_LONG * seconds
@@ -228,9 +236,10 @@ def _limit(seconds: float) -> float:
 class _Stage:
     """Plugin for the child that collects the tests: forks a child per mutant instead of running the tests."""
 
-    def __init__(self, run: MutantRun, mutants: Sequence[LoadedMutant]) -> None:
+    def __init__(self, run: MutantRun, mutants: Sequence[LoadedMutant], deadline: float) -> None:
         self._run = run
         self._mutants = mutants
+        self._deadline = deadline
         self._send: Send = lambda _message: None
         self._case = QuickCase(None if run.session is None else str(run.session.file))
 
@@ -257,6 +266,8 @@ class _Stage:
             return True
         limit = _limit(time.monotonic() - started)
         for mutant in self._mutants:
+            if _is_too_late(mutant, self._run, self._deadline):
+                continue
             exchange = module.exchange(mutant.edit, mutant.function)
             if exchange is None:
                 self._send({"kind": "unplaced", "number": mutant.number})
@@ -405,10 +416,14 @@ class _Loading:
             seconds = time.monotonic() - started
         self.seconds = seconds
         results: dict[int, dict[str, str]] = {}
+        limit = _limit(seconds)
         for mutant in mutants:
             left = self._deadline - time.monotonic()
-            tried = self._try(mutant, min(left, _limit(seconds))) if left > 0 else None
-            if tried is not None:
+            if left <= 0 or _is_too_late(mutant, self._run, self._deadline):
+                continue
+            tried = self._try(mutant, min(left, limit))
+            has_ended = time.monotonic() < self._deadline or limit <= left
+            if tried is not None and has_ended:  # otherwise, the end of the run says nothing of the mutant
                 results[mutant.number] = tried
         return results
 
