@@ -154,6 +154,10 @@ class ChangedModule:
     optional: bool = False
     latest: float | None = None
 
+    def budget(self, job: str) -> str:
+        """Return the name of its time limit: that of its job, unless it has one of its own with others."""
+        return job if self.latest is None else f"{job} {self.latest}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangedModules:
@@ -176,6 +180,10 @@ class ChangedModules:
     changes: tuple[ChangedModule, ...]
     direct: tuple[str, str, int] | None = None
     quickest: tuple[str, ...] = ()
+
+    def own_budgets(self, job: str) -> dict[str, float]:
+        """Return the time limits of the mutants that have one of their own, by name."""
+        return {one.budget(job): one.latest for one in self.changes if one.latest is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

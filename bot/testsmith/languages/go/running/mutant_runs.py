@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from testsmith.execution.jobs import PASSED, ChangedModule, ChangedModules, JobResult, TestJob
+from testsmith.execution.jobs import PASSED, SKIPPED, ChangedModule, ChangedModules, JobResult, TestJob
 from testsmith.execution.steps import Plan, Step, StepResult
 from testsmith.execution.workspace import remove_folder
 from testsmith.languages.go.running.builds import Build, Builder, Built
@@ -55,14 +55,10 @@ class Target:
     budget: str
     seconds: float
 
-    def budget_of(self, change: ChangedModule | None) -> str:
-        """Return the name of the time limit for a mutant: those with a limit of their own share another."""
-        return self.budget if change is None or change.latest is None else f"{self.budget} {change.latest}"
-
+    @property
     def budgets(self) -> dict[str, float]:
-        """Return the time limits by name."""
-        own = {self.budget_of(one): one.latest for one in self.changed.changes if one.latest is not None}
-        return {self.budget: self.seconds, **own}
+        """The time limits by name."""
+        return {self.budget: self.seconds, **self.changed.own_budgets(self.budget)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +154,7 @@ class MutantRuns:
         groups: dict[tuple[int, int], int] = {}
         steps = []
         for number, trial in enumerate(trials):
-            change = trial.change
+            change, budget = trial.change, targets[trial.target].budget
             group = None
             if change is not None and not change.whole:
                 group = groups.setdefault((trial.target, change.number), len(groups))
@@ -170,14 +166,14 @@ class MutantRuns:
                     variables={**test_variables(self._workspace.toolchain, folder), **trial.environment},
                     folder=root / place,
                     seconds=seconds.get((trial.target, trial.name), _MOST_SECONDS),
-                    budget=targets[trial.target].budget_of(trial.change),
+                    budget=budget if change is None else change.budget(budget),
                     group=group,
                 )
             )
         binaries = {trial.binary.built.binary.parent for trial in trials if trial.binary.built.binary}
         plan = Plan(
             steps=steps,
-            budgets={budget: seconds for target in targets for budget, seconds in target.budgets().items()},
+            budgets={name: most for target in targets for name, most in target.budgets.items()},
             folder=folder,
             readable=(
                 *sorted(binaries),
@@ -271,6 +267,27 @@ async def run_changed_modules(
     return results | {
         number: JobResult(changed=changed) for number, changed in zip(targets, found, strict=True)
     }
+
+
+def kills(targets: Sequence[Target], found: Sequence[Mapping[int, Mapping[str, str]]]) -> dict[int, bool]:
+    """Return whether tests fail with each mutant of one file.
+
+    A mutant is left out if no test fails with it and not all have run to their end: the others may fail.
+
+    Args:
+        targets: The test binaries with mutants of the file.
+        found: What `MutantRuns.run` has returned for each.
+    """
+    killed: dict[int, bool] = {}
+    unknown: set[int] = set()
+    for target, statuses in zip(targets, found, strict=True):
+        for change in target.changed.changes:
+            ended = statuses.get(change.number, {})
+            fails = any(status not in {PASSED, SKIPPED} for status in ended.values())
+            killed[change.number] = killed.get(change.number, False) or fails
+            if not change.tests <= ended.keys():
+                unknown.add(change.number)
+    return {number: fails for number, fails in killed.items() if fails or number not in unknown}
 
 
 def _switched(changed: ChangedModules, without: frozenset[int]) -> Switched | None:

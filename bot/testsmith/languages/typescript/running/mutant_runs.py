@@ -52,12 +52,6 @@ class _Trial:
     names: list[str]
 
     @property
-    def budget(self) -> str:
-        """Name of its time limit: mutants with a limit of their own share another than the others."""
-        number, latest = self.module.job.number, self.change.latest
-        return str(number) if latest is None else f"{number} {latest}"
-
-    @property
     def is_alone(self) -> bool:
         """Whether there is one test."""
         return len(self.names) == 1
@@ -139,13 +133,14 @@ class _MutantRuns:
         """Run processes and add the statuses; return those that have to be run again, with a test each."""
         wanted = [await in_thread(self._wanted, trial) for trial in trials]
         modules = list({trial.module.job.number: trial.module for trial in trials}.values())
-        own = {trial.budget: trial.change.latest for trial in trials if trial.change.latest is not None}
-        found, _ = await self.folder.take(wanted, {**self._budgets(modules), **own})
+        found, _ = await self.folder.take(wanted, self._budgets(modules))
         again = []
         for trial, ran in zip(trials, found, strict=True):
-            if ran.step is None or ran.step.cut_short:
+            if ran.step is None:
                 continue
             self.spent[trial.module.job.number] += ran.step.seconds
+            if ran.step.cut_short:
+                continue
             results = (
                 alone_result(trial.names[0], ran) or {trial.names[0]: _ENDED}
                 if trial.is_alone
@@ -170,15 +165,17 @@ class _MutantRuns:
         return replace(
             wanted,
             placed={**wanted.placed, path: self.folder.text(text, path)},
-            budget=trial.budget,
+            budget=trial.change.budget(str(module.job.number)),
             seconds=self.seconds[module.job.number],
         )
 
     def _budgets(self, modules: Sequence[PlacedModule]) -> dict[str, float]:
-        return {
-            str(one.job.number): max(0.0, one.job.seconds - self.spent.get(one.job.number, 0.0))
-            for one in modules
-        }
+        budgets: dict[str, float] = {}
+        for job in (one.job for one in modules):
+            name = str(job.number)
+            budgets[name] = max(0.0, job.seconds - self.spent.get(job.number, 0.0))
+            budgets |= {} if job.changed is None else job.changed.own_budgets(name)
+        return budgets
 
 
 def changed_text(changed: ChangedModules, change: ChangedModule) -> str:

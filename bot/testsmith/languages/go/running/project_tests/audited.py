@@ -12,8 +12,7 @@ from testsmith.execution.sandbox.interface import CannotRun
 from testsmith.execution.steps import StepResult
 from testsmith.languages.go.running.builds import Build, Built
 from testsmith.languages.go.running.coverage_profile import lines_run, read_profile
-from testsmith.languages.go.running.mutant_runs import MutantRuns, Target
-from testsmith.languages.go.running.project_tests.baseline import ProjectTests, of_package
+from testsmith.languages.go.running.project_tests.baseline import ProjectTests
 from testsmith.languages.go.running.project_tests.own_files import GoTest, own_tests_of, text_at
 from testsmith.languages.go.running.test_output import function_result
 from testsmith.languages.go.running.workspace import folder_of, module_folder, module_path
@@ -69,28 +68,11 @@ class AuditedTests:
         seconds: float,
     ) -> AuditedMutants:
         """Run tests against mutants, and each function by itself; see `TestRunner.audit_mutants`."""
-        runs = MutantRuns(self.tests.workspace, self.tests.builder, copies=True)
-        targets = [
-            Target(
-                package=package,
-                files={},
-                changed=of_package(modules, package),
-                budget=_BUDGET,
-                seconds=seconds,
-            )
-            for modules in changed.values()
-            for package in sorted({folder_of(test) for one in modules.changes for test in one.tests})
-        ]
-        killed: dict[tuple[str, int], bool] = {}
-        for target, statuses in zip(targets, await runs.run(targets), strict=True):
-            for number, ended in statuses.items():
-                key = (target.changed.path, number)
-                fails = any(status not in {PASSED, SKIPPED} for status in ended.values())
-                killed[key] = killed.get(key, False) or fails
+        killed = await self.tests.changed(changed, seconds)
         wanted = {test for tests in functions.values() for test in tests}
         alone = await self._alone(wanted, seconds)
         return AuditedMutants(
-            killed=killed,
+            killed={(path, number): fails for path, of in killed.items() for number, fails in of.items()},
             functions={
                 number: WithoutProject(alone=_together([alone.get(test, "") for test in tests]), words=_WORDS)
                 for number, tests in functions.items()

@@ -19,7 +19,7 @@ from testsmith.execution.workspace import ProjectCopy, remove_folder
 from testsmith.languages.go.running.builds import Build, Builder, Built
 from testsmith.languages.go.running.coverage_profile import lines_run, read_profile
 from testsmith.languages.go.running.module_runs import profile_name, run_root
-from testsmith.languages.go.running.mutant_runs import MutantRuns, Target
+from testsmith.languages.go.running.mutant_runs import MutantRuns, Target, kills
 from testsmith.languages.go.running.project_tests.own_files import (
     GoTest,
     import_path,
@@ -128,32 +128,27 @@ class ProjectTests:
     async def changed(
         self, changed: Mapping[str, ChangedModules], seconds: float
     ) -> dict[str, dict[int, bool]]:
-        """Run them against mutants of members; return whether each was killed, by member and number.
+        """Run them against mutants by file or member; return whether each was killed, also by number.
 
         Raises:
             CannotRun: The sandbox could not start a process.
         """
-        targets: list[Target] = []
-        owners: list[str] = []
-        for member, modules in changed.items():
-            for package in sorted({folder_of(test) for one in modules.changes for test in one.tests}):
-                owners.append(member)
-                targets.append(
-                    Target(
-                        package=package,
-                        files={},
-                        changed=of_package(modules, package),
-                        budget=_BUDGET,
-                        seconds=seconds,
-                    )
+        targets = {
+            member: [
+                Target(
+                    package=package,
+                    files={},
+                    changed=of_package(modules, package),
+                    budget=_BUDGET,
+                    seconds=seconds,
                 )
+                for package in sorted({folder_of(test) for one in modules.changes for test in one.tests})
+            ]
+            for member, modules in changed.items()
+        }
         runs = MutantRuns(self.workspace, self.builder, copies=True)
-        killed: dict[str, dict[int, bool]] = {member: {} for member in changed}
-        for member, statuses in zip(owners, await runs.run(targets), strict=True):
-            for number, ended in statuses.items():
-                fails = any(status not in {PASSED, SKIPPED} for status in ended.values())
-                killed[member][number] = killed[member].get(number, False) or fails
-        return killed
+        found = iter(await runs.run([one for some in targets.values() for one in some]))
+        return {member: kills(some, [next(found) for _ in some]) for member, some in targets.items()}
 
     async def _run(self, members: Sequence[Member], seconds: float) -> _Suite:
         head = self.workspace.head
