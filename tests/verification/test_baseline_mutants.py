@@ -101,7 +101,7 @@ def learnt(
             runner = PythonRunner(workspace=workspace)
             own = OwnTests(own_suite, {"python": PYTHON.mutator}, runner, progress)
             before = own.of(MEMBER)
-            await own.learn(proofs, mutations, seconds)
+            await own.learn(list(zip(proofs, mutations, strict=True)), seconds)
             return mutations[0], before, own.of(MEMBER)
 
     return asyncio.run(scenario())

@@ -644,18 +644,18 @@ BOTH = WEEK.format("long", 8, 16) + "\n\ndef test_week():\n    assert fee(7) == 
 
 
 @pytest.mark.parametrize(
-    ("code", "changed", "most", "needs_all"),
+    ("code", "changed", "most", "asked_for"),
     [
-        (WEEK.format("long", 8, 16), {3}, 300.0, False),
-        (BOTH, {3}, 300.0, False),
-        (BOTH, {2, 3}, 300.0, True),
-        (WEEK.format("week", 7, 21), {3}, 300.0, True),
-        (WEEK.format("week", 7, 21), {3}, 5.0, True),
+        (WEEK.format("long", 8, 16), {3}, 300.0, []),
+        (BOTH, {3}, 300.0, [3.0]),
+        (BOTH, {2, 3}, 300.0, [300.0]),
+        (WEEK.format("week", 7, 21), {3}, 300.0, [300.0]),
+        (WEEK.format("week", 7, 21), {3}, 5.0, [5.0]),
     ],
     ids=["shows the change", "one does", "the other may guard it", "shows no change", "little time"],
 )
 def test_prove__all_own_tests_are_run_if_a_suggestion_depends_on_them(
-    tmp_path: Path, code: str, changed: set[int], most: float, needs_all: bool
+    tmp_path: Path, code: str, changed: set[int], most: float, asked_for: list[float]
 ) -> None:
     member = function_member(CHANGED_FEE, "fee", change=Change.CHANGED)
     member = replace(member, changed_lines=frozenset(changed))
@@ -689,8 +689,8 @@ def test_prove__all_own_tests_are_run_if_a_suggestion_depends_on_them(
             own_tests = OwnTests(suite, mutators, runner, context.progress, measure_all=measure_all)
             context = replace(context, runner=runner, own_tests=own_tests)
             await prove([subject(code, member)], PYTHON, context)
-            assert own_tests.suite == (every if needs_all else suite)
+            assert own_tests.suite == (every if measured else suite)
 
     asyncio.run(scenario())
-    assert asked == [most if needs_all else 3.0]
-    assert bool(measured) is needs_all
+    assert asked == asked_for
+    assert bool(measured) is (asked_for == [most])

@@ -181,17 +181,16 @@ class OwnTests:
                 for member, known in self._noticed.items()
             }
 
-    async def learn(self, proofs: Sequence[Proof], mutations: Sequence[Mutation], seconds: float) -> None:
+    async def learn(self, tried: Sequence[tuple[Proof, Mutation]], seconds: float) -> None:
         """Run the project's own tests against mutants that candidates kill and whose result is unknown.
 
         Args:
-            proofs: The candidates.
-            mutations: What they do with the mutants of their members.
+            tried: The candidates, and what they do with the mutants of their members.
             seconds: Time limit for all mutants together.
         """
         mutants: dict[str, list[Mutant]] = {}
         first: dict[str, Proof] = {}
-        for proof, mutation in zip(proofs, mutations, strict=True):
+        for proof, mutation in tried:
             if not mutation.in_file:  # has no effect in the session of the project's tests
                 first.setdefault(proof.member.id, proof)
                 self._forget_if_loaded(proof)

@@ -37,7 +37,7 @@ _TAKEN_AWAY = 1_000_000
 _RETURNING = _TAKEN_AWAY + 1
 """Job number of the first replacement that returns immediately."""
 
-_SECONDS_IF_SHOWN = 10.0
+_SECONDS_IF_SHOWN = 5.0
 """After which no mutant but the first few is begun if a test is known to show the change without them."""
 
 _FEWEST = 2

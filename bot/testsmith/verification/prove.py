@@ -31,8 +31,8 @@ from testsmith.verification.gate import (
 from testsmith.verification.mutation import Mutation, gather_mutants
 from testsmith.verification.selection import EntryWeight, weigh
 
-_SECONDS_TO_COUNT = 3.0
-"""For the project's own tests with mutants if only a number depends on it."""
+_SECONDS_TO_CHOOSE = 3.0
+"""For the project's own tests with mutants if it only depends on them which of several tests are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +137,14 @@ class _Prover:
             proofs, self.language, self.context.runner, self.table, self.context.progress
         )
         own_tests = self.context.own_tests
+        tried = list(zip(proofs, mutations, strict=True))
         seconds = self.table.suite_seconds
-        if any(map(self._needs_own_tests, proofs, mutations)):
+        if any(self._needs_own_tests(*one) for one in tried):
             await own_tests.complete()
         else:
-            seconds = min(seconds, _SECONDS_TO_COUNT)
-        await own_tests.learn(proofs, mutations, seconds)
+            seconds = min(seconds, _SECONDS_TO_CHOOSE)
+            tried = [one for one in tried if len(one[0].functions) > 1]
+        await own_tests.learn(tried, seconds)
         for (case, entry), proof, mutation in zip(waiting, proofs, mutations, strict=True):
             weight = EntryWeight(
                 proof=proof,
