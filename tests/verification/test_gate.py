@@ -224,6 +224,15 @@ def test_judge__what_was_refused_the_network_says_so() -> None:
     assert (cut.point, cut.reason) == (Point.RAN, "needs the network: boom")
 
 
+@pytest.mark.parametrize(
+    "statuses", [(P, P, P, P, P), (F, F, F, F, F)], ids=["passes", "fails on head alone"]
+)
+def test_judge__what_may_end_otherwise_with_a_network_is_cut(statuses: tuple[TestStatus, ...]) -> None:
+    asking = replace(function("test_a", *statuses, base=P), wants_network=True)
+    (cut,) = judged(asking).cuts
+    assert (cut.point, cut.reason) == (Point.STABLE, "tries to use the network")
+
+
 def test_judge__a_smell_is_cut() -> None:
     (cut,) = judged(function("test_a"), smells={"test_a": "asserts nothing"}).cuts
     assert (cut.point, cut.reason) == (Point.STABLE, "asserts nothing")

@@ -37,7 +37,7 @@ class FunctionResult:
         message: Failure message, if the test did not pass. Untrusted text.
         failing_line: Statement of the test module that failed, on one line; empty if unknown. Untrusted text.
         reached: Lines and arcs of the member that the test reached.
-        wants_network: Whether it failed because no network was available.
+        wants_network: Whether it failed because no network was available, or asked for another machine.
         raised_by_test: Whether the test's own code raised the failure, not an assertion or other code.
         left: Names of some files it left outside of its temporary folder. Untrusted text.
         failed_rows: The rows of its table that failed, from 0; empty if none did, or not all that failed are

@@ -81,7 +81,7 @@ class FunctionProof:
         name: The function's name, `Class::name` for a method.
         head: Its runs on head.
         base: Its run on the merge base; None if base was not run.
-        wants_network: Whether network access was denied to it in a run on head.
+        wants_network: Whether it asked for another machine in a run on head, or failed because it could not.
     """
 
     name: str

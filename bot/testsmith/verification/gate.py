@@ -321,6 +321,8 @@ def _finding(
         return replace(cut, point=Point.RAN if ran else Point.ANSWERED, reason=_failure(function, judge))
     if function.name in smells:
         return replace(cut, reason=smells[function.name])
+    if function.wants_network:
+        return replace(cut, reason="tries to use the network")
     if function.left:
         left = ", ".join(function.left[:_MOST_NAMED_FILES])
         reason = f"leaves files outside {judge.temporary_folder}: {left}"

@@ -1079,6 +1079,58 @@ def test_run_jobs__a_failure_for_want_of_a_network_is_told(workspace: PythonWork
     }
 
 
+def test_run_jobs__a_test_that_passes_because_the_network_is_refused_is_told(
+    workspace: PythonWorkspace,
+) -> None:
+    code = """
+        import os, pytest, socket, tempfile, threading, urllib.error, urllib.request
+        def test_name():
+            with pytest.raises(OSError):
+                socket.create_connection(("example.com", 80), timeout=2)
+        def test_address():
+            with pytest.raises(OSError):
+                urllib.request.urlopen("http://192.0.2.1/", timeout=2)
+        def test_in_a_thread():
+            def ask(): pytest.raises(OSError, socket.gethostbyname, "example.com")
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join()
+        def test_this_machine():
+            for name in ("localhost", "127.0.0.1", "", None, socket.gethostname()):
+                try:
+                    socket.getaddrinfo(name, 80)
+                except OSError:
+                    pass
+            with pytest.raises(OSError):
+                socket.create_connection(("127.0.0.1", 1), timeout=2)
+        def test_no_such_name():
+            with pytest.raises(OSError):
+                urllib.request.urlopen("http://no-such-host.invalid/", timeout=2)
+        def test_replaced(monkeypatch):
+            monkeypatch.setattr(socket, "create_connection", lambda *args, **kwargs: None)
+            socket.create_connection(("example.com", 80))
+        def test_file():
+            with socket.socket(socket.AF_UNIX) as one, pytest.raises(OSError):
+                one.connect(os.path.join(tempfile.gettempdir(), "none"))
+        def test_odd():
+            with socket.socket() as one:
+                for odd in ((), (None, 1), 7, (b"127.0.0.1", 1)):
+                    with pytest.raises((OSError, TypeError)):
+                        one.connect(odd)
+    """
+    (result,) = run(workspace, code)
+    assert {name: (one.status, one.wants_network) for name, one in result.functions.items()} == {
+        "test_name": ("passed", True),
+        "test_address": ("passed", True),
+        "test_in_a_thread": ("passed", True),
+        "test_this_machine": ("passed", False),
+        "test_no_such_name": ("passed", False),
+        "test_replaced": ("passed", False),
+        "test_file": ("passed", False),
+        "test_odd": ("passed", False),
+    }
+
+
 @pytest.mark.parametrize(
     ("setting", "claim"),
     [

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import ipaddress
 import os
 import random
 import re
 import socket
+import sys
 import threading
 import time
 import traceback
@@ -27,6 +29,7 @@ from .tracer import MemberSpan, ReachedLines, Spans, Tracer, make_tracer
 TEST_FILE = "test_candidate.py"
 
 _clock = time.perf_counter  # whatever a test replaces it with later
+_gethostname = socket.gethostname
 
 _MESSAGE_CHARACTERS = 2_000
 _LINE_CHARACTERS = 200
@@ -152,6 +155,7 @@ class _Recorder:
         self._message = ""
         self._failing_line = ""
         self._network = False
+        self._connections = Connections()
         self._raised_by_test = False
         self._problem = ""
         self._rows: dict[str, int] = {}
@@ -163,6 +167,7 @@ class _Recorder:
             self._tracer.start()
         if self._calls is not None:
             self._calls.start()
+        sys.addaudithook(self._connections.hear)
 
     def finish(self, exit_code: int) -> None:
         """Send the results of the module as a whole."""
@@ -250,14 +255,19 @@ class _Recorder:
     @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, None, None]:
         """In a session, report that a function itself starts: what the project sets up is not its doing."""
-        if self._run.session is None or self._is_foreign(item):
+        if self._is_foreign(item):
             yield
             return
-        self._send({"kind": "begun", "name": function_name(item)})
-        self._leftovers.disregard()
-        before = self._note_into(self._reached)
-        yield
-        self._note_into(before)
+        self._connections.is_wanted = False
+        if self._run.session is None:
+            yield
+        else:
+            self._send({"kind": "begun", "name": function_name(item)})
+            self._leftovers.disregard()
+            before = self._note_into(self._reached)
+            yield
+            self._note_into(before)
+        self._network |= self._connections.is_wanted
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(
@@ -541,6 +551,50 @@ def _is_of_network(error: BaseException) -> bool:
     inner = "" if trace is None else trace.tb_frame.f_code.co_filename
     refused = isinstance(error, (PermissionError, ConnectionRefusedError)) or error.errno in _UNREACHABLE
     return refused and (inner == socket.__file__ or error.errno in _UNREACHABLE)
+
+
+class Connections:
+    """Notices if code asks for another machine: a test that passes because it is refused fails elsewhere.
+
+    Attributes:
+        is_wanted: Whether code asked for one since this was last set to False.
+    """
+
+    def __init__(self) -> None:
+        self.is_wanted = False
+
+    def hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Look at an audit event; an exception would be one of the code that caused it."""
+        if event in _LOOKUPS:
+            self.is_wanted |= _is_name_elsewhere(arguments[0])
+        elif event in _CONNECTIONS and isinstance(arguments[1], tuple):  # not a socket in the file system
+            sends_nothing = event == "socket.connect" and arguments[0].type == socket.SOCK_DGRAM
+            self.is_wanted |= not sends_nothing and _is_elsewhere(*arguments[1][:1])
+
+
+_LOOKUPS = frozenset({"socket.getaddrinfo", "socket.gethostbyname"})
+_CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_NEVER_ELSEWHERE = frozenset({"", "localhost", "invalid", "test", "example"})
+"""Last parts of names that no name server may know (RFC 6761), and of this machine's."""
+
+
+def _is_elsewhere(host: Any = None) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _is_name_elsewhere(host)
+    return not (address.is_loopback or address.is_unspecified)
+
+
+def _is_name_elsewhere(host: Any) -> bool:
+    """Return whether a host has to be looked up; connections to addresses are noticed when they are made."""
+    name = host.decode(errors="replace") if isinstance(host, bytes) else host
+    if not isinstance(name, str) or name.rpartition(".")[2] in _NEVER_ELSEWHERE or name == _gethostname():
+        return False
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(name)
+        return False
+    return True
 
 
 def function_name(item: pytest.Item) -> str:
