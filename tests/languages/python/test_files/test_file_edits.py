@@ -4,6 +4,7 @@ from textwrap import dedent
 
 import pytest
 
+from fakes.effort import calls_in
 from testsmith.languages.python.language import PYTHON
 from testsmith.languages.tests import CannotPlace
 
@@ -409,3 +410,23 @@ def test_edited_tests__a_class_that_stands_in_may_get_a_field() -> None:
 def test_tests_sharing_edits__none_if_only_tests_and_new_helpers_are_added() -> None:
     after = f"{STANDS_IN}\n\ndef helper():\n    return 1\n\n\ndef test_x():\n    assert helper()\n"
     assert PYTHON.tests.tests_sharing_edits(STANDS_IN, after) == ()
+
+
+def test_edits__effort_grows_with_the_tests_and_not_with_their_square() -> None:
+    small, large = _calls_to_edit(50), _calls_to_edit(300)
+    assert large < 8 * small
+
+
+def _calls_to_edit(tests: int) -> int:
+    """Return how many functions are called to take an edit of a file apart and to join it again."""
+    before = "".join(
+        f"ROWS{number} = [1]\n\n\ndef test_{number}():\n    assert ROWS{number}\n\n\n"
+        for number in range(tests)
+    )
+    after = f"{before}def test_new():\n    assert 1\n"
+
+    def edit() -> None:
+        code = PYTHON.tests.edited_tests(before, after)
+        assert PYTHON.tests.joined_edit(before, after, code) == after
+
+    return calls_in(edit)

@@ -255,14 +255,14 @@ class _TestFile:
         return ast.dump(self.tests[name]) == ast.dump(other.tests[name])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Edit:
     """A test file before and after an edit."""
 
     old: _TestFile
     new: _TestFile
 
-    @property
+    @cached_property
     def changed(self) -> list[str]:
         """Names of the tests that were added or changed, or whose table was."""
         return [
@@ -273,7 +273,7 @@ class _Edit:
             or not _names_in(test).isdisjoint(self.tables)
         ]
 
-    @property
+    @cached_property
     def tables(self) -> dict[str, tuple[ast.Assign, ast.Assign]]:
         """Variables of the top level whose value was changed, with both assignments."""
         old, new = _variables(self.old.tree), _variables(self.new.tree)

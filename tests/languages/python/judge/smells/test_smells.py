@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from fakes.effort import calls_in
 from testsmith.languages.judge import added_smells
 from testsmith.languages.python.judge.judge import PythonJudge
 from testsmith.languages.python.judge.smells.smells import MOST_SNAPSHOT_CHARACTERS, PARTS, SMELLS
@@ -909,3 +910,9 @@ NESTED = f"{'os.path.join(' * 60}'a'{')' * 60}"
 )
 def test_smells_of__paths_made_of_themselves_or_of_many_others(body: str, reason: str | None) -> None:
     assert smell(body) == reason
+
+
+def test_findings__numbers_of_a_table_are_not_looked_at_again_for_each_test() -> None:
+    tests = "".join(f"\n\ndef test_{each}():\n    assert total(1, {each}) == {each}\n" for each in range(20))
+    few, many = (f"from shop import total\n\nROWS = {[1] * rows}\n{tests}" for rows in (10, 1000))
+    assert calls_in(lambda: smells_of(many, MEMBER)) < 4 * calls_in(lambda: smells_of(few, MEMBER))

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import dedent
-from types import FrameType
 
 import pytest
 from languages.python.test_files.existing.test_member_tests import SHOP
 
+from fakes.effort import calls_in
 from fakes.trees import MemoryTree
 from testsmith.languages.python.source.context import requests
 from testsmith.languages.python.source.members import all_members
@@ -390,17 +389,7 @@ def _calls_for(modules: int) -> int:
     }
     tree = MemoryTree({"src/shop/__init__.py": "", **sources, **tests})
     members = all_members(tree, list(sources), "").members
-    calls = 0
-
-    def count(_frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal calls
-        calls += event == "call"
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        found = list(requests(tree, members, "", "Round the prices of part1"))
-    finally:
-        sys.setprofile(before)
+    found: list[object] = []
+    calls = calls_in(lambda: found.extend(requests(tree, members, "", "Round the prices of part1")))
     assert len(found) == modules
     return calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -69,6 +70,8 @@ class Body:
         return (node for node in self.nodes if isinstance(node, ast.Call))
 
 
+_SIGNS = (ast.expr_context, ast.operator, ast.cmpop, ast.unaryop, ast.boolop)
+
 Placed = tuple[ast.AST, ast.AST | None]
 """A node and its parent; None for the root of a piece."""
 
@@ -80,10 +83,12 @@ class Pieces:
     Attributes:
         loaded: Nodes that run for every test: at import, or automatically.
         named: Other definitions, by name.
+        marks: Values of `pytestmark`.
     """
 
     loaded: Sequence[Placed]
     named: Mapping[str, Sequence[ast.AST]]
+    marks: Sequence[ast.expr]
 
     @classmethod
     def of(cls, place: ast.Module | ast.ClassDef) -> Pieces:
@@ -97,7 +102,8 @@ class Pieces:
                 name = statement.name if isinstance(statement, ast.ClassDef) else fixture_name(statement)
                 named.setdefault(name, []).append(statement)
                 loaded += [one for part in _run_with(statement) for one in placed(part)]
-        return cls(loaded, named)
+        bound = (each for statement in place.body for each in bindings_of(statement))
+        return cls(loaded, named, [value for name, value in bound if name == "pytestmark"])
 
 
 @dataclass(frozen=True)
@@ -371,25 +377,19 @@ class TestFunction:
         return call.func
 
     @cached_property
-    def values_in_sight(self) -> dict[str, ast.expr]:
+    def values_in_sight(self) -> Mapping[str, ast.expr]:
         """Variables of the function and its module, each with the last value bound to it."""
-        return self.of.values | {name: values[-1] for name, values in self.body.bindings.items()}
+        return ChainMap({name: values[-1] for name, values in self.body.bindings.items()}, self.of.values)
 
     @property
     def suites(self) -> Sequence[ast.ClassDef]:
         """The classes around it."""
         return self.of.suites.get(self.node, ())
 
-    @property
+    @cached_property
     def decorators(self) -> Sequence[ast.expr]:
         """Its decorators, those of its classes, and the marks of its module."""
-        marks = [
-            value
-            for place in self._places
-            for statement in place.body
-            for name, value in bindings_of(statement)
-            if name == "pytestmark"
-        ]
+        marks = [value for place in self._places for value in self.of.pieces_of(place).marks]
         of_suites = [one for suite in self.suites for one in suite.decorator_list]
         return [*self.node.decorator_list, *of_suites, *marks]
 
@@ -460,10 +460,17 @@ def _in_order(piece: ast.AST) -> Iterator[ast.AST]:
 
 
 def placed(piece: ast.AST) -> Iterator[Placed]:
-    """Yield the nodes of a piece of a test module, each with its parent."""
+    """Yield the nodes of a piece of a test module, each with its parent; without operators and numbers."""
     yield piece, None
     for node in ast.walk(piece):
-        yield from ((child, node) for child in ast.iter_child_nodes(node))
+        yield from ((child, node) for child in ast.iter_child_nodes(node) if not _is_silent(child))
+
+
+def _is_silent(node: ast.AST) -> bool:
+    """Return whether a node has no parts and names nothing; a table of values has mostly such nodes."""
+    if isinstance(node, ast.Constant):
+        return not isinstance(node.value, str)
+    return isinstance(node, _SIGNS)
 
 
 def _run_with(definition: FunctionNode | ast.ClassDef) -> Iterator[ast.AST]:

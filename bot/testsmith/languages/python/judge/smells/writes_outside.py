@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import ChainMap
 from collections.abc import Iterator
 
 from testsmith.languages.python.judge.smells.base_classes import inherited_setups
@@ -127,7 +128,9 @@ class _Places:
     def __init__(self, function: TestFunction, body: Body) -> None:
         self._function = function
         self._body = body
-        self._bound = function.of.values | {name: values[-1] for name, values in body.bindings.items()}
+        self._bound = ChainMap(
+            {name: values[-1] for name, values in body.bindings.items()}, function.of.values
+        )
         self._texts: dict[ast.expr, bool] = {}
         self._paths: dict[ast.expr, bool] = {}
 
