@@ -379,7 +379,11 @@ class TestFunction:
     @cached_property
     def values_in_sight(self) -> Mapping[str, ast.expr]:
         """Variables of the function and its module, each with the last value bound to it."""
-        return ChainMap({name: values[-1] for name, values in self.body.bindings.items()}, self.of.values)
+        return self.values_in(self.body)
+
+    def values_in(self, body: Body) -> Mapping[str, ast.expr]:
+        """Return the variables of a body and the module, each with the last value bound to it."""
+        return ChainMap({name: values[-1] for name, values in body.bindings.items()}, self.of.values)
 
     @property
     def suites(self) -> Sequence[ast.ClassDef]:
@@ -460,7 +464,7 @@ def _in_order(piece: ast.AST) -> Iterator[ast.AST]:
 
 
 def placed(piece: ast.AST) -> Iterator[Placed]:
-    """Yield the nodes of a piece of a test module, each with its parent; without operators and numbers."""
+    """Yield the nodes of a piece of a test module, each with its parent; of constants, only strings."""
     yield piece, None
     for node in ast.walk(piece):
         yield from ((child, node) for child in ast.iter_child_nodes(node) if not _is_silent(child))

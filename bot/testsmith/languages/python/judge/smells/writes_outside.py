@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import ChainMap
 from collections.abc import Iterator
 
 from testsmith.languages.python.judge.smells.base_classes import inherited_setups
@@ -128,9 +127,7 @@ class _Places:
     def __init__(self, function: TestFunction, body: Body) -> None:
         self._function = function
         self._body = body
-        self._bound = ChainMap(
-            {name: values[-1] for name, values in body.bindings.items()}, function.of.values
-        )
+        self._bound = function.values_in(body)
         self._texts: dict[ast.expr, bool] = {}
         self._paths: dict[ast.expr, bool] = {}
 
