@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from fakes.requests import make_repair, make_request
 from testsmith.generation.llm.context import (
     MOST_OBSERVED_CHARACTERS,
@@ -85,6 +87,18 @@ def test_fit_context__a_private_change_is_shown_once_and_before_signatures() -> 
     assert fit_context(requests, ENOUGH).changes == change.private
     assert fit_context(requests, 12) == SharedContext(changes=change.private)
     assert fit_context(requests, ENOUGH, tiers=1) == SharedContext()
+
+
+@pytest.mark.parametrize(
+    ("private", "is_shown"),
+    [("Cart._fits in src/a.py", False), ("_fits in src/a.py", True), ("Cart._fits in src/b.py", True)],
+)
+def test_fit_context__a_private_change_inside_a_member_is_shown_as_its_diff(
+    private: str, is_shown: bool
+) -> None:
+    change = ShownChange(own="@@ Cart @@\n-x = 3\n+x = 4", private=(f"@@ {private} @@\n-x = 3\n+x = 4",))
+    request = with_change(make_request("src/a.py::Cart"), change)
+    assert bool(fit_context([request], ENOUGH).changes) == is_shown
 
 
 def with_tests(name: str, *lines: frozenset[int]) -> Request:

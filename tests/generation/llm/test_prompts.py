@@ -349,6 +349,19 @@ def test_user__a_diff_goes_with_the_second_tier() -> None:
     assert "-_LIMIT = 50" not in bare
 
 
+@pytest.mark.parametrize(
+    ("other", "times"),
+    [("src/a.py::g", 2), ("src/b.py::C", 2), ("src/a.py::C", 1)],
+)
+def test_user__equal_lines_that_change_in_two_members_are_shown_of_both_unless_one_contains_the_other(
+    other: str, times: int
+) -> None:
+    change = ShownChange(own="@@ ... @@\n-    return 1\n+    return 2")
+    found = [make_request(of) for of in ("src/a.py::C.f", other)]
+    requests = [replace(one, member=replace(one.member, shown_change=change)) for one in found]
+    assert user_prompt(*requests).count("+    return 2") == times
+
+
 def test_shown__ordinary_names_stay_as_they_are() -> None:
     assert shown("src/größe/模块.py::f") == "src/größe/模块.py::f"
 

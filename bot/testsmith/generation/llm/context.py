@@ -58,10 +58,21 @@ class CallSources:
         piece = _bare(text)
         return piece.count("\n") > _LEAST_LINES and any(piece in source for _, source in self._sources)
 
-    def show_change(self, diff: str, of: Member | None = None) -> bool:
-        """Return whether all that a diff changes is in the own diff of a member, other than `of`."""
+    def show_own(self, member: Member) -> bool:
+        """Return whether another member, for example the class of a method, shows all of a member's diff."""
+        return self._show(member.name, member.path, member.shown_change.own)
+
+    def show_private(self, diff: str) -> bool:
+        """Return whether a member shows all of the diff of a private definition inside it."""
+        name, _, path = diff.partition("\n")[0].removeprefix("@@ ").removesuffix(" @@").partition(" in ")
+        return self._show(name, path, diff)
+
+    def _show(self, name: str, path: str, diff: str) -> bool:
         lines = _changed_lines(diff)
-        return any(lines <= theirs for member, theirs in self._changes if member is not of)
+        return any(
+            member.path == path and name.startswith(f"{member.name}.") and lines <= theirs
+            for member, theirs in self._changes
+        )
 
     def define(self, head: Sequence[str]) -> bool:
         """Return whether one of the sources is the definition of a signature.
@@ -175,7 +186,7 @@ def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIE
     room = budget * CHARACTERS_PER_TOKEN
     sources = CallSources([request.member for request in requests])
     private = _in_turns([request.member.shown_change.private for request in requests])
-    changes = _fitting((diff for diff in private if not sources.show_change(diff)), room)
+    changes = _fitting((diff for diff in private if not sources.show_private(diff)), room)
     room -= sum(map(len, changes))
     tests = _fitting_tests(requests, round(room * _TESTS_SHARE)) if tiers >= STYLE_TIER else {}
     room -= sum(map(len, tests.values()))

@@ -218,7 +218,7 @@ def _block(
     observed, goals = facts
     member, repair, review = request.member, request.repair, request.review
     diff = member.shown_change.own if batch.tiers >= USES_TIER else ""
-    if sources.show_change(diff, of=member):
+    if sources.show_own(member):
         diff = ""
     holder = sources.holder_of(member)
     kind = f"async {member.kind}" if member.is_async else str(member.kind)

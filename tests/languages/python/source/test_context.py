@@ -130,8 +130,11 @@ def test_requests__the_enclosing_class_first_then_what_is_used_in_order() -> Non
                 """Make one."""
                 self.owner = owner
                 self.limit = limit
+                ...
+            ...
             def _fits(self, item: str) -> bool:
                 """Tell whether it fits."""
+            ...
 
         # shop.customers
         class Customer:
@@ -166,6 +169,42 @@ def test_requests__the_enclosing_class_first_then_what_is_used_in_order() -> Non
         class Base:
             """What all carts are."""
             def clear(self): ...''')
+
+
+SINK = dedent('''\
+    class Sink:
+        def __init__(self, path, mode):
+            """Open it."""
+            self.path = path
+            if mode == "w":
+                self.mode = "w"
+            self.lines = []
+
+        def write(self, line):
+            self.lines.append(line)
+''')
+
+
+def test_requests__a_constructor_shows_where_what_is_between_its_fields_is_left_out() -> None:
+    text = {"sink.py": SINK}
+    assert _signatures(requests(text)["Sink.write"].member, text) == dedent('''\
+        # sink
+        class Sink:
+            def __init__(self, path, mode):
+                """Open it."""
+                self.path = path
+                ...
+                self.lines = []
+            ...''')
+
+
+def test_requests__a_constructor_that_is_a_member_too_is_without_fields_in_its_class() -> None:
+    tree = MemoryTree({"sink.py": SINK})
+    write = requests({"sink.py": SINK})["Sink.write"].member
+    members = [replace(write, name="Sink.__init__"), write]
+    [_, request] = PYTHON.source.requests(tree, members, "", "")
+    assert '"""Open it."""\n    ...' in request.context.signatures
+    assert "self.path" not in request.context.signatures
 
 
 def test_requests__bodies_of_what_changed_lines_call() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from importlib.resources import files
-from itertools import chain, islice
+from itertools import chain, groupby, islice
 from pathlib import PurePosixPath
 
 from testsmith.languages.conventions import Conventions
@@ -56,9 +56,12 @@ _MOST_LINES = 40
 _MOST_FIELDS = 12
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 _ACCESSORS = frozenset({"setter", "deleter"})
+_LEFT_OUT = "..."
 
 
-def signature(definition: Definition, *, methods: Collection[str] | None = None) -> str:
+def signature(
+    definition: Definition, *, methods: Collection[str] | None = None, elsewhere: Collection[str] = ()
+) -> str:
     """Return a definition's signature, dedented and without blank lines.
 
     For a class this is its head, fields, constructor and methods; for a constant its assignment, truncated if
@@ -67,32 +70,43 @@ def signature(definition: Definition, *, methods: Collection[str] | None = None)
     Args:
         definition: The definition.
         methods: For a class, the methods to include in addition to the constructor (which then includes the
-            fields it sets). None includes all public methods, as a user of the class sees them.
+            fields it sets); `...` marks what is left out. None includes all public methods, as a user of the
+            class sees them.
+        elsewhere: Methods whose code is shown elsewhere. Of a constructor among them, no fields are included.
     """
     statement = definition.parts[-1].statement
     if isinstance(statement, ast.ClassDef):
-        return "\n".join(_cut_lines(list(_class_lines(statement, methods))))
+        return "\n".join(_cut_lines(list(_class_lines(statement, methods, elsewhere))))
     if isinstance(statement, Function):
         return "\n".join(_function_lines(statement))
     return "\n".join(_shortened(ast.unparse(part.statement)) for part in definition.parts[:3])
 
 
-def _class_lines(node: ast.ClassDef, methods: Collection[str] | None) -> Iterator[str]:
+def _class_lines(
+    node: ast.ClassDef, methods: Collection[str] | None, elsewhere: Collection[str]
+) -> Iterator[str]:
     bases = ", ".join(map(ast.unparse, (*node.bases, *node.keywords)))
     yield from _decorators(node)
     yield f"class {node.name}({bases}):" if bases else f"class {node.name}:"
-    body = [*_documentation(node), *_member_lines(node, methods)]
-    yield from (f"    {line}" for line in body or ["..."])
+    body = [*_documentation(node), *_member_lines(node, methods, elsewhere)]
+    yield from (f"    {line}" for line in body or [_LEFT_OUT])
 
 
-def _member_lines(node: ast.ClassDef, methods: Collection[str] | None) -> Iterator[str]:
+def _member_lines(
+    node: ast.ClassDef, methods: Collection[str] | None, elsewhere: Collection[str]
+) -> Iterator[str]:
     inner = [placed.statement for placed in statements(node.body)]
     for statement in inner:
         if isinstance(statement, ast.Assign | ast.AnnAssign):
             yield _shortened(ast.unparse(statement))
-    for statement in inner:
-        if isinstance(statement, Function) and _is_shown(statement, methods):
-            yield from _function_lines(statement, with_fields=methods is not None)
+    functions = [statement for statement in inner if isinstance(statement, Function)]
+    for is_shown, run in groupby(functions, key=partial(_is_shown, methods=methods)):
+        if not is_shown:
+            yield from () if methods is None else (_LEFT_OUT,)
+            continue
+        for function in run:
+            with_fields = methods is not None and function.name not in elsewhere
+            yield from _function_lines(function, with_fields=with_fields)
 
 
 def _is_shown(node: Function, methods: Collection[str] | None) -> bool:
@@ -114,12 +128,15 @@ def _function_lines(node: Function, *, with_fields: bool = False) -> Iterator[st
 
 
 def _fields(node: Function) -> Sequence[str]:
-    """Return the assignments in a constructor that set fields."""
+    """Return the assignments in a constructor that set fields, with a mark for what is left out."""
     if node.name != "__init__":
         return ()
-    assigned = [placed.statement for placed in statements(node.body)]
-    fields = [each for each in assigned if isinstance(_first_target(each), ast.Attribute)]
-    return [_shortened(ast.unparse(each)) for each in fields[:_MOST_FIELDS]]
+    code = node.body[ast.get_docstring(node) is not None :]
+    fields = [each for each in code if isinstance(_first_target(each), ast.Attribute)][:_MOST_FIELDS]
+    if not fields:
+        return ()
+    lines = (_shortened(ast.unparse(each)) if each in fields else _LEFT_OUT for each in code)
+    return [line for line, _ in groupby(lines)]
 
 
 def _first_target(statement: ast.stmt) -> ast.expr | None:
@@ -178,7 +195,7 @@ class _Context:
         self._intent = intent
         self._test_paths = TestPaths(tree, project)
         self._conventions = Conventions(tree)
-        self._used = _Signatures(names)
+        self._used = _Signatures(names, members)
         self._tests = MemberTests(tree, members, names, readings)
         self._existing = {member.id: self._tests.of(member) for member in members}
         uncalled = [one for one in members if not any(test.calls for test in self._existing[one.id])]
@@ -325,16 +342,18 @@ def import_line(member: Member) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Used:
-    """A definition that a member uses; `methods` limits a class to the relevant ones (None for all)."""
+    """A definition that a member uses; see `signature` for `methods` and `elsewhere`."""
 
     file: SourceNames
     name: str
     methods: frozenset[str] | None = None
+    elsewhere: frozenset[str] = frozenset()
 
     @property
     def block(self) -> str:
         """Return its signature, preceded by its module."""
-        shown = signature(self.file.definitions[self.name], methods=self.methods)
+        definition = self.file.definitions[self.name]
+        shown = signature(definition, methods=self.methods, elsewhere=self.elsewhere)
         return f"# {self.file.module.name}\n{shown}"
 
     @property
@@ -354,8 +373,9 @@ class _Used:
 class _Signatures:
     """Second tier of the context: signatures of what members use, and bodies of what changed lines call."""
 
-    def __init__(self, names: ProjectNames) -> None:
+    def __init__(self, names: ProjectNames, members: Sequence[Member]) -> None:
         self._names = names
+        self._members = {(member.path, member.name) for member in members}
 
     def of(self, member: Member) -> str:
         """Return the blocks separated by blank lines: bodies, the enclosing class, other signatures."""
@@ -397,7 +417,14 @@ class _Signatures:
         enclosing = member.name.rpartition(".")[0]
         if enclosing in file.definitions:
             own = frozenset(each.names[0] for each in found if each.via is Via.OWN)
-            yield _Used(file=file, name=enclosing, methods=own - {member.plain_name})
+            yield _Used(
+                file=file,
+                name=enclosing,
+                methods=own - {member.plain_name},
+                elsewhere=frozenset(
+                    {"__init__"} if (member.path, f"{enclosing}.__init__") in self._members else ()
+                ),
+            )
             found = [*found, *bases(file.definitions[enclosing])]
         elif member.kind is MemberKind.CLASS:
             found = [*found, *bases(definition)]
