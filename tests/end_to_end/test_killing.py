@@ -330,7 +330,7 @@ def test_killing__at_any_moment(place: Place, seed: int) -> None:
     by_chance = random.Random(seed)  # noqa: S311 - only to spread the moments
     number = by_chance.choice(SIGNALS)
     with orphanage() as orphans, Endpoint(answer=answer) as endpoint:
-        with place.started(*asking(endpoint), "--write") as running:
+        with place.started(*asking(endpoint), "--strategy", "write", "--write") as running:
             running.wait_until_told("finding changed functions")
             time.sleep(by_chance.uniform(0, 2.5))
             running.send(number)
