@@ -291,6 +291,19 @@ def test_gather_mutants__where_no_change_has_an_effect_no_test_is_blamed(tmp_pat
     assert found == Mutation(impossible=True)
 
 
+@pytest.mark.parametrize("killed", ["os.getpid()", "os.getppid()"])
+def test_gather_mutants__it_is_not_known_that_no_change_has_an_effect_if_trying_it_fails(
+    tmp_path: Path, killed: str
+) -> None:
+    """The member that is imported is made of a text of its own, and any call but the test's is fatal."""
+    deadly = CLAMP.replace("    if", f"    import os\n    value == 0 or os.kill({killed}, 9)\n    if", 1)
+    source = f"{CLAMP}\n\nexec({deadly!r})\n"
+    member = function_member(source, "clamp")
+    code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
+    (found,) = tried(tmp_path, source, subject(code, member))
+    assert found == Mutation(unheard=True, in_file=True)
+
+
 TRACES = """
     import os
     from pathlib import Path

@@ -134,11 +134,11 @@ class _Trial:
 
     def outcome(self, result: JobResult) -> Mutation:
         """Return the results of the candidate's job."""
+        gone = result.changed.get(_TAKEN_AWAY)
+        if gone is None:  # it is not known either whether a change has an effect
+            return Mutation(unheard=True, in_file=result.in_file)
         if result.in_file and not result.acts:
             return Mutation(impossible=True)
-        gone = result.changed.get(_TAKEN_AWAY)
-        if gone is None:
-            return Mutation(unheard=True, in_file=result.in_file)
         tried = {change.number for change in self._changes() if change.number < _TAKEN_AWAY}
         lost = tried - result.changed.keys()
         data = {number: result.changed.get(number, {}) for number in tried - lost}

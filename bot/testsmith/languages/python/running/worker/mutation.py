@@ -142,8 +142,7 @@ def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[M
 
     Returns:
         Results as from `run_mutants`, and whether mutants in the file were shown to take effect. If not, only
-        the first
-        one is tried.
+        the removal of the member is tried; if that could not be shown, there are no results.
     """
     file = Path(run.file)
     before = file.read_bytes()
@@ -152,12 +151,12 @@ def run_in_file(run: MutantRun, direct: DirectCall, closed: int) -> tuple[list[M
     try:
         results = loading.results(gone, None)
         passes = _all_pass(results.get(direct.number), run.names)
-        acts = bool(results) and (not passes or any(loading.is_gone(mutant, direct) for mutant in gone))
+        acts = loading.is_gone(gone[0], direct) if results and passes else bool(results)
         if acts:
             results |= loading.results([one for one in run.mutants if one not in gone], loading.seconds)
     finally:
         file.write_bytes(before)
-    return _messages(results), acts
+    return _messages({} if acts is None else results), bool(acts)
 
 
 def run_mutants(run: MutantRun, closed: int) -> list[Message]:
@@ -427,15 +426,19 @@ class _Loading:
                 results[mutant.number] = tried
         return results
 
-    def is_gone(self, mutant: LoadedMutant, direct: DirectCall) -> bool:
-        """Return whether a direct call of the member raises the error of the mutant that removes it."""
+    def is_gone(self, mutant: LoadedMutant, direct: DirectCall) -> bool | None:
+        """Return whether a direct call of the member raises the error of the mutant that removes it.
+
+        None if it could not be called, for example because that ends the process.
+        """
         if self._put_in_place(mutant) is None:
-            return False
+            return None
         found: list[Message] = []
         seconds = max(_LEAST_SECONDS, min(self._deadline - time.monotonic(), _limit(self.seconds or 0.0)))
         body = functools.partial(_call_directly, self._new_folder(), direct)
         run_child(body, seconds, found.append, self._closed)
-        return any(message.get("kind") == "gone" for message in found)
+        kinds = [message.get("kind") for message in found]
+        return "gone" in kinds if kinds else None
 
     def _try(self, mutant: LoadedMutant, seconds: float) -> dict[str, str] | None:
         """Return the results of the test functions; None if the mutant is invalid."""
@@ -499,6 +502,14 @@ def _call_directly(folder: Path, direct: DirectCall, send: Send) -> None:
     os.environ.update(HOME=str(folder), TMPDIR=str(folder))
     os.chdir(folder)
     _keep_no_bytecode()
+    is_gone = False
+    try:
+        is_gone = _raises_as_taken_away(direct)
+    finally:
+        send({"kind": "gone" if is_gone else "there"})
+
+
+def _raises_as_taken_away(direct: DirectCall) -> bool:
     member: Any = importlib.import_module(direct.module)
     for part in direct.name.split("."):
         member = inspect.getattr_static(member, part)
@@ -508,8 +519,8 @@ def _call_directly(folder: Path, direct: DirectCall, send: Send) -> None:
             _begin(member(*_arguments(member, argument)))
         except BaseException as error:  # noqa: BLE001 - untrusted code may raise anything
             if _is_of_taken_away(error):
-                send({"kind": "gone"})
-                return
+                return True
+    return False
 
 
 def _arguments(member: Any, argument: object) -> list[object]:
