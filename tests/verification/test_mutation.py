@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,6 +47,7 @@ def tried(
     *subjects: RunSubject,
     progress: CountingProgress | None = None,
     settings: VerificationSettings = SETTINGS,
+    runs: type[PythonRunner] = PythonRunner,
 ) -> tuple[Mutation, ...]:
     """Run candidates as they are, then with their members changed."""
 
@@ -59,7 +60,7 @@ def tried(
             return await gather_mutants(
                 proofs,
                 PYTHON,
-                PythonRunner(workspace=workspace),
+                runs(workspace=workspace),
                 table,
                 progress or CountingProgress(),
             )
@@ -278,7 +279,7 @@ def test_gather_mutants__a_member_that_hangs_in_a_fork_is_changed_in_its_file(tm
     code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
     settings = replace(SETTINGS, test_seconds=3.0)
     (found,) = tried(tmp_path, SERVED, subject(code, member), settings=settings)
-    assert (found.in_file, found.unheard, found.empty) == (True, False, frozenset())
+    assert (found.in_file, found.unheard, found.empty) == (True, frozenset(), frozenset())
     assert "`<` to `>=` on line 20" in words(found)["test_low"]
 
 
@@ -301,7 +302,43 @@ def test_gather_mutants__it_is_not_known_that_no_change_has_an_effect_if_trying_
     member = function_member(source, "clamp")
     code = "from shop import clamp\n\ndef test_low():\n    assert clamp(0, 1, 3) == 1\n"
     (found,) = tried(tmp_path, source, subject(code, member))
-    assert found == Mutation(unheard=True, in_file=True)
+    assert found == Mutation(unheard=frozenset({"test_low"}), in_file=True)
+
+
+class EndedEarly(PythonRunner):
+    """Runs tests of which only the first of each change ends."""
+
+    async def run_changed(self, jobs: Sequence[TestJob]) -> Mapping[int, JobResult]:
+        """See `TestRunner.run_changed`."""
+        results = await super().run_changed(jobs)
+        return {number: replace(one, changed=self._first(one)) for number, one in results.items()}
+
+    def _first(self, result: JobResult) -> Mapping[int, Mapping[str, str]]:
+        return {at: dict([*statuses.items()][:1]) for at, statuses in result.changed.items()}
+
+
+def test_gather_mutants__what_has_not_ended_is_not_known(tmp_path: Path) -> None:
+    code = """
+        from shop import clamp
+
+        def test_low():
+            assert clamp(0, 1, 3) == 1
+
+        def test_between():
+            assert clamp(2, 1, 3) == 2
+    """
+    member = function_member(CLAMP, "clamp")
+    (whole,) = tried(tmp_path / "whole", CLAMP, subject(code, member))
+    (found,) = tried(tmp_path / "early", CLAMP, subject(code, member), runs=EndedEarly)
+    low, end = (
+        "`return low` to `return None` on line 3",
+        "`return min(value, high)` to `return None` on line 4",
+    )
+    opposite = "`<` to `>=` on line 2"
+    assert words(whole)["test_between"] == {opposite, end}
+    assert words(found) == {"test_low": {opposite, low}, "test_between": {end}}
+    assert (counts(whole), counts(found)) == ((4, 3), (3, 3))
+    assert (whole.unheard, found.unheard) == (frozenset(), frozenset({"test_between"}))
 
 
 TRACES = """
@@ -366,7 +403,7 @@ def test_gather_mutants__tells_who_forges_their_outcome_or_passes_whatever_the_m
     edited, swallowed, left, blind, traces = tried(tmp_path, CLAMP, *subjects)
     assert (edited.empty, edited.killed) == (frozenset({"test_wrong"}), frozenset())
     assert (swallowed.empty, swallowed.killed) == (frozenset({"test_wrong"}), frozenset())
-    assert left == Mutation(unheard=True)  # as it does not pass unchanged either
+    assert left == Mutation(unheard=frozenset({"test_leaves"}))  # as it does not pass unchanged either
     assert set(names_of_tests(BLIND)) - blind.blind == {
         "test_value",
         "test_cached",
@@ -473,7 +510,7 @@ def test_gather_mutants__of_a_member_whose_file_cannot_be_read_nothing_is_known(
     missing = replace(function_member(CLAMP, "clamp"), path="there/is/none.py")
     progress = CountingProgress()
     results = tried(tmp_path, CLAMP, subject("def test_x():\n    assert True\n", missing), progress=progress)
-    assert results == (Mutation(unheard=True),)
+    assert results == (Mutation(unheard=frozenset({"test_x"})),)
     assert progress.phases == []
 
 

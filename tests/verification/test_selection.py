@@ -264,7 +264,9 @@ def test_weigh__where_mutation_is_not_possible_only_a_failure_on_base_counts() -
 
 
 def test_weigh__what_spoils_the_run_without_the_member_is_not_posted() -> None:
-    unheard = Mutation(mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=True)
+    unheard = Mutation(
+        mutants=(FIRST,), kills={"test_a": frozenset({FIRST})}, unheard=frozenset({"test_a", "test_b"})
+    )
     found = weighed(EntryWeight(proof=proof(), mutation=unheard))
     assert isinstance(found, Judgment)
     assert {cut.reason for cut in found.cuts} == {"could not be run with the function removed"}

@@ -53,11 +53,11 @@ class Mutation:
 
     Attributes:
         mutants: The member's mutants that were tried, including those that no function reaches; None if they
-            could not be run.
+            could not be run. A mutant that no function kills counts only if all that reach it have ended.
         kills: The mutants that each test function kills.
         empty: Functions that pass even with the member removed.
         blind: Functions that pass whatever value the member immediately returns.
-        unheard: Whether nothing is known, not even with the member removed. No test is posted then.
+        unheard: Functions of which it is not known how they end with the member removed. They are not posted.
         in_file: Whether the changes had to be made in the module's file to have an effect.
         impossible: Whether no change had a visible effect.
     """
@@ -66,7 +66,7 @@ class Mutation:
     kills: Mapping[str, frozenset[Mutant]] = field(default_factory=dict)
     empty: frozenset[str] = frozenset()
     blind: frozenset[str] = frozenset()
-    unheard: bool = False
+    unheard: frozenset[str] = frozenset()
     in_file: bool = False
     impossible: bool = False
 
@@ -136,12 +136,17 @@ class _Trial:
         """Return the results of the candidate's job."""
         gone = result.changed.get(_TAKEN_AWAY)
         if gone is None:  # it is not known either whether a change has an effect
-            return Mutation(unheard=True, in_file=result.in_file)
+            return Mutation(unheard=frozenset(self.proof.names), in_file=result.in_file)
         if result.in_file and not result.acts:
             return Mutation(impossible=True)
-        tried = {change.number for change in self._changes() if change.number < _TAKEN_AWAY}
-        lost = tried - result.changed.keys()
-        data = {number: result.changed.get(number, {}) for number in tried - lost}
+        tests_of = {one.number: one.tests for one in self._changes() if one.number < _TAKEN_AWAY}
+        ended = {number: result.changed.get(number, {}) for number in tests_of}
+        data = {
+            number: statuses
+            for number, statuses in ended.items()
+            if any(map(_fails, statuses.values())) or tests_of[number] <= statuses.keys()
+        }
+        lost = ended.keys() - data.keys()
         known = tuple(mutant for number, mutant in enumerate(self.mutants) if number not in lost)
         return Mutation(
             mutants=known if known or not self.mutants else None,  # nothing is known if no mutant was run
@@ -151,6 +156,7 @@ class _Trial:
             },
             empty=frozenset(name for name, status in gone.items() if status == PASSED),
             blind=self._blind(result),
+            unheard=frozenset(self.proof.names) - gone.keys(),
             in_file=result.in_file,
         )
 
@@ -210,7 +216,10 @@ async def gather_mutants(
     again = [job for job in jobs if _is_unheard(results[job.number])]
     results |= await _run(runner, [[job] for job in again], None)
     mutations = {number: trials[number].outcome(result) for number, result in results.items()}
-    return tuple(mutations.get(number, Mutation(unheard=True)) for number in range(len(proofs)))
+    return tuple(
+        mutations.get(number) or Mutation(unheard=frozenset(proof.names))
+        for number, proof in enumerate(proofs)
+    )
 
 
 def shared_out(jobs: Sequence[TestJob], parallel: int) -> list[Sequence[TestJob]]:

@@ -312,7 +312,7 @@ def _light(name: str, gains: Gains, weight: EntryWeight) -> Cut | None:
         if gains.fails_on_base and not weight.own.fail_on_base:
             return None
         reason = NOT_MUTATED
-    elif mutation.unheard:  # otherwise, breaking this one run would hide a forged result
+    elif name in mutation.unheard:  # otherwise, breaking this one run would hide a forged result
         reason = "could not be run with the function removed"
     elif name in mutation.empty and not weight.goes_another_way(gains):
         reason = "also passes if the function is removed"
