@@ -56,6 +56,17 @@ def test_fit_context__a_class_of_which_each_uses_another_part_is_shown_once() ->
     assert context.own == {}
 
 
+def test_fit_context__a_method_that_one_shows_with_its_body_is_shown_once() -> None:
+    init = "    def __init__(self, size: int) -> None:"
+    with_body = f"# shop\nclass Cart:\n{init}\n        self.size = size\n    ..."
+    without = f"# shop\nclass Cart:\n{init} ...\n    def add(self): ..."
+    requests = [
+        make_request(f"src/a.py::{name}", context=Context(signatures=text))
+        for name, text in (("f", with_body), ("g", without), ("h", with_body))
+    ]
+    assert fit_context(requests, ENOUGH).shared == (f"{with_body}\n    def add(self): ...",)
+
+
 def test_fit_context__classes_that_begin_alike_stay_apart() -> None:
     orders, carts = (f"# shop\n@dataclass\nclass {name}:\n    size: int" for name in ("Order", "Cart"))
     request = make_request(context=Context(signatures=f"{orders}\n\n{carts}"))

@@ -169,6 +169,10 @@ class SharedContext:
     style_sample: str = ""
 
 
+_NO_BODY = " ..."
+"""Ends the line of a definition whose body is not shown."""
+
+
 def fit_context(requests: Sequence[Request], budget: int, tiers: int = STYLE_TIER) -> SharedContext:
     """Select the context of a prompt.
 
@@ -351,10 +355,18 @@ def _is_of_the_head(line: str) -> bool:
 
 
 def _united(one: str, other: str) -> str:
-    """Return the lines of both texts in order, with common lines once."""
+    """Return the lines of both texts in order, with common lines once.
+
+    A definition whose body only one of them shows (`def f(): ...` in the other) is shown with its body.
+    """
     if one == other:
         return one
     ours, theirs = one.split("\n"), other.split("\n")
+    heads = {*ours, *theirs}
+    ours, theirs = (
+        [line for line in lines if not line.endswith(_NO_BODY) or line.removesuffix(_NO_BODY) not in heads]
+        for lines in (ours, theirs)
+    )
     if len(ours) + len(theirs) > _MOST_COMPARED_LINES:
         return "\n".join(dict.fromkeys((*ours, *theirs)))
     steps = SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes()

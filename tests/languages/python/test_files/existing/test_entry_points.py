@@ -113,6 +113,24 @@ def test_entry_points__of_a_special_method_are_calls_of_its_class() -> None:
     assert request.entry_points == ("Basket({'a': 1})",)
 
 
+def test_entry_points__a_class_that_is_only_named_is_not_called() -> None:
+    named = """\
+import pytest
+from baskets import Basket, baskets_in
+
+
+def test_none():
+    with pytest.raises(Basket):
+        raise baskets_in("a")
+"""
+    base = {"baskets.py": BASKETS, "tests/test_baskets.py": named}
+    head = {**base, "baskets.py": REDUCED}
+    members = changed_members(scope(base, head)).members
+    [request] = requests(MemoryTree(head), members, "", "")
+    assert request.entry_points == ()
+    assert request.test_path == "tests/test_baskets.py"
+
+
 PAGES = {
     "pages/__init__.py": """\
 from pages.document import Document

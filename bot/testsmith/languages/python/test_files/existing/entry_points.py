@@ -94,7 +94,7 @@ def entry_points(
         reaching = _of_the_same_name(tests, member) if best is None else calling[best]
         if reaching:
             alike = sorted(most_alike(reaching, member, intent), key=lambda test: test.path != home)
-            found[member.id] = EntryPoint(member=door, calls=_calls(alike, intent), tests=tuple(alike))
+            found[member.id] = EntryPoint(member=door, calls=_calls(door, alike, intent), tests=tuple(alike))
     return found
 
 
@@ -104,9 +104,14 @@ def _of_the_same_name(tests: MemberTests, member: Member) -> list[ExistingTest]:
     return [each.existing([key]) for each in tests.using(key)] if names_in(member.plain_name) else []
 
 
-def _calls(tests: Sequence[ExistingTest], intent: str) -> tuple[str, ...]:
-    """Return the first calls of some tests, those with most names that the authors give before others."""
-    calls = dict.fromkeys(call for test in tests for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS)
+def _calls(door: Member, tests: Sequence[ExistingTest], intent: str) -> tuple[str, ...]:
+    """Return the first calls of some tests, those with most names that the authors give before others.
+
+    A function or class that is only named, as in `pytest.raises(Error)`, is not called.
+    """
+    has_operator = door.kind in {MemberKind.METHOD, MemberKind.PROPERTY}  # used by `a == b` or `a.size`
+    found = (call for test in tests for call in test.calls if len(call) <= _MOST_CALL_CHARACTERS)
+    calls = dict.fromkeys(call for call in found if has_operator or "(" in call)
     said = names_in(intent)
     ranked = sorted(calls, key=lambda call: -len(names_in(call) & said))
     return tuple(ranked)[:_MOST_CALLS]
