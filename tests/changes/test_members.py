@@ -78,10 +78,23 @@ def test_find_members__from_the_merge_base_to_head(made: GitRepository) -> None:
 
 
 def test_find_members__with_the_text_that_documents_gain(made: GitRepository) -> None:
-    made.commit({"a.py": ONE, "docs/changelog.rst": "Changes\n\nOld\n", "gone.md": "x\n"})
-    made.write({"a.py": TWO, "docs/changelog.rst": "Changes\n\nNew, as in ``f()``\nOld\n", "gone.md": None})
+    made.commit({"a.py": ONE, "docs/changelog.rst": "Changes\n\n- Old\n", "gone.md": "x\n"})
+    changelog = "Changes\n\n- New, as in ``f()``\n- Old\n"
+    made.write({"a.py": TWO, "docs/changelog.rst": changelog, "gone.md": None})
 
-    assert list(filter(None, _search(made).documents)) == ["New, as in ``f()``"]
+    assert list(filter(None, _search(made).documents)) == ["- New, as in ``f()``"]
+
+
+def test_find_members__a_paragraph_is_shown_whole_if_a_line_of_it_is_new(made: GitRepository) -> None:
+    guide = "# Guide\n\nRules are compared\nby their path.\nOthers are not.\n\n1. First\n2. Second\n   case\n\nEnd\n"
+    made.commit({"a.py": ONE, "guide.md": guide})
+    new = guide.replace("by their path.", "by their path and methods.").replace("   case", "   case of it")
+    made.write({"a.py": TWO, "guide.md": new})
+
+    (added,) = filter(None, _search(made).documents)
+    assert (
+        added == "\nRules are compared\nby their path and methods.\nOthers are not.\n2. Second\n   case of it"
+    )
 
 
 def test_find_members__working_tree_with_untracked_and_moved_files(made: GitRepository) -> None:

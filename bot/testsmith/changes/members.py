@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,6 +32,8 @@ from testsmith.model import Change, Member, Skipped, SkipStage, UsageFailure
 from testsmith.settings import TOOLING_FOLDERS, SelectionSettings
 
 _ORDER_OF_CHANGES = (Change.ADDED, Change.CHANGED, Change.AFFECTED)
+_PART_STARTS = re.compile(r"\s*(?:$|(?:[-*+>|]|#+|\d{1,9}[.)]|\.\.)(?:\s|$))")
+"""A blank line, or one that begins a list item, heading, quotation, table row or directive of a document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +123,17 @@ def find_members(
 
 
 def _added_text(file: ChangedFile, tree: RepositoryTree) -> str:
+    """Return the paragraphs and list items to which a change adds lines, whole, so that they can be read."""
     data = tree.read(file.head_path) if file.head_path else None
-    lines = (data or b"").decode("utf-8", "replace").split("\n")
-    return "\n".join(lines[at - 1] for at in sorted(file.added_lines) if at <= len(lines))
+    parts: list[list[str]] = [[]]
+    added = set[int]()
+    for number, line in enumerate((data or b"").decode("utf-8", "replace").split("\n"), start=1):
+        if _PART_STARTS.match(line):
+            parts.append([])
+        parts[-1].append(line)
+        if number in file.added_lines:
+            added.add(len(parts) - 1)
+    return "\n".join(line for at in sorted(added) for line in parts[at])
 
 
 def _refuse_unknown(names: Sequence[str], states: _States, subjects: Subjects, place: PathBase) -> None:
