@@ -86,7 +86,7 @@ def test_find_members__with_the_text_that_documents_gain(made: GitRepository) ->
 
 
 def test_find_members__a_paragraph_is_shown_whole_if_a_line_of_it_is_new(made: GitRepository) -> None:
-    guide = "# Guide\n\nRules are compared\nby their path.\nOthers are not.\n\n1. First\n2. Second\n   case\n\nEnd\n"
+    guide = "# Guide\n\nRules are compared\nby their path.\nOthers are not.\n\n1. First\n2. Second\n   case\n"
     made.commit({"a.py": ONE, "guide.md": guide})
     new = guide.replace("by their path.", "by their path and methods.").replace("   case", "   case of it")
     made.write({"a.py": TWO, "guide.md": new})

@@ -44,12 +44,21 @@ from testsmith.languages.python.test_files.existing.excerpts import (
     names_in,
     nearest_tests,
 )
-from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings, keys_of
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests, keys_of
 from testsmith.languages.python.test_files.existing.places import Places
 from testsmith.languages.python.test_files.style import UNITTEST, framework_of, sample
 from testsmith.languages.python.test_files.test_paths import TestPaths
 from testsmith.languages.source import CannotParse, SourceTree
-from testsmith.model import Context, ExistingTest, Member, MemberKind, Request, TestFileChoice, TestPlace
+from testsmith.model import (
+    Change,
+    Context,
+    ExistingTest,
+    Member,
+    MemberKind,
+    Request,
+    TestFileChoice,
+    TestPlace,
+)
 
 _MOST_CHARACTERS = 300
 _MOST_LINES = 40
@@ -190,21 +199,21 @@ class _Context:
 
     def __init__(self, tree: SourceTree, members: Sequence[Member], project: str, intent: str) -> None:
         names = ProjectNames(tree, project)
-        readings: Readings = {}
         self._tree = tree
         self._intent = intent
         self._test_paths = TestPaths(tree, project)
         self._conventions = Conventions(tree)
         self._used = _Signatures(names, members)
-        self._tests = MemberTests(tree, members, names, readings)
+        self._tests = MemberTests(tree, members, names)
         self._existing = {member.id: self._tests.of(member) for member in members}
         uncalled = [one for one in members if not any(test.calls for test in self._existing[one.id])]
         homes = [(one, self._test_paths.of(one.path)) for one in uncalled]
-        self._entries = entry_points(tree, homes, names, readings, intent)
+        edited = {one.id for one in members if one.change is not Change.AFFECTED}
+        self._entries = entry_points(self._tests, homes, edited, intent)
         reaching = {test.path for entry in self._entries.values() for test in entry.tests}
         if not reaching <= self._tests.by_file.keys():
             doors = [entry.member for entry in self._entries.values()]
-            self._tests = MemberTests(tree, [*members, *doors], names, readings)
+            self._tests = MemberTests(tree, [*members, *doors], names, self._tests)
         self._places = Places(self._tests, names, intent)
         self._framework = framework_of(tree, project)
         self._sample = lru_cache(maxsize=None)(lambda path: sample(tree.read(path) or b""))

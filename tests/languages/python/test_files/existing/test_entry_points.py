@@ -71,6 +71,45 @@ def test_entry_points__none_if_a_test_calls_the_member() -> None:
     assert request.test_path == "tests/test_rules.py"
 
 
+HEADERS = """\
+def unquote(text):
+    return text[1:]
+
+
+def parse_types(text):
+    return unquote(text)
+
+
+def parse_list(text):
+    return unquote(text).split(",")
+"""
+HEADER_TESTS = """\
+from headers import parse_list, parse_types
+
+
+def test_types():
+    assert parse_types("'a") == "a"
+
+
+def test_no_types():
+    assert parse_types("") == ""
+
+
+def test_list():
+    assert parse_list("'a,b") == ["a", "b"]
+"""
+
+
+def test_entry_points__one_that_the_change_edits_too_before_one_with_more_tests() -> None:
+    base = {"headers.py": HEADERS, "tests/test_headers.py": HEADER_TESTS}
+    unquote = HEADERS.replace("[1:]", "[1:-1]")
+    for text, call in (unquote, "parse_types('')"), (unquote.replace('","', '", "'), 'parse_list("\'a,b")'):
+        head = {**base, "headers.py": text}
+        members = changed_members(scope(base, head)).members
+        found = requests(MemoryTree(head), members, "", "")
+        assert next(one.entry_points for one in found if one.member.name == "unquote")[-1] == call
+
+
 def test_entry_points__none_without_tests() -> None:
     assert request_for_split({}).entry_points == ()
 

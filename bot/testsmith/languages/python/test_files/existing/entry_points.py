@@ -6,7 +6,7 @@ uses a class is taken to use its methods, because the class of an object is rare
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from testsmith.languages.python.source.affected import users_of
@@ -19,7 +19,7 @@ from testsmith.languages.python.source.package import (
 )
 from testsmith.languages.python.source.project_names import ProjectNames
 from testsmith.languages.python.test_files.existing.excerpts import most_alike, names_in
-from testsmith.languages.python.test_files.existing.member_tests import MemberTests, Readings
+from testsmith.languages.python.test_files.existing.member_tests import MemberTests
 from testsmith.languages.python.test_files.existing.test_file_uses import DefinitionKey
 from testsmith.languages.source import SourceTree
 from testsmith.model import ExistingTest, Member, MemberKind
@@ -50,30 +50,26 @@ class EntryPoint:
 
 
 def entry_points(
-    tree: SourceTree,
-    homes: Sequence[tuple[Member, str]],
-    names: ProjectNames,
-    readings: Readings,
-    intent: str,
+    tests: MemberTests, homes: Sequence[tuple[Member, str]], edited: Collection[str], intent: str
 ) -> Mapping[str, EntryPoint]:
     """Return the entry point of each of these members that has one, by member id.
 
-    Of several, it is the one that most tests call in the member's test file, or else anywhere; a method only
-    if these tests call none of the functions, and a class only if no function uses the member.
+    Of several, it is one that the change edits too, and then the one that most tests call in the member's
+    test file, or else anywhere; a method only if these tests call none of the functions, and a class only if
+    no function uses the member.
 
     Args:
-        tree: Files of head.
+        tests: Tests of the project.
         homes: Members that no test calls, each with the path of its test file.
-        names: Resolves imports.
-        readings: See `MemberTests`.
+        edited: Ids of the members that the change adds or edits.
         intent: What the authors say about the change.
     """
     members = [member for member, _ in homes]
     if not 0 < len(members) <= _MOST_MEMBERS:
         return {}
-    users = {member.id: users for member, users in _users(tree, members, names)}
+    users = {member.id: users for member, users in _users(tests.tree, members, tests.names)}
     everyone = {user.id: user for its_users in users.values() for user in its_users}
-    tests = MemberTests(tree, [*everyone.values(), *members], names, readings)
+    tests = MemberTests(tests.tree, [*everyone.values(), *members], tests.names, tests)
     calling = {name: [test for test in tests.of(user) if test.calls] for name, user in everyone.items()}
     homes_of = {name: {test.path for test in its_tests} for name, its_tests in calling.items()}
     found: dict[str, EntryPoint] = {}
@@ -89,7 +85,7 @@ def entry_points(
             user.id: (sum(test.path == home for test in calling[user.id]), len(calling[user.id]))
             for user in next(filter(None, (*at_home, *called)), [])
         }
-        best = max(counts, key=lambda user: counts[user], default=None)
+        best = max(counts, key=lambda user: (user in edited, counts[user]), default=None)
         door = member if best is None else everyone[best]
         reaching = _of_the_same_name(tests, member) if best is None else calling[best]
         if reaching:

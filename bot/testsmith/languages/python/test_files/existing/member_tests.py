@@ -52,8 +52,7 @@ _NAME_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 FILLERS = frozenset({"test", "tests", "case", "cases"})
 
 
-Readings = dict[str, "tuple[TestFile, TestFileUses] | None"]
-"""Test files with what their functions use, by path; None for those that cannot be parsed."""
+_Readings = dict[str, "tuple[TestFile, TestFileUses] | None"]
 
 
 class MemberTests:
@@ -63,7 +62,12 @@ class MemberTests:
         tree: Files of the project.
         members: Members whose tests will be asked for.
         names: Resolves names in the project's files.
-        readings: What is known of the project's test files; those that are read are added.
+        known: Tests of the same project for other members; no file is read twice.
+
+    Attributes:
+        all: All tests of the files that were read.
+        by_file: The same, by path of their file.
+        readings: Contents of the test files that were read, by path; None for those that cannot be parsed.
     """
 
     def __init__(
@@ -71,18 +75,17 @@ class MemberTests:
         tree: SourceTree,
         members: Sequence[Member],
         names: ProjectNames,
-        readings: Readings | None = None,
+        known: MemberTests | None = None,
     ) -> None:
-        self._names = names
+        self.tree = tree
+        self.names = names
+        self.readings: _Readings = {} if known is None else known.readings
         self._by_key: dict[DefinitionKey, list[FoundTest]] = defaultdict(list)
         self._by_path: dict[str, dict[FoundTest, None]] = defaultdict(dict)
         self._by_module_name: dict[str, list[FoundTest]] = defaultdict(list)
         self.all: list[FoundTest] = []
-        """All tests of the files that were read."""
         self.by_file: dict[str, list[FoundTest]] = {}
-        """The same, by path of their file."""
-        files = _files_read(tree, _wanted_words(members, names), names, {} if readings is None else readings)
-        for file, uses in files:
+        for file, uses in _files_read(tree, _wanted_words(members, names), names, self.readings):
             for function, its_uses in uses.tests():
                 nodes: dict[DefinitionKey, list[ast.expr]] = defaultdict(list)
                 for use in its_uses:
@@ -185,7 +188,7 @@ def _test_paths(tree: SourceTree) -> list[str]:
 
 
 def _files_read(
-    tree: SourceTree, wanted: frozenset[bytes], names: ProjectNames, readings: Readings
+    tree: SourceTree, wanted: frozenset[bytes], names: ProjectNames, readings: _Readings
 ) -> Iterator[tuple[TestFile, TestFileUses]]:
     """Yield the test files with one of some words, each parsed once, `conftest.py` files first."""
     tests = _test_paths(tree) if wanted else []
