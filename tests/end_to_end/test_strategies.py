@@ -11,6 +11,7 @@ import pytest
 from fakes import many_members
 from fakes.command_line import CommandLine
 from fakes.endpoint import Body, Endpoint, members_in
+from fakes.faults import refusal
 from fakes.git_repository import GitRepository
 from fakes.guessing_model import GuessingModel
 
@@ -146,6 +147,24 @@ def test_edit__a_review_is_used_only_if_it_is_proven_to_show_as_much(
     }
     assert found["renamed"]["evidence"]["fail_to_pass"] == 1
     assert "review: the model reviewed the tests of 4 functions and changed 1" in ran.report["notes"]
+
+
+def test_edit__a_call_that_fails_is_not_called_a_review(tmp_path: Path, command_line: CommandLine) -> None:
+    project = GitRepository.create(tmp_path / "project")
+    project.commit({"prices.py": FARE_BEFORE, "tests/test_prices.py": FARE_TESTS})
+    project.git("switch", "-qc", "change")
+    project.commit({"prices.py": FARE})
+    patch = {"name": "prices.py::fare", "code": "", "patch": WRITTEN}
+    refused = refusal(400, "this account has no such model")
+
+    with Endpoint(answer=lambda _: json.dumps({"tests": [patch]}), faults=[None, refused]) as endpoint:
+        model = ("--base-url", endpoint.url, "--model", "a-model", "--strategy", "edit")
+        ran = command_line.suggest(project.folder, "--base", "main", *model, *QUICKLY, key="sk-test")
+
+    assert [one["tests"] for one in ran.report["suggestions"]] == [["test_fare__1"]]
+    [note] = [note for note in ran.report["notes"] if note.startswith("review: ")]
+    assert note.startswith("review: the tests of 1 function were proven but not reviewed: ")
+    assert "this account has no such model" in note
 
 
 REGISTRY = "\n\nnames = set()\n\n\ndef register(name):\n    assert name not in names\n    names.add(name)\n"

@@ -12,7 +12,7 @@ from testsmith.languages.language import Language
 from testsmith.languages.source import CannotParse
 from testsmith.model import BaseOutcome, Candidate, Label, Origin, ReviewRequest, TestDescription
 from testsmith.pipeline import time_budget
-from testsmith.pipeline.generate import ask
+from testsmith.pipeline.generate import Answers, ask
 from testsmith.pipeline.merged_files import marking_of, patch_of_head
 from testsmith.pipeline.state import RunState, asks_for_hard_alone
 from testsmith.pipeline.verify import verify
@@ -30,17 +30,26 @@ class Edits:
 
     Attributes:
         verdicts: Verdicts of the members whose tests were changed, by member id.
-        sent: Number of members whose tests were reviewed.
+        reviewed: Number of members whose tests were reviewed.
+        failures: Why the tests of the others were not, one reason a member.
     """
 
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
-    sent: int = 0
+    reviewed: int = 0
+    failures: Sequence[str] = ()
 
     def notes(self) -> Iterator[str]:
-        """Yield a note for the report, if anything was reviewed."""
-        if self.sent:
-            functions = "1 function" if self.sent == 1 else f"{self.sent} functions"
+        """Yield notes for the report, if anything was to be reviewed."""
+        if self.reviewed:
+            functions = _functions(self.reviewed)
             yield f"review: the model reviewed the tests of {functions} and changed {len(self.verdicts)}"
+        if self.failures:
+            functions = _functions(len(self.failures))
+            yield f"review: the tests of {functions} were proven but not reviewed: {self.failures[0]}"
+
+
+def _functions(count: int) -> str:
+    return "1 function" if count == 1 else f"{count} functions"
 
 
 async def edit(run: RunState, context: ProofContext, verdicts: Mapping[str, Sequence[Verdict]]) -> Edits:
@@ -88,6 +97,7 @@ async def _edited(
         with_known_descriptions(one, greens[one.member].candidate, run.language_of(one.member))
         for one in answers.candidates
     ]
+    changed = {one.member for one in candidates}
     judged = await verify(again, context, candidates)
     found = {
         candidate.member: replace(one, entries=(one.green, *best[candidate.member].questions))
@@ -96,7 +106,15 @@ async def _edited(
         and one.green is not None
         and _shows_as_much(one, one.green, greens[candidate.member])
     }
-    return Edits(verdicts=found, sent=len(requests))
+    kept = {member for member, one in answers.skipped.items() if one.permanent}
+    missing = [member for member in requests if member not in kept and member not in changed]
+    return Edits(verdicts=found, reviewed=len(requests) - len(missing), failures=_failures(missing, answers))
+
+
+def _failures(members: Sequence[str], answers: Answers) -> list[str]:
+    """Return why no answer came for each of these members."""
+    ended = answers.failure or "no answer came"
+    return [answers.skipped[member].reason if member in answers.skipped else ended for member in members]
 
 
 def _review(

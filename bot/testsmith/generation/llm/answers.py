@@ -327,7 +327,8 @@ def after_answer(
         return CallOutcome(results=results)
     if batch.task == "review":
         is_whole = answer.readable and response.finish_reason == "stop"
-        return CallOutcome(results=results + skipped(rest, "the review kept its tests", permanent=is_whole))
+        reason = "the review kept its tests" if is_whole else "the answer could not be read"
+        return CallOutcome(results=results + skipped(rest, reason, permanent=is_whole))
     empty = [request for request in rest if request.member.id in answer.without_tests]
     results += skipped(empty, "the model found nothing to test here", permanent=True)
     rest = tuple(request for request in rest if request.member.id not in answer.without_tests)
