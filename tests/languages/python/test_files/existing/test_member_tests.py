@@ -12,8 +12,11 @@ from testsmith.languages.python.test_files.existing.member_tests import MemberTe
 from testsmith.model import ExistingTest, Member
 
 CART = """
+import typing as t
+
 class Stock:
     def total(self) -> int: ...
+    def counted(self) -> int: ...
     def __enter__(self): ...
     async def __aexit__(self, *raised): ...
     def __await__(self): ...
@@ -26,6 +29,8 @@ class Cart(Stock):
     def size(self) -> int: ...
     def add(self, item): ...
     def merged(self, other) -> "Cart": ...
+    def counted(self) -> int: ...
+    def renewed(self) -> t.Self | None: ...
 
 def chunked(items, size): ...
 
@@ -84,6 +89,7 @@ def test_existing_tests__a_call_is_found_through_any_import(imports: str, call: 
         "x = Cart.of(1)\n    x.add(1)",
         "x = empty_cart()\n    x.add(1)",
         "x = Cart().merged(Cart())\n    x.add(1)",
+        "x = Cart().renewed()\n    x.add(1)",
         "with Cart() as x:\n        x.add(1)",
         "x: Cart = make()\n    x.add(1)",
         "x = shared.merged(Cart())\n    x.add(1)",
@@ -106,6 +112,33 @@ def test_existing_tests__a_common_method_of_an_unknown_object_is_not_taken_for_t
 def test_existing_tests__an_uncommon_method_name_is_enough() -> None:
     text = "from shop.cart import Cart\n\ndef test_it(found):\n    found.merged(1)\n"
     assert calls("Cart.merged", text) == ["found.merged(1)"]
+
+
+def test_existing_tests__a_function_of_the_standard_library_is_no_method_of_that_name() -> None:
+    text = "import heapq\n\ndef test_it():\n    heapq.merged([1], [2])\n"
+    assert calls("Cart.merged", text) == []
+    assert calls("Cart.merged", text.replace("heapq", "toolkit")) == ["toolkit.merged([1], [2])"]
+
+
+@pytest.mark.parametrize(
+    ("imported", "derived", "of_stock", "of_cart"),
+    [
+        ("from shop import Stock", "Shelf(Stock)", ["super().counted()"], []),
+        ("import shop", "Shelf(dict, shop.Cart)", [], ["super().counted()"]),
+        ("import shelves", "Shelf(shelves.Base)", ["super().counted()"], ["super().counted()"]),
+    ],
+)
+def test_existing_tests__super_is_the_base_of_a_class_of_the_tests(
+    imported: str, derived: str, of_stock: list[str], of_cart: list[str]
+) -> None:
+    shelf = f"class {derived}:\n    def counted(self):\n        return super().counted()\n"
+    inside = "    " + shelf.replace("\n", "\n    ") + "return Shelf()\n"
+    for text in (
+        f"{imported}\n\ndef test_it():\n{inside}",
+        f"{imported}\n\n{shelf.replace('Shelf', 'TestShelf').replace('def counted', 'def test_counted')}",
+    ):
+        assert calls("Stock.counted", text) == of_stock
+        assert calls("Cart.counted", text) == of_cart
 
 
 def test_existing_tests__a_method_of_an_unknown_object_elsewhere_does_not_count_if_a_sure_call_is_known() -> (

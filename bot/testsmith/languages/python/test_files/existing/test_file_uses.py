@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from testsmith.languages.python.source.definitions import Function, last_name
-from testsmith.languages.python.source.package import Module
+from testsmith.languages.python.source.package import Module, top_level
 from testsmith.languages.python.source.project_names import ProjectNames, Resolved, SourceNames
 from testsmith.languages.python.source.references import Imports, bases, makers
 from testsmith.languages.python.test_files.test_modules import (
@@ -28,6 +29,8 @@ _Import = ast.Import | ast.ImportFrom
 _GIVING_ONE = frozenset({"Optional", "Iterator", "Generator", "Iterable"})
 _MOST_BASES = 5
 _MOST_NEEDED = 30
+_SUPER = "super()"
+_STANDARD_LIBRARY = sys.stdlib_module_names - {"test"}  # projects have a folder of this name
 
 
 class DefinitionKey(NamedTuple):
@@ -35,6 +38,9 @@ class DefinitionKey(NamedTuple):
 
     path: str
     name: str
+
+
+_NOTHING = DefinitionKey("", "")
 
 
 class Use(NamedTuple):
@@ -166,6 +172,17 @@ class _Meanings:
             key = inner
         return key
 
+    def is_of_standard_library(self, name: str) -> bool:
+        """Return whether a name is bound only by imports from the standard library."""
+        targets = self._imports.names.get(name, ())
+        return bool(targets) and all(top_level(each.module) in _STANDARD_LIBRARY for each in targets)
+
+    def inherited(self, node: ast.ClassDef) -> Types:
+        """Return what `super()` means in the methods of a class of the test file."""
+        found = (self.imported(chain) for chain in map(_chain, node.bases) if chain)
+        of_project = (key for key in found if key is not None and self.kind(key) is MemberKind.CLASS)
+        return {_SUPER: next(of_project, _NOTHING)}
+
     def _made_from(self, constant: DefinitionKey) -> DefinitionKey | None:
         """Return the class that a module constant is an instance of, if its assignment calls one."""
         file = self._names.file(constant.path)
@@ -223,7 +240,7 @@ class _Meanings:
                 return self.annotated(inner, file, owner)
             case ast.Subscript(value=value, slice=inner) if last_name(value) in _GIVING_ONE:
                 return self.annotated(inner, file, owner)
-            case ast.Name(id="Self"):
+            case ast.Name(id="Self") | ast.Attribute(attr="Self"):
                 return owner
         chain = _chain(node)
         found = self._names.named(file, chain) if file else None
@@ -274,15 +291,14 @@ class _FileReader:
                     is_collected=is_suite(each.name, bases) and (suite is None or suite.is_collected),
                     is_of_unittest=is_of_unittest(each.name, bases),
                 )
-                self.enter(each.body, types.new_child(), inner_suite)
+                self.enter(each.body, types.new_child(dict(self._meanings.inherited(each))), inner_suite)
 
     def _read(self, function: Function, types: ChainMap[str, DefinitionKey], suite: _Suite | None) -> None:
         local = types.new_child()
         for argument in (*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs):
             given = self._found.fixtures.get(argument.arg)
             if argument.annotation is not None:
-                nothing = DefinitionKey("", "")
-                given = self._meanings.annotated(argument.annotation, None, nothing) or given
+                given = self._meanings.annotated(argument.annotation, None, _NOTHING) or given
             if given is not None:
                 local[argument.arg] = given
         reader = _FunctionReader(self._meanings, local)
@@ -326,8 +342,14 @@ class _FunctionReader(ast.NodeVisitor):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.generic_visit(node)
-        named = self._meanings.annotated(node.annotation, None, DefinitionKey("", ""))
+        named = self._meanings.annotated(node.annotation, None, _NOTHING)
         self._bind(node.target, named or (self._type(node.value) if node.value else None))
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        outer = self._types
+        self._types = ChainMap(self._meanings.inherited(node), outer)
+        self.generic_visit(node)
+        self._types = outer
 
     def visit_withitem(self, node: ast.withitem) -> None:
         self.generic_visit(node)
@@ -396,7 +418,7 @@ class _FunctionReader(ast.NodeVisitor):
         chain = _chain(node)
         if chain and ".".join(chain) not in self._types and chain[0] not in self._types:
             found = self._meanings.imported(chain)
-            if found is not None:
+            if found is not None or self._meanings.is_of_standard_library(chain[0]):
                 return found
         if not isinstance(node, ast.Attribute):
             return None
@@ -408,6 +430,8 @@ class _FunctionReader(ast.NodeVisitor):
         match node:
             case ast.Await(value=value) | ast.NamedExpr(value=value):
                 return self._type(value)
+            case ast.Call(func=ast.Name(id="super")):
+                return self._types.get(_SUPER)
             case ast.Call(func=func):
                 made_by = self._meaning(func)
                 return self._meanings.made_by(made_by) if made_by is not None and made_by.path else None
