@@ -335,9 +335,24 @@ def test_judge__what_was_said_of_a_row_goes_with_it() -> None:
     assert [each.row for each in draft.candidate.descriptions] == [0, 1, None]
 
 
-def test_judge__rows_that_held_before_the_change_are_a_catch() -> None:
-    judgment = with_failed_rows(None, *[frozenset({1})] * 5)
-    assert [(draft.kind, draft.candidate.code) for draft in judgment.drafts] == [(TestKind.CATCHES, TABLE)]
+@pytest.mark.parametrize(
+    ("base", "rows", "caught"),
+    [
+        (None, [frozenset({1})] * 2, "[2]"),
+        (frozenset({0}), [frozenset({1, 2})] * 2, "[2, 3]"),
+        (frozenset({0, 1}), [frozenset({1, 2})] * 2, "[3]"),
+        (frozenset({0}), [frozenset({1, 2}), frozenset({2})], "[3]"),
+    ],
+    ids=["all passed", "the others passed", "one failed before", "one is flaky"],
+)
+def test_judge__rows_that_held_before_the_change_are_a_catch(
+    base: frozenset[int] | None, rows: list[frozenset[int]], caught: str
+) -> None:
+    left = [number + 1 for number in range(3) if not any(number in failed for failed in rows)]
+    assert [(draft.kind, draft.candidate.code) for draft in with_failed_rows(base, *rows).drafts] == [
+        (TestKind.GREEN, TABLE.replace("[1, 2, 3]", str(left))),
+        (TestKind.CATCHES, TABLE.replace("[1, 2, 3]", caught)),
+    ]
 
 
 def test_judge__where_nothing_is_cut_the_code_stays_to_the_letter() -> None:

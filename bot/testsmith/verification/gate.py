@@ -193,20 +193,27 @@ def judge(proof: Proof, conflicts: Conflicts, smells: Mapping[str, str], languag
     """
     kinds: dict[TestKind, list[str]] = {TestKind.GREEN: [], TestKind.CATCHES: []}
     cuts: list[Cut] = []
-    rows = {**_wrong_rows(proof, language.judge), **conflicts.rows}
+    wrong = _wrong_rows(proof, language.judge)
+    rows = {**wrong, **conflicts.rows}
+    held = {name: _held_before(proof, name) for name in wrong.keys() - conflicts.rows.keys()}
     for function in proof.functions:
         if function.name in conflicts.suspended:
             point = Point.STABLE if _passes(function) else Point.RAN
             cuts.append(Cut(function=function.name, point=point, reason=conflicts.suspended[function.name]))
         elif function.name in rows and function.name not in smells:
             kinds[TestKind.GREEN].append(function.name)  # its other rows are judged by the next run
+            kinds[TestKind.CATCHES] += [function.name] if held.get(function.name) else []
         elif isinstance(finding := _finding(function, proof, smells, language.judge), Cut):
             cuts.append(finding)
         else:
             kinds[finding].append(function.name)
-    whole = _without_rows(proof.candidate, rows, language.judge)
+    others = _other_rows(proof, {name: kept for name, kept in held.items() if kept}, language.judge)
+    candidates = {
+        TestKind.GREEN: _without_rows(proof.candidate, rows, language.judge),
+        TestKind.CATCHES: _without_rows(proof.candidate, rows | others, language.judge),
+    }
     drafts = [
-        reduced(ReducedCandidate(kind=kind, candidate=whole, tests=proof.names), names, language)
+        reduced(ReducedCandidate(kind=kind, candidate=candidates[kind], tests=proof.names), names, language)
         for kind, names in kinds.items()
         if names
     ]
@@ -232,16 +239,32 @@ def _without_rows(candidate: Candidate, rows: Mapping[str, frozenset[int]], judg
 
 
 def _wrong_rows(proof: Proof, judge: Judge) -> dict[str, frozenset[int]]:
-    """Return the rows that fail on head, of functions with other rows; not those that passed on base."""
+    """Return the rows that fail on head, of functions with other rows."""
     failed = {
         function.name: frozenset().union(*(run.failed_rows for run in function.head))
         for function in proof.functions
         if all(run.failed_rows or run.status is TestStatus.PASSED for run in function.head)
-        and not (proof.member.change is not Change.ADDED and _fails_on_head_alone(function))
     }
     failed = {name: rows for name, rows in failed.items() if rows}
     counts = judge.row_counts(proof.candidate.code) if failed else {}
     return {name: rows for name, rows in failed.items() if len(rows) < counts.get(name, 0)}
+
+
+def _other_rows(proof: Proof, rows: Mapping[str, frozenset[int]], judge: Judge) -> dict[str, frozenset[int]]:
+    """Return all rows of these functions but the given ones."""
+    counts = judge.row_counts(proof.candidate.code) if rows else {}
+    return {name: frozenset(range(counts[name])) - kept for name, kept in rows.items()}
+
+
+def _held_before(proof: Proof, name: str) -> frozenset[int]:
+    """Return the rows of a function that pass on base and fail every time on head."""
+    function = next(one for one in proof.functions if one.name == name)
+    base = function.base
+    if proof.member.change is Change.ADDED or base is None:
+        return frozenset()
+    if base.status is not TestStatus.PASSED and not base.failed_rows:
+        return frozenset()
+    return frozenset.intersection(*(run.failed_rows for run in function.head)) - base.failed_rows
 
 
 def reduced(draft: ReducedCandidate, names: Sequence[str], language: Language) -> ReducedCandidate:
