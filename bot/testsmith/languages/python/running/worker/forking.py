@@ -41,14 +41,20 @@ class Patience(NamedTuple):
     """Limits for a child besides its time limit.
 
     Attributes:
-        silence: Maximum number of seconds between messages; None for no limit. A child that lacks CPU time
-            gets up to eight times as many, and so does its whole run, so that results do not depend on other
-            load.
+        silence: Maximum number of seconds between messages, or a function that returns it, which is called
+            after each message; None for no limit. A child that lacks CPU time gets up to eight times as many,
+            and so does its whole run, so that results do not depend on other load.
         most_bytes: Maximum total size of its messages.
     """
 
-    silence: float | None = None
+    silence: float | Callable[[], float] | None = None
     most_bytes: int = 4 * 1024 * 1024
+
+    def seconds(self, limit: float) -> float:
+        """Return how long a child with this time limit may be silent now."""
+        if self.silence is None:
+            return limit
+        return self.silence() if callable(self.silence) else self.silence
 
 
 _USUAL = Patience()
@@ -136,7 +142,7 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
     """Pass on messages until the child is done, ends, or exceeds its time limit."""
     os.set_blocking(reader, False)
     deadline = time.monotonic() + seconds * (1 if patience.silence is None else _MOST_TIMES)
-    silence = Silence(child, seconds if patience.silence is None else patience.silence)
+    silence = Silence(child, patience.seconds(seconds))
     received = bytearray()
     passed = 0
     while True:
@@ -144,12 +150,12 @@ def _watch(child: int, reader: int, seconds: float, receive: Send, patience: Pat
         left = min(deadline - time.monotonic(), silence.left())
         select.select([reader], [], [], 0 if ended else max(0.0, min(left, _SECONDS_BETWEEN_LOOKS)))
         part = _read(reader)
-        if part:
-            silence.is_broken()
         passed += len(part or b"")
         received += part or b""
         if _pass_on(received, receive):
             return DONE
+        if part:
+            silence.is_broken(patience.seconds(seconds))
         if ended and not part and _ran_out_of_processor_time(child):
             return TIMED_OUT
         if passed > patience.most_bytes or (ended and not part):
@@ -171,12 +177,12 @@ class Silence:
 
     def __init__(self, child: int, seconds: float, used: Callable[[int], float | None] | None = None) -> None:
         self._child = child
-        self._seconds = seconds
         self._used = used or used_if_running
-        self.is_broken()
+        self.is_broken(seconds)
 
-    def is_broken(self) -> None:
-        """Restart the limit after a message."""
+    def is_broken(self, seconds: float) -> None:
+        """Begin anew after a message, with a limit for an idle machine."""
+        self._seconds = seconds
         self._since = time.monotonic()
         self._until = self._since + self._seconds
         self._looked: tuple[float, float] | None = None

@@ -62,6 +62,9 @@ from ..tracer import MemberSpan
 _MOST_ATTEMPTS = 6
 _LEAST_SILENCE = 20.0
 _SILENCE_SHARE = 0.5
+_SILENCE_OF_OTHERS = 10.0
+"""For tests in files that do not seem to be about a member, if these need not run at all."""
+
 _MOST_BYTES = 28 * 1024**2
 _TESTS_BY_NAME = ("test.py", "tests.py")
 
@@ -108,6 +111,7 @@ class _Suite:
         self._begun = time.monotonic()
         self._done: set[str] = set()
         self._running: str | None = None
+        self._is_other = False
         self._exit: int | None = None
 
     def run(self) -> None:
@@ -137,8 +141,8 @@ class _Suite:
         self._running = self._exit = None
         output = self._output / str(self._attempt)
         run = self._suite_run(with_own=with_own)._replace(files=files)
-        seconds = self._plan["seconds"]
-        patience = Patience(max(_LEAST_SILENCE, _SILENCE_SHARE * seconds), _MOST_BYTES)
+        self._is_other = False
+        patience = Patience(self._silence, _MOST_BYTES)
 
         def body(send: Any) -> None:
             _pytest_part().speak_into(output)
@@ -149,6 +153,14 @@ class _Suite:
         words = _pytest_part().last_words(output)
         self._tell({"kind": "ended", "how": how, "running": self._running, "words": words})
         return how
+
+    def _silence(self) -> float:
+        """Return how many seconds the test that runs now may take."""
+        return (
+            _SILENCE_OF_OTHERS
+            if self._is_other
+            else max(_LEAST_SILENCE, _SILENCE_SHARE * float(self._plan["seconds"]))
+        )
 
     def _suite_run(self, *, with_own: bool) -> Any:
         recorder, plan = importlib.import_module(__package__ + ".recorder"), self._plan
@@ -181,9 +193,10 @@ class _Suite:
             return
         if message["kind"] == "begun":
             self._running = str(message.get("id"))
+            self._is_other = self._others_until is not None and not message.get("likely")
         elif message["kind"] == "test":
             self._done.add(str(message.get("id")))
-            self._running = None
+            self._running, self._is_other = None, False
         elif message["kind"] == "exit":
             code = message.get("code")
             self._exit = code if isinstance(code, int) else None

@@ -41,6 +41,7 @@ _ALWAYS = (
         "ignore::pytest.PytestDeprecationWarning",
     ),  # an error for projects pinned to another version of pytest
 )
+_OVER = "the time for other files is over"
 _QUIETED = {"xdist": ("-n", "0"), "pytest_cov": ("--no-cov",), "benchmark": ("--benchmark-disable",)}
 _REFUSED = ("xdist", "pytest_cov", "pytest_forked", "testmon", "picked")
 _MAY_CONFIGURE = (
@@ -374,13 +375,21 @@ class _SuiteRecorder:
         root = os.path.relpath(session.config.rootpath, self._run.place.root)
         self._send({"kind": "collected", "tests": len(session.items), "rootdir": root})
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Run nothing more if an earlier child took the time for other files, and only these are left."""
+        if self._run.without and session.items and self._is_over_for(session.items[0]):
+            self.leaves_others = True
+            raise session.Interrupted(_OVER)
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(
         self, item: pytest.Item, nextitem: pytest.Item | None
     ) -> Generator[None, Any, None]:
         """Run one case and send its result."""
         data = self._told(item)
-        self._send({"kind": "begun", **data})
+        likely = data["file"] in self._likely
+        self._send({"kind": "begun", **data, "likely": likely})
         self._status, self._message, self._network = "crashed", "", False
         self._left_early = set()
         reached = ReachedByFile()
@@ -395,14 +404,14 @@ class _SuiteRecorder:
             reached.add(self._of_fixtures.get(fixture, ReachedLines()))
         number = self._tell_reached(reached)
         status = {"status": self._status, "seconds": round(seconds, 5), "set": number}
-        early = {"left_early": sorted(self._left_early), "likely": data["file"] in self._likely}
+        early = {"left_early": sorted(self._left_early), "likely": likely}
         why = {"message": self._message, "network": self._network}
         self._send({"kind": "test", **data, **status, **early, **why})
         if self._calls is not None and self._calls.is_full:
             item.session.shouldstop = "no more calls are recorded"
         elif nextitem is not None and self._is_over_for(nextitem):
             self.leaves_others = True
-            item.session.shouldstop = "the time for other files is over"
+            item.session.shouldstop = _OVER
 
     def _is_over_for(self, item: pytest.Item) -> bool:
         until = self._run.others_until
