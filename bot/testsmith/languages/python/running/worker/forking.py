@@ -181,7 +181,7 @@ class Silence:
         self.is_broken(seconds)
 
     def is_broken(self, seconds: float) -> None:
-        """Begin anew after a message, with a limit for an idle machine."""
+        """Restart after a message, with a limit for an idle machine."""
         self._seconds = seconds
         self._since = time.monotonic()
         self._until = self._since + self._seconds
