@@ -151,10 +151,15 @@ def test_mutants_of__what_is_caught_is_reached_where_something_is_raised() -> No
         "x = f'{a + 3}'",
         "x = open(a, encoding='utf-8')",
         "x = logging.getLogger('name')",
+        "x = Option(a, help='Print the result')",
     ],
 )
 def test_mutants_of__nothing_of_what_no_test_should_notice(body: str) -> None:
     assert changes(body) == set()
+
+
+def test_mutants_of__a_keyword_that_may_be_help_if_it_is_no_sentence() -> None:
+    assert changes("x = Item(description='red')") == {"x = Item(description='')"}
 
 
 def test_mutants_of__no_longer_sleep_where_one_only_lets_others_run() -> None:

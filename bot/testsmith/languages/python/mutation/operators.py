@@ -1,7 +1,7 @@
 """Mutation operators: ways to change one syntax node.
 
 Changes that are easily recognized as equivalent (`x + 0`, `x[:len(x) + 1]`, `<=` for `<` when both sides are
-equal then) or that do not matter to reviewers (the text of a message) are left out.
+equal then) or that do not matter to reviewers (the text of a message or of an option's help) are left out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from testsmith.languages.mutants import Operator
 
 _LARGEST_NUMBER = 10**15
 _OFTEN_MUTE_KEYWORDS = frozenset({"encoding", "errors"})
+_KEYWORDS_OF_HELP = frozenset({"help", "doc", "description", "epilog"})
 _CALLS_OF_MUTE_TEXTS = frozenset({"cast", "getLogger", "TypeVar", "NewType"})
 
 
@@ -169,7 +170,7 @@ def _children(node: ast.AST) -> Iterator[ast.expr]:
     if isinstance(node, ast.Call):
         yield node.func
         yield from (argument for argument in node.args if not _is_mute(node, argument))
-        yield from (given.value for given in node.keywords if given.arg not in _OFTEN_MUTE_KEYWORDS)
+        yield from (given.value for given in node.keywords if not _is_mute_keyword(given))
         return
     if isinstance(node, ast.NamedExpr):
         yield node.value
@@ -184,6 +185,11 @@ def _children(node: ast.AST) -> Iterator[ast.expr]:
 def _is_mute(call: ast.Call, argument: ast.expr) -> bool:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     return name in _CALLS_OF_MUTE_TEXTS and isinstance(argument, ast.Constant)
+
+
+def _is_mute_keyword(given: ast.keyword) -> bool:
+    is_sentence = isinstance(given.value, ast.Constant) and " " in str(given.value.value)
+    return given.arg in _OFTEN_MUTE_KEYWORDS or (given.arg in _KEYWORDS_OF_HELP and is_sentence)
 
 
 def _comparison(node: ast.Compare) -> Iterator[Swap]:
