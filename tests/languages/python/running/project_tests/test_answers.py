@@ -203,3 +203,13 @@ def test_suite_notes__why_most_tests_fail(messages: list[str], words: str) -> No
     assert suite_notes(answer, 0, 1, installs=False) == (
         f"{words.partition(' (')[0]}, but none of them tests these functions",
     )
+
+
+def test_suite_notes__what_fails_before_the_time_for_other_files_is_over() -> None:
+    failed = TEST | {"id": "t.py::test_b", "status": "failed", "message": "assert None == 'a'"}
+    over = {"kind": "exit", "code": 2, "leaves_others": True}
+    answer = read(LINES, TEST, failed, over, ENDED)
+    assert suite_notes(answer, 1, 1, installs=False) == (
+        "1 of 2 project tests fails in the sandbox (assert None == 'a')",
+    )
+    assert suite_notes(answer, 0, 1, installs=False) == ()

@@ -358,11 +358,12 @@ def suite_notes(answer: SuiteAnswer, unknown: int, members: int, *, installs: bo
         installs: Whether the project and its test dependencies were installed for this run.
     """
     not_loaded = not_loaded_notes(answer, installs=installs)
-    if not answer.likely_ended or (not answer.is_whole and unknown == members):
+    ran_as_meant = answer.is_whole or answer.leaves_others
+    if not answer.likely_ended or (not ran_as_meant and unknown == members):
         return (f"the project's tests were not measured: {answer.trouble}", *not_loaded)
-    if answer.leaves_others:
+    if answer.leaves_others and not unknown:
         return not_loaded
-    if not answer.is_whole:
+    if not ran_as_meant:
         ran = f"{len(answer.tests)} project tests ran, including all in files that name a function to test"
         return (f"{ran}; the others are unknown: {answer.trouble}", *not_loaded)
     failed = len(answer.failed)
