@@ -24,6 +24,18 @@ EDITS = {
     "one element": ("assert f(1) == [1,  2]", "[1, 3]", "assert f(1) == [1,  3]"),
     "one entry": ("assert f(1) == {'a': (1,), 'b': 2}", "{'a': (4,), 'b': 2}", None),
     "another length": ("assert f(1) == [1,  2]", "[1]", "assert f(1) == [1]"),
+    "nothing": ("assert f(1) == 2, 'why'", "None", "assert f(1) is None, 'why'"),
+    "nothing any more": ("assert f(1) is None", "'a'", "assert f(1) == 'a'"),
+    "a truth value": ("assert f(1) is True", "False", "assert f(1) is False"),
+    "an equal number": ("assert f(1) is True", "1", "assert f(1) == 1"),
+    "nothing in brackets": ("assert f(1) == (2)", "None", ""),
+    "nothing on the right": ("assert 2 == f(1)", "None", ""),
+    "nothing in unittest": ("self.assertEqual(f(1), 2)", "None", ""),
+    "a variable of nothing": (
+        "wanted = 2\nassert f(1) == wanted",
+        "None",
+        "wanted = None\nassert f(1) == wanted",
+    ),
     "not a literal": ("assert f(1) == 2", "<object at 0x7f>", ""),
     "what a stand-in lacks": (
         "assert calls == []",
@@ -76,7 +88,8 @@ def test_watched__only_comparisons_with_a_literal(body: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["assert f(1) == 2", "self.assertEqual(f(1), 2)", "assert 2 == (\n    f(1)\n)"]
+    "body",
+    ["assert f(1) == 2", "self.assertEqual(f(1), 2)", "assert 2 == (\n    f(1)\n)", "assert f(1) is None"],
 )
 def test_watched__reports_what_fails_and_runs_it_once(body: str) -> None:
     calls: list[int] = []

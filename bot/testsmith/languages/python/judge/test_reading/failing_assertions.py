@@ -34,19 +34,21 @@ _EQUALITIES = re.compile(r"assert(?:|List|Tuple|Dict|Set|Sequence|MultiLine)Equa
 
 @dataclass(frozen=True, slots=True)
 class _Equality:
-    """An assertion that something equals a literal, or a parameter or variable of the test.
+    """An assertion that something equals or is a literal, or equals a parameter or variable of the test.
 
     Attributes:
         statement: The assertion.
         subject: What is compared.
         expected: What it is compared with.
         inner: The parameter in the text that is expected, if it is a text around one; None if it is not.
+        operator: `==` or `is`.
     """
 
     statement: ast.stmt
     subject: ast.expr
     expected: ast.expr
     inner: ast.Name | None = None
+    operator: str = "=="
 
 
 def watched(text: str, name: str) -> str:
@@ -61,7 +63,7 @@ def watched(text: str, name: str) -> str:
         subject, expected = file.text.of(each.subject), file.text.of(each.expected)
         value = _SEEN if each.inner is None else f"({_SEEN}, {expected})"
         report = f"'{_REPORT} {number}: ' + repr({value})"
-        piece = f"assert ({_SEEN} := ({subject})) == ({expected}), {report}"
+        piece = f"assert ({_SEEN} := ({subject})) {each.operator} ({expected}), {report}"
         pieces.append((*file.text.place(each.statement), piece))
     return file.text.with_pieces(pieces)
 
@@ -93,26 +95,33 @@ def with_observed(text: str, name: str, message: str, failed_rows: Collection[in
         if expected is not None and equality.inner is not None:
             seen, whole = value
             value = _inside(seen, whole, ast.literal_eval(expected))
-        if expected is None or value is None or ast.literal_eval(expected) == value:
+        if expected is None or _is_same(ast.literal_eval(expected), value):
             return None
         if len(repr(value)) > _MOST_CHARACTERS or _LACKING.search(reported[2]):
             return None
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
-    return ObservedEdit(
-        text=file.text.with_pieces(_pieces(file.text, expected, value)),
-        expected=file.text.of(expected),
-        observed=reported[2] if equality.inner is None else repr(value),
-    )
+    pieces = _pieces_of(file.text, equality, expected, value)
+    observed = reported[2] if equality.inner is None else repr(value)
+    edited = file.text.with_pieces(pieces)
+    return ObservedEdit(text=edited, expected=file.text.of(expected), observed=observed) if pieces else None
 
 
-def _inside(seen: object, whole: object, part: object) -> str | None:
-    """Return what a text has where another one has a part; None if it is not like it around the part."""
-    if not (isinstance(seen, str) and isinstance(whole, str) and isinstance(part, str) and part):
-        return None
-    before, _, after = whole.partition(part)
-    is_like = whole.count(part) == 1 and seen.startswith(before) and seen.endswith(after)
-    return seen[len(before) : len(seen) - len(after)] if is_like else None
+def _is_same(one: object, other: object) -> bool:
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _inside(seen: object, whole: object, part: object) -> str:
+    """Return what a text has where another one has a part.
+
+    Raises:
+        ValueError: The text is not like the other one around the part.
+    """
+    if isinstance(seen, str) and isinstance(whole, str) and isinstance(part, str) and part:
+        before, _, after = whole.partition(part)
+        if whole.count(part) == 1 and seen.startswith(before) and seen.endswith(after):
+            return seen[len(before) : len(seen) - len(after)]
+    raise ValueError
 
 
 class _TestFile:
@@ -182,6 +191,8 @@ def _is_stored(name: ast.Name) -> bool:
 
 def _equality(node: ast.AST, names: Collection[str]) -> _Equality | None:
     match node:
+        case ast.Assert(test=ast.Compare(left=left, ops=[ast.Is()], comparators=[ast.Constant() as right])):
+            return None if is_literal(left) else _Equality(node, left, right, operator="is")
         case ast.Assert(test=ast.Compare(left=left, ops=[ast.Eq()], comparators=[right])):
             sides = left, right
         case ast.Expr(
@@ -197,6 +208,20 @@ def _equality(node: ast.AST, names: Collection[str]) -> _Equality | None:
         return None
     subject, expected = sides if fixed[1] else sides[::-1]
     return _Equality(node, subject, expected)
+
+
+def _pieces_of(text: Text, equality: _Equality, expected: ast.expr, value: Any) -> list[Piece]:
+    """Return the replacements that make an assertion expect another value; none if it would read badly.
+
+    `None` is compared by `is`, and so are truth values if the assertion does so.
+    """
+    is_by_identity = value is None or (isinstance(value, bool) and equality.operator == "is")
+    if expected is not equality.expected or is_by_identity == (equality.operator == "is"):
+        return list(_pieces(text, expected, value))
+    (_, start), (first, end) = text.place(equality.subject), text.place(expected)
+    if text.between(start, first).strip() != equality.operator:  # in brackets, or the literal is on the left
+        return []
+    return [(start, end, f" {'is' if is_by_identity else '=='} {_literal(value, text.of(expected))}")]
 
 
 def _pieces(text: Text, expected: ast.expr, value: Any) -> Iterator[Piece]:
