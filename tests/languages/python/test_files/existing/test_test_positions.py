@@ -83,6 +83,27 @@ def test_beside_subject__it_goes_after_the_last_test_of_its_subject(own: tuple[s
     assert moved == BEFORE.replace("def test_last", f"{new}\n\ndef test_last")
 
 
+def test_beside_subject__tests_that_were_added_together_stay_so() -> None:
+    new = "def test_price():\n    assert price(1)\n\n\ndef test_chunks_of_price():\n    assert price(0)\n"
+    moved = beside_subject(BEFORE, edited(new, "def test_total_of_two"), about("price"), ())
+    assert moved == BEFORE.replace("def test_last", f"{new}\n\ndef test_last")
+
+    apart = edited(new.replace("\n\n\n", "\n\n\nLIST = []\n\n\n"), "def test_total_of_two")
+    assert order(beside_subject(BEFORE, apart, about("price"), ()))[-4:] == [
+        "test_chunks",
+        "test_chunks_of_price",
+        "test_last",
+        "test_price",
+    ]
+
+
+def test_beside_subject__how_something_ends_is_no_subject() -> None:
+    before = BEFORE.replace("test_chunks", "test_chunked_fails")
+    new = "def test_price_fails():\n    assert price(1)\n"
+    after = before.replace("def test_total_of_two", f"{new}\n\ndef test_total_of_two")
+    assert order(beside_subject(before, after, about("price"), ()))[-2:] == ["test_last", "test_price_fails"]
+
+
 def test_beside_subject__a_method_stays_in_its_class() -> None:
     after = edited(METHOD, "    def test_total_again")
     moved = beside_subject(BEFORE, after, about("chunked"), ())

@@ -21,6 +21,7 @@ _MOST_COMMON = 3
 _SMALL_WORDS = frozenset(
     {"a", "an", "and", "as", "at", "by", "for", "from", "get", "in", "is", "no", "not", "of", "on", "or"}
     | {"set", "that", "the", "to", "when", "with", "without"}
+    | {"error", "errors", "fail", "fails", "failure", "invalid", "raise", "raises"}
 )
 
 
@@ -89,9 +90,9 @@ class _File:
 def beside_subject(before: str, after: str, member: Member, own: Collection[str]) -> str:
     """Return an edited test file without added tests between two tests of another subject.
 
-    They go after the last test of their subject in the same class or on the top level, or else to its end.
-    An added class above all tests of the file goes after the class or function of the member's first test,
-    or else of the file's first.
+    They go after the last test of their subject in the same class or on the top level, or else to its end;
+    tests that were added one after the other stay together. An added class above all tests of the file goes
+    after the class or function of the member's first test, or else of the file's first.
 
     Args:
         before: The file before the edit.
@@ -105,9 +106,10 @@ def beside_subject(before: str, after: str, member: Member, own: Collection[str]
     there = _File(before).tests
     known = {test.id for test in there}
     suites = {test.suite for test in there} | {""}
-    added = [test.id for test in _File(after).tests if test.id not in known and test.suite in suites]
-    for name in added:
-        after = _moved(_File(after), name, known, member, own)
+    file = _File(after)
+    added = [test for test in file.tests if test.id not in known and test.suite in suites]
+    for group in _together(added, file.lines):
+        after = _moved(_File(after), [test.id for test in group], known, member, own)
     new_suites = dict.fromkeys(test.suite for test in _File(after).tests if test.suite not in suites)
     for suite in reversed(new_suites):
         after = _with_suite_behind(_File(after), suite, known, own)
@@ -124,14 +126,31 @@ def _with_suite_behind(file: _File, suite: str, known: Collection[str], own: Col
     return "".join(_with_moved(file.lines, new, file.statement(first).last))
 
 
-def _moved(file: _File, name: str, known: Collection[str], member: Member, own: Collection[str]) -> str:
-    test = next(each for each in file.tests if each.id == name)
-    same = [each for each in file.tests if each.suite == test.suite]
-    at = same.index(test)
+def _together(tests: Sequence[_Positioned], lines: Sequence[str]) -> list[list[_Positioned]]:
+    """Return tests in groups between whose members there is nothing but blank lines."""
+    groups: list[list[_Positioned]] = []
+    for test in tests:
+        before = groups[-1][-1] if groups else test
+        is_next = before.suite == test.suite and not any(map(str.strip, lines[before.last : test.first]))
+        if before is not test and is_next:
+            groups[-1].append(test)
+        else:
+            groups.append([test])
+    return groups
+
+
+def _moved(
+    file: _File, names: Sequence[str], known: Collection[str], member: Member, own: Collection[str]
+) -> str:
+    tests = [each for each in file.tests if each.id in names]
+    suite = tests[0].suite
+    same = [each for each in file.tests if each.suite == suite]
+    at, behind = same.index(tests[0]), same.index(tests[-1])
     above = next((each for each in reversed(same[:at]) if each.id in known), None)
-    below = next((each for each in same[at:] if each.id in known), None)
-    sought = ((test.words - file.common) | set(name_words(member.name))) - _SMALL_WORDS
-    is_of_member = not (set(name_words(test.suite)) - FILLERS).isdisjoint(name_words(member.name))
+    below = next((each for each in same[behind:] if each.id in known), None)
+    words = set[str]().union(*(test.words for test in tests))
+    sought = ((words - file.common) | set(name_words(member.name))) - _SMALL_WORDS
+    is_of_member = not (set(name_words(suite)) - FILLERS).isdisjoint(name_words(member.name))
     related = [each for each in same if each.id in known and (each.id in own or each.words & sought)]
     if below is None or is_of_member or above in related or below in related:
         return "".join(file.lines)
@@ -139,10 +158,11 @@ def _moved(file: _File, name: str, known: Collection[str], member: Member, own: 
     closest = [each for each in related if _closeness(each, sought, own) == most]
     if closest:  # after those that were moved there before
         follow = takewhile(lambda each: each.id not in known, same[same.index(closest[-1]) + 1 :])
-        target = [closest[-1], *(each for each in follow if each is not test)][-1].last
+        target = [closest[-1], *(each for each in follow if each not in tests)][-1].last
     else:
-        target = same[-1].last if test.suite else file.end
-    return "".join(_with_moved(file.lines, test, target))
+        target = same[-1].last if suite else file.end
+    block = _Positioned("", suite, tests[0].first, tests[-1].last)
+    return "".join(_with_moved(file.lines, block, target))
 
 
 def _closeness(test: _Positioned, sought: set[str], own: Collection[str]) -> tuple[bool, int]:
@@ -150,7 +170,7 @@ def _closeness(test: _Positioned, sought: set[str], own: Collection[str]) -> tup
 
 
 def _with_moved(lines: Sequence[str], test: _Positioned, target: int) -> Iterator[str]:
-    """Yield the lines with a test behind a line, and as many blank lines between as were above it."""
+    """Yield the lines with tests behind a line, and as many blank lines between as were above it."""
     start = test.first
     while start and not lines[start - 1].strip():
         start -= 1
