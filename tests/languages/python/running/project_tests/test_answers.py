@@ -132,13 +132,18 @@ def test_read_suite__why_a_file_is_broken(message: str, reason: str) -> None:
         ([{"kind": "exit", "code": 0}, ENDED], {"truncated": True}, "their output is too large", False),
         ([], {"exceeded": "more than 2 GiB of memory"}, "they took more than 2 GiB of memory", False),
         (
-            [{"kind": "exit", "code": 4}, {**ENDED, "words": "no \x1b plugin"}],
+            [{"kind": "exit", "code": 4}, {**ENDED, "words": f"no \x1b plugin in {ROOT}/conftest.py"}],
             {},
-            "run them: no   plugin",
+            "run them: no   plugin in conftest.py",
             False,
         ),
         ([{**ENDED, "how": "crashed"}], {}, "they ended the test process", False),
-        ([], {"stderr": b"Traceback: boom"}, "they ended the test process: Traceback: boom", False),
+        (
+            [],
+            {"stderr": f"Traceback: {FILE} boom\n".encode()},
+            "they ended the test process: Traceback: shop.py boom",
+            False,
+        ),
     ],
 )
 def test_read_suite__why_not_all_were_run(

@@ -286,7 +286,7 @@ class _Reader:
             self._tests[test.id] = test
 
     def _take_ending(self, line: _Ended) -> None:
-        self._how, self._words = line.how, one_line(line.words)
+        self._how, self._words = line.how, one_line(self._in_project(line.words))
         if 0 < len(line.running) <= _MOST_ID_CHARACTERS:
             file, _, rest = line.running.partition("::")
             name = rest.partition("[")[0]
@@ -307,6 +307,10 @@ class _Reader:
             leaves_others=self._leaves_others and self._how == "done" and not outcome.truncated,
         )
 
+    def _in_project(self, words: str) -> str:
+        """Return what a process said, with paths relative to the project."""
+        return words.replace(self._prefix, "")
+
     def _is_late(self, outcome: ProcessOutcome) -> bool:
         return outcome.timed_out or self._how == "timed out"
 
@@ -321,7 +325,9 @@ class _Reader:
             return "their output is too large"
         if self._leaves_others:
             return "the time for them was over"
-        words = self._words or one_line(outcome.stderr.decode("utf-8", "replace").strip()[-_MOST_WORDS:])
+        words = self._words or one_line(
+            self._in_project(outcome.stderr.decode("utf-8", "replace")).strip()[-_MOST_WORDS:]
+        )
         said = f": {words}" if words else ""
         return (
             f"pytest could not run them{said}"
