@@ -57,6 +57,18 @@ def added(imports: str, new_imports: str, body: str) -> str:
             "datetime(1, 1, 1)",
             "from datetime import timedelta, date, datetime\n--\ndatetime(1, 1, 1)",
         ),
+        (  # names below each other, next to the module
+            "from shop import (total,\n                  chunked)",
+            "from shop import (total,\n                  chunked)\nfrom shop import Cart",
+            "Cart()",
+            "from shop import (total,\n                  chunked,\n                  Cart)\n--\nCart()",
+        ),
+        (  # and sorted
+            "from shop import (chunked,\n                  total)",
+            "from shop import (chunked,\n                  total)\nfrom shop import batched",
+            "batched()",
+            "from shop import (batched,\n                  chunked,\n                  total)\n--\nbatched()",
+        ),
         (  # a sorted import
             "from shop import Cart, chunked",
             "from shop import Cart, chunked\nfrom shop import Stock, zero as z",

@@ -213,6 +213,8 @@ def _joined(text: str, tree: ast.Module, new: Bound, sibling: Bound) -> str | No
         if position == len(names):
             _end_with_comma(lines, statement.names[-1])
         return "".join(lines)
+    if last - first > 1 and "(" in lines[first]:
+        return _with_aligned(text, statement, position, added)
     names.insert(position, added)
     head = f"from {'.' * statement.level}{statement.module or ''} import "
     end = _line_end(lines[last - 1])
@@ -221,6 +223,23 @@ def _joined(text: str, tree: ast.Module, new: Bound, sibling: Bound) -> str | No
     if len(whole) > _LINE_LENGTHS[is_long]:
         whole = end.join([f"{head}(", *(f"    {name}," for name in names), ")"])
     lines[first:last] = [whole + end]
+    return "".join(lines)
+
+
+def _with_aligned(text: str, statement: ast.ImportFrom, position: int, added: str) -> str:
+    """Return the text with a name, on its own line, in an import whose first name is next to the module."""
+    lines = lines_of(text)
+    names = statement.names
+    beside = names[max(position - 1, 0)]
+    indent = _line_end(lines[statement.lineno - 1]) + " " * names[0].col_offset
+    row, column, piece = (
+        (beside.end_lineno, beside.end_col_offset, f",{indent}{added}")
+        if position
+        else (beside.lineno, beside.col_offset, f"{added},{indent}")
+    )
+    line = lines[(row or beside.lineno) - 1].encode()
+    whole = line[:column] + piece.encode() + line[column:]
+    lines[(row or beside.lineno) - 1] = whole.decode()
     return "".join(lines)
 
 
