@@ -281,7 +281,7 @@ class RuffFormatter:
                 for batch in _with_distinct_paths(modules, numbers):
                     texts = _finished(ruffs, {path: files[number] for path, number in batch.items()})
                     for path, number in batch.items():
-                        results[number] = texts[path]
+                        results[number] = _with_own_end(texts[path], files[number].existing or "")
         return results
 
     @contextmanager
@@ -468,6 +468,12 @@ def _with_own_form(file: UnfinishedFile) -> UnfinishedFile:
         return file
     text = with_own_quotes(with_own_imports(file.text, file.existing), file.existing)
     return file._replace(text=text)
+
+
+def _with_own_end(text: str, existing: str) -> str:
+    """Return a text without a line end at its end if the last line is the file's own and had none."""
+    last = existing.rpartition("\n")[2]
+    return text.rstrip("\r\n") if last.strip() and text.rstrip("\r\n").endswith(f"\n{last}") else text
 
 
 def _finished(ruffs: Sequence[Ruff], files: Mapping[str, UnfinishedFile]) -> Mapping[str, str]:
