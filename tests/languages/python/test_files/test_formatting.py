@@ -283,6 +283,24 @@ def test_finish__line_ends_and_byte_order_mark_stay(project: Path) -> None:
     )
 
 
+def test_finish__a_last_line_of_the_file_without_an_end_stays_so(project: Path) -> None:
+    existing = "def test_a():\n    assert 1\n\n\ndef test_c():\n    assert 3"
+    added = "def test_b():\n    assert 2\n\n\n"
+    text = existing.replace("def test_c", f"{added}def test_c")
+    assert finished(project, f"{text}\n", existing) == text
+    assert finished(project, f"{existing}\n\n\n{added}", existing).endswith("assert 2\n\n\n")
+
+
+def test_finish__a_table_names_its_arguments_as_the_others_of_the_file(project: Path) -> None:
+    (project / "pyproject.toml").write_text(
+        '[tool.ruff.lint]\nselect = ["PT006"]\nflake8-pytest-style.parametrize-names-type = "csv"\n'
+    )
+    table = "\n\n@pytest.mark.parametrize({}, [(1, 2)])\ndef test_{}(a, b):\n    assert a < b\n"
+    existing = "import pytest\n" + table.format('"a, b"', "one")
+    text = finished(project, existing + table.format('("a", "b")', "two"), existing)
+    assert text == existing + table.format('"a, b"', "two")
+
+
 def test_finish__nothing_added_changes_nothing(project: Path) -> None:
     (project / "pyproject.toml").write_text(ALL_RULES)
     assert finished(project, CODE, CODE) == CODE

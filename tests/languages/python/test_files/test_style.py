@@ -9,6 +9,7 @@ from testsmith.languages.python.test_files.style import (
     lowest_python,
     refuse_newer_syntax,
     sample,
+    with_own_table_names,
 )
 from testsmith.languages.source import CannotParse
 
@@ -141,3 +142,21 @@ def test_sample__a_form_feed_is_no_line_end() -> None:
 @pytest.mark.parametrize("data", [b"", b"def (:", b"\0", b"x = '\xff'", b"import re\n\nX = 1\n"])
 def test_sample__none_without_a_test_that_can_be_read(data: bytes) -> None:
     assert sample(data) == ""
+
+
+@pytest.mark.parametrize(
+    ("own", "new", "expected"),
+    [
+        (['"a,b"'], '("a", "b")', '"a, b"'),
+        (['["a", "b"]'], '"a,b"', '["a", "b"]'),
+        (['("a", "b")', '"a"'], '["a",\n    "b"]', '("a", "b")'),
+        (['"a, b"', '("a", "b")'], '["a", "b"]', '["a", "b"]'),
+        (['"a"'], '("a", "b")', '("a", "b")'),
+        ([], '("a", "b")', '("a", "b")'),
+    ],
+)
+def test_with_own_table_names__as_all_tables_of_the_file(own: list[str], new: str, expected: str) -> None:
+    table = "@pytest.mark.parametrize({}, [])\ndef test_{}(a, b): ...\n"
+    existing = "import pytest\n" + "".join(table.format(names, n) for n, names in enumerate(own))
+    text = with_own_table_names(existing + table.format(new, "new"), existing)
+    assert text == existing + table.format(expected, "new")

@@ -44,6 +44,7 @@ from testsmith.languages.python.test_files.style import (
     lowest_python,
     refuse_newer_syntax,
     with_own_quotes,
+    with_own_table_names,
 )
 from testsmith.languages.python.test_files.test_modules import test_functions
 from testsmith.languages.python.test_files.test_paths import TestFileNames
@@ -463,11 +464,11 @@ def _checked(text: str | CannotParse, code: str) -> str | CannotParse:
 
 
 def _with_own_form(file: UnfinishedFile) -> UnfinishedFile:
-    """Return a file whose added lines have the imports and quotes of its others."""
+    """Return a file whose added lines have the imports, the quotes and the form of tables of its others."""
     if file.existing is None or file.text == file.existing:
         return file
-    text = with_own_quotes(with_own_imports(file.text, file.existing), file.existing)
-    return file._replace(text=text)
+    text = with_own_table_names(with_own_imports(file.text, file.existing), file.existing)
+    return file._replace(text=with_own_quotes(text, file.existing))
 
 
 def _with_own_end(text: str, existing: str) -> str:

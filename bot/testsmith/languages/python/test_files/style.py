@@ -210,6 +210,45 @@ def with_own_quotes(text: str, existing: str) -> str:
     return "".join(lines)
 
 
+def with_own_table_names(text: str, existing: str) -> str:
+    """Return a test file whose added tables name their arguments as all others do: in a text, tuple or list.
+
+    Raises:
+        CannotParse: One of the texts is not valid Python.
+    """
+    forms = {type(node) for node, _ in _table_names(existing)}
+    if len(forms) != 1:
+        return text
+    [own], added, lines = forms, added_lines(text, existing), lines_of(text)
+    for node, names in sorted(_table_names(text), key=lambda found: -found[0].lineno):
+        if node.lineno in added and type(node) is not own:
+            quoted = ", ".join(f'"{name}"' for name in names)
+            whole = {ast.Tuple: f"({quoted})", ast.List: f"[{quoted}]"}.get(own, f'"{", ".join(names)}"')
+            first, last = node.lineno - 1, node.end_lineno or node.lineno
+            before = lines[first].encode()[: node.col_offset].decode()
+            after = lines[last - 1].encode()[node.end_col_offset :].decode()
+            lines[first:last] = [f"{before}{whole}{after}"]
+    return "".join(lines)
+
+
+def _table_names(code: str) -> Iterator[tuple[ast.expr, list[str]]]:
+    """Yield what names the arguments of each table of cases with several, with the names."""
+    for call in ast.walk(parse_untrusted(code)):
+        match call:
+            case ast.Call(
+                func=ast.Attribute(attr="parametrize"), args=[ast.Constant(value=str(text)) as node, *_]
+            ):
+                names = [name.strip() for name in text.split(",")]
+            case ast.Call(
+                func=ast.Attribute(attr="parametrize"), args=[ast.Tuple() | ast.List() as node, *_]
+            ):
+                names = [str(each.value) for each in node.elts if isinstance(each, ast.Constant)]
+            case _:
+                continue
+        if len(names) > 1:
+            yield node, names
+
+
 def _short_texts(code: str) -> Iterator[TokenInfo]:
     """Yield the string literals of one line that contain no quotes and no backslashes."""
     try:
