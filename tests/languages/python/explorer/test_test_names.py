@@ -297,6 +297,8 @@ def test_name__of_a_refusal_is_a_title_about_one(outcome: CallResult, expected: 
         ("f(): add the path", "test_f_add_path"),
         ("Read the clock once", "test_f_five"),
         ("Fix f", "test_f_five"),
+        ("Fix f returning False for every part (#332)", "test_f_five"),
+        ("fix: crash of f on an empty path", "test_f_five"),
         ("Round in f, keep signs, read texts", "test_f_five"),
         (f"f {'and more ' * 20}", "test_f_five"),
     ],

@@ -339,6 +339,13 @@ def _returns_from(body: Sequence[ast.stmt], lines: Collection[int]) -> bool:
 
 _OPENING = re.compile(r"(commit: )?(\w+(\([^)]*\))?!?: )?(fix(es|ed)? )?", re.IGNORECASE)
 _CLOSING = re.compile(r"\s*\([^()]*\d+\)\.?$")
+_FAULT = re.compile(
+    r"\bfix(es|ed)?\b.*\b(returning|raising|emitting|giving|producing|printing|ignoring|losing|failing|breaking"
+    r"|crashe?s?|crashing|bugs?|regressions?|typos?|wrong(ly)?|incorrect(ly)?|broken|unexpected(ly)?)\b",
+    re.IGNORECASE,
+)
+"""In a title that says what was wrong: a test of that name would seem to say the opposite."""
+
 _FILLERS = frozenset({"a", "an", "the"})
 _FEWEST_WORDS = 3
 
@@ -346,13 +353,14 @@ _FEWEST_WORDS = 3
 def title_words(title: str, subject: str = "") -> str:
     """Return a title as a name, without what convention puts around it; empty if it does not fit.
 
-    A title with several commas lists changes, and no test is about all of them.
+    A title with several commas lists changes, and no test is about all of them; one of a fix may say only
+    what was wrong.
 
     Args:
         title: The title.
         subject: What stays even if convention puts it around a title.
     """
-    if title.count(",") > 1:
+    if title.count(",") > 1 or _FAULT.search(title):
         return ""
     opening = _OPENING.match(title)
     around = opening[0] if opening else ""
