@@ -308,17 +308,18 @@ def test_weigh__of_equals_the_shorter_one_stays_or_the_first_that_a_model_wrote_
     ("origin", "message", "left"),
     [
         (Origin.MODEL, "assert 2 == 3", ("test_a", "test_b")),
-        (Origin.MODEL, "DID NOT RAISE", ("test_b",)),
-        (Origin.OFFLINE, "assert 2 == 3", ("test_b",)),
+        (Origin.MODEL, "Failed: DID NOT RAISE", ("test_b",)),
+        (Origin.OFFLINE, "assert 2 == 3", ("test_a", "test_b")),
+        (Origin.OFFLINE, "Failed: in another way", ("test_b",)),
     ],
 )
-def test_weigh__tests_of_a_model_that_fail_differently_on_base_show_different_things(
+def test_weigh__tests_that_fail_differently_on_base_show_different_things(
     origin: Origin, message: str, left: tuple[str, ...]
 ) -> None:
     """The second one also kills a mutant, which must not cost the one that shows what the change is for."""
     functions = [
         replace(function(name), base=Run(status=TestStatus.FAILED, message=words))
-        for name, words in (("test_a", message), ("test_b", "DID NOT RAISE"))
+        for name, words in (("test_a", message), ("test_b", "Failed: DID NOT RAISE"))
     ]
     both = replace(entry(BaseOutcome.FAILS), candidate=replace(CANDIDATE, origin=origin))
     weight = EntryWeight(proof=proof(*functions), mutation=a_mutation((FIRST,), {"test_b": (FIRST,)}))

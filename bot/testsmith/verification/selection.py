@@ -357,6 +357,11 @@ def _lack(gains: Gains, mutation: Mutation) -> str:
     return f"kills none of {len(mutation.mutants)} mutants of the function"
 
 
+def _kind_of(message: str) -> str:
+    """Return what a failure message begins with, such as the class of an exception."""
+    return message.partition(" ")[0]
+
+
 def _spare(
     draft: ReducedCandidate, gains: Mapping[str, Gains], weight: EntryWeight, language: Language
 ) -> dict[str, str]:
@@ -364,7 +369,11 @@ def _spare(
     candidate, proof = draft.candidate, weight.proof
     by_model = candidate.origin is Origin.MODEL
     lengths = language.judge.lengths(candidate.code)
-    failures = {one.name: one.base.message for one in proof.functions if by_model and one.base is not None}
+    failures = {
+        one.name: one.base.message if by_model else _kind_of(one.base.message)
+        for one in proof.functions
+        if one.base is not None
+    }
     if weight.is_of_change:
         of_change = {
             name: gains_of_change(gained, proof.member, weight.own) for name, gained in gains.items()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 from testsmith.languages.python.explorer.cases import Case, signature
 from testsmith.languages.python.explorer.render.expressions import InputSource
@@ -24,24 +25,44 @@ MOST_ROWS = 24
 _MOST_DOCUMENTED = 6
 _MOST_WITNESSES = 3
 _ENOUGH_OUTCOMES = 6
+_ENOUGH_OF_CHANGE = 3
 _ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
 _MOST_LISTED = 40
 
 
-def choose(cases: Sequence[Case]) -> list[Case]:
-    """Return the cases to write, most valuable first."""
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """What the tests of a change are about.
+
+    Attributes:
+        lines: The changed lines.
+        mutants: Numbers of the mutants of these lines.
+    """
+
+    lines: AbstractSet[int]
+    mutants: AbstractSet[int]
+
+
+def choose(cases: Sequence[Case], focus: Focus | None = None) -> list[Case]:
+    """Return the cases to write, most valuable first.
+
+    Args:
+        cases: All cases.
+        focus: If there is a witness, what other cases must show more of; None for the whole member.
+    """
     ranked = sorted(_trustworthy(_quiet(cases)), key=_cost)
     readable = [case for case in ranked if not case.is_soup]
     planned = [case for case in readable if case.trial.layer < InputSource.SEARCHED]
-    chosen = _Chosen()
+    focus = focus if any(case.is_witness for case in ranked) else None
+    chosen = _Chosen(focus)
     _take_witnesses(ranked, chosen)
     _take_documented(ranked, chosen)
     _take_new_ways(planned, chosen)
     _take_new_ways(readable, chosen)
     _take_new_ways(ranked, chosen)
-    _take_new_outcomes(planned, chosen)
+    _take_new_outcomes(planned, chosen, _ENOUGH_OUTCOMES if focus is None else _ENOUGH_OF_CHANGE)
     return _with_one_state(chosen.cases)
 
 
@@ -79,7 +100,8 @@ def _cost(case: Case) -> tuple[bool, int, int, bool, bool]:
 class _Chosen:
     """Selected cases and what they contribute."""
 
-    def __init__(self) -> None:
+    def __init__(self, focus: Focus | None) -> None:
+        self._focus = focus
         self.cases: list[Case] = []
         self._shown: set[Hashable] = set()
         self._shapes: Counter[Hashable] = Counter()
@@ -88,7 +110,7 @@ class _Chosen:
         """Select a case if there is room."""
         if self.has_room(case) and case not in self.cases:
             self.cases.append(case)
-            self._shown |= _ways(case) | {_outcome(case), case.difference}
+            self._shown |= _ways(case, self._focus) | {_outcome(case), case.difference}
             self._shapes[shape(case)] += 1
 
     def has_room(self, case: Case) -> bool:
@@ -102,17 +124,25 @@ class _Chosen:
 
     def new_ways(self, case: Case) -> int:
         """Count the lines, branches and killed mutants that no selected case has."""
-        return len(_ways(case) - self._shown)
+        return len(_ways(case, self._focus) - self._shown)
 
     def has_outcome(self, case: Case) -> bool:
         """Return whether a selected case has the same outcome, or shows the same of the change."""
         return not self._shown.isdisjoint({_outcome(case), case.difference} - {None})
 
 
-def _ways(case: Case) -> set[Hashable]:
+def _ways(case: Case, focus: Focus | None) -> set[Hashable]:
     """Return what guides the selection: lines, branches and killed mutants."""
+    noticed = case.seen.notices | case.seen.notices_state
+    if focus is not None:
+        branches = (arc for arc in case.seen.branches if not focus.lines.isdisjoint(arc))
+        return {
+            *(case.seen.lines & focus.lines),
+            *branches,
+            *(("noticed", one) for one in noticed & focus.mutants),
+        }
     ways: set[Hashable] = {*case.seen.lines, *case.seen.branches}
-    ways |= {("noticed", change) for change in case.seen.notices | case.seen.notices_state}
+    ways |= {("noticed", change) for change in noticed}
     if case.outcome.kind == "raised":
         ways.add(("raised", case.outcome.line))
     if case.changes:
@@ -146,10 +176,15 @@ def _take_witnesses(ranked: Sequence[Case], chosen: _Chosen) -> None:
     # One invented value reads well; a second one says less about the project.
     own = [case for case in own if not case.differs_in_message] or own
     own = [case for case in own if not case.has_new_arguments] or own
-    for case in sorted(own, key=lambda case: (case.base_failed, max(case.invented, 1))):
+    for case in sorted(own, key=_order_of_witnesses):
         if case.difference not in seen and len(seen) < _MOST_WITNESSES:
             seen.add(case.difference)
             chosen.take(case)
+
+
+def _order_of_witnesses(case: Case) -> tuple[bool, bool, int]:
+    """Return the sort key of a witness: accepted by base, a result, few invented values."""
+    return case.base_failed, case.outcome.kind == "raised", max(case.invented, 1)
 
 
 def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
@@ -162,11 +197,11 @@ def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
         chosen.take(best)
 
 
-def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
+def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen, enough: int) -> None:
     """Fill tables with other outcomes, boundaries first, and select a few cases with tests of their own."""
     single = 0
     for case in ranked:
-        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
+        if chosen.has_outcome(case) or len(chosen.cases) >= enough:
             continue
         if _is_long_row(case) and sum(map(_is_long_row, chosen.cases)) >= FEWEST_ROWS:
             continue
@@ -175,7 +210,8 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
             if single > _MOST_SINGLE:
                 continue
         chosen.take(case)
-    _take_boundaries(ranked, chosen)
+    if enough == _ENOUGH_OUTCOMES:
+        _take_boundaries(ranked, chosen)
 
 
 def _could_share(case: Case, ranked: Sequence[Case]) -> bool:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from testsmith.changes.intent import keeps_behavior
 from testsmith.execution.workspace import ProjectCopy
 from testsmith.generation.fan_out import SideBySide, closing
-from testsmith.languages.python.explorer.case_selection import choose
+from testsmith.languages.python.explorer.case_selection import Focus, choose
 from testsmith.languages.python.explorer.cases import Case, ExplorerAnswer, says_something, signature
 from testsmith.languages.python.explorer.exploration import DIFFERS, ExploredMember, TestInputs, Work, explore
 from testsmith.languages.python.explorer.guidance import MOST_OWN, mutants_around
@@ -381,10 +381,10 @@ def _why_no_trials(description: Description) -> str:
     return f"no value is known for its arguments ({names})" if names else "its signature is unknown"
 
 
-def _chosen(work: Work, cases: Iterable[Case]) -> list[Case]:
-    """Return the cases of a member that describe it best."""
+def _chosen(work: Work, cases: Iterable[Case], focus: Focus | None = None) -> list[Case]:
+    """Return the cases of a member that describe it, or its change, best."""
     nothing = work.subject.gives_nothing
-    return choose([case for case in cases if says_something(case, member_gives_nothing=nothing)])
+    return choose([case for case in cases if says_something(case, member_gives_nothing=nothing)], focus)
 
 
 def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
@@ -400,10 +400,12 @@ def _for_tests(work: Work, findings: ExploredMember) -> list[Case]:
         return _chosen(work, cases) if any(case.contradicts for case in cases) else []
     if any(case.is_of_project for case in witnesses):
         witnesses = [case for case in witnesses if not _is_made_up(case, cases)]
-    guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in member.lines_of_change}
+    lines = member.lines_of_change
+    guarding = {number for number, mutant in enumerate(work.mutants) if mutant.line in lines}
     plain = [case for case in cases if not case.is_witness and not case.is_documented]
     others = [case for case in plain if _guards(case, guarding) and not case.has_made_up_values]
-    return _chosen(work, [*_without_options(witnesses), *others])
+    focus = Focus(lines, guarding) if guarding else None
+    return _chosen(work, [*_without_options(witnesses), *others], focus)
 
 
 def _gives_its_input(case: Case) -> bool:
