@@ -25,7 +25,6 @@ MOST_ROWS = 24
 _MOST_DOCUMENTED = 6
 _MOST_WITNESSES = 3
 _ENOUGH_OUTCOMES = 6
-_ENOUGH_OF_CHANGE = 3
 _ENOUGH_WITH_BOUNDARIES = 8
 _MOST_SINGLE = 2
 _LONG = 80
@@ -62,7 +61,10 @@ def choose(cases: Sequence[Case], focus: Focus | None = None) -> list[Case]:
     _take_new_ways(planned, chosen)
     _take_new_ways(readable, chosen)
     _take_new_ways(ranked, chosen)
-    _take_new_outcomes(planned, chosen, _ENOUGH_OUTCOMES if focus is None else _ENOUGH_OF_CHANGE)
+    if focus is not None:
+        edges = [case for case in planned if case.trial.layer is InputSource.BOUNDARY]
+        planned = [case for case in planned if case.is_witness or case in edges]
+    _take_new_outcomes(planned, chosen)
     return _with_one_state(chosen.cases)
 
 
@@ -197,11 +199,11 @@ def _take_new_ways(ranked: Sequence[Case], chosen: _Chosen) -> None:
         chosen.take(best)
 
 
-def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen, enough: int) -> None:
+def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen) -> None:
     """Fill tables with other outcomes, boundaries first, and select a few cases with tests of their own."""
     single = 0
     for case in ranked:
-        if chosen.has_outcome(case) or len(chosen.cases) >= enough:
+        if chosen.has_outcome(case) or len(chosen.cases) >= _ENOUGH_OUTCOMES:
             continue
         if _is_long_row(case) and sum(map(_is_long_row, chosen.cases)) >= FEWEST_ROWS:
             continue
@@ -210,8 +212,7 @@ def _take_new_outcomes(ranked: Sequence[Case], chosen: _Chosen, enough: int) -> 
             if single > _MOST_SINGLE:
                 continue
         chosen.take(case)
-    if enough == _ENOUGH_OUTCOMES:
-        _take_boundaries(ranked, chosen)
+    _take_boundaries(ranked, chosen)
 
 
 def _could_share(case: Case, ranked: Sequence[Case]) -> bool:
